@@ -1,0 +1,115 @@
+"""Every error of the archiver: one base, and each names the subject it speaks of.
+
+`str(error)` is a whole sentence that tells a person what happened and what to do. Expected
+failures of a crawl (a page that is gone, a host that refuses) are stored outcomes, not errors.
+"""
+
+from __future__ import annotations
+
+
+class ArchiverError(Exception):
+    """The base. `subject` is the URL, file or site that the sentence speaks of."""
+
+    def __init__(self, subject: str, sentence: str) -> None:
+        self.subject = subject
+        super().__init__(sentence)
+
+
+class ArchiveNotFound(ArchiverError):
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            path,
+            f"There is no archive at {path}: run 'archiver crawl URL' first, "
+            "or name another file with --archive.",
+        )
+
+
+class NotAnArchive(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} is not an archive of this program ({why}); name another file.")
+
+
+class ArchiveTooNew(ArchiverError):
+    def __init__(self, path: str, unknown: str) -> None:
+        super().__init__(
+            path,
+            f"{path} was written by a newer archiver (it has the migration {unknown!r}, which this "
+            "version does not know): upgrade archiver; nothing was changed.",
+        )
+
+
+class ArchiveNotWritable(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            path,
+            f"The archive {path} cannot be written ({why}): "
+            "give yourself write access to its folder, or name another place with --archive.",
+        )
+
+
+class ArchiveInUse(ArchiverError):
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(
+            path,
+            f"Another crawl is writing {path} ({holder}): wait until it ends, "
+            "or crawl into another archive with --archive.",
+        )
+
+
+class BadAddress(ArchiverError):
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, f"{url!r} is not an address that can be crawled: {why}.")
+
+
+class HostNotFound(ArchiverError):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            host, f"There is no host named {host}: check the spelling of the address and the network."
+        )
+
+
+class ContactMissing(ArchiverError):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            host,
+            f"Before {host} is crawled its owner must be able to reach you: give a mail address or a page with "
+            "--contact, in ARCHIVER_CONTACT, or as contact = \"...\" in archiver.toml.",
+        )
+
+
+class SiteNotFound(ArchiverError):
+    def __init__(self, site: str, known: str) -> None:
+        super().__init__(site, f"The archive has no site {site!r}; it has: {known or 'none yet'}.")
+
+
+class ArticleNotFound(ArchiverError):
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            what, f"The archive has no article {what!r}: give an article's number or an address it was seen at."
+        )
+
+
+class RevisionNotFound(ArchiverError):
+    def __init__(self, what: str, revision: int, last: int) -> None:
+        super().__init__(
+            what, f"Article {what} has no revision {revision}: it has the revisions 1 to {last}."
+        )
+
+
+class PageUnknown(ArchiverError):
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            url,
+            f"No crawl has ever found {url}: it is in no feed, sitemap, listing or link that was read. "
+            "'archiver crawl URL' with this very address fetches it.",
+        )
+
+
+class BadQuery(ArchiverError):
+    def __init__(self, query: str, why: str) -> None:
+        super().__init__(query, f"The search {query!r} cannot be run: {why}.")
+
+
+class UnreadableInput(ArchiverError):
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, f"{name} cannot be read: {why}.")

@@ -1,0 +1,193 @@
+"""The values that travel through the archiver: frozen, slotted dataclasses without behaviour.
+
+Each stage takes some of them and returns others. Times are aware `datetime`s; sequences are
+tuples; a value that the page did not give is None (single values) or empty (text, tuples).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """Who told of an address. Stored in `page_sources.source`."""
+
+    SEED = "seed"
+    FEED = "feed"
+    SITEMAP = "sitemap"
+    API = "api"
+    LISTING = "listing"
+    LINK = "link"
+    REDIRECT = "redirect"
+    LEDGER = "ledger"
+
+
+class PageKind(StrEnum):
+    """What an address is, as far as is known. Stored in `pages.kind`."""
+
+    UNKNOWN = "unknown"
+    POST = "post"
+    LISTING = "listing"
+    PAGE = "page"
+    FEED = "feed"
+    SITEMAP = "sitemap"
+    API = "api"
+    ROBOTS = "robots"
+    OTHER = "other"
+
+
+class Outcome(StrEnum):
+    """What came of an address. Every row of `pages` has exactly one."""
+
+    DUE = "due"
+    ARCHIVED = "archived"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    NOT_ARTICLE = "not-article"
+    GONE = "gone"
+    REFUSED = "refused"
+    OUT_OF_SCOPE = "out-of-scope"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class GeoTag:
+    """A place a page names of itself. Degrees are WGS 84, positive north and east.
+
+    `role` is one of content, dateline, author, publisher; `source` names the form it was
+    written in (geo.position, ICBM, geo-microformat, georss, schema.org ...). A place that is
+    only named has None for both degrees.
+    """
+
+    latitude: float | None
+    longitude: float | None
+    placename: str = ""
+    region: str = ""
+    role: str = "content"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One candidate for one field: who said it, where it stands, how much it is believed (0 to 1)."""
+
+    field: str
+    value: str
+    source: str
+    locator: str = ""
+    confidence: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """What a feed item or an API answer says of a post before (or beside) its page.
+
+    `guid` is the feed's guid or Atom id; `post_id` the platform's own number of the post
+    ("wordpress:123"), which stays when its address changes. `body_html` is the full text where
+    the source has it, "" where it has only an excerpt. `protected`: only with a password.
+    """
+
+    title: str = ""
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    modified: datetime | None = None
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    geotags: tuple[GeoTag, ...] = ()
+    guid: str = ""
+    post_id: str = ""
+    body_html: str = ""
+    description: str = ""
+    image: str = ""
+    language: str = ""
+    protected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address that something told of: the only thing discovery produces."""
+
+    url: str
+    source: Source
+    kind: PageKind = PageKind.UNKNOWN
+    found_on: str = ""
+    lastmod: datetime | None = None
+    lead: Lead | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What one page says. Attributes are named as in the record (see `archiver.fields`).
+
+    `published_precision` is one of second, minute, hour, day, month, year and never more than
+    the page said; a value of precision day stands at 00:00 of that day. `kind` says whether
+    the page is a post at all, `kind_rule` why. `post_id` as in `Lead`.
+    """
+
+    url: str
+    title: str = ""
+    body: str = ""
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    published_precision: str | None = None
+    modified: datetime | None = None
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    geotags: tuple[GeoTag, ...] = ()
+    language: str | None = None
+    description: str = ""
+    image: str | None = None
+    canonical_url: str | None = None
+    credits: tuple[str, ...] = ()
+    kind: PageKind = PageKind.POST
+    kind_rule: str = ""
+    platform: str = ""
+    post_id: str = ""
+    guid: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Where the bytes of one response lie: a record of a WARC/1.1 file.
+
+    `digest` is the payload digest as WARC writes it ("sha1:" and base 32, section 5.8);
+    `warc_file` is relative to the archive's own folder.
+    """
+
+    url: str
+    captured_at: datetime
+    status: int
+    media_type: str
+    digest: str
+    warc_file: str
+    warc_offset: int
+    warc_length: int
+    record_type: str = "response"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One attempt at one address, and all that came of it: what the spider hands to the pipelines.
+
+    `url` is the address as asked for, `final_url` the one that answered after `redirects`.
+    `targets` are the addresses this page told of; they are stored in the same transaction as
+    the page itself, so that a page never counts as done while what it told of is lost.
+    """
+
+    url: str
+    final_url: str
+    at: datetime
+    outcome: Outcome
+    kind: PageKind
+    reason: str = ""
+    rule: str = ""
+    status: int | None = None
+    redirects: tuple[str, ...] = ()
+    etag: str = ""
+    last_modified: str = ""
+    capture: Capture | None = None
+    article: Article | None = None
+    targets: tuple[Target, ...] = field(default=())

@@ -1,0 +1,77 @@
+"""Opening an archive: the SQLite file, its schema brought up to date, and clear refusals."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archiver.errors import ArchiveNotFound, ArchiveNotWritable, ArchiveTooNew, NotAnArchive
+from archiver.store.migrations import migrations
+
+_BUSY_SECONDS = 30.0
+
+
+def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Database:
+    """The archive at `path`, at this version's schema.
+
+    With `create`, a missing file (and its folder) is made. With `read_only`, nothing is written,
+    not even a migration. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew or ArchiveNotWritable.
+    """
+    file = Path(path)
+    if not file.exists() and not create:
+        raise ArchiveNotFound(str(file))
+    if file.is_dir():
+        raise NotAnArchive(str(file), "it is a folder")
+    if create:
+        _make_writable(file)
+    db = Database(_connect(file, read_only=read_only))
+    try:
+        _check(db, file)
+        if not read_only:
+            db.conn.execute("PRAGMA journal_mode=WAL")
+            db.conn.execute("PRAGMA synchronous=NORMAL")
+            if migrations.pending(db):
+                migrations.apply(db)
+    except sqlite3.OperationalError as error:
+        db.close()
+        raise ArchiveNotWritable(str(file), str(error)) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _make_writable(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
+    if not os.access(file.parent, os.W_OK) or (file.exists() and not os.access(file, os.W_OK)):
+        raise ArchiveNotWritable(str(file), "permission denied")
+
+
+def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
+    try:
+        uri = f"{file.resolve().as_uri()}{'?mode=ro' if read_only else ''}"
+        conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
+    except sqlite3.OperationalError as error:
+        raise ArchiveNotWritable(str(file), str(error)) from error
+    conn.execute("PRAGMA foreign_keys=ON")
+    return conn
+
+
+def _check(db: Database, file: Path) -> None:
+    """Refuse a file that is no SQLite, holds something else, or was written by a newer version."""
+    try:
+        tables = set(db.table_names())
+    except sqlite3.DatabaseError as error:
+        raise NotAnArchive(str(file), "it is no SQLite database") from error
+    if tables and "_sqlite_migrations" not in tables:
+        raise NotAnArchive(str(file), "it is the database of another program")
+    known = {m.name for m in migrations._migrations}
+    for applied in migrations.applied(db):
+        if applied.name not in known:
+            raise ArchiveTooNew(str(file), applied.name)

@@ -1,0 +1,161 @@
+"""Addresses: the four forms of a URL, and the scope of a crawl.
+
+A URL has four forms that are kept apart: as requested, final (after redirects), as the page
+declares it (canonical), and the urlkey, which says "the same address" across http/https, www,
+tracking parameters, index files and a trailing slash. The urlkey is a SURT (Sort-friendly URI
+Reordering Transform, as in CDXJ indexes) of that reduced form.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+
+from w3lib.url import safe_url_string
+
+from archiver.errors import BadAddress
+
+# Parameters that say who sent the visitor, never what is shown. `p`, `id` and `page_id` are posts.
+TRACKING = re.compile(
+    r"(utm_\w+|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|twclid|ttclid|igshid|igsh|mc_cid|mc_eid|"
+    r"_ga|_gl|_hsenc|_hsmi|mkt_tok|oly_anon_id|oly_enc_id|vero_id|wickedid|ref_src|ref_url|at_medium|at_campaign|"
+    r"pk_campaign|pk_kwd|piwik_campaign|mtm_\w+|spm|scm|cmpid|ncid|ocid|xtor|s_cid|guccounter|__twitter_impression)",
+    re.IGNORECASE,
+)
+# Parameters that show the same post in another dress (a comment form, a share dialogue, paper).
+SAME_PAGE = re.compile(
+    r"(replytocom|share|nb|print|showcomment|commentpage|cpage|like_comment|_wpnonce|m|phpsessid|jsessionid|sid|"
+    r"amp|output|noamp|format)",
+    re.IGNORECASE,
+)
+_SAME_PAGE_VALUE = {"m": re.compile(r"[01]"), "output": re.compile(r"(amp|1)"), "format": re.compile(r"amp"),
+                    "sid": re.compile(r"[0-9a-f]{16,}", re.IGNORECASE), "print": re.compile(r"(1|true|print|pdf|)"),
+                    "amp": re.compile(r"(1|true|)")}
+_INDEX = re.compile(r"/(index|default)\.(html?|php|aspx?|jsp)$", re.IGNORECASE)
+_DEFAULT_PORT = {"http": 80, "https": 443}
+_MAX_LENGTH = 2_000
+_UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+
+
+def _host(parts: SplitResult) -> str:
+    """The host in lower case and punycode, with a port only where it is not the scheme's own."""
+    host = (parts.hostname or "").rstrip(".")
+    try:
+        host = host.encode("idna").decode("ascii") if not host.isascii() else host
+    except UnicodeError:
+        host = quote(host)
+    host = host.lower()
+    if ":" in host:
+        host = f"[{host}]"
+    port = parts.port
+    return f"{host}:{port}" if port and port != _DEFAULT_PORT.get(parts.scheme) else host
+
+
+def _path(path: str) -> str:
+    """Percent-escapes made uniform (RFC 3986, section 6.2.2): needless ones undone, the others in upper case."""
+    path = re.sub(r"/{2,}", "/", path) or "/"
+    return quote(unquote(path, errors="surrogateescape"), safe="/!$&'()*+,;=:@~-._", errors="surrogateescape")
+
+
+def _kept(key: str, value: str) -> bool:
+    if TRACKING.fullmatch(key):
+        return False
+    if SAME_PAGE.fullmatch(key):
+        shape = _SAME_PAGE_VALUE.get(key.lower())
+        return bool(shape and not shape.fullmatch(value))
+    return True
+
+
+def normalize(url: str, base: str = "") -> str | None:
+    """The address that is fetched and stored: absolute, without fragment and tracking parameters.
+
+    `url` may be relative to `base`. Returns None for what is no http(s) address (mailto:,
+    javascript:, a broken host or port) or is longer than 2,000 characters. Keeps the order of
+    parameters, path case, and a trailing slash.
+    """
+    try:
+        parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
+        if parts.scheme.lower() not in _DEFAULT_PORT or not parts.hostname:
+            return None
+        query = _query(parts.query)
+        out = urlunsplit((parts.scheme.lower(), _host(parts), safe_url_string(parts.path) or "/", query, ""))
+    except (ValueError, UnicodeError):
+        return None
+    return out if len(out) <= _MAX_LENGTH and not _UNSAFE.search(out) else None
+
+
+def _query(query: str) -> str:
+    if not query:
+        return ""
+    pieces = [p for p in query.split("&") if p]
+    kept = [p for p in pieces if _kept(unquote(p.partition("=")[0]), unquote(p.partition("=")[2]))]
+    return safe_url_string("?" + "&".join(kept))[1:] if kept else ""
+
+
+def urlkey(url: str) -> str:
+    """The identity of an address as a SURT: "org,example)/2024/05/a-post".
+
+    http and https, www, an index file, a trailing slash, parameter order and tracking parameters make
+    no difference; path case and every other parameter do.
+    """
+    parts = urlsplit(url)
+    host = re.sub(r"^www\d?\.", "", _host(parts))
+    name, _, port = host.partition(":") if not host.startswith("[") else (host, "", "")
+    labels = name.split(".")
+    reordered = name if re.fullmatch(r"[\d.]+", name) or name.startswith("[") else ",".join(reversed(labels))
+    path = _INDEX.sub("/", _path(parts.path))
+    path = path.rstrip("/") or "/"
+    query = sorted(p for p in parse_qsl(parts.query, keep_blank_values=True) if _kept(*p))
+    return f"{reordered}{':' + port if port else ''}){path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def start_address(text: str) -> str:
+    """What a person typed, as an address: "example.org" becomes "https://example.org/".
+
+    Raises BadAddress with the reason where it cannot be one.
+    """
+    typed = text.strip()
+    url = typed if "://" in typed else f"https://{typed}"
+    scheme = url.partition("://")[0].lower()
+    if scheme not in _DEFAULT_PORT:
+        raise BadAddress(text, f"only http and https can be crawled, not {scheme}")
+    out = normalize(url)
+    host = urlsplit(out).hostname if out else None
+    if not out or not host:
+        raise BadAddress(text, "write it like https://blog.example.org/")
+    if "." not in host and ":" not in host and host != "localhost":
+        raise BadAddress(text, f"{host!r} has no domain, as in blog.example.org")
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What belongs to a site: one host (with or without www, by http or https) and one folder of it."""
+
+    host: str
+    path: str = "/"
+
+    @classmethod
+    def of(cls, start_url: str) -> Scope:
+        """The scope of a start address: its host, and its folder where it names one.
+
+        `https://example.org/blog/` is confined to /blog/; a file name at the end
+        (`/blog/index.html`) does not count as a folder.
+        """
+        parts = urlsplit(start_url)
+        path = _INDEX.sub("/", parts.path or "/")
+        last = path.rsplit("/", 1)[1]
+        folder = path.rsplit("/", 1)[0] + "/" if "." in last else path.rstrip("/") + "/"
+        return cls(re.sub(r"^www\d?\.", "", _host(parts)), folder)
+
+    @property
+    def name(self) -> str:
+        """The site's name: "example.org" or "example.org/blog"."""
+        return (self.host + self.path).rstrip("/")
+
+    def contains(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if re.sub(r"^www\d?\.", "", _host(parts)) != self.host:
+            return False
+        return self.path == "/" or (parts.path.rstrip("/") + "/").startswith(self.path)
