@@ -1,0 +1,30 @@
+"""The complete, deduplicated, searchable and citable archive of news sites and blogs.
+
+The public face: `extract(html, url)` reads one page, `Archive(path)` opens an archive, `Article`
+is what a page says. They are loaded at first use, so that `import archiver` stays cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archiver.archive import Archive
+    from archiver.extraction import extract
+    from archiver.items import Article
+
+__version__ = "0.1.0"
+__all__ = ["Archive", "Article", "__version__", "extract"]
+
+_HOME = {
+    "Archive": "archiver.archive",
+    "Article": "archiver.items",
+    "extract": "archiver.extraction",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'archiver' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,0 +1,96 @@
+"""The command line: a group that loads a command's file only when that command is called.
+
+Exit codes: 0 done; 1 findings, a partial failure, or data that is not there; 2 wrong usage;
+130 stopped by Ctrl-C. Every ArchiverError becomes one sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+import click
+
+import archiver
+from archiver.errors import ArchiverError, BadAddress, BadQuery, ContactMissing
+
+USAGE_ERRORS = (BadQuery, BadAddress, ContactMissing)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: the file it stands in (which has a click command of the same name) and its line in the help."""
+
+    name: str
+    section: str
+    summary: str
+
+    def load(self) -> click.Command:
+        module = importlib.import_module(f"archiver.commands.{self.name}")
+        command = getattr(module, self.name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+# In the order of the data: what is gathered, whether it is all there, what is read out of it.
+COMMANDS: tuple[Entry, ...] = (
+    Entry("crawl", "Gather", "Crawl sites into the archive."),
+    Entry("sites", "Gather", "List and change the sites of the archive."),
+    Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
+    Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
+    Entry("why", "Trust", "Tell what happened to one address, and why."),
+    Entry("search", "Read", "Search the archive."),
+    Entry("show", "Read", "Show one article."),
+    Entry("diff", "Read", "Compare two versions of an article."),
+    Entry("cite", "Read", "Print an article's citation."),
+    Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet."),
+)
+
+
+class Refusal(click.ClickException):
+    """An ArchiverError on its way to the screen."""
+
+    def __init__(self, error: ArchiverError) -> None:
+        super().__init__(str(error))
+        self.exit_code = 2 if isinstance(error, USAGE_ERRORS) else 1
+
+
+class LazyGroup(click.Group):
+    """Lists commands from the table, imports a command's file when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [entry.name for entry in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return next((entry.load() for entry in COMMANDS if entry.name == cmd_name), None)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section in dict.fromkeys(entry.section for entry in COMMANDS):
+            with formatter.section(section):
+                formatter.write_dl([(e.name, e.summary) for e in COMMANDS if e.section == section])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ArchiverError as error:
+            raise Refusal(error) from error
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(130)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done; 1 findings, a partial failure, or something that is not there; 2 wrong usage; "
+           "130 stopped by Ctrl-C.",
+)
+@click.version_option(archiver.__version__, prog_name="archiver", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Keep the complete, searchable and citable archive of news sites and blogs.
+
+    \b
+    Example:
+      archiver crawl https://blog.example.org
+      archiver search "climate report" --since 2023
+    """
