@@ -1,0 +1,171 @@
+"""Feeds: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0 (RFC 4287), JSON Feed 1.1; bytes to targets with leads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
+
+from lxml import etree
+
+from archiver.discovery.feed_item import NAMESPACES, JsonItem, XmlItem, is_comment, target_of
+from archiver.discovery.json_body import parse_json
+from archiver.discovery.markup import MAX_TARGETS, decode, inflate, parse_xml, plain_text
+from archiver.items import Target
+from archiver.urls import normalize
+
+_ROOT = re.compile(r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>\s*)*<([A-Za-z:]+)[\s>/]", re.DOTALL)
+_KINDS = {"rss": "rss", "feed": "atom", "rdf": "rdf", "channel": "rss"}
+_JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
+_COMMENT_FEED = re.compile(
+    r"/comments/(?:feed|rss|atom|default|summary)\b|/feeds/(?:\d+/)*comments/|/comments?[-_.](?:feed|rss|atom)|"
+    r"(?:feed|type)=comments|/comments\.(?:rss|atom|xml)$|/feed/comments\b|[?&]withcomments=",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What one feed document tells.
+
+    `kind` is rss, rdf, atom, json, comments (a feed of comments: no targets) or "" where the
+    body is no feed at all. `next_url` is the next page the feed itself declares (RFC 5005,
+    JSON Feed's next_url), `guessed_next` one that its platform has without declaring it
+    (WordPress): it ends in a 404 and is to be asked for only where older posts are missing.
+    """
+
+    targets: tuple[Target, ...] = ()
+    next_url: str | None = None
+    title: str = ""
+    kind: str = ""
+    home_url: str | None = None
+    language: str = ""
+    generator: str = ""
+    guessed_next: str | None = None
+
+
+def looks_like_feed(body: bytes) -> bool:
+    """Whether the body is a feed, whatever its address or content type say. Reads the first 4 KB."""
+    start = decode(inflate(body[:65_536], limit=4_096)[:4_096]).lstrip("\ufeff \t\r\n")
+    if start.startswith("{"):
+        return bool(_JSON_VERSION.search(start))
+    match = _ROOT.match(start)
+    if not match:
+        return False
+    name = match.group(1).lower()
+    if name in ("rss", "feed") or name.endswith(":feed"):
+        return True
+    return name == "rdf:rdf" and ("purl.org/rss/1.0" in start or "my.netscape.com/rdf" in start)
+
+
+def is_comment_feed(url: str) -> bool:
+    """Whether an address is, by its shape, a feed of comments (WordPress, Blogger and what imitates them)."""
+    return bool(_COMMENT_FEED.search(url))
+
+
+def parse_feed(body: bytes, url: str) -> Feed:
+    """The feed found at `url`. Never raises: a body that is no feed gives an empty Feed of kind "".
+
+    Targets are of kind POST where the item has a date (a page of a site that feeds its whole
+    content often has none), carry a Lead, and have the later of the item's times as `lastmod`.
+    """
+    text = body[:1].lstrip() or body[:64].lstrip()
+    if text.startswith(b"{") or body.startswith(b"\xef\xbb\xbf{"):
+        return _json_feed(body, url)
+    root = parse_xml(body)
+    if root is None:
+        return Feed()
+    kind = _KINDS.get(etree.QName(root).localname.lower().rpartition(":")[2], "")
+    if not kind:
+        return Feed()
+    return _xml_feed(root, url, kind)
+
+
+def _xml_feed(root: etree._Element, url: str, kind: str) -> Feed:
+    core = NAMESPACES.get((etree.QName(root).namespace or "").lower(), "") if kind == "atom" else "rss"
+    channel = next((e for e in root if _local(e) == "channel"), root)
+    meta = XmlItem(channel, url, core)
+    generator = meta.text("generator", "atom:generator")
+    language = meta.language or meta.text("language", "dc:language")
+    home = meta.link()
+    facts = {"title": plain_text(meta.text("title")), "home_url": home, "language": language, "generator": generator}
+    if is_comment_feed(url):
+        return Feed(kind="comments", **facts)  # type: ignore[arg-type]
+    items = [XmlItem(e, url, core) for e in _items(root, channel)]
+    posts = [item for item in items if not is_comment(item)]
+    if items and not posts:
+        return Feed(kind="comments", **facts)  # type: ignore[arg-type]
+    following = meta.link_rel("next") or meta.link_rel("prev-archive")
+    return Feed(
+        targets=_targets(posts, url, language),
+        next_url=_next_page(following, url),
+        kind=kind,
+        guessed_next=_guessed_next(url, generator) if posts and not following else None,
+        **facts,  # type: ignore[arg-type]
+    )
+
+
+def _items(root: etree._Element, channel: etree._Element) -> Iterator[etree._Element]:
+    found = 0
+    for element in root.iter(etree.Element):
+        if _local(element) in ("item", "entry") and element is not channel:
+            yield element
+            found += 1
+            if found >= MAX_TARGETS:
+                return
+
+
+def _local(element: etree._Element) -> str:
+    tag = element.tag
+    return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
+
+
+def _targets(items: list[XmlItem] | list[JsonItem], url: str, language: str) -> tuple[Target, ...]:
+    found: dict[str, Target] = {}
+    for item in items:
+        target = target_of(item, url, language)
+        if target:
+            found.setdefault(target.url, target)
+    return tuple(found.values())
+
+
+def _next_page(following: str | None, url: str) -> str | None:
+    """The next page at the feed's own host: Blogger declares it at www.blogger.com, under the blog's number."""
+    if not following:
+        return None
+    there, here = urlsplit(following), urlsplit(url)
+    if there.hostname in ("www.blogger.com", "blogger.com") and here.hostname != there.hostname:
+        following = urlunsplit((here.scheme, here.netloc, here.path, there.query, ""))
+    return None if following == url else following
+
+
+def _guessed_next(url: str, generator: str) -> str | None:
+    if "wordpress" not in generator.lower():
+        return None
+    parts = urlsplit(url)
+    number = parse_qs(parts.query).get("paged", ["1"])[0]
+    if not number.isdecimal() or len(number) > 6:
+        return None
+    query = re.sub(r"(?:^|&)paged=\d+", "", parts.query).strip("&")
+    query = (query + "&" if query else "") + f"paged={int(number) + 1}"
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def _json_feed(body: bytes, url: str) -> Feed:
+    data = parse_json(body)
+    if not isinstance(data, dict) or "jsonfeed.org" not in str(data.get("version")):
+        return Feed()
+    rows = data.get("items")
+    items = [JsonItem(row, url) for row in rows[:MAX_TARGETS] if isinstance(row, dict)] if isinstance(rows, list) else []
+    language, following = data.get("language"), data.get("next_url")
+    home = data.get("home_page_url")
+    language = language if isinstance(language, str) else ""
+    return Feed(
+        targets=_targets(items, url, language),
+        next_url=_next_page(normalize(urljoin(url, following)), url) if isinstance(following, str) else None,
+        title=plain_text(str(data.get("title") or "")),
+        kind="json",
+        home_url=normalize(home, url) if isinstance(home, str) else None,
+        language=language,
+    )

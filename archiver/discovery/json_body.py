@@ -1,0 +1,30 @@
+"""JSON out of whatever a server sent as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from archiver.discovery.markup import decode, inflate
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value in a body, or None. Text in front of it (a notice that PHP printed) and after it is passed over."""
+    text = decode(inflate(body)).strip()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    decoder = json.JSONDecoder(strict=False)
+    tries = 0
+    for start in (i for i, c in enumerate(text[:65_536]) if c in "[{"):
+        tries += 1
+        if tries > 200:
+            break
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, (dict, list)) and (end - start) * 2 > len(text) - start:
+            return value
+    return None

@@ -1,0 +1,133 @@
+"""Bytes to an XML tree, and scraps of HTML to plain text: never raising, never fetching, bounded.
+
+No entity of a document is ever expanded (its DOCTYPE is cut off before parsing), so that "billion
+laughs" and external entities have nothing to work with.
+"""
+
+from __future__ import annotations
+
+import codecs
+import html
+import re
+import zlib
+
+from lxml import etree
+
+MAX_BYTES = 64 * 1024 * 1024
+"""What is read of one document, after decompression. The sitemap protocol allows 50 MB."""
+MAX_TARGETS = 100_000
+"""How many addresses one document may tell of. The sitemap protocol allows 50,000."""
+
+_GZIP = b"\x1f\x8b"
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+         (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}\?>")
+_DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
+_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]{0,2000}(?:\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
+_AMPERSAND = re.compile(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
+_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{0,31});")
+_XML_NAMED = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![^<>]*>")
+_BLOCK = re.compile(r"<(?:p|br|div|li|h[1-6]|tr|td|script|style)\b|<!--", re.IGNORECASE)
+_UNSHOWN = re.compile(r"<(script|style|head|template)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+
+
+def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
+    """gzip told by its first bytes (RFC 1952), undone to at most `limit` bytes; anything else as it is.
+
+    What can still be read of a broken or truncated file is returned.
+    """
+    for _ in range(2):  # a server may compress a .gz file once more
+        if not body.startswith(_GZIP):
+            break
+        parts: list[bytes] = []
+        room, rest = limit, body
+        try:
+            while rest.startswith(_GZIP) and room > 0:
+                member = zlib.decompressobj(wbits=31)
+                parts.append(member.decompress(rest, room))
+                room -= len(parts[-1])
+                rest = member.unused_data
+        except zlib.error:
+            pass
+        body = b"".join(parts)
+    return body[:limit]
+
+
+def decode(body: bytes) -> str:
+    """The text of an XML or JSON document: by its byte order mark, its declaration, as UTF-8, else as windows-1252."""
+    for mark, encoding in _BOMS:
+        if body.startswith(mark):
+            return body.decode(encoding, errors="replace").lstrip("\ufeff")
+    if body[:4].replace(b"\x00", b"") in (b"<?", b"<r", b"<f", b"<u", b"<s") and b"\x00" in body[:4]:
+        return body.decode("utf-16-be" if body[0] == 0 else "utf-16-le", errors="replace")
+    declared = _DECLARED.search(body[:1000])
+    names = [declared.group(1).decode("ascii")] if declared else []
+    for name in [*names, "utf-8"]:
+        try:
+            if codecs.lookup(name)._is_text_encoding:  # type: ignore[attr-defined,unused-ignore]
+                return body.decode(name)
+        except (LookupError, ValueError):
+            continue
+    # One bad byte in a UTF-8 document is a bad byte; bytes that are mostly bad are another encoding.
+    text = body.decode("utf-8", errors="replace")
+    bad = text.count("\ufffd")
+    return text if bad * 20 < sum(c > "\x7f" for c in text) else body.decode("windows-1252", errors="replace")
+
+
+def parse_xml(body: bytes) -> etree._Element | None:
+    """The root of an XML document, mended where it is broken; None where nothing of it can be read.
+
+    Mended are: text before the first tag, control characters, bare ampersands, HTML's named
+    entities, missing end tags, and whatever libxml2 recovers from.
+    """
+    text = _DECLARATION.sub("", decode(inflate(body)), count=1)
+    start = text.find("<")
+    if start < 0:
+        return None
+    text = _DOCTYPE.sub("", _CONTROL.sub("", text[start:]), count=1)
+    root = _tree(text, recover=False)
+    if root is None:
+        pieces = _CDATA.split(text)
+        root = _tree("".join(p if p.startswith("<![CDATA[") else _mended(p) for p in pieces), recover=True)
+    return root
+
+
+def _tree(text: str, recover: bool) -> etree._Element | None:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, recover=recover,
+                             load_dtd=False, remove_comments=True, remove_pis=True, strip_cdata=True,
+                             encoding="utf-8")
+    try:
+        root = etree.fromstring(text.encode("utf-8", errors="replace"), parser)
+    except (etree.LxmlError, ValueError):
+        return None
+    return root if isinstance(getattr(root, "tag", None), str) else None
+
+
+def _mended(text: str) -> str:
+    return _NAMED.sub(_named, _AMPERSAND.sub("&amp;", text))
+
+
+def _named(match: re.Match[str]) -> str:
+    name = match.group(1)
+    if name in _XML_NAMED:
+        return match.group(0)
+    known = html.entities.html5.get(name + ";")
+    return html.escape(known) if known else "&amp;" + match.group(0)[1:]
+
+
+def plain_text(markup: str, limit: int = 10_000) -> str:
+    """A scrap of HTML (a headline, a summary) as one line of text: tags out, entities undone, blanks folded.
+
+    Entities escaped twice, as many feeds do, are undone twice.
+    """
+    text = markup[: limit * 8]
+    if "<" in text:
+        text = _TAG.sub(" ", _UNSHOWN.sub(" ", text)) if _BLOCK.search(text) else _TAG.sub("", text)
+    text = html.unescape(text)
+    if "&" in text:
+        text = html.unescape(text)
+    return " ".join(text.split())[:limit]
+
