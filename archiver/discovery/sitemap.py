@@ -1,0 +1,153 @@
+"""Sitemaps (sitemaps.org 0.9): index, urlset, text, gzip, the news namespace, and feeds used as sitemaps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree
+
+from archiver.discovery.feed import looks_like_feed, parse_feed
+from archiver.discovery.markup import MAX_TARGETS, decode, inflate, parse_xml, plain_text
+from archiver.discovery.when import parse_time
+from archiver.items import GeoTag, Lead, PageKind, Source, Target
+from archiver.urls import normalize
+
+_ROOT = re.compile(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
+# The first row that matches the file name decides. Names as Yoast, Rank Math, WordPress core, Jetpack, Ghost,
+# Squarespace and news publishers give them.
+_KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple((re.compile(pattern), kind) for pattern, kind in (
+    (r"taxonom|categor|(?:^|[-_.])tags?(?:[-_.\d]|$)|post_tag|product_|author|(?:^|[-_.])users?(?:[-_.\d]|$)|"
+     r"archive|rubri|sections?(?:[-_.]|$)|topics?(?:[-_.]|$)", PageKind.LISTING),
+    (r"image|video", PageKind.UNKNOWN),
+    (r"posts?-page|(?:^|[-_.])pages?(?:[-_.\d]|$)|static|misc", PageKind.PAGE),
+    (r"posts?-post|(?:^|[-_.])posts?(?:[-_.\d]|$)|news|article|blog|stories|story", PageKind.POST),
+))
+
+
+@dataclass(frozen=True, slots=True)
+class Sitemap:
+    """What one sitemap tells: addresses of pages, and further sitemaps (kind SITEMAP, of an index).
+
+    `title` and lead are only there in news sitemaps. `is_sitemap` is False where the body is none.
+    """
+
+    targets: tuple[Target, ...] = ()
+    children: tuple[Target, ...] = ()
+    is_sitemap: bool = False
+
+
+def kind_of_sitemap(url: str) -> PageKind:
+    """What a sitemap lists, by its file name: "post-sitemap2.xml" posts, "wp-sitemap-users-1.xml" listings ..."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return PageKind.UNKNOWN
+    name = unquote(parts.path).rsplit("/", 1)[-1].lower()
+    name = re.sub(r"\.(?:xml|txt|php)?(?:\.gz)?$", "", re.sub(r"\.(?:xml|txt|php)", "", name))
+    for pattern, kind in _KINDS:
+        if pattern.search(name.replace("sitemap", "-")):
+            return kind
+    return PageKind.UNKNOWN
+
+
+def looks_like_sitemap(body: bytes) -> bool:
+    """Whether the body is an XML sitemap, whatever its address or content type say (text sitemaps are not told)."""
+    start = inflate(body[:65_536], limit=4_096)[:4_096].replace(b"\x00", b"")
+    return bool(_ROOT.search(start)) and b"<html" not in start.lower()
+
+
+def parse_sitemap(body: bytes, url: str) -> Sitemap:
+    """The sitemap found at `url`. Never raises; broken XML gives what is readable, gzip is bounded to 64 MB.
+
+    Targets have the kind that the sitemap's name says (POST where an entry is in the news namespace),
+    `lastmod` aware (UTC where no zone is given). At most 100,000 addresses.
+    """
+    body = inflate(body)
+    if looks_like_feed(body):
+        feed = parse_feed(body, url)
+        return Sitemap(tuple(replace(t, source=Source.SITEMAP) for t in feed.targets), is_sitemap=bool(feed.targets))
+    if b"<" not in body[:1_000].replace(b"\x00", b""):
+        return _text_sitemap(body, url)
+    root = parse_xml(body)
+    if root is None:
+        return Sitemap()
+    return _xml_sitemap(root, url)
+
+
+def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
+    kind = kind_of_sitemap(url)
+    pages: dict[str, Target] = {}
+    children: dict[str, Target] = {}
+    known = _local(root) in ("urlset", "sitemapindex")
+    for element in root.iter(etree.Element):
+        name = _local(element)
+        if name not in ("url", "sitemap"):
+            continue
+        known = True
+        fields: dict[str, str] = {}
+        news: etree._Element | None = None
+        for child in element:
+            local = _local(child)
+            if local in ("loc", "lastmod"):
+                fields.setdefault(local, "".join(str(t) for t in child.itertext()).strip())
+            elif local == "news":
+                news = child
+        address = normalize(fields.get("loc", ""), url)
+        if not address:
+            continue
+        lastmod = parse_time(fields.get("lastmod", ""))
+        if name == "sitemap":
+            if address != url:
+                children.setdefault(address, Target(address, Source.SITEMAP, PageKind.SITEMAP, url, lastmod))
+        else:
+            lead = _news_lead(news) if news is not None else None
+            pages.setdefault(
+                address, Target(address, Source.SITEMAP, PageKind.POST if lead else kind, url, lastmod, lead))
+        if len(pages) + len(children) >= MAX_TARGETS:
+            break
+    return Sitemap(tuple(pages.values()), tuple(children.values()), known)
+
+
+def _local(element: etree._Element) -> str:
+    """The local name in the sitemap's own namespace or the news one; image:loc and the like come back with a prefix."""
+    tag = element.tag
+    if not isinstance(tag, str):
+        return ""
+    space, _, local = tag[1:].rpartition("}") if tag.startswith("{") else ("", "", tag)
+    prefix, _, name = local.lower().rpartition(":")
+    if (space and "/schemas/sitemap-" in space and "sitemap-news" not in space) or (prefix and prefix != "news"):
+        return f"other:{name}"
+    return name
+
+
+def _news_lead(news: etree._Element) -> Lead:
+    """Google's news sitemap: title, publication_date, language, keywords, geo_locations."""
+    fields: dict[str, str] = {}
+    for element in news.iter(etree.Element):
+        fields.setdefault(_local(element), "".join(str(t) for t in element.itertext()).strip())
+    place = plain_text(fields.get("geo_locations", ""), 300)
+    return Lead(
+        title=plain_text(fields.get("title", ""), 1_000),
+        published=parse_time(fields.get("publication_date", "")),
+        tags=tuple(dict.fromkeys(k for k in (plain_text(k, 200) for k in fields.get("keywords", "").split(",")[:100]) if k)),
+        geotags=(GeoTag(None, None, place, source="news-sitemap"),) if place else (),
+        language=fields.get("language", "")[:35],
+    )
+
+
+def _text_sitemap(body: bytes, url: str) -> Sitemap:
+    """One address a line. Taken for a sitemap only where at least half of the lines are addresses."""
+    lines = [line.strip() for line in decode(body).splitlines() if line.strip()]
+    kind = kind_of_sitemap(url)
+    found: dict[str, Target] = {}
+    good = 0
+    for line in lines[:MAX_TARGETS]:
+        address = normalize(line) if line.lower().startswith(("http://", "https://")) else None
+        if address:
+            good += 1
+            found.setdefault(address, Target(address, Source.SITEMAP, kind, url))
+    if not good or good * 2 < len(lines[:MAX_TARGETS]):
+        return Sitemap()
+    return Sitemap(tuple(found.values()), is_sitemap=True)

@@ -1,0 +1,246 @@
+"""The WordPress REST API (wp/v2): where it is, which addresses to ask, what an answer tells.
+
+https://developer.wordpress.org/rest-api/reference/posts/
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from lxml import etree
+
+from archiver.discovery.json_body import parse_json
+from archiver.discovery.markup import plain_text
+from archiver.discovery.when import parse_time
+from archiver.items import GeoTag, Lead, PageKind, Source, Target
+from archiver.urls import normalize
+
+PER_PAGE = 100
+"""Posts an answer: the most the API allows."""
+_RELATION = "https://api.w.org/"
+_LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
+_WORDPRESS_ASSET = re.compile(r"^(https?://[^\"'?#\s]*?|/[^\"'?#\s/][^\"'?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
+_OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
+# Named one by one: what SEO plugins add otherwise (yoast_head) is larger than the posts.
+_FIELDS = ("id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
+           "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded")
+_EMBED = "author,wp:term,wp:featuredmedia"
+_OFFSET_LIMIT = timedelta(hours=15)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPage:
+    """One answer. `total` and `total_pages` are the server's own counts, None where it gives none.
+
+    `error` is None, or what the API said instead of posts ("rest_post_invalid_page_number: ...");
+    `past_end` tells that this is only because the pages have come to an end.
+    """
+
+    targets: tuple[Target, ...] = ()
+    total: int | None = None
+    total_pages: int | None = None
+    error: str | None = None
+    past_end: bool = False
+
+
+def endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
+    """The API's root, as ".../wp-json/" or "...?rest_route=/", or None where there is no sign of WordPress.
+
+    Declared in the Link header or the page; else told by its oEmbed link; else, where the page loads files
+    of a WordPress on the same host, the usual place beside them.
+    """
+    match = _LINK_HEADER.search(link_header)
+    if match and (found := _root(match.group(1), home_url)):
+        return found
+    if html_root is None:
+        return None
+    guess: str | None = None
+    for element in html_root.iter("link", "script"):
+        address = (element.get("href") or element.get("src") or "").strip()
+        if _RELATION in (element.get("rel") or "").lower().split():
+            if found := _root(address, home_url):
+                return found
+        elif oembed := _OEMBED.match(unquote(address)):
+            guess = _root(oembed.group(1), home_url)
+        elif guess is None and (asset := _WORDPRESS_ASSET.match(address)):
+            place = normalize(asset.group(1) + "/wp-json/", home_url)
+            if place and urlsplit(place).hostname == urlsplit(home_url).hostname:
+                guess = place
+    return guess
+
+
+def _root(address: str, home_url: str) -> str | None:
+    try:
+        return normalize(urljoin(home_url, address))
+    except ValueError:
+        return None
+
+
+def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
+    """The address of one page of posts, with authors, terms and lead image embedded.
+
+    Ordered by number, so that posts which come or change during the paging move none that is still to come;
+    with `modified_after` (aware) by time of change, oldest first.
+    """
+    return _posts(endpoint, page, f"_embed={_EMBED}&_fields={_FIELDS}", modified_after)
+
+
+def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
+    """As `posts_url`, but only number, address and time of change of each: cheap enough to compare everything."""
+    return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
+
+
+def _posts(endpoint: str, page: int, query: str, modified_after: datetime | None) -> str:
+    route = "wp/v2/posts"
+    base = endpoint if "rest_route=" in endpoint else endpoint.rstrip("/") + "/"
+    if "rest_route=" in base:
+        head, _, tail = base.partition("rest_route=")
+        path, _, more = tail.partition("&")
+        base = f"{head}rest_route={unquote(path).rstrip('/')}/{route}" + (f"&{more}" if more else "") + "&"
+    else:
+        base = f"{base}{route}?"
+    order = "orderby=id&order=asc"
+    if modified_after is not None:
+        moment = modified_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        order = f"orderby=modified&order=asc&modified_after={moment}"
+    return f"{base}per_page={PER_PAGE}&page={page}&{order}&{query}"
+
+
+def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> ApiPage:
+    """The answer to `posts_url` or `ids_url`. Never raises; what is no list of posts becomes `error`.
+
+    `published` and `modified` carry the site's own offset, read off the difference between local time and
+    UTC, so that the calendar day is the one the site shows.
+    """
+    counts = {k.lower(): v for k, v in headers.items()}
+    total, pages = _count(counts.get("x-wp-total")), _count(counts.get("x-wp-totalpages"))
+    data = parse_json(body)
+    if isinstance(data, dict) and "code" in data:
+        code = str(data.get("code"))[:100]
+        message = plain_text(str(data.get("message") or ""), 300)
+        return ApiPage((), total, pages, f"{code}: {message}", code == "rest_post_invalid_page_number")
+    if not isinstance(data, list):
+        return ApiPage((), total, pages, "the answer is not a list of posts")
+    rows = [row for row in data[:1_000] if isinstance(row, dict)]
+    usual = Counter(o for row in rows if (o := _offset(row)) is not None).most_common(1)
+    default = usual[0][0] if usual else timedelta(0)
+    found: dict[str, Target] = {}
+    for row in rows:
+        target = _target(row, default, url)
+        if target:
+            found.setdefault(target.url, target)
+    return ApiPage(tuple(found.values()), total, pages)
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text and text.strip().isdecimal() and len(text) < 12 else None
+
+
+def _target(row: dict[str, Any], default: timedelta, url: str) -> Target | None:
+    link = row.get("link")
+    address = normalize(link, url) if isinstance(link, str) and link else None
+    if not address:
+        return None
+    own = _offset(row)
+    offset = default if own is None else own
+    published, modified = _time(row, "date", offset), _time(row, "modified", offset)
+    content, excerpt = row.get("content"), row.get("excerpt")
+    protected = any(isinstance(part, dict) and part.get("protected") is True for part in (content, excerpt))
+    embedded = row.get("_embedded")
+    embedded = embedded if isinstance(embedded, dict) else {}
+    number = row.get("id")
+    lead = Lead(
+        title=plain_text(_rendered(row.get("title")), 1_000),
+        authors=_names(_dicts(embedded.get("author"))),
+        published=published,
+        modified=modified,
+        categories=_names(_terms(embedded, "category")),
+        tags=_names(_terms(embedded, "post_tag")),
+        geotags=_geotags(row),
+        guid=_rendered(row.get("guid"))[:1_000],
+        post_id=f"wordpress:{number}" if isinstance(number, int) and not isinstance(number, bool) else "",
+        body_html="" if protected else _rendered(content),
+        description="" if protected else plain_text(_rendered(excerpt), 2_000),
+        image=_image(embedded, url),
+        language=_text(row.get("lang"))[:35],
+        protected=protected,
+    )
+    return Target(address, Source.API, PageKind.POST, url, modified or published, lead)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _rendered(value: Any) -> str:
+    return _text(value.get("rendered")) if isinstance(value, dict) else _text(value)
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def _terms(embedded: dict[str, Any], taxonomy: str) -> list[dict[str, Any]]:
+    groups = embedded.get("wp:term")
+    terms = [t for group in groups for t in _dicts(group)] if isinstance(groups, list) else []
+    return [t for t in terms if t.get("taxonomy") == taxonomy]
+
+
+def _names(people: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(n for p in people if (n := plain_text(_text(p.get("name")), 300))))
+
+
+def _image(embedded: dict[str, Any], url: str) -> str:
+    return next((a for m in _dicts(embedded.get("wp:featuredmedia"))
+                 if (source := _text(m.get("source_url"))) and (a := normalize(source, url))), "")
+
+
+def _pair(row: dict[str, Any], name: str) -> tuple[datetime | None, datetime | None]:
+    return parse_time(_text(row.get(name))), parse_time(_text(row.get(f"{name}_gmt")))
+
+
+def _offset(row: dict[str, Any]) -> timedelta | None:
+    """Local time minus UTC, where both are given and their difference can be a time zone."""
+    for name in ("date", "modified"):
+        local, utc = _pair(row, name)
+        if local and utc:
+            difference = local - utc
+            if abs(difference) < _OFFSET_LIMIT and difference % timedelta(minutes=15) == timedelta(0):
+                return difference
+    return None
+
+
+def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
+    local, utc = _pair(row, name)
+    own = _offset({k: row.get(k) for k in (name, f"{name}_gmt")})  # summer time differs between the two
+    zone = timezone(offset if own is None else own) if (own or offset) else UTC
+    if utc:
+        return utc.astimezone(zone)
+    return local.replace(tzinfo=zone) if local else None
+
+
+def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
+    """Post meta as WordPress's own geo plugins name it (geo_latitude ...), where a site lets the API show it."""
+    for holder in (row.get("meta"), row.get("geo"), row):
+        if not isinstance(holder, dict) or str(holder.get("geo_public", "1")) == "0":
+            continue
+        for lat_name, lon_name in (("geo_latitude", "geo_longitude"), ("latitude", "longitude"), ("lat", "lon"), ("lat", "lng")):
+            lat, lon = _degrees(holder.get(lat_name), 90), _degrees(holder.get(lon_name), 180)
+            if lat is not None and lon is not None and (lat or lon):
+                place = _text(holder.get("geo_address")) or _text(holder.get("name"))
+                return (GeoTag(lat, lon, plain_text(place, 300), source="wordpress"),)
+    return ()
+
+
+def _degrees(value: Any, limit: int) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if -limit <= number <= limit and not isinstance(value, bool) else None
