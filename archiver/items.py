@@ -6,7 +6,7 @@ tuples; a value that the page did not give is None (single values) or empty (tex
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -175,6 +175,8 @@ class Visit:
     `url` is the address as asked for, `final_url` the one that answered after `redirects`.
     `targets` are the addresses this page told of; they are stored in the same transaction as
     the page itself, so that a page never counts as done while what it told of is lost.
+    `next_pages` are the pages of a listing that follow this one: they are walked again where
+    this one told of something new. An outcome of `due` is a part of a source that goes on.
     """
 
     url: str
@@ -190,4 +192,5 @@ class Visit:
     last_modified: str = ""
     capture: Capture | None = None
     article: Article | None = None
-    targets: tuple[Target, ...] = field(default=())
+    targets: tuple[Target, ...] = ()
+    next_pages: tuple[str, ...] = ()

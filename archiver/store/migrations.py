@@ -43,13 +43,16 @@ def m002_pages_and_captures(db: Database) -> None:
     db["pages"].create(
         {"id": int, "site_id": int, "url": str, "urlkey": str, "kind": str, "outcome": str, "reason": str,
          "rule": str, "status": int, "article_id": int, "capture_id": int, "etag": str, "last_modified": str,
-         "lastmod": str, "lead": str, "found_at": str, "fetched_at": str, "changed_at": str, "due_at": str,
-         "attempts": int},
-        pk="id", not_null={"site_id", "url", "urlkey", "kind", "outcome", "found_at"}, defaults={"attempts": 0},
+         "lastmod": str, "lead": str, "priority": int, "redirect_urlkey": str, "found_at": str, "fetched_at": str,
+         "changed_at": str, "due_at": str, "attempts": int},
+        pk="id", not_null={"site_id", "url", "urlkey", "kind", "outcome", "found_at"}, 
+        defaults={"attempts": 0, "priority": 3},
         foreign_keys=[("site_id", "sites", "id"), ("capture_id", "captures", "id")],
     )
     db["pages"].create_index(["urlkey"], unique=True)
     db["pages"].create_index(["site_id", "outcome"])
+    db["pages"].create_index(["site_id", "priority", "due_at"])
+    db["pages"].create_index(["redirect_urlkey"])
     db["pages"].create_index(["article_id"])
     db["page_sources"].create(
         {"page_id": int, "source": str, "found_on": str, "first_seen": str, "last_seen": str},
@@ -112,3 +115,7 @@ def m004_facets(db: Database) -> None:
 @migrations()
 def m005_full_text(db: Database) -> None:
     db["articles"].enable_fts(list(FTS_COLUMNS), create_triggers=True, tokenize=FTS_TOKENIZER)
+    # The trigger sqlite-utils makes re-indexes a row at any update; a new last_seen is none of the index's business.
+    old = db.execute("select sql from sqlite_master where name = 'articles_au'").fetchone()[0]
+    db.execute("drop trigger articles_au")
+    db.execute(old.replace("AFTER UPDATE ON", f"AFTER UPDATE OF {', '.join(FTS_COLUMNS)} ON"))

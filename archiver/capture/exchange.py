@@ -1,0 +1,159 @@
+"""One HTTP exchange as it went over the wire, and the WARC/1.1 records that prove it.
+
+Pure: bytes and values in, bytes out. A record is one gzip member of its own (WARC/1.1, annex D.2),
+so that any record can be read by its offset and length alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastwarc import GzipWriter, WarcRecord, WarcRecordType
+
+from archiver.items import Capture
+
+_GZIP_LEVEL = 6
+# WARC/1.1, section 6.7.2: a server that answers 304 has confirmed the payload of an earlier record.
+REVISIT_SAME_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
+REVISIT_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its response. `body` is as on the wire: still content-encoded, no longer chunked."""
+
+    url: str
+    at: datetime
+    method: str
+    request_headers: Headers
+    status: int
+    reason: str
+    response_headers: Headers
+    body: bytes
+    protocol: str = "HTTP/1.1"
+    ip: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The payload digest as WARC writes it: "sha1:" and base 32 (WARC/1.1, section 5.9)."""
+        return payload_digest(self.body)
+
+    @property
+    def media_type(self) -> str:
+        for name, value in self.response_headers:
+            if name.lower() == b"content-type":
+                return value.split(b";")[0].strip().lower().decode("latin-1")
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The earlier record that a revisit record refers to."""
+
+    url: str
+    captured_at: datetime
+    digest: str
+
+
+def payload_digest(body: bytes) -> str:
+    return "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode("ascii")
+
+
+def warc_date(at: datetime) -> str:
+    """WARC-Date in UTC with microseconds, as WARC/1.1 allows (section 5.4)."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def warcinfo_record(file_name: str, at: datetime, software: str, description: str) -> bytes:
+    """The first record of a file: who wrote it (WARC/1.1, section 6.2)."""
+    record = WarcRecord()
+    record.init_headers(WarcRecordType.warcinfo)
+    record.headers["WARC-Date"] = warc_date(at)
+    record.headers["WARC-Filename"] = file_name
+    record.headers["Content-Type"] = "application/warc-fields"
+    fields = {"software": software, "format": "WARC File Format 1.1", "description": description,
+              "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"}
+    record.set_bytes_content("".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
+    return _member(record)
+
+
+def exchange_records(exchange: Exchange, original: Original | None = None) -> tuple[bytes, bytes, Capture]:
+    """The response (or revisit) record and the request record of one exchange, and its capture.
+
+    With `original`, the payload is already in the archive: a revisit record with the headers alone
+    is made (WARC/1.1, section 6.7). `warc_file`, offset and length of the capture are the writer's to fill.
+    """
+    revisit = original is not None
+    digest = original.digest if original else exchange.digest
+    head = _status_line(exchange) + _header_block(_stored_headers(exchange))
+    response = WarcRecord()
+    response.init_headers(WarcRecordType.revisit if revisit else WarcRecordType.response)
+    response_id = f"<urn:uuid:{uuid.uuid4()}>"
+    response.headers["WARC-Record-ID"] = response_id
+    _common(response, exchange)
+    response.headers["WARC-Payload-Digest"] = digest
+    response.headers["Content-Type"] = "application/http;msgtype=response"
+    if original:
+        response.headers["WARC-Profile"] = REVISIT_NOT_MODIFIED if exchange.status == 304 else REVISIT_SAME_PAYLOAD
+        response.headers["WARC-Refers-To-Target-URI"] = original.url
+        response.headers["WARC-Refers-To-Date"] = warc_date(original.captured_at)
+    response.set_bytes_content(head if revisit else head + exchange.body)
+
+    request = WarcRecord()
+    request.init_headers(WarcRecordType.request)
+    _common(request, exchange)
+    request.headers["WARC-Concurrent-To"] = response_id
+    request.headers["Content-Type"] = "application/http;msgtype=request"
+    request.set_bytes_content(_request_line(exchange) + _header_block(exchange.request_headers))
+    capture = Capture(
+        url=exchange.url, captured_at=exchange.at, status=exchange.status, media_type=exchange.media_type,
+        digest=digest, warc_file="", warc_offset=0, warc_length=0, record_type="revisit" if revisit else "response",
+    )
+    return _member(response), _member(request), capture
+
+
+def _common(record: WarcRecord, exchange: Exchange) -> None:
+    record.headers["WARC-Date"] = warc_date(exchange.at)
+    record.headers["WARC-Target-URI"] = exchange.url
+    if exchange.ip:
+        record.headers["WARC-IP-Address"] = exchange.ip
+
+
+def _stored_headers(exchange: Exchange) -> Headers:
+    """The headers as sent, but for those the stored body no longer obeys: they keep their value under a new name."""
+    kept = []
+    for name, value in exchange.response_headers:
+        if name.lower() == b"transfer-encoding":
+            kept.append((b"X-Archive-Orig-Transfer-Encoding", value))
+        elif name.lower() != b"content-length":
+            kept.append((name, value))
+    return (*kept, (b"Content-Length", str(len(exchange.body)).encode()))
+
+
+def _status_line(exchange: Exchange) -> bytes:
+    return f"{exchange.protocol} {exchange.status} {exchange.reason}\r\n".encode("latin-1", "replace")
+
+
+def _request_line(exchange: Exchange) -> bytes:
+    path = exchange.url.split("://", 1)[1]
+    path = path[path.find("/"):] if "/" in path else "/"
+    return f"{exchange.method} {path} HTTP/1.1\r\n".encode("latin-1", "replace")
+
+
+def _header_block(headers: Headers) -> bytes:
+    return b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n"
+
+
+def _member(record: WarcRecord) -> bytes:
+    out = io.BytesIO()
+    writer = GzipWriter(out, compression_level=_GZIP_LEVEL)
+    record.write(writer)
+    writer.finish()
+    writer.close()
+    return out.getvalue()

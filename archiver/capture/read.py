@@ -1,0 +1,72 @@
+"""Reading one stored record again: the bytes an article was made from."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastwarc import ArchiveIterator
+from fastwarc.stream_io import GzipReader
+
+from archiver.capture.exchange import payload_digest
+from archiver.errors import UnreadableInput
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """A response as stored: `payload` is as on the wire, `body` with its content coding undone."""
+
+    url: str
+    record_type: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    payload: bytes
+    body: bytes
+    digest: str
+
+    @property
+    def content_type(self) -> str:
+        return next((v for k, v in self.headers if k.lower() == "content-type"), "")
+
+
+def read_record(file: Path, offset: int, length: int) -> StoredResponse:
+    """The record at `offset` (bytes) of a WARC file. Raises UnreadableInput where none can be read there."""
+    subject = f"{file} at {offset}"
+    try:
+        with file.open("rb") as handle:
+            handle.seek(offset)
+            data = handle.read(length)
+    except OSError as error:
+        raise UnreadableInput(subject, error.strerror or str(error)) from error
+    for record in ArchiveIterator(GzipReader(io.BytesIO(data)), parse_http=True):
+        payload = record.reader.read()
+        headers = tuple(record.http_headers.to_tuples()) if record.http_headers else ()
+        coding = next((v for k, v in headers if k.lower() == "content-encoding"), "")
+        return StoredResponse(
+            url=record.headers.get("WARC-Target-URI") or "", record_type=record.record_type.name or "",
+            status=record.http_headers.status_code or 0, headers=headers, payload=payload,
+            body=decoded(payload, coding), digest=record.headers.get("WARC-Payload-Digest") or "",
+        )
+    raise UnreadableInput(subject, "no WARC record begins there")
+
+
+def verify(stored: StoredResponse) -> bool:
+    """Whether the payload still has the digest it was stored with (a revisit record has no payload of its own)."""
+    return stored.record_type == "revisit" or payload_digest(stored.payload) == stored.digest
+
+
+def decoded(payload: bytes, coding: str) -> bytes:
+    """A payload without its Content-Encoding (RFC 9110, section 8.4.1); one that cannot be undone is left as it is."""
+    for name in reversed([c.strip().lower() for c in coding.split(",") if c.strip()]):
+        try:
+            if name in ("gzip", "x-gzip"):
+                payload = zlib.decompress(payload, wbits=31)
+            elif name == "deflate":
+                payload = zlib.decompress(payload, wbits=-15 if payload[:1] != b"\x78" else 15)
+            elif name != "identity":
+                return payload
+        except zlib.error:
+            return payload
+    return payload

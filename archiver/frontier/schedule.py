@@ -1,0 +1,79 @@
+"""What is fetched, in which order, and when again: pure decisions over what the ledger knows.
+
+The ledger (table `pages`) is the frontier: a page is due while its `due_at` is not in the future.
+Nothing waits in memory but the few pages under way, so a kill loses nothing that was found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from archiver.items import Outcome, PageKind, Source, Target
+
+# Sources come before posts, so that what a feed or an API says of a post is known when its page is read.
+PRIORITY: dict[PageKind, int] = {
+    PageKind.ROBOTS: 0, PageKind.API: 0, PageKind.SITEMAP: 0, PageKind.FEED: 0,
+    PageKind.POST: 1, PageKind.LISTING: 2, PageKind.UNKNOWN: 3, PageKind.PAGE: 3, PageKind.OTHER: 4,
+}
+SOURCE_KINDS = frozenset(k for k, p in PRIORITY.items() if p == 0)
+
+_RETRY = timedelta(hours=1)
+_YOUNGEST = timedelta(days=1)
+DEFAULT_REVISIT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger holds of a page. Times are aware; `lastmod` is the newest a source told of it."""
+
+    id: int
+    url: str
+    urlkey: str
+    kind: PageKind
+    outcome: Outcome
+    fetched_at: datetime | None
+    due_at: datetime | None
+    lastmod: datetime | None
+    lead_digest: str
+    priority: int
+
+
+def priority(kind: PageKind, source: Source) -> int:
+    """0 is fetched first. The seed is a source: it names the feeds and the API."""
+    return 0 if source is Source.SEED else PRIORITY[kind]
+
+
+def news_of(known: Known, target: Target, lead_digest: str) -> str:
+    """Why a page that was fetched before must be fetched again because of this target; "" where it need not.
+
+    A source's own date for the page decides, or the digest of what a feed or API says of it; that
+    it is still listed is no reason.
+    """
+    if known.fetched_at is None:
+        return ""
+    if known.outcome is Outcome.GONE and target.source in (Source.FEED, Source.API, Source.SITEMAP):
+        return "listed again after it was gone"
+    if target.lastmod and known.lastmod and target.lastmod > known.lastmod:
+        return f"{target.source} says it changed at {target.lastmod.isoformat()}"
+    if lead_digest and known.lead_digest and lead_digest != known.lead_digest:
+        return f"{target.source} tells another text of it"
+    if target.lastmod and not known.lastmod and target.lastmod > known.fetched_at:
+        return f"{target.source} says it changed at {target.lastmod.isoformat()}"
+    return ""
+
+
+def next_visit(
+    outcome: Outcome, kind: PageKind, now: datetime, published: datetime | None, revisit: timedelta = DEFAULT_REVISIT
+) -> datetime:
+    """When a page is due again. Young posts are looked at often, old ones once in the site's revisit period.
+
+    A failure is tried again at the next run, an hour later at the earliest; sources are asked at every run,
+    whatever stands here.
+    """
+    if outcome is Outcome.FAILED:
+        return now + _RETRY
+    if kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and published is not None:
+        age = max(now - published, timedelta(0))
+        return now + min(max(age / 10, _YOUNGEST), revisit)
+    return now + revisit

@@ -1,0 +1,105 @@
+"""What makes two readings the same text, and two versions different in meaning.
+
+The content digest answers "is this the same post text?" (title aside); the meaning digest
+answers "did anything change that a reader would call an edit?": the fields marked `meaning` in the
+field table, without white space, advertising or the machine's own dates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from datetime import datetime
+
+from archiver.fields import FIELDS
+from archiver.items import Article, GeoTag
+
+MEANING_FIELDS: tuple[str, ...] = tuple(f.name for f in FIELDS if f.meaning)
+# Two posts share a text only where there is a text to share: a "Hello!" or a lone picture proves nothing.
+_MIN_SHARED_LETTERS = 80
+# A shorter text than this share of the old one, behind a wall's words, is a stub and no edit.
+_STUB_SHARE = 0.5
+_WALL = re.compile(
+    r"(subscribe to (read|continue)|subscribers? only|sign in to (read|continue)|log ?in to (read|continue)|"
+    r"continue reading with|this (article|content|post) is (for|reserved for|available to) |already a subscriber|"
+    r"jetzt (weiter)?lesen|nur für abonnenten|réservé aux abonnés|suscr[ií]bete para|solo para suscriptores|"
+    r"riservato agli abbonati|accept (all )?cookies to)",
+    re.IGNORECASE,
+)
+
+
+def folded(text: str) -> str:
+    """Text as compared: NFKC, no case, only letters and digits, single spaces."""
+    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def _short(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def content_digest(body: str) -> str:
+    """Digest of a post's text, "" where it is too short to tell one post from another."""
+    text = folded(body)
+    return _short(text.encode()) if len(text.replace(" ", "")) >= _MIN_SHARED_LETTERS else ""
+
+
+def _meaning(name: str, value: object) -> object:
+    if isinstance(value, str):
+        return re.sub(r"\s+", " ", unicodedata.normalize("NFC", value)).strip()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple) and name == "geotags":
+        return sorted({_place(g) for g in value})
+    return sorted({_meaning(name, v) for v in value}) if isinstance(value, tuple) else value  # type: ignore[type-var]
+
+
+def _place(tag: GeoTag) -> str:
+    degrees = [None if d is None else round(d, 5) for d in (tag.latitude, tag.longitude)]
+    return json.dumps([*degrees, tag.placename, tag.role], ensure_ascii=False)
+
+
+def meaning(article: Article) -> dict[str, object]:
+    """The meaning of an article: its `meaning` fields in comparable form, order and spacing aside."""
+    return {name: _meaning(name, getattr(article, name)) for name in MEANING_FIELDS}
+
+
+def meaning_digest(article: Article) -> str:
+    return _short(json.dumps(meaning(article), sort_keys=True, ensure_ascii=False).encode())
+
+
+def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
+    """The fields whose meaning differs, in the table's order."""
+    before, after = meaning(old), meaning(new)
+    return tuple(name for name in MEANING_FIELDS if before[name] != after[name])
+
+
+def is_stub(old_body: str, new_body: str) -> bool:
+    """Whether the new text is what a paywall or a consent wall shows instead of the old, longer text."""
+    if not old_body or len(new_body) >= len(old_body) * _STUB_SHARE:
+        return False
+    return not new_body.strip() or bool(_WALL.search(new_body))
+
+
+def same_post(a: Article, b: Article) -> bool:
+    """Whether two readings from different addresses of one site are one post.
+
+    The platform's own number or guid decides; without, the same title, day and text do.
+    """
+    if a.post_id and b.post_id:
+        return a.post_id == b.post_id
+    if a.guid and a.guid == b.guid:
+        return True
+    digest = content_digest(a.body)
+    return bool(
+        digest and digest == content_digest(b.body) and folded(a.title) == folded(b.title) and _same_time(a, b)
+    )
+
+
+def _same_time(a: Article, b: Article) -> bool:
+    if a.published is None or b.published is None:
+        return False
+    if "day" in (a.published_precision, b.published_precision):
+        return a.published.date() == b.published.date()
+    return a.published == b.published

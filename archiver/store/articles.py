@@ -1,0 +1,302 @@
+"""Articles, their addresses and their revisions: one post is one row, whatever it is called.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from slugify import slugify
+from sqlite_utils import Database
+
+from archiver.items import Article, GeoTag
+from archiver.record.identity import changed_fields, content_digest, is_stub, meaning_digest, same_post
+from archiver.store.ledger import moment, stamp
+from archiver.urls import urlkey
+
+# The fields of a version, as `revisions.content` holds them and `article_from_row` reads them.
+VERSION_FIELDS = ("url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
+                  "categories", "tags", "geotags", "language", "description", "image", "credits")
+_LISTS = ("authors", "categories", "tags", "credits")
+_FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
+           ("tags", "article_tags", "tag_id"))
+
+
+class Change(StrEnum):
+    """What storing a reading did to the archive."""
+
+    NEW = "new"
+    REVISED = "revised"
+    UNCHANGED = "unchanged"
+    STUB = "stub"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """`aliases` are addresses that this reading added to an article that was there before (or by redirect)."""
+
+    article_id: int
+    change: Change
+    changed: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    duplicate_of: int | None = None
+
+
+def article_row(article: Article) -> dict[str, Any]:
+    """The columns of an article that the page itself decides; lists are JSON, times ISO 8601 as the page gave them."""
+    row: dict[str, Any] = {name: getattr(article, name) for name in VERSION_FIELDS}
+    for name in _LISTS:
+        row[name] = json.dumps(list(row[name]), ensure_ascii=False)
+    row["geotags"] = json.dumps([asdict(g) for g in article.geotags], ensure_ascii=False)
+    for name in ("published", "modified"):
+        row[name] = row[name].isoformat() if row[name] else None
+    return row
+
+
+def article_from_row(row: dict[str, Any]) -> Article:
+    """The inverse of `article_row`, with the identity columns."""
+    values = {name: row[name] for name in VERSION_FIELDS}
+    for name in _LISTS:
+        values[name] = tuple(json.loads(values[name] or "[]"))
+    values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values["geotags"] or "[]"))
+    for name in ("published", "modified"):
+        values[name] = moment(values[name])
+    return Article(**values, post_id=row.get("post_id") or "", guid=row.get("guid") or "",
+                   platform=row.get("platform") or "")
+
+
+def store_article(db: Database, site: str, article: Article, *, redirects: Iterable[str], at: datetime,
+                  capture_id: int | None, run_id: int, run_started: datetime) -> Stored:
+    """Enter one reading: a new article, a new revision of one that is there, or nothing but a last-seen time."""
+    row = _find(db, site, article, redirects)
+    if row is None:
+        return _insert(db, site, article, redirects, at, capture_id, run_id)
+    old = article_from_row(row)
+    article_id: int = row["id"]
+    if is_stub(old.body, article.body):
+        db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
+        return Stored(article_id, Change.STUB)
+    moved = urlkey(article.url) != row["urlkey"]
+    if moved and not _is_move(db, row, article, run_started):
+        # A second address of a post that stands where it stood: an alias, and no news of the post.
+        aliases = _claim(db, article_id, [article.url, *redirects], "copy", at)
+        db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
+        return Stored(article_id, Change.UNCHANGED, aliases=tuple(aliases))
+    aliases = _addresses(db, article_id, article, redirects, at)
+    if moved:
+        aliases.append(row["url"])
+    changed = changed_fields(old, article)
+    if not changed:
+        kept = {k: v for k, v in article_row(article).items() if k in ("url", "canonical_url", "modified", "image")}
+        db["articles"].update(article_id, {
+            **kept, "urlkey": urlkey(article.url), "last_seen": stamp(at), "gone_at": None,
+            "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
+        })
+        return Stored(article_id, Change.UNCHANGED, aliases=tuple(aliases))
+    digest = content_digest(article.body)
+    db["articles"].update(article_id, {
+        **article_row(article), "urlkey": urlkey(article.url), "last_seen": stamp(at), "gone_at": None,
+        "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
+        "content_digest": digest, "meaning_digest": meaning_digest(article), "revision": row["revision"] + 1,
+        "capture_id": capture_id or row["capture_id"], "evidence": _evidence(article),
+        "duplicate_of": row["duplicate_of"] if digest == row["content_digest"] else _original(db, digest, article_id),
+    })
+    _write_facets(db, article_id, article)
+    _write_revision(db, article_id, row["revision"] + 1, article, changed, at, capture_id, run_id)
+    return Stored(article_id, Change.REVISED, changed, tuple(aliases))
+
+
+def mark_gone(db: Database, key: str, at: datetime) -> int | None:
+    """Tombstone the article whose current address has this urlkey; its number, or None where there is none to mark.
+
+    An old address of a moved post that stops answering says nothing of the post; and a post that
+    still answers at another of its addresses has moved there.
+    """
+    row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
+    if not row:
+        return None
+    other = db.execute(
+        "select a.urlkey from addresses a join pages p on p.urlkey = a.urlkey where a.article_id = ? and a.urlkey <> ? "
+        "and a.kind = 'copy' and p.outcome in ('archived', 'unchanged', 'duplicate') and p.redirect_urlkey is null "
+        "order by p.fetched_at desc limit 1", [row[0], key]).fetchone()
+    if other:
+        _promote(db, row[0], other[0])
+        return None
+    db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
+    return int(row[0])
+
+
+def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
+    """An address that redirects to `target_key`: the article there (if any), and whether the alias is news."""
+    row = db.execute("select article_id from addresses where urlkey = ?", [target_key]).fetchone()
+    if not row:
+        return None, False
+    own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
+    if own == urlkey(alias):
+        _promote(db, row[0], target_key)
+        return int(row[0]), True
+    return int(row[0]), bool(_claim(db, row[0], [alias], "redirect", at))
+
+
+def _promote(db: Database, article_id: int, key: str) -> None:
+    """Make one of an article's addresses its own; the one it had becomes an alias."""
+    db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
+    db.execute("update addresses set kind = 'url' where urlkey = ?", [key])
+    db.execute("update articles set urlkey = ?, url = (select url from addresses where urlkey = ?) where id = ?",
+               [key, key, article_id])
+
+
+def touch(db: Database, article_id: int, at: datetime) -> None:
+    """The post was seen in place, unchanged."""
+    db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
+
+
+def _find(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
+    """The article that this reading is of: by the platform's number or guid, by address, by title, time and text."""
+    by_number = [("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)]
+    for where, value in by_number:
+        if value:
+            row = _one(db, where, [site, value])
+            if row:
+                return row
+    row = _at_address(db, urlkey(article.url))
+    if row and not _another_post(row, article):
+        return row
+    for key in _redirecting(db, urlkey(article.url), redirects):
+        row = _at_address(db, key)
+        if row and not _another_post(row, article):
+            return row
+    if article.canonical_url:
+        row = _at_address(db, urlkey(article.canonical_url))
+        if row and not _another_post(row, article) and same_post_or_text(article_from_row(row), article):
+            return row
+    digest = content_digest(article.body)
+    if digest:
+        for candidate in db.query("select * from articles where content_digest = ? and site = ? order by id",
+                                  [digest, site]):
+            if same_post(article_from_row(candidate), article):
+                return candidate
+    return None
+
+
+def same_post_or_text(a: Article, b: Article) -> bool:
+    """A declared canonical is believed only where the content agrees: the same post, or the same text or title."""
+    digest = content_digest(a.body)
+    return same_post(a, b) or bool(digest and digest == content_digest(b.body)) or (bool(a.title) and a.title == b.title)
+
+
+def _another_post(row: dict[str, Any], article: Article) -> bool:
+    """An address that a platform gave to another post: both have numbers, and the numbers differ."""
+    return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
+
+
+def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
+    """Whether the reading's address is the post's own now, not a second way to it.
+
+    The address the page declares as canonical wins; then an old address that redirects here or is
+    gone; then, for a post known by its number, the later run.
+    """
+    here, there = urlkey(article.url), row["urlkey"]
+    if article.canonical_url:
+        declared = urlkey(article.canonical_url)
+        if declared in (here, there):
+            return declared == here
+    if row["gone_at"] or db.execute("select 1 from pages where urlkey = ? and redirect_urlkey = ?",
+                                    [there, here]).fetchone():
+        return True
+    return bool(article.post_id) and row["last_seen"] < stamp(run_started)
+
+
+def _redirecting(db: Database, key: str, redirects: Iterable[str]) -> list[str]:
+    """The urlkeys that led here, in this visit or an earlier one."""
+    return [*(urlkey(u) for u in redirects),
+            *(r[0] for r in db.execute("select urlkey from pages where redirect_urlkey = ?", [key]))]
+
+
+def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
+    return next(iter(db.query(f"select * from articles where {where} order by id limit 1", values)), None)
+
+
+def _at_address(db: Database, key: str) -> dict[str, Any] | None:
+    return _one(db, "id = (select article_id from addresses where urlkey = ?)", [key])
+
+
+def _original(db: Database, digest: str, but: int | None = None) -> int | None:
+    """The earliest article with this text, by its own date where it has one: what later ones are duplicates of."""
+    if not digest:
+        return None
+    row = db.execute("select id from articles where content_digest = ? and duplicate_of is null and id is not ? "
+                     "order by id limit 1", [digest, but]).fetchone()
+    return int(row[0]) if row else None
+
+
+def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
+            capture_id: int | None, run_id: int) -> Stored:
+    digest = content_digest(article.body)
+    duplicate_of = _original(db, digest)
+    row = {
+        **article_row(article), "site": site, "revision": 1, "first_seen": stamp(at), "last_seen": stamp(at),
+        "duplicate_of": duplicate_of, "urlkey": urlkey(article.url), "post_id": article.post_id or None,
+        "guid": article.guid or None, "platform": article.platform or None, "content_digest": digest or None,
+        "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": _evidence(article),
+    }
+    article_id = int(db["articles"].insert(row).last_pk)  # type: ignore[arg-type]
+    aliases = _addresses(db, article_id, article, redirects, at)
+    _write_facets(db, article_id, article)
+    _write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
+    return Stored(article_id, Change.NEW, aliases=tuple(aliases), duplicate_of=duplicate_of)
+
+
+def _addresses(db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime) -> list[str]:
+    """Make this reading's address the article's own, and its redirects (also those met earlier) aliases."""
+    key = urlkey(article.url)
+    db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
+               [article_id, key])
+    db.execute("insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
+               "on conflict (urlkey) do update set kind = 'url', url = excluded.url, article_id = excluded.article_id",
+               [key, article.url, article_id, stamp(at)])
+    earlier = [r[0] for r in db.execute("select url from pages where redirect_urlkey = ?", [key])]
+    return _claim(db, article_id, [*redirects, *earlier], "redirect", at)
+
+
+def _claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
+    """Enter addresses as aliases where nothing owns them; returns those that were new."""
+    return [url for url in urls if db.execute(
+        "insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?) "
+        "on conflict (urlkey) do nothing returning urlkey",
+        [urlkey(url), url, article_id, kind, stamp(at)]).fetchone()]
+
+
+def _evidence(article: Article) -> str | None:
+    return json.dumps([asdict(e) for e in article.evidence], ensure_ascii=False) if article.evidence else None
+
+
+def _write_facets(db: Database, article_id: int, article: Article) -> None:
+    for table, link, key in _FACETS:
+        db.execute(f"delete from {link} where article_id = ?", [article_id])
+        for position, name in enumerate(getattr(article, table)):
+            db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
+                       [name, slugify(name, allow_unicode=True)])
+            db.execute(f"insert into {link} (article_id, {key}, position) "
+                       f"select ?, id, ? from {table} where name = ? on conflict do nothing",
+                       [article_id, position, name])
+    db.execute("delete from geotags where article_id = ?", [article_id])
+    if article.geotags:
+        db["geotags"].insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
+
+
+def _write_revision(db: Database, article_id: int, number: int, article: Article, changed: tuple[str, ...],
+                    at: datetime, capture_id: int | None, run_id: int) -> None:
+    row = article_row(article)
+    content = {k: json.loads(v) if k in _LISTS or k == "geotags" else v for k, v in row.items()}
+    db["revisions"].insert({
+        "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
+        "capture_id": capture_id, "changed": json.dumps(list(changed)), "title": article.title,
+        "content": json.dumps(content, ensure_ascii=False), "meaning_digest": meaning_digest(article),
+    })

@@ -1,0 +1,199 @@
+"""The ledger: table `pages`, every address ever found, who found it, and what came of it.
+
+All functions expect to run inside the caller's transaction. Times in the tables are ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.frontier.schedule import Known, news_of, priority
+from archiver.items import GeoTag, Lead, Outcome, PageKind, Source, Target, Visit
+from archiver.urls import urlkey
+
+_COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
+_EPOCH = "1970-01-01T00:00:00+00:00"
+
+
+def stamp(at: datetime) -> str:
+    """A time as the tables hold it: ISO 8601 in UTC, so that text order is time order."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def lead_json(lead: Lead | None) -> str | None:
+    """A lead as stored beside its page: the full text is not kept, only its digest."""
+    if lead is None:
+        return None
+    values = {k: v for k, v in asdict(replace(lead, body_html="")).items() if v not in ("", (), None, False)}
+    for name in ("published", "modified"):
+        if name in values:
+            values[name] = values[name].isoformat()
+    values["digest"] = lead_digest(lead)
+    return json.dumps(values, ensure_ascii=False)
+
+
+def lead_digest(lead: Lead) -> str:
+    """Digest of what a reader would see change: title and text."""
+    return hashlib.blake2b(f"{lead.title}\0{lead.body_html or lead.description}".encode(), digest_size=12).hexdigest()
+
+
+def lead_from(text: str | None) -> Lead | None:
+    """The lead stored by `lead_json` (without its full text)."""
+    if not text:
+        return None
+    values: dict[str, Any] = json.loads(text)
+    values.pop("digest", None)
+    for name in ("published", "modified"):
+        values[name] = moment(values.get(name))
+    for name in ("authors", "categories", "tags"):
+        values[name] = tuple(values.get(name, ()))
+    values["geotags"] = tuple(GeoTag(**g) for g in values.get("geotags", ()))
+    return Lead(**values)
+
+
+def _known(row: tuple[Any, ...]) -> Known:
+    digest = json.loads(row[8]).get("digest", "") if row[8] else ""
+    return Known(id=row[0], url=row[1], urlkey=row[2], kind=PageKind(row[3]), outcome=Outcome(row[4]),
+                 fetched_at=moment(row[5]), due_at=moment(row[6]), lastmod=moment(row[7]), lead_digest=digest,
+                 priority=row[9])
+
+
+def known_page(db: Database, key: str) -> Known | None:
+    row = db.execute(f"select {_COLUMNS} from pages where urlkey = ?", [key]).fetchone()
+    return _known(row) if row else None
+
+
+def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: datetime) -> int:
+    """Enter what was found; returns how many addresses were new.
+
+    A known page becomes due again only where the target brings news of it (see `news_of`).
+    """
+    return sum(_record_target(db, site_id, target, stamp(now)) for target in targets)
+
+
+def _record_target(db: Database, site_id: int, target: Target, now: str) -> bool:
+    key = urlkey(target.url)
+    lead = lead_json(target.lead)
+    lastmod = stamp(target.lastmod) if target.lastmod else None
+    inserted = db.execute(
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, lastmod, lead, priority, found_at, due_at) "
+        "values (?, ?, ?, ?, 'due', '', ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
+        [site_id, target.url, key, target.kind, lastmod, lead, priority(target.kind, target.source), now, _EPOCH],
+    ).fetchone()
+    if inserted:
+        page_id = inserted[0]
+    else:
+        known = known_page(db, key)
+        assert known is not None
+        page_id = known.id
+        _update_known(db, known, target, lead, lastmod)
+    db.execute(
+        "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, ?, ?, ?, ?) "
+        "on conflict (page_id, source) do update set last_seen = excluded.last_seen, found_on = excluded.found_on",
+        [page_id, target.source, target.found_on, now, now],
+    )
+    return bool(inserted)
+
+
+def _update_known(db: Database, known: Known, target: Target, lead: str | None, lastmod: str | None) -> None:
+    news = news_of(known, target, lead_digest(target.lead) if target.lead else "")
+    # A lead of the API says more than one of a feed; a later word of the same source replaces the earlier.
+    better = lead is not None and (target.source is Source.API or not known.lead_digest or bool(news))
+    surer = target.kind is not PageKind.UNKNOWN and (
+        known.kind is PageKind.UNKNOWN or (known.fetched_at is None and target.source in (Source.API, Source.FEED)))
+    db.execute(
+        "update pages set lastmod = max(coalesce(lastmod, ''), coalesce(?, '')), "
+        "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
+        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end where id = ?",
+        [lastmod, lead if better else None, target.kind if surer else known.kind,
+         priority(target.kind if surer else known.kind, target.source), bool(news), _EPOCH, bool(news), news, known.id],
+    )
+    db.execute("update pages set lastmod = null where id = ? and lastmod = ''", [known.id])
+
+
+def record_visit(db: Database, visit: Visit, *, due_at: datetime, article_id: int | None,
+                 capture_id: int | None, changed: bool) -> None:
+    """Enter what came of one attempt. A page whose outcome is still `due` stays due (its sources go on)."""
+    key = urlkey(visit.url)
+    redirect = urlkey(visit.final_url) if urlkey(visit.final_url) != key else None
+    db.execute(
+        "update pages set url = ?, kind = ?, outcome = ?, reason = ?, rule = ?, status = ?, "
+        "article_id = coalesce(?, article_id), capture_id = coalesce(?, capture_id), "
+        "etag = case when ? then etag else ? end, last_modified = case when ? then last_modified else ? end, "
+        "redirect_urlkey = ?, fetched_at = ?, changed_at = case when ? then ? else changed_at end, due_at = ?, "
+        "attempts = case when ? = 'failed' then attempts + 1 else 0 end where urlkey = ?",
+        [visit.url if redirect else visit.final_url, visit.kind, visit.outcome, visit.reason, visit.rule, visit.status,
+         article_id, capture_id, visit.status == 304, visit.etag or None, visit.status == 304,
+         visit.last_modified or None, redirect, stamp(visit.at), changed, stamp(visit.at), stamp(due_at),
+         visit.outcome, key],
+    )
+
+
+def due_pages(db: Database, site_id: int, now: datetime, limit: int, highest: int = 9) -> list[dict[str, Any]]:
+    """The next pages to fetch, sources first, oldest first: at most `limit`, of priority up to `highest`."""
+    rows: list[dict[str, Any]] = []
+    for level in range(highest + 1):
+        if len(rows) >= limit or level > 4:
+            break
+        rows += db.query(
+            "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
+            "p.article_id, p.fetched_at, c.url as capture_url, c.captured_at, c.digest from pages p "
+            "left join captures c on c.id = p.capture_id "
+            "where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
+            [site_id, level, stamp(now), limit - len(rows)],
+        )
+    return rows
+
+
+def make_due(db: Database, site_id: int, *, everything: bool) -> None:
+    """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
+
+    A child sitemap with a lastmod is asked for when its index says that it changed, one of tags
+    or authors at the site's revisit period.
+    """
+    db.execute(
+        "update pages set due_at = ? where site_id = ? and (? "
+        "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
+        "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
+        [_EPOCH, site_id, everything],
+    )
+
+
+def vanished(db: Database, site_id: int, source: Source, found_on: str, since: datetime) -> list[int]:
+    """Pages that this source document once listed and did not list in this run (it was read whole since `since`)."""
+    rows = db.execute(
+        "select p.id from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
+        "and s.found_on = ? and s.last_seen < ? and p.outcome not in ('gone', 'refused', 'duplicate') "
+        "and p.fetched_at is not null and p.fetched_at < ?",
+        [site_id, source, found_on, stamp(since), stamp(since)],
+    )
+    return [row[0] for row in rows]
+
+
+def alive(db: Database, site_id: int, source: Source, found_on: str) -> int:
+    """How many pages of this source document are, as far as is known, still there."""
+    return int(db.execute(
+        "select count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
+        "and s.found_on = ? and p.outcome not in ('gone', 'duplicate')", [site_id, source, found_on]).fetchone()[0])
+
+
+def make_due_now(db: Database, urls: Iterable[str]) -> None:
+    """Listing pages that must be walked again, since the page before them told of something new."""
+    for url in urls:
+        db.execute("update pages set due_at = ? where urlkey = ? and kind <> 'post'", [_EPOCH, urlkey(url)])
+
+
+def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
+    for page_id in page_ids:
+        db.execute("update pages set due_at = ?, reason = ? where id = ?", [_EPOCH, reason, page_id])

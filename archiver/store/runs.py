@@ -1,0 +1,62 @@
+"""Sites and runs: what is crawled, and how each crawl went."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.store.ledger import stamp
+from archiver.urls import Scope
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one run did; each is a number of pages or articles, `bytes` of bytes on the wire."""
+
+    requests: int = 0
+    bytes: int = 0
+    found: int = 0
+    fetched: int = 0
+    new: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    aliased: int = 0
+    duplicate: int = 0
+    gone: int = 0
+    refused: int = 0
+    failed: int = 0
+
+    def add(self, other: Counts) -> None:
+        for name, value in asdict(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
+    """The row of the site that this address starts; entered when it is new."""
+    scope = Scope.of(start_url)
+    db.execute(
+        "insert into sites (name, start_url, host, path, settings, added_at) values (?, ?, ?, ?, '{}', ?) "
+        "on conflict (name) do nothing", [scope.name, start_url, scope.host, scope.path, stamp(now)])
+    return next(iter(db.query("select * from sites where name = ?", [scope.name])))
+
+
+def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime) -> int:
+    """Enter a run as under way. One that never ended (a kill, a power cut) is closed as interrupted."""
+    db.execute("update runs set outcome = 'interrupted', reason = 'the process ended without closing the run' "
+               "where site_id = ? and finished_at is null and outcome is null", [site_id])
+    row: dict[str, Any] = {"site_id": site_id, "mode": mode, "started_at": stamp(now), "version": version}
+    return int(db["runs"].insert({**row, **asdict(Counts())}).last_pk)  # type: ignore[arg-type]
+
+
+def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime) -> None:
+    """Close a run. `outcome` is finished, interrupted or failed; `reason` a sentence where it is not finished."""
+    db["runs"].update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now)})
+
+
+def last_finished(db: Database, site_id: int, but: int) -> dict[str, Any] | None:
+    """The newest run of this site that ended by itself, before run `but`."""
+    return next(iter(db.query("select * from runs where site_id = ? and outcome = 'finished' and id < ? "
+                              "order by id desc limit 1", [site_id, but])), None)

@@ -1,0 +1,133 @@
+"""Writing what a crawl brings: visits in batches, one transaction a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.frontier.schedule import DEFAULT_REVISIT, next_visit
+from archiver.items import Capture, Outcome, PageKind, Source, Visit
+from archiver.store import ledger
+from archiver.store.articles import Change, Stored, add_alias, mark_gone, store_article, touch
+from archiver.store.runs import Counts
+from archiver.urls import urlkey
+
+_BATCH = 100
+
+
+class VisitWriter:
+    """Collects visits and writes them in order: captures, what the page told of, the article, the page's outcome.
+
+    A visit is in the archive with all of that or not at all. `counts` is what was written so far.
+    """
+
+    def __init__(self, db: Database, site: dict[str, Any], run_id: int, run_started: datetime,
+                 revisit: timedelta = DEFAULT_REVISIT) -> None:
+        self.db = db
+        self.counts = Counts()
+        self._site = site
+        self._run_id = run_id
+        self._started = run_started
+        self._revisit = revisit
+        self._waiting: list[Visit] = []
+        self.on_article: Callable[[Visit, Stored], None] | None = None
+
+    def add(self, visit: Visit) -> None:
+        self._waiting.append(visit)
+        if len(self._waiting) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. Raises sqlite3.Error with nothing of the batch written, and keeps the batch."""
+        if not self._waiting:
+            return
+        counts = Counts()
+        with self.db.atomic():
+            for visit in self._waiting:
+                self._write(visit, counts)
+        self.counts.add(counts)
+        self._waiting.clear()
+
+    def _write(self, visit: Visit, counts: Counts) -> None:
+        db, site_id = self.db, self._site["id"]
+        capture_id = self._capture(visit.capture) if visit.capture else None
+        found = ledger.record_targets(db, site_id, visit.targets, visit.at)
+        counts.found += found
+        if found and visit.next_pages:
+            ledger.make_due_now(db, visit.next_pages)
+        if visit.outcome is Outcome.DUE:
+            return
+        counts.fetched += visit.status is not None
+        outcome, reason, article_id, changed = self._outcome(visit, capture_id, counts)
+        counts.refused += outcome is Outcome.REFUSED
+        counts.failed += outcome is Outcome.FAILED
+        published = visit.article.published if visit.article else None
+        ledger.record_visit(
+            db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
+            capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
+            due_at=next_visit(outcome, visit.kind, visit.at, published, self._revisit),
+        )
+        self._recheck_vanished(visit)
+
+    def _outcome(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
+        """Do to the articles what this visit means for them: the page's outcome, reason, article, whether it changed."""
+        db, key = self.db, urlkey(visit.url)
+        if visit.outcome is Outcome.ARCHIVED and visit.article is not None:
+            return self._article(visit, capture_id, counts)
+        if visit.outcome is Outcome.GONE:
+            gone = mark_gone(db, key, visit.at)
+            counts.gone += gone is not None
+            return visit.outcome, visit.reason, gone, gone is not None
+        if visit.outcome is Outcome.DUPLICATE:
+            article_id, new = add_alias(db, urlkey(visit.final_url), visit.url, visit.at)
+            counts.aliased += new
+            return visit.outcome, visit.reason, article_id, False
+        if visit.outcome is Outcome.UNCHANGED:
+            row = db.execute("select article_id from pages where urlkey = ?", [key]).fetchone()
+            if row and row[0]:
+                touch(db, row[0], visit.at)
+                counts.unchanged += 1
+                return visit.outcome, visit.reason, row[0], False
+            return Outcome.NOT_ARTICLE, visit.reason, None, False
+        return visit.outcome, visit.reason, None, False
+
+    def _article(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
+        assert visit.article is not None
+        stored = store_article(
+            self.db, self._site["name"], visit.article, redirects=visit.redirects, at=visit.at,
+            capture_id=capture_id, run_id=self._run_id, run_started=self._started,
+        )
+        counts.new += stored.change is Change.NEW
+        counts.revised += stored.change is Change.REVISED
+        counts.unchanged += stored.change in (Change.UNCHANGED, Change.STUB)
+        counts.duplicate += stored.duplicate_of is not None
+        counts.aliased += len(stored.aliases)
+        if self.on_article:
+            self.on_article(visit, stored)
+        if stored.change is Change.NEW:
+            return Outcome.ARCHIVED, visit.reason, stored.article_id, True
+        if stored.change is Change.REVISED:
+            return Outcome.ARCHIVED, f"revised: {', '.join(stored.changed)}", stored.article_id, True
+        if stored.change is Change.STUB:
+            return Outcome.UNCHANGED, "shows only a stub of the stored text", stored.article_id, False
+        own = self.db.execute("select urlkey, url from articles where id = ?", [stored.article_id]).fetchone()
+        if own[0] != urlkey(visit.url):
+            return Outcome.DUPLICATE, f"another address of {own[1]}", stored.article_id, False
+        return Outcome.UNCHANGED, visit.reason, stored.article_id, False
+
+    def _recheck_vanished(self, visit: Visit) -> None:
+        """A sitemap or API that was read whole and lists a post no more: look whether the post is gone."""
+        source = {PageKind.SITEMAP: Source.SITEMAP, PageKind.API: Source.API}.get(visit.kind)
+        if source is None or visit.status != 200 or visit.rule == "api changes":
+            return
+        missing = ledger.vanished(self.db, self._site["id"], source, visit.url, self._started)
+        ledger.recheck(self.db, missing, f"{source} lists it no more")
+
+    def _capture(self, capture: Capture) -> int:
+        row = {"run_id": self._run_id, **asdict(capture), "captured_at": ledger.stamp(capture.captured_at)}
+        return int(self.db["captures"].insert(row).last_pk)  # type: ignore[arg-type]
+
