@@ -15,7 +15,8 @@ from archiver.discovery.markup import MAX_TARGETS, decode, inflate, parse_xml, p
 from archiver.items import Target
 from archiver.urls import normalize
 
-_ROOT = re.compile(r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>\s*)*<([A-Za-z:]+)[\s>/]", re.DOTALL)
+_ROOT = re.compile(
+    r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>\s*)*<([A-Za-z:]+)[\s>/]", re.DOTALL)
 _KINDS = {"rss": "rss", "feed": "atom", "rdf": "rdf", "channel": "rss"}
 _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
 _COMMENT_FEED = re.compile(
@@ -157,7 +158,8 @@ def _json_feed(body: bytes, url: str) -> Feed:
     if not isinstance(data, dict) or "jsonfeed.org" not in str(data.get("version")):
         return Feed()
     rows = data.get("items")
-    items = [JsonItem(row, url) for row in rows[:MAX_TARGETS] if isinstance(row, dict)] if isinstance(rows, list) else []
+    rows = rows[:MAX_TARGETS] if isinstance(rows, list) else []
+    items = [JsonItem(row, url) for row in rows if isinstance(row, dict)]
     language, following = data.get("language"), data.get("next_url")
     home = data.get("home_page_url")
     language = language if isinstance(language, str) else ""

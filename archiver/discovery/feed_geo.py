@@ -26,16 +26,13 @@ def geotags(children: dict[str, list[etree._Element]]) -> tuple[GeoTag, ...]:
             if local in ("pos", "poslist", "lowercorner") and (tag := _of(_text(e), name, "georss")):
                 found.append(tag)
                 break
-    scopes = [children]
-    for point in children.get("geo:point", ()):
-        scopes.append(_keyed(point))
-    for scope in scopes:
+    for scope in [children, *(_keyed(point) for point in children.get("geo:point", ()))]:
         lat, lon = _first(scope, "geo:lat"), _first(scope, "geo:long") or _first(scope, "geo:lon")
         if lat and lon and (tag := _of(f"{lat} {lon}", name, "w3c-geo")):
             found.append(tag)
     if name and not found:
         found.append(GeoTag(None, None, name, source="georss"))
-    return tuple(dict.fromkeys(found))
+    return tuple({(t.latitude, t.longitude): t for t in reversed(found)}.values())[::-1]
 
 
 def _keyed(element: etree._Element) -> dict[str, list[etree._Element]]:

@@ -49,6 +49,7 @@ _MAIL = re.compile(r"\S+@\S+\.\S+")
 _CUT_OFF = re.compile(r"(?:\[?(?:…|\.\.\.)\]?|→|»)\s*$")
 _APPEARED = re.compile(r"<p>(?:(?!</?p\b).)*</p>\s*$", re.DOTALL | re.IGNORECASE)
 _HREF = re.compile(r"<a\b[^>]*?\bhref\s*=\s*[\"']([^\"']+)", re.IGNORECASE)
+_MEDIA = ("media:content", "media:thumbnail")
 _FULL_TEXT = 600
 
 
@@ -74,7 +75,7 @@ class Item(Protocol):
 
 
 class XmlItem:
-    """An <item> or <entry> (or the channel itself). Elements are named "prefix:local"; the feed's own have no prefix."""
+    """An <item> or <entry>, or the channel. Elements are named "prefix:local"; the feed's own have no prefix."""
 
     def __init__(self, element: etree._Element, url: str, core: str) -> None:
         self.element = element
@@ -167,7 +168,7 @@ class XmlItem:
                      if (t := inner(e, markup=True))), "")
 
     def image(self) -> str | None:
-        groups = [c for g in self.all("media:group") for c in g if key_of(c, "") in ("media:content", "media:thumbnail")]
+        groups = [c for g in self.all("media:group") for c in g if key_of(c, "") in _MEDIA]
         for e in [*self.all("media:content"), *self.all("media:thumbnail"), *groups, *self.all("enclosure")]:
             kind = f"{e.get('medium') or ''} {e.get('type') or ''}"
             if "thumbnail" in str(e.tag) or "image" in kind:
@@ -298,7 +299,8 @@ def target_of(item: Item, url: str, language: str) -> Target | None:
         language=item.language or language,
         protected=protected,
     )
-    return Target(address, Source.FEED, PageKind.POST if published else PageKind.UNKNOWN, url, _later(published, modified), lead)
+    kind = PageKind.POST if published else PageKind.UNKNOWN
+    return Target(address, Source.FEED, kind, url, _later(published, modified), lead)
 
 
 def post_id_of(guid: str) -> str:
@@ -323,7 +325,7 @@ def without_credit_line(markup: str, address: str) -> str:
 
 def _is_full(summary: str) -> bool:
     """RSS has one element for an excerpt and for the whole post: told apart by length, paragraphs and a cut end."""
-    if len(summary) < _FULL_TEXT or "<p" not in summary.lower() and "<br" not in summary.lower():
+    if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return False
     text = plain_text(summary, 1_000_000)
     return len(text) >= _FULL_TEXT and not _CUT_OFF.search(text)

@@ -16,14 +16,14 @@ _BLOGGER_FIRST = ("feeds/posts/default",)
 
 
 def guesses(start_url: str, scope: Scope) -> tuple[Target, ...]:
-    """Well-known addresses, likeliest first: of sitemaps and feeds in the site's folder, then of sitemaps at the host's root.
+    """Well-known addresses, likeliest first: sitemaps and feeds of the site's folder, then sitemaps of the host's root.
 
     Sitemaps of the root may list pages outside the scope. `source` is SEED: nobody told of them.
     """
     parts = urlsplit(start_url)
     root = f"{parts.scheme}://{parts.netloc}/"
     folder = urljoin(root, scope.path)
-    feeds = _FEEDS
+    feeds: tuple[str, ...] = _FEEDS
     if scope.host.partition(":")[0].endswith(".blogspot.com"):
         feeds = _BLOGGER_FIRST + tuple(f for f in _FEEDS if f not in _BLOGGER_FIRST)
     rows: list[tuple[str, str, PageKind]] = []

@@ -9,7 +9,7 @@ from archiver.discovery.markup import decode, inflate
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value in a body, or None. Text in front of it (a notice that PHP printed) and after it is passed over."""
+    """The JSON value in a body, or None. Text before it (a notice that PHP printed) and after it is passed over."""
     text = decode(inflate(body)).strip()
     try:
         return json.loads(text)

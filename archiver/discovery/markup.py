@@ -10,6 +10,7 @@ import codecs
 import html
 import re
 import zlib
+from html.entities import html5
 
 from lxml import etree
 
@@ -114,7 +115,7 @@ def _named(match: re.Match[str]) -> str:
     name = match.group(1)
     if name in _XML_NAMED:
         return match.group(0)
-    known = html.entities.html5.get(name + ";")
+    known = html5.get(name + ";")
     return html.escape(known) if known else "&amp;" + match.group(0)[1:]
 
 

@@ -131,7 +131,7 @@ def _news_lead(news: etree._Element) -> Lead:
     return Lead(
         title=plain_text(fields.get("title", ""), 1_000),
         published=parse_time(fields.get("publication_date", "")),
-        tags=tuple(dict.fromkeys(k for k in (plain_text(k, 200) for k in fields.get("keywords", "").split(",")[:100]) if k)),
+        tags=tuple(dict.fromkeys(t for k in fields.get("keywords", "").split(",")[:100] if (t := plain_text(k, 200)))),
         geotags=(GeoTag(None, None, place, source="news-sitemap"),) if place else (),
         language=fields.get("language", "")[:35],
     )

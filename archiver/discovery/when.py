@@ -11,6 +11,7 @@ _ISO = re.compile(
     r"(?:[T ]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?\s*",
     re.IGNORECASE,
 )
+_YEAR_ONE = re.compile(r"\b000\d\b")  # which email.utils takes for 2001
 _EARLIEST = 1980
 
 
@@ -24,7 +25,9 @@ def parse_time(text: str) -> datetime | None:
     if not text:
         return None
     try:
-        found = _iso(text) or parsedate_to_datetime(text)
+        found = _iso(text) or (None if _YEAR_ONE.search(text) else parsedate_to_datetime(text))
+        if found is None:
+            return None
         if found.tzinfo is None:
             found = found.replace(tzinfo=UTC)
         found.astimezone(UTC)

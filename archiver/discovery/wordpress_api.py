@@ -25,12 +25,13 @@ PER_PAGE = 100
 """Posts an answer: the most the API allows."""
 _RELATION = "https://api.w.org/"
 _LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
-_WORDPRESS_ASSET = re.compile(r"^(https?://[^\"'?#\s]*?|/[^\"'?#\s/][^\"'?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
+_WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
 _OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
 # Named one by one: what SEO plugins add otherwise (yoast_head) is larger than the posts.
 _FIELDS = ("id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
            "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded")
 _EMBED = "author,wp:term,wp:featuredmedia"
+_DEGREES = (("geo_latitude", "geo_longitude"), ("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"))
 _OFFSET_LIMIT = timedelta(hours=15)
 
 
@@ -230,7 +231,7 @@ def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
     for holder in (row.get("meta"), row.get("geo"), row):
         if not isinstance(holder, dict) or str(holder.get("geo_public", "1")) == "0":
             continue
-        for lat_name, lon_name in (("geo_latitude", "geo_longitude"), ("latitude", "longitude"), ("lat", "lon"), ("lat", "lng")):
+        for lat_name, lon_name in _DEGREES:
             lat, lon = _degrees(holder.get(lat_name), 90), _degrees(holder.get(lon_name), 180)
             if lat is not None and lon is not None and (lat or lon):
                 place = _text(holder.get("geo_address")) or _text(holder.get("name"))

@@ -1,0 +1,155 @@
+"""What the bare address of a link tells: a listing, a feed, a sitemap, a trap, a file that is no page.
+
+Only shapes that hold on the web in general; the words of listings are those that blog and news
+programs put in addresses, in the languages they are translated into.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import lru_cache
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from archiver.items import PageKind
+
+_WORDS = {
+    "category": "category categories cat kategorie kategorien kategori kategoriat kategoria kategorije kategorija "
+                "categoria categorias categoría categorías catégorie catégories categorie rubrik rubriken rubrique "
+                "rubriques rubrica rubricas rubryka section sections seccion secciones sección secao secoes seção "
+                "sezione chuyen-muc danh-muc luokka kategoriya kategoriia rubrika topic topics thema themen theme "
+                "themes tema temas sujet sujets dossier dossiers series serie категория категории рубрика рубрики "
+                "분류 카테고리 分类 分類 カテゴリー カテゴリ تصنيف קטגוריה หมวดหมู่ κατηγορια",
+    "tag": "tag tags tagged etiqueta etiquetas label labels schlagwort schlagworte schlagwoerter stichwort "
+           "stichworte etiquette etiquettes mot-cle mots-cles motcle keyword keywords tu-khoa trefwoord etikett "
+           "nyckelord avainsana stitek oznaka тег теги метка метки 标签 標籤 タグ 태그 وسم תגית",
+    "author": "author authors autor autores autoren auteur auteurs autore autori verfasser byline tac-gia "
+              "forfatter forfattare kirjoittaja автор авторы 作者 投稿者 글쓴이 كاتب contributor contributors",
+    "archive": "archive archives archiv archivo archivos archivio arquivo arquivos archief arkiv arkisto arhiv "
+               "arhiva archiwum luu-tru arsip arşiv архив архивы 归档 歸檔 アーカイブ 보관함 أرشيف",
+}
+_LISTING_WORD = {word: kind for kind, words in _WORDS.items() for word in words.split()}
+_PAGE_WORDS = (
+    "page|pagina|página|pag|seite|trang|strona|strana|stranica|sivu|side|sida|sayfa|halaman|страница|stranitsa|ページ|頁")
+_PAGED = re.compile(
+    rf"/(?:{_PAGE_WORDS})[/_-]?\d{{1,5}}(?:\.\w{{3,5}})?/?$|/index[_-]?\d{{1,4}}\.\w{{3,5}}$|"
+    r"-page-\d{1,5}/?$", re.IGNORECASE)
+_MONTH, _DAY = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12]\\d|3[01])"
+_DATED = re.compile(
+    rf"/(?:19|20)\d\d(?:/{_MONTH}(?:/{_DAY})?)?/?$|"
+    r"/(?:19|20)\d\d[-_](?:0[1-9]|1[0-2])(?:[-_]\d\d)?(?:[-_]archive\.html)?/?$|/(?:19|20)\d\d[-_]archive\.html$")
+_YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
+_LISTING_QUERY = re.compile(
+    r"(?:paged|page|pg|pagina|seite|cat|category|category_name|tag|author|author_name|year|monthnum|"
+    r"updated-max|start-index|offset|start|skip|from)", re.IGNORECASE)
+
+ASSET = re.compile(
+    r"\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|epub|mobi|ps|eps|csv|tsv|jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|ico|heic|psd|"
+    r"mp[34]|m4[av]|og[gva]|opus|wav|flac|aac|avi|mov|wm[av]|mkv|webm|flv|swf|css|m?js|map|json|geojson|woff2?|ttf|otf|eot|"
+    r"zip|gz|tgz|bz2|xz|rar|7z|tar|exe|msi|dmg|apk|iso|deb|rpm|jar|bin|sig|asc|sha\d*|md5|ics|vcf|torrent|kmz?|gpx|"
+    r"txt|xml|xsl|xsd|rss|atom|rdf|wasm|ipynb|patch|diff|log|yaml|yml|toml|ini|sql|db)$", re.IGNORECASE)
+_TRAP_PATH = re.compile(
+    r"/(?:wp-admin|wp-json|wp-content|wp-includes|wp-login\.php|wp-signup\.php|wp-register\.php|wp-trackback\.php|"
+    r"wp-comments-post\.php|xmlrpc\.php|cgi-bin|cdn-cgi|cart|basket|checkout|my-account|login|log-in|signin|sign-in|"
+    r"logout|register|signup|sign-up|user/login|password|wishlist|mailto:|javascript:|feed/comments|"
+    r"b/post-preview|share-post\.g|comment\.g|post-edit\.g|email-post\.g|delete-comment\.g|_/|search/?(?=$|\?))(?:/|$)|"
+    r"/(?:trackback|embed|amp|print|printable|oembed)/?$|/calendar/|/kalender/\d|/comments?/\d+/?$|/comment-page-\d+/?$",
+    re.IGNORECASE)
+_TRAP_QUERY = re.compile(
+    r"(?:s|q|query|search|search_query|suche|buscar|replytocom|share|print|action|add-to-cart|remove_item|orderby|order|sort|"
+    r"sortby|filter_\w+|min_price|max_price|doing_wp_cron|preview|preview_id|ical|outlook-ical|tribe[-_]\w+|eventdisplay|"
+    r"redirect_to|redirect|returnurl|return_to|login|logout|unsubscribe|attachment_id|rest_route|oldid|diff|"
+    r"do|act|vote|like|rate|calendar|bloguid|postid|cal-?date|mode)", re.IGNORECASE)
+_CALENDAR = re.compile(r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)",
+                       re.IGNORECASE)
+_FEED_PATH = re.compile(
+    r"/(?:feed|rss|atom|rdf|feed/(?:rss2?|atom|rdf)|rss2|rss/feed)/?$|/(?:feed|rss)/index\.(?:xml|html)$|"
+    r"/index\.(?:xml|rss|rdf|atom)$|\.(?:rss|atom|rdf)(?:\.xml)?$|/[\w.-]*(?:feed|rss|atom)[\w.-]*\.(?:xml|json|php)$|"
+    r"/feeds/(?:posts/(?:default|summary)(?:/-/[^/]+)?|[\w.-]+\.xml)/?$", re.IGNORECASE)
+_FEED_QUERY = re.compile(r"(?:^|&)(?:feed=(?:rss2?|atom|rdf|json)|format=feed|alt=rss)", re.IGNORECASE)
+_SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
+_LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
+_MOST_SEGMENTS = 14
+_EARLIEST = 1990
+
+
+def is_feed(url: str) -> bool:
+    """Whether an address has the shape of a feed's (RSS, Atom, JSON Feed; WordPress, Blogger, static generators)."""
+    parts = urlsplit(url)
+    return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
+
+
+def is_sitemap(url: str) -> bool:
+    """Whether an address has the shape of an XML or text sitemap's."""
+    return bool(_SITEMAP_PATH.search(urlsplit(url).path))
+
+
+def is_asset(url: str) -> bool:
+    """Whether an address ends like a file that is no page: documents, media, scripts, data."""
+    return bool(ASSET.search(urlsplit(url).path))
+
+
+def is_trap(url: str, latest_year: int = 2100) -> bool:
+    """Whether an address leads nowhere that an archive wants, or on and on.
+
+    Log-ins, carts, searches, sorted and filtered copies of lists, comment pages, calendars without
+    end, years before 1990 or after `latest_year`, and paths that repeat themselves.
+    """
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if _TRAP_PATH.search(path) and not (parts.query and "updated-max" in parts.query):
+        return True
+    segments = [s for s in path.split("/") if s]
+    if len(segments) > _MOST_SEGMENTS or (segments and max(Counter(segments).values()) >= 4):
+        return True
+    year = _YEAR_IN_PATH.search(path)
+    if year and not _EARLIEST <= int(year.group(1)) <= latest_year:
+        return True
+    if not parts.query:
+        return bool(_CALENDAR.search(path) and _DATED.search(path))
+    names = [k.lower() for k, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    if any(_TRAP_QUERY.fullmatch(name) for name in names):
+        return True
+    return bool(_CALENDAR.search(path) and any(n in ("date", "month", "year", "day", "week", "view") for n in names))
+
+
+@lru_cache(maxsize=65_536)
+def kind_by_address(url: str, folder: str = "/") -> PageKind:
+    """LISTING, PAGE (WordPress's ?page_id=), or UNKNOWN. `folder` is the scope's path."""
+    parts = urlsplit(url)
+    if parts.query and (kind := _kind_by_query(parts)):
+        return kind
+    path = unquote(parts.path)
+    if folder != "/" and path.startswith(folder):
+        path = "/" + path[len(folder):]
+    if _PAGED.search(path) or _DATED.search(path):
+        return PageKind.LISTING
+    return PageKind.LISTING if _is_listing_path([s for s in path.lower().split("/") if s]) else PageKind.UNKNOWN
+
+
+def _kind_by_query(parts: SplitResult) -> PageKind | None:
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if "page_id" in query:
+        return PageKind.PAGE
+    if "p" in query or "id" in query:
+        return PageKind.UNKNOWN
+    if re.fullmatch(r"\d{4}(?:\d\d){0,2}", query.get("m", "")):
+        return PageKind.LISTING
+    names = [k for k in query if _LISTING_QUERY.fullmatch(k)]
+    return PageKind.LISTING if names and any(query[k] for k in names) else None
+
+
+def _is_listing_path(segments: list[str]) -> bool:
+    for at, segment in enumerate(segments[:3]):
+        word = re.sub(r"\.(?:html?|php|aspx?)$", "", segment)
+        kind = _LISTING_WORD.get(word)
+        if kind is None:
+            continue
+        rest = segments[at + 1:]
+        if not rest:
+            return True
+        last = re.sub(r"\.(?:html?|php|aspx?)$", "", rest[-1])
+        if kind == "archive":  # many sites keep the posts themselves under /archives/
+            return False
+        return not (_LONG_SLUG.match(last) or (last.isdecimal() and len(last) > 4) or len(rest) > 3)
+    return segments[:2] == ["search", "label"]

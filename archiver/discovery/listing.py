@@ -1,0 +1,255 @@
+"""The links of a page: feeds, sitemaps, the API, further pages of a listing, and every address in scope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from archiver.discovery.addresses import is_asset, is_feed, is_sitemap, is_trap, kind_by_address
+from archiver.discovery.feed import is_comment_feed
+from archiver.discovery.markup import MAX_TARGETS
+from archiver.discovery.wordpress_api import endpoint
+from archiver.items import PageKind, Source, Target
+from archiver.urls import Scope, normalize, urlkey
+
+_FEED_TYPES = re.compile(
+    r"application/(?:rss|atom|rdf|feed)\+(?:xml|json)|(?:application|text)/(?:rss|atom|x-rss)\b", re.IGNORECASE)
+_FEED_TEXT = re.compile(r"\s*(?:rss|atom|rss[ -]?feed|xml|feed)\s*", re.IGNORECASE)
+_REFRESH = re.compile(r"\s*\d*\.?\d*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", re.IGNORECASE)
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4"})
+_ENTRY_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:(?:entry|post|article|story|news|item|card|teaser|blog)[\w-]*?[-_]*"
+    r"(?:title|headline|heading|link|name)|"
+    r"u-url|p-name|headline|permalink|read-?more|more-link|timestamp-link)(?:$|[\s_-])", re.IGNORECASE)
+_PAGER_CLASS = re.compile(
+    r"pagination|paginator|page-numbers|pagenavi|page-nav|pager|nav-links|nav-previous|nav-next|older|newer|load-?more|"
+    r"next-?page|infinite|prevnext|page-link|extend", re.IGNORECASE)
+_FEED_HOSTS = frozenset({"feeds.feedburner.com", "feedpress.me", "rss.app", "feeds2.feedburner.com"})
+_LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
+_NEXT_DATA = ("data-next-url", "data-next-page-url", "data-next-page", "data-load-more-url", "data-next")
+_LISTING_ENTRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What one page links to; each address once, in the page's order.
+
+    `next_pages` are further pages of this listing, `links` everything else in scope: kind LISTING
+    by address or rel, else UNKNOWN; source LISTING where the link stands as the title of an entry, else
+    LINK. `refresh` and `canonical` are absolute and may be out of scope. `nofollow` is the page's
+    wish (meta robots) that its links be not followed. `is_listing`: the page itself lists posts.
+    """
+
+    feeds: tuple[Target, ...] = ()
+    sitemaps: tuple[Target, ...] = ()
+    api: str | None = None
+    next_pages: tuple[Target, ...] = ()
+    links: tuple[Target, ...] = ()
+    refresh: str | None = None
+    canonical: str | None = None
+    nofollow: bool = False
+    is_listing: bool = False
+
+    @property
+    def all(self) -> tuple[Target, ...]:
+        return self.feeds + self.sitemaps + self.next_pages + self.links
+
+
+def parse_page(root: etree._Element, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100) -> Links:
+    """The links of the page at `url` (its final address). `root` is its lxml.html tree.
+
+    Out of scope, assets, traps (see `addresses.is_trap`), comment feeds and AMP copies are left out; feeds and
+    sitemaps may lie anywhere on the host, declared feeds anywhere. rel=nofollow on a link of the
+    same site speaks of ranking and is passed over.
+    """
+    return _Page(root, url, scope, latest_year).links(link_header)
+
+
+class _Page:
+    def __init__(self, root: etree._Element, url: str, scope: Scope, latest_year: int) -> None:
+        self.root, self.url, self.scope, self.latest_year = root, url, scope, latest_year
+        element = next(iter(root.iter("base")), None)
+        self.base = (normalize(element.get("href") or "", url) if element is not None else None) or url
+        self.here = urlkey(url)
+        self.is_home = self.here == urlkey(f"http://{scope.host}{scope.path}")
+        self.kind = kind_by_address(url, scope.path)
+        self.feeds: dict[str, Target] = {}
+        self.sitemaps: dict[str, Target] = {}
+        self.pagers: dict[str, Target] = {}
+        self.found: dict[str, Target] = {}
+        self.canonical: str | None = None
+        self.refresh: str | None = None
+        self.nofollow = False
+        self.entries = 0
+
+    def links(self, link_header: str) -> Links:
+        for element in self.root.iter("a", "area", "link", "option", "meta", "frame"):
+            _HANDLERS[element.tag](self, element)
+            if len(self.found) + len(self.pagers) >= MAX_TARGETS:
+                break
+        self._next_data()
+        is_listing = self.entries >= _LISTING_ENTRIES or self.is_home or self.kind is PageKind.LISTING
+        following: dict[str, Target] = {}
+        for address, target in self.pagers.items():
+            # On a post, "next" is the next post.
+            if target.kind is PageKind.LISTING or is_listing:
+                following[address] = Target(address, Source.LISTING, PageKind.LISTING, self.url)
+            else:
+                self.found.setdefault(address, target)
+        rest = tuple(t for a, t in self.found.items() if a not in following)
+        return Links(
+            tuple(self.feeds.values()), tuple(self.sitemaps.values()), endpoint(self.root, link_header, self.url),
+            tuple(following.values()), rest, self.refresh, self.canonical, self.nofollow, is_listing)
+
+    def _anchor(self, element: etree._Element) -> None:
+        href = element.get("href")
+        if not href or href.startswith("#"):
+            return
+        address = normalize(href, self.base)
+        if not address:
+            return
+        if is_sitemap(address):
+            self._sitemap(address)
+            return
+        if is_feed(address) or (_FEED_TEXT.fullmatch(text := element.text or "") and text.strip()):
+            self._feed(address, declared=False)
+            if is_feed(address):
+                return
+        rels = (element.get("rel") or "").lower().split()
+        if "amphtml" in rels or not self._wanted(address):
+            return
+        if rels and ("next" in rels or "prev" in rels or "previous" in rels):
+            self._pager(address)
+            return
+        kind = kind_by_address(address, self.scope.path)
+        if kind is PageKind.LISTING and self._in_pager(element):
+            self._pager(address)
+            return
+        if kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels) and "bookmark" not in rels:
+            kind = PageKind.LISTING
+        entry = kind is PageKind.UNKNOWN and (("bookmark" in rels) or _is_entry(element))
+        if kind is PageKind.UNKNOWN and not entry and self._in_pager(element):
+            self._pager(address)
+            return
+        self._add(address, Source.LISTING if entry else Source.LINK, kind)
+
+    def _add(self, address: str, source: Source, kind: PageKind) -> None:
+        known = self.found.get(address)
+        if known is None or (known.source is Source.LINK and source is Source.LISTING and known.kind is kind):
+            if source is Source.LISTING:
+                self.entries += 1
+            self.found[address] = Target(address, source, kind, self.url)
+
+    def _in_pager(self, element: etree._Element) -> bool:
+        return bool(_PAGER_CLASS.search(" ".join(_classes(element, 3))))
+
+    def _pager(self, address: str) -> None:
+        self.pagers.setdefault(
+            address, Target(address, Source.LINK, kind_by_address(address, self.scope.path), self.url))
+
+    def _wanted(self, address: str) -> bool:
+        return (self.scope.contains(address) and not is_asset(address) and not is_trap(address, self.latest_year)
+                and (address != self.url))
+
+    def _link(self, element: etree._Element) -> None:
+        href = element.get("href") or ""
+        rels = (element.get("rel") or "").lower().split()
+        address = normalize(href, self.base) if href else None
+        if not address or not rels:
+            return
+        if "canonical" in rels:
+            self.canonical = self.canonical or address
+        elif "alternate" in rels and _FEED_TYPES.search(element.get("type") or ""):
+            self._feed(address, declared=True)
+        elif "sitemap" in rels:
+            self._sitemap(address)
+        elif "next" in rels or "prev" in rels:
+            if self._wanted(address):
+                self._pager(address)
+        elif "alternate" in rels and element.get("hreflang") and self._wanted(address):
+            self._add(address, Source.LINK, kind_by_address(address, self.scope.path))
+
+    def _meta(self, element: etree._Element) -> None:
+        content = element.get("content") or ""
+        if (element.get("http-equiv") or "").lower() == "refresh":
+            _, separator, rest = content.partition(";")
+            match = _REFRESH.match(f"0;{rest}") if separator else None
+            address = normalize(match.group(1), self.base) if match else None
+            if address and urlkey(address) != self.here:
+                self.refresh = self.refresh or address
+        elif (element.get("name") or "").lower() == "robots" and re.search(r"\b(?:nofollow|none)\b", content.lower()):
+            self.nofollow = True
+
+    def _option(self, element: etree._Element) -> None:
+        """Addresses in a drop-down list: WordPress's archives and categories widgets."""
+        value = element.get("value") or ""
+        if "/" in value and (address := normalize(value, self.base)) and self._wanted(address):
+            self._add(address, Source.LINK, kind_by_address(address, self.scope.path))
+
+    def _frame(self, element: etree._Element) -> None:
+        address = normalize(element.get("src") or "", self.base)
+        if address and self._wanted(address):
+            self._add(address, Source.LINK, kind_by_address(address, self.scope.path))
+
+    def _next_data(self) -> None:
+        """ "Load more" buttons that keep the address of the next page in a data attribute."""
+        for attribute in _NEXT_DATA:
+            for element in list(self.root.iterfind(f".//*[@{attribute}]"))[:20]:
+                value = element.get(attribute) or ""
+                if "/" in value and (address := normalize(value, self.base)) and self._wanted(address):
+                    self._pager(address)
+
+    def _feed(self, address: str, declared: bool) -> None:
+        host = urlsplit(address).hostname or ""
+        if is_comment_feed(address) or self._is_own_comments(address):
+            return
+        if is_asset(address) and not (declared or is_feed(address)):
+            return
+        if declared or host in _FEED_HOSTS or self._on_host(address):
+            self.feeds.setdefault(address, Target(address, Source.LINK, PageKind.FEED, self.url))
+
+    def _is_own_comments(self, address: str) -> bool:
+        """WordPress puts the feed of a post's comments at the post's own address + "feed/"."""
+        head, _, last = address.rstrip("/").rpartition("/")
+        return (last == "feed" and urlkey(head + "/") == self.here and not self.is_home
+                and self.kind is not PageKind.LISTING)
+
+    def _sitemap(self, address: str) -> None:
+        if self._on_host(address):
+            self.sitemaps.setdefault(address, Target(address, Source.LINK, PageKind.SITEMAP, self.url))
+
+    def _on_host(self, address: str) -> bool:
+        return Scope(self.scope.host).contains(address)
+
+
+_HANDLERS = {"a": _Page._anchor, "area": _Page._anchor, "link": _Page._link, "meta": _Page._meta,
+             "option": _Page._option, "frame": _Page._frame}
+
+
+def _classes(element: etree._Element, levels: int) -> Iterator[str]:
+    node: etree._Element | None = element
+    for _ in range(levels + 1):
+        if node is None:
+            return
+        yield f"{node.get('class') or ''} {node.get('id') or ''}"
+        node = node.getparent()
+
+
+def _is_entry(element: etree._Element) -> bool:
+    """Whether a link stands where listings put the title of an entry."""
+    if _ENTRY_CLASS.search(element.get("class") or ""):
+        return True
+    if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading
+        return True
+    node = element.getparent()
+    for _ in range(3):
+        if node is None:
+            return False
+        if node.tag in _HEADINGS or _ENTRY_CLASS.search(node.get("class") or ""):
+            return True
+        node = node.getparent()
+    return False
