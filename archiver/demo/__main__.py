@@ -1,0 +1,32 @@
+"""`python -m archiver.demo`: serve the demonstration blog until Ctrl-C."""
+
+from __future__ import annotations
+
+import click
+
+from archiver.demo import PORT, serve
+from archiver.errors import ArchiverError
+
+
+@click.command()
+@click.option("--port", default=PORT, show_default=True, help="0 takes a free one.")
+@click.option("--edition", type=click.IntRange(1, 2), default=1, show_default=True,
+              help="2: some days later, with a post edited, one new, one moved, one deleted.")
+@click.option("--theme", type=click.Choice(["classic", "block"]), default="classic", show_default=True,
+              help="Whose markup the pages have.")
+def main(port: int, edition: int, theme: str) -> None:
+    """Serve the demonstration blog on loopback.
+
+    Example: python -m archiver.demo --edition 2
+    """
+    try:
+        with serve(port, edition=edition, theme="block" if theme == "block" else "classic") as demo:
+            click.echo(f"{demo.url} shows edition {edition} of the demonstration blog; Ctrl-C ends it.")
+            demo.wait()
+    except KeyboardInterrupt:
+        pass
+    except ArchiverError as error:
+        raise click.ClickException(str(error)) from error
+
+
+main()

@@ -1,0 +1,134 @@
+"""The demonstration blog keeps what the README promises of it."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import Counter
+
+import pytest
+from lxml import etree, html
+
+from archiver.demo.blog import THEMES, Blog, Theme, http_date, not_modified
+
+BASE = "http://127.0.0.1:1"
+SEED_BEGINS = "The US intelligence has made allegations"
+SEED_ENDS = "since the eruption of the conflict in Ukraine in February 2022."
+
+
+def links(blog: Blog, path: str) -> set[str]:
+    root = html.fromstring(blog.get(path).body, base_url=BASE)
+    root.make_links_absolute(BASE + path)
+    return {a.get("href").removeprefix(BASE) for a in root.iter("a") if a.get("href").startswith(BASE)}
+
+
+def reachable(blog: Blog) -> dict[str, int]:
+    """Every address that links lead to from the home page, with its status."""
+    seen: dict[str, int] = {}
+    due = ["/"]
+    while due:
+        path = due.pop()
+        if path in seen:
+            continue
+        response = blog.get(path)
+        seen[path] = response.status
+        if response.status == 200 and response.media_type.startswith("text/html"):
+            due.extend(links(blog, path))
+    return seen
+
+
+def test_it_holds_what_a_crawl_has_to_cope_with() -> None:
+    posts = Blog(BASE).posts
+    assert len(posts) == 31
+    assert {p.author for p in posts} == {"Marta Oliveira", "Tom Ashdown", "Huyền Lê"}
+    assert {p.language for p in posts} == {"en-US", "vi", "es", "zh-TW"}
+    assert sum(bool(p.places) for p in posts) >= 8
+    assert sum(p.protected for p in posts) == 1
+    assert [n for n in Counter(p.body for p in posts).values() if n > 1] == [2]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("edition", [1, 2])
+def test_every_post_is_linked_listed_and_in_the_sitemap(theme: Theme, edition: int) -> None:
+    blog = Blog(BASE, edition, theme)
+    paths = {p.path() for p in blog.posts}
+    seen = reachable(blog)
+    assert paths <= seen.keys()
+    broken = {path for path, status in seen.items() if status != 200}
+    assert broken == {"/wp-login.php"} | {path for path in broken if "replytocom" in path}
+    listed = etree.fromstring(gzip.decompress(blog.get("/post-sitemap.xml.gz").body))
+    assert {loc.removeprefix(BASE) for loc in listed.xpath("//*[local-name()='loc']/text()")} == paths
+
+
+def test_feeds_are_well_formed_and_paged() -> None:
+    blog = Blog(BASE)
+    guids: list[str] = []
+    for page in range(1, 5):
+        root = etree.fromstring(blog.get(f"/feed/?paged={page}").body)
+        guids += [g.text for g in root.iter("guid")]
+    assert len(guids) == len(set(guids)) == len(blog.posts)
+    assert blog.get("/feed/?paged=5").status == 404
+    assert len(etree.fromstring(blog.get("/feed/atom/").body).findall("{*}entry")) == 10
+    assert b"georss:point" in blog.get("/feed/?paged=2").body
+
+
+def test_the_second_edition_edits_adds_moves_and_deletes_one_post_each() -> None:
+    first, second = Blog(BASE, 1), Blog(BASE, 2)
+    before, after = {p.id: p for p in first.posts}, {p.id: p for p in second.posts}
+    [added] = after.keys() - before.keys()
+    [deleted] = before.keys() - after.keys()
+    [edited] = [n for n in before.keys() & after.keys() if before[n].body != after[n].body]
+    [moved] = [n for n in before.keys() & after.keys() if before[n].slug != after[n].slug]
+    assert first.get(f"/?p={added}").status == 404
+    assert second.get(before[deleted].path()).status == 410
+    assert after[edited].modified > before[edited].modified
+    assert second.get(before[moved].path()).location == second.url(after[moved])
+    unchanged = before.keys() & after.keys() - {edited, moved}
+    assert all(before[n] == after[n] for n in unchanged)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_seed_article_stands_in_both_themes(theme: Theme) -> None:
+    blog = Blog(BASE, theme=theme)
+    [post] = [p for p in blog.posts if p.byline]
+    page = blog.get(post.path()).body.decode()
+    text = html.fromstring(page).text_content()
+    assert SEED_BEGINS in text and SEED_ENDS in text
+    assert "Huyền Lê (The information in this article is based on reports sourced from Reuters and CNN.)" in text
+    assert "This page contains geo-tags" in text
+    assert '<meta name="geo.position" content="39.9042;116.4074">' in page
+    assert len(re.findall('class="latitude"', page)) == 3
+    assert 'class="author' not in page
+    marks = {"classic": 'class="entry-title"', "block": 'class="wp-block-post-title"'}
+    assert marks[theme] in page
+
+
+def test_a_password_post_shows_its_form_only() -> None:
+    blog = Blog(BASE)
+    [post] = [p for p in blog.posts if p.protected]
+    for path in (post.path(), "/feed/?paged=3", "/page/3/"):
+        body = blog.get(path).body.decode()
+        assert "Protected: Minutes of the committee" in body
+        assert "treasurer" not in body
+    assert "post-password-form" in blog.get(post.path()).body.decode()
+
+
+def test_conditional_requests() -> None:
+    response = Blog(BASE).get("/feed/")
+    assert response.changed is not None
+    assert not_modified(response, response.etag, "")
+    assert not_modified(response, f'W/"x", {response.etag}', "")
+    assert not_modified(response, "", http_date(response.changed))
+    assert not not_modified(response, '"other"', http_date(response.changed))
+    assert not not_modified(response, "", "Sat, 01 Jan 2000 00:00:00 GMT")
+    assert not not_modified(response, "", "yesterday")
+    assert not not_modified(Blog(BASE).get("/nothing/"), "*", "")
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("/nothing/", 404), ("/page/9/", 404), ("/category/none/", 404), ("/2021/01/", 404), ("/about", 301),
+    ("/1999/01/slipway/", 301), ("/?p=12", 301), ("/?p=13", 404), ("/robots.txt", 200), ("/sitemap.xml", 200),
+    ("/2023/03/the-harbour-fair/stall/", 200), ("/wp-json/wp/v2/posts", 404),
+])
+def test_statuses(path: str, status: int) -> None:
+    assert Blog(BASE).get(path).status == status
