@@ -1,0 +1,79 @@
+# Two commands for a newcomer: `make crawl SITE=https://blog.example.org` and `make test`.
+
+SITE ?=
+ARCHIVE ?= output/archive.db
+ARGS ?=
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN = $(VENV)/bin
+
+# What the tests need beside Python, by the names of Debian's packages.
+TEST_PACKAGES = wordpress wordpress-theme-twentytwentyfive php-cli php-mysql php-xml php-mbstring mariadb-server \
+	postgresql chromium chromium-driver
+
+.DEFAULT_GOAL := help
+.PHONY: help crawl demo test lint test-deps lock docs bench clean
+
+help: ## say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+crawl: $(VENV)/.installed ## crawl SITE=https://blog.example.org (without SITE: a demonstration blog) into ARCHIVE=output/archive.db
+	@$(BIN)/archiver crawl $(SITE) --archive $(ARCHIVE) $(ARGS)
+
+demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
+	@$(BIN)/python -m archiver.demo
+
+test: lint ## run every check: ruff, mypy, pytest (ARGS go to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.checked ## run ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test-deps: ## install the Debian packages that some tests need (as root, with apt-get)
+	@missing=; for p in $(TEST_PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then echo "All Debian packages that the tests need are installed."; exit 0; fi; \
+	if [ "$$(id -u)" != 0 ]; then echo "Run this as root; it would install:$$missing"; exit 1; fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -qq -o DPkg::Lock::Timeout=300 update && \
+	apt-get -qq -o DPkg::Lock::Timeout=300 install --no-install-recommends -y $$missing
+
+lock: $(VENV)/.installed ## pin the newest dependencies that pyproject.toml allows
+	@$(BIN)/pip install -q uv
+	@echo 'setuptools>=77' | $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate -o requirements.lock pyproject.toml -
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate -c requirements.lock -o requirements-dev.lock --group dev
+
+docs: $(VENV)/.installed ## write the generated parts of docs/ anew
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.installed ## measure quality and speed on the sites beside this project (ARGS go to bench/sites)
+	$(BIN)/python bench/sites $(ARGS)
+
+clean: ## remove what was installed and built, but no archive
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The environment, in steps that are each done once: the pinned packages, this package, the checks' packages.
+
+$(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "archiver needs Python 3.11 or newer; on Debian: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.locked: requirements.lock | $(VENV)/bin/python
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.locked
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.checked: requirements-dev.lock $(VENV)/.installed
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
