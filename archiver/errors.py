@@ -113,3 +113,22 @@ class BadQuery(ArchiverError):
 class UnreadableInput(ArchiverError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, f"{name} cannot be read: {why}.")
+
+
+class BadSetting(ArchiverError):
+    def __init__(self, setting: str, why: str) -> None:
+        super().__init__(setting, f"The setting {setting!r} cannot be made: {why}.")
+
+
+class SiteNotEmpty(ArchiverError):
+    def __init__(self, site: str, articles: int) -> None:
+        super().__init__(
+            site,
+            f"The archive holds {articles:,} {'article' if articles == 1 else 'articles'} of {site}: "
+            "add --with-articles to take them out too (the WARC files stay), or leave the site where it is.",
+        )
+
+
+class ExtraMissing(ArchiverError):
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(what, f"{what} needs a further package: install it with pip install 'archiver[{extra}]'.")

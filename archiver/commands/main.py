@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import click
 
 import archiver
-from archiver.errors import ArchiverError, BadAddress, BadQuery, ContactMissing
+from archiver.errors import ArchiverError, BadAddress, BadQuery, BadSetting, ContactMissing
 
-USAGE_ERRORS = (BadQuery, BadAddress, ContactMissing)
+USAGE_ERRORS = (BadQuery, BadAddress, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,13 @@ COMMANDS: tuple[Entry, ...] = (
 class Refusal(click.ClickException):
     """An ArchiverError on its way to the screen."""
 
-    def __init__(self, error: ArchiverError) -> None:
-        super().__init__(str(error))
-        self.exit_code = 2 if isinstance(error, USAGE_ERRORS) else 1
+    exit_code = 1
+
+
+class Misuse(Refusal):
+    """One that the caller can avoid by calling differently."""
+
+    exit_code = 2
 
 
 class LazyGroup(click.Group):
@@ -73,7 +77,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ArchiverError as error:
-            raise Refusal(error) from error
+            raise (Misuse if isinstance(error, USAGE_ERRORS) else Refusal)(str(error)) from error
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
             ctx.exit(130)

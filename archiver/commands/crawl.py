@@ -1,0 +1,188 @@
+"""`archiver crawl`: one run over each site, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archiver.commands.contact import contact_for, delay_for, user_agent
+from archiver.commands.options import archive_option, json_option
+from archiver.commands.summary import search_hints, summary_lines
+from archiver.errors import ArchiverError
+from archiver.store.connect import open_archive
+from archiver.store.runs import Counts
+from archiver.urls import start_address
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One site to crawl: where it starts, how long to wait between requests, who answers for it."""
+
+    url: str
+    delay: float
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one run ended. `outcome` is finished, interrupted or failed."""
+
+    site: str
+    url: str
+    outcome: str
+    reason: str
+    seconds: float
+    counts: Counts
+    failures: tuple[tuple[str, int], ...]
+
+    @property
+    def clean(self) -> bool:
+        return self.outcome == "finished" and not self.counts.failed
+
+    def as_json(self) -> dict[str, Any]:
+        return {"site": self.site, "url": self.url, "outcome": self.outcome, "reason": self.reason,
+                "seconds": round(self.seconds, 2), **asdict(self.counts), "failures": dict(self.failures)}
+
+
+@click.command(short_help="Crawl sites into the archive.")
+@click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
+@archive_option
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End each run after N posts.")
+@click.option("--full", is_flag=True, help="Revisit every page, not only what changed.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+              help="Leave posts alone that a feed, sitemap or API dates earlier.")
+@click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
+              help="How many sites are crawled at the same time.")
+@click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS",
+              help="Seconds between two requests to one host [default: 0.5; 0 on loopback]. 0 is for a host you own.")
+@click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
+              help="How a site's owner reaches you; goes into the User-Agent.")
+@click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
+@json_option
+def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, since: Any, workers: int,
+          delay: float | None, contact: str | None, quiet: bool, as_json: bool) -> None:
+    """Crawl sites into the archive.
+
+    A SITE is a start address, or the name of a site that is in the archive already. Without one, every
+    site of the archive is crawled; an archive that does not exist yet gets the demonstration blog
+    that archiver brings along. A second crawl of a site asks only for what is new or changed.
+
+    \b
+    Examples:
+      archiver crawl https://blog.example.org --contact me@example.org
+      archiver crawl example.org other.example --archive news.db --workers 2
+      archiver crawl --limit 20 http://127.0.0.1:8081/
+
+    \b
+    Exit code: 0 all is well; 1 a page or a site failed, or the crawl was stopped; 2 wrong usage.
+    """
+    with ExitStack() as stack:
+        urls = _addresses(sites, archive, stack)
+        plans = [Plan(url, delay_for(url, delay), contact_for(url, contact)) for url in urls]
+        results = run(plans, Path(archive), limit=limit or 0, full=full,
+                      since=since.date().isoformat() if since else "", workers=workers,
+                      progress=not quiet and not as_json)
+    if as_json:
+        click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
+    elif not quiet:
+        for result in results:
+            for line in summary_lines(result.as_json(), archive):
+                click.echo(line)
+        for line in search_hints(archive, results[0].counts.new if len(results) == 1 else 0):
+            click.echo(line)
+    for result in results:
+        if result.outcome == "failed":
+            click.echo(f"Error: {result.reason}", err=True)
+    if not all(r.clean for r in results):
+        sys.exit(130 if any(r.outcome == "interrupted" for r in results) else 1)
+
+
+def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str, workers: int,
+        progress: bool) -> list[Result]:
+    """Crawl all plans in this process, `workers` at a time; a result for each, in their order.
+
+    Raises what opening the archive raises, before the first request.
+    """
+    from scrapy.crawler import AsyncCrawlerProcess, Crawler
+    from scrapy.settings import Settings
+
+    from archiver.spiders.site import SiteSpider
+
+    open_archive(archive, create=True).close()
+    settings = Settings()
+    settings.setmodule("archiver.settings", priority="project")
+    log = archive.parent / "log" / "crawl.log"
+    log.parent.mkdir(exist_ok=True)
+    settings.setdict({"ARCHIVE_PATH": str(archive), "PROGRESS": progress, "LOG_FILE": str(log)}, priority="cmdline")
+    process = AsyncCrawlerProcess(settings)
+    crawlers: dict[int, Crawler] = {}
+    refused: list[ArchiverError] = []
+    waiting = list(enumerate(plans))
+
+    async def worker() -> None:
+        while waiting:
+            index, plan = waiting.pop(0)
+            own = settings.copy()
+            own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
+                         "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
+            crawlers[index] = Crawler(SiteSpider, own)
+            try:
+                await process.crawl(crawlers[index], url=plan.url, full=full, limit=limit, since=since)
+            except ArchiverError as error:
+                refused.append(error)
+
+    async def everything() -> None:
+        from twisted.internet import reactor
+
+        await asyncio.gather(*(worker() for _ in range(min(workers, len(plans)))))
+        reactor.stop()  # type: ignore[attr-defined]
+
+    running = asyncio.get_event_loop().create_task(everything())
+    process.start(stop_after_crawl=False)
+    running.cancel()
+    if refused:
+        raise refused[0]
+    return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)]
+
+
+def _result(plan: Plan, crawler: Any) -> Result:
+    session = getattr(getattr(crawler, "spider", None), "session", None)
+    if session is None or session.result is None:
+        return Result(plan.url, plan.url, "interrupted", "stopped before it began", 0.0, Counts(), ())
+    outcome, reason, seconds, failures = session.result
+    return Result(session.site_name, plan.url, outcome, reason, seconds, session.counts, failures)
+
+
+def _addresses(sites: tuple[str, ...], archive: str, stack: ExitStack) -> list[str]:
+    """The start addresses that the words of the command line mean; the demonstration blog is started where needed."""
+    known = _known_sites(archive)
+    if sites:
+        urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
+    else:
+        urls = list(known.values())
+    from archiver.demo import HOST, PORT, serve
+
+    demo = f"http://{HOST}:{PORT}/"
+    if not urls or demo in urls:
+        demo_known = demo in known.values()
+        stack.enter_context(serve(port=PORT, edition=2 if demo_known else 1))
+        urls = urls or [demo]
+    return list(dict.fromkeys(urls))
+
+
+def _known_sites(archive: str) -> dict[str, str]:
+    """Names and start addresses of the archive's sites."""
+    if not Path(archive).exists():
+        return {}
+    db = open_archive(archive, read_only=True)
+    try:
+        return {row["name"]: row["start_url"] for row in db["sites"].rows}
+    finally:
+        db.close()

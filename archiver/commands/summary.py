@@ -1,0 +1,75 @@
+"""What a crawl says at its end."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from archiver.commands.options import DEFAULT_ARCHIVE
+from archiver.errors import ArchiverError
+from archiver.store.connect import open_archive
+
+# What happened to articles, in the order it is told: count, singular, plural.
+_CHANGES = (
+    ("new", "new article", "new articles"), ("revised", "revised", "revised"), ("unchanged", "unchanged", "unchanged"),
+    ("aliased", "new alias", "new aliases"), ("duplicate", "of them with the text of another",
+                                              "of them with the text of another"), ("gone", "gone", "gone"),
+)
+
+
+def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
+    """One run in a few lines; `result` as the crawl prints it with --json."""
+    told = [f"{result[key]} {one if result[key] == 1 else many}" for key, one, many in _CHANGES
+            if result[key] or key == "new"]
+    lines = [f"{result['site']}: {', '.join(told)}"]
+    rate = result["fetched"] / result["seconds"] if result["seconds"] else 0.0
+    lines.append(f"  {result['found']} addresses found, {result['requests']} requests "
+                 f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s")
+    if result["refused"]:
+        lines.append(f"  {result['refused']} refused (robots.txt, password, or the server)")
+    for reason, count in result["failures"].items():
+        lines.append(f"  {count} failed: {reason}; the next crawl tries again")
+    if result["outcome"] == "interrupted":
+        lines.append("  stopped before its end; the next crawl goes on from here")
+    elif result["reason"] and result["outcome"] == "finished":
+        lines.append(f"  ended at {result['reason']}")
+    lines.append(f"  archive: {archive}")
+    return lines
+
+
+def search_hints(archive: str, new: int) -> list[str]:
+    """Three searches to try, made of what is in the archive: a category, an author, a place or a word."""
+    if not new:
+        return []
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return []
+    try:
+        hints = [_word(db), _option(db, "category", "categories", "article_categories", "category_id"),
+                 _option(db, "author", "authors", "article_authors", "author_id"), _near(db)]
+    finally:
+        db.close()
+    options = "" if archive == DEFAULT_ARCHIVE else f" --archive {shlex.quote(archive)}"
+    chosen = [h for h in (hints[0], hints[3], hints[1], hints[2]) if h][:3]
+    return ["Try:", *(f"  archiver search {h}{options}" for h in chosen)] if chosen else []
+
+
+def _word(db: Any) -> str:
+    row = db.execute("select title from articles where title <> '' and duplicate_of is null order by length(body) desc "
+                     "limit 1").fetchone()
+    words = [w.strip(".,:;!?\"'()") for w in row[0].split()] if row else []
+    longest = max(words, key=len, default="")
+    return shlex.quote(longest) if longest else ""
+
+
+def _option(db: Any, option: str, table: str, link: str, key: str) -> str:
+    row = db.execute(f"select t.name from {table} t join {link} l on l.{key} = t.id group by t.id "
+                     "order by count(*) desc, t.name limit 1").fetchone()
+    return f"--{option} {shlex.quote(row[0])}" if row else ""
+
+
+def _near(db: Any) -> str:
+    row = db.execute("select latitude, longitude from geotags where latitude is not null and role = 'content' "
+                     "order by id limit 1").fetchone()
+    return f"--near {row[0]:g},{row[1]:g} --within 50" if row else ""

@@ -1,0 +1,136 @@
+"""Records: articles as the contract's plain dicts, in the field table's names and order.
+
+`show --json`, `export`, search results and the Python facade all hand out what is made here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.errors import ArticleNotFound, BadAddress, RevisionNotFound
+from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS
+from archiver.urls import start_address, urlkey
+
+Record = dict[str, Any]
+_STORED = tuple(f.name for f in FIELDS if f.stored)
+_LISTS = frozenset(f.name for f in FIELDS if f.shape in ("texts", "geotags"))
+# SQLite takes at least 999 values a statement in every build.
+_BATCH = 500
+
+
+def record(db: Database, article_id: int) -> Record:
+    """The article with this number. Raises ArticleNotFound."""
+    found = next(records(db, [article_id]), None)
+    if found is None:
+        raise ArticleNotFound(str(article_id))
+    return found
+
+
+def records(db: Database, ids: Iterable[int] | None = None) -> Iterator[Record]:
+    """Records in the order of `ids` (all articles by number without them), read in batches of 500.
+
+    Numbers that are not there are left out. Each batch costs two statements, whatever it holds.
+    """
+    numbers = iter(_all_ids(db)) if ids is None else iter(ids)
+    while batch := list(islice(numbers, _BATCH)):
+        found = _batch(db, batch)
+        yield from (found[number] for number in batch if number in found)
+
+
+def _all_ids(db: Database) -> Iterator[int]:
+    last = 0
+    while rows := db.execute("select id from articles where id > ? order by id limit ?", [last, _BATCH]).fetchall():
+        last = rows[-1][0]
+        yield from (row[0] for row in rows)
+
+
+def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
+    marks = ",".join("?" * len(ids))
+    columns = ", ".join(f"a.{name}" for name in _STORED)
+    capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
+    aliases: dict[int, list[str]] = {}
+    # The article's own address has its own urlkey; all others are aliases, whatever made them so.
+    for article_id, url in db.execute(
+        f"select d.article_id, d.url from addresses d join articles a on a.id = d.article_id "
+        f"where d.article_id in ({marks}) and d.urlkey <> a.urlkey order by d.url", ids,
+    ):
+        aliases.setdefault(article_id, []).append(url)
+    out: dict[int, Record] = {}
+    for row in db.execute(
+        f"select {columns}, {capture} from articles a left join captures c on c.id = a.capture_id "
+        f"where a.id in ({marks})", ids,
+    ):
+        stored = dict(zip(_STORED, row, strict=False))
+        captured = dict(zip(CAPTURE_KEYS, row[len(_STORED):], strict=True))
+        out[stored["id"]] = _record(stored, aliases.get(stored["id"], []), captured)
+    return out
+
+
+def _record(stored: Record, aliases: list[str], captured: Record) -> Record:
+    extra: Record = {"aliases": aliases, "capture": captured if captured["digest"] else None}
+    return {f.name: _decode(f.name, stored[f.name]) if f.stored else extra[f.name] for f in FIELDS}
+
+
+def _decode(name: str, value: Any) -> Any:
+    if name not in _LISTS:
+        return value
+    items = json.loads(value) if isinstance(value, str) and value else list(value or [])
+    return [{key: item.get(key) for key in GEOTAG_KEYS} for item in items] if name == "geotags" else items
+
+
+def revision_record(db: Database, article_id: int, number: int) -> Record:
+    """The article as version `number` (from 1) said it, with that version's capture.
+
+    What is no part of a version (site, aliases, times of seeing, duplicates) is as it is now.
+    Raises ArticleNotFound or RevisionNotFound.
+    """
+    now = record(db, article_id)
+    capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
+    row = db.execute(
+        f"select r.content, {capture} from revisions r left join captures c on c.id = r.capture_id "
+        "where r.article_id = ? and r.revision = ?", [article_id, number],
+    ).fetchone()
+    if row is None:
+        raise RevisionNotFound(str(article_id), number, now["revision"])
+    content = json.loads(row[0])
+    captured = dict(zip(CAPTURE_KEYS, row[1:], strict=True))
+    then = {name: _decode(name, content[name]) for name in now if name in content}
+    return {**now, **then, "revision": number, "capture": captured if captured["digest"] else None}
+
+
+def revisions(db: Database, article_id: int) -> list[Record]:
+    """The article's versions, oldest first: revision, observed_at, changed (names of fields), title."""
+    rows = db.query(
+        "select revision, observed_at, changed, title from revisions where article_id = ? order by revision",
+        [article_id],
+    )
+    return [{**row, "changed": json.loads(row["changed"] or "[]")} for row in rows]
+
+
+def find_article(db: Database, what: str | int) -> int:
+    """The number of an article named by its number or by any address it was seen at.
+
+    An address may lack its scheme and may have tracking parameters. Raises ArticleNotFound.
+    """
+    text = str(what).strip()
+    if text.isascii() and text.isdigit():
+        row = db.execute("select id from articles where id = ?", [int(text[:18])]).fetchone()
+    else:
+        try:
+            key = urlkey(start_address(text))
+        except BadAddress as error:
+            raise ArticleNotFound(text) from error
+        row = db.execute(
+            "select article_id from addresses where urlkey = ? "
+            "union all select id from articles where urlkey = ? "
+            "union all select article_id from pages where urlkey = ? and article_id is not null limit 1",
+            [key, key, key],
+        ).fetchone()
+    if row is None:
+        raise ArticleNotFound(text)
+    return int(row[0])

@@ -1,0 +1,163 @@
+"""The sites of an archive and the settings a person may give each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.store.runs import ensure_site
+from archiver.urls import Scope, start_address
+
+_NAMED_IN_ERROR = 8
+_NAMES = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
+          ("tags", "article_tags", "tag_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a site: how it is read from text (raises ValueError with a reason) and what it means."""
+
+    name: str
+    read: Callable[[str], Any]
+    doc: str
+
+
+def _number(low: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no number") from None
+        if not low <= value <= 1e6:
+            raise ValueError(f"it must be between {low:g} and 1,000,000")
+        return value
+    return read
+
+
+def _count(text: str) -> int:
+    value = _number(1)(text)
+    if value != int(value):
+        raise ValueError(f"{text!r} is no whole number")
+    return int(value)
+
+
+def _contact(text: str) -> str:
+    if "@" not in text and not text.startswith(("http://", "https://")):
+        raise ValueError("give a mail address or the address of a page")
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("delay", _number(0), "seconds between two requests to its host"),
+    Setting("revisit_days", _count, "days within which every known page is looked at again"),
+    Setting("max_pages", _count, "pages fetched in one run at most"),
+    Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
+)
+
+
+def list_sites(db: Database) -> list[dict[str, Any]]:
+    """All sites by name: the row of `sites` with settings decoded, the number of articles, the last run's row."""
+    return [_site(db, row) for row in db.query("select * from sites order by name")]
+
+
+def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:
+    articles = db.execute("select count(*) from articles where site = ?", [row["name"]]).fetchone()[0]
+    last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
+    return {**row, "settings": json.loads(row["settings"] or "{}"), "articles": articles, "last_run": last}
+
+
+def find_site(db: Database, text: str) -> dict[str, Any]:
+    """The site a person means, by its name or by an address in it. Raises SiteNotFound, which names those there are."""
+    row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
+    if row is None:
+        try:
+            scope: Scope | None = Scope.of(start_address(text))
+        except BadAddress:
+            scope = None
+        row = next(iter(db.query("select * from sites where name = ?", [scope.name])), None) if scope else None
+    if row is None:
+        names = [r["name"] for r in db.query("select name from sites order by name")]
+        more = len(names) - _NAMED_IN_ERROR
+        raise SiteNotFound(text, ", ".join(names[:_NAMED_IN_ERROR]) + (f" and {more} more" if more > 0 else ""))
+    return _site(db, row)
+
+
+def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
+    """The site that starts at this address, and whether it is new. Raises BadAddress."""
+    before = db.execute("select count(*) from sites").fetchone()[0]
+    with db.atomic():
+        row = ensure_site(db, start_address(text), now)
+    return _site(db, row), db.execute("select count(*) from sites").fetchone()[0] > before
+
+
+def read_setting(text: str) -> tuple[str, Any]:
+    """KEY=VALUE as a setting; an empty VALUE is None, which takes the setting back. Raises BadSetting."""
+    key, equals, value = text.partition("=")
+    key, value = key.strip(), value.strip()
+    if not equals:
+        raise BadSetting(text, "write it as KEY=VALUE, for example delay=2")
+    known = {s.name: s for s in SETTINGS}
+    if key not in known:
+        raise BadSetting(text, f"there is no setting {key!r}; there are {', '.join(known)}")
+    try:
+        return key, known[key].read(value) if value else None
+    except ValueError as error:
+        raise BadSetting(text, str(error)) from error
+
+
+def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Change a site's settings; None takes one back. Returns the site. Raises SiteNotFound."""
+    site = find_site(db, name)
+    settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
+    with db.atomic():
+        db.execute("update sites set settings = ? where id = ?",
+                   [json.dumps(settings, ensure_ascii=False), site["id"]])
+    return {**site, "settings": settings}
+
+
+def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
+    """Take a site out of the archive, with its ledger and runs; returns how many articles went with it.
+
+    Captures stay, for the WARC files do. Raises SiteNotFound, and SiteNotEmpty where it has
+    articles and `with_articles` is not given.
+    """
+    site = find_site(db, name)
+    if site["articles"] and not with_articles:
+        raise SiteNotEmpty(site["name"], site["articles"])
+    # Each statement names its articles or pages by the site, so that foreign keys hold after every step.
+    ours = "(select id from articles where site = :name)"
+    pages = "(select id from pages where site_id = :id)"
+    runs = "(select id from runs where site_id = :id)"
+    values = {"name": site["name"], "id": site["id"]}
+    with db.atomic():
+        _rehome_duplicates(db, site["name"])
+        for table in ("article_authors", "article_categories", "article_tags", "geotags", "addresses", "revisions"):
+            db.execute(f"delete from {table} where article_id in {ours}", values)
+        db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
+        db.execute("delete from articles where site = :name", values)
+        db.execute(f"delete from page_sources where page_id in {pages}", values)
+        db.execute("delete from pages where site_id = :id", values)
+        db.execute(f"update captures set run_id = null where run_id in {runs}", values)
+        db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
+        db.execute("delete from runs where site_id = :id", values)
+        db.execute("delete from sites where id = :id", values)
+        for table, link, key in _NAMES:
+            db.execute(f"delete from {table} where id not in (select {key} from {link})")
+    return int(site["articles"])
+
+
+def _rehome_duplicates(db: Database, name: str) -> None:
+    """Where an original leaves, the earliest of its duplicates elsewhere is the original of the others."""
+    heirs = db.execute(
+        "select d.duplicate_of, min(d.id) from articles d join articles o on o.id = d.duplicate_of "
+        "where o.site = ? and d.site <> ? group by 1", [name, name]).fetchall()
+    for original, heir in heirs:
+        db.execute("update articles set duplicate_of = ? where duplicate_of = ? and id <> ? and site <> ?",
+                   [heir, original, heir, name])
+        db.execute("update articles set duplicate_of = null where id = ?", [heir])
