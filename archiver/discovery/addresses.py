@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archiver.items import PageKind
+from archiver.urls import Scope, normalize
 
 _WORDS = {
     "category": "category categories cat kategorie kategorien kategori kategoriat kategoria kategorije kategorija "
@@ -43,7 +45,7 @@ _LISTING_QUERY = re.compile(
     r"(?:paged|page|pg|pagina|seite|cat|category|category_name|tag|author|author_name|year|monthnum|"
     r"updated-max|start-index|offset|start|skip|from)", re.IGNORECASE)
 
-ASSET = re.compile(
+_ASSET = re.compile(
     r"\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|epub|mobi|ps|eps|csv|tsv|jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|ico|heic|psd|"
     r"mp[34]|m4[av]|og[gva]|opus|wav|flac|aac|avi|mov|wm[av]|mkv|webm|flv|swf|css|m?js|map|json|geojson|woff2?|ttf|otf|eot|"
     r"zip|gz|tgz|bz2|xz|rar|7z|tar|exe|msi|dmg|apk|iso|deb|rpm|jar|bin|sig|asc|sha\d*|md5|ics|vcf|torrent|kmz?|gpx|"
@@ -52,11 +54,12 @@ _TRAP_PATH = re.compile(
     r"/(?:wp-admin|wp-json|wp-content|wp-includes|wp-login\.php|wp-signup\.php|wp-register\.php|wp-trackback\.php|"
     r"wp-comments-post\.php|xmlrpc\.php|cgi-bin|cdn-cgi|cart|basket|checkout|my-account|login|log-in|signin|sign-in|"
     r"logout|register|signup|sign-up|user/login|password|wishlist|mailto:|javascript:|feed/comments|"
-    r"b/post-preview|share-post\.g|comment\.g|post-edit\.g|email-post\.g|delete-comment\.g|_/|search/?(?=$|\?))(?:/|$)|"
-    r"/(?:trackback|embed|amp|print|printable|oembed)/?$|/calendar/|/kalender/\d|/comments?/\d+/?$|/comment-page-\d+/?$",
+    r"b/post-preview|share-post\.g|comment\.g|post-edit\.g|email-post\.g|delete-comment\.g)(?:/|$)|"
+    r"/(?:trackback|embed|amp|print|printable|oembed)/?$|/calendar/|/kalender/\d|/comments?/\d+/?$|/comment-page-\d+/?$|#comment",
     re.IGNORECASE)
+_SEARCH_PATH = re.compile(r"/search/?$", re.IGNORECASE)
 _TRAP_QUERY = re.compile(
-    r"(?:s|q|query|search|search_query|suche|buscar|replytocom|share|print|action|add-to-cart|remove_item|orderby|order|sort|"
+    r"(?:s|q|query|search|search_query|suche|buscar|replytocom|showcomment|reverse-paginate|share|print|action|add-to-cart|remove_item|orderby|order|sort|"
     r"sortby|filter_\w+|min_price|max_price|doing_wp_cron|preview|preview_id|ical|outlook-ical|tribe[-_]\w+|eventdisplay|"
     r"redirect_to|redirect|returnurl|return_to|login|logout|unsubscribe|attachment_id|rest_route|oldid|diff|"
     r"do|act|vote|like|rate|calendar|bloguid|postid|cal-?date|mode)", re.IGNORECASE)
@@ -67,16 +70,84 @@ _FEED_PATH = re.compile(
     r"/index\.(?:xml|rss|rdf|atom)$|\.(?:rss|atom|rdf)(?:\.xml)?$|/[\w.-]*(?:feed|rss|atom)[\w.-]*\.(?:xml|json|php)$|"
     r"/feeds/(?:posts/(?:default|summary)(?:/-/[^/]+)?|[\w.-]+\.xml)/?$", re.IGNORECASE)
 _FEED_QUERY = re.compile(r"(?:^|&)(?:feed=(?:rss2?|atom|rdf|json)|format=feed|alt=rss)", re.IGNORECASE)
+_COMMENT_FEED = re.compile(
+    r"/comments/(?:feed|rss|atom|default|summary)\b|/feeds/(?:\d+/)*comments/|/comments?[-_.](?:feed|rss|atom)|"
+    r"(?:feed|type)=comments|/comments\.(?:rss|atom|xml)$|/feed/comments\b|[?&]withcomments=", re.IGNORECASE)
 _SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
+_INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
 _MOST_SEGMENTS = 14
 _EARLIEST = 1990
+
+
+Role = Literal["page", "feed", "sitemap", "comments", "unwanted"]
+
+
+class Facts(NamedTuple):
+    """What is known of one link before it is followed. `kind` is only set where `role` is page."""
+
+    url: str
+    role: Role
+    kind: PageKind
+
+
+@lru_cache(maxsize=16_384)  # a site's menu stands on each of its pages
+def facts(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> Facts | None:
+    """The facts of a link, or None where it is no web address. `unwanted`: out of scope, an asset or a trap.
+
+    `origin` ("https://example.org/") is the form of the site's address that is preferred.
+    """
+    url = normalize(href, base)
+    if url is None:
+        return None
+    url = at_origin(url, origin)
+    role: Role = "page"
+    if is_sitemap(url):
+        role = "sitemap"
+    elif is_comment_feed(url):
+        role = "comments"
+    elif is_feed(url):
+        role = "feed"
+    elif not scope.contains(url) or is_asset(url) or is_trap(url, latest_year):
+        role = "unwanted"
+    return Facts(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN)
+
+
+def origin_of(url: str) -> str:
+    """Scheme and host: "https://example.org/"."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+def at_origin(url: str, origin: str) -> str:
+    """`url` with the scheme and host of `origin` where it differs from it only in http/https or www."""
+    own = origin_of(url)
+    if own != origin and _bare(own) == _bare(origin):
+        return origin + url[len(own):]
+    return url
+
+
+@lru_cache(maxsize=1_024)
+def _bare(origin: str) -> str:
+    return re.sub(r"^https?://(?:www\d?\.)?", "", origin)
 
 
 def is_feed(url: str) -> bool:
     """Whether an address has the shape of a feed's (RSS, Atom, JSON Feed; WordPress, Blogger, static generators)."""
     parts = urlsplit(url)
     return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
+
+
+def is_part_feed(url: str, folder: str = "/") -> bool:
+    """Whether it is the feed of one category, tag, author or month, by the address it stands under."""
+    head = re.sub(r"/(?:feed|rss2?|atom|index\.xml|feed\.xml|rss\.xml|atom\.xml)(?:/(?:rss2?|atom|rdf))?/?$", "/",
+                  url.partition("?")[0])
+    return (head != url and kind_by_address(head, folder) is PageKind.LISTING) or "/feeds/posts/default/-/" in url
+
+
+def is_comment_feed(url: str) -> bool:
+    """Whether an address is, by its shape, a feed of comments (WordPress, Blogger and what imitates them)."""
+    return bool(_COMMENT_FEED.search(url))
 
 
 def is_sitemap(url: str) -> bool:
@@ -86,7 +157,14 @@ def is_sitemap(url: str) -> bool:
 
 def is_asset(url: str) -> bool:
     """Whether an address ends like a file that is no page: documents, media, scripts, data."""
-    return bool(ASSET.search(urlsplit(url).path))
+    return bool(_ASSET.search(urlsplit(url).path))
+
+
+def _path_and_query(url: str) -> tuple[str, str]:
+    """Path (undone) and query. A static copy of a site keeps the query in the file name, as "%3F...html"."""
+    parts = urlsplit(url)
+    path, separator, kept = unquote(parts.path).partition("?")
+    return path, f"{parts.query}&{kept.removesuffix('.html')}".strip("&") if separator else parts.query
 
 
 def is_trap(url: str, latest_year: int = 2100) -> bool:
@@ -95,9 +173,8 @@ def is_trap(url: str, latest_year: int = 2100) -> bool:
     Log-ins, carts, searches, sorted and filtered copies of lists, comment pages, calendars without
     end, years before 1990 or after `latest_year`, and paths that repeat themselves.
     """
-    parts = urlsplit(url)
-    path = unquote(parts.path)
-    if _TRAP_PATH.search(path) and not (parts.query and "updated-max" in parts.query):
+    path, query = _path_and_query(url)
+    if _TRAP_PATH.search(path) or (_SEARCH_PATH.search(path) and "updated-max" not in query):
         return True
     segments = [s for s in path.split("/") if s]
     if len(segments) > _MOST_SEGMENTS or (segments and max(Counter(segments).values()) >= 4):
@@ -105,38 +182,36 @@ def is_trap(url: str, latest_year: int = 2100) -> bool:
     year = _YEAR_IN_PATH.search(path)
     if year and not _EARLIEST <= int(year.group(1)) <= latest_year:
         return True
-    if not parts.query:
+    if not query:
         return bool(_CALENDAR.search(path) and _DATED.search(path))
-    names = [k.lower() for k, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    names = [k.lower() for k, _ in parse_qsl(query, keep_blank_values=True)]
     if any(_TRAP_QUERY.fullmatch(name) for name in names):
         return True
     return bool(_CALENDAR.search(path) and any(n in ("date", "month", "year", "day", "week", "view") for n in names))
 
 
-@lru_cache(maxsize=65_536)
 def kind_by_address(url: str, folder: str = "/") -> PageKind:
     """LISTING, PAGE (WordPress's ?page_id=), or UNKNOWN. `folder` is the scope's path."""
-    parts = urlsplit(url)
-    if parts.query and (kind := _kind_by_query(parts)):
+    path, query = _path_and_query(url)
+    if query and (kind := _kind_by_query(query)):
         return kind
-    path = unquote(parts.path)
     if folder != "/" and path.startswith(folder):
         path = "/" + path[len(folder):]
+    path = _INDEX.sub("/", path)
     if _PAGED.search(path) or _DATED.search(path):
         return PageKind.LISTING
     return PageKind.LISTING if _is_listing_path([s for s in path.lower().split("/") if s]) else PageKind.UNKNOWN
 
 
-def _kind_by_query(parts: SplitResult) -> PageKind | None:
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if "page_id" in query:
+def _kind_by_query(query: str) -> PageKind | None:
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    if "page_id" in values:
         return PageKind.PAGE
-    if "p" in query or "id" in query:
+    if "p" in values or "id" in values:
         return PageKind.UNKNOWN
-    if re.fullmatch(r"\d{4}(?:\d\d){0,2}", query.get("m", "")):
+    if re.fullmatch(r"\d{4}(?:\d\d){0,2}", values.get("m", "")):
         return PageKind.LISTING
-    names = [k for k in query if _LISTING_QUERY.fullmatch(k)]
-    return PageKind.LISTING if names and any(query[k] for k in names) else None
+    return PageKind.LISTING if any(v and _LISTING_QUERY.fullmatch(k) for k, v in values.items()) else None
 
 
 def _is_listing_path(segments: list[str]) -> bool:

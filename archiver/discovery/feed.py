@@ -9,7 +9,10 @@ from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
 from lxml import etree
 
-from archiver.discovery.feed_item import NAMESPACES, JsonItem, XmlItem, is_comment, target_of
+from archiver.discovery.addresses import is_comment_feed
+from archiver.discovery.feed_item import is_comment, target_of
+from archiver.discovery.feed_json import JsonItem
+from archiver.discovery.feed_xml import NAMESPACES, XmlItem
 from archiver.discovery.json_body import parse_json
 from archiver.discovery.markup import MAX_TARGETS, decode, inflate, parse_xml, plain_text
 from archiver.items import Target
@@ -19,11 +22,6 @@ _ROOT = re.compile(
     r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>\s*)*<([A-Za-z:]+)[\s>/]", re.DOTALL)
 _KINDS = {"rss": "rss", "feed": "atom", "rdf": "rdf", "channel": "rss"}
 _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
-_COMMENT_FEED = re.compile(
-    r"/comments/(?:feed|rss|atom|default|summary)\b|/feeds/(?:\d+/)*comments/|/comments?[-_.](?:feed|rss|atom)|"
-    r"(?:feed|type)=comments|/comments\.(?:rss|atom|xml)$|/feed/comments\b|[?&]withcomments=",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,6 @@ def looks_like_feed(body: bytes) -> bool:
     if name in ("rss", "feed") or name.endswith(":feed"):
         return True
     return name == "rdf:rdf" and ("purl.org/rss/1.0" in start or "my.netscape.com/rdf" in start)
-
-
-def is_comment_feed(url: str) -> bool:
-    """Whether an address is, by its shape, a feed of comments (WordPress, Blogger and what imitates them)."""
-    return bool(_COMMENT_FEED.search(url))
 
 
 def parse_feed(body: bytes, url: str) -> Feed:

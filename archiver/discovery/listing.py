@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from lxml import etree
 
-from archiver.discovery.addresses import is_asset, is_feed, is_sitemap, is_trap, kind_by_address
-from archiver.discovery.feed import is_comment_feed
+from archiver.discovery.addresses import (
+    Facts,
+    facts,
+    is_asset,
+    is_comment_feed,
+    is_feed,
+    is_part_feed,
+    kind_by_address,
+    origin_of,
+)
 from archiver.discovery.markup import MAX_TARGETS
 from archiver.discovery.wordpress_api import endpoint
 from archiver.items import PageKind, Source, Target
@@ -30,7 +38,8 @@ _PAGER_CLASS = re.compile(
     r"next-?page|infinite|prevnext|page-link|extend", re.IGNORECASE)
 _FEED_HOSTS = frozenset({"feeds.feedburner.com", "feedpress.me", "rss.app", "feeds2.feedburner.com"})
 _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
-_NEXT_DATA = ("data-next-url", "data-next-page-url", "data-next-page", "data-load-more-url", "data-next")
+_NEXT_RELS = frozenset({"next", "prev", "previous"})
+_NEXT_DATA = etree.XPath("//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url")
 _LISTING_ENTRIES = 3
 
 
@@ -62,9 +71,11 @@ class Links:
 def parse_page(root: etree._Element, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100) -> Links:
     """The links of the page at `url` (its final address). `root` is its lxml.html tree.
 
-    Out of scope, assets, traps (see `addresses.is_trap`), comment feeds and AMP copies are left out; feeds and
-    sitemaps may lie anywhere on the host, declared feeds anywhere. rel=nofollow on a link of the
-    same site speaks of ranking and is passed over.
+    Out of scope, assets, traps (see `addresses.is_trap`), comment feeds and AMP copies are left out, and so are
+    the feeds of single categories, tags and authors except on the home page: their listings tell more.
+    Feeds and sitemaps may lie anywhere on the host, declared feeds anywhere. Links that differ from the page
+    only in http/https or www are taken at the page's own form. rel=nofollow on a link of the same site
+    speaks of ranking and is passed over.
     """
     return _Page(root, url, scope, latest_year).links(link_header)
 
@@ -74,6 +85,8 @@ class _Page:
         self.root, self.url, self.scope, self.latest_year = root, url, scope, latest_year
         element = next(iter(root.iter("base")), None)
         self.base = (normalize(element.get("href") or "", url) if element is not None else None) or url
+        self.origin = origin_of(url)
+        self.root_of_base = origin_of(self.base)
         self.here = urlkey(url)
         self.is_home = self.here == urlkey(f"http://{scope.host}{scope.path}")
         self.kind = kind_by_address(url, scope.path)
@@ -105,34 +118,37 @@ class _Page:
             tuple(self.feeds.values()), tuple(self.sitemaps.values()), endpoint(self.root, link_header, self.url),
             tuple(following.values()), rest, self.refresh, self.canonical, self.nofollow, is_listing)
 
-    def _anchor(self, element: etree._Element) -> None:
-        href = element.get("href")
+    def _facts(self, href: str | None) -> Facts | None:
+        """Feeds and sitemaps are noted here; what comes back is a page that is wanted, or None."""
         if not href or href.startswith("#"):
+            return None
+        base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
+        known = facts(href, base, self.origin, self.scope, self.latest_year)
+        if known is None:
+            return None
+        if known.role == "sitemap":
+            self._sitemap(known.url)
+        elif known.role == "feed":
+            self._feed(known.url, declared=False)
+        return known if known.role == "page" and known.url != self.url else None
+
+    def _anchor(self, element: etree._Element) -> None:
+        known = self._facts(element.get("href"))
+        if known is None:
             return
-        address = normalize(href, self.base)
-        if not address:
-            return
-        if is_sitemap(address):
-            self._sitemap(address)
-            return
-        if is_feed(address) or (_FEED_TEXT.fullmatch(text := element.text or "") and text.strip()):
+        address, _, kind = known
+        if _FEED_TEXT.fullmatch(element.text or ""):
             self._feed(address, declared=False)
-            if is_feed(address):
-                return
         rels = (element.get("rel") or "").lower().split()
-        if "amphtml" in rels or not self._wanted(address):
+        if "amphtml" in rels:
             return
-        if rels and ("next" in rels or "prev" in rels or "previous" in rels):
+        if not _NEXT_RELS.isdisjoint(rels):
             self._pager(address)
             return
-        kind = kind_by_address(address, self.scope.path)
-        if kind is PageKind.LISTING and self._in_pager(element):
-            self._pager(address)
-            return
-        if kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels) and "bookmark" not in rels:
+        entry = kind is PageKind.UNKNOWN and ("bookmark" in rels or _is_entry(element))
+        if kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels) and not entry:
             kind = PageKind.LISTING
-        entry = kind is PageKind.UNKNOWN and (("bookmark" in rels) or _is_entry(element))
-        if kind is PageKind.UNKNOWN and not entry and self._in_pager(element):
+        if not entry and _in_pager(element):
             self._pager(address)
             return
         self._add(address, Source.LISTING if entry else Source.LINK, kind)
@@ -144,16 +160,9 @@ class _Page:
                 self.entries += 1
             self.found[address] = Target(address, source, kind, self.url)
 
-    def _in_pager(self, element: etree._Element) -> bool:
-        return bool(_PAGER_CLASS.search(" ".join(_classes(element, 3))))
-
     def _pager(self, address: str) -> None:
-        self.pagers.setdefault(
-            address, Target(address, Source.LINK, kind_by_address(address, self.scope.path), self.url))
-
-    def _wanted(self, address: str) -> bool:
-        return (self.scope.contains(address) and not is_asset(address) and not is_trap(address, self.latest_year)
-                and (address != self.url))
+        kind = kind_by_address(address, self.scope.path)
+        self.pagers.setdefault(address, Target(address, Source.LINK, kind, self.url))
 
     def _link(self, element: etree._Element) -> None:
         href = element.get("href") or ""
@@ -167,11 +176,11 @@ class _Page:
             self._feed(address, declared=True)
         elif "sitemap" in rels:
             self._sitemap(address)
-        elif "next" in rels or "prev" in rels:
-            if self._wanted(address):
-                self._pager(address)
-        elif "alternate" in rels and element.get("hreflang") and self._wanted(address):
-            self._add(address, Source.LINK, kind_by_address(address, self.scope.path))
+        elif not _NEXT_RELS.isdisjoint(rels):
+            if known := self._facts(href):
+                self._pager(known.url)
+        elif "alternate" in rels and element.get("hreflang") and (known := self._facts(href)):
+            self._add(known.url, Source.LINK, known.kind)
 
     def _meta(self, element: etree._Element) -> None:
         content = element.get("content") or ""
@@ -187,27 +196,27 @@ class _Page:
     def _option(self, element: etree._Element) -> None:
         """Addresses in a drop-down list: WordPress's archives and categories widgets."""
         value = element.get("value") or ""
-        if "/" in value and (address := normalize(value, self.base)) and self._wanted(address):
-            self._add(address, Source.LINK, kind_by_address(address, self.scope.path))
+        if "/" in value and (known := self._facts(value)):
+            self._add(known.url, Source.LINK, known.kind)
 
     def _frame(self, element: etree._Element) -> None:
-        address = normalize(element.get("src") or "", self.base)
-        if address and self._wanted(address):
-            self._add(address, Source.LINK, kind_by_address(address, self.scope.path))
+        if known := self._facts(element.get("src")):
+            self._add(known.url, Source.LINK, known.kind)
 
     def _next_data(self) -> None:
         """ "Load more" buttons that keep the address of the next page in a data attribute."""
-        for attribute in _NEXT_DATA:
-            for element in list(self.root.iterfind(f".//*[@{attribute}]"))[:20]:
-                value = element.get(attribute) or ""
-                if "/" in value and (address := normalize(value, self.base)) and self._wanted(address):
-                    self._pager(address)
+        values = _NEXT_DATA(self.root)
+        for value in map(str, values[:20] if isinstance(values, list) else ()):
+            if "/" in value and (known := self._facts(value)):
+                self._pager(known.url)
 
     def _feed(self, address: str, declared: bool) -> None:
         host = urlsplit(address).hostname or ""
         if is_comment_feed(address) or self._is_own_comments(address):
             return
         if is_asset(address) and not (declared or is_feed(address)):
+            return
+        if not self.is_home and is_part_feed(address, self.scope.path):
             return
         if declared or host in _FEED_HOSTS or self._on_host(address):
             self.feeds.setdefault(address, Target(address, Source.LINK, PageKind.FEED, self.url))
@@ -230,18 +239,31 @@ _HANDLERS = {"a": _Page._anchor, "area": _Page._anchor, "link": _Page._link, "me
              "option": _Page._option, "frame": _Page._frame}
 
 
-def _classes(element: etree._Element, levels: int) -> Iterator[str]:
+@lru_cache(maxsize=4_096)
+def _is_pager_class(names: str) -> bool:
+    return bool(_PAGER_CLASS.search(names))
+
+
+@lru_cache(maxsize=4_096)
+def _is_entry_class(names: str) -> bool:
+    return bool(_ENTRY_CLASS.search(names))
+
+
+def _in_pager(element: etree._Element) -> bool:
     node: etree._Element | None = element
-    for _ in range(levels + 1):
+    for _ in range(4):
         if node is None:
-            return
-        yield f"{node.get('class') or ''} {node.get('id') or ''}"
+            return False
+        for names in (node.get("class"), node.get("id")):
+            if names and _is_pager_class(names):
+                return True
         node = node.getparent()
+    return False
 
 
 def _is_entry(element: etree._Element) -> bool:
     """Whether a link stands where listings put the title of an entry."""
-    if _ENTRY_CLASS.search(element.get("class") or ""):
+    if (names := element.get("class")) and _is_entry_class(names):
         return True
     if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading
         return True
@@ -249,7 +271,7 @@ def _is_entry(element: etree._Element) -> bool:
     for _ in range(3):
         if node is None:
             return False
-        if node.tag in _HEADINGS or _ENTRY_CLASS.search(node.get("class") or ""):
+        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names)):
             return True
         node = node.getparent()
     return False

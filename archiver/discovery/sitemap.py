@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
+from archiver.discovery.addresses import kind_by_address
 from archiver.discovery.feed import looks_like_feed, parse_feed
 from archiver.discovery.markup import MAX_TARGETS, decode, inflate, parse_xml, plain_text
 from archiver.discovery.when import parse_time
@@ -103,11 +104,19 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
                 children.setdefault(address, Target(address, Source.SITEMAP, PageKind.SITEMAP, url, lastmod))
         else:
             lead = _news_lead(news) if news is not None else None
-            pages.setdefault(
-                address, Target(address, Source.SITEMAP, PageKind.POST if lead else kind, url, lastmod, lead))
+            own = PageKind.POST if lead else _kind_of(address, kind)
+            pages.setdefault(address, Target(address, Source.SITEMAP, own, url, lastmod, lead))
         if len(pages) + len(children) >= MAX_TARGETS:
             break
     return Sitemap(tuple(pages.values()), tuple(children.values()), known)
+
+
+def _kind_of(address: str, kind: PageKind) -> PageKind:
+    """The sitemap's kind, else what the address tells. The home page stands first in a sitemap of posts too."""
+    if kind is PageKind.UNKNOWN:
+        return kind_by_address(address)
+    parts = urlsplit(address)
+    return kind if parts.query or parts.path != "/" else PageKind.UNKNOWN
 
 
 def _local(element: etree._Element) -> str:
@@ -147,7 +156,7 @@ def _text_sitemap(body: bytes, url: str) -> Sitemap:
         address = normalize(line) if line.lower().startswith(("http://", "https://")) else None
         if address:
             good += 1
-            found.setdefault(address, Target(address, Source.SITEMAP, kind, url))
+            found.setdefault(address, Target(address, Source.SITEMAP, _kind_of(address, kind), url))
     if not good or good * 2 < len(lines[:MAX_TARGETS]):
         return Sitemap()
     return Sitemap(tuple(found.values()), is_sitemap=True)
