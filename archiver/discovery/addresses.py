@@ -38,7 +38,7 @@ _PAGED = re.compile(
     r"-page-\d{1,5}/?$", re.IGNORECASE)
 _MONTH, _DAY = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12]\\d|3[01])"
 _DATED = re.compile(
-    rf"/(?:19|20)\d\d(?:/{_MONTH}(?:/{_DAY})?)?/?$|"
+    rf"(?<!/\d)(?<!/\d\d)/(?:19|20)\d\d(?:/{_MONTH}(?:/{_DAY})?)?/?$|"
     r"/(?:19|20)\d\d[-_](?:0[1-9]|1[0-2])(?:[-_]\d\d)?(?:[-_]archive\.html)?/?$|/(?:19|20)\d\d[-_]archive\.html$")
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
 _LISTING_QUERY = re.compile(
@@ -60,7 +60,7 @@ _TRAP_PATH = re.compile(
 _SEARCH_PATH = re.compile(r"/search/?$", re.IGNORECASE)
 _TRAP_QUERY = re.compile(
     r"(?:s|q|query|search|search_query|suche|buscar|replytocom|showcomment|reverse-paginate|share|print|action|add-to-cart|remove_item|orderby|order|sort|"
-    r"sortby|filter_\w+|min_price|max_price|doing_wp_cron|preview|preview_id|ical|outlook-ical|tribe[-_]\w+|eventdisplay|"
+    r"sortby|filter_\w+|min_price|max_price|doing_wp_cron|preview|preview_id|ical|outlook-ical|tribe[-_][\w-]+|eventdisplay|"
     r"redirect_to|redirect|returnurl|return_to|login|logout|unsubscribe|attachment_id|rest_route|oldid|diff|"
     r"do|act|vote|like|rate|calendar|bloguid|postid|cal-?date|mode)", re.IGNORECASE)
 _CALENDAR = re.compile(r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)",

@@ -14,7 +14,7 @@ from archiver.discovery.feed_item import is_comment, target_of
 from archiver.discovery.feed_json import JsonItem
 from archiver.discovery.feed_xml import NAMESPACES, XmlItem
 from archiver.discovery.json_body import parse_json
-from archiver.discovery.markup import MAX_TARGETS, decode, inflate, parse_xml, plain_text
+from archiver.discovery.markup import MAX_TARGETS, decode, document_text, inflate, parse_xml, plain_text
 from archiver.items import Target
 from archiver.urls import normalize
 
@@ -46,9 +46,10 @@ class Feed:
 
 def looks_like_feed(body: bytes) -> bool:
     """Whether the body is a feed, whatever its address or content type say. Reads the first 4 KB."""
-    start = decode(inflate(body[:65_536], limit=4_096)[:4_096]).lstrip("\ufeff \t\r\n")
-    if start.startswith("{"):
-        return bool(_JSON_VERSION.search(start))
+    head = inflate(body[:65_536], limit=4_096)[:4_096]
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return bool(_JSON_VERSION.search(decode(head)))
+    start = document_text(head)
     match = _ROOT.match(start)
     if not match:
         return False
@@ -64,24 +65,23 @@ def parse_feed(body: bytes, url: str) -> Feed:
     Targets are of kind POST where the item has a date (a page of a site that feeds its whole
     content often has none), carry a Lead, and have the later of the item's times as `lastmod`.
     """
-    text = body[:1].lstrip() or body[:64].lstrip()
-    if text.startswith(b"{") or body.startswith(b"\xef\xbb\xbf{"):
+    if inflate(body[:65_536], limit=64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(body, url)
     root = parse_xml(body)
     if root is None:
         return Feed()
-    kind = _KINDS.get(etree.QName(root).localname.lower().rpartition(":")[2], "")
+    kind = _KINDS.get(_local(root).rpartition(":")[2], "")
     if not kind:
         return Feed()
     return _xml_feed(root, url, kind)
 
 
 def _xml_feed(root: etree._Element, url: str, kind: str) -> Feed:
-    core = NAMESPACES.get((etree.QName(root).namespace or "").lower(), "") if kind == "atom" else "rss"
+    core = NAMESPACES.get(root.tag[1:].rpartition("}")[0].lower(), "") if kind == "atom" else "rss"
     channel = next((e for e in root if _local(e) == "channel"), root)
     meta = XmlItem(channel, url, core)
     generator = meta.text("generator", "atom:generator")
-    language = meta.language or meta.text("language", "dc:language")
+    language = meta.language or XmlItem(root, url, core).language or meta.text("language", "dc:language")
     home = meta.link()
     facts = {"title": plain_text(meta.text("title")), "home_url": home, "language": language, "generator": generator}
     if is_comment_feed(url):

@@ -19,7 +19,8 @@ def geotags(children: dict[str, list[etree._Element]]) -> tuple[GeoTag, ...]:
     found: list[GeoTag] = []
     name = _first(children, "georss:featurename")
     for key in ("georss:point", "georss:box", "georss:line", "georss:polygon"):
-        found += [tag for e in children.get(key, ()) if (tag := _of(_text(e), name, "georss"))]
+        if not found:  # Blogger writes a point and the box around it
+            found = [tag for e in children.get(key, ()) if (tag := _of(_text(e), name, "georss"))]
     for where in children.get("georss:where", ()):
         for e in where.iter():
             local = str(e.tag).rpartition("}")[2].lower()

@@ -174,4 +174,4 @@ def inner(element: etree._Element, markup: bool = False) -> str:
         return "".join(str(t) for t in element.itertext()).strip()
     out = [element.text or ""]
     out += [etree.tostring(c, encoding="unicode", method="html") for c in element if isinstance(c.tag, str)]
-    return "".join(out).strip()
+    return "".join(out).replace(' xmlns="http://www.w3.org/1999/xhtml"', "").strip()

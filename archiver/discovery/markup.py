@@ -22,7 +22,8 @@ MAX_TARGETS = 100_000
 _GZIP = b"\x1f\x8b"
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}\?>")
+_DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
+_MOST_BEFORE = 16_384
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
 _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]{0,2000}(?:\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -84,16 +85,24 @@ def parse_xml(body: bytes) -> etree._Element | None:
     Mended are: text before the first tag, control characters, bare ampersands, HTML's named
     entities, missing end tags, and whatever libxml2 recovers from.
     """
-    text = _DECLARATION.sub("", decode(inflate(body)), count=1)
-    start = text.find("<")
-    if start < 0:
+    text = document_text(body)
+    if not text:
         return None
-    text = _DOCTYPE.sub("", _CONTROL.sub("", text[start:]), count=1)
+    text = _DOCTYPE.sub("", _CONTROL.sub("", text), count=1)
     root = _tree(text, recover=False)
     if root is None:
         pieces = _CDATA.split(text)
         root = _tree("".join(p if p.startswith("<![CDATA[") else _mended(p) for p in pieces), recover=True)
     return root
+
+
+def document_text(body: bytes) -> str:
+    """The text of an XML document from its first tag on, without its declaration and what was printed before that."""
+    text = decode(inflate(body))
+    declaration = _DECLARATION.search(text[:_MOST_BEFORE])
+    text = text[declaration.end():] if declaration else text
+    start = text.find("<")
+    return text[start:] if start >= 0 else ""
 
 
 def _tree(text: str, recover: bool) -> etree._Element | None:

@@ -1,0 +1,179 @@
+"""What bare addresses tell, as tables."""
+
+from __future__ import annotations
+
+import lxml.html
+import pytest
+
+from archiver.discovery import addresses, sitemap, wordpress_api
+from archiver.items import PageKind
+
+LISTINGS = [
+    "/page/2/",
+    "/page2/",
+    "/blog/page/12",
+    "/seite/3/",
+    "/2024/",
+    "/2024/05/",
+    "/2024/05/01",
+    "/2010_05_01_archive.html",
+    "/category/sea/",
+    "/categories/sea/boats/",
+    "/chuyen-muc/the-thao/",
+    "/en/tag/sea/",
+    "/tags/%E6%B5%B7/",
+    "/autor/ana/",
+    "/archives/",
+    "/archive.html",
+    "/?paged=2",
+    "/?cat=4",
+    "/?m=202405",
+    "/blog/?page=3",
+    "/search/label/Sea",
+    "/search?updated-max=2010-01-01T00:00:00Z",
+    "/category/blog2.html",
+    "/search%3Fupdated-max=2010-01-01.html",
+    "/2011/08/index.html",
+    "/%E5%88%86%E7%B1%BB/%E6%B5%B7/",
+    "/index2.html",
+]
+NOT_LISTINGS = [
+    "/",
+    "/2024/05/a-post/",
+    "/2024/05/01/a-post.html",
+    "/archives/123",
+    "/archives/2024/05/a-post.html",
+    "/?p=12",
+    "/about/",
+    "/category-theory/",
+    "/tags-and-labels/",
+    "/category/sea/how-the-old-pier-was-saved/",
+    "/2024/05/01/1984/",
+    "/page-turner/",
+    "/the-author/",
+]
+
+
+@pytest.mark.parametrize("path", LISTINGS)
+def test_listing(path: str) -> None:
+    assert addresses.kind_by_address("https://example.org" + path) is PageKind.LISTING
+    assert not addresses.is_trap("https://example.org" + path)
+
+
+@pytest.mark.parametrize("path", NOT_LISTINGS)
+def test_not_listing(path: str) -> None:
+    assert addresses.kind_by_address("https://example.org" + path) is not PageKind.LISTING
+    assert not addresses.is_trap("https://example.org" + path)
+
+
+def test_the_folder_of_the_scope_is_no_listing() -> None:
+    assert addresses.kind_by_address("https://example.org/tag/a-post/", "/tag/") is PageKind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("path", "feed"),
+    [
+        ("/feed/", True),
+        ("/feed", True),
+        ("/rss", True),
+        ("/atom.xml", True),
+        ("/index.xml", True),
+        ("/feed/index.html", True),
+        ("/feeds/posts/default", True),
+        ("/?feed=rss2", True),
+        ("/news.rss", True),
+        ("/blog/feed.json", True),
+        ("/feeds/all.atom.xml", True),
+        ("/feeding-the-ducks/", False),
+        ("/data.xml", False),
+        ("/rss-explained/", False),
+    ],
+)
+def test_feed_addresses(path: str, feed: bool) -> None:
+    assert addresses.is_feed("https://example.org" + path) is feed
+
+
+@pytest.mark.parametrize(
+    ("path", "comments"),
+    [
+        ("/comments/feed/", True),
+        ("/feeds/12/comments/default", True),
+        ("/?feed=comments-rss2", True),
+        ("/feed/", False),
+        ("/comments-on-the-state-of-things/", False),
+    ],
+)
+def test_comment_feeds(path: str, comments: bool) -> None:
+    assert addresses.is_comment_feed("https://example.org" + path) is comments
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("/category/sea/feed/", True),
+        ("/tag/sea/feed/atom/", True),
+        ("/author/ana/rss.xml", True),
+        ("/feed/", False),
+        ("/blog/feed/", False),
+        ("/feeds/posts/default/-/Sea", True),
+        ("/feeds/posts/default", False),
+    ],
+)
+def test_part_feeds(path: str, part: bool) -> None:
+    assert addresses.is_part_feed("https://example.org" + path) is part
+
+
+def test_one_form_of_the_host() -> None:
+    assert addresses.at_origin("http://www.example.org/a?b=1", "https://example.org/") == "https://example.org/a?b=1"
+    assert addresses.at_origin("http://example.org:8080/a", "https://example.org/") == "http://example.org:8080/a"
+    assert addresses.at_origin("http://example.com/a", "https://example.org/") == "http://example.com/a"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("post-sitemap.xml", PageKind.POST),
+        ("post-sitemap12.xml", PageKind.POST),
+        ("wp-sitemap-posts-post-1.xml", PageKind.POST),
+        ("news-sitemap.xml", PageKind.POST),
+        ("sitemap_news.xml.gz", PageKind.POST),
+        ("sitemap-posts.xml", PageKind.POST),
+        ("page-sitemap.xml", PageKind.PAGE),
+        ("wp-sitemap-posts-page-1.xml", PageKind.PAGE),
+        ("sitemap-pages.xml", PageKind.PAGE),
+        ("category-sitemap.xml", PageKind.LISTING),
+        ("post_tag-sitemap.xml", PageKind.LISTING),
+        ("wp-sitemap-taxonomies-category-1.xml", PageKind.LISTING),
+        ("wp-sitemap-users-1.xml", PageKind.LISTING),
+        ("sitemap-authors.xml", PageKind.LISTING),
+        ("sitemap.xml", PageKind.UNKNOWN),
+        ("sitemap-2024-05.xml", PageKind.UNKNOWN),
+    ],
+)
+def test_kind_of_sitemap(name: str, kind: PageKind) -> None:
+    assert sitemap.kind_of_sitemap("https://example.org/" + name) is kind
+
+
+@pytest.mark.parametrize(
+    ("head", "header", "expected"),
+    [
+        ('<link rel="https://api.w.org/" href="/wp-json/">', "", "https://example.org/wp-json/"),
+        ("", '<https://example.org/?rest_route=/>; rel="https://api.w.org/"', "https://example.org/?rest_route=/"),
+        (
+            "",
+            '<https://example.org/x>; rel=preload, <https://example.org/wp-json/>; rel="https://api.w.org/"',
+            "https://example.org/wp-json/",
+        ),
+        (
+            '<link rel="alternate" type="application/json+oembed" href="https://example.org/wp-json/oembed/1.0/embed?url=x">',
+            "",
+            "https://example.org/wp-json/",
+        ),
+        ('<script src="/news/wp-includes/js/a.js"></script>', "", "https://example.org/news/wp-json/"),
+        ('<script src="https://cdn.example.com/wp-includes/js/a.js"></script>', "", None),
+        ('<link rel="stylesheet" href="/style.css">', "", None),
+    ],
+)
+def test_where_the_api_is(head: str, header: str, expected: str | None) -> None:
+    root = lxml.html.fromstring(f"<html><head>{head}<title>x</title></head><body></body></html>")
+    assert wordpress_api.endpoint(root, header, "https://example.org/") == expected

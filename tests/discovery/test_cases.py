@@ -1,0 +1,49 @@
+"""Each folder of tests/cases/discovery: input.*, case.json (parser, address ...), expected.json (all of the answer)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import lxml.html
+import pytest
+
+from archiver.discovery import feed, listing, sitemap, wordpress_api
+from archiver.urls import Scope
+
+CASES = Path(__file__).parent.parent / "cases" / "discovery"
+
+
+def answer(folder: Path) -> Any:
+    case = json.loads((folder / "case.json").read_text("utf-8"))
+    body = next(folder.glob("input.*")).read_bytes()
+    url = case["url"]
+    if case["parser"] == "feed":
+        assert feed.looks_like_feed(body) or case.get("odd") or "broken" in folder.name
+        return feed.parse_feed(body, url)
+    if case["parser"] == "sitemap":
+        return sitemap.parse_sitemap(body, url)
+    if case["parser"] == "api":
+        return wordpress_api.parse_posts(body, case.get("headers", {}), url)
+    root = lxml.html.fromstring(body.decode())
+    return listing.parse_page(root, url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
+
+
+def plain(value: Any) -> Any:
+    """As JSON, without what is empty."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in fields(value)}
+    if isinstance(value, dict):
+        return {k: p for k, v in value.items() if (p := plain(v)) not in (None, "", [], False)}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+@pytest.mark.parametrize("folder", sorted(CASES.iterdir()), ids=lambda p: p.name)
+def test_case(folder: Path) -> None:
+    expected = json.loads((folder / "expected.json").read_text("utf-8"))
+    assert json.loads(json.dumps(plain(answer(folder)))) == expected

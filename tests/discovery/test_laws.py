@@ -1,0 +1,267 @@
+"""What must hold for any bytes at all: nothing raises, everything is bounded, each address comes once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+import zlib
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import lxml.html
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from archiver.discovery import addresses, guess, listing, markup, sitemap, wordpress_api
+from archiver.discovery.feed import looks_like_feed, parse_feed
+from archiver.discovery.json_body import parse_json
+from archiver.discovery.when import parse_time
+from archiver.items import Lead, Target
+from archiver.urls import Scope, normalize
+
+URL = "https://example.org/some/where.xml"
+SCOPE = Scope.of("https://example.org/")
+PIECES = st.sampled_from(
+    [
+        "<rss>",
+        "<channel>",
+        "<item>",
+        "</item>",
+        "<link>",
+        "https://example.org/a",
+        "</link>",
+        "<guid>",
+        "</guid>",
+        "<feed>",
+        "<entry>",
+        "</entry>",
+        "<link href='/x' rel='next'/>",
+        "<urlset>",
+        "<url>",
+        "<loc>",
+        "</loc>",
+        "<sitemapindex>",
+        "<sitemap>",
+        "&",
+        "&nbsp;",
+        "&lol;",
+        "<![CDATA[",
+        "]]>",
+        "\x00",
+        "\ud800",
+        "<?xml version='1.0' encoding='utf-16'?>",
+        "<!DOCTYPE x [<!ENTITY lol 'x'>]>",
+        "<georss:point>",
+        "91 181",
+        "1 2",
+        "http://[",
+        "<pubDate>",
+        "99 Foo 20999",
+        "é",
+        "<",
+        "<geo:lat>",
+        "1e999",
+        "<a href='",
+        "'>",
+        "{",
+        "[",
+        '"items":',
+        "null",
+        "}",
+        "]",
+        "<base href='http://[::'>",
+        "<option value=/x>",
+    ]
+)
+SOUP = st.lists(PIECES | st.text(max_size=8), max_size=40).map(lambda p: "".join(p))
+BODIES = (
+    st.binary(max_size=300)
+    | SOUP.map(lambda s: s.encode("utf-8", "surrogatepass"))
+    | SOUP.map(lambda s: gzip.compress(s.encode("utf-8", "surrogatepass"))[:-3])
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda c: (
+        st.lists(c, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "id",
+                    "link",
+                    "title",
+                    "rendered",
+                    "date",
+                    "date_gmt",
+                    "_embedded",
+                    "wp:term",
+                    "author",
+                    "meta",
+                    "url",
+                    "content",
+                    "items",
+                    "version",
+                    "authors",
+                    "name",
+                    "geo_latitude",
+                    "geo_longitude",
+                    "code",
+                ]
+            ),
+            c,
+        )
+    ),
+    max_leaves=20,
+)
+quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def sound(targets: tuple[Target, ...]) -> None:
+    assert len({t.url for t in targets}) == len(targets) <= markup.MAX_TARGETS
+    for target in targets:
+        assert normalize(target.url) == target.url
+        lead = target.lead or Lead()
+        for moment in (target.lastmod, lead.published, lead.modified):
+            assert moment is None or moment.tzinfo is not None
+        for tag in lead.geotags:
+            assert tag.latitude is None or (-90 <= tag.latitude <= 90 and -180 <= (tag.longitude or 0) <= 180)
+
+
+@quick
+@given(BODIES)
+def test_feeds_and_sitemaps_never_raise(body: bytes) -> None:
+    looks_like_feed(body)
+    sitemap.looks_like_sitemap(body)
+    sound(parse_feed(body, URL).targets)
+    found = sitemap.parse_sitemap(body, URL)
+    sound(found.targets)
+    sound(found.children)
+
+
+@quick
+@given(JSON, st.dictionaries(st.sampled_from(["X-WP-Total", "x-wp-totalpages"]), st.text(max_size=5)))
+def test_the_api_never_raises(value: object, headers: dict[str, str]) -> None:
+    for shape in (value, [value], [{"link": "/a", "id": 1, "_embedded": value, "meta": value, "date": value}]):
+        sound(wordpress_api.parse_posts(json.dumps(shape).encode(), headers, URL).targets)
+    sound(
+        parse_feed(
+            json.dumps(
+                {"version": "https://jsonfeed.org/version/1", "items": [value, {"url": "/a", "authors": value}]}
+            ).encode(),
+            URL,
+        ).targets
+    )
+
+
+@quick
+@given(SOUP)
+def test_pages_never_raise(markup_soup: str) -> None:
+    root = lxml.html.fromstring(
+        "<html><body>" + markup.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "") + "</body></html>"
+    )
+    links = listing.parse_page(root, "https://example.org/x/", SCOPE)
+    sound(links.all)
+    assert all(SCOPE.contains(t.url) for t in links.links + links.next_pages)
+
+
+@quick
+@given(st.text(max_size=60))
+def test_times_and_addresses_never_raise(text: str) -> None:
+    moment = parse_time(text)
+    assert moment is None or (moment.tzinfo and moment.year >= 1980)
+    address = normalize(text, "https://example.org/a/")
+    if address:
+        addresses.facts(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
+    sitemap.kind_of_sitemap(text)
+    parse_json(text.encode("utf-8", "surrogatepass"))
+    markup.plain_text(text)
+
+
+@quick
+@given(st.datetimes(datetime(1981, 1, 1), datetime(2100, 1, 1)), st.integers(-56, 56))
+def test_a_time_survives_its_iso_form(naive: datetime, quarters: int) -> None:
+    text = f"{naive.replace(microsecond=0).isoformat()}{'-' if quarters < 0 else '+'}{abs(quarters) // 4:02}:{abs(quarters) % 4 * 15:02}"
+    found = parse_time(text)
+    assert found is not None
+    assert found == datetime.fromisoformat(text)
+    assert found.isoformat() == datetime.fromisoformat(text).isoformat()
+
+
+@quick
+@given(
+    st.sampled_from(
+        [
+            "https://example.org/wp-json/",
+            "https://example.org/wp-json",
+            "https://example.org/?rest_route=/",
+            "https://example.org/index.php?rest_route=/",
+        ]
+    ),
+    st.integers(1, 999),
+    st.none() | st.just(datetime(2024, 5, 1, tzinfo=UTC)),
+)
+def test_api_addresses_are_addresses(root: str, page: int, after: datetime | None) -> None:
+    for make in (wordpress_api.posts_url, wordpress_api.ids_url):
+        url = make(root, page, after)
+        assert normalize(url) == url
+        assert f"page={page}&" in url
+        assert "/wp/v2/posts" in url
+        assert ("modified_after=2024-05-01T00:00:00Z" in url) == (after is not None)
+
+
+def test_billion_laughs_are_not_told() -> None:
+    laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 12))
+    body = (
+        f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY l0 "lol">{laughs}]><rss><channel><title a="&l11;">&l11;</title>'
+        "<item><link>https://example.org/a</link><title>&l11;</title></item></channel></rss>"
+    ).encode()
+    start = time.perf_counter()
+    feed = parse_feed(body, URL)
+    assert time.perf_counter() - start < 1
+    assert [t.url for t in feed.targets] == ["https://example.org/a"]
+    assert len(feed.title) < 100
+
+
+def test_external_entities_stay_outside() -> None:
+    body = b'<!DOCTYPE feed [<!ENTITY x SYSTEM "file:///etc/passwd">]><feed><title>&x;</title></feed>'
+    assert "root" not in parse_feed(body, URL).title
+
+
+def test_a_gzip_bomb_is_cut() -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(100)) + packer.flush()
+    assert len(markup.inflate(bomb, limit=1_000_000)) == 1_000_000
+    assert len(markup.inflate(gzip.compress(bomb), limit=1_000_000)) <= 1_000_000
+
+
+def test_a_sitemap_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sitemap, "MAX_TARGETS", 500)
+    addresses_in = [f"https://example.org/{i}" for i in range(900)]
+    rows = "".join(f"<url><loc>{a}</loc></url>" for a in addresses_in)
+    assert len(sitemap.parse_sitemap(gzip.compress(f"<urlset>{rows}</urlset>".encode()), URL).targets) == 500
+    assert len(sitemap.parse_sitemap("\n".join(addresses_in).encode(), URL).targets) == 500
+
+
+def test_deep_json_and_xml_are_no_trouble() -> None:
+    assert wordpress_api.parse_posts(b"[" * 100_000, {}, URL).error
+    assert parse_feed(b"<rss>" + b"<item>" * 100_000, URL).targets == ()
+    assert parse_feed(b'{"items":' * 50_000, URL).kind == ""
+
+
+@quick
+@given(
+    st.sampled_from(
+        [
+            "https://example.org/",
+            "https://example.org/blog/",
+            "http://a.blogspot.com/",
+            "http://localhost:8000/x/y.html",
+        ]
+    )
+)
+def test_guesses_are_few_and_on_the_host(start: str) -> None:
+    found = guess.guesses(start, Scope.of(start))
+    sound(found)
+    assert 10 <= len(found) <= 20
+    assert {urlsplit(t.url).netloc for t in found} == {urlsplit(start).netloc}
