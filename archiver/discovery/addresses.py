@@ -41,9 +41,8 @@ _DATED = re.compile(
     rf"(?<!/\d)(?<!/\d\d)/(?:19|20)\d\d(?:/{_MONTH}(?:/{_DAY})?)?/?$|"
     r"/(?:19|20)\d\d[-_](?:0[1-9]|1[0-2])(?:[-_]\d\d)?(?:[-_]archive\.html)?/?$|/(?:19|20)\d\d[-_]archive\.html$")
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
-_LISTING_QUERY = re.compile(
-    r"(?:paged|page|pg|pagina|seite|cat|category|category_name|tag|author|author_name|year|monthnum|"
-    r"updated-max|start-index|offset|start|skip|from)", re.IGNORECASE)
+_LISTING_QUERY = re.compile(r"(?:cat|category|category_name|tag|author|author_name|updated-max)", re.IGNORECASE)
+_LISTING_NUMBER = re.compile(r"(?:paged|page|pg|pagina|seite|year|monthnum|start-index|offset|start)", re.IGNORECASE)
 
 _ASSET = re.compile(
     r"\.(?:pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|epub|mobi|ps|eps|csv|tsv|jpe?g|png|gif|webp|avif|svgz?|bmp|tiff?|ico|heic|psd|"
@@ -59,10 +58,15 @@ _TRAP_PATH = re.compile(
     re.IGNORECASE)
 _SEARCH_PATH = re.compile(r"/search/?$", re.IGNORECASE)
 _TRAP_QUERY = re.compile(
-    r"(?:s|q|query|search|search_query|suche|buscar|replytocom|showcomment|reverse-paginate|share|print|action|add-to-cart|remove_item|orderby|order|sort|"
+    r"(?:s|q|query|search|search_query|suche|buscar|replytocom|showcomment|reverse-paginate|share|print|add-to-cart|remove_item|orderby|order|sort|"
     r"sortby|filter_\w+|min_price|max_price|doing_wp_cron|preview|preview_id|ical|outlook-ical|tribe[-_][\w-]+|eventdisplay|"
     r"redirect_to|redirect|returnurl|return_to|login|logout|unsubscribe|attachment_id|rest_route|oldid|diff|"
-    r"do|act|vote|like|rate|calendar|bloguid|postid|cal-?date|mode)", re.IGNORECASE)
+    r"vote|like|rate|calendar|bloguid|cal-?date)", re.IGNORECASE)
+# Old programs show their posts by ?action=, too: here the value decides.
+_ACTION_QUERY = re.compile(r"(?:action|do|act|mode|op|task)", re.IGNORECASE)
+_ACTION = re.compile(
+    r"(?:edit|login|logout|register|lostpassword|reply|print|printable|vote|delete|history|raw|submit|search|compare|"
+    r"e?mail|send|report|add|new|post)", re.IGNORECASE)
 _CALENDAR = re.compile(r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)",
                        re.IGNORECASE)
 _FEED_PATH = re.compile(
@@ -184,10 +188,10 @@ def is_trap(url: str, latest_year: int = 2100) -> bool:
         return True
     if not query:
         return bool(_CALENDAR.search(path) and _DATED.search(path))
-    names = [k.lower() for k, _ in parse_qsl(query, keep_blank_values=True)]
-    if any(_TRAP_QUERY.fullmatch(name) for name in names):
+    pairs = [(k.lower(), v) for k, v in parse_qsl(query, keep_blank_values=True)]
+    if any(_TRAP_QUERY.fullmatch(k) or (_ACTION_QUERY.fullmatch(k) and _ACTION.fullmatch(v)) for k, v in pairs):
         return True
-    return bool(_CALENDAR.search(path) and any(n in ("date", "month", "year", "day", "week", "view") for n in names))
+    return bool(_CALENDAR.search(path) and any(k in ("date", "month", "year", "day", "week", "view") for k, _ in pairs))
 
 
 def kind_by_address(url: str, folder: str = "/") -> PageKind:
@@ -211,7 +215,9 @@ def _kind_by_query(query: str) -> PageKind | None:
         return PageKind.UNKNOWN
     if re.fullmatch(r"\d{4}(?:\d\d){0,2}", values.get("m", "")):
         return PageKind.LISTING
-    return PageKind.LISTING if any(v and _LISTING_QUERY.fullmatch(k) for k, v in values.items()) else None
+    listing = any(v and (_LISTING_QUERY.fullmatch(k) or (v.isdecimal() and _LISTING_NUMBER.fullmatch(k)))
+                  for k, v in values.items())
+    return PageKind.LISTING if listing else None
 
 
 def _is_listing_path(segments: list[str]) -> bool:
