@@ -140,12 +140,13 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime, article_id: in
     )
 
 
-def due_pages(db: Database, site_id: int, now: datetime, limit: int, highest: int = 9) -> list[dict[str, Any]]:
-    """The next pages to fetch, sources first, oldest first: at most `limit`, of priority up to `highest`."""
+def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool) -> list[dict[str, Any]]:
+    """The next pages to fetch, at most `limit`, the longest due first.
+
+    While a source is due, only sources are given out: what they say of a post comes before its page.
+    """
     rows: list[dict[str, Any]] = []
-    for level in range(highest + 1):
-        if len(rows) >= limit or level > 4:
-            break
+    for level in range(1 if sources_only else 5):
         rows += db.query(
             "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
             "p.article_id, p.fetched_at, c.url as capture_url, c.captured_at, c.digest from pages p "
@@ -153,6 +154,8 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int, highest: in
             "where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
             [site_id, level, stamp(now), limit - len(rows)],
         )
+        if len(rows) >= limit or (level == 0 and rows):
+            break
     return rows
 
 

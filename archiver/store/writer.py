@@ -122,7 +122,7 @@ class VisitWriter:
     def _recheck_vanished(self, visit: Visit) -> None:
         """A sitemap or API that was read whole and lists a post no more: look whether the post is gone."""
         source = {PageKind.SITEMAP: Source.SITEMAP, PageKind.API: Source.API}.get(visit.kind)
-        if source is None or visit.status != 200 or visit.rule == "api changes":
+        if source is None or visit.status != 200 or visit.rule in ("api changes", "api count"):
             return
         missing = ledger.vanished(self.db, self._site["id"], source, visit.url, self._started)
         ledger.recheck(self.db, missing, f"{source} lists it no more")

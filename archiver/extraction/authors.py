@@ -1,0 +1,153 @@
+"""Author candidates: bylines of the platform, declarations, lines beside the heading, a byline at the end."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from archiver.extraction.byline import Beside
+from archiver.extraction.candidates import Candidate, from_api
+from archiver.extraction.names import is_name, names, swapped
+from archiver.extraction.page import Page
+from archiver.extraction.scope import Post
+from archiver.extraction.structured import Node, is_article_item, item_of, types
+from archiver.extraction.text import clean, folded, line
+from archiver.items import Lead
+from archiver.platforms import by_name
+from lxml.etree import _Element as Element
+
+Names = tuple[str, ...]
+
+
+class Add(Protocol):
+    def __call__(
+        self, found: list[str], source: str, locator: str, confidence: float, visible: bool = False
+    ) -> None: ...
+
+
+_PERSON_PAGE = re.compile(r"/(?:author|authors|profile|people|staff|by|contributors?|users?|writers?|autor|auteur|tac-gia)/", re.IGNORECASE)
+_META = (
+    (("citation_author", "citation_authors"), 0.86), (("parsely-author",), 0.72), (("sailthru.author",), 0.68),
+    (("dc.creator", "dcterms.creator", "dc.creator.personalname"), 0.68), (("author",), 0.62), (("article:author", "og:article:author"), 0.62),
+    (("byl", "byline", "article:author_name", "article.author", "authors", "cxense:author", "rbauthors", "shareaholic:article_author_name"), 0.62),
+)
+
+
+def _unique(found: list[str]) -> Names:
+    out: dict[str, str] = {}
+    for name in found:
+        out.setdefault(folded(name), name)
+    return tuple(out.values())
+
+
+def candidates(
+    page: Page, post: Post, lead: Lead | None, site: set[str], beside: Beside, end: Names = ()
+) -> list[Candidate[Names]]:
+    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline that closed the body."""
+    out: list[Candidate[Names]] = []
+
+    def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
+        value = _unique(found)
+        if value:
+            if not visible and all(folded(n) in site for n in value):
+                confidence = min(confidence, 0.3)
+            out.append(Candidate(value, source, locator, confidence, visible))
+
+    if lead is not None and lead.authors:
+        trusted = from_api(lead)
+        add(list(lead.authors), "api" if trusted else "feed", "author", 0.97 if trusted else 0.5)
+    if end:
+        add(list(end), "byline", "end of the post", 0.96, visible=True)
+    _visible(page, post, add)
+    node = page.data.article(page.addresses)
+    add(_of_node(page, node), "json-ld", "author", 0.85)
+    _microdata(page, post, add)
+    for keys, confidence in _META:
+        for key in keys:
+            found: list[str] = []
+            for value in page.data.meta(key):
+                if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
+                    found += names(swapped(value) if "citation" in key or "dc" in key else value)
+            add(found, "meta", key, confidence)
+    _twitter_labels(page, add)
+    if beside.names:
+        add(list(beside.names), "byline", "beside the heading", 0.88 if beside.sure else 0.6, visible=True)
+    return out
+
+
+def _visible(page: Page, post: Post, add: Add) -> None:
+    generic = by_name("generic")
+    tables = [(page.platform, 0.92)] if page.platform is not generic else []
+    for platform, confidence in [*tables, (generic, 0.7)]:
+        for rule in platform.authors:
+            found = post.select([rule])
+            value: list[str] = []
+            for el, _ in found[:12]:
+                value += _names_of(el)
+            if value:
+                inside = post.holder is not None and any(_below(e, post.holder) for e, _ in found)
+                linked = any(e.get("rel") or "fn" in (e.get("class") or "") or e.tag == "a" for e, _ in found)
+                sure = confidence if inside or linked else min(confidence, 0.66)
+                add(value, "platform" if platform is not generic else "class", rule, sure, True)
+                break
+
+
+def _below(el: Element, top: Element) -> bool:
+    return any(a is top for a in el.iterancestors()) or el is top
+
+
+def _names_of(el: Element) -> list[str]:
+    """The names an author element holds: those of the profile links in it, else its own text."""
+    if el.tag == "meta":
+        return names(el.get("content") or "", one=True)
+    if el.tag == "a" or "fn" in (el.get("class") or "").split() or "name" in (el.get("itemprop") or "").split():
+        return names(line(el), one=True)
+    links = [a for a in el.iter("a") if "author" in (a.get("rel") or "").split() or _PERSON_PAGE.search(urlsplit_path(a.get("href")))]
+    found = [n for a in links for n in names(line(a), one=True)]
+    return found or names(line(el))
+
+
+def urlsplit_path(href: str | None) -> str:
+    try:
+        return urlsplit(href or "").path
+    except ValueError:
+        return ""
+
+
+def _of_node(page: Page, node: Node | None) -> list[str]:
+    found: list[str] = []
+    if node is None:
+        return found
+    for value in page.data.resolve(node.get("author") or node.get("creator")):
+        if isinstance(value, dict):
+            for name in page.data.texts(value, "name"):
+                if not name.startswith(("http:", "https:")):
+                    found += names(name, one=not (types(value) <= {"person"} and "," in name))
+            if not value.get("name") and value.get("givenName"):
+                found.append(clean(f"{value.get('givenName')} {value.get('familyName') or ''}"))
+        elif isinstance(value, str) and not value.startswith(("http:", "https:", "#", "/")):
+            found += names(value)
+    return found
+
+
+def _microdata(page: Page, post: Post, add: Add) -> None:
+    found: list[str] = []
+    for el in page.index.select("[itemprop~=author]") or page.index.select("[itemprop~=creator]"):
+        if post.is_noise(el) or not is_article_item(item_of(el)):
+            continue
+        if el.get("itemscope") is not None:
+            inner = [e for e in el.iter("*") if "name" in (e.get("itemprop") or "").split()]
+            found += [n for e in inner[:3] for n in names(e.get("content") or line(e), one=True)] or names(line(el), one=True)
+        else:
+            found += names(el.get("content") or line(el))
+    add(found, "microdata", "author", 0.84)
+
+
+def _twitter_labels(page: Page, add: Add) -> None:
+    for n in ("1", "2"):
+        label = page.data.meta_first(f"twitter:label{n}")
+        value = page.data.meta_first(f"twitter:data{n}")
+        if value and re.search(r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|yazan|scritto|"
+                               r"geschreven|napisane|oleh", label, re.IGNORECASE) and is_name(value):
+            add(names(value, one=True), "meta", f"twitter:data{n}", 0.72)

@@ -1,0 +1,148 @@
+"""The body: by the platform's rule, by the run of text around the heading, else by a general extractor."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from archiver.extraction.byline import Beside
+from archiver.extraction.page import Page
+from archiver.extraction.scope import Post
+from archiver.extraction.text import blocks, clean, folded, tidy
+from archiver.platforms import by_name
+from archiver.platforms.selector import is_below
+from lxml import etree
+from lxml.etree import _Element as Element
+
+_DROP_CLASS = re.compile(
+    r"(?:^|[\s_-])(?:share(?:-?(?:buttons?|bar|box|links|post))?|sharing|social(?:-?(?:share|links|icons|media))?|related(?:-?posts?|-?articles?|-?content)?|"
+    r"relatedposts|recommended-?posts?|toc|table-of-contents|toctitle|post-?nav(?:igation)?|post-?tags|post-?categories|entry-?tags|author-?(?:box|bio|info|card|description)|"
+    r"about-?author|newsletter(?:-\w+)?|subscribe(?:-\w+)?|subscription-?\w*|signup|comments?|comment-?(?:form|list|respond)|disqus\w*|breadcrumbs?|byline|"
+    r"post-?meta|entry-?meta|article-?meta|headerlink|advert\w*|ad-(?:container|slot|wrapper|unit)|adsbygoogle|promo(?:-?box)?|print-?(?:link|only)|"
+    r"screen-reader-text|sr-only|visually-hidden|geo|geo-?(?:line|tags?)|sponsor\w*|donate|paywall-\w+|cookie-\w+|rating|like-?button|copyright|hidden)(?=$|[\s_-])",
+    re.IGNORECASE)
+_DROP_TAGS = frozenset({"aside", "nav", "form", "button", "noscript", "iframe"})
+_NOTICE = re.compile(
+    r"^(?:this page (?:contains|has) geo-?tags?\.?|this entry was posted (?:in|on|by)\b.*|posted (?:in|on|by) .{0,200}|filed under:?.*|tagged (?:with|as|in)?:? .*|"
+    r"bookmark the permalink\.?|share this:?|share on .*|share:?|related(?: posts?| articles?)?:?|like this:?|(?:click to )?(?:share|tweet|email) .{0,60}|"
+    r"like loading\.\.\.|print|email|tweet|pin it|whatsapp|leave a (?:comment|reply)|tags?:.*|categor(?:y|ies):.*|advertisement|"
+    r"chia sẻ:?|từ khóa:.*|compartir:?|etiquetas:.*|partager\s*:?|teilen:?|mots-clés\s*:.*|schlagwörter:.*|поделиться:?|теги:.*|标签[:：].*|分享到?[:：]?.*|"
+    r"タグ[:：].*|シェア(?:する)?|condividi:?|paylaş:?)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Plain text, and the rule it came by."""
+
+    text: str
+    source: str
+    locator: str
+    confidence: float
+
+
+def body(page: Page, post: Post, title: str, beside: Beside) -> Body:
+    """The post's text: paragraphs separated by a blank line, without title, byline, footer, share boxes, geo notice."""
+    if post.body is not None:
+        text = _render(page, post, post.body, title, beside)
+        known = post.body_rule in page.platform.body and page.platform.name != "generic"
+        if known or len(text) >= 140 or not _has_more(page, text):
+            return Body(text, "platform" if known else "class", post.body_rule, 0.95 if known else 0.85)
+    around = _around_heading(post)
+    if around is not None:
+        text = _render(page, post, around, title, beside)
+        if len(text) > 200:
+            return Body(text, "heading", "the run of text around the heading", 0.8)
+    text = _general(page, title, beside)
+    return Body(text, "trafilatura", "", 0.7 if text else 0.0)
+
+
+def _has_more(page: Page, text: str) -> bool:
+    prose = sum(len(t) for p in page.index.tag("p") for t in p.itertext())
+    return prose > 2 * len(text) + 400
+
+
+def _render(page: Page, post: Post, top: Element, title: str, beside: Beside) -> str:
+    drop = dropped(page, post, top)
+    drop.update(e for e in beside.elements if e is not top and not is_below(top, e) and is_below(e, top))
+    return trimmed(blocks(top, drop), title, beside.lines)
+
+
+def dropped(page: Page, post: Post, top: Element) -> set[Element]:
+    """The elements below `top` that are no text of the post."""
+    drop: set[Element] = set()
+    rules = page.platform.drop if page.platform is by_name("generic") else (*page.platform.drop, *by_name("generic").drop)
+    for rule in rules:
+        drop.update(e for e in page.index.select(rule, within=top) if e is not top)
+    if post.title is not None and is_below(post.title, top):
+        drop.add(post.title)
+    for el in top.iter("*"):
+        if el is top or el.tag in ("code", "pre", "td", "th", "tr", "table", "tbody"):
+            continue
+        if el.tag in _DROP_TAGS or el.get("aria-hidden") == "true" or el.get("hidden") is not None or "display:none" in (el.get("style") or "").replace(" ", ""):
+            drop.add(el)
+            continue
+        names = f"{el.get('class') or ''} {el.get('id') or ''}"
+        if len(names) > 2 and el.tag not in ("h1", "h2", "h3", "h4", "h5", "h6", "img", "body", "main", "article") and _DROP_CLASS.search(names):
+            if el.tag == "a" or _small(el, top):
+                drop.add(el)
+    return drop
+
+
+def _small(el: Element, top: Element) -> bool:
+    """A block that holds most of the text is the text, whatever its class."""
+    inner = sum(len(t.strip()) for t in el.itertext())
+    return inner < 600 or inner * 2 < sum(len(t.strip()) for t in top.itertext())
+
+
+def trimmed(text: str, title: str, lines: tuple[str, ...]) -> str:
+    """Without the title and meta lines at the beginning, and without notices at the end."""
+    paragraphs = [p for p in text.split("\n\n") if p.strip()]
+    known = {folded(title), *(folded(one) for one in lines)} - {""}
+    at = 0
+    while at < min(4, len(paragraphs)) and folded(paragraphs[at]) in known:
+        at += 1
+    paragraphs = paragraphs[at:]
+    while len(paragraphs) > 1 and _NOTICE.match(clean(paragraphs[-1])) and len(paragraphs[-1]) < 300:
+        paragraphs.pop()
+    kept = [p for n, p in enumerate(paragraphs) if not re.fullmatch(r"this page contains geo-?tags?\.?", clean(p), re.IGNORECASE)]
+    return tidy("\n\n".join(kept))
+
+
+def _around_heading(post: Post) -> Element | None:
+    """The nearest element around the heading that itself holds most of the page's paragraphs."""
+    if post.title is None:
+        return None
+    total = sum(_prose(p) for p in post.page.index.tag("p") if not post.is_noise(p))
+    if total < 200:
+        return None
+    at = post.title.getparent()
+    for _ in range(5):
+        if at is None or at.tag in ("body", "html"):
+            return None
+        own = sum(_prose(e) for e in at.iter("p"))
+        if own >= 0.6 * total:
+            return at
+        at = at.getparent()
+    return None
+
+
+def _prose(p: Element) -> int:
+    return sum(len(t.strip()) for t in p.itertext())
+
+
+def _general(page: Page, title: str, beside: Beside) -> str:
+    import trafilatura
+    from trafilatura.settings import use_config
+
+    if len(page.text) > 3_000_000:
+        return ""
+    try:
+        tree = etree.fromstring(etree.tostring(page.root, encoding="utf-8", method="html"), etree.HTMLParser(encoding="utf-8", huge_tree=True))
+        config = use_config()
+        config.set("DEFAULT", "EXTRACTION_TIMEOUT", "0")
+        text = trafilatura.extract(tree, fast=True, include_comments=False, include_tables=True, deduplicate=False, config=config,
+                                   output_format="txt")
+    except Exception:
+        return ""
+    text = re.sub(r"\n(?=[^\n])", "\n\n", text or "")
+    return trimmed(re.sub(r"\n\n(?=- )", "\n", text), title, beside.lines)

@@ -1,0 +1,120 @@
+"""A page decoded and parsed once: what every field module works on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from urllib.parse import urljoin, urlsplit
+
+from lxml import etree
+from lxml.etree import _Element as Element
+
+from archiver.extraction.decode import decode
+from archiver.extraction.structured import Structured
+from archiver.extraction.text import clean, line
+from archiver.platforms import Index, Platform, detect
+from archiver.urls import normalize
+
+_EMPTY = "<html><head></head><body></body></html>"
+
+
+class Page:
+    """One page. `root` is its <html> element, `text` its source decoded, `url` the address it was read at.
+
+    All attributes are computed at most once and never changed.
+    """
+
+    def __init__(self, root: Element, text: str, encoding: str, url: str) -> None:
+        self.root, self.text, self.encoding, self.url = root, text, encoding, url
+
+    @cached_property
+    def index(self) -> Index:
+        return Index(self.root)
+
+    @cached_property
+    def data(self) -> Structured:
+        return Structured(self.index)
+
+    @cached_property
+    def platform(self) -> Platform:
+        return detect(self.index, self.data.meta_first("generator"))
+
+    @cached_property
+    def body_classes(self) -> tuple[str, ...]:
+        """Classes of <body> and <html>: where platforms say what kind of page it is."""
+        found = [e.get("class") or "" for tag in ("body", "html") for e in self.index.tag(tag)[:1]]
+        return tuple(" ".join(found).split())
+
+    @cached_property
+    def base(self) -> str:
+        for el in self.index.tag("base")[:1]:
+            return self.join_raw(self.url, el.get("href") or "") or self.url
+        return self.url
+
+    @staticmethod
+    def join_raw(base: str, href: str) -> str:
+        try:
+            return urljoin(base, href.strip())
+        except ValueError:
+            return ""
+
+    def join(self, href: str | None) -> str:
+        """An address of the page made absolute, "" where it is none."""
+        return (normalize(href, self.base) or "") if href else ""
+
+    @cached_property
+    def canonical(self) -> str:
+        """The address the page declares as its own: rel=canonical, else og:url; "" where none."""
+        for el in self.index.select("link[rel~=canonical]"):
+            if url := self.join(el.get("href")):
+                return url
+        return self.join(self.data.meta_first("og:url"))
+
+    @cached_property
+    def addresses(self) -> set[str]:
+        """The page's addresses without fragment and final slash, for recognising it in its own declarations."""
+        return {u.partition("#")[0].rstrip("/") for u in (self.url, self.canonical, self.join(self.data.meta_first("og:url"))) if u}
+
+    @cached_property
+    def path(self) -> str:
+        return urlsplit(self.url).path or "/"
+
+    @cached_property
+    def head_title(self) -> str:
+        for el in self.index.tag("title"):
+            parent = el.getparent()
+            if parent is None or parent.tag != "svg":
+                return line(el)
+        return ""
+
+    @cached_property
+    def language(self) -> str | None:
+        """BCP 47 tag as declared: <html lang>, og:locale, content-language, inLanguage; None where nothing is."""
+        given = [self.root.get("lang"), self.root.get("{http://www.w3.org/XML/1998/namespace}lang"), self.root.get("xml:lang")]
+        given += [e.get("lang") for e in self.index.tag("body")[:1]]
+        given += self.data.meta("og:locale", "content-language", "language", "dc.language")
+        given += [t for n in self.data.articles()[:1] for t in self.data.texts(n, "inLanguage")]
+        for value in given:
+            tag = clean(value).split(",")[0].split(".")[0].strip().replace("_", "-")
+            parts = tag.split("-")
+            if 2 <= len(parts[0]) <= 3 and parts[0].isascii() and parts[0].isalpha() and parts[0].lower() not in ("und", "mul"):
+                rest = [p.upper() if len(p) == 2 else p.title() if len(p) == 4 else p for p in parts[1:] if p]
+                return "-".join([parts[0].lower(), *rest])
+        return None
+
+
+def parse(body: bytes | str, url: str, content_type: str = "") -> Page:
+    """Decodes and parses a page. Never raises: what is no HTML gives an empty document.
+
+    `content_type` is the response's header, for its charset.
+    """
+    text, encoding = decode(body, content_type)
+    root: Element | None = None
+    if text.strip():
+        parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
+        try:
+            root = etree.fromstring(text.encode("utf-8", errors="replace"), parser)
+        except (etree.XMLSyntaxError, ValueError, AssertionError):
+            root = None
+    if root is None or not isinstance(root.tag, str):
+        root = etree.fromstring(_EMPTY, etree.HTMLParser())
+    return Page(root, text, encoding, url)

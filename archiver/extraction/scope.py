@@ -1,0 +1,201 @@
+"""Where on the page the post is: its title, its body, the element that holds both, and what is not of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from archiver.extraction.page import Page
+from archiver.extraction.text import folded, line
+from archiver.platforms import by_name
+from archiver.platforms.selector import is_below
+from lxml.etree import _Element as Element
+
+_NOISE = re.compile(
+    r"(?:^|[\s_-])(?:comments?|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|related(?:-?posts?|-?articles?)?|relatedposts|"
+    r"recommend(?:ed|ations?)?|popular|trending|most-?read|latest|recent|more-?posts|read-?more|also-?like|you-?may|navbar|nav|navigation|navigate|menu|"
+    r"pagination|pager|breadcrumbs?|newsletter|subscribe|promo|advert\w*|ads?|banner|blogroll|same-?cat\w*|site-?footer|colophon|wp-block-query|"
+    r"site-?header|masthead|branding|cookie\w*|modal|popup|author-?(?:bio|box|info|description|card)|about-?author|jp-relatedposts|prev(?:ious)?|next|"
+    r"toc|share(?:daddy)?|sharing|social|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|[\s_-])",
+    re.IGNORECASE)
+_NOISE_TAGS = frozenset({"aside", "nav"})
+_KEEP = frozenset({"html", "body", "main"})
+
+
+@dataclass(slots=True)
+class Post:
+    """The place of the post on its page. `holder` is the element that holds title, body and meta lines."""
+
+    page: Page
+    title: Element | None = None
+    title_rule: str = ""
+    body: Element | None = None
+    body_rule: str = ""
+    holder: Element | None = None
+    _noise: dict[Element, bool] = field(default_factory=dict)
+
+    def is_noise(self, el: Element) -> bool:
+        """Whether an element stands in a comment list, sidebar, navigation, list of other posts ..."""
+        seen: list[Element] = []
+        at: Element | None = el
+        answer = False
+        while at is not None:
+            known = self._noise.get(at)
+            if known is not None:
+                answer = known
+                break
+            seen.append(at)
+            if self._is_noise_itself(at):
+                answer = True
+                break
+            at = at.getparent()
+        for one in seen:
+            self._noise[one] = answer
+        return answer
+
+    def _is_noise_itself(self, el: Element) -> bool:
+        if el.tag in _KEEP or el is self.body or el is self.title or el is self.holder:
+            return False
+        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
+            noisy = True
+        else:
+            names = f"{el.get('class') or ''} {el.get('id') or ''}"
+            noisy = len(names) > 2 and bool(_NOISE.search(names)) and el.tag not in ("article", "time", "a", "h1")
+        return noisy and not any(k is not None and k is not el and is_below(k, el) for k in (self.body, self.title))
+
+    @staticmethod
+    def _outside_posts(el: Element) -> bool:
+        at = el.getparent()
+        while at is not None:
+            if at.tag in ("article", "main") or "entry" in (at.get("class") or "") or "post" in (at.get("class") or ""):
+                return False
+            at = at.getparent()
+        return True
+
+    def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
+        """What the first selector that fits finds: within the holder, else (where allowed) elsewhere but in the noise."""
+        index = self.page.index
+        loose: list[tuple[Element, str]] = []
+        for s in selectors:
+            found = [e for e in index.select(s) if not self.is_noise(e) and not self.in_body(e)]
+            inside = [e for e in found if self.holder is None or is_below(e, self.holder)]
+            if inside:
+                return [(e, s) for e in inside]
+            if found and not loose:
+                loose = [(e, s) for e in found]
+        return loose if anywhere else []
+
+    def in_body(self, el: Element) -> bool:
+        """Whether an element is part of the post's text."""
+        return self.body is not None and el is not self.body and self.body is not self.holder and is_below(el, self.body)
+
+
+def text_length(el: Element) -> int:
+    return sum(len(t.strip()) for t in el.itertext())
+
+
+def find(page: Page) -> Post:
+    """Finds the post on a page: by the platform's table, then by names in common use."""
+    post = Post(page)
+    generic = by_name("generic")
+    rules = page.platform.body if page.platform is generic else (*page.platform.body, *generic.body)
+    _find_body(post, rules)
+    titles = page.platform.title if page.platform is generic else (*page.platform.title, *generic.title)
+    _find_title(post, titles)
+    _find_holder(post)
+    post._noise.clear()
+    return post
+
+
+def _find_body(post: Post, rules: Iterable[str]) -> None:
+    fallback: tuple[Element, str] | None = None
+    for rule in rules:
+        found = [e for e in post.page.index.select(rule) if not post.is_noise(e) and e.tag not in ("meta", "span", "a")]
+        if not found:
+            continue
+        best = _longest_of_first_post(post, found)
+        if text_length(best) >= 25 or best.find(".//img") is not None or best.find(".//iframe") is not None:
+            post.body, post.body_rule = best, rule
+            return
+        fallback = fallback or (best, rule)
+    if fallback:
+        post.body, post.body_rule = fallback
+
+
+def _post_of(post: Post, el: Element) -> Element | None:
+    at = el.getparent()
+    while at is not None and at.tag not in _KEEP:
+        names = (at.get("class") or "").split()
+        if at.tag == "article" or "hentry" in names or "h-entry" in names or "type-post" in names:
+            return at
+        at = at.getparent()
+    return None
+
+
+def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
+    home = _post_of(post, found[0])
+    if home is None:
+        return found[0] if len(found) == 1 or len({e.getparent() for e in found}) > 1 else max(found, key=text_length)
+    return max((e for e in found if _post_of(post, e) is home), key=text_length)
+
+
+def _find_title(post: Post, rules: Iterable[str]) -> None:
+    site = {folded(n) for n in post.page.data.names_of_site()}
+    top = _post_of(post, post.body) if post.body is not None else None
+    empty: tuple[Element, str] | None = None
+    for rule in rules:
+        found = [e for e in post.page.index.select(rule) if not post.is_noise(e) and not _in_site_header(e)]
+        if post.body is not None:
+            found = [e for e in found if not is_below(e, post.body)] or [e for e in found if e.tag == "h1" and _opens(post.body, e)]
+        if top is not None:
+            found = [e for e in found if is_below(e, top)] or [e for e in found if e.tag in ("h1", "h2") and _post_of(post, e) is None]
+        for el in found:
+            text = folded(line(el))
+            if text and (text not in site or "post" in rule or "entry" in rule):
+                post.title, post.title_rule = el, rule
+                return
+            if not text:
+                empty = empty or (el, rule)
+    if empty:
+        post.title, post.title_rule = empty
+        return
+    for el in post.page.index.tag("h1"):
+        text = folded(line(el))
+        if text and text not in site and not _in_site_header(el):
+            post.title, post.title_rule = el, "h1"
+            return
+
+
+def _opens(body: Element, el: Element) -> bool:
+    """Whether hardly any text stands before an element in the body that holds it."""
+    before = 0
+    for at in body.iter("*"):
+        if at is el:
+            return before < 200
+        before += len((at.text or "").strip())
+    return False
+
+
+def _in_site_header(el: Element) -> bool:
+    at: Element | None = el
+    while at is not None and at.tag not in _KEEP:
+        names = f" {at.get('class') or ''} {at.get('id') or ''} "
+        if re.search(r"[\s_-](site-?(title|header|branding|logo|name)|branding|masthead|logo|navbar\S*|blog-?(title|name))[\s_-]", names + " ", re.IGNORECASE):
+            return True
+        at = at.getparent()
+    return any(a.get("rel") == "home" for a in el.iter("a"))
+
+
+def _find_holder(post: Post) -> None:
+    start = post.body if post.body is not None else post.title
+    if start is None:
+        return
+    at: Element | None = start if post.body is not None else start.getparent()
+    home = _post_of(post, start)
+    at = home if home is not None else (at.getparent() if at is not None else None)
+    while at is not None and post.title is not None and not is_below(post.title, at):
+        at = at.getparent()
+    if at is None or at.tag in ("html",):
+        at = start
+    post.holder = at

@@ -1,0 +1,102 @@
+"""Title candidates: what the page shows above the post, what it declares, what its source told."""
+
+from __future__ import annotations
+
+import re
+
+from archiver.extraction.candidates import Candidate, from_api
+from archiver.extraction.page import Page
+from archiver.extraction.scope import Post
+from archiver.extraction.structured import is_article_item, item_of
+from archiver.extraction.text import clean, folded, line
+from archiver.items import Lead
+from lxml.etree import _Element as Element
+
+_SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
+_PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
+
+
+def site_names(page: Page) -> list[str]:
+    """What the site is called: declared, shown in its header, or named like its host."""
+    names = list(page.data.names_of_site())
+    for selector in ("#site-title", ".site-title", ".site-name", ".wp-block-site-title", "a.navbar-brand", "h1.title a", ".blog-title",
+                     "#blog-title", "#header h1", ".logo-text"):
+        names += [t for e in page.index.select(selector)[:1] if (t := line(e)) and len(t) < 80]
+    return list(dict.fromkeys(n for n in names if n))
+
+
+def without_site(title: str, names: list[str], host: str) -> str:
+    """A title without the site's name before or after it."""
+    known = {folded(n) for n in names if n}
+    bare = re.sub(r"^www\d?\.", "", host.partition(":")[0])
+    labels = {folded(bare), folded(bare.rsplit(".", 1)[0]), folded(bare.split(".")[0])} - {""}
+    known |= {k for k in labels if len(k) > 2}
+    known.discard("")
+    for name in sorted(names, key=len, reverse=True):
+        t, n = title.casefold(), name.casefold()
+        if n and len(t) > len(n):
+            if t.endswith(n):
+                head = title[: len(title) - len(name)]
+                if re.search(r"[\s|·•»«›‹–—:~_｜-]+$", head) and (cut := re.sub(r"[\s|·•»«›‹–—:~_｜-]+$", "", head)):
+                    return cut
+            if t.startswith(n):
+                tail = title[len(name):]
+                if re.match(r"\s*[|·•»«›‹–—:~_｜-]", tail) and (cut := re.sub(r"^[\s|·•»«›‹–—:~_｜-]+", "", tail)):
+                    return cut
+    cuts = list(_SEPARATOR.finditer(title))
+    for m in reversed(cuts):
+        if folded(title[m.end():]) in known and title[: m.start()].strip():
+            return title[: m.start()].strip()
+    for m in cuts:
+        if folded(title[: m.start()]) in known and title[m.end():].strip():
+            return title[m.end():].strip()
+    return title
+
+
+def heading(el: Element) -> str:
+    """The text of a heading, without a permalink sign and what only a screen reader says."""
+    hidden = [e for e in el.iter("*") if e is not el and re.search(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link",
+                                                                  e.get("class") or "")]
+    if hidden:
+        text = line(el)
+        for e in hidden:
+            word = line(e)
+            if word and word != text:
+                text = clean(text.replace(word, " ", 1))
+    else:
+        text = line(el)
+    return _PERMALINK.sub("", text)
+
+
+def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Candidate[str]]:
+    """Titles with their sources, without the site's name; a post that shows an empty title gives "" as one."""
+    names = site_names(page)
+    out: list[Candidate[str]] = []
+
+    def add(text: str, source: str, locator: str, confidence: float, seen: bool = False) -> None:
+        text = clean(text)
+        if text or seen:
+            out.append(Candidate(text, source, locator, confidence, seen))
+
+    if from_api(lead) and lead is not None:
+        add(lead.title, "api", "title", 0.93, seen=True)
+    if post.title is not None:
+        rule = post.title_rule
+        known = rule in page.platform.title and page.platform.name != "generic"
+        add(heading(post.title), "platform" if known else "heading", rule, 0.95 if known else 0.7 if rule == "h1" else 0.85, seen=True)
+    article = page.data.article(page.addresses)
+    for text in page.data.texts(article, "headline", "name")[:1]:
+        add(without_site(text, names, host), "json-ld", "headline", 0.8)
+    for el in page.index.select("[itemprop~=headline]"):
+        if is_article_item(item_of(el)) and not post.is_noise(el):
+            add(el.get("content") or heading(el), "microdata", "headline", 0.8)
+            break
+    for keys, confidence in ((("citation_title",), 0.85), (("og:title",), 0.72), (("twitter:title",), 0.65),
+                             (("parsely-title", "sailthru.title", "dc.title", "dcterms.title", "title", "hdl"), 0.65)):
+        for key in keys:
+            for text in page.data.meta(key)[:1]:
+                add(without_site(text, names, host), "meta", key, confidence)
+    add(without_site(page.head_title, names, host), "head", "title", 0.6)
+    if lead is not None and not from_api(lead):
+        add(lead.title, "feed", "title", 0.75)
+    return out

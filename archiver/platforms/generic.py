@@ -1,0 +1,40 @@
+"""Where no platform is known: names that many hand-made themes and news systems share, and h-entry (microformats2)."""
+
+from __future__ import annotations
+
+from archiver.platforms.table import Platform
+
+PLATFORM = Platform(
+    name="generic",
+    title=(
+        "h1[itemprop~=headline]", "h1[itemprop~=name]", "h1.entry-title", "h1.post-title", "h1.article-title", "h1.p-name",
+        "h1.headline", "h1.article__title", "h1.article-headline", "h1.title-detail", "h1.post__title", "h1.story-title",
+        ".h-entry .p-name", "h1.title", "h2.entry-title", "h2.post-title", "article header h1", "article h1", "main h1",
+    ),
+    body=(
+        "[itemprop~=articleBody]", ".h-entry .e-content", ".entry-content", ".post-content", ".post-body", ".article-body",
+        ".article-content", ".article__body", ".article__content", ".story-body", ".story-content", ".post__content",
+        ".news-content", ".detail-content", ".fck_detail", "#article-body", "#articleBody", ".markdown-body",
+    ),
+    authors=(
+        ".h-entry .p-author .p-name", ".h-entry .p-author", "[itemprop~=author] [itemprop~=name]", "[itemprop~=author]",
+        "a[rel~=author]", ".author.vcard .fn", ".vcard .fn", ".author-name", ".article-author a", ".article-author",
+        ".article__author", ".post-author a", ".post-author", ".entry-author", ".byline__name", ".byline-name", ".byline a",
+        ".byline", ".author a", ".author", ".autor", ".auteur", ".tac-gia", ".article__byline",
+    ),
+    published=(
+        "time[itemprop~=datePublished]", "meta[itemprop~=datePublished]", "[itemprop~=datePublished]", ".h-entry .dt-published",
+        "time.published", "abbr.published", "time.entry-date", "time.post-date", "article header time", ".post-meta time",
+        ".entry-meta time", ".article-date time", ".article__date", "time[pubdate]", "article time", "main time",
+        ".entry-date", ".post-date", ".article-date", ".published", ".date-published", ".publish-date", ".pubdate",
+        ".posted-on", ".date-header", "time", ".date", ".fecha", ".datum", ".post-meta",
+    ),
+    modified=("time[itemprop~=dateModified]", "meta[itemprop~=dateModified]", ".h-entry .dt-updated", "time.updated"),
+    categories=(
+        "a[rel~=category]", ".h-entry .p-category", ".cat-links a", ".post-categories a", ".post-category a", ".entry-categories a",
+        ".article-category a", ".article__category a", "[itemprop~=articleSection]", ".category a", ".categories a",
+    ),
+    tags=(".post-tags a", ".entry-tags a", ".tags-links a", ".article-tags a", ".article__tags a", ".tag-list a", ".tags a",
+          "a[rel~=tag]", "[itemprop~=keywords] a"),
+    post=("[itemtype*=BlogPosting]", "[itemtype*=NewsArticle]", "[itemtype*=schema.org/Article]", ".h-entry", ".hentry", "article"),
+)

@@ -1,0 +1,166 @@
+"""Small CSS selectors over one indexed page: what the platform tables are written in.
+
+A page is walked once; a rule then costs a dictionary look-up instead of a walk of its own,
+so that some hundred rules can be asked of every page. Supported: tag, .class, #id, [attr],
+[attr=value], [attr~=word], [attr^=start], [attr*=part], descendant (space) and child (>).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from lxml.etree import _Element as Element
+
+_INDEXED = ("itemprop", "rel", "property", "name", "itemtype", "role", "datetime", "data-hook", "typeof")
+_PIECE = re.compile(
+    r"(?P<child>\s*>\s*)|(?P<space>\s+)|\.(?P<cls>[\w-]+)|#(?P<id>[\w-]+)|"
+    r"\[(?P<attr>[\w:-]+)(?:(?P<op>[~^*]?=)\"?(?P<val>[^\]\"]*)\"?)?\]|(?P<tag>\*|[a-z][a-z0-9]*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compound:
+    tag: str
+    classes: tuple[str, ...]
+    id: str
+    attrs: tuple[tuple[str, str, str], ...]
+    child: bool
+
+
+@cache
+def _parse(selector: str) -> tuple[_Compound, ...]:
+    parts: list[_Compound] = []
+    tag, ident, child, pos = "", "", False, 0
+    classes: list[str] = []
+    attrs: list[tuple[str, str, str]] = []
+    while pos < len(selector):
+        m = _PIECE.match(selector, pos)
+        if not m:
+            raise ValueError(f"not a selector this table language knows: {selector!r} at {pos}")
+        pos = m.end()
+        if m["child"] or m["space"]:
+            parts.append(_Compound(tag, tuple(classes), ident, tuple(attrs), child))
+            tag, ident, child, classes, attrs = "", "", bool(m["child"]), [], []
+        elif m["cls"]:
+            classes.append(m["cls"])
+        elif m["id"]:
+            ident = m["id"]
+        elif m["attr"]:
+            attrs.append((m["attr"], m["op"] or "", m["val"] or ""))
+        else:
+            tag = "" if m["tag"] == "*" else m["tag"]
+    parts.append(_Compound(tag, tuple(classes), ident, tuple(attrs), child))
+    return tuple(parts)
+
+
+class Index:
+    """The elements of one document by tag, class, id and the attributes that carry meaning, in document order."""
+
+    __slots__ = ("_attrs", "_classes", "_ids", "_tags", "order", "root")
+
+    def __init__(self, root: Element) -> None:
+        self.root = root
+        self.order: dict[Element, int] = {}
+        self._tags: dict[str, list[Element]] = {}
+        self._classes: dict[str, list[Element]] = {}
+        self._ids: dict[str, list[Element]] = {}
+        self._attrs: dict[str, list[Element]] = {}
+        order, tags, classes, ids, attrs = self.order, self._tags, self._classes, self._ids, self._attrs
+        for n, el in enumerate(root.iter("*")):
+            order[el] = n
+            tags.setdefault(el.tag, []).append(el)
+            given = el.attrib
+            if not given:
+                continue
+            names = given.get("class")
+            if names:
+                for name in set(names.split()):
+                    classes.setdefault(name, []).append(el)
+            ident = given.get("id")
+            if ident:
+                ids.setdefault(ident, []).append(el)
+            for attr in _INDEXED:
+                if attr in given:
+                    attrs.setdefault(attr, []).append(el)
+
+    def tag(self, *names: str) -> list[Element]:
+        """All elements of these tags, in document order."""
+        if len(names) == 1:
+            return self._tags.get(names[0], [])
+        return sorted((e for n in names for e in self._tags.get(n, ())), key=self.order.__getitem__)
+
+    def classes(self) -> Iterable[str]:
+        return self._classes
+
+    def with_class(self, name: str) -> list[Element]:
+        return self._classes.get(name, [])
+
+    def select(self, selector: str, within: Element | None = None) -> list[Element]:
+        """The elements a selector means, in document order; `within` leaves those below one element."""
+        parts = _parse(selector)
+        found = [e for e in self._start(parts[-1]) if _fits(e, parts[-1]) and _ancestry(e, parts)]
+        if within is not None and within is not self.root:
+            found = [e for e in found if is_below(e, within)]
+        return found
+
+    def first(self, selector: str, within: Element | None = None) -> Element | None:
+        found = self.select(selector, within)
+        return found[0] if found else None
+
+    def _start(self, part: _Compound) -> list[Element]:
+        if part.id:
+            return self._ids.get(part.id, [])
+        if part.classes:
+            return min((self._classes.get(c, []) for c in part.classes), key=len)
+        for name, _, _ in part.attrs:
+            if name in _INDEXED:
+                return self._attrs.get(name, [])
+        if part.tag:
+            return self._tags.get(part.tag, [])
+        return list(self.order)
+
+
+def is_below(el: Element, top: Element) -> bool:
+    """Whether `el` is `top` or stands below it."""
+    at: Element | None = el
+    while at is not None:
+        if at is top:
+            return True
+        at = at.getparent()
+    return False
+
+
+def _fits(el: Element, part: _Compound) -> bool:
+    if part.tag and el.tag != part.tag:
+        return False
+    if part.id and el.get("id") != part.id:
+        return False
+    if part.classes:
+        have = (el.get("class") or "").split()
+        if any(c not in have for c in part.classes):
+            return False
+    for name, op, want in part.attrs:
+        value = el.get(name)
+        if value is None:
+            return False
+        if (op == "=" and value.strip() != want) or (op == "~=" and want not in value.split()):
+            return False
+        if (op == "^=" and not value.startswith(want)) or (op == "*=" and want not in value):
+            return False
+    return True
+
+
+def _ancestry(el: Element, parts: tuple[_Compound, ...]) -> bool:
+    at: Element | None = el
+    for n in range(len(parts) - 2, -1, -1):
+        direct = parts[n + 1].child
+        assert at is not None
+        at = at.getparent()
+        while at is not None and not direct and not _fits(at, parts[n]):
+            at = at.getparent()
+        if at is None or not _fits(at, parts[n]):
+            return False
+    return True

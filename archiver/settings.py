@@ -1,0 +1,55 @@
+"""Scrapy settings: polite and safe by default. The crawl command and `scrapy crawl` share them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archiver import __version__
+
+BOT_NAME = "archiver"
+SPIDER_MODULES = ["archiver.spiders"]
+NEWSPIDER_MODULE = "archiver.spiders"
+ARCHIVE_PATH = "output/archive.db"
+
+USER_AGENT = f"archiver/{__version__}"
+ROBOTSTXT_OBEY = True
+ROBOTSTXT_USER_AGENT = "archiver"
+DOWNLOAD_DELAY = 0.5
+CONCURRENT_REQUESTS = 16
+CONCURRENT_REQUESTS_PER_DOMAIN = 1
+RETRY_TIMES = 2
+DOWNLOAD_TIMEOUT = 60
+DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
+DOWNLOAD_WARNSIZE = 0
+DOWNLOAD_VERIFY_CERTIFICATES = True
+COOKIES_ENABLED = False
+# Codings that the standard library can undo, so that a capture can be read by anyone.
+DEFAULT_REQUEST_HEADERS = {
+    "Accept": "text/html,application/xhtml+xml,application/atom+xml,application/rss+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Encoding": "gzip, deflate",
+}
+
+# The remote control can run code in the crawl's process, the telnet console too: both stay off.
+REMOTE_CONTROL_ENABLED = False
+TELNETCONSOLE_ENABLED = False
+TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
+# Scrapy starts as many tasks for each response's items as this: one is enough, and twice as fast.
+CONCURRENT_ITEMS = 1
+LOG_LEVEL = "WARNING"
+
+DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "archiver.middlewares.robots.RobotsMiddleware": 100,
+    "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
+    # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
+    "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "archiver.middlewares.capture.CaptureMiddleware": 605,
+}
+ITEM_PIPELINES: dict[str, Any] = {
+    "archiver.pipelines.validate.ValidatePipeline": 100,
+    "archiver.pipelines.store.StorePipeline": 900,
+}
+EXTENSIONS: dict[str, Any] = {
+    "scrapy.extensions.logstats.LogStats": None,
+    "archiver.extensions.progress.Progress": 500,
+}

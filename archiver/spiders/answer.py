@@ -1,0 +1,201 @@
+"""Reading an answer: response bytes to a `Visit`, without Scrapy, clock or archive.
+
+Each kind of document has its function; `read` picks by status and by what the bytes are, not by
+what the address or the content type promise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import urljoin
+
+from archiver.discovery import feed, listing, sitemap, wordpress_api
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import Page, parse
+from archiver.items import Capture, Outcome, PageKind, Source, Target, Visit
+from archiver.spiders.job import Job
+from archiver.urls import Scope, normalize, urlkey
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_HOPS = 5
+# Clocks differ, and some servers take a zone-less time for their own: what comes twice is known and costs nothing.
+_CLOCK_MARGIN = timedelta(days=1)
+_HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response as it matters here. Header names are in lower case; `body` is decoded of its content coding."""
+
+    url: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    at: datetime
+    capture: Capture | None = None
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer came to. `follow` is the next request under the same ledger page, with its job."""
+
+    visit: Visit
+    follow: tuple[str, Job] | None = None
+    is_feed: bool = False
+    is_sitemap: bool = False
+
+
+def read(answer: Answer, job: Job, scope: Scope) -> Reading:
+    """One answer to what it means. Never raises for anything a server can send."""
+    visit = Visit(
+        url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
+        etag=answer.headers.get("etag", ""), last_modified=answer.headers.get("last-modified", ""),
+        capture=answer.capture,
+    )
+    if answer.status == 304:
+        return Reading(replace(visit, final_url=job.url, outcome=Outcome.UNCHANGED, reason="the server says it is unchanged",
+                               rule="http-304"))
+    if answer.status in _REDIRECTS:
+        return _redirect(answer.headers.get("location", ""), visit, job, scope, f"http-{answer.status}")
+    if answer.status != 200:
+        return _refusal(visit, job)
+    if job.kind is PageKind.API:
+        return _api(answer, visit, job)
+    if job.kind is PageKind.SITEMAP or sitemap.looks_like_sitemap(answer.body):
+        reading = _sitemap(answer, visit, job)
+        if reading:
+            return reading
+    if feed.looks_like_feed(answer.body):
+        return _feed(answer, visit, job)
+    if not _is_html(answer):
+        what = answer.content_type.split(";")[0] or "of no stated type"
+        return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
+                               reason=f"it is no HTML page ({what})"))
+    return _html(answer, visit, job, scope)
+
+
+def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) -> Reading:
+    target = normalize(urljoin(visit.final_url, location)) if location else None
+    if target is None:
+        return Reading(replace(visit, reason=f"it redirects to no usable address ({location[:100]!r})", rule=rule))
+    if urlkey(target) == job.urlkey:
+        if job.hops >= _MAX_HOPS or target == visit.final_url:
+            return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
+        return Reading(replace(visit, outcome=Outcome.DUE), follow=(target, replace(job, hops=job.hops + 1)))
+    if not scope.contains(target) and job.kind not in (PageKind.FEED, PageKind.SITEMAP):
+        return Reading(replace(visit, outcome=Outcome.OUT_OF_SCOPE, reason=f"it redirects to {target}", rule=rule))
+    source = Source.SEED if job.is_seed else Source.REDIRECT
+    onward = Target(target, source, job.kind, found_on=job.url, lead=job.lead)
+    return Reading(replace(visit, final_url=target, outcome=Outcome.DUPLICATE, reason=f"it redirects to {target}",
+                           rule=rule, targets=(onward,)))
+
+
+def _refusal(visit: Visit, job: Job) -> Reading:
+    status, rule = visit.status or 0, f"http-{visit.status}"
+    if status in (404, 410) or (status == 400 and job.kind is PageKind.API):
+        outcome, reason = Outcome.GONE, f"the server answers {status}"
+    elif status in (401, 403, 407, 451):
+        outcome, reason = Outcome.REFUSED, f"the server refuses it ({status})"
+    else:
+        outcome, reason = Outcome.FAILED, f"the server answers {status}"
+    return Reading(replace(visit, outcome=outcome, reason=reason, rule=rule))
+
+
+def _feed(answer: Answer, visit: Visit, job: Job) -> Reading:
+    parsed = feed.parse_feed(answer.body, answer.url)
+    targets = tuple(replace(t, found_on=job.url) for t in parsed.targets)
+    visit = replace(visit, final_url=job.url if job.number > 1 else visit.final_url, kind=PageKind.FEED,
+                    outcome=Outcome.NOT_ARTICLE, rule=f"feed {parsed.kind}", targets=targets,
+                    reason=f"a feed of {len(targets)} posts")
+    if parsed.next_url and targets and not job.known and job.number < 10_000:
+        onward = replace(job, number=job.number + 1)
+        return Reading(replace(visit, outcome=Outcome.DUE), follow=(parsed.next_url, onward), is_feed=True)
+    return Reading(visit, is_feed=True)
+
+
+def _sitemap(answer: Answer, visit: Visit, job: Job) -> Reading | None:
+    parsed = sitemap.parse_sitemap(answer.body, answer.url)
+    if not parsed.is_sitemap:
+        return None
+    targets = tuple(replace(t, found_on=job.url) for t in (*parsed.children, *parsed.targets))
+    kind = sitemap.kind_of_sitemap(answer.url)
+    rule = f"sitemap of {kind}" if kind in (PageKind.LISTING, PageKind.PAGE) else "sitemap"
+    reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps"
+    return Reading(replace(visit, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason,
+                           targets=targets), is_sitemap=True)
+
+
+def _api(answer: Answer, visit: Visit, job: Job) -> Reading:
+    """A page of the WordPress API. `job.url` is its root; `wordpress_api` makes the addresses that are asked."""
+    page = wordpress_api.parse_posts(answer.body, answer.headers, answer.url)
+    visit = replace(visit, final_url=job.url, rule=f"api {job.step}")
+    if page.error and not page.past_end:
+        return Reading(replace(visit, outcome=Outcome.REFUSED, reason=f"the API gives no posts: {page.error}"))
+    targets = tuple(replace(t, found_on=job.url) for t in page.targets)
+    visit = replace(visit, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
+    more = bool(targets) and job.number < (page.total_pages or 1)
+    if more and job.step == "ids" and page.total == job.alive:
+        return Reading(replace(visit, rule="api count"))
+    if more:
+        onward = replace(job, number=job.number + 1)
+        return Reading(replace(visit, outcome=Outcome.DUE), follow=(api_address(onward), onward))
+    if job.step == "changes":
+        onward = replace(job, step="ids", number=1)
+        return Reading(replace(visit, outcome=Outcome.DUE), follow=(api_address(onward), onward))
+    return Reading(visit)
+
+
+def api_address(job: Job) -> str:
+    """The address that this step of reading the API asks for."""
+    if job.step == "ids":
+        return wordpress_api.ids_url(job.url, job.number)
+    since = job.fetched_at - _CLOCK_MARGIN if job.step == "changes" and job.fetched_at else None
+    return wordpress_api.posts_url(job.url, job.number, since)
+
+
+def _html(answer: Answer, visit: Visit, job: Job, scope: Scope) -> Reading:
+    page = parse(answer.body, answer.url, answer.content_type)
+    links = _links(page, answer, scope)
+    if links and links.refresh:
+        target = normalize(links.refresh)
+        if target and urlkey(target) != job.urlkey:
+            return _redirect(target, visit, job, scope, "meta-refresh")
+    known_kind = job.kind if job.kind in (PageKind.POST, PageKind.PAGE, PageKind.LISTING) else PageKind.UNKNOWN
+    article = extract_page(page, job.lead, known_kind=known_kind)
+    if job.is_seed and article.kind is PageKind.POST and scope.path == "/":
+        article = replace(article, kind=PageKind.LISTING, kind_rule="the home page")
+    targets: tuple[Target, ...] = ()
+    if links:
+        api = (Target(links.api, Source.LINK, PageKind.API, found_on=answer.url),) if links.api and job.is_seed else ()
+        targets = (*api, *(t for t in links.all if scope.contains(t.url) or t.kind in (PageKind.FEED, PageKind.SITEMAP)))
+    visit = replace(
+        visit, kind=article.kind, rule=article.kind_rule, targets=targets,
+        next_pages=tuple(t.url for t in links.next_pages) if links else (),
+    )
+    if article.kind is PageKind.POST:
+        return Reading(replace(visit, outcome=Outcome.ARCHIVED, article=article))
+    if article.kind_rule == "password":
+        return Reading(replace(visit, outcome=Outcome.REFUSED, kind=job.kind, reason="it can only be read with a password"))
+    if article.kind_rule.startswith("soft-404"):
+        return Reading(replace(visit, outcome=Outcome.GONE, reason="it says that the page does not exist"))
+    return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}"))
+
+
+def _links(page: Page, answer: Answer, scope: Scope) -> listing.Links | None:
+    if page.root is None:
+        return None
+    return listing.parse_page(page.root, answer.url, scope, answer.headers.get("link", ""), answer.at.year)
+
+
+def _is_html(answer: Answer) -> bool:
+    head = answer.body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    kind = answer.content_type.split(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        return b"\x00" not in head or head.startswith(_HTML_START)
+    return (not kind or kind in ("text/plain", "application/octet-stream", "application/xml", "text/xml")) and (
+        head.startswith(_HTML_START) or b"<html" in head)

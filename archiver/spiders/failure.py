@@ -1,0 +1,40 @@
+"""Failures of a request as outcomes: a table from what Scrapy and Twisted raise to what a person reads."""
+
+from __future__ import annotations
+
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+    UnsupportedURLSchemeError,
+)
+from twisted.python.failure import Failure
+
+from archiver.items import Outcome
+
+_TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
+    (CannotResolveHostError, Outcome.FAILED, "no-host", "there is no such host"),
+    (DownloadTimeoutError, Outcome.FAILED, "timeout", "the server did not answer in time"),
+    (DownloadConnectionRefusedError, Outcome.FAILED, "no-connection", "the server takes no connection"),
+    (ResponseDataLossError, Outcome.FAILED, "truncated", "the answer was cut off before its end"),
+    (DownloadCancelledError, Outcome.FAILED, "too-large", "the answer is larger than is accepted"),
+    (UnsupportedURLSchemeError, Outcome.OUT_OF_SCOPE, "scheme", "its scheme cannot be crawled"),
+    (DownloadFailedError, Outcome.FAILED, "broken-connection", "the connection broke"),
+)
+
+
+def failure_of(failure: Failure) -> tuple[Outcome, str, str]:
+    """Outcome, rule and reason of a failure."""
+    error = failure.value
+    if isinstance(error, IgnoreRequest):
+        if "robots.txt" in str(error):
+            return Outcome.REFUSED, "robots", "robots.txt forbids it"
+        return Outcome.FAILED, "ignored", str(error) or "it was ignored"
+    for kind, outcome, rule, reason in _TABLE:
+        if isinstance(error, kind):
+            return outcome, rule, reason
+    return Outcome.FAILED, type(error).__name__, f"{type(error).__name__}: {str(error)[:200]}"

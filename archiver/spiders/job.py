@@ -1,0 +1,64 @@
+"""One page under way: what the ledger knew of it when its request was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from archiver.capture.exchange import Original
+from archiver.items import Lead, PageKind
+from archiver.store.ledger import lead_from, moment
+
+# The WordPress API is read in steps under one ledger page: all posts, or what changed and then the numbers.
+ApiStep = Literal["posts", "changes", "ids"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`url` and `urlkey` name the row of the ledger; a source of several pages keeps them while it is paged through.
+
+    `hops` counts redirects that stayed at the same address (http to https, a slash); `number` the
+    pages of the source read so far, `alive` how many posts it should still count; `known` says that the page was read whole in an earlier run.
+    """
+
+    page_id: int
+    url: str
+    urlkey: str
+    kind: PageKind
+    is_seed: bool = False
+    lead: Lead | None = None
+    etag: str = ""
+    last_modified: str = ""
+    original: Original | None = None
+    fetched_at: datetime | None = None
+    hops: int = 0
+    step: ApiStep = "posts"
+    number: int = 1
+    alive: int = -1
+
+    @property
+    def is_source(self) -> bool:
+        """Whether this document tells of pages; while one is under way, no post is asked for."""
+        return self.is_seed or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
+
+    @property
+    def known(self) -> bool:
+        return self.fetched_at is not None
+
+
+def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
+    """The job for a row of `ledger.due_pages`; in a full run nothing is asked for conditionally."""
+    original = None
+    if row["digest"]:
+        captured = moment(row["captured_at"])
+        assert captured is not None
+        original = Original(row["capture_url"], captured, row["digest"])
+    fetched_at = moment(row["fetched_at"])
+    kind = PageKind(row["kind"])
+    return Job(
+        page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
+        lead=lead_from(row["lead"]), etag="" if full else row["etag"] or "",
+        last_modified="" if full else row["last_modified"] or "", original=original, fetched_at=fetched_at,
+        step="changes" if kind is PageKind.API and fetched_at and not full and row["outcome"] == "not-article" else "posts",
+    )

@@ -1,0 +1,136 @@
+"""One run over one site: the open archive, the site's row, the run's row, and the lock that keeps others out."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from slugify import slugify
+from sqlite_utils import Database
+
+from archiver import __version__
+from archiver.errors import ArchiveInUse
+from archiver.items import Outcome, Source, Target, Visit
+from archiver.spiders.job import Job, job_of
+from archiver.store import ledger
+from archiver.store.connect import open_archive
+from archiver.store.runs import Counts, begin_run, end_run, ensure_site
+from archiver.store.writer import VisitWriter
+from archiver.urls import Scope, urlkey
+
+
+class CrawlSession:
+    """Everything a spider needs of the archive. Opened before the first request, closed with the run's outcome.
+
+    Raises the errors of `open_archive`, and ArchiveInUse where another process crawls this site into this archive.
+    """
+
+    def __init__(self, archive: Path, start_url: str, *, full: bool = False) -> None:
+        self.started = datetime.now(UTC)
+        self.full = full
+        self.start_url = start_url
+        self.db: Database = open_archive(archive, create=True)
+        self._lock: BinaryIO | None = None
+        try:
+            with self.db.atomic():
+                self.site: dict[str, Any] = ensure_site(self.db, start_url, self.started)
+            self._lock = _lock(archive, self.site["name"])
+        except BaseException:
+            self.db.close()
+            raise
+        self.scope = Scope(self.site["host"], self.site["path"])
+        self.options: dict[str, Any] = json.loads(self.site["settings"] or "{}")
+        seed = Target(start_url, Source.SEED)
+        with self.db.atomic():
+            self.run_id = begin_run(self.db, self.site["id"], "full" if full else "incremental", __version__,
+                                    self.started)
+            ledger.record_targets(self.db, self.site["id"], [seed], self.started)
+            ledger.make_due(self.db, self.site["id"], everything=full)
+        revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
+        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit)
+        self._seed_key = urlkey(start_url)
+        self._under_way: dict[str, Job] = {}
+        self.result: tuple[str, str, float, tuple[tuple[str, int], ...]] | None = None
+
+    @property
+    def site_name(self) -> str:
+        return str(self.site["name"])
+
+    @property
+    def counts(self) -> Counts:
+        return self.writer.counts
+
+    @property
+    def under_way(self) -> int:
+        """How many pages are asked for and not yet written."""
+        return len(self._under_way)
+
+    def due(self, limit: int) -> list[Job]:
+        """The next pages to fetch, at most `limit`: they count as under way from now on. What waits is written first."""
+        self.writer.flush()
+        sources_only = any(job.is_source for job in self._under_way.values())
+        rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
+        free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
+        jobs = [job_of(row, self._seed_key, full=self.full) for row in free]
+        self._under_way |= {job.urlkey: job for job in jobs}
+        return jobs
+
+    def done(self, visit: Visit) -> None:
+        """Hand a visit to the writer; its page is no longer under way (but for a source that goes on)."""
+        self.writer.add(visit)
+        if visit.outcome is not Outcome.DUE:
+            self._under_way.pop(urlkey(visit.url), None)
+
+    def alive(self, source: Source, found_on: str) -> int:
+        self.writer.flush()
+        return ledger.alive(self.db, self.site["id"], source, found_on)
+
+    def balance(self) -> tuple[int, int]:
+        """Pages of this site that are known, and of these the ones that are not due."""
+        known, due = self.db.execute(
+            "select count(*), total(due_at <= ?) from pages where site_id = ?",
+            [ledger.stamp(self.started), self.site["id"]]).fetchone()
+        return int(known), int(known - due)
+
+    def remember_platform(self, name: str) -> None:
+        if name and name != self.site["platform"]:
+            with self.db.atomic():
+                self.db["sites"].update(self.site["id"], {"platform": name})
+            self.site["platform"] = name
+
+    def close(self, outcome: str, reason: str) -> None:
+        """Write what waits and close the run; `result` is then outcome, reason, seconds and how often what failed."""
+        if self._lock is None:
+            return
+        now = datetime.now(UTC)
+        self.writer.flush()
+        with self.db.atomic():
+            end_run(self.db, self.run_id, self.counts, outcome, reason, now)
+        failures = tuple((row[0], row[1]) for row in self.db.execute(
+            "select reason, count(*) from pages where site_id = ? and outcome = 'failed' and fetched_at >= ? "
+            "group by reason order by 2 desc", [self.site["id"], ledger.stamp(self.started)]))
+        self.result = (outcome, reason, (now - self.started).total_seconds(), failures)
+        self.db.close()
+        self._lock.close()
+        self._lock = None
+
+
+def _lock(archive: Path, site: str) -> BinaryIO:
+    """An exclusive lock that the system drops when the process ends, however it ends."""
+    path = archive.parent / f".{archive.name}.{slugify(site)}.lock"
+    handle = path.open("a+b")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.seek(0)
+        holder = handle.read(100).decode(errors="replace").strip() or "unknown"
+        handle.close()
+        raise ArchiveInUse(f"{archive} for {site}", f"process {holder}") from error
+    handle.truncate(0)
+    handle.write(str(os.getpid()).encode())
+    handle.flush()
+    return handle

@@ -1,0 +1,192 @@
+"""The spider: asks for what the ledger says is due, reads the answers, and hands on what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from scrapy import Request, Spider, signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DontCloseSpider
+from scrapy.http import Response
+from twisted.python.failure import Failure
+
+from archiver.discovery.guess import guesses
+from archiver.items import Outcome, PageKind, Source, Target, Visit
+from archiver.spiders.answer import Answer, Reading, api_address, read
+from archiver.spiders.failure import failure_of
+from archiver.spiders.job import Job
+from archiver.spiders.session import CrawlSession
+from archiver.urls import normalize, start_address
+
+# Requests handed to Scrapy at a time: enough to keep its slots busy, few enough to lose nothing by.
+_WINDOW = 64
+
+
+class SiteSpider(Spider):
+    """Crawls one site into the archive named by the setting ARCHIVE_PATH.
+
+    Arguments (`scrapy crawl site -a url=... -a full=1 -a limit=10 -a since=2024-01-01`): `url` is the start
+    address and the scope; `full` revisits everything; `limit` ends the run after so many posts;
+    `since` leaves posts alone that a source dates earlier.
+    """
+
+    name = "site"
+    custom_settings = None
+
+    def __init__(self, url: str = "", full: str | bool = False, limit: str | int = 0, since: str = "",
+                 **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.start_url = start_address(url)
+        self.full = str(full).lower() in ("1", "true", "yes")
+        self.limit = int(limit)
+        self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
+        self.fatal = ""
+        self.session: CrawlSession
+        self._posts = 0
+        self._robots_sitemaps: list[str] = []
+        self._guesses: dict[PageKind, list[Target]] = {}
+        self._base = self.start_url
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
+        crawler.signals.connect(spider._idle, signal=signals.spider_idle)
+        crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
+        crawler.signals.connect(spider._ended, signal=signals.spider_closed)
+        return spider
+
+    @property
+    def site_name(self) -> str:
+        return self.session.site_name
+
+    async def start(self) -> AsyncIterator[Request]:
+        for request in self._next_requests():
+            yield request
+
+    def parse(self, response: Response, **kwargs: Any) -> Iterator[Visit | Request]:
+        """Any answer at all: the job in its meta says what it was asked for."""
+        job: Job = response.meta["job"]
+        self.session.counts.requests += 1
+        self.session.counts.bytes += len(response.body)
+        reading = read(_answer(response), job, self.session.scope)
+        yield from self._carry_on(job, reading)
+
+    def failed(self, failure: Failure) -> Iterator[Visit | Request]:
+        """No answer: refused by robots.txt, no such host, a time-out ..."""
+        request = failure.request  # type: ignore[attr-defined]
+        job: Job = request.meta["job"]
+        outcome, rule, reason = failure_of(failure)
+        if job.is_seed and not job.known:
+            self.fatal = f"{self.start_url} cannot be crawled: {reason}."
+        visit = Visit(url=job.url, final_url=job.url, at=datetime.now(UTC), outcome=outcome, kind=job.kind,
+                      reason=reason, rule=rule)
+        yield from self._carry_on(job, Reading(visit))
+
+    def _carry_on(self, job: Job, reading: Reading) -> Iterator[Visit | Request]:
+        visit = reading.visit
+        if job.is_seed:
+            visit = self._seed_read(visit, reading, job)
+        visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(job, reading)))
+        self._posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
+        yield visit
+        if reading.follow:
+            url, onward = reading.follow
+            if onward.step == "ids" and onward.alive < 0:
+                onward = replace(onward, alive=self.session.alive(Source.API, onward.url))
+            yield self._request(url, onward)
+            return
+        if self.session.under_way < _WINDOW // 2:
+            yield from self._next_requests()
+
+    def _seed_read(self, visit: Visit, reading: Reading, job: Job) -> Visit:
+        """The home page has answered: its scheme and host are the site's; what it does not declare is guessed."""
+        if visit.outcome is Outcome.DUE:
+            return visit
+        if visit.outcome is Outcome.DUPLICATE:
+            return visit
+        if visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
+                visit.rule == "not-html"):
+            self.fatal = self.fatal or f"{self.start_url} cannot be crawled: {visit.reason}."
+            return visit
+        self._base = visit.final_url
+        if visit.article and visit.article.platform:
+            self.session.remember_platform(visit.article.platform)
+        declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
+        kinds = {t.kind for t in (*visit.targets, *declared)}
+        for guess in guesses(self._base, self.session.scope):
+            if guess.kind not in kinds and not (reading.is_feed or job.known and not self.full):
+                self._guesses.setdefault(guess.kind, []).append(guess)
+        first = [queue.pop(0) for queue in self._guesses.values() if queue]
+        return replace(visit, targets=(*visit.targets, *declared, *first))
+
+    def _next_guess(self, job: Job, reading: Reading) -> list[Target]:
+        """A guessed source that was none makes way for the next guess; one that was ends the guessing."""
+        queue = self._guesses.get(job.kind)
+        if not queue or job.is_seed or reading.visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
+            return []
+        if (reading.is_feed and job.kind is PageKind.FEED) or (reading.is_sitemap and job.kind is PageKind.SITEMAP):
+            queue.clear()
+            return []
+        return [queue.pop(0)]
+
+    def _settled(self, target: Target) -> Target:
+        """Addresses of the site itself take the scheme and the www of its home page: one page, one way to ask for it."""
+        base, scope = self._base, self.session.scope
+        if not scope.contains(target.url) and target.kind is not PageKind.SITEMAP:
+            return target
+        head = base.split("/", 3)[:3]
+        parts = target.url.split("/", 3)
+        if len(parts) < 4 or parts[2].removeprefix("www.") != head[2].removeprefix("www."):
+            return target
+        return replace(target, url="/".join([*head, parts[3]]))
+
+    def _next_requests(self) -> list[Request]:
+        if self.limit and self._posts >= self.limit or self.fatal:
+            return []
+        room = _WINDOW - self.session.under_way
+        if self.limit:
+            room = min(room, self.limit - self._posts)
+        return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
+                for job in self.session.due(room) if not self._too_old(job)]
+
+    def _too_old(self, job: Job) -> bool:
+        published = job.lead.published if job.lead else None
+        return bool(self.since and published and published.astimezone(UTC) < self.since)
+
+    def _request(self, url: str, job: Job) -> Request:
+        meta = {"job": job, "dont_redirect": True, "handle_httpstatus_all": True}
+        if url == job.url:
+            meta |= {"etag": job.etag, "last_modified": job.last_modified, "original": job.original}
+        return Request(url, callback=self.parse, errback=self.failed, meta=meta, dont_filter=True,
+                       priority=10 if job.is_source else 0)
+
+    def _idle(self) -> None:
+        requests = self._next_requests()
+        for request in requests:
+            self.crawler.engine.crawl(request)
+        if requests:
+            raise DontCloseSpider
+
+    def _robots(self, robotparser: Any, request: Request) -> None:
+        """robots.txt names sitemaps (RFC 9309 leaves room for it); Scrapy reads the rules, not these."""
+        found = getattr(robotparser.rp, "sitemaps", ())
+        self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]
+
+    def _ended(self, spider: Spider, reason: str) -> None:
+        outcome = "finished" if reason == "finished" else "interrupted"
+        if self.fatal:
+            outcome, reason = "failed", self.fatal
+        elif reason == "finished":
+            reason = f"the limit of {self.limit} posts" if self.limit and self._posts >= self.limit else ""
+        self.session.close(outcome, reason)
+
+
+def _answer(response: Response) -> Answer:
+    headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
+    return Answer(url=response.url, status=response.status, headers=headers, body=response.body,
+                  at=datetime.now(UTC), capture=response.meta.get("capture"))
