@@ -1,0 +1,44 @@
+"""What all tests share: the `needs` marker, the demonstration blog, a real WordPress."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from archiver.demo import Demo, serve
+from tests.wordpress import site
+
+
+@cache
+def is_installed(package: str) -> bool:
+    """Whether this Debian package is installed; False where there is no dpkg."""
+    if not shutil.which("dpkg-query"):
+        return False
+    asked = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True)
+    return asked.stdout == "install ok installed"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        missing = [p for p in marker.args if not is_installed(p)]
+        if missing:
+            pytest.skip(f"the Debian package {' and '.join(missing)} is missing (make test-deps installs it)")
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    """The demonstration blog at an address of its own."""
+    with serve(0) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def wordpress_server() -> Iterator[site.WordPress]:
+    with tempfile.TemporaryDirectory(prefix="wordpress-") as folder, site.running(Path(folder)) as running:
+        yield running

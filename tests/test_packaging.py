@@ -1,0 +1,84 @@
+"""What is installed is what is pinned, and a built package has all it needs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def pins(lock: str) -> dict[str, str]:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    return {canonicalize_name(m[1]): m[2] for m in re.finditer(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_pins_exactly_with_hashes_and_names_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert "://" not in text and "index" not in text
+    requirements = re.sub(r"\\\n", " ", text).strip().splitlines()
+    assert all("==" in r and "--hash=sha256:" in r for r in requirements)
+
+
+def test_every_dependency_is_pinned_as_the_project_allows() -> None:
+    wanted = [Requirement(r) for r in (*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"])]
+    locked = pins("requirements.lock")
+    assert not [str(r) for r in wanted if not r.specifier.contains(locked.get(canonicalize_name(r.name), "0"))]
+    dev = locked | pins("requirements-dev.lock")
+    assert not [r for r in PROJECT["dependency-groups"]["dev"]
+                if not Requirement(r).specifier.contains(dev.get(canonicalize_name(Requirement(r).name), "0"))]
+
+
+def test_the_two_locks_agree() -> None:
+    runtime, dev = map(pins, LOCKS)
+    assert {n: dev[n] for n in runtime.keys() & dev.keys()} == {n: runtime[n] for n in runtime.keys() & dev.keys()}
+
+
+def test_every_debian_package_that_a_test_needs_is_installed_by_make_test_deps() -> None:
+    from tests.wordpress.site import PACKAGES
+
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    listed = re.search(r"^TEST_PACKAGES = ((?:.*\\\n)*.*)", makefile, re.MULTILINE)
+    assert listed
+    packages = set(listed[1].replace("\\", " ").split())
+    named = set(PACKAGES)
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        for call in re.findall(r"mark\.needs\(([^)*]*)\)", file.read_text(encoding="utf-8")):
+            named |= set(re.findall(r'"([\w.+-]+)"', call))
+    assert named <= packages
+
+
+def test_a_built_package_holds_the_code_and_its_data(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "archiver", source / "archiver", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    built = subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation",
+                            "--disable-pip-version-check", "-w", str(tmp_path), str(source)],
+                           capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    [wheel] = tmp_path.glob("*.whl")
+    held = {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith("archiver/")}
+    expected = {str(p.relative_to(source)) for p in (source / "archiver").rglob("*")
+                if p.is_file() and p.suffix != ".pyc"}
+    assert expected <= held
+
+
+def test_the_version_is_told_once_and_in_the_changelog() -> None:
+    import archiver
+
+    version = PROJECT["project"]["version"]
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert getattr(archiver, "__version__", version) == version

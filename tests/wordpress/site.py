@@ -1,0 +1,181 @@
+"""A real WordPress of Debian's packages: a copy of its code, a MariaDB on a socket of its own, PHP's own web server.
+
+Everything lives in one folder and listens on loopback only. `control.php` carries out what a test asks for through
+WordPress's own functions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from archiver.demo.posts import load, paragraphs
+
+HERE = Path(__file__).parent
+CODE = Path("/usr/share/wordpress")
+PACKAGES = ("wordpress", "wordpress-theme-twentytwentyfive", "php-cli", "php-mysql", "php-xml", "php-mbstring",
+            "mariadb-server")
+ZONE = "Africa/Cairo"
+_CONFIG = """<?php
+define('DB_NAME', 'wordpress'); define('DB_USER', 'root'); define('DB_PASSWORD', '');
+define('DB_HOST', 'localhost:{socket}'); define('DB_CHARSET', 'utf8mb4'); define('DB_COLLATE', '');
+define('WP_HOME', '{base}'); define('WP_SITEURL', '{base}');
+define('DISABLE_WP_CRON', true); define('WP_HTTP_BLOCK_EXTERNAL', true); define('AUTOMATIC_UPDATER_DISABLED', true);
+foreach (array('AUTH', 'SECURE_AUTH', 'LOGGED_IN', 'NONCE') as $k) {{
+    define($k . '_KEY', $k); define($k . '_SALT', $k);
+}}
+$table_prefix = 'wp_';
+if (!defined('ABSPATH')) define('ABSPATH', __DIR__ . '/');
+require_once ABSPATH . 'wp-settings.php';
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A post as WordPress holds it. `public`: a visitor may read it."""
+
+    id: int
+    url: str
+    title: str
+    status: str
+    public: bool
+
+
+class WordPress:
+    """A running WordPress. `base` has no slash at its end; `requests()` is its access log."""
+
+    def __init__(self, folder: Path, base: str, log: Path) -> None:
+        self.folder = folder
+        self.base = base
+        self.url = f"{base}/"
+        self._log = log
+
+    def do(self, command: str, **values: Any) -> Any:
+        """Run one command of control.php; what it answers."""
+        done = subprocess.run(["php", "-d", "display_errors=stderr", str(HERE / "control.php"), str(self.folder)],
+                              input=json.dumps({"do": command, **values}), capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"WordPress could not {command}: {done.stderr[-500:]}{done.stdout[-500:]}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def rows(self) -> list[Row]:
+        return [Row(**row) for row in self.do("rows")]
+
+    def theme(self, name: str) -> None:
+        self.do("theme", name=name)
+
+    def add(self, **post: Any) -> Row:
+        return Row(**self.do("add", post=post))
+
+    def edit(self, number: int, **values: Any) -> Row:
+        """`values` as wp_update_post takes them (post_content, post_title, post_name, post_status ...)."""
+        return Row(**self.do("edit", id=number, values=values))
+
+    def delete(self, number: int) -> None:
+        self.do("delete", id=number)
+
+    def requests(self) -> list[str]:
+        """What was asked of it since the start: "GET /feed/" and so on, in order."""
+        return self._log.read_text(encoding="utf-8").splitlines()
+
+
+def posts() -> list[dict[str, Any]]:
+    """The demonstration blog's posts, and one of each kind that a visitor must not see."""
+    out: list[dict[str, Any]] = [
+        {"slug": p.slug, "title": p.title, "content": "\n\n".join(paragraphs(p)), "author": p.author,
+         "date": f"{p.published:%Y-%m-%d %H:%M:%S}", "categories": p.categories, "tags": p.tags,
+         "excerpt": p.description, "password": "secret" if p.protected else "",
+         "place": asdict(p.places[0]) if p.places else None}
+        for p in reversed(load(1))]
+    hidden = {"author": "Tom Ashdown", "categories": ["Harbour"], "content": "<p>Nobody may read this yet.</p>"}
+    return [*out,
+            {**hidden, "title": "A draft", "status": "draft", "date": "2024-05-01 10:00:00"},
+            {**hidden, "title": "For members", "status": "private", "date": "2024-05-02 10:00:00"},
+            {**hidden, "title": "From the future", "status": "future", "date": "2094-05-03 10:00:00"}]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[WordPress]:
+    """WordPress with `posts()`, while the context lasts."""
+    base = f"http://127.0.0.1:{_free_port()}"
+    with _mariadb(folder) as database:
+        www = folder / "www"
+        shutil.copytree(CODE, www, ignore=shutil.ignore_patterns("wp-content", "wp-config.php"))
+        for part in ("themes", "mu-plugins", "uploads"):
+            (www / "wp-content" / part).mkdir(parents=True)
+        shutil.copytree(CODE / "wp-content/themes/twentytwentyfive", www / "wp-content/themes/twentytwentyfive")
+        shutil.copytree(HERE / "theme", www / "wp-content/themes/classic")
+        shutil.copy(HERE / "geo.php", www / "wp-content/mu-plugins/geo.php")
+        (www / "wp-config.php").write_text(_CONFIG.format(socket=database, base=base))
+        log = folder / "access.log"
+        site = WordPress(www, base, log)
+        site.do("install", zone=ZONE, url=base)
+        site.do("seed", posts=posts())
+        with _process(["php", "-S", base.removeprefix("http://"), "-t", str(www), str(HERE / "router.php")],
+                      folder / "php.log", PHP_CLI_SERVER_WORKERS="4", ACCESS_LOG=str(log)):
+            _wait_for(site.url)
+            yield site
+
+
+@contextmanager
+def _mariadb(folder: Path) -> Iterator[Path]:
+    data, server_socket, user = folder / "db", folder / "db.sock", f"--user={_user()}"
+    subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", user, "--skip-test-db",
+                    "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+    with _process(["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={server_socket}", user,
+                   "--skip-networking", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"], folder / "db.log"):
+        for _ in range(120):
+            made = subprocess.run(["mariadb", "--no-defaults", "-u", "root", "-S", str(server_socket), "-e",
+                                   "CREATE DATABASE wordpress CHARACTER SET utf8mb4"], capture_output=True)
+            if not made.returncode:
+                break
+            time.sleep(0.25)
+        else:
+            raise RuntimeError(f"MariaDB did not start: {(folder / 'db.log').read_text()[-500:]}")
+        yield server_socket
+
+
+@contextmanager
+def _process(command: list[str], log: Path, **environment: str) -> Iterator[None]:
+    """Runs in a process group of its own, which is ended as a whole: PHP's server has workers."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
+                                   env=os.environ | environment)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _wait_for(url: str) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(100):
+        try:
+            with opener.open(url, timeout=10):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise RuntimeError(f"{url} does not answer")
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _user() -> str:
+    return subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
