@@ -132,3 +132,8 @@ class SiteNotEmpty(ArchiverError):
 class ExtraMissing(ArchiverError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(what, f"{what} needs a further package: install it with pip install 'archiver[{extra}]'.")
+
+
+class OutputNotWritable(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be written ({why}): name another file with -o.")

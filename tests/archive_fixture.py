@@ -91,7 +91,8 @@ def _article(db: Database, number: int, given: dict[str, Any]) -> None:
     row = {k: json.dumps(v, ensure_ascii=False) if isinstance(v, list) else v for k, v in article.items()}
     db["articles"].insert({
         "geotags": "[]", "credits": "[]", **row, "id": number, "first_seen": EARLIER, "last_seen": NOW, "urlkey": key,
-        "canonical_url": article["url"], "capture_id": number, "content_digest": f"d{article.get('duplicate_of', number)}"})
+        "canonical_url": article["url"], "capture_id": number,
+        "content_digest": f"d{article.get('duplicate_of', number)}"})
     addresses = [("url", article["url"])]
     if number == 1:
         addresses += [("redirect", "https://harbour.example/?p=7"), ("moved", "https://harbour.example/2024/03/tides")]

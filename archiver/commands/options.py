@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from archiver.search.filters import Query
 
 DEFAULT_ARCHIVE = "output/archive.db"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,3 +25,40 @@ def archive_option(function: F) -> F:
 def json_option(function: F) -> F:
     """`--json`: one JSON value instead of text for people."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+_QUERY_OPTIONS = (
+    click.argument("query", nargs=-1, metavar="[QUERY]..."),
+    click.option("--site", multiple=True, metavar="SITE", help="Only of this site, by its name or an address in it."),
+    click.option("--author", multiple=True, metavar="NAME",
+                 help="Only by this author (whole name; case and accents make no difference)."),
+    click.option("--category", multiple=True, metavar="NAME", help="Only in this category."),
+    click.option("--tag", multiple=True, metavar="NAME", help="Only with this tag."),
+    click.option("--language", multiple=True, metavar="TAG", help="Only in this language; en includes en-GB."),
+    click.option("--since", metavar="DATE", help="Published on or after: 2024, 2024-05, 2024-05-31 or a full time."),
+    click.option("--until", metavar="DATE", help="Published on or before, to the end of that year, month or day."),
+    click.option("--near", metavar="LAT,LON", help="With a place near this one (degrees)."),
+    click.option("--within", type=float, metavar="KM", help="How near, in kilometres  [default: 25]"),
+    click.option("--bbox", metavar="W,S,E,N",
+                 help="With a place in this box (degrees); W greater than E crosses the antimeridian."),
+    click.option("--sort", metavar="ORDER", default="",
+                 help="relevance, date, modified, title, site, added or distance; with - before it downwards "
+                      "[default: relevance, without QUERY -date]"),
+    click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the first N."),
+)
+
+
+def query_options(function: F) -> F:
+    """QUERY and what narrows it; the command gets them as the keywords that `query_from` takes."""
+    for option in reversed(_QUERY_OPTIONS):
+        function = option(function)
+    return function
+
+
+def query_from(*, query: tuple[str, ...], near: str | None, bbox: str | None, limit: int | None, duplicates: bool,
+               **rest: Any) -> Query:
+    """The options as a Query. Several words of QUERY are one query. Raises BadQuery for a malformed place."""
+    from archiver.search.filters import Query, box, point
+
+    return Query(" ".join(query), near=point(near) if near else None, bbox=box(bbox) if bbox else None,
+                 limit=limit, duplicates=duplicates, **rest)

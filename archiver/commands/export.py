@@ -1,0 +1,89 @@
+"""`archiver export`: records for other programs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from archiver.commands.options import archive_option, query_from, query_options
+from archiver.commands.screen import count
+from archiver.errors import OutputNotWritable
+from archiver.publish.formats import FORMATS
+
+_WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+
+@click.command(short_help="Write articles as JSON Lines, CSV, GeoJSON or Parquet.", context_settings=_WORDS)
+@query_options
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N.")
+@click.option("--fold", is_flag=True, help="Of articles with the same text write only one.")
+@click.option("-f", "--format", "form", type=click.Choice(tuple(FORMATS)), default="jsonl", show_default=True,
+              help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values()) + ".")
+@click.option("-o", "--output", metavar="FILE", default="-", help="Write to FILE instead of the standard output.")
+@archive_option
+def export(archive: str, form: str, output: str, fold: bool, **options: Any) -> None:
+    """Write articles for other programs: one record a line or row, by number unless --sort is given.
+
+    QUERY and the options are those of search; without any, the whole archive is written. A FILE
+    appears only when it is complete.
+
+    \b
+    Examples:
+      archiver export -o articles.jsonl
+      archiver export --site blog.example.org --since 2023 -f csv > articles.csv
+      archiver export "flood OR storm" -f geojson -o map.geojson
+    """
+    from archiver.search.run import matching_ids
+    from archiver.store.connect import open_archive
+    from archiver.store.records import records
+
+    unknown = next((word for word in options["query"] if word.startswith("--")), None)
+    if unknown:
+        raise click.NoSuchOption(unknown)
+    query = query_from(duplicates=not fold, **{**options, "sort": options["sort"] or "added"})
+    db = open_archive(archive, read_only=True)
+    try:
+        # The query is run before the file is opened: a malformed one leaves nothing behind.
+        ids = list(matching_ids(db, query))
+        with _target(output) as out:
+            written = FORMATS[form].write(records(db, ids), out)
+    finally:
+        db.close()
+    if output != "-":
+        click.echo(f"{count(written, 'article')} written to {output}", err=True)
+    if written < len(ids):
+        click.echo(f"{count(len(ids) - written, 'article')} without a position left out", err=True)
+
+
+@contextmanager
+def _target(output: str) -> Iterator[IO[bytes]]:
+    """The standard output, or a file that takes its name when all is written. Raises OutputNotWritable."""
+    if output == "-":
+        yield click.get_binary_stream("stdout")
+        return
+    file = Path(output)
+    if file.is_dir():
+        raise OutputNotWritable(output, "it is a folder")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    except OSError as error:
+        raise OutputNotWritable(output, error.strerror or str(error)) from error
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(file)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise OutputNotWritable(output, error.strerror or str(error)) from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,76 @@
+"""`archiver show`: one article, whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from archiver.commands.options import archive_option, json_option
+from archiver.commands.screen import count, instant, line, published, say, write_json
+
+
+@click.command(short_help="Show one article.")
+@click.argument("article", metavar="ID|URL")
+@click.option("--revision", type=click.IntRange(min=1), metavar="N", help="As version N said it.")
+@json_option
+@archive_option
+def show(article: str, revision: int | None, as_json: bool, archive: str) -> None:
+    """Show one article, by its number or by any address it was ever seen at.
+
+    \b
+    Examples:
+      archiver show 12
+      archiver show https://blog.example.org/?p=7 --json
+      archiver show 12 --revision 1
+    """
+    from archiver.archive import Archive
+
+    with Archive(archive) as opened:
+        record = opened.article(article, revision)
+        if as_json:
+            write_json(record)
+        else:
+            _print(record, opened.revisions(record["id"]))
+
+
+def _print(record: dict[str, Any], versions: list[dict[str, Any]]) -> None:
+    say(line((record["title"] or "(without title)", "bold")))
+    about = [published(record["published"], record["published_precision"]), ", ".join(record["authors"]),
+             record["site"]]
+    say(line((" · ".join(part for part in about if part), "dim")), line((record["url"], "blue")), "")
+    if record["body"]:
+        say(*(line(text) for text in record["body"].split("\n")), "")
+    for label, value in _details(record, versions):
+        say(line((f"{label:<12}", "cyan"), value))
+
+
+def _details(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    capture = record["capture"]
+    places = [_place(tag) for tag in record["geotags"]]
+    changes = [f"{v['revision']} ({v['observed_at'][:10]}{': ' + ', '.join(v['changed']) if v['changed'] else ''})"
+               for v in versions]
+    rows = [
+        ("number", str(record["id"])),
+        ("categories", ", ".join(record["categories"])),
+        ("tags", ", ".join(record["tags"])),
+        ("places", "; ".join(places)),
+        ("language", record["language"]),
+        ("sources", ", ".join(record["credits"])),
+        ("modified", record["modified"]),
+        ("aliases", " ".join(record["aliases"])),
+        ("version", f"{record['revision']} of {count(len(versions), 'version')}"),
+        ("versions", "; ".join(changes) if len(changes) > 1 else ""),
+        ("seen", f"{instant(record['first_seen'])} to {instant(record['last_seen'])}"),
+        ("gone", f"since {instant(record['gone_at'])}" if record["gone_at"] else ""),
+        ("same text as", str(record["duplicate_of"] or "")),
+        ("capture", f"{capture['warc_file']} at {capture['warc_offset']} "
+                    f"({capture['warc_length']} bytes, {capture['digest']})" if capture else ""),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _place(tag: dict[str, Any]) -> str:
+    name = ", ".join(part for part in (tag["placename"], tag["region"]) if part)
+    position = f"{tag['latitude']:g},{tag['longitude']:g}" if tag["latitude"] is not None else ""
+    return f"{name} ({position})" if name and position else name or position

@@ -1,0 +1,1 @@
+"""Handing the archive on: what leaves it, and in which form."""
