@@ -189,7 +189,7 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope) -> Reading:
 def _links(page: Page, answer: Answer, scope: Scope) -> listing.Links | None:
     if page.root is None:
         return None
-    return listing.parse_page(page.root, answer.url, scope, answer.headers.get("link", ""), answer.at.year)
+    return listing.parse_page(page.root, answer.url, scope, answer.headers.get("link", ""), answer.at.year + 1)
 
 
 def _is_html(answer: Answer) -> bool:

@@ -14,6 +14,7 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
+from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.answer import Answer, Reading, api_address, read
@@ -136,14 +137,7 @@ class SiteSpider(Spider):
 
     def _settled(self, target: Target) -> Target:
         """Addresses of the site itself take the scheme and the www of its home page: one page, one way to ask for it."""
-        base, scope = self._base, self.session.scope
-        if not scope.contains(target.url) and target.kind is not PageKind.SITEMAP:
-            return target
-        head = base.split("/", 3)[:3]
-        parts = target.url.split("/", 3)
-        if len(parts) < 4 or parts[2].removeprefix("www.") != head[2].removeprefix("www."):
-            return target
-        return replace(target, url="/".join([*head, parts[3]]))
+        return replace(target, url=at_origin(target.url, origin_of(self._base)))
 
     def _next_requests(self) -> list[Request]:
         if self.limit and self._posts >= self.limit or self.fatal:

@@ -191,10 +191,11 @@ def alive(db: Database, site_id: int, source: Source, found_on: str) -> int:
         "and s.found_on = ? and p.outcome not in ('gone', 'duplicate')", [site_id, source, found_on]).fetchone()[0])
 
 
-def make_due_now(db: Database, urls: Iterable[str]) -> None:
-    """Listing pages that must be walked again, since the page before them told of something new."""
+def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> None:
+    """Listing pages that must be walked again, since the page before them told of something new: once a run each."""
     for url in urls:
-        db.execute("update pages set due_at = ? where urlkey = ? and kind <> 'post'", [_EPOCH, urlkey(url)])
+        db.execute("update pages set due_at = ? where urlkey = ? and kind <> 'post' and fetched_at < ?",
+                   [_EPOCH, urlkey(url), stamp(run_started)])
 
 
 def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:

@@ -58,7 +58,7 @@ class VisitWriter:
         found = ledger.record_targets(db, site_id, visit.targets, visit.at)
         counts.found += found
         if found and visit.next_pages:
-            ledger.make_due_now(db, visit.next_pages)
+            ledger.make_due_now(db, visit.next_pages, self._started)
         if visit.outcome is Outcome.DUE:
             return
         counts.fetched += visit.status is not None
