@@ -48,7 +48,7 @@ def ris(record: dict[str, Any]) -> str:
     rows: list[tuple[str, str]] = [
         ("TY", "ELEC"), ("ID", cite_key(record)), ("TI", record["title"]),
         *(("AU", name) for name in record["authors"]), ("T2", record["site"]), ("PY", parts[0] if parts else ""),
-        ("DA", "/".join((parts + ["", ""])[:3]) + "/" if parts else ""), ("AB", record["description"] or ""),
+        ("DA", "/".join([*parts, "", ""][:3]) + "/" if parts else ""), ("AB", record["description"] or ""),
         *(("KW", name) for name in (*record["categories"], *record["tags"])), ("LA", record["language"] or ""),
         ("UR", record["url"]), ("Y2", record["last_seen"][:10].replace("-", "/") + "/"),
     ]

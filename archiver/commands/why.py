@@ -1,0 +1,86 @@
+"""`archiver why`: the history of one address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from archiver.commands.options import archive_option, json_option
+from archiver.commands.screen import count, instant, line, say, write_json
+
+_MEANS = {
+    "due": "waiting to be fetched", "archived": "archived", "unchanged": "archived, and unchanged at the last visit",
+    "duplicate": "another address of an archived article", "not-article": "fetched, and no article",
+    "gone": "gone from the site", "refused": "not fetched, because it is refused",
+    "out-of-scope": "outside the site's scope", "failed": "could not be fetched",
+}
+_ADDRESS = {
+    "url": "its own address", "canonical": "the address its page declares", "redirect": "an address that leads to it",
+    "moved": "an address it had before", "copy": "a second address of the same text",
+}
+
+
+@click.command(short_help="Tell what happened to one address, and why.")
+@click.argument("url")
+@json_option
+@archive_option
+def why(url: str, as_json: bool, archive: str) -> None:
+    """Tell what happened to one address: who found it, what was decided, by which rule, what came of it.
+
+    \b
+    Examples:
+      archiver why https://blog.example.org/2024/05/a-post
+      archiver why https://blog.example.org/?p=7 --json
+    """
+    from archiver.store.connect import open_archive
+    from archiver.store.coverage import trace
+
+    db = open_archive(archive, read_only=True)
+    try:
+        found = trace(db, url)
+    finally:
+        db.close()
+    if as_json:
+        write_json(found)
+        return
+    say(line((found["url"], "bold")))
+    for label, value in _rows(found):
+        say(line((f"{label:<9}", "cyan"), value, indent=2))
+
+
+def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    outcome = _MEANS.get(found["outcome"], "never fetched by this name")
+    article = found["article"]
+    rows = [
+        ("outcome", outcome + (f": {found['reason']}" if found["reason"] else "")),
+        ("kind", f"{found['kind']}" if found["kind"] else ""),
+        ("rule", found["rule"] or ""),
+        ("leads to", found["redirects_to"] or ""),
+        *(("found by", _source(source)) for source in found["sources"]),
+        ("told", ", ".join(f"{k}: {v}" for k, v in (found["lead"] or {}).items() if k in ("title", "published"))),
+        ("fetched", _fetched(found) if found["outcome"] else ""),
+        ("next", f"due {instant(found['due_at'])}" if found["due_at"] and found["outcome"] != "out-of-scope" else ""),
+    ]
+    if article:
+        kind = _ADDRESS.get(article["address_kind"] or "", "")
+        facts = [f"version {article['revision']}", kind,
+                 f"gone since {instant(article['gone_at'])}" if article["gone_at"] else "",
+                 f"same text as {article['duplicate_of']}" if article["duplicate_of"] else ""]
+        rows.append(("article", f"{article['id']} \"{article['title']}\" ({', '.join(f for f in facts if f)})"))
+    rows += [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
+                         f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
+    return [(label, value) for label, value in rows if value]
+
+
+def _source(source: dict[str, Any]) -> str:
+    told = " ".join(part for part in (source["source"], source["found_on"]) if part)
+    return f"{told}, first {instant(source['first_seen'])}, last {instant(source['last_seen'])}"
+
+
+def _fetched(found: dict[str, Any]) -> str:
+    if not found["fetched_at"]:
+        return "never"
+    answer = f", answer {found['status']}" if found["status"] else ""
+    failed = f", {count(found['attempts'], 'failed attempt')} in a row" if found["attempts"] else ""
+    return instant(found["fetched_at"]) + answer + failed
