@@ -1,0 +1,119 @@
+"""Running what is measured: a child process with its wall time and peak memory, and the archiver as one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+CONTACT = "bench@example.org"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """`peak_mb` is the child's own peak resident memory, in MB (wait4, ru_maxrss)."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    peak_mb: float
+
+
+def run(command: Sequence[str], **environment: str) -> Ran:
+    """Run to the end. `environment` is added to this process's own, less any proxy."""
+    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    env |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
+        began = time.monotonic()
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - began
+        out.seek(0)
+        err.seek(0)
+        return Ran(child.returncode, out.read(), err.read(), seconds, usage.ru_maxrss / 1024)
+
+
+def archiver(*words: str, **environment: str) -> Ran:
+    return run([sys.executable, "-m", "archiver", *words], **environment)
+
+
+def crawl(start: str, archive: Path, **environment: str) -> tuple[dict[str, Any], Ran]:
+    """Crawl without delay; the run's summary as `archiver crawl --json` prints it, and the process."""
+    ran = archiver("crawl", start, "--archive", str(archive), "--delay", "0", "--contact", CONTACT, "--json",
+                   **environment)
+    try:
+        [summary] = json.loads(ran.out)
+    except ValueError:
+        raise SystemExit(f"The crawl of {start} printed no summary (exit code {ran.code}): {ran.err[-2000:]}") from None
+    return summary, ran
+
+
+def export(archive: Path, to: Path) -> Path:
+    ran = archiver("export", "-f", "jsonl", "-o", str(to), "--archive", str(archive))
+    if ran.code:
+        raise SystemExit(f"The export of {archive} failed: {ran.err[-2000:]}")
+    return to
+
+
+def score(shared: Path, articles: Path, truth: Path, *options: str) -> dict[str, Any]:
+    """The figures of score_crawl.py (its own help says what each means)."""
+    ran = run([sys.executable, str(shared / "sites" / "score_crawl.py"), str(articles), str(truth), *options])
+    if ran.code:
+        raise SystemExit(f"{articles} could not be scored: {ran.err[-2000:]}")
+    figures: dict[str, Any] = json.loads(ran.out.splitlines()[0])
+    return figures | {"examples": [line for line in ran.out.splitlines()[1:] if ": " in line]}
+
+
+def bare(urls: Sequence[str], folder: Path, **environment: str) -> float:
+    """Pages per second of a Scrapy spider that fetches `urls` and keeps nothing."""
+    listed = folder / "urls.txt"
+    listed.write_text("\n".join(urls), encoding="utf-8")
+    ran = run([sys.executable, str(ROOT / "bench" / "bare_spider.py"), str(listed)], **environment)
+    if ran.code:
+        raise SystemExit(f"The bare spider failed: {ran.err[-2000:]}")
+    return float(json.loads(ran.out)["pages_per_second"])
+
+
+def requests(log: Path) -> list[dict[str, Any]]:
+    """The lines of an access log, one JSON object each."""
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@contextmanager
+def served(shared: Path, root: Path | None, log: Path) -> Iterator[str]:
+    """The sites' loopback server; its address as an HTTP proxy."""
+    port = free_port()
+    command = [sys.executable, str(shared / "sites" / "serve.py"), "--port", str(port), "--log", str(log)]
+    if root:
+        command += ["--root", str(root), "--sites", str(shared / "sites" / "sites.json")]
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with socket.socket() as s:
+                if not s.connect_ex(("127.0.0.1", port)):
+                    break
+            if server.poll() is not None:
+                raise SystemExit("The sites' server ended at once.")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
