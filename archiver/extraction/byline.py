@@ -78,18 +78,21 @@ def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
     m = BY.match(one.text) or BY.match(rest)
     if m and m.end() > 0:
         text = one.text if BY.match(one.text) else rest
+        if not dated and len(text) > 160:
+            return []
         return [x for x in names(text) if looks_personal(x)]
-    if m := _SEARCH_BY.search(rest):
-        return names(m[1])
+    if (m := _SEARCH_BY.search(rest)) and (dated or len(rest) < 90) and (found := names(m[1])) and all(looks_personal(x) for x in found):
+        return found
     if not dated:
         return []
     out: list[str] = []
-    for chunk in one.chunks:
+    for n, chunk in enumerate(one.chunks):
         bare = _DASH.sub("", _DASH.sub("", clean(_HANDLE.sub(" ", _without_date(chunk)))))
         if not bare or _LABEL.match(bare):
             continue
         found = names(bare)
-        if not found or not all(looks_personal(x) and (len(x.split()) > 1 or not x.isascii()) for x in found):
+        handled = "@" in "".join(one.chunks[n : n + 2])
+        if not found or not all(looks_personal(x) and (len(x.split()) > 1 or not x.isascii() or handled) for x in found):
             return []
         out += found
     return out

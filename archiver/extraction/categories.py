@@ -103,7 +103,7 @@ def _by_address(page: Page, post: Post, cats: list[Candidate[Terms]], tags: list
 def _declared(page: Page, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object) -> None:
     data = page.data
     node = data.article(page.addresses)
-    add(cats, [p for t in data.texts(node, "articleSection") for p in re.split(r"\s*[,;]\s+", t)], "json-ld", "articleSection", 0.82)  # type: ignore[operator]
+    add(cats, [p for t in data.texts(node, "articleSection") for p in _sections(t)], "json-ld", "articleSection", 0.82)  # type: ignore[operator]
     keywords = [p for t in data.texts(node, "keywords") for p in re.split(r"\s*[,;，、]\s*", t)]
     add(tags, keywords, "json-ld", "keywords", 0.78)  # type: ignore[operator]
     add(cats, data.meta("article:section", "parsely-section", "citation_section")[:3], "meta", "article:section", 0.66)  # type: ignore[operator]
@@ -112,6 +112,11 @@ def _declared(page: Page, cats: list[Candidate[Terms]], tags: list[Candidate[Ter
         add(tags, [p for t in data.meta(key) for p in re.split(r"\s*[,;，、]\s*", t)], "meta", key, 0.68)  # type: ignore[operator]
     for key in ("keywords",):
         add(tags, [p for t in data.meta(key)[:1] for p in re.split(r"\s*[,;，、]\s*", t)], "meta", key, 0.35)  # type: ignore[operator]
+
+
+def _sections(text: str) -> list[str]:
+    """"News,Health" are two; "Health, Wellness & Beauty" may be one."""
+    return re.split(r"[,;](?=\S)", text) if not re.search(r"[,;]\s", text) else [text]
 
 
 def _post_classes(page: Page, post: Post, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object) -> None:

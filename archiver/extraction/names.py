@@ -7,7 +7,10 @@ import re
 from archiver.extraction.text import clean
 from archiver.extraction.words import AND, BY, NOT_A_NAME
 
-_PAREN = re.compile(r"[\(\[（【][^)\]）】]{0,80}[\)\]）】]")
+# What a byline says in brackets belongs to the name as it is written ("Yumin Zhou (Brian)", "Qi Zhu (Cloudera)"),
+# unless it is a handle, an address, a role or an agency.
+_PAREN = re.compile(r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|she|they|him|her|"
+                    r"Reuters|AP|AFP|dpa|CNN|BBC)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<!\w)@[\w.]+|\S+@\S+\.\w+|https?://\S+|www\.\S+")
 _ROLE = re.compile(
     r"^(?:(?:senior|chief|deputy|managing|associate|assistant|contributing|guest|staff|executive|lead|special|freelance|political|business|science|health|"
@@ -21,17 +24,17 @@ _ROLE = re.compile(
 _PARTICLES = frozenset("de del della di da dos das do van von der den zu zum la le les el al bin ibn ben y e du ter ten af ap 't of san st".split())
 _DATEISH = re.compile(r"\d{4}|\d{1,2}[:/.]\d{2}|\b(?:min(?:ute)?s? read|ago)\b", re.IGNORECASE)
 _HAN = re.compile(r"^[\u4e00-\u9fff·]{2,4}$")
-_TAIL = re.compile(r"\s*(?:[|•]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\bupdated\b|\bpublished\b|\bposted\b|\bfor\s+the\b).*$", re.IGNORECASE)
+_TAIL = re.compile(r"\s*(?:[|•]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\bupdated\b|\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b).*$", re.IGNORECASE)
 
 
 def looks_personal(text: str) -> bool:
     """Whether a text has the shape of a person's name: a few words with capitals, or one handle."""
-    words = text.split()
+    words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
     if not 1 <= len(words) <= 5:
         return False
     if len(words) == 1:
         return len(text) >= 2
-    return all(w.lower() in _PARTICLES or not w[0].islower() for w in words) and not any(c.isdigit() for c in text)
+    return bool(words) and all(w.lower() in _PARTICLES or not w[0].islower() for w in words) and not any(c.isdigit() for c in text)
 
 
 def is_name(text: str) -> bool:
@@ -58,7 +61,7 @@ def names(text: str, one: bool = False) -> list[str]:
         text = _TAIL.sub("", text)
     out: list[str] = []
     for piece in _divide(text, one):
-        piece = _strip_by(piece).strip(" \t,;:.|/·•–—-*\"“”'’()") if piece.strip(" .") else ""
+        piece = _strip_by(piece).strip(" \t,;:.|/·•–—-*\"“”'’") if piece.strip(" .") else ""
         piece = re.sub(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$", "", piece)
         if re.search(r"\b(?:Jr|Sr)$", piece):
             piece += "."

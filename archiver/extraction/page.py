@@ -79,6 +79,12 @@ class Page:
         return urlsplit(self.url).path or "/"
 
     @cached_property
+    def text_length(self) -> int:
+        """Characters of text in the body, scripts and styles aside."""
+        silent = ("script", "style", "noscript", "template")
+        return sum(len((e.text or "").strip()) + len((e.tail or "").strip()) for e in self.index.order if e.tag not in silent)
+
+    @cached_property
     def head_title(self) -> str:
         for el in self.index.tag("title"):
             parent = el.getparent()

@@ -34,6 +34,11 @@ class Post:
     body_rule: str = ""
     holder: Element | None = None
     _noise: dict[Element, bool] = field(default_factory=dict)
+    _main: set[Element] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for rule in self.page.platform.main:
+            self._main.update(self.page.index.select(rule))
 
     def is_noise(self, el: Element) -> bool:
         """Whether an element stands in a comment list, sidebar, navigation, list of other posts ..."""
@@ -55,13 +60,15 @@ class Post:
         return answer
 
     def _is_noise_itself(self, el: Element) -> bool:
-        if el.tag in _KEEP or el is self.body or el is self.title or el is self.holder:
+        if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
         if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
             noisy = True
         else:
-            names = f"{el.get('class') or ''} {el.get('id') or ''}"
+            names = f"{el.get('class') or ''} {el.get('id') or ''}".replace("elementor-widget", "")
             noisy = len(names) > 2 and bool(_NOISE.search(names)) and el.tag not in ("article", "time", "a", "h1")
+        if noisy and self.body is None and el.tag in ("div", "section", "table", "form", "aside"):
+            noisy = 2 * text_length(el) < self.page.text_length
         return noisy and not any(k is not None and k is not el and is_below(k, el) for k in (self.body, self.title))
 
     @staticmethod

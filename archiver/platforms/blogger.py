@@ -30,6 +30,7 @@ PLATFORM = Platform(
         ".post-footer", ".post-share-buttons", ".post-labels", ".jump-link", ".blog-pager", ".comments", ".reaction-buttons",
         ".post-location", ".related-posts", "#related-posts",
     ),
+    main=(".widget.Blog", "#Blog1"),
     paths=(
         (r"/search(/.*)?", PageKind.LISTING, "search"),
         (r"/\d{4}/(\d\d/)?(\d\d/)?", PageKind.LISTING, "archive"),

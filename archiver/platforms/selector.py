@@ -100,11 +100,24 @@ class Index:
 
     def select(self, selector: str, within: Element | None = None) -> list[Element]:
         """The elements a selector means, in document order; `within` leaves those below one element."""
-        parts = _parse(selector)
-        found = [e for e in self._start(parts[-1]) if _fits(e, parts[-1]) and _ancestry(e, parts)]
+        found = self._match(_parse(selector))
         if within is not None and within is not self.root:
             found = [e for e in found if is_below(e, within)]
         return found
+
+    def _match(self, parts: tuple[_Compound, ...]) -> list[Element]:
+        last = parts[-1]
+        if len(parts) == 1:
+            return [e for e in self._start(last) if _fits(e, last)]
+        # From the outside in: most rules name a class that the page does not have at all.
+        outer = self._match(parts[:-1])
+        if not outer:
+            return []
+        found: set[Element] = set()
+        for top in outer:
+            below = top.iterchildren(last.tag or "*") if last.child else top.iterdescendants(last.tag or "*")
+            found.update(e for e in below if e in self.order and _fits(e, last))
+        return sorted(found, key=self.order.__getitem__)
 
     def first(self, selector: str, within: Element | None = None) -> Element | None:
         found = self.select(selector, within)
@@ -149,18 +162,5 @@ def _fits(el: Element, part: _Compound) -> bool:
         if (op == "=" and value.strip() != want) or (op == "~=" and want not in value.split()):
             return False
         if (op == "^=" and not value.startswith(want)) or (op == "*=" and want not in value):
-            return False
-    return True
-
-
-def _ancestry(el: Element, parts: tuple[_Compound, ...]) -> bool:
-    at: Element | None = el
-    for n in range(len(parts) - 2, -1, -1):
-        direct = parts[n + 1].child
-        assert at is not None
-        at = at.getparent()
-        while at is not None and not direct and not _fits(at, parts[n]):
-            at = at.getparent()
-        if at is None or not _fits(at, parts[n]):
             return False
     return True
