@@ -88,7 +88,8 @@ def make_query(text: str = "", **filters: Any) -> Query:
     unknown = sorted(set(filters) - set(_KNOWN))
     if unknown:
         raise TypeError(f"there is no filter {unknown[0]!r}; there are {', '.join(_KNOWN)}")
-    return Query(text, **{k: _many(v) if k in _MANY else v for k, v in filters.items()})
+    values: dict[str, Any] = {k: _many(v) if k in _MANY else v for k, v in filters.items()}
+    return Query(text, **values)
 
 
 def _many(value: str | Iterable[str] | None) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from archiver.commands.options import archive_option
@@ -33,4 +35,4 @@ def cite(articles: tuple[str, ...], style: str, archive: str) -> None:
         text = json.dumps([json.loads(one)[0] for one in cited], ensure_ascii=False, indent=2) + "\n"
     else:
         text = "\n".join(cited) if style == "bibtex" else "".join(cited)
-    click.get_binary_stream("stdout").write(text.encode())
+    sys.stdout.buffer.write(text.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,7 @@ def export(archive: str, form: str, output: str, fold: bool, **options: Any) -> 
 def _target(output: str) -> Iterator[IO[bytes]]:
     """The standard output, or a file that takes its name when all is written. Raises OutputNotWritable."""
     if output == "-":
-        yield click.get_binary_stream("stdout")
+        yield sys.stdout.buffer
         return
     file = Path(output)
     if file.is_dir():

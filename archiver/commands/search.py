@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,7 @@ def _print_hits(results: Results, form: str | None, offset: int) -> None:
 def _print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     from archiver.publish.formats.csv_table import write
 
-    write(values, click.get_binary_stream("stdout"), columns)
+    write(values, sys.stdout.buffer, columns)
 
 
 def _shown(hit: Hit) -> list[Any]:

@@ -12,6 +12,8 @@ from archiver.commands.screen import count, instant, line, say, table, write_jso
 
 _TOLD = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
 
+_AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone": "gone"}
+
 
 @click.command(short_help="Show what was found, archived, refused, and what is missing.")
 @click.argument("site", required=False)
@@ -86,7 +88,7 @@ def _verdict(state: dict[str, Any]) -> str:
 
 
 def _articles(articles: dict[str, int]) -> str:
-    parts = [f"{articles[name]:,} {name}" for name in ("revised", "duplicates", "gone") if articles[name]]
+    parts = [f"{articles[name]:,} {what}" for name, what in _AMONG.items() if articles[name]]
     return count(articles["all"], "article") + (f" ({', '.join(parts)})" if parts else "")
 
 

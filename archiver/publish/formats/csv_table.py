@@ -14,10 +14,10 @@ from typing import IO, Any
 
 from archiver.fields import FIELDS
 
+_COLUMNS: tuple[str, ...] = tuple(field.name for field in FIELDS)
 
-def write(
-    records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = tuple(f.name for f in FIELDS)
-) -> int:
+
+def write(records: Iterable[dict[str, Any]], out: IO[bytes], columns: tuple[str, ...] = _COLUMNS) -> int:
     text = io.TextIOWrapper(out, encoding="utf-8", errors="replace", newline="", write_through=True)
     try:
         table = csv.writer(text, lineterminator="\n")
