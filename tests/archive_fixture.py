@@ -110,6 +110,7 @@ def _article(db: Database, number: int, given: dict[str, Any]) -> None:
 
 def _revision(db: Database, number: int, revision: int, article: dict[str, Any], changed: list[str],
               capture_id: int) -> None:
+    article = {"canonical_url": article["url"], **article}
     content = {k: article.get(k) for k in (
         "url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
         "categories", "tags", "geotags", "language", "description", "image", "credits")}

@@ -48,7 +48,7 @@ _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": 
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<open>\() | (?P<close>\)) |
-        (?P<minus>-(?=["(\w]))?
+        (?P<minus>-(?=[^\s)-]))?
         (?:(?P<field>[A-Za-z]+):(?=["\w]))?
         (?: "(?P<phrase>[^"]*)(?:"|$)(?P<star>\*)? | (?P<word>[^\s()"]+) )?
     )""",
@@ -168,6 +168,8 @@ def _tokens(typed: str, text: str) -> Iterator[str | Node]:
         if found["minus"]:
             yield "NOT"
         phrase, word = found["phrase"], found["word"]
+        if phrase is None and word is None:
+            continue
         if word in ("OR", "|", "AND", "NOT") and not lead and not column:
             yield "OR" if word == "|" else word
             continue

@@ -1,0 +1,151 @@
+"""Filters, order, folding, snippets and facets over a real archive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.archive import Archive
+from archiver.errors import BadQuery, SiteNotFound
+from archiver.search.filters import around, box, distance_km, folded, period, point
+
+
+def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:
+    return [hit.id for hit in archive.results(text, **{"duplicates": True, "sort": "added", **filters}).hits]
+
+
+@pytest.mark.parametrize(("filters", "expected"), [
+    ({"site": "harbour.example"}, [1, 2, 3, 4]), ({"site": "https://www.harbour.example/x"}, None),
+    ({"site": "notes.example/blog"}, [5, 6]), ({"site": ["harbour.example", "notes.example/blog"]}, [1, 2, 3, 4, 5, 6]),
+    ({"author": "zoe kruger"}, [1, 2]), ({"author": "ZOË KRÜGER"}, [1, 2]), ({"author": "le duc"}, [3, 4]),
+    ({"author": "Zoë"}, []), ({"author": ("ada berg", "王小明")}, [2, 5]), ({"category": "harbour"}, [1, 3, 4]),
+    ({"category": "harbour", "author": "zoe krüger"}, [1]), ({"tag": "Maths"}, [1]), ({"language": "en"}, [1, 2, 3, 4]),
+    ({"language": "en-GB"}, [2]), ({"language": "zh"}, [5]), ({"language": "ZH_hans"}, [5]),
+    ({"since": "2024"}, [1, 2, 4]), ({"until": "2023"}, [3, 5]), ({"since": "2024-03-05", "until": "2024-03-05"}, [1]),
+    ({"until": "2024-04"}, [1, 2, 3, 5]), ({"since": "2024-04-11"}, [2, 4]), ({"until": "2023-12"}, [3, 5]),
+    ({"since": "2024-03-05T08:30:00Z"}, [1, 2, 4]), ({"since": "2024-03-05T08:30:01+00:00"}, [2, 4]),
+    ({"near": (48.85, 2.35)}, [1]), ({"near": (48.85, 2.35), "within": 0.1}, []), ({"near": (0.0, 0.0)}, []),
+    ({"near": (-16.8, 179.9), "within": 30}, [2]), ({"near": (90.0, 0.0), "within": 5_000}, [1]),
+    ({"bbox": (2.0, 48.0, 3.0, 49.0)}, [1]), ({"bbox": (179.0, -20.0, -179.0, -10.0)}, [2]),
+    ({"bbox": (-179.0, -20.0, 179.0, 20.0)}, []), ({"near": (48.85, 2.35), "within": 20_016}, [1, 2]),
+], ids=str)
+def test_a_filter_leaves(archive: Archive, filters: dict[str, Any], expected: list[int] | None) -> None:
+    if expected is None:
+        with pytest.raises(SiteNotFound, match=r"it has: harbour\.example, notes\.example/blog, quiet\.example"):
+            ids(archive, **filters)
+    else:
+        assert ids(archive, **filters) == expected
+
+
+def test_filters_narrow_a_text(archive: Archive) -> None:
+    assert ids(archive, "tide", author="ada berg") == [2]
+    assert ids(archive, "学习", site="notes.example/blog") == [5]
+
+
+@pytest.mark.parametrize(("sort", "expected"), [
+    ("", [4, 2, 1, 3, 5, 6]), ("date", [5, 3, 1, 2, 4, 6]), ("-date", [4, 2, 1, 3, 5, 6]),
+    ("added", [1, 2, 3, 4, 5, 6]),
+    ("-added", [6, 5, 4, 3, 2, 1]), ("title", [2, 3, 4, 1, 6, 5]), ("relevance", [4, 2, 1, 3, 5, 6]),
+])
+def test_order(archive: Archive, sort: str, expected: list[int]) -> None:
+    assert ids(archive, sort=sort) == expected
+
+
+def test_the_best_hit_is_first_and_its_score_greatest(archive: Archive) -> None:
+    hits = archive.results("tide").hits
+    assert [hit.id for hit in hits] == [1, 2]
+    assert hits[0].score is not None and hits[1].score is not None and hits[0].score > hits[1].score > 0
+
+
+def test_distance_is_told_and_sorts(archive: Archive) -> None:
+    hits = archive.results(near=(48.85, 2.35), within=20_016, sort="-distance").hits
+    assert [hit.id for hit in hits] == [2, 1]
+    assert hits[1].distance_km == pytest.approx(0.75, abs=0.02)
+
+
+def test_duplicates_are_folded_and_named(archive: Archive) -> None:
+    found = archive.results("lamp")
+    assert [(hit.id, hit.copies) for hit in found.hits] == [(3, (4,))] and found.total == 1
+    assert [hit.id for hit in archive.results("lamp once").hits] == [4]  # where only the copy matches it is shown
+    assert {hit.id for hit in archive.results("lamp", duplicates=True).hits} == {3, 4}
+
+
+def test_pages_of_hits_meet(archive: Archive) -> None:
+    first, second = (archive.results(limit=3, offset=offset, duplicates=True) for offset in (0, 3))
+    assert [h.id for h in (*first.hits, *second.hits)] == [4, 2, 1, 3, 5, 6]
+    assert first.total == second.total == 6
+    assert archive.results(limit=0).hits == () and archive.results(offset=99).total == 5
+
+
+def test_snippets_mark_what_was_searched_for(archive: Archive) -> None:
+    for text, marked in (("tide", "tide"), ("学习", "学习"), ("obrien OR O'Brien", "O'Brien")):
+        hit = archive.results(text).hits[0]
+        assert hit.marks and hit.snippet[slice(*hit.marks[0])] == marked
+        assert not set(hit.snippet) & {"\x02", "\x03", "\n"}
+    assert archive.results("title:café").hits[0].marks == ()
+
+
+def test_facets_count_what_matches(archive: Archive) -> None:
+    counts = archive.facets("tide OR lamp")
+    assert counts["site"] == [("harbour.example", 3)]
+    assert counts["author"] == [("Zoë Krüger", 2), ("Ada Berg", 1), ("Lê Đức", 1)]
+    assert counts["year"] == [("2024", 2), ("2023", 1)]
+    assert archive.facets("nothingatall") == {name: [] for name in counts}
+
+
+@pytest.mark.parametrize(("filters", "why"), [
+    ({"since": "last year"}, "a date is written"), ({"since": "2024-13"}, "a date is written"),
+    ({"until": "2024-02-30"}, "a date is written"), ({"until": ""}, None),
+    ({"since": "9999-12-31"}, "a date is written"),
+    ({"since": "2024", "until": "2023"}, "end lies before"), ({"within": 3.0}, "needs --near"),
+    ({"near": (1.0, 1.0), "within": 0.0}, "greater than 0"), ({"near": (1.0, 1.0), "within": float("nan")}, "greater"),
+    ({"sort": "nonsense"}, "can be sorted by"), ({"sort": "distance"}, "needs --near"), ({"limit": -1}, "negative"),
+])
+def test_a_bad_filter_says_what_is_right(archive: Archive, filters: dict[str, Any], why: str | None) -> None:
+    if why is None:
+        archive.results(**filters)
+        return
+    with pytest.raises(BadQuery, match=why):
+        archive.results(**filters)
+
+
+@pytest.mark.parametrize("text", ["", "1", "1,2,3", "a,b", "91,0", "2.35,181", "nan,1", "inf,0"])
+def test_a_bad_place_is_refused(text: str) -> None:
+    with pytest.raises(BadQuery):
+        point(text)
+
+
+def test_a_swapped_place_is_recognised() -> None:
+    with pytest.raises(BadQuery, match="the latitude comes first"):
+        point("139.7,35.7")
+    with pytest.raises(BadQuery, match="its south lies north"):
+        box("1,50,2,40")
+    assert box("170,-20,-170,0") == (170.0, -20.0, -170.0, 0.0)
+
+
+def test_periods() -> None:
+    assert period("2024") == ("2024-01-01", "2025-01-01", False)
+    assert period("2024-12") == ("2024-12-01", "2025-01-01", False)
+    assert period("2024-2") == ("2024-02-01", "2024-03-01", False)
+    assert period("2024-02-29") == ("2024-02-29", "2024-03-01", False)
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180), st.floats(0.01, 20_000))
+def test_the_box_around_a_circle_holds_it(lat: float, lon: float, lat2: float, lon2: float, km: float) -> None:
+    distance = distance_km(lat2, lon2, lat, lon)
+    assert distance is not None and 0 <= distance <= 20_016
+    if distance > km * 0.999999:
+        return
+    west, south, east, north = around(lat, lon, km)
+    slack = 1e-6
+    assert south - slack <= lat2 <= north + slack
+    inside = west - slack <= lon2 <= east + slack if west <= east else lon2 >= west - slack or lon2 <= east + slack
+    assert inside or abs(abs(lon2) - 180) < slack or abs(abs(lat2) - 90) < slack
+
+
+@given(st.text(max_size=20))
+def test_folding_is_settled_after_once(name: str) -> None:
+    assert folded(folded(name)) == folded(name) == folded(name.upper()) or not name.isascii()
