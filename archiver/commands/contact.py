@@ -67,7 +67,7 @@ def _from_file() -> str:
 
 def _proxy(url: str) -> str:
     parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.hostname):
+    if not parts.hostname or proxy_bypass(parts.hostname)  # type: ignore[operator]:
         return ""
     return getproxies().get(parts.scheme, "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -139,10 +140,8 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
                 refused.append(error)
 
     async def everything() -> None:
-        from twisted.internet import reactor
-
         await asyncio.gather(*(worker() for _ in range(min(workers, len(plans)))))
-        reactor.stop()  # type: ignore[attr-defined]
+        asyncio.get_running_loop().call_soon(_stop_reactor)
 
     running = asyncio.get_event_loop().create_task(everything())
     process.start(stop_after_crawl=False)
@@ -150,6 +149,13 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     if refused:
         raise refused[0]
     return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)]
+
+
+def _stop_reactor() -> None:
+    from twisted.internet import reactor
+
+    stop: Callable[[], None] = reactor.stop  # type: ignore[attr-defined, unused-ignore]
+    stop()
 
 
 def _result(plan: Plan, crawler: Any) -> Result:
@@ -183,6 +189,6 @@ def _known_sites(archive: str) -> dict[str, str]:
         return {}
     db = open_archive(archive, read_only=True)
     try:
-        return {row["name"]: row["start_url"] for row in db["sites"].rows}
+        return {row["name"]: row["start_url"] for row in db.table("sites").rows}
     finally:
         db.close()

@@ -6,7 +6,8 @@ import time
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
@@ -43,8 +44,8 @@ class Progress:
         name = getattr(self._crawler.spider, "site_name", "")
         if self._console.is_terminal:
             self._bar = Bar(
-                TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), TextColumn("{task.fields[line]}"),
-                TimeRemainingColumn(compact=True), console=self._console, transient=True,
+                TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+                TextColumn("{task.fields[line]}"), TimeRemainingColumn(compact=True), console=self._console, transient=True,
             )
             self._task = self._bar.add_task(name, line="", total=None)
             self._bar.start()

@@ -239,8 +239,6 @@ def _text(post: Post) -> int:
 def _told(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
     if known is PageKind.POST:
         return PageKind.POST, "told by its source"
-    if lead is not None:
-        return PageKind.POST, "feed"
     return None
 
 

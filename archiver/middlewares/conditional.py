@@ -9,7 +9,7 @@ from scrapy.http import Request
 
 
 class ConditionalRequestMiddleware:
-    """Sends the validators that the ledger holds of a page (`meta["etag"]`, `meta["last_modified"]`) with its request."""
+    """Sends the validators that the ledger holds of a page: `meta["etag"]` and `meta["last_modified"]`."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:

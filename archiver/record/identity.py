@@ -82,6 +82,13 @@ def is_stub(old_body: str, new_body: str) -> bool:
     return not new_body.strip() or bool(_WALL.search(new_body))
 
 
+def is_part(key: str, of: str) -> bool:
+    """Whether an address (urlkey) is a further page of the post at `of`: /2, /page/2 or ?page=2 behind it."""
+    if not key.startswith(of):
+        return False
+    return bool(re.fullmatch(r"(/page)?/[1-9]\d{0,2}|[?&](page|paged|pg|seite)=\d{1,3}", key[len(of):]))
+
+
 def same_post(a: Article, b: Article) -> bool:
     """Whether two readings from different addresses of one site are one post.
 

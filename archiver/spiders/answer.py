@@ -58,8 +58,8 @@ def read(answer: Answer, job: Job, scope: Scope) -> Reading:
         capture=answer.capture,
     )
     if answer.status == 304:
-        return Reading(replace(visit, final_url=job.url, outcome=Outcome.UNCHANGED, reason="the server says it is unchanged",
-                               rule="http-304"))
+        return Reading(replace(visit, final_url=job.url, outcome=Outcome.UNCHANGED, rule="http-304",
+                               reason="the server says it is unchanged"))
     if answer.status in _REDIRECTS:
         return _redirect(answer.headers.get("location", ""), visit, job, scope, f"http-{answer.status}")
     if answer.status != 200:
@@ -172,7 +172,8 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope) -> Reading:
     targets: tuple[Target, ...] = ()
     if links:
         api = (Target(links.api, Source.LINK, PageKind.API, found_on=answer.url),) if links.api and job.is_seed else ()
-        targets = (*api, *(t for t in links.all if scope.contains(t.url) or t.kind in (PageKind.FEED, PageKind.SITEMAP)))
+        sources = (PageKind.FEED, PageKind.SITEMAP)
+        targets = (*api, *(t for t in links.all if scope.contains(t.url) or t.kind in sources))
     visit = replace(
         visit, kind=article.kind, rule=article.kind_rule, targets=targets,
         next_pages=tuple(t.url for t in links.next_pages) if links else (),
@@ -180,7 +181,8 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope) -> Reading:
     if article.kind is PageKind.POST:
         return Reading(replace(visit, outcome=Outcome.ARCHIVED, article=article))
     if article.kind_rule == "password":
-        return Reading(replace(visit, outcome=Outcome.REFUSED, kind=job.kind, reason="it can only be read with a password"))
+        return Reading(replace(visit, outcome=Outcome.REFUSED, kind=job.kind,
+                               reason="it can only be read with a password"))
     if article.kind_rule.startswith("soft-404"):
         return Reading(replace(visit, outcome=Outcome.GONE, reason="it says that the page does not exist"))
     return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}"))

@@ -19,7 +19,8 @@ class Job:
     """`url` and `urlkey` name the row of the ledger; a source of several pages keeps them while it is paged through.
 
     `hops` counts redirects that stayed at the same address (http to https, a slash); `number` the
-    pages of the source read so far, `alive` how many posts it should still count; `known` says that the page was read whole in an earlier run.
+    pages of the source read so far, `alive` how many posts it should still count; `known` says
+    that the page was read whole in an earlier run.
     """
 
     page_id: int
@@ -60,5 +61,5 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
         lead=lead_from(row["lead"]), etag="" if full else row["etag"] or "",
         last_modified="" if full else row["last_modified"] or "", original=original, fetched_at=fetched_at,
-        step="changes" if kind is PageKind.API and fetched_at and not full and row["outcome"] == "not-article" else "posts",
+        step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )

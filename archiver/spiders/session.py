@@ -70,7 +70,7 @@ class CrawlSession:
         return len(self._under_way)
 
     def due(self, limit: int) -> list[Job]:
-        """The next pages to fetch, at most `limit`: they count as under way from now on. What waits is written first."""
+        """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
         self.writer.flush()
         sources_only = any(job.is_source for job in self._under_way.values())
         rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
@@ -99,7 +99,7 @@ class CrawlSession:
     def remember_platform(self, name: str) -> None:
         if name and name != self.site["platform"]:
             with self.db.atomic():
-                self.db["sites"].update(self.site["id"], {"platform": name})
+                self.db.table("sites").update(self.site["id"], {"platform": name})
             self.site["platform"] = name
 
     def close(self, outcome: str, reason: str) -> None:

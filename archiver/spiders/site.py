@@ -120,7 +120,7 @@ class SiteSpider(Spider):
         declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
         kinds = {t.kind for t in (*visit.targets, *declared)}
         for guess in guesses(self._base, self.session.scope):
-            if guess.kind not in kinds and not (reading.is_feed or job.known and not self.full):
+            if guess.kind not in kinds and not (reading.is_feed or (job.known and not self.full)):
                 self._guesses.setdefault(guess.kind, []).append(guess)
         first = [queue.pop(0) for queue in self._guesses.values() if queue]
         return replace(visit, targets=(*visit.targets, *declared, *first))
@@ -136,11 +136,11 @@ class SiteSpider(Spider):
         return [queue.pop(0)]
 
     def _settled(self, target: Target) -> Target:
-        """Addresses of the site itself take the scheme and the www of its home page: one page, one way to ask for it."""
+        """Addresses of the site take the scheme and the www of its home page: one page, one way to ask for it."""
         return replace(target, url=at_origin(target.url, origin_of(self._base)))
 
     def _next_requests(self) -> list[Request]:
-        if self.limit and self._posts >= self.limit or self.fatal:
+        if (self.limit and self._posts >= self.limit) or self.fatal:
             return []
         room = _WINDOW - self.session.under_way
         if self.limit:

@@ -16,8 +16,8 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver.items import Article, GeoTag
-from archiver.record.identity import changed_fields, content_digest, is_stub, meaning_digest, same_post
-from archiver.store.ledger import moment, stamp
+from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
+from archiver.store.ledger import last_rowid, moment, stamp
 from archiver.urls import urlkey
 
 # The fields of a version, as `revisions.content` holds them and `article_from_row` reads them.
@@ -35,6 +35,7 @@ class Change(StrEnum):
     REVISED = "revised"
     UNCHANGED = "unchanged"
     STUB = "stub"
+    COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +81,28 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     old = article_from_row(row)
     article_id: int = row["id"]
     if is_stub(old.body, article.body):
-        db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
+        touch(db, article_id, at)
         return Stored(article_id, Change.STUB)
     moved = urlkey(article.url) != row["urlkey"]
-    if moved and not _is_move(db, row, article, run_started):
+    part = moved and is_part(urlkey(article.url), row["urlkey"])
+    if part or (moved and not _is_move(db, row, article, run_started)):
         # A second address of a post that stands where it stood: an alias, and no news of the post.
-        aliases = _claim(db, article_id, [article.url, *redirects], "copy", at)
-        db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
-        return Stored(article_id, Change.UNCHANGED, aliases=tuple(aliases))
+        aliases = [] if part else _claim(db, article_id, [article.url, *redirects], "copy", at)
+        touch(db, article_id, at)
+        return Stored(article_id, Change.COPY, aliases=tuple(aliases))
     aliases = _addresses(db, article_id, article, redirects, at)
     if moved:
         aliases.append(row["url"])
     changed = changed_fields(old, article)
     if not changed:
         kept = {k: v for k, v in article_row(article).items() if k in ("url", "canonical_url", "modified", "image")}
-        db["articles"].update(article_id, {
+        db.table("articles").update(article_id, {
             **kept, "urlkey": urlkey(article.url), "last_seen": stamp(at), "gone_at": None,
             "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
         })
         return Stored(article_id, Change.UNCHANGED, aliases=tuple(aliases))
     digest = content_digest(article.body)
-    db["articles"].update(article_id, {
+    db.table("articles").update(article_id, {
         **article_row(article), "urlkey": urlkey(article.url), "last_seen": stamp(at), "gone_at": None,
         "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
         "content_digest": digest, "meaning_digest": meaning_digest(article), "revision": row["revision"] + 1,
@@ -188,7 +190,8 @@ def _find(db: Database, site: str, article: Article, redirects: Iterable[str]) -
 def same_post_or_text(a: Article, b: Article) -> bool:
     """A declared canonical is believed only where the content agrees: the same post, or the same text or title."""
     digest = content_digest(a.body)
-    return same_post(a, b) or bool(digest and digest == content_digest(b.body)) or (bool(a.title) and a.title == b.title)
+    same_text = bool(digest) and digest == content_digest(b.body)
+    return same_text or same_post(a, b) or (bool(a.title) and a.title == b.title)
 
 
 def _another_post(row: dict[str, Any], article: Article) -> bool:
@@ -246,7 +249,8 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
         "guid": article.guid or None, "platform": article.platform or None, "content_digest": digest or None,
         "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": _evidence(article),
     }
-    article_id = int(db["articles"].insert(row).last_pk)  # type: ignore[arg-type]
+    db.table("articles").insert(row)
+    article_id = last_rowid(db)
     aliases = _addresses(db, article_id, article, redirects, at)
     _write_facets(db, article_id, article)
     _write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
@@ -288,14 +292,14 @@ def _write_facets(db: Database, article_id: int, article: Article) -> None:
                        [article_id, position, name])
     db.execute("delete from geotags where article_id = ?", [article_id])
     if article.geotags:
-        db["geotags"].insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
+        db.table("geotags").insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
 
 
 def _write_revision(db: Database, article_id: int, number: int, article: Article, changed: tuple[str, ...],
                     at: datetime, capture_id: int | None, run_id: int) -> None:
     row = article_row(article)
     content = {k: json.loads(v) if k in _LISTS or k == "geotags" else v for k, v in row.items()}
-    db["revisions"].insert({
+    db.table("revisions").insert({
         "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
         "capture_id": capture_id, "changed": json.dumps(list(changed)), "title": article.title,
         "content": json.dumps(content, ensure_ascii=False), "meaning_digest": meaning_digest(article),

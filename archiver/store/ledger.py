@@ -31,6 +31,11 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+def last_rowid(db: Database) -> int:
+    """The number that the last inserted row was given."""
+    return int(db.execute("select last_insert_rowid()").fetchone()[0])
+
+
 def lead_json(lead: Lead | None) -> str | None:
     """A lead as stored beside its page: the full text is not kept, only its digest."""
     if lead is None:

@@ -16,13 +16,13 @@ FTS_TOKENIZER = "unicode61 remove_diacritics 2"
 
 @migrations()
 def m001_sites_and_runs(db: Database) -> None:
-    db["sites"].create(
+    db.table("sites").create(
         {"id": int, "name": str, "start_url": str, "host": str, "path": str, "platform": str,
          "settings": str, "added_at": str},
         pk="id", not_null={"name", "start_url", "host", "path", "added_at"}, defaults={"settings": "{}"},
     )
-    db["sites"].create_index(["name"], unique=True)
-    db["runs"].create(
+    db.table("sites").create_index(["name"], unique=True)
+    db.table("runs").create(
         {"id": int, "site_id": int, "mode": str, "started_at": str, "finished_at": str, "outcome": str,
          "reason": str, "version": str, "requests": int, "bytes": int, "found": int, "fetched": int, "new": int,
          "revised": int, "unchanged": int, "aliased": int, "duplicate": int, "gone": int, "refused": int,
@@ -33,28 +33,28 @@ def m001_sites_and_runs(db: Database) -> None:
 
 @migrations()
 def m002_pages_and_captures(db: Database) -> None:
-    db["captures"].create(
+    db.table("captures").create(
         {"id": int, "run_id": int, "url": str, "captured_at": str, "status": int, "media_type": str, "digest": str,
          "warc_file": str, "warc_offset": int, "warc_length": int, "record_type": str},
         pk="id", foreign_keys=[("run_id", "runs", "id")],
     )
-    db["captures"].create_index(["url", "captured_at"])
-    db["captures"].create_index(["digest"])
-    db["pages"].create(
+    db.table("captures").create_index(["url", "captured_at"])
+    db.table("captures").create_index(["digest"])
+    db.table("pages").create(
         {"id": int, "site_id": int, "url": str, "urlkey": str, "kind": str, "outcome": str, "reason": str,
          "rule": str, "status": int, "article_id": int, "capture_id": int, "etag": str, "last_modified": str,
          "lastmod": str, "lead": str, "priority": int, "redirect_urlkey": str, "found_at": str, "fetched_at": str,
          "changed_at": str, "due_at": str, "attempts": int},
-        pk="id", not_null={"site_id", "url", "urlkey", "kind", "outcome", "found_at"}, 
+        pk="id", not_null={"site_id", "url", "urlkey", "kind", "outcome", "found_at"},
         defaults={"attempts": 0, "priority": 3},
         foreign_keys=[("site_id", "sites", "id"), ("capture_id", "captures", "id")],
     )
-    db["pages"].create_index(["urlkey"], unique=True)
-    db["pages"].create_index(["site_id", "outcome"])
-    db["pages"].create_index(["site_id", "priority", "due_at"])
-    db["pages"].create_index(["redirect_urlkey"])
-    db["pages"].create_index(["article_id"])
-    db["page_sources"].create(
+    db.table("pages").create_index(["urlkey"], unique=True)
+    db.table("pages").create_index(["site_id", "outcome"])
+    db.table("pages").create_index(["site_id", "priority", "due_at"])
+    db.table("pages").create_index(["redirect_urlkey"])
+    db.table("pages").create_index(["article_id"])
+    db.table("page_sources").create(
         {"page_id": int, "source": str, "found_on": str, "first_seen": str, "last_seen": str},
         pk=("page_id", "source"), foreign_keys=[("page_id", "pages", "id")],
     )
@@ -62,7 +62,7 @@ def m002_pages_and_captures(db: Database) -> None:
 
 @migrations()
 def m003_articles_and_revisions(db: Database) -> None:
-    db["articles"].create(
+    db.table("articles").create(
         {"id": int, "url": str, "canonical_url": str, "site": str, "title": str, "body": str, "authors": str,
          "published": str, "published_precision": str, "modified": str, "categories": str, "tags": str,
          "geotags": str, "language": str, "description": str, "image": str, "credits": str, "revision": int,
@@ -74,21 +74,21 @@ def m003_articles_and_revisions(db: Database) -> None:
     )
     for columns in (["site", "published"], ["published"], ["content_digest"], ["site", "post_id"], ["site", "guid"],
                     ["duplicate_of"]):
-        db["articles"].create_index(columns)
+        db.table("articles").create_index(columns)
     # An address belongs to one article: its own (kind url) or an alias (kind canonical, redirect, moved, copy).
-    db["addresses"].create(
+    db.table("addresses").create(
         {"urlkey": str, "url": str, "article_id": int, "kind": str, "first_seen": str},
         pk="urlkey", foreign_keys=[("article_id", "articles", "id")],
     )
-    db["addresses"].create_index(["article_id"])
+    db.table("addresses").create_index(["article_id"])
     # One row a version, the current one too: `content` holds the fields of the record that make up its meaning.
-    db["revisions"].create(
+    db.table("revisions").create(
         {"id": int, "article_id": int, "revision": int, "observed_at": str, "run_id": int, "capture_id": int,
          "changed": str, "title": str, "content": str, "meaning_digest": str},
         pk="id",
         foreign_keys=[("article_id", "articles", "id"), ("run_id", "runs", "id"), ("capture_id", "captures", "id")],
     )
-    db["revisions"].create_index(["article_id", "revision"], unique=True)
+    db.table("revisions").create_index(["article_id", "revision"], unique=True)
 
 
 @migrations()
@@ -96,25 +96,25 @@ def m004_facets(db: Database) -> None:
     for table, link, key in (("authors", "article_authors", "author_id"),
                              ("categories", "article_categories", "category_id"),
                              ("tags", "article_tags", "tag_id")):
-        db[table].create({"id": int, "name": str, "slug": str}, pk="id", not_null={"name"})
-        db[table].create_index(["name"], unique=True)
-        db[link].create(
+        db.table(table).create({"id": int, "name": str, "slug": str}, pk="id", not_null={"name"})
+        db.table(table).create_index(["name"], unique=True)
+        db.table(link).create(
             {"article_id": int, key: int, "position": int}, pk=("article_id", key),
             foreign_keys=[("article_id", "articles", "id"), (key, table, "id")],
         )
-        db[link].create_index([key])
-    db["geotags"].create(
+        db.table(link).create_index([key])
+    db.table("geotags").create(
         {"id": int, "article_id": int, "latitude": float, "longitude": float, "placename": str, "region": str,
          "role": str, "source": str},
         pk="id", foreign_keys=[("article_id", "articles", "id")],
     )
-    db["geotags"].create_index(["article_id"])
-    db["geotags"].create_index(["latitude", "longitude"])
+    db.table("geotags").create_index(["article_id"])
+    db.table("geotags").create_index(["latitude", "longitude"])
 
 
 @migrations()
 def m005_full_text(db: Database) -> None:
-    db["articles"].enable_fts(list(FTS_COLUMNS), create_triggers=True, tokenize=FTS_TOKENIZER)
+    db.table("articles").enable_fts(list(FTS_COLUMNS), create_triggers=True, tokenize=FTS_TOKENIZER)
     # The trigger sqlite-utils makes re-indexes a row at any update; a new last_seen is none of the index's business.
     old = db.execute("select sql from sqlite_master where name = 'articles_au'").fetchone()[0]
     db.execute("drop trigger articles_au")

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.store.ledger import stamp
+from archiver.store.ledger import last_rowid, stamp
 from archiver.urls import Scope
 
 
@@ -48,12 +48,13 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
     db.execute("update runs set outcome = 'interrupted', reason = 'the process ended without closing the run' "
                "where site_id = ? and finished_at is null and outcome is null", [site_id])
     row: dict[str, Any] = {"site_id": site_id, "mode": mode, "started_at": stamp(now), "version": version}
-    return int(db["runs"].insert({**row, **asdict(Counts())}).last_pk)  # type: ignore[arg-type]
+    db.table("runs").insert({**row, **asdict(Counts())})
+    return last_rowid(db)
 
 
 def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime) -> None:
     """Close a run. `outcome` is finished, interrupted or failed; `reason` a sentence where it is not finished."""
-    db["runs"].update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now)})
+    db.table("runs").update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now)})
 
 
 def last_finished(db: Database, site_id: int, but: int) -> dict[str, Any] | None:

@@ -74,7 +74,7 @@ class VisitWriter:
         self._recheck_vanished(visit)
 
     def _outcome(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
-        """Do to the articles what this visit means for them: the page's outcome, reason, article, whether it changed."""
+        """Do to the articles what this visit means: the page's outcome, reason and article, and whether it changed."""
         db, key = self.db, urlkey(visit.url)
         if visit.outcome is Outcome.ARCHIVED and visit.article is not None:
             return self._article(visit, capture_id, counts)
@@ -114,9 +114,9 @@ class VisitWriter:
             return Outcome.ARCHIVED, f"revised: {', '.join(stored.changed)}", stored.article_id, True
         if stored.change is Change.STUB:
             return Outcome.UNCHANGED, "shows only a stub of the stored text", stored.article_id, False
-        own = self.db.execute("select urlkey, url from articles where id = ?", [stored.article_id]).fetchone()
-        if own[0] != urlkey(visit.url):
-            return Outcome.DUPLICATE, f"another address of {own[1]}", stored.article_id, False
+        if stored.change is Change.COPY:
+            own = self.db.execute("select url from articles where id = ?", [stored.article_id]).fetchone()
+            return Outcome.DUPLICATE, f"another address of {own[0]}", stored.article_id, False
         return Outcome.UNCHANGED, visit.reason, stored.article_id, False
 
     def _recheck_vanished(self, visit: Visit) -> None:
@@ -129,5 +129,6 @@ class VisitWriter:
 
     def _capture(self, capture: Capture) -> int:
         row = {"run_id": self._run_id, **asdict(capture), "captured_at": ledger.stamp(capture.captured_at)}
-        return int(self.db["captures"].insert(row).last_pk)  # type: ignore[arg-type]
+        self.db.table("captures").insert(row)
+        return ledger.last_rowid(self.db)
 
