@@ -41,7 +41,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
 
-    text = read_body(page, post, headline, beside)
+    text = read_body(page, post, headline, beside, lead, thorough=kind is not PageKind.LISTING)
     tail = credits.read_tail(text.text)
     plain = text.text
     if tail.paragraphs:

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 
 from archiver.extraction.byline import Beside
-from archiver.extraction.page import Page
+from archiver.extraction.candidates import from_api
+from archiver.extraction.page import Page, parse
 from archiver.extraction.scope import Post
 from archiver.extraction.text import blocks, clean, folded, tidy
-from archiver.platforms import by_name
+from archiver.items import Lead
+from archiver.platforms import by_name, tables
 from archiver.platforms.selector import is_below
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -40,8 +42,36 @@ class Body:
     confidence: float
 
 
-def body(page: Page, post: Post, title: str, beside: Beside) -> Body:
-    """The post's text: paragraphs separated by a blank line, without title, byline, footer, share boxes, geo notice."""
+def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None = None, thorough: bool = True) -> Body:
+    """The post's text: paragraphs separated by a blank line, without title, byline, footer, share boxes, geo notice.
+
+    Where the page shows only a part of the post (one of several pages, a beginning with "read more") and its
+    source told the whole, the whole is taken. `thorough`: ask the general extractor where no rule fits.
+    """
+    shown = _shown(page, post, title, beside, thorough)
+    whole = of_html(lead.body_html, page.url, title) if lead is not None and lead.body_html else ""
+    if len(whole) > 1.15 * len(shown.text) + 20 and (not shown.text or _begins(shown.text, whole)):
+        return Body(whole, "api" if from_api(lead) else "feed", "whole text", 0.9)
+    return shown
+
+
+def of_html(fragment: str, url: str, title: str = "") -> str:
+    """The plain text of a post's HTML as a feed or an API gives it."""
+    page = parse(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
+    top = page.index.first(".archiver-whole")
+    if top is None:
+        return ""
+    post = Post(page, body=top, holder=top)
+    drop = {e for rules in tables() for rule in rules.drop for e in page.index.select(rule, within=top) if _small(e, top)}
+    return trimmed(blocks(top, dropped(page, post, top) | drop), title, ())
+
+
+def _begins(part: str, whole: str) -> bool:
+    start = folded(part[:400])[:120]
+    return start in folded(whole[: 4 * len(part[:400]) + 2_000])
+
+
+def _shown(page: Page, post: Post, title: str, beside: Beside, thorough: bool) -> Body:
     if post.body is not None:
         text = _render(page, post, post.body, title, beside)
         known = post.body_rule in page.platform.body and page.platform.name != "generic"
@@ -52,7 +82,7 @@ def body(page: Page, post: Post, title: str, beside: Beside) -> Body:
         text = _render(page, post, around, title, beside)
         if len(text) > 200:
             return Body(text, "heading", "the run of text around the heading", 0.8)
-    text = _general(page, title, beside)
+    text = _general(page, title, beside) if thorough else ""
     return Body(text, "trafilatura", "", 0.7 if text else 0.0)
 
 

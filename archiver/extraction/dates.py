@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.datetext import Moment, machine, month_only, visible
+from archiver.extraction.datetext import Moment, machine, month_only, of_url, visible
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.structured import is_article_item, item_of
@@ -57,6 +57,9 @@ def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list
             for text in page.data.meta(key)[:1]:
                 add(machine(text) or visible(text, page.language or ""), "meta", key, confidence)
     add(beside.moment, "byline", "beside the heading", 0.8, True)
+    date = of_url(page.path)
+    if date is not None and date[2] is not None:
+        add(machine(f"{date[0]:04}-{date[1]:02}-{date[2]:02}"), "address", page.path, 0.55)
     return out
 
 

@@ -23,7 +23,8 @@ def geotags(page: Page, post: Post, lead: Lead | None) -> tuple[GeoTag, ...]:
     """Every place once, in the order of trust: metas, microformats, schema.org, the source's, map links.
 
     Equal positions (within some 50 m) are one place, its name and region filled from whichever
-    form has them. 0,0 and what is out of range is no place.
+    form has them. What is out of range is no place; 0,0 is one only where the page names it too, since
+    it is what forms hold that nobody filled in.
     """
     found = [*_metas(page), *_microformats(page, post), *_schema(page), *(lead.geotags if lead else ()), *_maps(page, post)]
     return merged(found)
@@ -40,6 +41,7 @@ def merged(found: list[GeoTag]) -> tuple[GeoTag, ...]:
             if have.latitude is None and tag.latitude is not None:
                 have = replace(have, latitude=tag.latitude, longitude=tag.longitude)
             out[at] = replace(have, placename=have.placename or tag.placename, region=have.region or tag.region)
+    out = [t for t in out if t.placename or (t.latitude, t.longitude) not in ((0, 0), (None, None))]
     placed = [t for t in out if t.latitude is not None]
     loose = [t for t in out if t.latitude is None]
     if len(placed) == 1 and len(loose) == 1 and not placed[0].placename and placed[0].role == loose[0].role:

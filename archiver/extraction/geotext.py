@@ -15,10 +15,10 @@ _HEMI = re.compile(rf"([NS])?\s*({_NUM})\s*°?\s*([NS])?\s*[,;/ ]\s*([EWO])?\s*(
 
 
 def checked(lat: float, lon: float) -> Position | None:
-    """A position within WGS 84's ranges; one whose first number can only be a longitude is turned round; 0,0 is refused."""
+    """A position within WGS 84's ranges, else None; one whose first number can only be a longitude is turned round."""
     if abs(lat) > 90 >= abs(lon) and abs(lat) <= 180:
         lat, lon = lon, lat
-    if abs(lat) > 90 or abs(lon) > 180 or (abs(lat) < 1e-6 and abs(lon) < 1e-6) or lat != lat or lon != lon:
+    if abs(lat) > 90 or abs(lon) > 180 or lat != lat or lon != lon:
         return None
     return round(lat, 7), round(lon, 7)
 

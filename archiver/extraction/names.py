@@ -43,7 +43,7 @@ def is_name(text: str) -> bool:
         return False
     if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
         return False
-    return not re.search(r"[<>{}=\\]|[.!?。！？]\s|[?!:]$", text)
+    return not re.search(r"[<>{}=\\]|\w{4}[.!?]\s|[。！？]|[?!:]$", text)
 
 
 def names(text: str, one: bool = False) -> list[str]:

@@ -65,7 +65,7 @@ PLATFORM = Platform(
         ".m-a-box", ".pp-multiple-authors-boxes-wrapper", ".heateor_sss_sharing_container", ".essb_links",
         ".swp_social_panel", ".shared-counts-wrap", ".post-views", ".tptn_counter", ".kk-star-ratings", ".wp-polls",
         ".mc4wp-form", ".wpcf7", ".wp-block-search", ".wp-block-tag-cloud", ".code-block", ".adsbygoogle", ".td-a-rec",
-        ".post-password-form", ".page-links", ".wp-block-social-links", ".simplesocialbuttons", ".ssba", ".dpsp-share",
+        ".post-password-form", ".page-links", ".page-link", ".wp-block-post-content-page-links", ".post-nav-links", ".wp-block-social-links", ".simplesocialbuttons", ".ssba", ".dpsp-share",
         ".jetpack-likes-widget-wrapper", ".entry-shares", ".robots-nocontent", ".geo-line",
     ),
     kinds=(
