@@ -1,0 +1,240 @@
+"""search, show, diff, cite, export: what they print, and what they answer to wrong input."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.fields import FIELDS
+from archiver.publish.formats import FORMATS
+from tests.commands.conftest import Run
+
+KEYS = [field.name for field in FIELDS]
+
+
+# -- search -----------------------------------------------------------------------------------
+
+
+def test_search_prints_for_people(run: Run) -> None:
+    result = run("search", "harbour", "master")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "1 article"
+    assert lines[2].split() == ["1", "Tide", "tables", "for", "the", "café", "quay"]
+    assert "2024-03-05 09:30+01:00 · Zoë Krüger · harbour.example" in lines[3]
+    assert lines[5].strip() == "https://harbour.example/2024/03/tide-tables"
+    assert "\x1b" not in result.stdout
+
+
+def test_search_shows_no_more_of_a_date_than_its_page_said(run: Run) -> None:
+    assert "2024-04-11 · Ada Berg" in run("search", "fog").stdout
+    assert "       2022 · 王小明" in run("search", "学习").stdout
+    assert "undated" in run("search", "untimely").stdout
+
+
+def test_control_sequences_of_the_web_do_not_reach_the_terminal(run: Run) -> None:
+    for args in (("search", "untimely"), ("show", "6")):
+        assert "\x1b" not in run(*args).stdout
+
+
+def test_search_as_json_jsonl_and_csv_says_the_same(run: Run) -> None:
+    as_json = json.loads(run("search", "tide", "--json").stdout)
+    as_lines = [json.loads(row) for row in run("search", "tide", "--jsonl").stdout.splitlines()]
+    as_rows = list(csv.DictReader(io.StringIO(run("search", "tide", "--csv").stdout)))
+    assert as_json == as_lines and [r["id"] for r in as_json] == [1, 2]
+    assert [row["title"] for row in as_rows] == [r["title"] for r in as_json]
+    assert json.loads(as_rows[1]["authors"]) == ["Ada Berg", "Zoë Krüger"]
+
+
+def test_search_words_may_begin_with_a_minus(run: Run) -> None:
+    assert [r["id"] for r in json.loads(run("search", "tide", "-fog", "--json").stdout)] == [1]
+    assert [r["id"] for r in json.loads(run("search", "tide", "-house", "--json").stdout)] == [1, 2]
+
+
+@pytest.mark.parametrize(("args", "expected"), [
+    (["--author", "zoe kruger", "--sort", "added"], [1, 2]),
+    (["--category", "Harbour", "--all", "--sort", "date"], [3, 1, 4]),
+    (["--site", "notes.example/blog"], [5, 6]), (["--tag", "fog"], [2]), (["--language", "en", "--until", "2023"], [3]),
+    (["--since", "2024-04", "--until", "2024-04"], [2]), (["--near", "48.85,2.35", "--within", "5"], [1]),
+    (["--near", "-16.8,-179.9"], [2]), (["--bbox", "179,-20,-179,-10"], [2]), (["--limit", "1", "--offset", "1"], [2]),
+    (["--sort", "-date", "--limit", "2"], [4, 2]), (["lamp", "--all", "--sort", "added"], [3, 4]),
+])
+def test_search_options(run: Run, args: list[str], expected: list[int]) -> None:
+    result = run("search", *args, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [r["id"] for r in json.loads(result.stdout)] == expected
+
+
+def test_search_finding_nothing_is_no_error(run: Run) -> None:
+    result = run("search", "zebra")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "Nothing found.\n")
+    assert json.loads(run("search", "zebra", "--json").stdout) == []
+    assert "none after the first 9" in run("search", "tide", "--offset", "9").stderr
+
+
+def test_search_facets(run: Run) -> None:
+    counts = json.loads(run("search", "tide", "--facets", "--json").stdout)
+    assert counts["author"] == {"Zoë Krüger": 2, "Ada Berg": 1}
+    rows = run("search", "tide", "--facets", "--csv").stdout
+    assert rows.startswith("facet,value,articles\nsite,harbour.example,2\n")
+    assert "Zoë Krüger" in run("search", "tide", "--facets").stdout
+
+
+# -- show, diff, cite -------------------------------------------------------------------------
+
+
+def test_show_as_json_is_the_record(run: Run) -> None:
+    record = json.loads(run("show", "1", "--json").stdout)
+    assert list(record) == KEYS
+    assert json.loads(run("show", "harbour.example/?p=7", "--json").stdout) == record
+    assert json.loads(run("show", "1", "--revision", "1", "--json").stdout)["title"] == "Tide tables"
+
+
+def test_show_prints_the_article(run: Run) -> None:
+    shown = run("show", "1").stdout
+    assert "The harbour master printed new tide tables.\n\nO'Brien of AT&T" in shown
+    assert "Paris, FR-75 (48.8566,2.3522)" in shown and "2 of 2 versions" in shown
+    assert "gone        since 2024-06-01" in run("show", "3").stdout
+
+
+def test_diff(run: Run) -> None:
+    plain = run("diff", "1")
+    assert plain.exit_code == 0
+    assert "tags: tides -> tides, maths" in plain.stdout and "+O'Brien of AT&T" in plain.stdout
+    found = json.loads(run("diff", "1", "2", "1", "--json").stdout)
+    assert (found["from"], found["to"]) == (2, 1)
+    assert found["changed"]["title"] == {"before": "Tide tables for the café quay", "after": "Tide tables"}
+    assert "only version" in run("diff", "2").stderr and run("diff", "2").exit_code == 0
+    assert "version 1 twice" in run("diff", "1", "1", "1").stderr
+
+
+def test_cite_bibtex_says_no_more_than_the_page(run: Run) -> None:
+    assert "month = mar,\n  day = {5},\n" in run("cite", "1").stdout
+    only_year = run("cite", "5").stdout
+    assert "year = {2022}" in only_year and "month" not in only_year and "author = {{王小明}}" in only_year
+    assert "author" not in run("cite", "6").stdout and "year" not in run("cite", "6").stdout
+
+
+def test_cite_ris_and_csl(run: Run) -> None:
+    ris = run("cite", "2", "5", "--style", "ris").stdout_bytes.decode()
+    assert ris.count("TY  - ELEC\r\n") == 2 and ris.endswith("ER  - \r\n")
+    assert "AU  - Ada Berg\r\nAU  - Zoë Krüger\r\n" in ris and "DA  - 2022///\r\n" in ris
+    items = json.loads(run("cite", "2", "5", "--style", "csl-json").stdout)
+    assert items[0]["issued"] == {"date-parts": [[2024, 4, 11]]} and items[1]["issued"] == {"date-parts": [[2022]]}
+    assert items[0]["author"][0] == {"literal": "Ada Berg"}
+
+
+# -- export -----------------------------------------------------------------------------------
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(row) for row in text.splitlines()]
+
+
+def test_export_is_the_whole_archive_as_records(run: Run) -> None:
+    records = lines(run("export").stdout)
+    assert [r["id"] for r in records] == [1, 2, 3, 4, 5, 6]
+    assert all(list(r) == KEYS for r in records)
+    assert records[0] == json.loads(run("show", "1", "--json").stdout)
+
+
+def test_export_takes_the_options_of_search(run: Run) -> None:
+    assert [r["id"] for r in lines(run("export", "lamp", "--fold").stdout)] == [3]
+    newest_first = lines(run("export", "--site", "harbour.example", "--sort", "-date").stdout)
+    assert [r["id"] for r in newest_first] == [4, 2, 1, 3]
+    assert run("export", "zebra").stdout == ""
+
+
+def test_every_form_holds_the_same_records(run: Run, tmp_path: Path) -> None:
+    expected = lines(run("export").stdout)
+    rows = list(csv.DictReader(io.StringIO(run("export", "-f", "csv").stdout)))
+    assert list(rows[0]) == KEYS
+    assert [row["body"] for row in rows] == [r["body"] for r in expected]
+    assert [json.loads(row["geotags"]) for row in rows] == [r["geotags"] for r in expected]
+    placed = json.loads(run("export", "-f", "geojson").stdout)
+    assert placed["type"] == "FeatureCollection" and [f["id"] for f in placed["features"]] == [1, 2]
+    assert placed["features"][1]["geometry"] == {"type": "Point", "coordinates": [-179.9, -16.8]}
+    assert placed["features"][0]["properties"] == expected[0]
+    assert json.loads(run("export", "zebra", "-f", "geojson").stdout)["features"] == []
+    parquet = pytest.importorskip("pyarrow.parquet")
+    result = run("export", "-f", "parquet", "-o", str(tmp_path / "all.parquet"))
+    assert result.exit_code == 0, result.stderr
+    assert parquet.read_table(tmp_path / "all.parquet").to_pylist() == expected
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_export_twice_gives_the_same_bytes(run: Run, tmp_path: Path, form: str) -> None:
+    files = [tmp_path / name for name in ("one", "two")]
+    for file in files:
+        assert run("export", "-f", form, "-o", str(file)).exit_code == 0
+    assert files[0].read_bytes() == files[1].read_bytes() != b""
+
+
+def test_parquet_without_its_library_says_how_to_get_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run("export", "-f", "parquet", "-o", str(tmp_path / "x.parquet"))
+    assert result.exit_code == 1 and "pip install 'archiver[parquet]'" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_export_to_a_file_leaves_nothing_half_done(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    result = run("export", "-o", str(file))
+    assert result.exit_code == 0 and result.stdout == "" and "6 articles written" in result.stderr
+    assert len(lines(file.read_text(encoding="utf-8"))) == 6
+    assert [f.name for f in tmp_path.iterdir()] == ["out.jsonl"]
+    assert run("export", "()", "-o", str(tmp_path / "no.jsonl")).exit_code == 2
+    assert not (tmp_path / "no.jsonl").exists()
+    for bad in (tmp_path / "none" / "x.jsonl", tmp_path):
+        result = run("export", "-o", str(bad))
+        assert result.exit_code == 1 and "cannot be written" in result.stderr
+
+
+# -- wrong input ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("args", "code", "says"), [
+    (["search", "()"], 2, "no word in it"), (["search", "--bogus", "x"], 2, "No such option"),
+    (["search", "--near", "here"], 2, "LAT,LON"), (["search", "--bbox", "1,2,3"], 2, "W,S,E,N"),
+    (["search", "--within", "5"], 2, "needs --near"), (["search", "--since", "soon"], 2, "a date is written"),
+    (["search", "--sort", "luck"], 2, "can be sorted by"), (["search", "--limit", "-1"], 2, "not in the range"),
+    (["search", "--limit", "x"], 2, "not a valid integer"),
+    (["search", "--site", "nowhere.example"], 1, "it has: harbour"),
+    (["show"], 2, "Missing argument"), (["show", "99"], 1, "no article '99'"),
+    (["show", "https://x.example/"], 1, "no article"),
+    (["show", "1", "--revision", "9"], 1, "revisions 1 to 2"),
+    (["show", "1", "--revision", "0"], 2, "not in the range"),
+    (["diff", "1", "1", "9"], 1, "no revision 9"), (["diff", "99"], 1, "no article"),
+    (["diff", "1", "x"], 2, "not a valid"),
+    (["cite", "99"], 1, "no article"), (["cite", "1", "--style", "mla"], 2, "is not one of"),
+    (["cite"], 2, "Missing argument"),
+    (["export", "-f", "xml"], 2, "is not one of"), (["export", "--bogus"], 2, "No such option"),
+    (["export", "--site", "nowhere.example"], 1, "it has: harbour"),
+])
+def test_wrong_input(run: Run, args: list[str], code: int, says: str) -> None:
+    result = run(*args)
+    assert result.exit_code == code
+    assert says in result.stderr and result.stdout == "" and "Traceback" not in result.stderr
+    assert result.stderr.count("Error: ") == 1
+
+
+@pytest.mark.parametrize("args", [
+    ["search", "x"], ["show", "1"], ["diff", "1"], ["cite", "1"], ["export"], ["status"], ["why", "https://a.example/"],
+    ["sites", "list"], ["sites", "show", "a"], ["sites", "set", "a", "delay=1"], ["sites", "remove", "a"],
+], ids=" ".join)
+def test_without_an_archive_each_command_says_where_it_looked(run: Run, tmp_path: Path, args: list[str]) -> None:
+    missing = tmp_path / "none" / "archive.db"
+    result = run(*args, "--archive", str(missing))
+    assert result.exit_code == 1 and f"There is no archive at {missing}" in result.stderr
+    assert not missing.parent.exists()
+    (tmp_path / "text").write_text("hello")
+    result = run(*args, "--archive", str(tmp_path / "text"))
+    assert result.exit_code == 1 and "not an archive" in result.stderr
