@@ -8,7 +8,7 @@ import socket
 import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies, proxy_bypass_environment
 
 import click
 
@@ -67,7 +67,7 @@ def _from_file() -> str:
 
 def _proxy(url: str) -> str:
     parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.hostname)  # type: ignore[operator]:
+    if not parts.hostname or proxy_bypass_environment(parts.hostname):
         return ""
     return getproxies().get(parts.scheme, "")
 

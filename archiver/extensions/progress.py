@@ -45,7 +45,8 @@ class Progress:
         if self._console.is_terminal:
             self._bar = Bar(
                 TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
-                TextColumn("{task.fields[line]}"), TimeRemainingColumn(compact=True), console=self._console, transient=True,
+                TextColumn("{task.fields[line]}"), TimeRemainingColumn(compact=True),
+                console=self._console, transient=True,
             )
             self._task = self._bar.add_task(name, line="", total=None)
             self._bar.start()
