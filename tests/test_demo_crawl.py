@@ -1,0 +1,115 @@
+"""The whole way, over real HTTP: the demonstration blog becomes an archive, and a second crawl brings it up to date."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.demo import Demo, serve
+from archiver.demo.blog import Theme
+
+
+def archiver(*words: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")} | {"NO_COLOR": "1"}
+    return subprocess.run([sys.executable, "-m", "archiver", *words], capture_output=True, text=True, env=env)
+
+
+def crawl(url: str, archive: Path) -> dict[str, Any]:
+    done = archiver("crawl", url, "--archive", str(archive), "--json")
+    assert done.returncode == 0, done.stderr
+    [summary] = json.loads(done.stdout)
+    return dict(summary)
+
+
+def records(archive: Path) -> dict[str, dict[str, Any]]:
+    done = archiver("export", "--archive", str(archive), "-f", "jsonl")
+    assert done.returncode == 0, done.stderr
+    return {r["url"]: r for r in map(json.loads, done.stdout.splitlines())}
+
+
+def rows(archive: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(archive)) as db:
+        return db.execute(query).fetchall()
+
+
+@pytest.fixture(scope="module", params=["classic", "block"])
+def crawled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Path]]:
+    """The first edition crawled once; the tests below only read, but for the last, which goes on."""
+    theme: Theme = request.param
+    archive = tmp_path_factory.mktemp(theme) / "archive.db"
+    with serve(0, theme=theme) as demo:
+        crawl(demo.url, archive)
+        yield demo, archive
+
+
+def test_every_public_post_and_nothing_else_is_an_article(crawled: tuple[Demo, Path]) -> None:
+    demo, archive = crawled
+    assert records(archive).keys() == {demo.blog.url(p) for p in demo.blog.posts if p.has_public_text}
+
+
+def test_the_fields_are_those_of_the_posts(crawled: tuple[Demo, Path]) -> None:
+    demo, archive = crawled
+    found = records(archive)
+    for post in (p for p in demo.blog.posts if p.has_public_text):
+        record = found[demo.blog.url(post)]
+        assert record["title"] == post.title
+        assert record["authors"] == [post.author], post.slug
+        assert record["published"] == post.published.isoformat(), post.slug
+        assert set(record["categories"]) == set(post.categories), post.slug
+        assert set(record["tags"]) == set(post.tags), post.slug
+        places = {(round(g["latitude"], 3), round(g["longitude"], 3)) for g in record["geotags"]}
+        assert places == {(round(p.latitude, 3), round(p.longitude, 3)) for p in post.places}, post.slug
+        assert record["language"].split("-")[0] == post.language.split("-")[0], post.slug
+        lines = [line.lstrip("#-> ") for line in post.body.strip().splitlines() if line]
+        assert [line for line in record["body"].splitlines() if line] == lines, post.slug
+        assert record["capture"]["warc_file"]
+
+
+def test_the_seed_article(crawled: tuple[Demo, Path]) -> None:
+    demo, archive = crawled
+    [post] = [p for p in demo.blog.posts if p.byline]
+    record = records(archive)[demo.blog.url(post)]
+    assert record["authors"] == ["Huyền Lê"]
+    assert record["credits"] == ["Reuters", "CNN"]
+    assert record["categories"] == ["Uncategorized"]
+    assert record["body"].startswith("The US intelligence has made allegations")
+    assert record["body"].endswith("since the eruption of the conflict in Ukraine in February 2022.")
+    assert "\n\nConcerns and Previous Statements\n\n" in record["body"]
+
+
+def test_the_repeated_text_is_marked(crawled: tuple[Demo, Path]) -> None:
+    _, archive = crawled
+    [(copy, first)] = rows(archive, "select a.url, b.url from articles a join articles b on a.duplicate_of = b.id")
+    assert (copy.endswith("/winter-timetable-2/"), first.endswith("/winter-timetable/")) == (True, True)
+
+
+def test_robots_are_obeyed_and_the_password_is_respected(crawled: tuple[Demo, Path]) -> None:
+    demo, archive = crawled
+    assert not [r for r in demo.requests if r.target.startswith(("/private/", "/wp-admin/", "/wp-login"))]
+    assert rows(archive, "select outcome from pages where url like '%minutes-of-the-committee/'") == [("refused",)]
+
+
+def test_a_second_crawl_shows_what_changed_and_asks_for_little(crawled: tuple[Demo, Path]) -> None:
+    demo, archive = crawled
+    demo.show(2)
+    start = len(demo.requests)
+    summary = crawl(demo.url, archive)
+    asked = demo.requests[start:]
+    assert (summary["new"], summary["revised"], summary["gone"]) == (1, 1, 1)
+    found = records(archive)
+    [moved] = [p for p in demo.blog.posts if p.moved_from]
+    assert found[demo.blog.url(moved)]["aliases"] == [demo.base + moved.path(moved.moved_from)]
+    assert [u for u, r in found.items() if r["gone_at"]] == [demo.blog.url(p) for p in demo.blog.every_post if p.gone]
+    assert [u for u, r in found.items() if r["revision"] == 2] == [demo.blog.url(demo.blog.post(96))]
+    changed = {p.path() for p in demo.blog.every_post if p.gone or p.moved_from or p.id in (96, 105)}
+    changed.add(moved.path(moved.moved_from))
+    assert len([r for r in asked if r.target not in changed]) <= 25
