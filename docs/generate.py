@@ -54,8 +54,8 @@ def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 def commands() -> str:
     out = [NOTE, "# Commands\n",
-           "Every command has `--help`. Errors are one sentence on the standard error. Exit codes: 0 done; 1 findings,\n"
-           "a partial failure, or something that is not there; 2 wrong usage; 130 stopped by Ctrl-C.\n"]
+           "Every command has `--help`. Errors are one sentence on the standard error. Exit codes: 0 done;\n"
+           "1 findings, a partial failure, or something that is not there; 2 wrong usage; 130 stopped by Ctrl-C.\n"]
     context = click.Context(cli, info_name="archiver", terminal_width=WIDTH, max_content_width=WIDTH)
     section = ""
     for entry in COMMANDS:

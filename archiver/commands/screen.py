@@ -85,6 +85,25 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], numbers: Itera
         click.echo("  ".join(padded).rstrip())
 
 
+def details(rows: Iterable[tuple[str, str]], indent: int = 0) -> None:
+    """Labels and their values; a value that is too long for the screen goes on under its own beginning."""
+    shown = [(label, clean(value)) for label, value in rows if value]
+    width = max((len(label) for label, _ in shown), default=0) + 2
+    if not sys.stdout.isatty():
+        for label, value in shown:
+            click.echo(f"{' ' * indent}{label:<{width}}{value}")
+        return
+    from rich.padding import Padding
+    from rich.table import Table
+
+    grid = Table.grid(padding=0)
+    grid.add_column(width=width, style="cyan")
+    grid.add_column(overflow="fold")
+    for label, value in shown:
+        grid.add_row(label, value)
+    console().print(Padding(grid, (0, 0, 0, indent)))
+
+
 def write_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.screen import count, instant, line, published, say, write_json
+from archiver.commands.screen import count, details, instant, line, published, say, write_json
 
 
 @click.command(short_help="Show one article.")
@@ -41,16 +41,15 @@ def _print(record: dict[str, Any], versions: list[dict[str, Any]]) -> None:
     say(line((" · ".join(part for part in about if part), "dim")), line((record["url"], "blue")), "")
     if record["body"]:
         say(*(line(text) for text in record["body"].split("\n")), "")
-    for label, value in _details(record, versions):
-        say(line((f"{label:<12}", "cyan"), value))
+    details(_rows(record, versions))
 
 
-def _details(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
     capture = record["capture"]
     places = [_place(tag) for tag in record["geotags"]]
     changes = [f"{v['revision']} ({v['observed_at'][:10]}{': ' + ', '.join(v['changed']) if v['changed'] else ''})"
                for v in versions]
-    rows = [
+    return [
         ("number", str(record["id"])),
         ("categories", ", ".join(record["categories"])),
         ("tags", ", ".join(record["tags"])),
@@ -67,7 +66,6 @@ def _details(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tup
         ("capture", f"{capture['warc_file']} at {capture['warc_offset']} "
                     f"({capture['warc_length']} bytes, {capture['digest']})" if capture else ""),
     ]
-    return [(label, value) for label, value in rows if value]
 
 
 def _place(tag: dict[str, Any]) -> str:

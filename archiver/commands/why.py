@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.screen import count, instant, line, say, write_json
+from archiver.commands.screen import count, details, instant, line, say, write_json
 
 _MEANS = {
     "due": "waiting to be fetched", "archived": "archived", "unchanged": "archived, and unchanged at the last visit",
@@ -45,8 +45,7 @@ def why(url: str, as_json: bool, archive: str) -> None:
         write_json(found)
         return
     say(line((found["url"], "bold")))
-    for label, value in _rows(found):
-        say(line((f"{label:<9}", "cyan"), value, indent=2))
+    details(_rows(found), indent=2)
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -70,12 +69,12 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("article", f"{article['id']} \"{article['title']}\" ({', '.join(f for f in facts if f)})"))
     rows += [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
                          f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
-    return [(label, value) for label, value in rows if value]
+    return rows
 
 
 def _source(source: dict[str, Any]) -> str:
     told = " ".join(part for part in (source["source"], source["found_on"]) if part)
-    return f"{told}, first {instant(source['first_seen'])}, last {instant(source['last_seen'])}"
+    return f"{told} ({source['first_seen'][:10]} to {source['last_seen'][:10]})"
 
 
 def _fetched(found: dict[str, Any]) -> str:

@@ -100,7 +100,7 @@ def test_show_prints_the_article(run: Run) -> None:
     shown = run("show", "1").stdout
     assert "The harbour master printed new tide tables.\n\nO'Brien of AT&T" in shown
     assert "Paris, FR-75 (48.8566,2.3522)" in shown and "2 of 2 versions" in shown
-    assert "gone        since 2024-06-01" in run("show", "3").stdout
+    assert "since 2024-06-01" in run("show", "3").stdout
 
 
 def test_diff(run: Run) -> None:
