@@ -58,6 +58,11 @@ def _path(path: str) -> str:
     return quote(unquote(path, errors="surrogateescape"), safe="/!$&'()*+,;=:@~-._", errors="surrogateescape")
 
 
+def folder_path(path: str) -> str:
+    """A path without its index file: "/2024/05/index.html" is "/2024/05/"."""
+    return _INDEX.sub("/", path)
+
+
 def _kept(key: str, value: str) -> bool:
     if TRACKING.fullmatch(key):
         return False
@@ -104,7 +109,7 @@ def urlkey(url: str) -> str:
     name, _, port = host.partition(":") if not host.startswith("[") else (host, "", "")
     labels = name.split(".")
     reordered = name if re.fullmatch(r"[\d.]+", name) or name.startswith("[") else ",".join(reversed(labels))
-    path = _INDEX.sub("/", _path(parts.path))
+    path = folder_path(_path(parts.path))
     path = path.rstrip("/") or "/"
     query = sorted(p for p in parse_qsl(parts.query, keep_blank_values=True) if _kept(*p))
     return f"{reordered}{':' + port if port else ''}){path}" + (f"?{urlencode(query)}" if query else "")
@@ -144,7 +149,7 @@ class Scope:
         (`/blog/index.html`) does not count as a folder.
         """
         parts = urlsplit(start_url)
-        path = _INDEX.sub("/", parts.path or "/")
+        path = folder_path(parts.path or "/")
         last = path.rsplit("/", 1)[1]
         folder = path.rsplit("/", 1)[0] + "/" if "." in last else path.rstrip("/") + "/"
         return cls(re.sub(r"^www\d?\.", "", _host(parts)), folder)

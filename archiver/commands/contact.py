@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import sys
 import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass
 
 import click
 
@@ -48,7 +49,7 @@ def contact_for(url: str, contact: str | None) -> str:
         _resolve(host)
     if given:
         return given
-    if click.get_text_stream("stdin").isatty() and click.get_text_stream("stderr").isatty():
+    if sys.stdin.isatty() and sys.stderr.isatty():
         click.echo(f"{host} is somebody else's server. Its owner should be able to reach you if this crawl disturbs.",
                    err=True)
         asked = str(click.prompt("Your mail address or web page", err=True)).strip()
@@ -67,7 +68,7 @@ def _from_file() -> str:
 
 def _proxy(url: str) -> str:
     parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass_environment(parts.hostname):
+    if not parts.hostname or proxy_bypass(parts.hostname):
         return ""
     return getproxies().get(parts.scheme, "")
 

@@ -154,7 +154,7 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
 def _stop_reactor() -> None:
     from twisted.internet import reactor
 
-    stop: Callable[[], None] = reactor.stop  # type: ignore[attr-defined, unused-ignore]
+    stop: Callable[[], None] = reactor.stop  # type: ignore[misc, attr-defined, unused-ignore]
     stop()
 
 

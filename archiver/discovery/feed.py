@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import parse_qs, urljoin, urlsplit, urlunsplit
 
 from lxml import etree
@@ -15,7 +15,7 @@ from archiver.discovery.feed_json import JsonItem
 from archiver.discovery.feed_xml import NAMESPACES, XmlItem
 from archiver.discovery.json_body import parse_json
 from archiver.discovery.markup import MAX_TARGETS, decode, document_text, inflate, parse_xml, plain_text
-from archiver.items import PageKind, Target
+from archiver.items import Target
 from archiver.urls import normalize
 
 _ROOT = re.compile(
@@ -121,10 +121,6 @@ def _targets(items: list[XmlItem] | list[JsonItem], url: str, language: str) -> 
         target = target_of(item, url, language)
         if target:
             found.setdefault(target.url, target)
-    if not any(t.kind is PageKind.POST for t in found.values()):
-        # A feed without any date is one of posts all the same; among dated items an undated one is a page
-        # (Hugo's feed of the whole site).
-        return tuple(replace(t, kind=PageKind.POST) for t in found.values())
     return tuple(found.values())
 
 

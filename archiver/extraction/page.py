@@ -12,7 +12,7 @@ from archiver.extraction.decode import decode
 from archiver.extraction.structured import Structured
 from archiver.extraction.text import clean, line
 from archiver.platforms import Index, Platform, detect
-from archiver.urls import normalize
+from archiver.urls import folder_path, normalize
 
 _EMPTY = "<html><head></head><body></body></html>"
 
@@ -76,7 +76,8 @@ class Page:
 
     @cached_property
     def path(self) -> str:
-        return urlsplit(self.url).path or "/"
+        """The address's path; a folder's index file stands for the folder."""
+        return folder_path(urlsplit(self.url).path or "/")
 
     @cached_property
     def text_length(self) -> int:
