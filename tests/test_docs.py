@@ -1,0 +1,64 @@
+"""The docs say what the program does today."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from archiver.commands.main import cli
+
+ROOT = Path(__file__).parents[1]
+_spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+assert _spec and _spec.loader
+generate = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(generate)
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_generated_pages_are_fresh(name: str) -> None:
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == generate.PAGES[name](), f"docs/{name} is stale: run make docs"
+
+
+def test_every_command_has_an_example() -> None:
+    context = click.Context(cli)
+    without = []
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        if "Example" not in command.get_help(click.Context(command, info_name=name)):
+            without.append(name)
+    assert not without
+
+
+def test_commands_in_the_readme_exist_with_their_options() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    context = click.Context(cli)
+    for line in re.findall(r"^    archiver (.+)$", text, re.MULTILINE):
+        name, *words = shlex.split(line)
+        command = cli.get_command(context, name)
+        assert command is not None, line
+        known = {o for p in command.params for o in p.opts}
+        if isinstance(command, click.Group):
+            continue
+        assert {w for w in words if re.match(r"--?[a-z]", w)} <= known, line
+
+
+def test_links_in_the_docs_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_dependency_is_explained() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    names = [re.match(r"[\w-]+", d)[0] for d in project["dependencies"]]  # type: ignore[index]
+    assert not [n for n in names if f"| {n} " not in told]
