@@ -69,7 +69,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
         categories=category.value if category else (), tags=tag.value if tag else (), geotags=geotags(page, post, lead),
         language=page.language or (lead.language if lead and lead.language else None),
         description=_description(page, lead), image=_image(page, post, lead), canonical_url=page.canonical or None,
-        credits=credits.credits(text.text, tail), kind=kind, kind_rule=rule, platform=page.platform.name,
+        credits=credits.credits(text.text, tail, beside.lines), kind=kind, kind_rule=rule, platform=page.platform.name,
         post_id=_post_id(page, lead), guid=lead.guid if lead else "", evidence=tuple(evidence),
     )
 

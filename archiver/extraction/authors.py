@@ -47,10 +47,14 @@ def candidates(
     """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline that closed the body."""
     out: list[Candidate[Names]] = []
 
+    node = page.data.article(page.addresses)
+    persons = {folded(n) for v in page.data.resolve((node or {}).get("author")) if isinstance(v, dict) and "person" in types(v)
+               for n in page.data.texts(v, "name")}
+
     def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
         value = _unique(found)
         if value:
-            if not visible and all(folded(n) in site for n in value):
+            if not visible and not all(folded(n) in persons for n in value) and all(folded(n) in site for n in value):
                 confidence = min(confidence, 0.3)
             out.append(Candidate(value, source, locator, confidence, visible))
 
@@ -60,7 +64,6 @@ def candidates(
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _visible(page, post, add)
-    node = page.data.article(page.addresses)
     add(_of_node(page, node), "json-ld", "author", 0.85)
     _microdata(page, post, add)
     for keys, confidence in _META:

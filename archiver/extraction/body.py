@@ -21,7 +21,8 @@ _DROP_CLASS = re.compile(
     r"relatedposts|recommended-?posts?|toc|table-of-contents|toctitle|post-?nav(?:igation)?|post-?tags|post-?categories|entry-?tags|author-?(?:box|bio|info|card|description)|"
     r"about-?author|newsletter(?:-\w+)?|subscribe(?:-\w+)?|subscription-?\w*|signup|comments?|comment-?(?:form|list|respond)|disqus\w*|breadcrumbs?|byline|"
     r"post-?meta|entry-?meta|article-?meta|headerlink|advert\w*|ad-(?:container|slot|wrapper|unit)|adsbygoogle|promo(?:-?box)?|print-?(?:link|only)|"
-    r"screen-reader-text|sr-only|visually-hidden|geo|geo-?(?:line|tags?)|sponsor\w*|donate|paywall-\w+|cookie-\w+|rating|like-?button|copyright|hidden)(?=$|[\s_-])",
+    r"screen-reader-text|sr-only|visually-hidden|geo|geo-?(?:line|tags?)|sponsor\w*|donate|paywall-\w+|cookie-\w+|rating|like-?button|copyright)(?=$|[\s_-])|"
+    r"(?:^|\s)hidden(?=$|\s)",
     re.IGNORECASE)
 _DROP_TAGS = frozenset({"aside", "nav", "form", "button", "noscript", "iframe"})
 _NOTICE = re.compile(
@@ -75,7 +76,7 @@ def _shown(page: Page, post: Post, title: str, beside: Beside, thorough: bool) -
     if post.body is not None:
         text = _render(page, post, post.body, title, beside)
         known = post.body_rule in page.platform.body and page.platform.name != "generic"
-        if known or len(text) >= 140 or not _has_more(page, text):
+        if not _has_more(post, text, known):
             return Body(text, "platform" if known else "class", post.body_rule, 0.95 if known else 0.85)
     around = _around_heading(post)
     if around is not None:
@@ -86,9 +87,12 @@ def _shown(page: Page, post: Post, title: str, beside: Beside, thorough: bool) -
     return Body(text, "trafilatura", "", 0.7 if text else 0.0)
 
 
-def _has_more(page: Page, text: str) -> bool:
-    prose = sum(len(t) for p in page.index.tag("p") for t in p.itertext())
-    return prose > 2 * len(text) + 400
+def _has_more(post: Post, text: str, known: bool) -> bool:
+    """Whether the page holds so much more prose that a rule must have met a teaser or an author's box."""
+    if len(text) >= (600 if known else 1_000):
+        return False
+    prose = sum(_prose(p) for p in post.page.index.tag("p") if not post.is_noise(p))
+    return prose > (5 * len(text) + 1_500 if known else 2 * len(text) + 400)
 
 
 def _render(page: Page, post: Post, top: Element, title: str, beside: Beside) -> str:
@@ -162,12 +166,14 @@ def _prose(p: Element) -> int:
 
 def _general(page: Page, title: str, beside: Beside) -> str:
     import trafilatura
+    from lxml.html import HTMLParser, document_fromstring
     from trafilatura.settings import use_config
 
     if len(page.text) > 3_000_000:
         return ""
     try:
-        tree = etree.fromstring(etree.tostring(page.root, encoding="utf-8", method="html"), etree.HTMLParser(encoding="utf-8", huge_tree=True))
+        source = etree.tostring(page.root, encoding="utf-8", method="html")
+        tree = document_fromstring(source, HTMLParser(encoding="utf-8", huge_tree=True))
         config = use_config()
         config.set("DEFAULT", "EXTRACTION_TIMEOUT", "0")
         text = trafilatura.extract(tree, fast=True, include_comments=False, include_tables=True, deduplicate=False, config=config,

@@ -9,7 +9,7 @@ from archiver.extraction.datetext import Moment, visible
 from archiver.extraction.names import looks_personal, names
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
-from archiver.extraction.text import clean
+from archiver.extraction.text import clean, line
 from archiver.extraction.words import BY, MODIFIED
 from lxml.etree import _Element as Element
 
@@ -20,6 +20,12 @@ _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
 _LABEL = re.compile(r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|опубликовано|đăng|发布于|发表于|"
                     r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b", re.IGNORECASE)
 _SEARCH_BY = re.compile(r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$", re.IGNORECASE)
+
+
+_LABELLED = re.compile(r"(?:作者|记者|記者|撰文|著者|執筆者?|글쓴이|기자|tác giả|author|autor(?:a)?|auteur|автор)\s*[:：]\s*"
+                       r"([^\s|·:：/]{2,20}(?:[、,，\s][^\s|·:：/]{2,20}(?![^\s]*[:：])){0,4})", re.IGNORECASE)
+_HAN_NAME = re.compile(r"[\u4e00-\u9fff]{2,4}|[\u3040-\u30ff\u4e00-\u9fff]{2,8}")
+_CJK_LABEL = re.compile(r"[于於在日期时時更新发發布表类類签標阅閱读讀分钟鐘前后後评評论論次数數字首页頁档檔]|カテゴリ|タグ|投稿|公開|更新|コメント")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +57,21 @@ def beside_heading(page: Page, post: Post) -> Beside:
     sure = False
     meta: list[str] = []
     elements: list[Element] = []
-    for n, one in enumerate(_lines_after(post)):
-        if n >= 8 or len(one.text) > 240:
+    meta_ended = False
+    before = _lines_before(post)
+    for n, one in enumerate([*_lines_after(post), *before]):
+        if one in before and (moment or found or modified):
             break
+        if n >= 8 + len(before) or len(one.text) > 240:
+            meta_ended = True
+        if one not in before and meta_ended:
+            continue
         when = visible(one.text, language) if len(one.text) < 200 else None
         rest = _without_date(one.text) if when else one.text
-        said = _names_in(one, rest, when is not None)
+        said = _names_in(one, rest, when is not None) if one not in before or BY.match(one.text) else []
         if when is None and not said:
-            if n > 3 or len(one.text) > 120:
-                break
+            if one not in before and (n > 3 or len(one.text) > 120):
+                meta_ended = True
             continue
         if when is not None:
             if MODIFIED.search(one.text):
@@ -67,14 +79,21 @@ def beside_heading(page: Page, post: Post) -> Beside:
             else:
                 moment = moment or when
         if said and not found:
-            found, sure = said, when is not None or bool(BY.match(one.text))
+            found, sure = said, _is_sure(one, rest)
         meta.append(one.text)
         elements += one.elements
     return Beside(tuple(dict.fromkeys(found)), moment, modified, sure, tuple(meta), tuple(elements))
 
 
+def _is_sure(one: _Line, rest: str) -> bool:
+    """Whether a line says that its names are the author's: by a word, or by handles beside them."""
+    return bool(BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text)
+
+
 def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
     """The names of a meta line: after "by"; or, beside a date, chunks that have the shape of names."""
+    if m := _LABELLED.search(one.text):
+        return [x for x in names(m[1]) if looks_personal(x)]
     m = BY.match(one.text) or BY.match(rest)
     if m and m.end() > 0:
         text = one.text if BY.match(one.text) else rest
@@ -86,16 +105,25 @@ def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
     if not dated:
         return []
     out: list[str] = []
-    for n, chunk in enumerate(one.chunks):
+    pieces = [p for c in one.chunks for p in re.split(r"\s*[·|•]\s*", c) if p]
+    for n, chunk in enumerate(pieces):
         bare = _DASH.sub("", _DASH.sub("", clean(_HANDLE.sub(" ", _without_date(chunk)))))
-        if not bare or _LABEL.match(bare):
+        if not bare or _LABEL.match(bare) or any(c.isdigit() for c in bare):
             continue
         found = names(bare)
-        handled = "@" in "".join(one.chunks[n : n + 2])
-        if not found or not all(looks_personal(x) and (len(x.split()) > 1 or not x.isascii() or handled) for x in found):
+        handled = "@" in "".join(pieces[n : n + 2])
+        if not found or not all(looks_personal(x) and (handled or _full_name(x)) for x in found):
             return []
         out += found
     return out
+
+
+def _full_name(text: str) -> bool:
+    """First and last name with capitals; or, in Han and kana, a word of a name's length that is no label."""
+    if _HAN_NAME.fullmatch(text):
+        return not _CJK_LABEL.search(text)
+    words = text.split()
+    return 2 <= len(words) <= 4 and words[0][0].isupper() and words[-1][0].isupper()
 
 
 _DATE_PARTS = re.compile(
@@ -106,6 +134,25 @@ _DATE_PARTS = re.compile(
 
 def _without_date(text: str) -> str:
     return _DASH.sub("", _DASH.sub("", _LABEL.sub("", _DATE_PARTS.sub(" ", text, count=1).strip())).lstrip(" :：")).strip()
+
+
+def _lines_before(post: Post) -> list[_Line]:
+    """Short blocks right above the heading, nearest first: some themes put the date there."""
+    out: list[_Line] = []
+    at: Element | None = post.title
+    for _ in range(3):
+        if at is None or at.tag in ("body", "html", "main") or at is post.holder:
+            break
+        previous = at.getprevious()
+        while previous is not None and len(out) < 3:
+            text = line(previous)
+            if len(text) > 160:
+                return out
+            if text:
+                out.append(_Line(text, [text], [previous]))
+            previous = previous.getprevious()
+        at = at.getparent()
+    return out
 
 
 def _lines_after(post: Post) -> list[_Line]:
@@ -137,7 +184,8 @@ def _lines_after(post: Post) -> list[_Line]:
         if block:
             close()
         take(el.text)
-        elements.append(el)
+        if block:
+            elements.append(el)
         for child in el:
             if budget <= 0 or len(out) > 10:
                 return

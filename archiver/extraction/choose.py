@@ -42,9 +42,10 @@ def title(found: list[Candidate[str]], site: set[str]) -> Candidate[str] | None:
 def authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """The authors: the most trusted source; one that names more people besides the same ones completes it.
 
-    A generic account ("admin") gives way to any source that names a person.
+    A generic account ("admin") gives way to any source that names a person. The site's own name counts only
+    where a byline shows it or a declaration calls it a person.
     """
-    first = best(found)
+    first = best([c for c in found if c.confidence > 0.35])
     if first is None:
         return None
     if all(WEAK_ACCOUNTS.match(n) for n in first.value):
@@ -75,6 +76,17 @@ def _local(moment: Moment, others: list[Candidate[Moment]]) -> Moment | None:
             ahead = round((m.at - moment.at.replace(second=0)).total_seconds() / 60)
             if ahead % 15 == 0 and -12 * 60 <= ahead <= 14 * 60:
                 return Moment(moment.at.astimezone(timezone(timedelta(minutes=ahead))), moment.precision, True)
+    return None
+
+
+def _zone_told(moment: Moment, others: list[Candidate[Moment]]) -> Moment | None:
+    """A clock without a zone, with the zone that another source's instant of the same moment gives it."""
+    for c in others:
+        if not c.value.zoned or c.confidence < 0.6 or c.value.precision == "day":
+            continue
+        ahead = round((moment.at.replace(second=0) - c.value.at.replace(second=0)).total_seconds() / 60)
+        if ahead % 15 == 0 and -12 * 60 <= ahead <= 14 * 60:
+            return Moment(c.value.at.astimezone(timezone(timedelta(minutes=ahead))), c.value.precision, True)
     return None
 
 
@@ -109,6 +121,8 @@ def published(
     if first.value.zoned and not first.value.at.utcoffset() and (local := _local(first.value, usable)) is not None:
         if not url_day or local.day == url_day or first.value.day != url_day:
             return Candidate(local, first.source, first.locator, first.confidence, first.visible)
+    if not first.value.zoned and first.value.precision != "day" and (told := _zone_told(first.value, usable)) is not None:
+        return Candidate(told, first.source, first.locator, first.confidence, first.visible)
     if first.value.precision == "day":
         exact = [c for c in usable if c.value.precision != "day" and c.value.day == first.value.day and c.confidence > 0.6]
         return best(exact) or first

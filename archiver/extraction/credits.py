@@ -28,6 +28,7 @@ _SOURCE = (
 )
 _NOTE = re.compile(rf"\b(?:{_FROM})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE)
 _LABEL = re.compile(rf"^[\s(\[（【—–*-]*(?:{_SOURCE})\s*[:：]\s*(?P<who>[^()\[\]。]{{2,120}}?)[\s)\]）】.。*]*$", re.IGNORECASE)
+_IN_META = re.compile(rf"(?:^|[\s|·(（])(?:{_SOURCE})\s*[:：]\s*(?P<who>[^\s|·:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})", re.IGNORECASE)
 _THEO = re.compile(r"^\s*[(\[]?\s*(?:theo|tổng hợp theo|nguồn)\s+(?P<who>[^().]{2,80}?)\s*[)\]]?\s*\.?$", re.IGNORECASE)
 _PAREN_END = re.compile(r"[(\[（【]\s*(?P<who>[^()\[\]（）【】]{2,80})\s*[)\]）】]\s*$")
 _DATELINE = re.compile(r"^[^\n]{2,60}?[(（](?P<who>[^()（）]{2,40})[)）]\s*[-–—:]")
@@ -108,8 +109,8 @@ def read_tail(body: str) -> Tail:
             if who and len(clean(m["name"])) <= 60 and _covers(m["name"], who):
                 authors, credits, taken = who + authors, sources + credits, taken + 1
                 continue
-        alone = of_line(one)
-        if alone and (one[0] in "([（【*" or len(one) < 60):
+        alone = of_line(one) if one[0] in "([（【*" or _LABEL.match(one) or _THEO.match(one) else []
+        if alone:
             credits, taken = alone + credits, taken + 1
             continue
         break
@@ -128,9 +129,12 @@ def _covers(text: str, who: list[str]) -> bool:
     return len(folded(text)) <= sum(len(folded(n)) for n in who) + 8
 
 
-def credits(body: str, tail: Tail) -> tuple[str, ...]:
-    """All sources a post names: at its end, in a dateline "HANOI (Reuters) -", in notes of their own."""
+def credits(body: str, tail: Tail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """All sources a post names: at its end, in a dateline "HANOI (Reuters) -", in notes of their own, in its meta lines."""
     found = list(tail.credits)
+    for one in lines:
+        if m := _IN_META.search(one):
+            found += outlets(m["who"])
     first = body[:160]
     if (m := _DATELINE.match(first)) and (known := _agencies(m["who"])):
         found += known

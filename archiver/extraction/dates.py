@@ -47,6 +47,10 @@ def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list
     for key, confidence in (("datePublished", 0.86), ("dateCreated", 0.78), ("uploadDate", 0.7)):
         for text in page.data.texts(node, key)[:1]:
             add(machine(text) or visible(text, page.language or ""), "json-ld", key, confidence)
+    if node is None:
+        for web in page.data.of_type("webpage")[:1]:
+            for text in page.data.texts(web, "datePublished")[:1]:
+                add(machine(text), "json-ld", "WebPage", 0.58)
     for el in page.index.select("[itemprop~=datePublished]") + page.index.select("[itemprop~=dateCreated]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
             moment, seen = of_element(el, page.language or "")

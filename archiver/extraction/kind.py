@@ -226,7 +226,7 @@ def _dated(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Pag
     date = of_url(page.path)
     if date and date[2] is not None and _text(post) >= 100:
         return PageKind.POST, "dated address"
-    if any(c.source in ("meta", "json-ld") for c in found) and _text(post) >= 100:
+    if any(c.source in ("meta", "json-ld") and c.locator != "WebPage" for c in found) and _text(post) >= 100:
         return PageKind.POST, "published time"
     return None
 

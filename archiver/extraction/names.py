@@ -24,7 +24,7 @@ _ROLE = re.compile(
 _PARTICLES = frozenset("de del della di da dos das do van von der den zu zum la le les el al bin ibn ben y e du ter ten af ap 't of san st".split())
 _DATEISH = re.compile(r"\d{4}|\d{1,2}[:/.]\d{2}|\b(?:min(?:ute)?s? read|ago)\b", re.IGNORECASE)
 _HAN = re.compile(r"^[\u4e00-\u9fff·]{2,4}$")
-_TAIL = re.compile(r"\s*(?:[|•]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\bupdated\b|\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b).*$", re.IGNORECASE)
+_TAIL = re.compile(r"\s*(?:[|•]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\blast\s+(?:updated|modified|edited)\b|\bupdated\b|\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b).*$", re.IGNORECASE)
 
 
 def looks_personal(text: str) -> bool:
@@ -43,7 +43,7 @@ def is_name(text: str) -> bool:
         return False
     if _DATEISH.search(text) or text.startswith(("http", "//", "www.")) or len(text.split()) > 8:
         return False
-    return not re.search(r"[<>{}=\\]|\w{4}[.!?]\s|[。！？]|[?!:]$", text)
+    return not re.search(r"[<>{}=\\]|\w{4}[.!?]\s|[。！？:：]|[?!]$", text)
 
 
 def names(text: str, one: bool = False) -> list[str]:

@@ -23,7 +23,7 @@ BY = re.compile(
 )
 # The same words written after a name, or labels that are no name.
 NOT_A_NAME = re.compile(
-    r"^(?:admin(?:istrator)?s?|by|author|authors|editor|editors|posted|published|unknown|anonymous|guest|none|null|undefined|n/?a|"
+    r"^(?:admin(?:istrator)?s?|(?:written|posted|published|authored|reviewed|edited|fact[- ]checked|medically reviewed)(?: by)?|by|the authors?|author|authors|editor|editors|posted|published|unknown|anonymous|guest|none|null|undefined|n/?a|"
     r"webmaster|root|user|default|view all posts.*|all posts.*|see all.*|read more.*|follow|twitter|facebook|email|share|home|"
     r"contributors?|about the authors?|updated|written|profile|website|contact|comments?|\d+ comments?|more|rss|"
     r"unbekannt|anonyme|anónimo|anonimo|аноним|匿名|未知|author profile|leave a comment|print|subscribe|log ?in|sign ?in)$",

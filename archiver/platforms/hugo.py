@@ -23,7 +23,7 @@ PLATFORM = Platform(
         ".post-meta .author",
     ),
     published=(
-        "time[itemprop~=datePublished]", "time.article-time--published", ".posted-on time", ".post-meta time",
+        "time[itemprop~=datePublished]", "time.article-time--published", ".posted-on time", ".post-meta time", ".post-meta span[title]",
         ".meta__item-datetime time", ".post-date time", "time.post-date", "time.dt-published", ".td-byline time",
         "article header time", ".article-date", ".post-date", "article time",
     ),
