@@ -1,63 +1,144 @@
-"""Writes the parts of docs/ that the code knows better: the commands' help and the table of fields."""
+"""Writes the parts of the documentation that the code already says: commands, fields, schema.
+
+    python docs/generate.py            writes docs/commands.md, docs/fields.md and docs/schema.md
+    python docs/generate.py --check    writes nothing; names what is stale and exits with 1
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import click
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 
-from archiver.commands.main import cli
-from archiver.fields import FIELDS
+import click  # noqa: E402
+from sqlite_utils import Database  # noqa: E402
 
-HERE = Path(__file__).parent
-_NOTICE = "<!-- Written by docs/generate.py (make docs); do not edit. -->\n"
+from archiver.commands.main import COMMANDS, cli  # noqa: E402
+from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
+from archiver.store.migrations import FTS_COLUMNS, FTS_TOKENIZER, migrations  # noqa: E402
+
+WIDTH = 100
+NOTE = "<!-- Written by docs/generate.py; change the code it is taken from, then run `make docs`. -->\n"
+SHAPES = {
+    "text": "text", "integer": "integer", "time": "ISO 8601 with zone", "texts": "list of text",
+    "geotags": "list of objects", "capture": "object",
+}
+TABLES = {
+    "sites": "What is crawled: one row a site, `settings` as JSON.",
+    "runs": "One row a crawl of a site, with what it did. `outcome` is finished, interrupted or failed.",
+    "pages": "The ledger: one row for every address ever found, with what came of it. It is the crawl's memory.",
+    "page_sources": "Who told of an address: feed, sitemap, api, listing, link, redirect, seed or ledger.",
+    "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder.",
+    "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
+    "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
+    "revisions": "One row a version of an article, the current one too; `content` is JSON.",
+    "authors": "Names of authors.", "categories": "Names of categories.", "tags": "Names of tags.",
+    "article_authors": "Who wrote an article, in the page's order.",
+    "article_categories": "Where an article was filed, in the page's order.",
+    "article_tags": "What an article is tagged with, in the page's order.",
+    "geotags": "One row a place that an article names (WGS 84).",
+    "articles_fts": f"The full-text index (FTS5, `{FTS_TOKENIZER}`) over {', '.join(FTS_COLUMNS)} of `articles`.",
+}
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """A Markdown table."""
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
 
 
 def commands() -> str:
-    """Every command with its whole help, in the order of the program's own help."""
-    context = click.Context(cli, info_name="archiver", max_content_width=100, terminal_width=100)
-    parts = ["# Commands\n", _NOTICE, _block(cli.get_help(context))]
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        if command is not None:
-            parts += _command(command, context, f"archiver {name}")
-    return "\n".join(parts)
+    out = [NOTE, "# Commands\n",
+           "Every command has `--help`. Errors are one sentence on the standard error. Exit codes: 0 done;\n"
+           "1 findings, a partial failure, or something that is not there; 2 wrong usage; 130 stopped by Ctrl-C.\n"]
+    context = click.Context(cli, info_name="archiver", terminal_width=WIDTH, max_content_width=WIDTH)
+    section = ""
+    for entry in COMMANDS:
+        if entry.section != section:
+            section = entry.section
+            out.append(f"## {section}\n")
+        out += _help(entry.load(), entry.name, context, "###")
+    return "\n".join(out)
 
 
-def _command(command: click.Command, parent: click.Context, title: str) -> list[str]:
-    context = click.Context(command, info_name=title.rsplit(" ", 1)[1], parent=parent, terminal_width=100)
-    parts = [f"## {title}\n", _block(command.get_help(context))]
+def _help(command: click.Command, name: str, parent: click.Context, level: str) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH,
+                            **{"help_option_names": ["-h", "--help"], **command.context_settings})
+    yield f"{level} {context.command_path}\n"
+    yield "```text\n" + command.get_help(context).rstrip() + "\n```\n"
     if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            inner = command.get_command(context, name)
-            if inner is not None:
-                parts += _command(inner, context, f"{title} {name}")
-    return parts
-
-
-def _block(text: str) -> str:
-    lines = "\n".join(f"    {line}".rstrip() for line in text.splitlines())
-    return f"{lines}\n"
+        for sub in command.list_commands(context):
+            found = command.get_command(context, sub)
+            assert found is not None
+            yield from _help(found, sub, context, level + "#")
 
 
 def fields() -> str:
-    """The record's fields in its order."""
-    rows = [f"| `{f.name}` | {f.shape} | {f.doc} | {'yes' if f.weight else ''} | {'yes' if f.meaning else ''} | "
-            f"{f.schema_org} | {f.dublin_core} |" for f in FIELDS]
+    rows = [(f"`{f.name}`", SHAPES[f.shape], f.doc, f"{f.weight:g}" if f.weight else "", "yes" if f.facet else "",
+             "yes" if f.meaning else "", f.schema_org, f.dublin_core) for f in FIELDS]
+    heads = ("field", "form", "what it is", "search weight", "facet", "makes a revision", "schema.org", "Dublin Core")
     return "\n".join([
-        "# Fields of a record\n", _NOTICE,
-        "As `archiver show --json` and `archiver export` print it, and as `articles` stores it. Times are ISO 8601 with "
-        "a zone; lists and objects are stored as JSON. \"Revision\": a change of this field makes a new revision.\n",
-        "| field | shape | meaning | searched | revision | schema.org | Dublin Core |", "|---|---|---|---|---|---|---|",
-        *rows, ""])
+        NOTE, "# Fields of a record\n",
+        "One record, as `archiver export` and `archiver show --json` print it, in this order. What is not known is\n"
+        "`null`, or an empty text or list.\n",
+        *table(heads, rows), "",
+        f"An object of `geotags` has {_names(GEOTAG_KEYS)}; degrees are WGS 84,\n"
+        "positive north and east, and `null` for a place that is only named. `role` is content, dateline, author or\n"
+        "publisher.\n",
+        f"`capture` has {_names(CAPTURE_KEYS)}: the WARC\nrecord that the article was last read from.\n",
+    ])
 
 
-PAGES = {"commands.md": commands, "fields.md": fields}
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def schema() -> str:
+    db = Database(memory=True)
+    migrations.apply(db)
+    ours = [name for name in db.table_names() if not name.startswith(("_", "sqlite_", "articles_fts_"))]
+    out = [NOTE, "# The archive's tables\n",
+           "An archive is one SQLite file. Times are ISO 8601 text; lists and objects are JSON text.\n"]
+    for name in sorted(ours, key=list(TABLES).index):
+        out += [f"## {name}\n", TABLES[name] + "\n"]
+        if name == "articles_fts":
+            continue
+        keys = {key.column: f"{key.other_table}.{key.other_column}" for key in db[name].foreign_keys}
+        rows = [(f"`{c.name}`", c.type.lower(), "yes" if c.is_pk else "", keys.get(c.name, ""),
+                 "no" if c.notnull or c.is_pk else "") for c in db[name].columns]
+        out += [*table(("column", "type", "key", "refers to", "may be empty"), rows), ""]
+        indexes = [f"{', '.join(i.columns)}{' (unique)' if i.unique else ''}" for i in db[name].indexes
+                   if not i.name.startswith("sqlite_")]
+        if indexes:
+            out.append(f"Indexes: {'; '.join(indexes)}.\n")
+    db.close()
+    return "\n".join(out)
+
+
+PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema}
+
+
+def stale() -> list[str]:
+    """Names of the files that are not as the code says."""
+    return [name for name, make in PAGES.items()
+            if not (HERE / name).exists() or (HERE / name).read_text(encoding="utf-8") != make()]
 
 
 def main() -> None:
-    for name, write in PAGES.items():
-        (HERE / name).write_text(write(), encoding="utf-8")
+    check = "--check" in sys.argv[1:]
+    for name in stale():
+        if check:
+            print(f"docs/{name} is stale: run 'make docs'.", file=sys.stderr)
+        else:
+            (HERE / name).write_text(PAGES[name](), encoding="utf-8")
+            print(f"docs/{name} written")
+    if check and stale():
+        sys.exit(1)
 
 
 if __name__ == "__main__":
