@@ -28,7 +28,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         missing = [p for p in marker.args if not is_installed(p)]
         if missing:
-            pytest.skip(f"the Debian package {' and '.join(missing)} is missing (make test-deps installs it)")
+            pytest.skip(f"not installed: Debian's {', '.join(missing)} (make test-deps installs what the tests need)")
 
 
 @pytest.fixture
