@@ -64,27 +64,50 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
     evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
 
     return Article(
-        url=page.url, title=headline, body=plain, authors=author.value if author else (), published=when.value.at if when else None,
-        published_precision=when.value.precision if when else None, modified=change.value.at if change else None,
-        categories=category.value if category else (), tags=tag.value if tag else (), geotags=geotags(page, post, lead),
+        url=page.url,
+        title=headline,
+        body=plain,
+        authors=author.value if author else (),
+        published=when.value.at if when else None,
+        published_precision=when.value.precision if when else None,
+        modified=change.value.at if change else None,
+        categories=category.value if category else (),
+        tags=tag.value if tag else (),
+        geotags=geotags(page, post, lead),
         language=page.language or (lead.language if lead and lead.language else None),
-        description=_description(page, lead), image=_image(page, post, lead), canonical_url=page.canonical or None,
-        credits=credits.credits(text.text, tail, beside.lines), kind=kind, kind_rule=rule, platform=page.platform.name,
-        post_id=_post_id(page, lead), guid=lead.guid if lead else "", evidence=tuple(evidence),
+        description=_description(page, lead),
+        image=_image(page, post, lead),
+        canonical_url=page.canonical or None,
+        credits=credits.credits(text.text, tail, beside.lines),
+        kind=kind,
+        kind_rule=rule,
+        platform=page.platform.name,
+        post_id=_post_id(page, lead),
+        guid=lead.guid if lead else "",
+        evidence=tuple(evidence),
     )
 
 
 def _description(page: Page, lead: Lead | None) -> str:
     data = page.data
-    found = data.meta_first("description", "og:description", "twitter:description", "dc.description", "sailthru.description")
-    return found or next(iter(data.texts(data.article(page.addresses), "description")), "") or clean(lead.description if lead else "")
+    found = data.meta_first(
+        "description", "og:description", "twitter:description", "dc.description", "sailthru.description"
+    )
+    return (
+        found
+        or next(iter(data.texts(data.article(page.addresses), "description")), "")
+        or clean(lead.description if lead else "")
+    )
 
 
 def _image(page: Page, post: Post, lead: Lead | None) -> str | None:
     data = page.data
     declared = data.meta("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
     node = data.article(page.addresses)
-    declared += [str(v.get("url") or v.get("contentUrl") or "") if isinstance(v, dict) else str(v) for v in data.resolve((node or {}).get("image"))]
+    declared += [
+        str(v.get("url") or v.get("contentUrl") or "") if isinstance(v, dict) else str(v)
+        for v in data.resolve((node or {}).get("image"))
+    ]
     declared += [lead.image] if lead else []
     if post.body is not None:
         declared += [i.get("src") or i.get("data-src") or "" for i in list(post.body.iter("img"))[:1]]

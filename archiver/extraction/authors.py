@@ -6,6 +6,8 @@ import re
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from lxml.etree import _Element as Element
+
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.names import is_name, names, swapped
@@ -15,7 +17,6 @@ from archiver.extraction.structured import Node, is_article_item, item_of, types
 from archiver.extraction.text import clean, folded, line
 from archiver.items import Lead
 from archiver.platforms import by_name
-from lxml.etree import _Element as Element
 
 Names = tuple[str, ...]
 
@@ -26,11 +27,29 @@ class Add(Protocol):
     ) -> None: ...
 
 
-_PERSON_PAGE = re.compile(r"/(?:author|authors|profile|people|staff|by|contributors?|users?|writers?|autor|auteur|tac-gia)/", re.IGNORECASE)
+_PERSON_PAGE = re.compile(
+    r"/(?:author|authors|profile|people|staff|by|contributors?|users?|writers?|autor|auteur|tac-gia)/", re.IGNORECASE
+)
 _META = (
-    (("citation_author", "citation_authors"), 0.86), (("parsely-author",), 0.72), (("sailthru.author",), 0.68),
-    (("dc.creator", "dcterms.creator", "dc.creator.personalname"), 0.68), (("author",), 0.62), (("article:author", "og:article:author"), 0.62),
-    (("byl", "byline", "article:author_name", "article.author", "authors", "cxense:author", "rbauthors", "shareaholic:article_author_name"), 0.62),
+    (("citation_author", "citation_authors"), 0.86),
+    (("parsely-author",), 0.72),
+    (("sailthru.author",), 0.68),
+    (("dc.creator", "dcterms.creator", "dc.creator.personalname"), 0.68),
+    (("author",), 0.62),
+    (("article:author", "og:article:author"), 0.62),
+    (
+        (
+            "byl",
+            "byline",
+            "article:author_name",
+            "article.author",
+            "authors",
+            "cxense:author",
+            "rbauthors",
+            "shareaholic:article_author_name",
+        ),
+        0.62,
+    ),
 )
 
 
@@ -44,12 +63,17 @@ def _unique(found: list[str]) -> Names:
 def candidates(
     page: Page, post: Post, lead: Lead | None, site: set[str], beside: Beside, end: Names = ()
 ) -> list[Candidate[Names]]:
-    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline that closed the body."""
+    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline that closed the "
+    "body."""
     out: list[Candidate[Names]] = []
 
     node = page.data.article(page.addresses)
-    persons = {folded(n) for v in page.data.resolve((node or {}).get("author")) if isinstance(v, dict) and "person" in types(v)
-               for n in page.data.texts(v, "name")}
+    persons = {
+        folded(n)
+        for v in page.data.resolve((node or {}).get("author"))
+        if isinstance(v, dict) and "person" in types(v)
+        for n in page.data.texts(v, "name")
+    }
 
     def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
         value = _unique(found)
@@ -106,7 +130,11 @@ def _names_of(el: Element) -> list[str]:
         return names(el.get("content") or "", one=True)
     if el.tag == "a" or "fn" in (el.get("class") or "").split() or "name" in (el.get("itemprop") or "").split():
         return names(line(el), one=True)
-    links = [a for a in el.iter("a") if "author" in (a.get("rel") or "").split() or _PERSON_PAGE.search(urlsplit_path(a.get("href")))]
+    links = [
+        a
+        for a in el.iter("a")
+        if "author" in (a.get("rel") or "").split() or _PERSON_PAGE.search(urlsplit_path(a.get("href")))
+    ]
     found = [n for a in links for n in names(line(a), one=True)]
     return found or names(line(el))
 
@@ -141,7 +169,9 @@ def _microdata(page: Page, post: Post, add: Add) -> None:
             continue
         if el.get("itemscope") is not None:
             inner = [e for e in el.iter("*") if "name" in (e.get("itemprop") or "").split()]
-            found += [n for e in inner[:3] for n in names(e.get("content") or line(e), one=True)] or names(line(el), one=True)
+            found += [n for e in inner[:3] for n in names(e.get("content") or line(e), one=True)] or names(
+                line(el), one=True
+            )
         else:
             found += names(el.get("content") or line(el))
     add(found, "microdata", "author", 0.84)
@@ -151,6 +181,16 @@ def _twitter_labels(page: Page, add: Add) -> None:
     for n in ("1", "2"):
         label = page.data.meta_first(f"twitter:label{n}")
         value = page.data.meta_first(f"twitter:data{n}")
-        if value and re.search(r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|yazan|scritto|"
-                               r"geschreven|napisane|oleh", label, re.IGNORECASE) and is_name(value):
+        if (
+            value
+            and re.search(
+                r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|"
+                r"執筆|автор|написано|viết bởi|bởi|بقلم|"
+                r"كتب|נכתב|yazan|scritto|"
+                r"geschreven|napisane|oleh",
+                label,
+                re.IGNORECASE,
+            )
+            and is_name(value)
+        ):
             add(names(value, one=True), "meta", f"twitter:data{n}", 0.72)

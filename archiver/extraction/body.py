@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lxml import etree
+from lxml.etree import _Element as Element
+
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import from_api
 from archiver.extraction.page import Page, parse
@@ -13,24 +16,34 @@ from archiver.extraction.text import blocks, clean, folded, tidy
 from archiver.items import Lead
 from archiver.platforms import by_name, tables
 from archiver.platforms.selector import is_below
-from lxml import etree
-from lxml.etree import _Element as Element
 
 _DROP_CLASS = re.compile(
-    r"(?:^|[\s_-])(?:share(?:-?(?:buttons?|bar|box|links|post))?|sharing|social(?:-?(?:share|links|icons|media))?|related(?:-?posts?|-?articles?|-?content)?|"
-    r"relatedposts|recommended-?posts?|toc|table-of-contents|toctitle|post-?nav(?:igation)?|post-?tags|post-?categories|entry-?tags|author-?(?:box|bio|info|card|description)|"
-    r"about-?author|newsletter(?:-\w+)?|subscribe(?:-\w+)?|subscription-?\w*|signup|comments?|comment-?(?:form|list|respond)|disqus\w*|breadcrumbs?|byline|"
-    r"post-?meta|entry-?meta|article-?meta|headerlink|advert\w*|ad-(?:container|slot|wrapper|unit)|adsbygoogle|promo(?:-?box)?|print-?(?:link|only)|"
-    r"screen-reader-text|sr-only|visually-hidden|geo|geo-?(?:line|tags?)|sponsor\w*|donate|paywall-\w+|cookie-\w+|rating|like-?button|copyright)(?=$|[\s_-])|"
+    r"(?:^|[\s_-])(?:share(?:-?(?:buttons?|bar|box|links|post))?|sharing|social(?:-?(?:share|links|icons|media))?|"
+    r"related(?:-?posts?|-?articles?|-?content)?|"
+    r"relatedposts|recommended-?posts?|toc|table-of-contents|toctitle|post-?nav(?:igation)?|post-?tags|"
+    r"post-?categories|entry-?tags|author-?(?:box|bio|info|card|description)|"
+    r"about-?author|newsletter(?:-\w+)?|subscribe(?:-\w+)?|subscription-?\w*|signup|comments?|comment-?(?:form|list|"
+    r"respond)|disqus\w*|breadcrumbs?|byline|"
+    r"post-?meta|entry-?meta|article-?meta|headerlink|advert\w*|ad-(?:container|slot|wrapper|unit)|adsbygoogle|"
+    r"promo(?:-?box)?|print-?(?:link|only)|"
+    r"screen-reader-text|sr-only|visually-hidden|geo|geo-?(?:line|tags?)|sponsor\w*|donate|paywall-\w+|cookie-\w+|"
+    r"rating|like-?button|copyright)(?=$|[\s_-])|"
     r"(?:^|\s)hidden(?=$|\s)",
-    re.IGNORECASE)
+    re.IGNORECASE,
+)
 _DROP_TAGS = frozenset({"aside", "nav", "form", "button", "noscript", "iframe"})
 _NOTICE = re.compile(
-    r"^(?:this page (?:contains|has) geo-?tags?\.?|this entry was posted (?:in|on|by)\b.*|posted (?:in|on|by) .{0,200}|filed under:?.*|tagged (?:with|as|in)?:? .*|"
-    r"bookmark the permalink\.?|share this:?|share on .*|share:?|related(?: posts?| articles?)?:?|like this:?|(?:click to )?(?:share|tweet|email) .{0,60}|"
-    r"like loading\.\.\.|print|email|tweet|pin it|whatsapp|leave a (?:comment|reply)|tags?:.*|categor(?:y|ies):.*|advertisement|"
-    r"chia sẻ:?|từ khóa:.*|compartir:?|etiquetas:.*|partager\s*:?|teilen:?|mots-clés\s*:.*|schlagwörter:.*|поделиться:?|теги:.*|标签[:：].*|分享到?[:：]?.*|"
-    r"タグ[:：].*|シェア(?:する)?|condividi:?|paylaş:?)$", re.IGNORECASE)
+    r"^(?:this page (?:contains|has) geo-?tags?\.?|this entry was posted (?:in|on|by)\b.*|posted (?:in|on|"
+    r"by) .{0,200}|filed under:?.*|tagged (?:with|as|in)?:? .*|"
+    r"bookmark the permalink\.?|share this:?|share on .*|share:?|related(?: posts?| articles?)?:?|like this:?|"
+    r"(?:click to )?(?:share|tweet|email) .{0,60}|"
+    r"like loading\.\.\.|print|email|tweet|pin it|whatsapp|leave a (?:comment|reply)|tags?:.*|categor(?:y|ies):.*|"
+    r"advertisement|"
+    r"chia sẻ:?|từ khóa:.*|compartir:?|etiquetas:.*|partager\s*:?|teilen:?|mots-clés\s*:.*|schlagwörter:.*|"
+    r"поделиться:?|теги:.*|标签[:：].*|分享到?[:：]?.*|"
+    r"タグ[:：].*|シェア(?:する)?|condividi:?|paylaş:?)$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,9 @@ def of_html(fragment: str, url: str, title: str = "") -> str:
     if top is None:
         return ""
     post = Post(page, body=top, holder=top)
-    drop = {e for rules in tables() for rule in rules.drop for e in page.index.select(rule, within=top) if _small(e, top)}
+    drop = {
+        e for rules in tables() for rule in rules.drop for e in page.index.select(rule, within=top) if _small(e, top)
+    }
     return trimmed(blocks(top, dropped(page, post, top) | drop), title, ())
 
 
@@ -104,7 +119,9 @@ def _render(page: Page, post: Post, top: Element, title: str, beside: Beside) ->
 def dropped(page: Page, post: Post, top: Element) -> set[Element]:
     """The elements below `top` that are no text of the post."""
     drop: set[Element] = set()
-    rules = page.platform.drop if page.platform is by_name("generic") else (*page.platform.drop, *by_name("generic").drop)
+    rules = (
+        page.platform.drop if page.platform is by_name("generic") else (*page.platform.drop, *by_name("generic").drop)
+    )
     for rule in rules:
         drop.update(e for e in page.index.select(rule, within=top) if e is not top)
     if post.title is not None and is_below(post.title, top):
@@ -112,13 +129,22 @@ def dropped(page: Page, post: Post, top: Element) -> set[Element]:
     for el in top.iter("*"):
         if el is top or el.tag in ("code", "pre", "td", "th", "tr", "table", "tbody"):
             continue
-        if el.tag in _DROP_TAGS or el.get("aria-hidden") == "true" or el.get("hidden") is not None or "display:none" in (el.get("style") or "").replace(" ", ""):
+        if (
+            el.tag in _DROP_TAGS
+            or el.get("aria-hidden") == "true"
+            or el.get("hidden") is not None
+            or "display:none" in (el.get("style") or "").replace(" ", "")
+        ):
             drop.add(el)
             continue
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
-        if len(names) > 2 and el.tag not in ("h1", "h2", "h3", "h4", "h5", "h6", "img", "body", "main", "article") and _DROP_CLASS.search(names):
-            if el.tag == "a" or _small(el, top):
-                drop.add(el)
+        if (
+            len(names) > 2
+            and el.tag not in ("h1", "h2", "h3", "h4", "h5", "h6", "img", "body", "main", "article")
+            and _DROP_CLASS.search(names)
+            and (el.tag == "a" or _small(el, top))
+        ):
+            drop.add(el)
     return drop
 
 
@@ -138,7 +164,11 @@ def trimmed(text: str, title: str, lines: tuple[str, ...]) -> str:
     paragraphs = paragraphs[at:]
     while len(paragraphs) > 1 and _NOTICE.match(clean(paragraphs[-1])) and len(paragraphs[-1]) < 300:
         paragraphs.pop()
-    kept = [p for n, p in enumerate(paragraphs) if not re.fullmatch(r"this page contains geo-?tags?\.?", clean(p), re.IGNORECASE)]
+    kept = [
+        p
+        for n, p in enumerate(paragraphs)
+        if not re.fullmatch(r"this page contains geo-?tags?\.?", clean(p), re.IGNORECASE)
+    ]
     return tidy("\n\n".join(kept))
 
 
@@ -176,8 +206,15 @@ def _general(page: Page, title: str, beside: Beside) -> str:
         tree = document_fromstring(source, HTMLParser(encoding="utf-8", huge_tree=True))
         config = use_config()
         config.set("DEFAULT", "EXTRACTION_TIMEOUT", "0")
-        text = trafilatura.extract(tree, fast=True, include_comments=False, include_tables=True, deduplicate=False, config=config,
-                                   output_format="txt")
+        text = trafilatura.extract(
+            tree,
+            fast=True,
+            include_comments=False,
+            include_tables=True,
+            deduplicate=False,
+            config=config,
+            output_format="txt",
+        )
     except Exception:
         return ""
     text = re.sub(r"\n(?=[^\n])", "\n\n", text or "")

@@ -1,9 +1,11 @@
-"""The free-text lines around a heading: "Posted on: Sat 20 June 2026 by NAME", "May 6, 2022 - Jane Doe (@jdoe) John Smith"."""
+"""The free-text lines around a heading: "Posted on: Sat 20 June 2026 by NAME", "May 6, 2022 - NAME (@handle) NAME"."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from lxml.etree import _Element as Element
 
 from archiver.extraction.datetext import Moment, visible
 from archiver.extraction.names import looks_personal, names
@@ -11,21 +13,59 @@ from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.text import clean, line
 from archiver.extraction.words import BY, MODIFIED
-from lxml.etree import _Element as Element
 
 _DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
-_BLOCK = frozenset({"p", "div", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "table", "blockquote", "section", "header", "figure", "article",
-                    "footer", "aside", "nav", "hr", "main", "dl", "address"})
+_BLOCK = frozenset(
+    {
+        "p",
+        "div",
+        "ul",
+        "ol",
+        "li",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "pre",
+        "table",
+        "blockquote",
+        "section",
+        "header",
+        "figure",
+        "article",
+        "footer",
+        "aside",
+        "nav",
+        "hr",
+        "main",
+        "dl",
+        "address",
+    }
+)
 _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
-_LABEL = re.compile(r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|опубликовано|đăng|发布于|发表于|"
-                    r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b", re.IGNORECASE)
-_SEARCH_BY = re.compile(r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|"
+    r"опубликовано|đăng|发布于|发表于|"
+    r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b",
+    re.IGNORECASE,
+)
+_SEARCH_BY = re.compile(
+    r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
+    re.IGNORECASE,
+)
 
 
-_LABELLED = re.compile(r"(?:作者|记者|記者|撰文|著者|執筆者?|글쓴이|기자|tác giả|author|autor(?:a)?|auteur|автор)\s*[:：]\s*"
-                       r"([^\s|·:：/]{2,20}(?:[、,，\s][^\s|·:：/]{2,20}(?![^\s]*[:：])){0,4})", re.IGNORECASE)
+_LABELLED = re.compile(
+    r"(?:作者|记者|記者|撰文|著者|執筆者?|글쓴이|기자|tác giả|author|autor(?:a)?|auteur|автор)\s*[:：]\s*"
+    r"([^\s|·:：/]{2,20}(?:[、,，\s][^\s|·:：/]{2,20}(?![^\s]*[:：])){0,4})",
+    re.IGNORECASE,
+)
 _HAN_NAME = re.compile(r"[\u4e00-\u9fff]{2,4}|[\u3040-\u30ff\u4e00-\u9fff]{2,8}")
-_CJK_LABEL = re.compile(r"[于於在日期时時更新发發布表类類签標阅閱读讀分钟鐘前后後评評论論次数數字首页頁档檔]|カテゴリ|タグ|投稿|公開|更新|コメント")
+_CJK_LABEL = re.compile(
+    r"[于於在日期时時更新发發布表类類签標阅閱读讀分钟鐘前后後评評论論次数數字首页頁档檔]|カテゴリ|タグ|投稿|公開|更新|コメント"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +127,9 @@ def beside_heading(page: Page, post: Post) -> Beside:
 
 def _is_sure(one: _Line, rest: str) -> bool:
     """Whether a line says that its names are the author's: by a word, or by handles beside them."""
-    return bool(BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text)
+    return bool(
+        BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
+    )
 
 
 def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
@@ -100,7 +142,12 @@ def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
         if not dated and len(text) > 160:
             return []
         return [x for x in names(text) if looks_personal(x)]
-    if (m := _SEARCH_BY.search(rest)) and (dated or len(rest) < 90) and (found := names(m[1])) and all(looks_personal(x) for x in found):
+    if (
+        (m := _SEARCH_BY.search(rest))
+        and (dated or len(rest) < 90)
+        and (found := names(m[1]))
+        and all(looks_personal(x) for x in found)
+    ):
         return found
     if not dated:
         return []
@@ -127,13 +174,18 @@ def _full_name(text: str) -> bool:
 
 
 _DATE_PARTS = re.compile(
-    r"(?:\w{2,12}\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th|\.)?\s+(?:de\s+)?\w{3,12}\.?,?\s+(?:de\s+)?\d{4}|\w{3,12}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|"
-    r"\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}日?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T,]?\s*(?:at\s+)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]\.?m\.?)?(?:\s*[A-Z]{2,4}\b|Z|[+-]\d\d:?\d\d)?)?",
-    re.IGNORECASE)
+    r"(?:\w{2,12}\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th|\.)?\s+(?:de\s+)?\w{3,12}\.?,?\s+(?:de\s+)?\d{4}|"
+    r"\w{3,12}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|"
+    r"\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}日?|"
+    r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T,]?\s*(?:at\s+)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]\.?m\.?)?(?:\s*[A-Z]{2,4}\b|Z|[+-]\d\d:?\d\d)?)?",
+    re.IGNORECASE,
+)
 
 
 def _without_date(text: str) -> str:
-    return _DASH.sub("", _DASH.sub("", _LABEL.sub("", _DATE_PARTS.sub(" ", text, count=1).strip())).lstrip(" :：")).strip()
+    return _DASH.sub(
+        "", _DASH.sub("", _LABEL.sub("", _DATE_PARTS.sub(" ", text, count=1).strip())).lstrip(" :：")
+    ).strip()
 
 
 def _lines_before(post: Post) -> list[_Line]:
@@ -178,7 +230,16 @@ def _lines_after(post: Post) -> list[_Line]:
             chunks.extend(part for part in re.split(r"\n\s*\n", text) if part.strip())
 
     def read(el: Element, depth: int) -> None:
-        if not isinstance(el.tag, str) or el.tag in ("script", "style", "noscript", "svg", "button", "form", "nav", "aside"):
+        if not isinstance(el.tag, str) or el.tag in (
+            "script",
+            "style",
+            "noscript",
+            "svg",
+            "button",
+            "form",
+            "nav",
+            "aside",
+        ):
             return
         block = el.tag in _BLOCK
         if block:

@@ -5,20 +5,32 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
+from lxml.etree import _Element as Element
+
 from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.text import clean, folded, line
 from archiver.items import Lead
 from archiver.platforms import by_name
-from lxml.etree import _Element as Element
 
 Terms = tuple[str, ...]
-CATEGORY_PATH = re.compile(r"/(?:category|categories|cat|section|sections|topics?|rubrik|rubrique|categoria|categorias|kategorie|kategoriler|kategori|"
-                           r"chuyen-muc|danh-muc|rubriques|sujet)/|[?&](?:cat|category_name)=", re.IGNORECASE)
-TAG_PATH = re.compile(r"/(?:tag|tags|label|labels|etiqueta|etiquetas|schlagwort|etiket|mot-cle|keyword|hashtag|the)/|[?&]tag=", re.IGNORECASE)
+CATEGORY_PATH = re.compile(
+    r"/(?:category|categories|cat|section|sections|topics?|rubrik|rubrique|categoria|categorias|kategorie|"
+    r"kategoriler|kategori|"
+    r"chuyen-muc|danh-muc|rubriques|sujet)/|[?&](?:cat|category_name)=",
+    re.IGNORECASE,
+)
+TAG_PATH = re.compile(
+    r"/(?:tag|tags|label|labels|etiqueta|etiquetas|schlagwort|etiket|mot-cle|keyword|hashtag|the)/|[?&]tag=",
+    re.IGNORECASE,
+)
 _COUNT = re.compile(r"\s*[\(（]\d+[\)）]$")
-_LABEL = re.compile(r"^(?:categor(?:y|ies)|tags?|filed under|posted in|labels?|topics?|in|标签|分类|カテゴリー|タグ|rubrik|schlagwörter)\s*[:：]?\s*$", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^(?:categor(?:y|ies)|tags?|filed under|posted in|labels?|topics?|in|标签|分类|カテゴリー|タグ|rubrik|"
+    r"schlagwörter)\s*[:：]?\s*$",
+    re.IGNORECASE,
+)
 _NOT_TERM = re.compile(r"^(?:home|blog|all|news feed|read more|archives?|edit|share|[\d\W]+)$", re.IGNORECASE)
 _CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
 
@@ -41,7 +53,14 @@ def candidates(page: Page, post: Post, lead: Lead | None) -> tuple[list[Candidat
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
 
-    def add(to: list[Candidate[Terms]], found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
+    def add(
+        to: list[Candidate[Terms]],
+        found: list[str],
+        source: str,
+        locator: str,
+        confidence: float,
+        visible: bool = False,
+    ) -> None:
         if value := _unique(found):
             to.append(Candidate(value, source, locator, confidence, visible))
 
@@ -80,7 +99,9 @@ def _texts(post: Post, rule: str, own: re.Pattern[str], other: re.Pattern[str] |
     return found
 
 
-def _by_address(page: Page, post: Post, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object) -> None:
+def _by_address(
+    page: Page, post: Post, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object
+) -> None:
     """Links in the post's meta lines whose address is a category's or a tag's."""
     if post.holder is None:
         return
@@ -88,7 +109,12 @@ def _by_address(page: Page, post: Post, cats: list[Candidate[Terms]], tags: list
     found_tags: list[str] = []
     for a in post.holder.iter("a"):
         href = a.get("href") or ""
-        if post.in_body(a) or post.is_noise(a) or len(href) > 300 or (post.body is post.holder and "tag" not in (a.get("rel") or "").split()):
+        if (
+            post.in_body(a)
+            or post.is_noise(a)
+            or len(href) > 300
+            or (post.body is post.holder and "tag" not in (a.get("rel") or "").split())
+        ):
             continue
         path = unquote(href)
         rel = (a.get("rel") or "").split()
@@ -115,11 +141,13 @@ def _declared(page: Page, cats: list[Candidate[Terms]], tags: list[Candidate[Ter
 
 
 def _sections(text: str) -> list[str]:
-    """"News,Health" are two; "Health, Wellness & Beauty" may be one."""
+    """ "News,Health" are two; "Health, Wellness & Beauty" may be one."""
     return re.split(r"[,;](?=\S)", text) if not re.search(r"[,;]\s", text) else [text]
 
 
-def _post_classes(page: Page, post: Post, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object) -> None:
+def _post_classes(
+    page: Page, post: Post, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object
+) -> None:
     """category-SLUG and tag-SLUG of WordPress's post class, with the names that links elsewhere give these slugs."""
     at: Element | None = post.body if post.body is not None else post.holder
     classes: list[str] = []

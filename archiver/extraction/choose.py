@@ -33,7 +33,11 @@ def title(found: list[Candidate[str]], site: set[str]) -> Candidate[str] | None:
     texts = [(c, folded(c.value)) for c in usable]
 
     def support(one: Candidate[str], text: str) -> float:
-        votes = {c.source: 1.0 if t == text else 0.6 for c, t in texts if c is not one and text and (t == text or (len(text) > 8 and (text in t or t in text)))}
+        votes = {
+            c.source: 1.0 if t == text else 0.6
+            for c, t in texts
+            if c is not one and text and (t == text or (len(text) > 8 and (text in t or t in text)))
+        }
         return one.confidence + 0.12 * sum(votes.values())
 
     return max(texts, key=lambda p: support(*p))[0]
@@ -118,13 +122,19 @@ def published(
         gap = min(abs((c.value.at.date() - first.value.at.date()).days) for c in seen)
         if gap == 1:
             return _keep_day(first, [c for c in seen if abs((c.value.at.date() - first.value.at.date()).days) == 1])
-    if first.value.zoned and not first.value.at.utcoffset() and (local := _local(first.value, usable)) is not None:
-        if not url_day or local.day == url_day or first.value.day != url_day:
-            return Candidate(local, first.source, first.locator, first.confidence, first.visible)
-    if not first.value.zoned and first.value.precision != "day" and (told := _zone_told(first.value, usable)) is not None:
+    local = _local(first.value, usable) if first.value.zoned and not first.value.at.utcoffset() else None
+    if local is not None and (not url_day or local.day == url_day or first.value.day != url_day):
+        return Candidate(local, first.source, first.locator, first.confidence, first.visible)
+    if (
+        not first.value.zoned
+        and first.value.precision != "day"
+        and (told := _zone_told(first.value, usable)) is not None
+    ):
         return Candidate(told, first.source, first.locator, first.confidence, first.visible)
     if first.value.precision == "day":
-        exact = [c for c in usable if c.value.precision != "day" and c.value.day == first.value.day and c.confidence > 0.6]
+        exact = [
+            c for c in usable if c.value.precision != "day" and c.value.day == first.value.day and c.confidence > 0.6
+        ]
         return best(exact) or first
     return first
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lxml.etree import _Element as Element
+
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.datetext import Moment, machine, month_only, of_url, visible
@@ -12,18 +14,73 @@ from archiver.extraction.text import line
 from archiver.extraction.words import MODIFIED
 from archiver.items import Lead
 from archiver.platforms import by_name
-from lxml.etree import _Element as Element
 
 When = Candidate[Moment]
 _PUBLISHED = (
-    (("article:published_time", "article:published", "og:published_time", "og:article:published_time", "rnews:datepublished"), 0.84),
-    (("citation_publication_date", "citation_online_date", "parsely-pub-date", "datepublished", "publish-date", "publishdate", "publish_date",
-      "publication_date", "published_time", "pubdate", "pub_date", "article.published", "published-date", "originalpublicationdate",
-      "sailthru.date", "cxenseparse:recs:publishtime", "ptime", "displaydate", "article_date_original", "article:created", "created"), 0.74),
-    (("dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created", "dcterms.date", "dc.date", "date", "bt:pubdate"), 0.68),
+    (
+        (
+            "article:published_time",
+            "article:published",
+            "og:published_time",
+            "og:article:published_time",
+            "rnews:datepublished",
+        ),
+        0.84,
+    ),
+    (
+        (
+            "citation_publication_date",
+            "citation_online_date",
+            "parsely-pub-date",
+            "datepublished",
+            "publish-date",
+            "publishdate",
+            "publish_date",
+            "publication_date",
+            "published_time",
+            "pubdate",
+            "pub_date",
+            "article.published",
+            "published-date",
+            "originalpublicationdate",
+            "sailthru.date",
+            "cxenseparse:recs:publishtime",
+            "ptime",
+            "displaydate",
+            "article_date_original",
+            "article:created",
+            "created",
+        ),
+        0.74,
+    ),
+    (
+        (
+            "dc.date.issued",
+            "dcterms.issued",
+            "dcterms.created",
+            "dc.date.created",
+            "dcterms.date",
+            "dc.date",
+            "date",
+            "bt:pubdate",
+        ),
+        0.68,
+    ),
 )
-_MODIFIED = ("article:modified_time", "og:updated_time", "article:modified", "dcterms.modified", "dc.date.modified", "datemodified", "last-modified",
-             "lastmod", "revised", "modified_time", "article.updated", "sailthru.lastmodified")
+_MODIFIED = (
+    "article:modified_time",
+    "og:updated_time",
+    "article:modified",
+    "dcterms.modified",
+    "dc.date.modified",
+    "datemodified",
+    "last-modified",
+    "lastmod",
+    "revised",
+    "modified_time",
+    "article.updated",
+    "sailthru.lastmodified",
+)
 
 
 def stated(moment: Moment, visible: bool) -> float:
@@ -41,7 +98,9 @@ def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list
 
     if lead is not None and lead.published is not None:
         trusted = from_api(lead)
-        add(Moment(lead.published, "second", True), "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
+        add(
+            Moment(lead.published, "second", True), "api" if trusted else "feed", "published", 0.97 if trusted else 0.79
+        )
     _platform(page, post, add)
     node = page.data.article(page.addresses)
     for key, confidence in (("datePublished", 0.86), ("dateCreated", 0.78), ("uploadDate", 0.7)):
@@ -73,13 +132,22 @@ def _platform(page: Page, post: Post, add: object) -> None:
     tables = [(page.platform, 0.9)] if page.platform is not generic else []
     for platform, confidence in [*tables, (generic, 0.72)]:
         for rule in platform.published:
-            found = [(m, seen, el) for el, _ in post.select([rule])[:3]
-                     for m, seen in [of_element(el, language)] if m is not None and not _says_modified(el)]
+            found = [
+                (m, seen, el)
+                for el, _ in post.select([rule])[:3]
+                for m, seen in [of_element(el, language)]
+                if m is not None and not _says_modified(el)
+            ]
             if found:
                 moment, seen, el = found[0]
                 inside = post.holder is not None and any(a is post.holder for a in el.iterancestors())
-                add(moment, "platform" if platform is not generic else "class", rule,  # type: ignore[operator]
-                    confidence if inside else confidence - 0.08, el.tag != "meta")
+                add(
+                    moment,
+                    "platform" if platform is not generic else "class",
+                    rule,  # type: ignore[operator]
+                    confidence if inside else confidence - 0.08,
+                    el.tag != "meta",
+                )
                 text = visible(line(el), language)
                 if seen is False and text is not None and el.tag != "meta":
                     add(text, "text", rule, confidence - 0.05, True)  # type: ignore[operator]
@@ -90,7 +158,8 @@ def _says_modified(el: Element) -> bool:
     names = f"{el.get('class') or ''} {el.get('itemprop') or ''}"
     if "publish" in names.lower() or "create" in names.lower():
         return False
-    before = (el.getprevious().tail or "") if el.getprevious() is not None else ((el.getparent().text or "") if el.getparent() is not None else "")
+    previous, parent = el.getprevious(), el.getparent()
+    before = (previous.tail or "") if previous is not None else (parent.text or "") if parent is not None else ""
     return bool(MODIFIED.search(names) or MODIFIED.search(before[-40:]) or MODIFIED.search(line(el)[:60]))
 
 
@@ -99,11 +168,20 @@ def of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
     for attr in ("datetime", "content", "title", "data-datetime", "data-time", "data-timestamp"):
         value = el.get(attr)
         if value and (moment := machine(value) or (visible(value, language) if attr == "title" else None)):
-            if moment.precision == "day" and (text := visible(line(el)[:120], language)) and text.day == moment.day and text.precision != "day":
+            if (
+                moment.precision == "day"
+                and (text := visible(line(el)[:120], language))
+                and text.day == moment.day
+                and text.precision != "day"
+            ):
                 return text, True
             return moment, False
     for inner in el.iter("time", "abbr", "meta"):
-        if inner is not el and (value := inner.get("datetime") or inner.get("title") or inner.get("content")) and (m := machine(value)):
+        if (
+            inner is not el
+            and (value := inner.get("datetime") or inner.get("title") or inner.get("content"))
+            and (m := machine(value))
+        ):
             return m, False
     text_line = line(el)
     if len(text_line) > 200:

@@ -27,32 +27,77 @@ class Moment:
 
 
 _ISO = re.compile(
-    r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?:[T_ ]{1,2}(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?(?!\d))?",
-    re.IGNORECASE)
+    r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?:[T_ ]{1,2}(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|"
+    r"[+-]\d{2}:?\d{2}|[+-]\d{2})?(?!\d))?",
+    re.IGNORECASE,
+)
 _COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?(Z)?)?$")
 _CJK = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日号號일]?")
 _YMD = re.compile(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
 _DMY = re.compile(r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])")
-_VI = re.compile(r"(?:ngày\s+)?(\d{1,2})\s*(?:,\s*)?tháng\s+(\d{1,2}|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười|mười một|mười hai)\s*(?:,|năm)*\s*(\d{4})",
-                 re.IGNORECASE)
-_VI_MONTH_FIRST = re.compile(r"tháng\s+(\d{1,2}|mười hai|mười một|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười)\s+(\d{1,2})\s*,\s*(\d{4})", re.IGNORECASE)
-_VI_WORDS = {"một": 1, "hai": 2, "ba": 3, "tư": 4, "năm": 5, "sáu": 6, "bảy": 7, "tám": 8, "chín": 9, "mười": 10, "mười một": 11, "mười hai": 12}
+_VI = re.compile(
+    r"(?:ngày\s+)?(\d{1,2})\s*(?:,\s*)?tháng\s+(\d{1,2}|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười|mười một|"
+    r"mười hai)\s*(?:,|năm)*\s*(\d{4})",
+    re.IGNORECASE,
+)
+_VI_MONTH_FIRST = re.compile(
+    r"tháng\s+(\d{1,2}|mười hai|mười một|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười)\s+(\d{1,2})\s*,\s*(\d{4})",
+    re.IGNORECASE,
+)
+_VI_WORDS = {
+    "một": 1,
+    "hai": 2,
+    "ba": 3,
+    "tư": 4,
+    "năm": 5,
+    "sáu": 6,
+    "bảy": 7,
+    "tám": 8,
+    "chín": 9,
+    "mười": 10,
+    "mười một": 11,
+    "mười hai": 12,
+}
 _NAME = "(" + "|".join(sorted((re.escape(n) for n in MONTHS), key=len, reverse=True)) + ")"
-_DAY_FIRST = re.compile(r"(?<![\d:])(\d{1,2})(?:st|nd|rd|th|er|º|ª|\.|\s?-?ое)?(?:\s*,?\s+|[-/. ]?)(?:de\s+|d['’]\s?|ב)?" + _NAME + r"\.?(?!\w)[\s,]*(?:de\s+|del\s+|do\s+)?[-/., ]?\s*(\d{4})(?!\d)",
-                        re.IGNORECASE)
-_MONTH_FIRST = re.compile(r"(?<!\w)" + _NAME + r"\.?\s+(\d{1,2})(?:st|nd|rd|th|º)?(?:\s*,\s*|\s+)(?:de\s+)?(\d{4})(?!\d)", re.IGNORECASE)
+_DAY_FIRST = re.compile(
+    r"(?<![\d:])(\d{1,2})(?:st|nd|rd|th|er|º|ª|\.|\s?-?ое)?(?:\s*,?\s+|[-/. ]?)(?:de\s+|d['’]\s?|ב)?"
+    + _NAME
+    + r"\.?(?!\w)[\s,]*(?:de\s+|del\s+|do\s+)?[-/., ]?\s*(\d{4})(?!\d)",
+    re.IGNORECASE,
+)
+_MONTH_FIRST = re.compile(
+    r"(?<!\w)" + _NAME + r"\.?\s+(\d{1,2})(?:st|nd|rd|th|º)?(?:\s*,\s*|\s+)(?:de\s+)?(\d{4})(?!\d)", re.IGNORECASE
+)
 _YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[\s.,-]+" + _NAME + r"\.?[\s-]+(\d{1,2})(?!\d)", re.IGNORECASE)
 _MONTH_YEAR = re.compile(r"^(?:de\s+)?" + _NAME + r"\.?,?\s+(?:de\s+)?(\d{4})$", re.IGNORECASE)
 _CLOCK = re.compile(
     r"(?<![\d:.])(\d{1,2})\s?[:hH点點時时]\s?(\d{2})(?!\d)(?:[:分]\s?(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?\s*"
-    r"(\(?(?:GMT|UTC)\s?[+-]?\s?\d{0,2}:?\d{0,2}\)?|Z(?!\w)|[+-]\d{2}:?\d{2}(?!\d)|E[SD]T|C[SE]?[SD]?T|P[SD]T|M[SD]T|CEST|CET|MSK|JST|KST|IST|BST)?",
-    re.IGNORECASE)
-_ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "cet": 1, "cest": 2, "msk": 3, "jst": 9,
-          "kst": 9, "bst": 1}
+    r"(\(?(?:GMT|UTC)\s?[+-]?\s?\d{0,2}:?\d{0,2}\)?|Z(?!\w)|[+-]\d{2}:?\d{2}(?!\d)|E[SD]T|C[SE]?[SD]?T|P[SD]T|"
+    r"M[SD]T|CEST|CET|MSK|JST|KST|IST|BST)?",
+    re.IGNORECASE,
+)
+_ZONES = {
+    "est": -5,
+    "edt": -4,
+    "cst": -6,
+    "cdt": -5,
+    "mst": -7,
+    "mdt": -6,
+    "pst": -8,
+    "pdt": -7,
+    "cet": 1,
+    "cest": 2,
+    "msk": 3,
+    "jst": 9,
+    "kst": 9,
+    "bst": 1,
+}
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९０１２３４５６７８９", "0123456789" * 4)
 # Languages whose all-number dates put the month first.
 _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil")
-_RFC822 = re.compile(r"(\d{1,2})\s+([A-Za-z]{3})[a-z]*\s+(\d{4})\s+(\d{2}):(\d{2})(?::(\d{2}))?\s*(GMT|UTC|Z|[A-Z]{3,4}|[+-]\d{4})?")
+_RFC822 = re.compile(
+    r"(\d{1,2})\s+([A-Za-z]{3})[a-z]*\s+(\d{4})\s+(\d{2}):(\d{2})(?::(\d{2}))?\s*(GMT|UTC|Z|[A-Z]{3,4}|[+-]\d{4})?"
+)
 
 
 def _zone(text: str | None) -> timezone | None:
@@ -68,7 +113,9 @@ def _zone(text: str | None) -> timezone | None:
     return UTC if t in ("Z", "UTC", "GMT") else None
 
 
-def _make(y: int, mo: int, d: int, h: int | None = None, mi: int = 0, s: int | None = None, zone: str | None = None) -> Moment | None:
+def _make(
+    y: int, mo: int, d: int, h: int | None = None, mi: int = 0, s: int | None = None, zone: str | None = None
+) -> Moment | None:
     if not FIRST_YEAR <= y <= LAST_YEAR:
         return None
     tz = _zone(zone)
@@ -134,13 +181,25 @@ Found = tuple[tuple[int, int, int], int, int]
 
 def _spelled(text: str) -> Found | None:
     best: Found | None = None
-    for pattern, order in ((_CJK, "ymd"), (_VI, "dvy"), (_VI_MONTH_FIRST, "vdy"), (_DAY_FIRST, "dny"), (_MONTH_FIRST, "ndy"), (_YEAR_FIRST, "ynd")):
+    for pattern, order in (
+        (_CJK, "ymd"),
+        (_VI, "dvy"),
+        (_VI_MONTH_FIRST, "vdy"),
+        (_DAY_FIRST, "dny"),
+        (_MONTH_FIRST, "ndy"),
+        (_YEAR_FIRST, "ynd"),
+    ):
         m = pattern.search(text)
         if not m or (best and m.start() >= best[1]):
             continue
         part = dict(zip(order, m.groups(), strict=True))
-        month = (MONTHS.get(part["n"].lower(), 0) if "n" in part
-                 else _VI_WORDS.get(part["v"].lower()) or int(part["v"]) if "v" in part else int(part["m"]))
+        month = (
+            MONTHS.get(part["n"].lower(), 0)
+            if "n" in part
+            else _VI_WORDS.get(part["v"].lower()) or int(part["v"])
+            if "v" in part
+            else int(part["m"])
+        )
         if 1 <= month <= 12 and 1 <= int(part["d"]) <= 31:
             best = (int(part["y"]), month, int(part["d"])), m.start(), m.end()
     return best
@@ -163,11 +222,16 @@ def _numeric(text: str, language: str) -> Found | None:
 def _by_dateparser(text: str, language: str) -> Moment | None:
     import dateparser
 
-    settings = {"STRICT_PARSING": True, "RETURN_AS_TIMEZONE_AWARE": True, "TIMEZONE": "UTC", "RELATIVE_BASE": datetime(2000, 1, 1),
-                "PARSERS": ["absolute-time"]}
+    settings = {
+        "STRICT_PARSING": True,
+        "RETURN_AS_TIMEZONE_AWARE": True,
+        "TIMEZONE": "UTC",
+        "RELATIVE_BASE": datetime(2000, 1, 1),
+        "PARSERS": ["absolute-time"],
+    }
     languages = [language.split("-")[0].lower()] if language else None
     try:
-        at = dateparser.parse(text, languages=languages, settings=settings)  # type: ignore[arg-type]
+        at = dateparser.parse(text, languages=languages, settings=settings)
     except Exception:
         return None
     if at is None or not FIRST_YEAR <= at.year <= LAST_YEAR:
@@ -176,13 +240,15 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
 
 
 def month_only(text: str, language: str = "") -> Moment | None:
-    """"May 2019" and nothing else."""
+    """ "May 2019" and nothing else."""
     m = _MONTH_YEAR.match(clean(text).translate(_DIGITS))
     made = _make(int(m[2]), MONTHS[m[1].lower()], 1) if m else None
     return Moment(made.at, "month", False) if made else None
 
 
-_URL_DAY = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})[/-](\d{1,2})(?=[/._-]|$)|/((?:19|20)\d{2})(\d{2})(\d{2})(?=[/._-]|$)")
+_URL_DAY = re.compile(
+    r"/((?:19|20)\d{2})[/-](\d{1,2})[/-](\d{1,2})(?=[/._-]|$)|/((?:19|20)\d{2})(\d{2})(\d{2})(?=[/._-]|$)"
+)
 _URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
 
 

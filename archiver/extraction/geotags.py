@@ -1,4 +1,4 @@
-"""The places a page names of itself: metas, microformats, schema.org, map links of the post, and what the source told."""
+"""The places a page names of itself: metas, microformats, schema.org, map links, and what the source told."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from lxml.etree import _Element as Element
+
 from archiver.extraction.geotext import Position, checked, number, of_map_link, position
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.structured import is_article_item, item_of
 from archiver.extraction.text import clean, folded, line
 from archiver.items import GeoTag, Lead
-from lxml.etree import _Element as Element
 
 _NEAR = 0.0005
-_SCHEMA = (("contentLocation", "content"), ("spatialCoverage", "content"), ("spatial", "content"), ("locationCreated", "dateline"),
-           ("location", "content"))
+_SCHEMA = (
+    ("contentLocation", "content"),
+    ("spatialCoverage", "content"),
+    ("spatial", "content"),
+    ("locationCreated", "dateline"),
+    ("location", "content"),
+)
 
 
 def geotags(page: Page, post: Post, lead: Lead | None) -> tuple[GeoTag, ...]:
@@ -26,7 +32,13 @@ def geotags(page: Page, post: Post, lead: Lead | None) -> tuple[GeoTag, ...]:
     form has them. What is out of range is no place; 0,0 is one only where the page names it too, since
     it is what forms hold that nobody filled in.
     """
-    found = [*_metas(page), *_microformats(page, post), *_schema(page), *(lead.geotags if lead else ()), *_maps(page, post)]
+    found = [
+        *_metas(page),
+        *_microformats(page, post),
+        *_schema(page),
+        *(lead.geotags if lead else ()),
+        *_maps(page, post),
+    ]
     return merged(found)
 
 
@@ -57,14 +69,21 @@ def _same(a: GeoTag, b: GeoTag) -> bool:
 
 def _metas(page: Page) -> Iterator[GeoTag]:
     data = page.data
-    placename = data.meta_first("geo.placename", "geo.place", "geo_address", "og:locality", "place:location:name", "dc.coverage.placename")
+    placename = data.meta_first(
+        "geo.placename", "geo.place", "geo_address", "og:locality", "place:location:name", "dc.coverage.placename"
+    )
     region = data.meta_first("geo.region", "geo.country", "og:region")
     places: list[tuple[Position, str]] = []
     for key in ("geo.position", "icbm", "dc.coverage.x-geo", "geo.point", "dc.coverage.spatial"):
         places += [(p, key if key != "icbm" else "ICBM") for v in data.meta(key) if (p := position(v))]
-    for lat_key, lon_key in (("place:location:latitude", "place:location:longitude"), ("og:latitude", "og:longitude"),
-                             ("geo_latitude", "geo_longitude"), ("geo.latitude", "geo.longitude"), ("latitude", "longitude"),
-                             ("geo.lat", "geo.long")):
+    for lat_key, lon_key in (
+        ("place:location:latitude", "place:location:longitude"),
+        ("og:latitude", "og:longitude"),
+        ("geo_latitude", "geo_longitude"),
+        ("geo.latitude", "geo.longitude"),
+        ("latitude", "longitude"),
+        ("geo.lat", "geo.long"),
+    ):
         for a, b in zip(data.meta(lat_key), data.meta(lon_key), strict=False):
             lat, lon = number(a), number(b)
             if lat is not None and lon is not None and (p := checked(lat, lon)):
@@ -77,15 +96,25 @@ def _metas(page: Page) -> Iterator[GeoTag]:
 
 def _microformats(page: Page, post: Post) -> Iterator[GeoTag]:
     index = page.index
-    for lat_class, lon_class, holders, source in (("latitude", "longitude", ("geo",), "geo-microformat"),
-                                                  ("p-latitude", "p-longitude", ("h-geo", "h-card", "h-adr", "p-geo", "p-location", "u-geo"), "h-geo")):
+    for lat_class, lon_class, holders, source in (
+        ("latitude", "longitude", ("geo",), "geo-microformat"),
+        ("p-latitude", "p-longitude", ("h-geo", "h-card", "h-adr", "p-geo", "p-location", "u-geo"), "h-geo"),
+    ):
         for name in holders:
             for el in index.with_class(name):
                 if _foreign(post, el):
                     continue
-                lat = next((number(_value(e)) for e in el.iter("*") if lat_class in (e.get("class") or "").split()), None)
-                lon = next((number(_value(e)) for e in el.iter("*") if lon_class in (e.get("class") or "").split()), None)
-                place = checked(lat, lon) if lat is not None and lon is not None else position(el.get("title")) or position(line(el))
+                lat = next(
+                    (number(_value(e)) for e in el.iter("*") if lat_class in (e.get("class") or "").split()), None
+                )
+                lon = next(
+                    (number(_value(e)) for e in el.iter("*") if lon_class in (e.get("class") or "").split()), None
+                )
+                place = (
+                    checked(lat, lon)
+                    if lat is not None and lon is not None
+                    else position(el.get("title")) or position(line(el))
+                )
                 if place is None:
                     for inner in el.iter("abbr", "data"):
                         place = place or position(inner.get("title") or inner.get("value"))
@@ -93,7 +122,14 @@ def _microformats(page: Page, post: Post) -> Iterator[GeoTag]:
                     yield GeoTag(*place, _around(el), "", "content", source)
     for lat_el in index.select("[itemprop~=latitude]"):
         holder = lat_el.getparent()
-        lon_el = next((e for e in (holder.iter("*") if holder is not None else ()) if "longitude" in (e.get("itemprop") or "").split()), None)
+        lon_el = next(
+            (
+                e
+                for e in (holder.iter("*") if holder is not None else ())
+                if "longitude" in (e.get("itemprop") or "").split()
+            ),
+            None,
+        )
         if lon_el is None or _foreign(post, lat_el) or not _in_article(lat_el):
             continue
         lat, lon = number(_value(lat_el)), number(_value(lon_el))
@@ -102,8 +138,13 @@ def _microformats(page: Page, post: Post) -> Iterator[GeoTag]:
     for name in ("adr", "h-adr", "p-adr"):
         for el in index.with_class(name):
             if not _foreign(post, el) and post.holder is not None and any(a is post.holder for a in el.iterancestors()):
-                place_name = ", ".join(t for c in ("locality", "p-locality", "region", "p-region", "country-name", "p-country-name")
-                                       for e in el.iter("*") if c in (e.get("class") or "").split() if (t := line(e)))
+                place_name = ", ".join(
+                    t
+                    for c in ("locality", "p-locality", "region", "p-region", "country-name", "p-country-name")
+                    for e in el.iter("*")
+                    if c in (e.get("class") or "").split()
+                    if (t := line(e))
+                )
                 if place_name:
                     yield GeoTag(None, None, place_name, "", "content", "adr")
 
@@ -121,9 +162,13 @@ def _around(el: Element) -> str:
     for _ in range(4):
         if at is None:
             return ""
-        if {"vcard", "h-card", "location", "p-location", "vevent"} & set((at.get("class") or "").split()) or at.get("itemscope") is not None:
+        if {"vcard", "h-card", "location", "p-location", "vevent"} & set((at.get("class") or "").split()) or at.get(
+            "itemscope"
+        ) is not None:
             for e in at.iter("*"):
-                if {"fn", "p-name", "org", "locality"} & set((e.get("class") or "").split()) or "name" in (e.get("itemprop") or "").split():
+                if {"fn", "p-name", "org", "locality"} & set((e.get("class") or "").split()) or "name" in (
+                    e.get("itemprop") or ""
+                ).split():
                     return clean(e.get("content")) or line(e)
         at = at.getparent()
     return ""
@@ -133,7 +178,11 @@ def _foreign(post: Post, el: Element) -> bool:
     """Whether an element stands where the site speaks of itself or of other posts."""
     at: Element | None = el
     while at is not None:
-        if at.tag in ("footer", "aside", "nav") and at is not post.holder and not any(p.tag == "article" for p in at.iterancestors()):
+        if (
+            at.tag in ("footer", "aside", "nav")
+            and at is not post.holder
+            and not any(p.tag == "article" for p in at.iterancestors())
+        ):
             return True
         at = at.getparent()
     return post.is_noise(el)

@@ -10,7 +10,8 @@ Position = tuple[float, float]
 _NUM = r"[+-]?\d{1,3}(?:\.\d+)?"
 _DMS = re.compile(
     r"(?P<h1>[NSEWO])?\s*(?P<d>\d{1,3}(?:[.,]\d+)?)\s*[°ºd:]\s*(?:(?P<m>\d{1,2}(?:[.,]\d+)?)\s*[′'’m:]?\s*)?(?:(?P<s>\d{1,2}(?:[.,]\d+)?)\s*[″\"”s]?\s*)?(?P<h2>[NSEWO])?",
-    re.IGNORECASE)
+    re.IGNORECASE,
+)
 _HEMI = re.compile(rf"([NS])?\s*({_NUM})\s*°?\s*([NS])?\s*[,;/ ]\s*([EWO])?\s*({_NUM})\s*°?\s*([EWO])?", re.IGNORECASE)
 
 
@@ -45,7 +46,7 @@ def _degrees(m: re.Match[str]) -> float | None:
 
 
 def position(text: str | None) -> Position | None:
-    """Latitude and longitude from one text: "10.5;106.7", "10,5 ; 106,7", "-33.9, 18.4", "10°30'N 106°42'E", "geo:10.5,106.7"."""
+    """Latitude and longitude from one text: "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7"."""
     text = (text or "").strip().replace("−", "-")[:200]
     text = re.sub(r"^geo:", "", text)
     if not any(c.isdigit() for c in text):
@@ -61,12 +62,20 @@ def position(text: str | None) -> Position | None:
         return None
     for separator in (";", r"\s*/\s*", r"\s+"):
         parts = [p for p in re.split(separator, text) if p.strip(" ,")]
-        if len(parts) == 2 and (a := number(parts[0].strip(" ,"))) is not None and (b := number(parts[1].strip(" ,"))) is not None:
+        if (
+            len(parts) == 2
+            and (a := number(parts[0].strip(" ,"))) is not None
+            and (b := number(parts[1].strip(" ,"))) is not None
+        ):
             return checked(a, b)
     parts = text.split(",")
     if len(parts) in (2, 3) and (a := number(parts[0])) is not None and (b := number(parts[1])) is not None:
         return checked(a, b)
-    if len(parts) == 4 and (a := number(",".join(parts[:2]))) is not None and (b := number(",".join(parts[2:]))) is not None:
+    if (
+        len(parts) == 4
+        and (a := number(",".join(parts[:2]))) is not None
+        and (b := number(",".join(parts[2:]))) is not None
+    ):
         return checked(a, b)
     m = _HEMI.fullmatch(text)
     if m and (m[1] or m[3]) and (m[4] or m[6]):
@@ -83,7 +92,8 @@ _HASH = re.compile(rf"map=\d{{1,2}}/({_NUM})/({_NUM})")
 
 
 def of_map_link(href: str) -> Position | None:
-    """The position a link or frame of a map service shows: Google, OpenStreetMap, Bing, Apple, and geo: addresses (RFC 5870)."""
+    """The position a link or frame of a map service shows: Google, OpenStreetMap, Bing, Apple, and geo: addresses "
+    "(RFC 5870)."""
     if href.startswith("geo:"):
         return position(href.partition("?")[0].partition(";")[0])
     try:
@@ -91,15 +101,26 @@ def of_map_link(href: str) -> Position | None:
     except ValueError:
         return None
     host, query = (url.hostname or "").lower(), parse_qs(url.query)
-    google = re.search(r"(^|\.)google\.[a-z.]+$", host) and ("maps" in host or "/maps" in url.path) or host in ("goo.gl", "maps.app.goo.gl")
+    google = (
+        (re.search(r"(^|\.)google\.[a-z.]+$", host)
+        and ("maps" in host or "/maps" in url.path))
+        or host in ("goo.gl", "maps.app.goo.gl")
+    )
     if google:
         whole = url.path + "?" + url.query
         for pattern, turned in ((_PIN, False), (_EMBED, True), (_AT, False)):
             if m := pattern.search(whole):
                 a, b = float(m[1]), float(m[2])
                 return checked(b, a) if turned else checked(a, b)
-        return next((p for k in ("q", "query", "ll", "center", "sll", "destination", "daddr") for v in query.get(k, ())
-                     if (p := position(v.removeprefix("loc:")))), None)
+        return next(
+            (
+                p
+                for k in ("q", "query", "ll", "center", "sll", "destination", "daddr")
+                for v in query.get(k, ())
+                if (p := position(v.removeprefix("loc:")))
+            ),
+            None,
+        )
     if host.endswith("openstreetmap.org"):
         pair = (query.get("mlat") or query.get("lat") or [""])[0], (query.get("mlon") or query.get("lon") or [""])[0]
         if (a := number(pair[0])) is not None and (b := number(pair[1])) is not None:  # type: ignore[assignment]

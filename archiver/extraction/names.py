@@ -9,22 +9,41 @@ from archiver.extraction.words import AND, BY, NOT_A_NAME
 
 # What a byline says in brackets belongs to the name as it is written ("Yumin Zhou (Brian)", "Qi Zhu (Cloudera)"),
 # unless it is a handle, an address, a role or an agency.
-_PAREN = re.compile(r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|she|they|him|her|"
-                    r"Reuters|AP|AFP|dpa|CNN|BBC)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]", re.IGNORECASE)
+_PAREN = re.compile(
+    r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
+    r"she|they|him|her|"
+    r"Reuters|AP|AFP|dpa|CNN|BBC)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
+    re.IGNORECASE,
+)
 _HANDLE = re.compile(r"(?<!\w)@[\w.]+|\S+@\S+\.\w+|https?://\S+|www\.\S+")
 _ROLE = re.compile(
-    r"^(?:(?:senior|chief|deputy|managing|associate|assistant|contributing|guest|staff|executive|lead|special|freelance|political|business|science|health|"
-    r"technology|national|foreign|news|sports?|world|features?|digital|data|investigative|medical|legal|opinion|content|web|social media)\s+)*"
-    r"(?:writer|reporter|editor|correspondent|contributor|columnist|author|blogger|journalist|intern|producer|photographer|analyst|director|manager|"
-    r"president|founder|co-?founder|ceo|cto|coo|vp|professor|fellow|researcher|scientist|strategist|specialist|consultant|attorney|engineer|"
-    r"editor[- ]in[- ]chief|staff|redakteur(?:in)?|redaktion|journaliste|rédaction|redactora?|periodista|giornalista|redazione|phóng viên|biên tập viên)"
+    r"^(?:(?:senior|chief|deputy|managing|associate|assistant|contributing|guest|staff|executive|lead|special|"
+    r"freelance|political|business|science|health|"
+    r"technology|national|foreign|news|sports?|world|features?|digital|data|investigative|medical|legal|opinion|"
+    r"content|web|social media)\s+)*"
+    r"(?:writer|reporter|editor|correspondent|contributor|columnist|author|blogger|journalist|intern|producer|"
+    r"photographer|analyst|director|manager|"
+    r"president|founder|co-?founder|ceo|cto|coo|vp|professor|fellow|researcher|scientist|strategist|specialist|"
+    r"consultant|attorney|engineer|"
+    r"editor[- ]in[- ]chief|staff|redakteur(?:in)?|redaktion|journaliste|rédaction|redactora?|periodista|"
+    r"giornalista|redazione|phóng viên|biên tập viên)"
     r"(?:\s+(?:at|of|for|in|und|and)\s+.*)?$|"
-    r"^(?:ph\.?\s?d\.?|m\.?d\.?|m\.?s\.?c?\.?|m\.?a\.?|b\.?a\.?|b\.?s\.?c?|r\.?d\.?n?\.?|r\.?n\.?|j\.?d\.?|m\.?b\.?a\.?|m\.?p\.?h\.?|esq\.?|cfa|cpa|cfp|d\.?o\.?|"
-    r"d\.?d\.?s\.?|l\.?d\.?|cpt|pharm\.?d\.?|lcsw|facs|faap|dpt|cissp|dvm|ll\.?m\.?|ed\.?d\.?|psy\.?d\.?)$", re.IGNORECASE)
-_PARTICLES = frozenset("de del della di da dos das do van von der den zu zum la le les el al bin ibn ben y e du ter ten af ap 't of san st".split())
+    r"^(?:ph\.?\s?d\.?|m\.?d\.?|m\.?s\.?c?\.?|m\.?a\.?|b\.?a\.?|b\.?s\.?c?|r\.?d\.?n?\.?|r\.?n\.?|j\.?d\.?|"
+    r"m\.?b\.?a\.?|m\.?p\.?h\.?|esq\.?|cfa|cpa|cfp|d\.?o\.?|"
+    r"d\.?d\.?s\.?|l\.?d\.?|cpt|pharm\.?d\.?|lcsw|facs|faap|dpt|cissp|dvm|ll\.?m\.?|ed\.?d\.?|psy\.?d\.?)$",
+    re.IGNORECASE,
+)
+_PARTICLES = frozenset(
+    ["de", "del", "della", "di", "da", "dos", "das", "do", "van", "von", "der", "den", "zu", "zum", "la", "le", "les",
+     "el", "al", "bin", "ibn", "ben", "y", "e", "du", "ter", "ten", "af", "ap", "'t", "of", "san", "st"]
+)
 _DATEISH = re.compile(r"\d{4}|\d{1,2}[:/.]\d{2}|\b(?:min(?:ute)?s? read|ago)\b", re.IGNORECASE)
 _HAN = re.compile(r"^[\u4e00-\u9fff·]{2,4}$")
-_TAIL = re.compile(r"\s*(?:[|•]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\blast\s+(?:updated|modified|edited)\b|\bupdated\b|\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b).*$", re.IGNORECASE)
+_TAIL = re.compile(
+    r"\s*(?:[|•]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\blast\s+(?:updated|modified|edited)\b|\bupdated\b|"
+    r"\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b).*$",
+    re.IGNORECASE,
+)
 
 
 def looks_personal(text: str) -> bool:
@@ -34,7 +53,11 @@ def looks_personal(text: str) -> bool:
         return False
     if len(words) == 1:
         return len(text) >= 2
-    return bool(words) and all(w.lower() in _PARTICLES or not w[0].islower() for w in words) and not any(c.isdigit() for c in text)
+    return (
+        bool(words)
+        and all(w.lower() in _PARTICLES or not w[0].islower() for w in words)
+        and not any(c.isdigit() for c in text)
+    )
 
 
 def is_name(text: str) -> bool:
@@ -79,7 +102,7 @@ def _strip_by(text: str) -> str:
         m = BY.match(text)
         if not m or m.end() == len(text) or m.end() == 0:
             break
-        text = text[m.end():]
+        text = text[m.end() :]
     return text
 
 
@@ -101,6 +124,6 @@ def _divide(text: str, one: bool) -> list[str]:
 
 
 def swapped(text: str) -> str:
-    """"Doe, Jane" as "Jane Doe" (citation_author and dc.creator are written so)."""
+    """ "Doe, Jane" as "Jane Doe" (citation_author and dc.creator are written so)."""
     m = re.fullmatch(r"([^,\s]+(?:\s[^,\s]+)?),\s*([^,]+)", clean(text))
     return f"{m[2]} {m[1]}" if m and not _ROLE.match(m[2]) else clean(text)

@@ -72,7 +72,11 @@ class Page:
     @cached_property
     def addresses(self) -> set[str]:
         """The page's addresses without fragment and final slash, for recognising it in its own declarations."""
-        return {u.partition("#")[0].rstrip("/") for u in (self.url, self.canonical, self.join(self.data.meta_first("og:url"))) if u}
+        return {
+            u.partition("#")[0].rstrip("/")
+            for u in (self.url, self.canonical, self.join(self.data.meta_first("og:url")))
+            if u
+        }
 
     @cached_property
     def path(self) -> str:
@@ -83,7 +87,9 @@ class Page:
     def text_length(self) -> int:
         """Characters of text in the body, scripts and styles aside."""
         silent = ("script", "style", "noscript", "template")
-        return sum(len((e.text or "").strip()) + len((e.tail or "").strip()) for e in self.index.order if e.tag not in silent)
+        return sum(
+            len((e.text or "").strip()) + len((e.tail or "").strip()) for e in self.index.order if e.tag not in silent
+        )
 
     @cached_property
     def head_title(self) -> str:
@@ -96,14 +102,23 @@ class Page:
     @cached_property
     def language(self) -> str | None:
         """BCP 47 tag as declared: <html lang>, og:locale, content-language, inLanguage; None where nothing is."""
-        given = [self.root.get("lang"), self.root.get("{http://www.w3.org/XML/1998/namespace}lang"), self.root.get("xml:lang")]
+        given = [
+            self.root.get("lang"),
+            self.root.get("{http://www.w3.org/XML/1998/namespace}lang"),
+            self.root.get("xml:lang"),
+        ]
         given += [e.get("lang") for e in self.index.tag("body")[:1]]
         given += self.data.meta("og:locale", "content-language", "language", "dc.language")
         given += [t for n in self.data.articles()[:1] for t in self.data.texts(n, "inLanguage")]
         for value in given:
             tag = clean(value).split(",")[0].split(".")[0].strip().replace("_", "-")
             parts = tag.split("-")
-            if 2 <= len(parts[0]) <= 3 and parts[0].isascii() and parts[0].isalpha() and parts[0].lower() not in ("und", "mul"):
+            if (
+                2 <= len(parts[0]) <= 3
+                and parts[0].isascii()
+                and parts[0].isalpha()
+                and parts[0].lower() not in ("und", "mul")
+            ):
                 rest = [p.upper() if len(p) == 2 else p.title() if len(p) == 4 else p for p in parts[1:] if p]
                 return "-".join([parts[0].lower(), *rest])
         return None

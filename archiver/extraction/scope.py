@@ -6,19 +6,26 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from lxml.etree import _Element as Element
+
 from archiver.extraction.page import Page
 from archiver.extraction.text import folded, line
 from archiver.platforms import by_name
 from archiver.platforms.selector import is_below
-from lxml.etree import _Element as Element
 
 _NOISE = re.compile(
-    r"(?:^|[\s_-])(?:comments?|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|related(?:-?posts?|-?articles?)?|relatedposts|"
-    r"recommend(?:ed|ations?)?|popular|trending|most-?read|latest|recent|more-?posts|read-?more|also-?like|you-?may|navbar|nav|navigation|navigate|menu|"
-    r"pagination|pager|breadcrumbs?|newsletter|subscribe|promo|advert\w*|ads?|banner|blogroll|same-?cat\w*|site-?footer|colophon|wp-block-query|"
-    r"site-?header|masthead|branding|cookie\w*|modal|popup|author-?(?:bio|box|info|description|card)|about-?author|jp-relatedposts|prev(?:ious)?|next|"
-    r"toc|share(?:daddy)?|sharing|social|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|[\s_-])",
-    re.IGNORECASE)
+    r"(?:^|[\s_-])(?:comments?|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|"
+    r"related(?:-?posts?|-?articles?)?|relatedposts|"
+    r"recommend(?:ed|ations?)?|popular|trending|most-?read|latest|recent|more-?posts|read-?more|also-?like|you-?may|"
+    r"navbar|nav|navigation|navigate|menu|"
+    r"pagination|pager|breadcrumbs?|newsletter|subscribe|promo|advert\w*|ads?|banner|blogroll|same-?cat\w*|"
+    r"site-?footer|colophon|wp-block-query|"
+    r"site-?header|masthead|branding|cookie\w*|modal|popup|author-?(?:bio|box|info|description|card)|about-?author|"
+    r"jp-relatedposts|prev(?:ious)?|next|"
+    r"toc|share(?:daddy)?|sharing|social|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|"
+    r"[\s_-])",
+    re.IGNORECASE,
+)
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _KEEP = frozenset({"html", "body", "main"})
 
@@ -81,7 +88,7 @@ class Post:
         return True
 
     def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
-        """What the first selector that fits finds: within the holder, else (where allowed) elsewhere but in the noise."""
+        """What the first selector that fits finds: within the holder, else (where allowed) elsewhere, noise aside."""
         index = self.page.index
         loose: list[tuple[Element, str]] = []
         for s in selectors:
@@ -95,7 +102,9 @@ class Post:
 
     def in_body(self, el: Element) -> bool:
         """Whether an element is part of the post's text."""
-        return self.body is not None and el is not self.body and self.body is not self.holder and is_below(el, self.body)
+        return (
+            self.body is not None and el is not self.body and self.body is not self.holder and is_below(el, self.body)
+        )
 
 
 def text_length(el: Element) -> int:
@@ -154,9 +163,13 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
     for rule in rules:
         found = [e for e in post.page.index.select(rule) if not post.is_noise(e) and not _in_site_header(e)]
         if post.body is not None:
-            found = [e for e in found if not is_below(e, post.body)] or [e for e in found if e.tag == "h1" and _opens(post.body, e)]
+            found = [e for e in found if not is_below(e, post.body)] or [
+                e for e in found if e.tag == "h1" and _opens(post.body, e)
+            ]
         if top is not None:
-            found = [e for e in found if is_below(e, top)] or [e for e in found if e.tag in ("h1", "h2") and _post_of(post, e) is None]
+            found = [e for e in found if is_below(e, top)] or [
+                e for e in found if e.tag in ("h1", "h2") and _post_of(post, e) is None
+            ]
         for el in found:
             text = folded(line(el))
             if text and (text not in site or "post" in rule or "entry" in rule):
@@ -188,7 +201,11 @@ def _in_site_header(el: Element) -> bool:
     at: Element | None = el
     while at is not None and at.tag not in _KEEP:
         names = f" {at.get('class') or ''} {at.get('id') or ''} "
-        if re.search(r"[\s_-](site-?(title|header|branding|logo|name)|branding|masthead|logo|navbar\S*|blog-?(title|name))[\s_-]", names + " ", re.IGNORECASE):
+        if re.search(
+            r"[\s_-](site-?(title|header|branding|logo|name)|branding|masthead|logo|navbar\S*|blog-?(title|name))[\s_-]",
+            names + " ",
+            re.IGNORECASE,
+        ):
             return True
         at = at.getparent()
     return any(a.get("rel") == "home" for a in el.iter("a"))

@@ -7,15 +7,32 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from archiver.extraction.text import clean
-from archiver.platforms import Index
 from lxml.etree import _Element as Element
 
-ARTICLE_TYPES = frozenset({
-    "article", "newsarticle", "blogposting", "reportagenewsarticle", "analysisnewsarticle", "opinionnewsarticle",
-    "backgroundnewsarticle", "reviewnewsarticle", "askpublicnewsarticle", "techarticle", "scholarlyarticle", "report",
-    "liveblogposting", "socialmediaposting", "satiricalarticle", "advertisercontentarticle", "medicalscholarlyarticle",
-})
+from archiver.extraction.text import clean
+from archiver.platforms import Index
+
+ARTICLE_TYPES = frozenset(
+    {
+        "article",
+        "newsarticle",
+        "blogposting",
+        "reportagenewsarticle",
+        "analysisnewsarticle",
+        "opinionnewsarticle",
+        "backgroundnewsarticle",
+        "reviewnewsarticle",
+        "askpublicnewsarticle",
+        "techarticle",
+        "scholarlyarticle",
+        "report",
+        "liveblogposting",
+        "socialmediaposting",
+        "satiricalarticle",
+        "advertisercontentarticle",
+        "medicalscholarlyarticle",
+    }
+)
 _MAX_SCRIPT, _MAX_NODES = 2_000_000, 4_000
 _TRAILING = re.compile(r",\s*([}\]])")
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -24,7 +41,8 @@ Node = dict[str, Any]
 
 
 def json_ld(index: Index) -> list[Node]:
-    """All JSON-LD nodes of a page, flattened (@graph, lists, nested values), in document order. Broken JSON is mended or left out."""
+    """All JSON-LD nodes of a page, flattened (@graph, lists, nested values), in document order. Broken JSON is "
+    "mended or left out."""
     nodes: list[Node] = []
     for script in index.tag("script"):
         if "ld+json" not in (script.get("type") or "").lower():
@@ -36,8 +54,16 @@ def json_ld(index: Index) -> list[Node]:
 
 
 def _values(raw: str) -> list[Any]:
-    raw = re.sub(r"^\s*(<!--|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[|//\s*<!\[CDATA\[)|(-->|/\*\s*\]\]>\s*\*/|//\s*\]\]>|\]\]>)\s*;?\s*$",
-                 "", raw.strip()).strip().rstrip(";")
+    raw = (
+        re.sub(
+            r"^\s*(<!--|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[|//\s*<!\[CDATA\[)|(-->|/\*\s*\]\]>\s*\*/|//\s*\]\]>|"
+            r"\]\]>)\s*;?\s*$",
+            "",
+            raw.strip(),
+        )
+        .strip()
+        .rstrip(";")
+    )
     for text in (raw, _TRAILING.sub(r"\1", raw), _TRAILING.sub(r"\1", _CONTROL.sub(" ", raw)), clean(raw)):
         try:
             return [json.loads(text, strict=False)]
@@ -120,7 +146,9 @@ class Structured:
         for name in names:
             for value in self.resolve((node or {}).get(name)):
                 if isinstance(value, dict):
-                    value = next((value[k] for k in ("name", "headline", "@value", "url") if isinstance(value.get(k), str)), "")
+                    value = next(
+                        (value[k] for k in ("name", "headline", "@value", "url") if isinstance(value.get(k), str)), ""
+                    )
                 if isinstance(value, (str, int, float)) and not isinstance(value, bool) and (text := clean(str(value))):
                     found.append(text)
         return found
@@ -130,15 +158,21 @@ class Structured:
 
     def articles(self) -> list[Node]:
         """JSON-LD nodes that are articles and say something of themselves (not mere references)."""
-        return [n for n in self.nodes
-                if types(n) & ARTICLE_TYPES and any(k in n for k in ("headline", "datePublished", "author", "name", "articleBody"))]
+        return [
+            n
+            for n in self.nodes
+            if types(n) & ARTICLE_TYPES
+            and any(k in n for k in ("headline", "datePublished", "author", "name", "articleBody"))
+        ]
 
     def article(self, urls: set[str]) -> Node | None:
         """The article the page is about: the one that names one of its addresses, else the only or first full one."""
         found = self.articles()
         for node in found:
-            about = self.texts(node, "url", "mainEntityOfPage") + [str(node.get("@id") or "")]
-            about += [str(v.get("@id") or "") for v in self.resolve(node.get("mainEntityOfPage")) if isinstance(v, dict)]
+            about = [*self.texts(node, "url", "mainEntityOfPage"), str(node.get("@id") or "")]
+            about += [
+                str(v.get("@id") or "") for v in self.resolve(node.get("mainEntityOfPage")) if isinstance(v, dict)
+            ]
             if any(a.partition("#")[0].rstrip("/") in urls for a in about if a):
                 return node
         own = [n for n in found if "author" in n or "datePublished" in n]

@@ -12,11 +12,63 @@ from lxml.etree import _Element as Element
 _SPACE = re.compile(r"[\s\u00a0\u2007\u202f\u3000]+")
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
-_SILENT = frozenset({"script", "style", "noscript", "template", "svg", "iframe", "object", "select", "textarea", "button",
-                     "form", "input", "canvas", "audio", "video", "map", "head", "nav", "math-source"})
-_BREAK = frozenset({"p", "div", "section", "article", "header", "footer", "main", "aside", "blockquote", "figure", "details",
-                    "figcaption", "table", "ul", "ol", "dl", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "address", "center",
-                    "fieldset", "summary", "caption", "hgroup"})
+_SILENT = frozenset(
+    {
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "iframe",
+        "object",
+        "select",
+        "textarea",
+        "button",
+        "form",
+        "input",
+        "canvas",
+        "audio",
+        "video",
+        "map",
+        "head",
+        "nav",
+        "math-source",
+    }
+)
+_BREAK = frozenset(
+    {
+        "p",
+        "div",
+        "section",
+        "article",
+        "header",
+        "footer",
+        "main",
+        "aside",
+        "blockquote",
+        "figure",
+        "details",
+        "figcaption",
+        "table",
+        "ul",
+        "ol",
+        "dl",
+        "pre",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "address",
+        "center",
+        "fieldset",
+        "summary",
+        "caption",
+        "hgroup",
+    }
+)
 _LINE = frozenset({"li", "tr", "dt", "dd", "br", "option"})
 _CELL = frozenset({"td", "th"})
 

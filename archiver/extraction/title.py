@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from lxml.etree import _Element as Element
+
 from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.structured import is_article_item, item_of
 from archiver.extraction.text import clean, folded, line
 from archiver.items import Lead
-from lxml.etree import _Element as Element
 
 _SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
@@ -19,8 +20,18 @@ _PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
 def site_names(page: Page) -> list[str]:
     """What the site is called: declared, shown in its header, or named like its host."""
     names = list(page.data.names_of_site())
-    for selector in ("#site-title", ".site-title", ".site-name", ".wp-block-site-title", "a.navbar-brand", "h1.title a", ".blog-title",
-                     "#blog-title", "#header h1", ".logo-text"):
+    for selector in (
+        "#site-title",
+        ".site-title",
+        ".site-name",
+        ".wp-block-site-title",
+        "a.navbar-brand",
+        "h1.title a",
+        ".blog-title",
+        "#blog-title",
+        "#header h1",
+        ".logo-text",
+    ):
         names += [t for e in page.index.select(selector)[:1] if (t := line(e)) and len(t) < 80]
     return list(dict.fromkeys(n for n in names if n))
 
@@ -40,23 +51,27 @@ def without_site(title: str, names: list[str], host: str) -> str:
                 if re.search(r"[\s|·•»«›‹–—:~_｜-]+$", head) and (cut := re.sub(r"[\s|·•»«›‹–—:~_｜-]+$", "", head)):
                     return cut
             if t.startswith(n):
-                tail = title[len(name):]
+                tail = title[len(name) :]
                 if re.match(r"\s*[|·•»«›‹–—:~_｜-]", tail) and (cut := re.sub(r"^[\s|·•»«›‹–—:~_｜-]+", "", tail)):
                     return cut
     cuts = list(_SEPARATOR.finditer(title))
     for m in reversed(cuts):
-        if folded(title[m.end():]) in known and title[: m.start()].strip():
+        if folded(title[m.end() :]) in known and title[: m.start()].strip():
             return title[: m.start()].strip()
     for m in cuts:
-        if folded(title[: m.start()]) in known and title[m.end():].strip():
-            return title[m.end():].strip()
+        if folded(title[: m.start()]) in known and title[m.end() :].strip():
+            return title[m.end() :].strip()
     return title
 
 
 def heading(el: Element) -> str:
     """The text of a heading, without a permalink sign and what only a screen reader says."""
-    hidden = [e for e in el.iter("*") if e is not el and re.search(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link",
-                                                                  e.get("class") or "")]
+    hidden = [
+        e
+        for e in el.iter("*")
+        if e is not el
+        and re.search(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link", e.get("class") or "")
+    ]
     if hidden:
         text = line(el)
         for e in hidden:
@@ -83,7 +98,13 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
     if post.title is not None:
         rule = post.title_rule
         known = rule in page.platform.title and page.platform.name != "generic"
-        add(heading(post.title), "platform" if known else "heading", rule, 0.95 if known else 0.7 if rule == "h1" else 0.85, seen=True)
+        add(
+            heading(post.title),
+            "platform" if known else "heading",
+            rule,
+            0.95 if known else 0.7 if rule == "h1" else 0.85,
+            seen=True,
+        )
     article = page.data.article(page.addresses)
     for text in page.data.texts(article, "headline", "name")[:1]:
         add(without_site(text, names, host), "json-ld", "headline", 0.8)
@@ -91,8 +112,12 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
         if is_article_item(item_of(el)) and not post.is_noise(el):
             add(el.get("content") or heading(el), "microdata", "headline", 0.8)
             break
-    for keys, confidence in ((("citation_title",), 0.85), (("og:title",), 0.72), (("twitter:title",), 0.65),
-                             (("parsely-title", "sailthru.title", "dc.title", "dcterms.title", "title", "hdl"), 0.65)):
+    for keys, confidence in (
+        (("citation_title",), 0.85),
+        (("og:title",), 0.72),
+        (("twitter:title",), 0.65),
+        (("parsely-title", "sailthru.title", "dc.title", "dcterms.title", "title", "hdl"), 0.65),
+    ):
         for key in keys:
             for text in page.data.meta(key)[:1]:
                 add(without_site(text, names, host), "meta", key, confidence)

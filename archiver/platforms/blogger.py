@@ -13,7 +13,9 @@ PLATFORM = Platform(
         ".post h3.post-title", ".post h1.post-title", ".post h2.post-title", "h3.post-title", "h1.post-title",
         "h2.post-title", ".post .entry-title", "h3.entry-title", "h1.entry-title", ".post-title",
     ),
-    body=(".post-body.entry-content", ".post-body", "[itemprop~=articleBody]", ".post .entry-content", ".post-content"),
+    body=(
+        ".post-body.entry-content", ".post-body", "[itemprop~=articleBody]", ".post .entry-content", ".post-content",
+    ),
     authors=(
         ".post-author .fn", ".post-author [itemprop~=name]", ".byline.post-author .fn", ".post-author-label .fn",
         ".post-author", ".vcard .fn", "[itemprop~=author] [itemprop~=name]", ".author-name",
@@ -24,11 +26,13 @@ PLATFORM = Platform(
         ".post-timestamp",
     ),
     modified=("[itemprop~=dateModified]",),
-    categories=(".post-labels a", ".labels-container a", ".post-footer a[rel~=tag]", ".post a[rel~=tag]", ".post-tags a"),
+    categories=(
+        ".post-labels a", ".labels-container a", ".post-footer a[rel~=tag]", ".post a[rel~=tag]", ".post-tags a",
+    ),
     post=(".post.hentry", ".post-outer .post", ".post"),
     drop=(
-        ".post-footer", ".post-share-buttons", ".post-labels", ".jump-link", ".blog-pager", ".comments", ".reaction-buttons",
-        ".post-location", ".related-posts", "#related-posts",
+        ".post-footer", ".post-share-buttons", ".post-labels", ".jump-link", ".blog-pager", ".comments",
+        ".reaction-buttons", ".post-location", ".related-posts", "#related-posts",
     ),
     main=(".widget.Blog", "#Blog1"),
     paths=(

@@ -9,8 +9,10 @@ PLATFORM = Platform(
     name="joomla",
     generator=r"^joomla",
     marks=(".com-content-article", ".item-page[itemtype]"),
-    title=(".item-page h1[itemprop~=headline]", ".item-page h2[itemprop~=headline]", ".item-page .page-header h1",
-           ".item-page .page-header h2", "h1.article-title", ".item-page h1", ".item-page h2"),
+    title=(
+        ".item-page h1[itemprop~=headline]", ".item-page h2[itemprop~=headline]", ".item-page .page-header h1",
+        ".item-page .page-header h2", "h1.article-title", ".item-page h1", ".item-page h2",
+    ),
     body=(".com-content-article__body", "[itemprop~=articleBody]", ".item-page"),
     authors=(".createdby [itemprop~=name]", ".createdby"),
     published=(".published time", ".create time", "time[itemprop~=datePublished]", ".published", ".create"),

@@ -10,8 +10,10 @@ PLATFORM = Platform(
     marks=("script[src*=squarespace]", "link[href*=squarespace]", "body[id^=collection-] .sqs-layout"),
     title=("h1.blog-item-title", "h1.entry-title", "h1.BlogItem-title", "h1.entry-title", "article h1"),
     body=(".blog-item-content", ".BlogItem .sqs-layout", ".entry-content", "article .sqs-layout"),
-    authors=(".blog-author-name", ".blog-item-author-profile-wrapper .author-name", ".Blog-meta-item--author", "a[rel~=author]",
-             ".author"),
+    authors=(
+        ".blog-author-name", ".blog-item-author-profile-wrapper .author-name", ".Blog-meta-item--author",
+        "a[rel~=author]", ".author",
+    ),
     published=("time.blog-date", "time.dt-published", "time.published", "time.Blog-meta-item--date", "article time"),
     categories=(".blog-item-category", ".blog-categories a", "a.Blog-meta-item--categories", ".categories a"),
     tags=(".blog-item-tag", ".blog-tags a", ".tags a"),

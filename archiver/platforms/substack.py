@@ -13,8 +13,10 @@ PLATFORM = Platform(
     authors=(".byline-names a", ".post-header a[href*=substack.com/@]", ".post-header .author-name"),
     published=(".post-header time", ".post-date"),
     post=("article.newsletter-post", "article"),
-    drop=(".subscription-widget-wrap", ".subscribe-widget", ".button-wrapper", ".captioned-button-wrap", ".image-link-expand",
-          ".embedded-publication-wrap", ".poll-embed", ".footnote-anchor"),
+    drop=(
+        ".subscription-widget-wrap", ".subscribe-widget", ".button-wrapper", ".captioned-button-wrap",
+        ".image-link-expand", ".embedded-publication-wrap", ".poll-embed", ".footnote-anchor",
+    ),
     paths=((r"/p/[^/]+", PageKind.POST, "post-address"), (r"/archive|/|/about|/s/[^/]+", PageKind.LISTING, "listing")),
     feeds=("feed",),
     sitemaps=("sitemap.xml",),

@@ -23,7 +23,8 @@ class Platform:
     since the names are in use elsewhere too). `kinds` reads the classes of <html> and <body>: the
     first row whose expression matches a whole class says what kind of page it is. `labels` says
     whether the platform's only filing is a category or a tag. `drop` are blocks inside the body
-    that are no text of the post, `main` what holds the content, however its classes sound. Paths are relative to the site's address.
+    that are no text of the post, `main` what holds the content, however its classes sound. Paths are
+    relative to the site's address.
     """
 
     name: str

@@ -57,7 +57,7 @@ def differences(article: Article, expected: dict[str, Any]) -> list[str]:
         if field == "body_begins":
             got: Any = article.body[: len(want)]
         elif field == "body_ends":
-            got = article.body[-len(want):]
+            got = article.body[-len(want) :]
         elif field == "body_lines":
             got, want = [line for line in want if line in lines], want
         elif field == "body_without":
@@ -77,7 +77,9 @@ def test_case(folder: Path) -> None:
     article = read(folder)
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     wrong = differences(article, expected)
-    assert not wrong, f"{folder.name}: " + "; ".join(wrong) + f" (kind rule {article.kind_rule!r}, platform {article.platform!r})"
+    assert not wrong, (
+        f"{folder.name}: " + "; ".join(wrong) + f" (kind rule {article.kind_rule!r}, platform {article.platform!r})"
+    )
 
 
 def test_there_are_cases() -> None:

@@ -1,0 +1,83 @@
+"""What tells a post from another page: error words, addresses of listings, types of JSON-LD, linked headings."""
+
+from __future__ import annotations
+
+import re
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.page import Page
+from archiver.extraction.structured import types
+from archiver.extraction.text import line
+
+NOT_FOUND = re.compile(
+    r"^(?:error\s*)?40[34]\b|\b(?:page|post|file|article)\s+(?:was\s+)?(?:not|cannot be|could not be|"
+    r"can't be)\s+found|^not found|nothing (?:was )?found|oops!? that page|"
+    r"página no encontrada|no se ha encontrado|page (?:introuvable|non trouvée)|seite (?:wurde )?nicht gefunden|"
+    r"pagina non trovata|página não encontrada|"
+    r"страница не найдена|không tìm thấy|页面(?:不存在|未找到|没有找到)|找不到(?:页面|頁面|网页)|"
+    r"ページが見つかりません|페이지를 찾을 수 없|الصفحة غير موجودة|"
+    r"sayfa bulunamadı|העמוד לא נמצא|pagina niet gevonden|nie znaleziono",
+    re.IGNORECASE,
+)
+WALL = re.compile(
+    r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|"
+    r"登录|登入|ログイン|로그인|войти|accedi|before you continue|"
+    r"just a moment|attention required|are you a robot|access denied|verify you are human|checking your browser)\b",
+    re.IGNORECASE,
+)
+ARTICLE_LIKE = re.compile(
+    r"^(?:single-)?(?:post|posts|article|articles|news|story|stories|noticia|noticias|actualite|actualites|artikel|"
+    r"nachricht|blog|tin-tuc|"
+    r"press|press-release|opinion|column|report|interview|review|essay|haber|yazi|novosti|statya|berita|nieuws|"
+    r"notizia|notizie)$"
+)
+LISTING_TYPES = {"collectionpage", "searchresultspage", "itemlist", "blog"}
+PAGE_TYPES = {"aboutpage", "contactpage", "faqpage", "profilepage", "checkoutpage", "product", "qapage"}
+LISTING_PATH = re.compile(
+    r"^/(?:.*/)?(?:tags?|category|categories|authors?|archives?|archivo|archiv|label|labels|topics?|search|page|"
+    r"sections?|series|taxonomy|etiquetas?|"
+    r"categorias?|rubrik|schlagwort|autor|auteur|chuyen-muc|the)/[^/]+(?:/page/?\d+)?/?(?:index\.html?)?$|"
+    r"/page/\d+/?$|/(?:tags|categories|archives?|authors|search)(?:/|\.html)?$",
+    re.IGNORECASE,
+)
+PAGE_PATH = re.compile(
+    r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"
+    r"legal|disclaimer|faq|"
+    r"gioi-thieu|lien-he|sobre(?:-mi|-nosotros)?|contacto|mentions-legales|a-propos|chi-siamo|hakkimda|"
+    r"iletisim)(?:\.html?|/)?$",
+    re.IGNORECASE,
+)
+
+
+def linked_heading(page: Page, el: Element) -> bool:
+    return any(heading_link(page, h) for h in el.iter("h1", "h2", "h3", "h4"))
+
+
+def heading_link(page: Page, h: Element) -> str:
+    """Where a heading leads, if that is another page."""
+    links = list(h.iter("a"))
+    parent = h.getparent()
+    if parent is not None and parent.tag == "a":
+        links.append(parent)
+    for a in links:
+        url = page.join(a.get("href"))
+        if url and url.partition("#")[0].rstrip("/") not in page.addresses and len(line(a)) > 2:
+            return url
+    return ""
+
+
+def main_types(page: Page) -> set[str]:
+    """The types of what JSON-LD says this very page is or is about."""
+    out: set[str] = set()
+    for node in page.data.nodes:
+        about = {str(node.get(k)) for k in ("url", "@id", "mainEntityOfPage") if isinstance(node.get(k), str)}
+        about |= {str(v.get("@id")) for v in [node.get("mainEntityOfPage")] if isinstance(v, dict)}
+        if any(a.partition("#")[0].rstrip("/") in page.addresses for a in about):
+            out |= types(node)
+    return out
+
+
+def article_node(page: Page) -> bool:
+    node = page.data.article(page.addresses)
+    return node is not None and ("datePublished" in node or "author" in node)

@@ -1,0 +1,108 @@
+"""The platform tables: found by themselves, every selector readable, each platform known by its marks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from lxml import etree
+
+from archiver.platforms import Index, Platform, by_name, detect, tables
+from archiver.platforms.selector import _parse
+
+
+def index(html: str) -> Index:
+    return Index(etree.fromstring(html, etree.HTMLParser()))
+
+
+def test_tables_are_found_and_generic_stands_last() -> None:
+    names = [p.name for p in tables()]
+    assert {
+        "wordpress",
+        "blogger",
+        "hexo",
+        "hugo",
+        "pelican",
+        "jekyll",
+        "ghost",
+        "substack",
+        "drupal",
+        "movabletype",
+    } <= set(names)
+    assert names[-1] == "generic"
+
+
+@pytest.mark.parametrize("platform", tables(), ids=lambda p: p.name)
+def test_every_selector_and_expression_can_be_read(platform: Platform) -> None:
+    for field in (
+        "marks",
+        "title",
+        "body",
+        "authors",
+        "published",
+        "modified",
+        "categories",
+        "tags",
+        "post",
+        "drop",
+        "main",
+    ):
+        for selector in getattr(platform, field):
+            assert _parse(selector)
+    for pattern, _, rule in (*platform.kinds, *platform.paths):
+        re.compile(pattern)
+        assert rule
+
+
+@pytest.mark.parametrize(
+    ("html", "generator", "name"),
+    [
+        ("<p>x", "WordPress 6.5", "wordpress"),
+        ("<p>x", "Hugo 0.120", "hugo"),
+        ("<div class='wp-block-post-content'>x</div>", "", "wordpress"),
+        ("<div class='widget Blog' id='Blog1'></div>", "", "blogger"),
+        ("<html class='theme-next'><p>x", "", "hexo"),
+        ("<p>x", "Somebody's own 1.0", "generic"),
+        ("<p>x", "", "generic"),
+    ],
+)
+def test_detect(html: str, generator: str, name: str) -> None:
+    assert detect(index(html), generator) is by_name(name)
+
+
+PAGE = """<div id="a" class="x y"><p class="k">1</p><section><p class="k m">2</p></section></div>
+<p class="k" itemprop="name headline">3</p><a rel="category tag" href="/c/d">4</a><time datetime="2020">5</time>"""
+
+
+@pytest.mark.parametrize(
+    ("selector", "texts"),
+    [
+        ("p", ["1", "2", "3"]),
+        (".k", ["1", "2", "3"]),
+        ("p.k.m", ["2"]),
+        (".x.y p", ["1", "2"]),
+        ("#a > p", ["1"]),
+        (".x > section > .k", ["2"]),
+        ("[itemprop~=headline]", ["3"]),
+        ("a[rel~=category]", ["4"]),
+        ("a[href^=/c]", ["4"]),
+        ("a[href*=/d]", ["4"]),
+        ("time[datetime]", ["5"]),
+        ("time[datetime=2020]", ["5"]),
+        (".none p", []),
+        (".x .x", []),
+        ("section *", ["2"]),
+    ],
+)
+def test_selectors(selector: str, texts: list[str]) -> None:
+    assert [e.text for e in index(PAGE).select(selector)] == texts
+
+
+def test_select_within_an_element() -> None:
+    i = index(PAGE)
+    assert [e.text for e in i.select("p", within=i.first("section"))] == ["2"]
+
+
+def test_a_selector_outside_the_language_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a selector"):
+        _parse("p:hover")
