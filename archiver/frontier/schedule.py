@@ -6,6 +6,7 @@ Nothing waits in memory but the few pages under way, so a kill loses nothing tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +26,9 @@ DEFAULT_REVISIT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger holds of a page. Times are aware; `lastmod` is the newest a source told of it."""
+    """What the ledger holds of a page. Times are aware; `lastmod` is the newest a source told of
+    it, `digests` what each source's words of it amounted to (see `ledger.lead_digest`).
+    """
 
     id: int
     url: str
@@ -35,7 +38,7 @@ class Known:
     fetched_at: datetime | None
     due_at: datetime | None
     lastmod: datetime | None
-    lead_digest: str
+    digests: Mapping[Source, str]
     priority: int
 
 
@@ -56,7 +59,7 @@ def news_of(known: Known, target: Target, lead_digest: str) -> str:
         return "listed again after it was gone"
     if target.lastmod and known.lastmod and target.lastmod > known.lastmod:
         return f"{target.source} says it changed at {target.lastmod.isoformat()}"
-    if lead_digest and known.lead_digest and lead_digest != known.lead_digest:
+    if lead_digest and lead_digest != known.digests.get(target.source, lead_digest):
         return f"{target.source} tells another text of it"
     if target.lastmod and not known.lastmod and target.lastmod > known.fetched_at:
         return f"{target.source} says it changed at {target.lastmod.isoformat()}"

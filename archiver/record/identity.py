@@ -21,6 +21,7 @@ MEANING_FIELDS: tuple[str, ...] = tuple(f.name for f in FIELDS if f.meaning)
 _MIN_SHARED_LETTERS = 80
 # A shorter text than this share of the old one, behind a wall's words, is a stub and no edit.
 _STUB_SHARE = 0.5
+_PRECISIONS = ("second", "minute", "hour", "day", "month", "year")
 _WALL = re.compile(
     r"(subscribe to (read|continue)|subscribers? only|sign in to (read|continue)|log ?in to (read|continue)|"
     r"continue reading with|this (article|content|post) is (for|reserved for|available to) |already a subscriber|"
@@ -72,6 +73,9 @@ def meaning_digest(article: Article) -> str:
 def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
     """The fields whose meaning differs, in the table's order."""
     before, after = meaning(old), meaning(new)
+    if old.published and new.published and _same_time(old, new):
+        # Said once to the second and once to the day (by another source) is no edit.
+        before["published"] = after["published"]
     return tuple(name for name in MEANING_FIELDS if before[name] != after[name])
 
 
@@ -107,6 +111,9 @@ def same_post(a: Article, b: Article) -> bool:
 def _same_time(a: Article, b: Article) -> bool:
     if a.published is None or b.published is None:
         return False
-    if "day" in (a.published_precision, b.published_precision):
-        return a.published.date() == b.published.date()
-    return a.published == b.published
+    coarsest = max((a.published_precision or "second", b.published_precision or "second"), key=_PRECISIONS.index)
+    if coarsest in ("day", "month", "year"):
+        length = {"day": 10, "month": 7, "year": 4}[coarsest]
+        return a.published.isoformat()[:length] == b.published.isoformat()[:length]
+    seconds = {"second": 1, "minute": 60, "hour": 3600}[coarsest]
+    return abs((a.published - b.published).total_seconds()) < seconds

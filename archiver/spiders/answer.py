@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import feed, listing, sitemap, wordpress_api
 from archiver.extraction.article import extract_page
@@ -136,7 +136,8 @@ def _api(answer: Answer, visit: Visit, job: Job) -> Reading:
     visit = replace(visit, final_url=job.url, rule=f"api {job.step}")
     if page.error and not page.past_end:
         return Reading(replace(visit, outcome=Outcome.REFUSED, reason=f"the API gives no posts: {page.error}"))
-    targets = tuple(replace(t, found_on=job.url) for t in page.targets)
+    # The list of numbers says of a post that it is there and when it changed, nothing else.
+    targets = tuple(replace(t, found_on=job.url, lead=None if job.step == "ids" else t.lead) for t in page.targets)
     visit = replace(visit, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
     more = bool(targets) and job.number < (page.total_pages or 1)
     if more and job.step == "ids" and page.total == job.alive:
@@ -172,8 +173,7 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope) -> Reading:
     targets: tuple[Target, ...] = ()
     if links:
         api = (Target(links.api, Source.LINK, PageKind.API, found_on=answer.url),) if links.api and job.is_seed else ()
-        sources = (PageKind.FEED, PageKind.SITEMAP)
-        targets = (*api, *(t for t in links.all if scope.contains(t.url) or t.kind in sources))
+        targets = (*api, *(t for t in links.all if _wanted(t, article.kind, scope)))
     visit = replace(
         visit, kind=article.kind, rule=article.kind_rule, targets=targets,
         next_pages=tuple(t.url for t in links.next_pages) if links else (),
@@ -186,6 +186,13 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope) -> Reading:
     if article.kind_rule.startswith("soft-404"):
         return Reading(replace(visit, outcome=Outcome.GONE, reason="it says that the page does not exist"))
     return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}"))
+
+
+def _wanted(target: Target, kind: PageKind, scope: Scope) -> bool:
+    """Sources may lie outside the scope; a feed deep below a post's address is one of its comments."""
+    if target.kind is PageKind.FEED and kind is PageKind.POST:
+        return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2
+    return target.kind in (PageKind.FEED, PageKind.SITEMAP) or scope.contains(target.url)
 
 
 def _links(page: Page, answer: Answer, scope: Scope) -> listing.Links | None:

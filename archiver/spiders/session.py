@@ -51,7 +51,8 @@ class CrawlSession:
             ledger.record_targets(self.db, self.site["id"], [seed], self.started)
             ledger.make_due(self.db, self.site["id"], everything=full)
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
-        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit)
+        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
+                                  listings_wait=not full and ledger.has_api(self.db, self.site["id"]))
         self._seed_key = urlkey(start_url)
         self._under_way: dict[str, Job] = {}
         self.result: tuple[str, str, float, tuple[tuple[str, int], ...]] | None = None

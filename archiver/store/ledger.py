@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,20 +36,20 @@ def last_rowid(db: Database) -> int:
     return int(db.execute("select last_insert_rowid()").fetchone()[0])
 
 
-def lead_json(lead: Lead | None) -> str | None:
-    """A lead as stored beside its page: the full text is not kept, only its digest."""
-    if lead is None:
-        return None
+def lead_json(lead: Lead, digests: Mapping[Source, str]) -> str:
+    """A lead as stored beside its page, with each source's digest of its words; the full text is not kept."""
     values = {k: v for k, v in asdict(replace(lead, body_html="")).items() if v not in ("", (), None, False)}
     for name in ("published", "modified"):
         if name in values:
             values[name] = values[name].isoformat()
-    values["digest"] = lead_digest(lead)
+    values["digests"] = dict(digests)
     return json.dumps(values, ensure_ascii=False)
 
 
 def lead_digest(lead: Lead) -> str:
-    """Digest of what a reader would see change: title and text."""
+    """Digest of what a reader would see change: title and text; "" where the source tells neither."""
+    if not (lead.title or lead.body_html or lead.description):
+        return ""
     return hashlib.blake2b(f"{lead.title}\0{lead.body_html or lead.description}".encode(), digest_size=12).hexdigest()
 
 
@@ -58,7 +58,7 @@ def lead_from(text: str | None) -> Lead | None:
     if not text:
         return None
     values: dict[str, Any] = json.loads(text)
-    values.pop("digest", None)
+    values.pop("digests", None)
     for name in ("published", "modified"):
         values[name] = moment(values.get(name))
     for name in ("authors", "categories", "tags"):
@@ -68,9 +68,9 @@ def lead_from(text: str | None) -> Lead | None:
 
 
 def _known(row: tuple[Any, ...]) -> Known:
-    digest = json.loads(row[8]).get("digest", "") if row[8] else ""
+    digests = json.loads(row[8]).get("digests", {}) if row[8] else {}
     return Known(id=row[0], url=row[1], urlkey=row[2], kind=PageKind(row[3]), outcome=Outcome(row[4]),
-                 fetched_at=moment(row[5]), due_at=moment(row[6]), lastmod=moment(row[7]), lead_digest=digest,
+                 fetched_at=moment(row[5]), due_at=moment(row[6]), lastmod=moment(row[7]), digests=digests,
                  priority=row[9])
 
 
@@ -79,22 +79,27 @@ def known_page(db: Database, key: str) -> Known | None:
     return _known(row) if row else None
 
 
-def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: datetime) -> int:
+def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: datetime,
+                   listings_due: datetime | None = None) -> int:
     """Enter what was found; returns how many addresses were new.
 
-    A known page becomes due again only where the target brings news of it (see `news_of`).
+    A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
+    due again only where the target brings news of it (see `news_of`).
     """
-    return sum(_record_target(db, site_id, target, stamp(now)) for target in targets)
+    later = stamp(listings_due) if listings_due else _EPOCH
+    return sum(_record_target(db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH)
+               for target in targets)
 
 
-def _record_target(db: Database, site_id: int, target: Target, now: str) -> bool:
+def _record_target(db: Database, site_id: int, target: Target, now: str, due: str) -> bool:
     key = urlkey(target.url)
-    lead = lead_json(target.lead)
+    digests = {target.source: lead_digest(target.lead)} if target.lead else {}
+    lead = lead_json(target.lead, digests) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
         "insert into pages (site_id, url, urlkey, kind, outcome, reason, lastmod, lead, priority, found_at, due_at) "
         "values (?, ?, ?, ?, 'due', '', ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
-        [site_id, target.url, key, target.kind, lastmod, lead, priority(target.kind, target.source), now, _EPOCH],
+        [site_id, target.url, key, target.kind, lastmod, lead, priority(target.kind, target.source), now, due],
     ).fetchone()
     if inserted:
         page_id = inserted[0]
@@ -102,7 +107,7 @@ def _record_target(db: Database, site_id: int, target: Target, now: str) -> bool
         known = known_page(db, key)
         assert known is not None
         page_id = known.id
-        _update_known(db, known, target, lead, lastmod)
+        _update_known(db, known, target, lastmod)
     db.execute(
         "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, ?, ?, ?, ?) "
         "on conflict (page_id, source) do update set last_seen = excluded.last_seen, found_on = excluded.found_on",
@@ -111,17 +116,22 @@ def _record_target(db: Database, site_id: int, target: Target, now: str) -> bool
     return bool(inserted)
 
 
-def _update_known(db: Database, known: Known, target: Target, lead: str | None, lastmod: str | None) -> None:
-    news = news_of(known, target, lead_digest(target.lead) if target.lead else "")
-    # A lead of the API says more than one of a feed; a later word of the same source replaces the earlier.
-    better = lead is not None and (target.source is Source.API or not known.lead_digest or bool(news))
+def _update_known(db: Database, known: Known, target: Target, lastmod: str | None) -> None:
+    digest = lead_digest(target.lead) if target.lead else ""
+    news = news_of(known, target, digest)
+    lead = None
+    if target.lead and digest != known.digests.get(target.source):
+        # A lead of the API says more than one of a feed: a feed's word only fills what no API has told.
+        better = target.source is Source.API or Source.API not in known.digests
+        kept = target.lead if better else _lead_of(db, known.id) or target.lead
+        lead = lead_json(kept, {**known.digests, target.source: digest})
     surer = target.kind is not PageKind.UNKNOWN and (
         known.kind is PageKind.UNKNOWN or (known.fetched_at is None and target.source in (Source.API, Source.FEED)))
     db.execute(
         "update pages set lastmod = max(coalesce(lastmod, ''), coalesce(?, '')), "
         "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
         "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end where id = ?",
-        [lastmod, lead if better else None, target.kind if surer else known.kind,
+        [lastmod, lead, target.kind if surer else known.kind,
          priority(target.kind if surer else known.kind, target.source), bool(news), _EPOCH, bool(news), news, known.id],
     )
     db.execute("update pages set lastmod = null where id = ? and lastmod = ''", [known.id])
@@ -164,6 +174,10 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_onl
     return rows
 
 
+def _lead_of(db: Database, page_id: int) -> Lead | None:
+    return lead_from(db.execute("select lead from pages where id = ?", [page_id]).fetchone()[0])
+
+
 def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
 
@@ -194,6 +208,18 @@ def alive(db: Database, site_id: int, source: Source, found_on: str) -> int:
     return int(db.execute(
         "select count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
         "and s.found_on = ? and p.outcome not in ('gone', 'duplicate')", [site_id, source, found_on]).fetchone()[0])
+
+
+def has_api(db: Database, site_id: int) -> bool:
+    """Whether an API that counts all posts was read in an earlier run."""
+    return db.execute("select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'",
+                      [site_id]).fetchone() is not None
+
+
+def make_new_due(db: Database, site_id: int) -> None:
+    """Pages that were put off before they were ever fetched are due after all."""
+    db.execute("update pages set due_at = ? where site_id = ? and outcome = 'due' and fetched_at is null",
+               [_EPOCH, site_id])
 
 
 def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> None:

@@ -23,16 +23,19 @@ class VisitWriter:
     """Collects visits and writes them in order: captures, what the page told of, the article, the page's outcome.
 
     A visit is in the archive with all of that or not at all. `counts` is what was written so far.
+    With `listings_wait` an API counts the site's posts: a new listing (of a new tag, say) tells nothing
+    more and waits for the site's revisit period, unless the API fails in this run.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], run_id: int, run_started: datetime,
-                 revisit: timedelta = DEFAULT_REVISIT) -> None:
+                 revisit: timedelta = DEFAULT_REVISIT, *, listings_wait: bool = False) -> None:
         self.db = db
         self.counts = Counts()
         self._site = site
         self._run_id = run_id
         self._started = run_started
         self._revisit = revisit
+        self._listings_wait = listings_wait
         self._waiting: list[Visit] = []
         self.on_article: Callable[[Visit, Stored], None] | None = None
 
@@ -55,9 +58,13 @@ class VisitWriter:
     def _write(self, visit: Visit, counts: Counts) -> None:
         db, site_id = self.db, self._site["id"]
         capture_id = self._capture(visit.capture) if visit.capture else None
-        found = ledger.record_targets(db, site_id, visit.targets, visit.at)
+        later = visit.at + self._revisit if self._listings_wait else None
+        found = ledger.record_targets(db, site_id, visit.targets, visit.at, later)
         counts.found += found
-        if found and visit.next_pages:
+        if visit.kind is PageKind.API and visit.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
+            self._listings_wait = False
+            ledger.make_new_due(db, site_id)
+        if found and visit.next_pages and not self._listings_wait:
             ledger.make_due_now(db, visit.next_pages, self._started)
         if visit.outcome is Outcome.DUE:
             return
