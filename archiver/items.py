@@ -87,6 +87,7 @@ class Lead:
     `guid` is the feed's guid or Atom id; `post_id` the platform's own number of the post
     ("wordpress:123"), which stays when its address changes. `body_html` is the full text where
     the source has it, "" where it has only an excerpt. `protected`: only with a password.
+    `from_api`: the site's own database speaks, which keeps authors, categories and tags apart.
     """
 
     title: str = ""
@@ -103,6 +104,7 @@ class Lead:
     image: str = ""
     language: str = ""
     protected: bool = False
+    from_api: bool = False
 
 
 @dataclass(frozen=True, slots=True)

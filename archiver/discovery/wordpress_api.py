@@ -165,6 +165,7 @@ def _target(row: dict[str, Any], default: timedelta, url: str) -> Target | None:
         tags=_names(_terms(embedded, "post_tag")),
         geotags=_geotags(row),
         guid=_rendered(row.get("guid"))[:1_000],
+        from_api=True,
         post_id=f"wordpress:{number}" if isinstance(number, int) and not isinstance(number, bool) else "",
         body_html="" if protected else _rendered(content),
         description="" if protected else plain_text(_rendered(excerpt), 2_000),

@@ -132,4 +132,4 @@ def _post_id(page: Page, lead: Lead | None) -> str:
         for el in page.index.select("meta[itemprop~=postId]")[:1]:
             if (value := clean(el.get("content"))).isdigit():
                 return f"blogger:{value}"
-    return ""
+    return lead.post_id if lead is not None else ""

@@ -27,4 +27,4 @@ class Candidate(Generic[T]):
 
 def from_api(lead: Lead | None) -> bool:
     """Whether a lead comes from a platform's own interface, which knows what it says."""
-    return lead is not None and bool(lead.post_id)
+    return lead is not None and lead.from_api

@@ -19,6 +19,7 @@ from archiver.items import GeoTag, Lead, Outcome, PageKind, Source, Target, Visi
 from archiver.urls import urlkey
 
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
+_PAGE_BREAK = "<!--nextpage-->"
 _EPOCH = "1970-01-01T00:00:00+00:00"
 
 
@@ -37,8 +38,12 @@ def last_rowid(db: Database) -> int:
 
 
 def lead_json(lead: Lead, digests: Mapping[Source, str]) -> str:
-    """A lead as stored beside its page, with each source's digest of its words; the full text is not kept."""
-    values = {k: v for k, v in asdict(replace(lead, body_html="")).items() if v not in ("", (), None, False)}
+    """A lead as stored beside its page, with each source's digest of its words.
+
+    The full text is kept only where the page will show a part of it (WordPress's page breaks).
+    """
+    kept = lead if _PAGE_BREAK in lead.body_html else replace(lead, body_html="")
+    values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
     for name in ("published", "modified"):
         if name in values:
             values[name] = values[name].isoformat()
@@ -54,7 +59,7 @@ def lead_digest(lead: Lead) -> str:
 
 
 def lead_from(text: str | None) -> Lead | None:
-    """The lead stored by `lead_json` (without its full text)."""
+    """The lead stored by `lead_json`."""
     if not text:
         return None
     values: dict[str, Any] = json.loads(text)
