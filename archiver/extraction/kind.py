@@ -13,6 +13,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.scope import Post, find, text_length
 from archiver.extraction.signs import (
     ARTICLE_LIKE,
+    DATE_FOLDER,
     LISTING_PATH,
     LISTING_TYPES,
     NOT_FOUND,
@@ -22,7 +23,9 @@ from archiver.extraction.signs import (
     article_node,
     heading_link,
     linked_heading,
+    linked_headings,
     main_types,
+    teasers_fill,
 )
 from archiver.extraction.structured import ARTICLE_TYPES
 from archiver.extraction.text import line
@@ -30,6 +33,7 @@ from archiver.items import Lead, PageKind
 from archiver.platforms import by_name
 
 Answer = tuple[PageKind, str]
+
 
 def classify(
     page: Page,
@@ -156,6 +160,8 @@ def _known(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Pag
 def _home(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
     if page.path in ("/", "", "/index.html", "/index.php"):
         return PageKind.LISTING, "home"
+    if DATE_FOLDER.search(page.path) and not article_node(page):
+        return PageKind.LISTING, "date address"
     if LISTING_PATH.search(page.path) and not article_node(page):
         return PageKind.LISTING, "listing address"
     return None
@@ -177,9 +183,13 @@ def _many(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Page
     linked = sum(1 for e in articles if linked_heading(page, e))
     if max(entries, linked) >= 2 and max(entries, linked) >= len(articles) - 1 and not article_node(page):
         return PageKind.LISTING, "several posts"
-    heads = {u for h in page.index.tag("h1", "h2", "h3") if not post.is_noise(h) for u in [heading_link(page, h)] if u}
-    if len(heads) >= 4 and (post.title is None or heading_link(page, post.title)) and not article_node(page):
+    if article_node(page):
+        return None
+    heads = linked_headings(page, post)
+    if len(heads) >= 2 and post.title is not None and heading_link(page, post.title):
         return PageKind.LISTING, "several headings"
+    if len(heads) >= 3 and not page.data.meta("article:published_time") and teasers_fill(page, [h for h, _ in heads]):
+        return PageKind.LISTING, "teasers"
     return None
 
 
@@ -248,10 +258,10 @@ _RULES: tuple[Callable[[Page, Post, Beside, Lead | None, PageKind], Answer | Non
     _not_found,
     _paths,
     _led,
-    _known,
     _home,
     _many,
     _declared,
+    _known,
     _dated,
     _told,
     _bylined,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
+from archiver.extraction.scope import Post, text_length
 from archiver.extraction.structured import types
 from archiver.extraction.text import line
+from archiver.platforms.selector import is_below
 
 NOT_FOUND = re.compile(
     r"^(?:error\s*)?40[34]\b|\b(?:page|post|file|article)\s+(?:was\s+)?(?:not|cannot be|could not be|"
@@ -35,12 +38,15 @@ ARTICLE_LIKE = re.compile(
 LISTING_TYPES = {"collectionpage", "searchresultspage", "itemlist", "blog"}
 PAGE_TYPES = {"aboutpage", "contactpage", "faqpage", "profilepage", "checkoutpage", "product", "qapage"}
 LISTING_PATH = re.compile(
-    r"^/(?:.*/)?(?:tags?|category|categories|authors?|archives?|archivo|archiv|label|labels|topics?|search|page|"
-    r"sections?|series|taxonomy|etiquetas?|"
-    r"categorias?|rubrik|schlagwort|autor|auteur|chuyen-muc|the)/[^/]+(?:/page/?\d+)?/?(?:index\.html?)?$|"
-    r"/page/\d+/?$|/(?:tags|categories|archives?|authors|search)(?:/|\.html)?$",
+    r"^/(?:.*/)?(?:tags?|category|categories|authors?|label|labels|topics?|search|sections?|series|taxonomy|etiquetas?|"
+    r"categorias?|rubrik|schlagwort|autor|auteur|chuyen-muc|the|archiv(?:es?|o)?/(?:19|20)\d\d(?:/\d\d?)?)/"
+    r"(?:[^/]+(?:/page/?\d+)?/?(?:index\.html?)?)?$|"
+    r"^/(?:.*/)?(?:archiv(?:es?|o)?/)(?:19|20)\d\d/?(?:\d\d?/?)?$|/page/?\d+/?(?:index\.html?)?$|"
+    r"/(?:tags|categories|archiv(?:es?|o)?|authors|search)(?:/|\.html?)?$",
     re.IGNORECASE,
 )
+_MANY = 60
+DATE_FOLDER = re.compile(r"^/(?:.*/)?(?:19|20)\d\d(?:/\d\d?){0,2}/$")
 PAGE_PATH = re.compile(
     r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"
     r"legal|disclaimer|faq|"
@@ -65,6 +71,53 @@ def heading_link(page: Page, h: Element) -> str:
         if url and url.partition("#")[0].rstrip("/") not in page.addresses and len(line(a)) > 2:
             return url
     return ""
+
+
+def linked_headings(page: Page, post: Post) -> list[tuple[Element, str]]:
+    """Headings outside the noise that lead to other pages of the same site, one for each page."""
+    out: dict[str, Element] = {}
+    hosts = {(urlsplit(u).hostname or "").removeprefix("www.") for u in page.addresses}
+    for h in page.index.tag("h1", "h2", "h3", "h4"):
+        if (
+            not post.is_noise(h)
+            and (url := heading_link(page, h))
+            and (urlsplit(url).hostname or "").removeprefix("www.") in hosts
+        ):
+            out.setdefault(url, h)
+            if len(out) >= _MANY:
+                break
+    return [(h, url) for url, h in out.items()]
+
+
+def teasers_fill(page: Page, heads: list[Element]) -> bool:
+    """Whether the blocks around linked headings, one heading each, make up most of what the page says."""
+    if len(heads) >= _MANY:
+        return True
+    chosen = set(heads)
+    main = next((e for s in ("main", "[role=main]", "body") for e in page.index.select(s)), page.root)
+    if any(not is_below(h, main) for h in heads):
+        main = page.root
+    counts: dict[Element, int] = {}
+    for h in heads:
+        for at in h.iterancestors():
+            counts[at] = counts.get(at, 0) + 1
+            if at is main:
+                break
+    blocks: set[Element] = set()
+    for h in heads:
+        block = h
+        for at in h.iterancestors():
+            if counts.get(at, 2) > 1 or at is main:
+                break
+            block = at
+        if block in chosen:
+            parent = block.getparent()
+            blocks.update(
+                e for e in (parent if parent is not None else ()) if e.tag in ("p", "div", "ul") and e not in chosen
+            )
+        blocks.add(block)
+    said = sum(text_length(b) for b in blocks if not any(a in blocks for a in b.iterancestors()))
+    return 2 * said > text_length(main)
 
 
 def main_types(page: Page) -> set[str]:

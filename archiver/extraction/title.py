@@ -32,12 +32,23 @@ def site_names(page: Page) -> list[str]:
         "#header h1",
         ".logo-text",
     ):
-        names += [t for e in page.index.select(selector)[:1] if (t := line(e)) and len(t) < 80]
+        names += [t for e in page.index.select(selector)[:1] if (t := line(e)) and len(t) < 80 and _leads_home(page, e)]
     return list(dict.fromkeys(n for n in names if n))
+
+
+def _leads_home(page: Page, el: Element) -> bool:
+    """Whether a name in the header links to a start page, or nowhere; a post's title links to the post."""
+    link = el if el.tag == "a" else next(el.iter("a"), None)
+    if link is None:
+        return el.tag != "h1" or not page.head_title.startswith(line(el)) or page.path == "/"
+    url = page.join(link.get("href"))
+    return not url or page.path == "/" or url.partition("#")[0].rstrip("/") not in page.addresses
 
 
 def without_site(title: str, names: list[str], host: str) -> str:
     """A title without the site's name before or after it."""
+    if len(title) > 500:
+        return title
     known = {folded(n) for n in names if n}
     bare = re.sub(r"^www\d?\.", "", host.partition(":")[0])
     labels = {folded(bare), folded(bare.rsplit(".", 1)[0]), folded(bare.split(".")[0])} - {""}

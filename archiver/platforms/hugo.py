@@ -41,7 +41,7 @@ PLATFORM = Platform(
         ".anchor", ".post-meta", ".article-metadata",
     ),
     kinds=((r"list|taxonomy|term", PageKind.LISTING, "listing"),),
-    paths=((r"/(.*/)?(tags|categories|series|archives?)(/[^/]+)?/?", PageKind.LISTING, "listing"),
+    paths=((r"/(.*/)?((tags|categories|series)(/[^/]+)?|archives?(/(19|20)\d\d)?)/?", PageKind.LISTING, "listing"),
            (r"/(.*/)?page/\d+/?", PageKind.LISTING, "paged")),
     feeds=("index.xml",),
     sitemaps=("sitemap.xml",),
