@@ -35,6 +35,15 @@ _WIDER = {
     "big5-tw": "big5hkscs",
     "ksc5601": "cp949",
 }
+# What browsers fall back to for a language (HTML, section 13.2.3.2, the table of suggested default encodings).
+_LEGACY = {
+    "ar": "cp1256", "ba": "cp1251", "be": "cp1251", "bg": "cp1251", "cs": "cp1250", "el": "iso8859-7", "et": "cp1257",
+    "fa": "cp1256", "he": "cp1255", "hr": "cp1250", "hu": "iso8859-2", "ja": "cp932", "kk": "cp1251", "ko": "cp949",
+    "ku": "cp1254", "ky": "cp1251", "lt": "cp1257", "lv": "cp1257", "mk": "cp1251", "pl": "iso8859-2", "ru": "cp1251",
+    "sk": "cp1250", "sl": "iso8859-2", "sr": "cp1251", "tg": "cp1251", "th": "cp874", "tr": "cp1254", "tt": "cp1251",
+    "uk": "cp1251", "vi": "cp1258", "zh": "gb18030", "zh-tw": "big5hkscs", "zh-hant": "big5hkscs",
+}
+_LANGUAGE = re.compile(rb"""<html[^>]{0,500}?\slang\s*=\s*["']?([a-z-]{2,15})""", re.IGNORECASE)
 _NUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -42,8 +51,8 @@ def decode(body: bytes | str, content_type: str = "") -> tuple[str, str]:
     """The text of a page and the name of the encoding it was read in.
 
     In this order: a byte order mark; bytes that are valid UTF-8 with more than ASCII in them,
-    whatever is declared; the Content-Type header; the document's own declaration; a guess by
-    charset-normalizer; windows-1252. Broken bytes become U+FFFD; control characters that no
+    whatever is declared; the Content-Type header; the document's own declaration; the encoding that
+    its language was written in before UTF-8; a guess by charset-normalizer; windows-1252. Broken bytes become U+FFFD; control characters that no
     XML tree can hold are removed.
     """
     if isinstance(body, str):
@@ -73,8 +82,20 @@ def _decode(body: bytes, content_type: str) -> tuple[str, str]:
             text = body.decode(name, errors="replace")
             if text.count("\ufffd") < len(text) / 200:
                 return text, name
+    legacy = _by_language(body)
+    if text := _strict(body, legacy):
+        return text, legacy
     guess = _guess(body)
     return body.decode(guess, errors="replace"), guess
+
+
+def _by_language(body: bytes) -> str:
+    """The legacy encoding of the page's stated language, windows-1252 for one of western Europe, "" for none."""
+    match = _LANGUAGE.search(body[:8_192])
+    if not match:
+        return ""
+    language = match.group(1).decode("ascii").lower()
+    return _LEGACY.get(language) or _LEGACY.get(language.split("-")[0], "cp1252")
 
 
 def _codec(label: str) -> str:

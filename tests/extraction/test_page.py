@@ -128,3 +128,11 @@ def test_clean() -> None:
 
 def test_text_of_a_feed_item() -> None:
     assert of_html('<p>One</p><div class="sharedaddy">Share</div><p>Two</p>', "https://example.org/a") == "One\n\nTwo"
+
+
+def test_bytes_that_are_not_the_declared_utf_8_are_read_as_the_language_was_written_before() -> None:
+    for language, encoding, text in (("fr", "cp1252", "déjà vu à l'été"), ("ru", "cp1251", "Новости дня"),
+                                     ("cs", "cp1250", "Žluťoučký kůň"), ("en", "cp1252", "Café déjà vu")):
+        html = f'<html lang="{language}"><head><meta charset="utf-8"></head><body><p>{text}</p></body></html>'
+        decoded, name = decode(html.encode(encoding), "text/html; charset=utf-8")
+        assert (text in decoded, name) == (True, encoding)
