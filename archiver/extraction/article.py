@@ -63,6 +63,11 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
     category, tag = choose.terms(cats), choose.terms([t for t in tags if t.confidence >= 0.5])
     evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
 
+    tagged = tag.value if tag else ()
+    if tag is not None and tag.source == "link" and category is not None:
+        # rel="tag" says only that a link is a term; the platform's rule has told which ones are categories.
+        tagged = tuple(t for t in tagged if folded(t) not in {folded(c) for c in category.value})
+
     return Article(
         url=page.url,
         title=headline,
@@ -72,7 +77,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
         published_precision=when.value.precision if when else None,
         modified=change.value.at if change else None,
         categories=category.value if category else (),
-        tags=tag.value if tag else (),
+        tags=tagged,
         geotags=geotags(page, post, lead),
         language=page.language or (lead.language if lead and lead.language else None),
         description=_description(page, lead),

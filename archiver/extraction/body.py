@@ -11,8 +11,8 @@ from lxml.etree import _Element as Element
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import from_api
 from archiver.extraction.page import Page, parse
-from archiver.extraction.scope import Post
-from archiver.extraction.text import blocks, clean, folded, tidy
+from archiver.extraction.scope import Post, text_length
+from archiver.extraction.text import blocks, clean, folded, line, tidy
 from archiver.items import Lead
 from archiver.platforms import by_name, tables
 from archiver.platforms.selector import is_below
@@ -42,6 +42,21 @@ _NOTICE = re.compile(
     r"chia sẻ:?|từ khóa:.*|compartir:?|etiquetas:.*|partager\s*:?|teilen:?|mots-clés\s*:.*|schlagwörter:.*|"
     r"поделиться:?|теги:.*|标签[:：].*|分享到?[:：]?.*|"
     r"タグ[:：].*|シェア(?:する)?|condividi:?|paylaş:?)$",
+    re.IGNORECASE,
+)
+
+
+_OTHERS = re.compile(
+    r"^(?:(?:you (?:may|might) also (?:like|enjoy)|related|similar|"
+    r"more|other|recommended|further|recent|popular)\b.{0,30}|"
+    r"see also|read (?:next|more|also)|"
+    r"artículos relacionados|entradas relacionadas|también te puede interesar|"
+    r"articles? (?:similaires|liés)|à lire aussi|"
+    r"ähnliche (?:beiträge|artikel)|das könnte (?:sie|dich) auch.{0,20}|articoli correlati|leggi anche|"
+    r"bài viết (?:liên quan|cùng chủ đề|khác)|xem thêm|có thể bạn quan tâm|"
+    r"похожие.{0,20}|читайте также|相关(?:文章|阅读|推荐)|延伸阅读|"
+    r"関連記事|"
+    r"あわせて読みたい|관련 글|مقالات ذات صلة|اقرأ أيضا.?|benzer yazılar|ilgili yazılar|כתבות נוספות)\s*[:：]?$",
     re.IGNORECASE,
 )
 
@@ -145,7 +160,21 @@ def dropped(page: Page, post: Post, top: Element) -> set[Element]:
             and (el.tag == "a" or _small(el, top))
         ):
             drop.add(el)
+    drop.update(_other_posts(top))
     return drop
+
+
+def _other_posts(top: Element) -> list[Element]:
+    """A heading such as "Related posts" with the links below it, at the end of the text."""
+    for h in top.iter("h2", "h3", "h4", "h5", "h6", "strong"):
+        if not _OTHERS.match(line(h)):
+            continue
+        after = [h, *h.itersiblings()]
+        text = sum(text_length(e) for e in after[1:])
+        linked = sum(text_length(a) for e in after[1:] for a in e.iter("a"))
+        if 0 < text <= 2 * linked and text < 3_000:
+            return after
+    return []
 
 
 def _small(el: Element, top: Element) -> bool:

@@ -142,13 +142,12 @@ def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
         if not dated and len(text) > 160:
             return []
         return [x for x in names(text) if looks_personal(x)]
-    if (
-        (m := _SEARCH_BY.search(rest))
-        and (dated or len(rest) < 90)
-        and (found := names(m[1]))
-        and all(looks_personal(x) for x in found)
-    ):
-        return found
+    if (m := _SEARCH_BY.search(rest)) and (dated or len(rest) < 90):
+        found = names(m[1])
+        # "di", "por", "von" are small words too: only "by" may introduce a name without a capital.
+        plain = m[1][:3].lower() == "by "
+        if found and all(looks_personal(x) and (plain or not x[0].islower()) for x in found):
+            return found
     if not dated:
         return []
     out: list[str] = []

@@ -149,6 +149,9 @@ def _platform(page: Page, post: Post, add: object) -> None:
                     el.tag != "meta",
                 )
                 text = visible(line(el), language)
+                tip = visible(el.get("title") or "", language)
+                if tip is not None and not tip.zoned and moment.zoned and tip.precision != "day":
+                    add(tip, "text", f"{rule} title", confidence - 0.05, True)  # type: ignore[operator]
                 if seen is False and text is not None and el.tag != "meta":
                     add(text, "text", rule, confidence - 0.05, True)  # type: ignore[operator]
                 break

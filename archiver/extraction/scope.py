@@ -22,7 +22,7 @@ _NOISE = re.compile(
     r"site-?footer|colophon|wp-block-query|"
     r"site-?header|masthead|branding|cookie\w*|modal|popup|author-?(?:bio|box|info|description|card)|about-?author|"
     r"jp-relatedposts|prev(?:ious)?|next|"
-    r"toc|share(?:daddy)?|sharing|social|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|"
+    r"toc|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|"
     r"[\s_-])",
     re.IGNORECASE,
 )

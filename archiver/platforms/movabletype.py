@@ -17,7 +17,10 @@ PLATFORM = Platform(
         ".asset-content.entry-content", ".asset-body", ".entry-content", ".entry-body", ".entry .entry-body",
         ".entry-more",
     ),
-    authors=(".byline .author .fn", ".byline .author", ".entry-author", ".vcard.author .fn", ".post-author"),
+    authors=(
+        ".byline .author .fn", ".byline .author", ".entry-author", ".vcard.author .fn", ".post-author",
+        ".entry-footer-info", ".post-footers",
+    ),
     published=(
         ".byline abbr.published", "abbr.published", ".entry-footer-info", ".date-header", "h2.date-header",
         ".post-footers", ".entry-footer",
