@@ -1,0 +1,219 @@
+"""What real servers do wrong: each fault ends as an outcome with a reason, and loses nothing of the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.spiders.site_server import Answer, home, page, serving
+
+
+def crawl(*words: str, archive: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "archiver", "crawl", *words, "--archive", str(archive)]
+    environment = {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy")}
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
+                          env=environment, check=False)
+
+
+def counts(*words: str, archive: Path) -> dict[str, Any]:
+    done = crawl(*words, "--json", archive=archive)
+    result: dict[str, Any] = json.loads(done.stdout)[0]
+    return result
+
+
+def rows(archive: Path, query: str) -> list[tuple[Any, ...]]:
+    db = sqlite3.connect(archive)
+    try:
+        return db.execute(query).fetchall()
+    finally:
+        db.close()
+
+
+def outcomes(archive: Path, url: str) -> dict[str, tuple[str, str]]:
+    found = rows(archive, "select url, outcome, rule from pages")
+    return {address.removeprefix(url): (outcome, rule) for address, outcome, rule in found}
+
+
+def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    latin = page("Fermé", "Le café était fermé, déjà. " * 12).body.decode().encode("latin-1")
+    pages = {
+        "/": home("/good/", "/broken/", "/cut/", "/latin/", "/dropped/", "/image/", "/private/x/", "/away/", "/pdf/",
+                  "/loop/", "/empty/"),
+        "/robots.txt": Answer(b"User-agent: *\nDisallow: /private/\n", headers={"Content-Type": "text/plain"}),
+        "/good/": page("A good post"), "/broken/": Answer(b"no", 500),
+        "/cut/": Answer(page("A post cut off").body, cut=150), "/latin/": Answer(latin),
+        "/dropped/": Answer(drop=True), "/image/": Answer(b"\x89PNG\r\n\x1a\n\0\0", headers={"Content-Type": "text/html"}),
+        "/private/x/": page("Not for robots"), "/away/": Answer(status=301, headers={"Location": "http://other.test/"}),
+        "/pdf/": Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}),
+        "/loop/": Answer(status=302, headers={"Location": "/loop/"}), "/empty/": Answer(b""),
+    }
+    with serving(pages) as site:  # type: ignore[arg-type]
+        done = crawl(site.url, archive=archive)
+        found = outcomes(archive, site.url)
+        assert "/private/x/" not in site.requests
+    assert done.returncode == 1
+    assert found["good/"][0] == found["latin/"][0] == "archived"
+    assert found["broken/"] == ("failed", "http-500")
+    assert found["cut/"] == ("failed", "truncated")
+    assert found["dropped/"] == ("failed", "broken-connection")
+    assert found["image/"] == ("not-article", "not-html")
+    assert found["pdf/"] == ("not-article", "not-html")
+    assert found["private/x/"] == ("refused", "robots")
+    assert found["away/"] == ("out-of-scope", "http-301")
+    assert found["loop/"] == ("failed", "redirect-loop")
+    assert found["empty/"][0] == "not-article"
+    assert "1 failed: the answer was cut off before its end; the next crawl tries again" in done.stdout
+    assert rows(archive, "select title from articles order by title") == [("A good post",), ("Fermé",)]
+    assert rows(archive, "select body from articles where title = 'Fermé'")[0][0].startswith("Le café était fermé")
+
+
+def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages = {"/": home("/one/", "/two/"), "/one/": page("The first"), "/two/": Answer(b"", 503)}
+    with serving(pages) as site:  # type: ignore[arg-type]
+        assert counts(site.url, archive=archive)["failed"] == 1
+        site.pages["/two/"] = page("The second")
+        second = counts(site.url, archive=archive)
+    assert (second["new"], second["failed"], second["outcome"]) == (1, 0, "finished")
+
+
+def test_a_server_that_fails_at_robots_txt_forbids_everything(tmp_path: Path) -> None:
+    pages = {"/": home("/one/"), "/one/": page("The first"), "/robots.txt": Answer(b"", 500)}
+    with serving(pages) as site:  # type: ignore[arg-type]
+        done = crawl(site.url, archive=tmp_path / "a.db")
+        assert set(site.requests) == {"/robots.txt"}
+    assert done.returncode == 1
+    assert "robots.txt forbids it" in done.stderr
+
+
+@pytest.mark.parametrize(("home_page", "sentence"), [
+    (Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}), "it is no HTML page (application/pdf)"),
+    (Answer(b"", 500), "the server answers 500"),
+    (Answer(b"", 404), "the server answers 404"),
+    (Answer(b"", 403), "the server refuses it (403)"),
+    (Answer(b"", 301, {"Location": "http://elsewhere.test/"}), "it redirects to http://elsewhere.test/"),
+])
+def test_a_site_that_cannot_be_crawled_is_said_in_one_sentence(tmp_path: Path, home_page: Answer, sentence: str) -> None:
+    with serving({"/": home_page}) as site:
+        done = crawl(site.url, archive=tmp_path / "a.db")
+        assert done.stderr.strip().splitlines()[-1] == f"Error: {site.url} cannot be crawled: {sentence}."
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(("word", "code", "sentence"), [
+    ("http://no-such-host.invalid/", 1, "There is no host named no-such-host.invalid"),
+    ("ftp://example.org/", 2, "only http and https can be crawled"),
+    ("example", 2, "has no domain"),
+    ("http://127.0.0.1:99999/", 2, "write it like https://blog.example.org/"),
+])
+def test_an_address_that_is_none(tmp_path: Path, word: str, code: int, sentence: str) -> None:
+    done = crawl(word, archive=tmp_path / "a.db")
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_archive_that_cannot_be_written(tmp_path: Path) -> None:
+    done = crawl("http://127.0.0.1:9/", archive=Path("/proc/no/a.db"))
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    other = tmp_path / "other.db"
+    sqlite3.connect(other).execute("create table things (id)").connection.commit()
+    assert "the database of another program" in crawl("http://127.0.0.1:9/", archive=other).stderr
+    text = tmp_path / "text.db"
+    text.write_text("no database at all, only some words of text that are long enough\n" * 20)
+    assert "no SQLite database" in crawl("http://127.0.0.1:9/", archive=text).stderr
+
+
+def test_an_archive_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
+        crawl(site.url, archive=archive)
+        db = sqlite3.connect(archive)
+        db.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values "
+                   "('archiver', 'm999_from_the_future', 'now')")
+        db.commit()
+        db.close()
+        asked = len(site.requests)
+        done = crawl(site.url, archive=archive)
+        assert len(site.requests) == asked
+    assert done.returncode == 1
+    assert "m999_from_the_future" in done.stderr
+    assert "upgrade archiver" in done.stderr
+
+
+def test_ctrl_c_stops_cleanly_and_the_next_crawl_goes_on(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    names = [f"/post-{n}/" for n in range(60)]
+
+    def slow(title: str) -> Any:
+        def answer() -> Answer:
+            time.sleep(0.1)
+            return page(title)
+        return answer
+
+    pages: dict[str, Any] = {"/": home(*names), **{name: slow(f"Post {name}") for name in names}}
+    with serving(pages) as site:
+        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--archive", str(archive)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 30
+        while sum(r.startswith("/post-") for r in site.requests) < 10 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "the next crawl goes on from here" in out
+        assert "Traceback" not in err
+        stored = rows(archive, "select count(*) from articles")[0][0]
+        assert 0 < stored < 60
+        assert rows(archive, "select outcome from runs")[0][0] == "interrupted"
+        second = counts(site.url, archive=archive)
+    assert second["new"] == 60 - stored
+    assert rows(archive, "select count(*), count(distinct url) from articles")[0] == (60, 60)
+
+
+def test_a_killed_crawl_loses_nothing(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    names = [f"/post-{n}/" for n in range(80)]
+    pages: dict[str, Any] = {"/": home(*names), **{name: page(f"Post {name}") for name in names}}
+    with serving(pages) as site:
+        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--quiet", "--archive", str(archive)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while sum(r.startswith("/post-") for r in site.requests) < 30 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        assert counts(site.url, archive=archive)["outcome"] == "finished"
+    assert rows(archive, "select count(*), count(distinct url) from articles")[0] == (80, 80)
+    assert rows(archive, "pragma integrity_check") == [("ok",)]
+    assert rows(archive, "select outcome from runs order by id")[0][0] == "interrupted"
+
+
+def test_two_crawls_of_one_site_do_not_meet(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+
+    def slow() -> Answer:
+        time.sleep(3)
+        return home()
+
+    with serving({"/": slow}) as site:
+        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--quiet", "--archive", str(archive)]
+        first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while "/" not in site.requests and time.monotonic() < deadline:
+            time.sleep(0.05)
+        done = crawl(site.url, archive=archive)
+        first.wait(timeout=60)
+    assert done.returncode == 1
+    assert f"process {first.pid}" in done.stderr
