@@ -40,16 +40,20 @@ def read_record(file: Path, offset: int, length: int) -> StoredResponse:
             data = handle.read(length)
     except OSError as error:
         raise UnreadableInput(subject, error.strerror or str(error)) from error
-    for record in ArchiveIterator(GzipReader(io.BytesIO(data)), parse_http=True):
-        payload = record.reader.read()
-        headers = tuple(record.http_headers.to_tuples()) if record.http_headers else ()
-        coding = next((v for k, v in headers if k.lower() == "content-encoding"), "")
-        return StoredResponse(
-            url=record.headers.get("WARC-Target-URI") or "", record_type=record.record_type.name or "",
-            status=record.http_headers.status_code or 0, headers=headers, payload=payload,
-            body=decoded(payload, coding), digest=record.headers.get("WARC-Payload-Digest") or "",
-        )
-    raise UnreadableInput(subject, "no WARC record begins there")
+    try:
+        record = next(iter(ArchiveIterator(GzipReader(io.BytesIO(data)), parse_http=True)), None)
+        payload = record.reader.read() if record else b""
+    except (OSError, ValueError) as error:
+        raise UnreadableInput(subject, f"no WARC record begins there ({error})") from error
+    if record is None:
+        raise UnreadableInput(subject, "no WARC record begins there")
+    headers = tuple(record.http_headers.to_tuples()) if record.http_headers else ()
+    coding = next((v for k, v in headers if k.lower() == "content-encoding"), "")
+    return StoredResponse(
+        url=record.headers.get("WARC-Target-URI") or "", record_type=record.headers.get("WARC-Type") or "",
+        status=record.http_headers.status_code or 0, headers=headers, payload=payload,
+        body=decoded(payload, coding), digest=record.headers.get("WARC-Payload-Digest") or "",
+    )
 
 
 def verify(stored: StoredResponse) -> bool:

@@ -52,8 +52,8 @@ def decode(body: bytes | str, content_type: str = "") -> tuple[str, str]:
 
     In this order: a byte order mark; bytes that are valid UTF-8 with more than ASCII in them,
     whatever is declared; the Content-Type header; the document's own declaration; the encoding that
-    its language was written in before UTF-8; a guess by charset-normalizer; windows-1252. Broken bytes become U+FFFD; control characters that no
-    XML tree can hold are removed.
+    its language was written in before UTF-8; a guess by charset-normalizer; windows-1252.
+    Broken bytes become U+FFFD; control characters that no XML tree can hold are removed.
     """
     if isinstance(body, str):
         return _NUL.sub("", body[:MAX_BYTES]), "utf-8"

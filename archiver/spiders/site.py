@@ -144,7 +144,7 @@ class SiteSpider(Spider):
             return []
         room = _WINDOW - self.session.under_way
         if self.limit:
-            room = min(room, self.limit - self._posts)
+            room = min(room, self.limit - self._posts - self.session.under_way)
         return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
                 for job in self.session.due(room) if not self._too_old(job)]
 

@@ -40,13 +40,13 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`aliases` are addresses that this reading added to an article that was there before (or by redirect)."""
+    """`aliases` are addresses that this reading added; `shares_text`: a new article's text is another's too."""
 
     article_id: int
     change: Change
     changed: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    duplicate_of: int | None = None
+    shares_text: bool = False
 
 
 def article_row(article: Article) -> dict[str, Any]:
@@ -87,7 +87,8 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     part = moved and is_part(urlkey(article.url), row["urlkey"])
     if part or (moved and not _is_move(db, row, article, run_started)):
         # A second address of a post that stands where it stood: an alias, and no news of the post.
-        aliases = [] if part else _claim(db, article_id, [article.url, *redirects], "copy", at)
+        urls = [article.url, *redirects, *_redirecting(db, urlkey(article.url))]
+        aliases = [] if part else _claim(db, article_id, urls, "copy", at)
         touch(db, article_id, at)
         return Stored(article_id, Change.COPY, aliases=tuple(aliases))
     aliases = _addresses(db, article_id, article, redirects, at)
@@ -105,10 +106,13 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     db.table("articles").update(article_id, {
         **article_row(article), "urlkey": urlkey(article.url), "last_seen": stamp(at), "gone_at": None,
         "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
-        "content_digest": digest, "meaning_digest": meaning_digest(article), "revision": row["revision"] + 1,
+        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "revision": row["revision"] + 1,
         "capture_id": capture_id or row["capture_id"], "evidence": _evidence(article),
-        "duplicate_of": row["duplicate_of"] if digest == row["content_digest"] else _original(db, digest, article_id),
     })
+    if digest != row["content_digest"]:
+        db.execute("update articles set duplicate_of = null where id = ?", [article_id])
+    for text in {digest, row["content_digest"]}:
+        _settle_duplicates(db, text)
     _write_facets(db, article_id, article)
     _write_revision(db, article_id, row["revision"] + 1, article, changed, at, capture_id, run_id)
     return Stored(article_id, Change.REVISED, changed, tuple(aliases))
@@ -141,8 +145,9 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
         return None, False
     own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
     if own == urlkey(alias):
+        # Where the post has moved to was entered as its alias already: the two change places.
         _promote(db, row[0], target_key)
-        return int(row[0]), True
+        return int(row[0]), False
     return int(row[0]), bool(_claim(db, row[0], [alias], "redirect", at))
 
 
@@ -170,8 +175,8 @@ def _find(db: Database, site: str, article: Article, redirects: Iterable[str]) -
     row = _at_address(db, urlkey(article.url))
     if row and not _another_post(row, article):
         return row
-    for key in _redirecting(db, urlkey(article.url), redirects):
-        row = _at_address(db, key)
+    for url in (*redirects, *_redirecting(db, urlkey(article.url))):
+        row = _at_address(db, urlkey(url))
         if row and not _another_post(row, article):
             return row
     if article.canonical_url:
@@ -210,16 +215,17 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
         declared = urlkey(article.canonical_url)
         if declared in (here, there):
             return declared == here
+    if row["canonical_url"] and urlkey(row["canonical_url"]) == here:
+        return True
     if row["gone_at"] or db.execute("select 1 from pages where urlkey = ? and redirect_urlkey = ?",
                                     [there, here]).fetchone():
         return True
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)
 
 
-def _redirecting(db: Database, key: str, redirects: Iterable[str]) -> list[str]:
-    """The urlkeys that led here, in this visit or an earlier one."""
-    return [*(urlkey(u) for u in redirects),
-            *(r[0] for r in db.execute("select urlkey from pages where redirect_urlkey = ?", [key]))]
+def _redirecting(db: Database, key: str) -> list[str]:
+    """The addresses that are known to redirect to this one."""
+    return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
 
 
 def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
@@ -230,22 +236,29 @@ def _at_address(db: Database, key: str) -> dict[str, Any] | None:
     return _one(db, "id = (select article_id from addresses where urlkey = ?)", [key])
 
 
-def _original(db: Database, digest: str, but: int | None = None) -> int | None:
-    """The earliest article with this text, by its own date where it has one: what later ones are duplicates of."""
+def _settle_duplicates(db: Database, digest: str | None) -> bool:
+    """Of the articles with one text the earliest published is the original, the others its duplicates.
+
+    Returns whether there are others.
+    """
     if not digest:
-        return None
-    row = db.execute("select id from articles where content_digest = ? and duplicate_of is null and id is not ? "
-                     "order by id limit 1", [digest, but]).fetchone()
-    return int(row[0]) if row else None
+        return False
+    ids = [row[0] for row in db.execute(
+        "select id from articles where content_digest = ? order by datetime(published) is null, datetime(published), id",
+        [digest])]
+    for article_id in ids:
+        original = None if article_id == ids[0] else ids[0]
+        db.execute("update articles set duplicate_of = ? where id = ? and duplicate_of is not ?",
+                   [original, article_id, original])
+    return len(ids) > 1
 
 
 def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
             capture_id: int | None, run_id: int) -> Stored:
     digest = content_digest(article.body)
-    duplicate_of = _original(db, digest)
     row = {
         **article_row(article), "site": site, "revision": 1, "first_seen": stamp(at), "last_seen": stamp(at),
-        "duplicate_of": duplicate_of, "urlkey": urlkey(article.url), "post_id": article.post_id or None,
+        "urlkey": urlkey(article.url), "post_id": article.post_id or None,
         "guid": article.guid or None, "platform": article.platform or None, "content_digest": digest or None,
         "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": _evidence(article),
     }
@@ -254,7 +267,7 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
     aliases = _addresses(db, article_id, article, redirects, at)
     _write_facets(db, article_id, article)
     _write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
-    return Stored(article_id, Change.NEW, aliases=tuple(aliases), duplicate_of=duplicate_of)
+    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=_settle_duplicates(db, digest))
 
 
 def _addresses(db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime) -> list[str]:
@@ -265,8 +278,7 @@ def _addresses(db: Database, article_id: int, article: Article, redirects: Itera
     db.execute("insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
                "on conflict (urlkey) do update set kind = 'url', url = excluded.url, article_id = excluded.article_id",
                [key, article.url, article_id, stamp(at)])
-    earlier = [r[0] for r in db.execute("select url from pages where redirect_urlkey = ?", [key])]
-    return _claim(db, article_id, [*redirects, *earlier], "redirect", at)
+    return _claim(db, article_id, [*redirects, *_redirecting(db, key)], "redirect", at)
 
 
 def _claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:

@@ -111,7 +111,7 @@ class VisitWriter:
         counts.new += stored.change is Change.NEW
         counts.revised += stored.change is Change.REVISED
         counts.unchanged += stored.change in (Change.UNCHANGED, Change.STUB)
-        counts.duplicate += stored.duplicate_of is not None
+        counts.duplicate += stored.shares_text
         counts.aliased += len(stored.aliases)
         if self.on_article:
             self.on_article(visit, stored)

@@ -52,7 +52,8 @@ def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) 
         "/robots.txt": Answer(b"User-agent: *\nDisallow: /private/\n", headers={"Content-Type": "text/plain"}),
         "/good/": page("A good post"), "/broken/": Answer(b"no", 500),
         "/cut/": Answer(page("A post cut off").body, cut=150), "/latin/": Answer(latin),
-        "/dropped/": Answer(drop=True), "/image/": Answer(b"\x89PNG\r\n\x1a\n\0\0", headers={"Content-Type": "text/html"}),
+        "/dropped/": Answer(drop=True),
+        "/image/": Answer(b"\x89PNG\r\n\x1a\n\0\0", headers={"Content-Type": "text/html"}),
         "/private/x/": page("Not for robots"), "/away/": Answer(status=301, headers={"Location": "http://other.test/"}),
         "/pdf/": Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}),
         "/loop/": Answer(status=302, headers={"Location": "/loop/"}), "/empty/": Answer(b""),
@@ -103,7 +104,9 @@ def test_a_server_that_fails_at_robots_txt_forbids_everything(tmp_path: Path) ->
     (Answer(b"", 403), "the server refuses it (403)"),
     (Answer(b"", 301, {"Location": "http://elsewhere.test/"}), "it redirects to http://elsewhere.test/"),
 ])
-def test_a_site_that_cannot_be_crawled_is_said_in_one_sentence(tmp_path: Path, home_page: Answer, sentence: str) -> None:
+def test_a_site_that_cannot_be_crawled_is_told_in_one_sentence(
+    tmp_path: Path, home_page: Answer, sentence: str
+) -> None:
     with serving({"/": home_page}) as site:
         done = crawl(site.url, archive=tmp_path / "a.db")
         assert done.stderr.strip().splitlines()[-1] == f"Error: {site.url} cannot be crawled: {sentence}."

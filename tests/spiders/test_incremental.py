@@ -1,0 +1,130 @@
+"""The second crawl: what changed is found, what did not is not asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from archiver.capture.read import read_record, verify
+from tests.spiders.site_server import Answer, home, page, serving
+from tests.spiders.test_faults import counts, outcomes, rows
+
+XML = {"Content-Type": "application/xml"}
+
+
+def sitemap(**days: str) -> Answer:
+    entries = "".join(f"<url><loc>{{base}}{name.replace('_', '-')}/</loc><lastmod>{day}</lastmod></url>"
+                      for name, day in days.items())
+    return Answer(f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>'.encode(),
+                  headers=dict(XML))
+
+
+def placed(answer: Answer, base: str) -> Answer:
+    answer.body = answer.body.replace(b"{base}", base.encode())
+    return answer
+
+
+def test_edit_addition_move_and_deletion_told_by_a_sitemap(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    names = [f"post-{n}" for n in range(40)]
+    pages: dict[str, Any] = {"/": home(*(f"/{n}/" for n in names)), **{f"/{n}/": page(f"Title {n}") for n in names}}
+    with serving(pages) as site:
+        days = dict.fromkeys((n.replace("-", "_") for n in names), "2024-05-01T09:00:00Z")
+        pages["/sitemap.xml"] = placed(sitemap(**days), site.url)
+        first = counts(site.url, archive=archive)
+        assert (first["new"], first["revised"], first["aliased"]) == (40, 0, 0)
+
+        pages["/post-1/"] = page("Title post-1", "An edit gave this post another text than it had before. " * 5)
+        pages["/post-2/"] = Answer(b"gone", 410)
+        pages["/moved/"] = pages["/post-3/"]
+        pages["/post-3/"] = Answer(status=301, headers={"Location": "/moved/"})
+        pages["/fresh/"] = page("A fresh post", date="2024-06-01")
+        for gone in ("post_2", "post_3"):
+            del days[gone]
+        days |= {"post_1": "2024-06-01T10:00:00Z", "fresh": "2024-06-01T10:00:00Z", "moved": "2024-06-01T10:00:00Z"}
+        pages["/sitemap.xml"] = placed(sitemap(**days), site.url)
+        site.requests.clear()
+        second = counts(site.url, archive=archive)
+        changed = {"/post-1/", "/post-2/", "/post-3/", "/moved/", "/fresh/"}
+        assert {r for r in site.requests if r.startswith(("/post", "/moved", "/fresh"))} == changed
+        assert len([r for r in site.requests if r not in changed]) <= 5
+        site.requests.clear()
+        third = counts(site.url, archive=archive)
+        assert len(site.requests) <= 5
+    assert {k: second[k] for k in ("new", "revised", "aliased", "gone")} == {
+        "new": 1, "revised": 1, "aliased": 1, "gone": 1}
+    assert {k: third[k] for k in ("new", "revised", "aliased", "gone")} == {
+        "new": 0, "revised": 0, "aliased": 0, "gone": 0}
+    assert rows(archive, "select revision, changed from revisions where revision > 1") == [(2, '["body"]')]
+    assert rows(archive, "select title from articles where gone_at is not null") == [("Title post-2",)]
+    moved = rows(archive, "select d.url, a.url from addresses d join articles a on a.id = d.article_id "
+                          "where d.kind <> 'url'")
+    assert moved == [(f"{site.url}post-3/", f"{site.url}moved/")]
+
+
+def test_a_gone_post_that_comes_back_is_there_again(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+        pages["/one/"] = Answer(b"", 404)
+        assert counts(site.url, "--full", archive=archive)["gone"] == 1
+        pages["/one/"] = page("The first")
+        counts(site.url, "--full", archive=archive)
+    assert rows(archive, "select gone_at, revision from articles") == [(None, 1)]
+
+
+def test_validators_are_sent_and_a_304_is_an_answer(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    front = home("/one/")
+    front.headers["ETag"] = '"v1"'
+    with serving({"/": front, "/one/": page("The first")}) as site:
+        counts(site.url, archive=archive)
+        site.asked.clear()
+        counts(site.url, archive=archive)
+        assert [a.get("if-none-match") for a in site.asked if a["path"] == "/"] == ['"v1"']
+        assert outcomes(archive, site.url)[""] == ("not-article", "http-304")
+
+
+def test_redirects_copies_and_canonicals_are_one_article(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {
+        "/": home("/old-name/", "/ferry/", "/print/ferry/", "/amp/ferry/", "/twin/", "/?p=7"),
+        "/ferry/": page("The ferry"), "/old-name/": Answer(status=301, headers={"Location": "/ferry/"}),
+        "/?p=7": Answer(status=301, headers={"Location": "/ferry/"}), "/print/ferry/": page("The ferry"),
+        "/amp/ferry/": page("The ferry", head='<link rel="canonical" href="/ferry/">'),
+        "/twin/": page("Another title", "The ferry is told here at some length. " * 8, date="2024-07-01"),
+    }
+    with serving(pages) as site:
+        first = counts(site.url, archive=archive)
+    assert (first["new"], first["duplicate"]) == (2, 1)
+    aliases = {u.removeprefix(site.url) for u, in rows(
+        archive, "select d.url from addresses d join articles a on a.id = d.article_id and a.title = 'The ferry' "
+                 "where d.urlkey <> a.urlkey")}
+    assert {"old-name/", "?p=7"} <= aliases
+    assert len(aliases) == 4
+    assert rows(archive, "select b.title, a.title from articles b join articles a on a.id = b.duplicate_of") == [
+        ("Another title", "The ferry")]
+
+
+def test_an_article_points_at_the_bytes_it_was_made_from(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
+        counts(site.url, archive=archive)
+    file, offset, length, digest = rows(
+        archive, "select warc_file, warc_offset, warc_length, c.digest from articles a join captures c "
+                 "on c.id = a.capture_id")[0]
+    stored = read_record(tmp_path / file, offset, length)
+    assert stored.digest == digest
+    assert verify(stored)
+    assert b"<h1>The first</h1>" in stored.body
+
+
+def test_limit_ends_the_run_and_the_rest_stays_due(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    names = [f"/post-{n}/" for n in range(12)]
+    with serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as site:
+        first = counts(site.url, "--limit", "5", archive=archive)
+        second = counts(site.url, archive=archive)
+    assert (first["new"], second["new"]) == (5, 7)
+    assert "limit" in first["reason"]

@@ -1,0 +1,74 @@
+"""Addresses: what is the same one, what is not, and what is none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.errors import BadAddress
+from archiver.urls import Scope, normalize, start_address, urlkey
+
+
+@pytest.mark.parametrize(("a", "b"), [
+    ("http://example.org/a/", "https://www.example.org/a"),
+    ("https://example.org/a?utm_source=x&utm_medium=y", "https://example.org/a"),
+    ("https://example.org/a?x=1&y=2", "https://example.org/a?y=2&x=1"),
+    ("https://example.org/a/index.html", "https://example.org/a/"),
+    ("https://example.org:443/%7Eann/", "https://EXAMPLE.org/~ann/"),
+    ("https://example.org/post/?replytocom=5", "https://example.org/post/"),
+    ("https://example.org/post/?share=twitter", "https://example.org/post/"),
+    ("https://example.org/2024/05/post.html?m=1", "https://example.org/2024/05/post.html"),
+    ("https://bücher.example/", "https://xn--bcher-kva.example/"),
+    ("https://example.org/caf%c3%a9", "https://example.org/café"),
+])
+def test_one_address(a: str, b: str) -> None:
+    assert urlkey(a) == urlkey(b)
+
+
+@pytest.mark.parametrize(("a", "b"), [
+    ("https://example.org/?p=1", "https://example.org/?p=2"),
+    ("https://example.org/?page_id=1", "https://example.org/"),
+    ("https://example.org/Post", "https://example.org/post"),
+    ("https://example.org/a?id=7", "https://example.org/a"),
+    ("http://127.0.0.1:8080/", "http://127.0.0.1:8081/"),
+    ("https://blog.example.org/", "https://example.org/"),
+])
+def test_two_addresses(a: str, b: str) -> None:
+    assert urlkey(a) != urlkey(b)
+
+
+def test_urlkey_is_a_surt() -> None:
+    assert urlkey("https://www.blog.example.org/2024/05/A-Post/?b=2&a=1") == "org,example,blog)/2024/05/A-Post?a=1&b=2"
+
+
+def test_normalize() -> None:
+    assert normalize("../b/?utm_source=x&p=3#top", "https://Example.org/a/c/") == "https://example.org/a/b/?p=3"
+    for nothing in ("mailto:ann@example.org", "javascript:void(0)", "http://", "http://x:99999/", "//[", "#top"):
+        assert normalize(nothing) is None
+    assert normalize("https://example.org/" + "a" * 3_000) is None
+
+
+@given(st.text(max_size=60))
+def test_normalize_never_raises_and_is_stable(text: str) -> None:
+    once = normalize("http://example.org/" + text)
+    if once is not None:
+        assert normalize(once) == once
+        assert urlkey(once) == urlkey(once)
+
+
+def test_start_address() -> None:
+    assert start_address("example.org") == "https://example.org/"
+    assert start_address(" http://localhost:8000/blog ") == "http://localhost:8000/blog"
+    for wrong in ("ftp://example.org", "example", "", "http://exa mple.org"):
+        with pytest.raises(BadAddress):
+            start_address(wrong)
+
+
+def test_scope_is_a_host_and_a_folder() -> None:
+    scope = Scope.of("https://www.example.org/blog/index.html")
+    assert scope.name == "example.org/blog"
+    assert scope.contains("http://example.org/blog/2024/")
+    assert scope.contains("http://example.org/blog")
+    assert not scope.contains("http://example.org/blogs/")
+    assert not scope.contains("http://shop.example.org/blog/")
