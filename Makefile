@@ -20,7 +20,7 @@ help: ## say what can be made
 		printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 crawl: $(VENV)/.installed ## crawl SITE=https://blog.example.org (without SITE: a demonstration blog) into ARCHIVE=output/archive.db
-	@$(BIN)/archiver crawl $(SITE) --archive $(ARCHIVE) $(ARGS)
+	@$(BIN)/archiver crawl $(or $(SITE),--demo) --archive $(ARCHIVE) $(ARGS)
 
 demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
 	@$(BIN)/python -m archiver.demo

@@ -65,10 +65,11 @@ class Result:
               help="Seconds between two requests to one host [default: 0.5; 0 on loopback]. 0 is for a host you own.")
 @click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
               help="How a site's owner reaches you; goes into the User-Agent.")
+@click.option("--demo", is_flag=True, help="Crawl the demonstration blog, whatever else the archive holds.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
 def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, since: Any, workers: int,
-          delay: float | None, contact: str | None, quiet: bool, as_json: bool) -> None:
+          delay: float | None, contact: str | None, demo: bool, quiet: bool, as_json: bool) -> None:
     """Crawl sites into the archive.
 
     A SITE is a start address, or the name of a site that is in the archive already. Without one, every
@@ -85,8 +86,10 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
     Exit code: 0 all is well; 1 a page or a site failed, or the crawl was stopped; 2 wrong usage.
     """
     with ExitStack() as stack:
-        urls = _addresses(sites, archive, stack)
-        plans = [Plan(url, delay_for(url, delay), contact_for(url, contact)) for url in urls]
+        known = _known_sites(archive)
+        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack)
+        settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
+        plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
         results = run(plans, Path(archive), limit=limit or 0, full=full,
                       since=since.date().isoformat() if since else "", workers=workers,
                       progress=not quiet and not as_json)
@@ -166,29 +169,35 @@ def _result(plan: Plan, crawler: Any) -> Result:
     return Result(session.site_name, plan.url, outcome, reason, seconds, session.counts, failures)
 
 
-def _addresses(sites: tuple[str, ...], archive: str, stack: ExitStack) -> list[str]:
+def _plan(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:
+    """What the command line says goes before the site's own settings, and these before the defaults."""
+    own_delay = settings.get("delay")
+    return Plan(url, delay_for(url, own_delay if delay is None else delay),
+                contact_for(url, contact or settings.get("contact")))
+
+
+def _addresses(sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack) -> list[str]:
     """The start addresses that the words of the command line mean; the demonstration blog is started where needed."""
-    known = _known_sites(archive)
     if sites:
         urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
     else:
-        urls = list(known.values())
+        urls = [] if demo else list(known.values())
     from archiver.demo import HOST, PORT, serve
 
-    demo = f"http://{HOST}:{PORT}/"
-    if not urls or demo in urls:
-        demo_known = demo in known.values()
-        stack.enter_context(serve(port=PORT, edition=2 if demo_known else 1))
-        urls = urls or [demo]
+    blog = f"http://{HOST}:{PORT}/"
+    if demo or not urls:
+        urls.append(blog)
+    if blog in urls:
+        stack.enter_context(serve(port=PORT, edition=2 if blog in known.values() else 1))
     return list(dict.fromkeys(urls))
 
 
-def _known_sites(archive: str) -> dict[str, str]:
-    """Names and start addresses of the archive's sites."""
+def _known_sites(archive: str) -> list[dict[str, Any]]:
+    """The rows of the archive's sites."""
     if not Path(archive).exists():
-        return {}
+        return []
     db = open_archive(archive, read_only=True)
     try:
-        return {row["name"]: row["start_url"] for row in db.table("sites").rows}
+        return list(db.table("sites").rows)
     finally:
         db.close()

@@ -140,7 +140,9 @@ class SiteSpider(Spider):
         return replace(target, url=at_origin(target.url, origin_of(self._base)))
 
     def _next_requests(self) -> list[Request]:
-        if (self.limit and self._posts >= self.limit) or self.fatal:
+        most = int(self.session.options.get("max_pages") or 0)
+        full = most and self.session.counts.fetched + self.session.under_way >= most
+        if full or (self.limit and self._posts >= self.limit) or self.fatal:
             return []
         room = _WINDOW - self.session.under_way
         if self.limit:
