@@ -244,7 +244,8 @@ def _settle_duplicates(db: Database, digest: str | None) -> bool:
     if not digest:
         return False
     ids = [row[0] for row in db.execute(
-        "select id from articles where content_digest = ? order by datetime(published) is null, datetime(published), id",
+        "select id from articles where content_digest = ? "
+        "order by datetime(published) is null, datetime(published), id",
         [digest])]
     for article_id in ids:
         original = None if article_id == ids[0] else ids[0]
