@@ -49,7 +49,7 @@ class Job:
 
 
 def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
-    """The job for a row of `ledger.due_pages`; in a full run nothing is asked for conditionally."""
+    """The job for a row of `ledger.due_pages`; in a full run an API is asked for all posts, not for changes."""
     original = None
     if row["digest"]:
         captured = moment(row["captured_at"])
@@ -59,7 +59,7 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
     kind = PageKind(row["kind"])
     return Job(
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
-        lead=lead_from(row["lead"]), etag="" if full else row["etag"] or "",
-        last_modified="" if full else row["last_modified"] or "", original=original, fetched_at=fetched_at,
+        lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
+        original=original, fetched_at=fetched_at,
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )

@@ -53,7 +53,7 @@ class CrawlSession:
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]))
-        self._seed_key = urlkey(start_url)
+        self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
         self.result: tuple[str, str, float, tuple[tuple[str, int], ...]] | None = None
 
@@ -85,6 +85,10 @@ class CrawlSession:
         self.writer.add(visit)
         if visit.outcome is not Outcome.DUE:
             self._under_way.pop(urlkey(visit.url), None)
+
+    def seed_moved(self, url: str) -> None:
+        """The start address redirects: the page it leads to is the home page."""
+        self._seed_key = urlkey(url)
 
     def alive(self, source: Source, found_on: str) -> int:
         self.writer.flush()

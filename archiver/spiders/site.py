@@ -106,9 +106,9 @@ class SiteSpider(Spider):
 
     def _seed_read(self, visit: Visit, reading: Reading, job: Job) -> Visit:
         """The home page has answered: its scheme and host are the site's; what it does not declare is guessed."""
-        if visit.outcome is Outcome.DUE:
-            return visit
         if visit.outcome is Outcome.DUPLICATE:
+            self.session.seed_moved(visit.final_url)
+        if visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return visit
         if visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
                 visit.rule == "not-html"):

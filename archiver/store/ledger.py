@@ -215,6 +215,18 @@ def alive(db: Database, site_id: int, source: Source, found_on: str) -> int:
         "and s.found_on = ? and p.outcome not in ('gone', 'duplicate')", [site_id, source, found_on]).fetchone()[0])
 
 
+def landing(db: Database, key: str) -> str:
+    """The urlkey that an address led to when it was last asked for: itself, or the end of its redirects."""
+    seen = {key}
+    while row := db.execute("select redirect_urlkey from pages where urlkey = ? and redirect_urlkey is not null",
+                            [key]).fetchone():
+        key = row[0]
+        if key in seen:
+            break
+        seen.add(key)
+    return key
+
+
 def has_api(db: Database, site_id: int) -> bool:
     """Whether an API that counts all posts was read in an earlier run."""
     return db.execute("select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'",

@@ -128,3 +128,35 @@ def test_limit_ends_the_run_and_the_rest_stays_due(tmp_path: Path) -> None:
         second = counts(site.url, archive=archive)
     assert (first["new"], second["new"]) == (5, 7)
     assert "limit" in first["reason"]
+
+
+def test_a_home_page_behind_a_redirect_is_the_home_page(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    feed = ('<rss version="2.0"><channel><title>T</title><item><title>Only told by the feed</title>'
+            '<link>{base}hidden/</link><pubDate>Wed, 01 May 2024 08:00:00 GMT</pubDate></item></channel></rss>')
+    pages: dict[str, Any] = {
+        "/": Answer(status=302, headers={"Location": "/en/"}),
+        "/en/": home("/one/", head='<link rel="alternate" type="application/rss+xml" href="/en/news.rss">'),
+        "/one/": page("The first"), "/hidden/": page("Only told by the feed"),
+    }
+    with serving(pages) as site:
+        pages["/en/news.rss"] = placed(Answer(feed.encode(), headers=dict(XML)), site.url)
+        assert counts(site.url, archive=archive)["new"] == 2
+        assert "/sitemap.xml" in site.requests
+        site.requests.clear()
+        again = counts(site.url, archive=archive)
+        assert set(site.requests) <= {"/robots.txt", "/", "/en/", "/en/news.rss"}
+    assert (again["new"], again["outcome"]) == (0, "finished")
+
+
+def test_a_full_crawl_finds_an_edit_that_nothing_told_of(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/", "/two/"), "/one/": page("The first"), "/two/": page("The second")}
+    for name in ("/one/", "/two/"):
+        pages[name].headers["ETag"] = f'"{name}1"'
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+        pages["/two/"] = page("The second, edited")
+        pages["/two/"].headers["ETag"] = '"two2"'
+        full = counts(site.url, "--full", archive=archive)
+    assert (full["revised"], full["unchanged"]) == (1, 1)
