@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ class SiteServer:
     def __init__(self, pages: Pages) -> None:
         self.pages = pages
         self.requests: list[str] = []
+        self.times: list[float] = []
         self.asked: list[dict[str, str]] = []
         outer = self
 
@@ -38,6 +40,7 @@ class SiteServer:
 
             def do_GET(self) -> None:
                 outer.requests.append(self.path)
+                outer.times.append(time.monotonic())
                 outer.asked.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
                 answer = outer.pages.get(self.path, Answer(b"<h1>Not found</h1>", 404))
                 if callable(answer):

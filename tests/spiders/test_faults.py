@@ -220,3 +220,13 @@ def test_two_crawls_of_one_site_do_not_meet(tmp_path: Path) -> None:
         first.wait(timeout=60)
     assert done.returncode == 1
     assert f"process {first.pid}" in done.stderr
+
+
+def test_crawl_delay_is_kept_to(tmp_path: Path) -> None:
+    robots = Answer(b"User-agent: *\nCrawl-delay: 1\n", headers={"Content-Type": "text/plain"})
+    with serving({"/": home("/one/"), "/one/": page("The first"), "/robots.txt": robots}) as site:
+        crawl(site.url, "--delay", "0.01", "--limit", "1", archive=tmp_path / "a.db")
+        gaps = [b - a for a, b in zip(site.times, site.times[1:], strict=False)]
+    assert "/one/" in site.requests
+    # Scrapy spreads a delay by half of it to either side.
+    assert min(gaps[1:]) >= 0.45
