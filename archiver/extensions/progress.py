@@ -43,13 +43,8 @@ class Progress:
         self._begun = time.monotonic()
         name = getattr(self._crawler.spider, "site_name", "")
         if self._console.is_terminal:
-            self._bar = Bar(
-                TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
-                TextColumn("{task.fields[line]}"), TimeRemainingColumn(compact=True),
-                console=self._console, transient=True,
-            )
+            self._bar = _join(self._console)
             self._task = self._bar.add_task(name, line="", total=None)
-            self._bar.start()
         else:
             self._console.print(f"{name}: crawl begins", highlight=False)
         self._loop.start(_REDRAW_SECONDS if self._bar else _LINE_SECONDS, now=False)
@@ -69,7 +64,28 @@ class Progress:
         if self._loop.running:
             self._loop.stop()
         if self._bar:
-            self._bar.stop()
+            _leave(self._bar, self._task)
+
+
+# A terminal has room for one live display: sites that are crawled at the same time are lines of it.
+_displays: list[Bar] = []
+
+
+def _join(console: Console) -> Bar:
+    if not _displays:
+        _displays.append(Bar(
+            TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+            TextColumn("{task.fields[line]}"), TimeRemainingColumn(compact=True), console=console, transient=True,
+        ))
+        _displays[0].start()
+    return _displays[0]
+
+
+def _leave(bar: Bar, task: Any) -> None:
+    bar.remove_task(task)
+    if not bar.tasks:
+        bar.stop()
+        _displays.clear()
 
 
 def progress_line(known: int, counts: Any, seconds: float) -> str:
