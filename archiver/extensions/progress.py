@@ -25,7 +25,7 @@ class Progress:
 
     def __init__(self, crawler: Crawler) -> None:
         if not crawler.settings.getbool("PROGRESS"):
-            raise NotConfigured("PROGRESS is off")
+            raise NotConfigured
         self._crawler = crawler
         self._console = Console(stderr=True)
         self._bar: Bar | None = None
