@@ -76,7 +76,8 @@ _FEED_PATH = re.compile(
 _FEED_QUERY = re.compile(r"(?:^|&)(?:feed=(?:rss2?|atom|rdf|json)|format=feed|alt=rss)", re.IGNORECASE)
 _COMMENT_FEED = re.compile(
     r"/comments/(?:feed|rss|atom|default|summary)\b|/feeds/(?:\d+/)*comments/|/comments?[-_.](?:feed|rss|atom)|"
-    r"(?:feed|type)=comments|/comments\.(?:rss|atom|xml)$|/feed/comments\b|[?&]withcomments=", re.IGNORECASE)
+    r"(?:feed|type)=comments|/comments\.(?:rss|atom|xml)$|/feed/comments\b|[?&]withcomments=|"
+    r"[?&]feed=[\w-]+&(?:[^#]*&)?(?:p|page_id|attachment_id)=\d|[?&](?:p|page_id|attachment_id)=\d+&(?:[^#]*&)?feed=", re.IGNORECASE)
 _SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
@@ -144,6 +145,9 @@ def is_feed(url: str) -> bool:
 
 def is_part_feed(url: str, folder: str = "/") -> bool:
     """Whether it is the feed of one category, tag, author or month, by the address it stands under."""
+    query = urlsplit(url).query
+    if _FEED_QUERY.search(query) and _kind_by_query(query) is PageKind.LISTING:
+        return True
     head = re.sub(r"/(?:feed|rss2?|atom|index\.xml|feed\.xml|rss\.xml|atom\.xml)(?:/(?:rss2?|atom|rdf))?/?$", "/",
                   url.partition("?")[0])
     return (head != url and kind_by_address(head, folder) is PageKind.LISTING) or "/feeds/posts/default/-/" in url
