@@ -23,15 +23,19 @@ from archiver.extraction.text import clean, folded
 from archiver.items import Article, Evidence, Lead, PageKind
 
 
-def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = PageKind.UNKNOWN) -> Article:
+def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = PageKind.UNKNOWN, *,
+                 posts_only: bool = False) -> Article:
     """All fields of a page, whether it is a post (`kind`, `kind_rule`), and the evidence for each field.
 
     `lead`: what a feed or an API said of this address, one more source beside the page. `known_kind` as in
-    `kind.classify`. Never raises for what a page holds; the same page gives the same article.
+    `kind.classify`. With `posts_only` a page that is no post gives its kind and nothing else, which is what a
+    crawl needs of a listing. Never raises for what a page holds; the same page gives the same article.
     """
     post = find(page)
     beside = beside_heading(page, post)
     kind, rule = classify(page, lead, known_kind, post, beside)
+    if posts_only and kind is not PageKind.POST:
+        return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()
     site = {folded(n) for n in _title.site_names(page)}
     evidence: list[Evidence] = []

@@ -6,6 +6,7 @@ what the address or the content type promise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urljoin, urlsplit
@@ -48,10 +49,14 @@ class Reading:
     follow: tuple[str, Job] | None = None
     is_feed: bool = False
     is_sitemap: bool = False
+    platform: str = ""
 
 
-def read(answer: Answer, job: Job, scope: Scope) -> Reading:
-    """One answer to what it means. Never raises for anything a server can send."""
+def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], bool] = lambda target: True) -> Reading:
+    """One answer to what it means. Never raises for anything a server can send.
+
+    `is_news` says whether a page's link is worth reporting: the menu of a site stands on each of its pages.
+    """
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
         etag=answer.headers.get("etag", ""), last_modified=answer.headers.get("last-modified", ""),
@@ -76,7 +81,7 @@ def read(answer: Answer, job: Job, scope: Scope) -> Reading:
         what = answer.content_type.split(";")[0] or "of no stated type"
         return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
                                reason=f"it is no HTML page ({what})"))
-    return _html(answer, visit, job, scope)
+    return _html(answer, visit, job, scope, is_news)
 
 
 def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) -> Reading:
@@ -159,7 +164,7 @@ def api_address(job: Job) -> str:
     return wordpress_api.posts_url(job.url, job.number, since)
 
 
-def _html(answer: Answer, visit: Visit, job: Job, scope: Scope) -> Reading:
+def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool]) -> Reading:
     page = parse(answer.body, answer.url, answer.content_type)
     links = _links(page, answer, scope)
     if links and links.refresh:
@@ -167,25 +172,26 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope) -> Reading:
         if target and urlkey(target) != job.urlkey:
             return _redirect(target, visit, job, scope, "meta-refresh")
     known_kind = job.kind if job.kind in (PageKind.POST, PageKind.PAGE, PageKind.LISTING) else PageKind.UNKNOWN
-    article = extract_page(page, job.lead, known_kind=known_kind)
+    article = extract_page(page, job.lead, known_kind, posts_only=True)
     if job.is_seed and article.kind is PageKind.POST and scope.path == "/":
         article = replace(article, kind=PageKind.LISTING, kind_rule="the home page")
     targets: tuple[Target, ...] = ()
     if links:
         api = (Target(links.api, Source.LINK, PageKind.API, found_on=answer.url),) if links.api and job.is_seed else ()
-        targets = (*api, *(t for t in links.all if _wanted(t, article.kind, scope)))
+        targets = (*api, *(t for t in links.all if is_news(t) and _wanted(t, article.kind, scope)))
     visit = replace(
         visit, kind=article.kind, rule=article.kind_rule, targets=targets,
         next_pages=tuple(t.url for t in links.next_pages) if links else (),
     )
     if article.kind is PageKind.POST:
-        return Reading(replace(visit, outcome=Outcome.ARCHIVED, article=article))
-    if article.kind_rule == "password":
-        return Reading(replace(visit, outcome=Outcome.REFUSED, kind=job.kind,
-                               reason="it can only be read with a password"))
-    if article.kind_rule.startswith("soft-404"):
-        return Reading(replace(visit, outcome=Outcome.GONE, reason="it says that the page does not exist"))
-    return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}"))
+        visit = replace(visit, outcome=Outcome.ARCHIVED, article=article)
+    elif article.kind_rule == "password":
+        visit = replace(visit, outcome=Outcome.REFUSED, kind=job.kind, reason="it can only be read with a password")
+    elif article.kind_rule.startswith("soft-404"):
+        visit = replace(visit, outcome=Outcome.GONE, reason="it says that the page does not exist")
+    else:
+        visit = replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}")
+    return Reading(visit, platform=article.platform)
 
 
 def _wanted(target: Target, kind: PageKind, scope: Scope) -> bool:

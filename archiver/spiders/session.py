@@ -14,13 +14,17 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.errors import ArchiveInUse
-from archiver.items import Outcome, Source, Target, Visit
+from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job, job_of
 from archiver.store import ledger
 from archiver.store.connect import open_archive
 from archiver.store.runs import Counts, begin_run, end_run, ensure_site
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
+
+
+# Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
+_MOST_TOLD = 100_000
 
 
 class CrawlSession:
@@ -55,6 +59,7 @@ class CrawlSession:
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]))
         self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
+        self._told: set[tuple[str, Source, PageKind]] = set()
         self.result: tuple[str, str, float, tuple[tuple[str, int], ...]] | None = None
 
     @property
@@ -79,6 +84,16 @@ class CrawlSession:
         jobs = [job_of(row, self._seed_key, full=self.full) for row in free]
         self._under_way |= {job.urlkey: job for job in jobs}
         return jobs
+
+    def is_news(self, target: Target) -> bool:
+        """Whether this link was not told of before in this run, in the same way. Forgets when it knows too many."""
+        told = (target.url, target.source, target.kind)
+        if told in self._told:
+            return False
+        if len(self._told) >= _MOST_TOLD:
+            self._told.clear()
+        self._told.add(told)
+        return True
 
     def done(self, visit: Visit) -> None:
         """Hand a visit to the writer; its page is no longer under way (but for a source that goes on)."""

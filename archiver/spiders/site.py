@@ -74,7 +74,7 @@ class SiteSpider(Spider):
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
         self.session.counts.bytes += len(response.body)
-        reading = read(_answer(response), job, self.session.scope)
+        reading = read(_answer(response), job, self.session.scope, self.session.is_news)
         yield from self._carry_on(job, reading)
 
     def failed(self, failure: Failure) -> Iterator[Visit | Request]:
@@ -115,8 +115,7 @@ class SiteSpider(Spider):
             self.fatal = self.fatal or f"{self.start_url} cannot be crawled: {visit.reason}."
             return visit
         self._base = visit.final_url
-        if visit.article and visit.article.platform:
-            self.session.remember_platform(visit.article.platform)
+        self.session.remember_platform(reading.platform)
         declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
         kinds = {t.kind for t in (*visit.targets, *declared)}
         for guess in guesses(self._base, self.session.scope):
