@@ -187,8 +187,8 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         visit = replace(visit, outcome=Outcome.ARCHIVED, article=article)
     elif article.kind_rule == "password":
         visit = replace(visit, outcome=Outcome.REFUSED, kind=job.kind, reason="it can only be read with a password")
-    elif article.kind_rule.startswith("soft-404"):
-        visit = replace(visit, outcome=Outcome.GONE, reason="it says that the page does not exist")
+    elif article.kind_rule == "not-found":
+        visit = replace(visit, outcome=Outcome.GONE, kind=job.kind, reason="it says that it does not exist")
     else:
         visit = replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}")
     return Reading(visit, platform=article.platform)

@@ -160,3 +160,14 @@ def test_a_full_crawl_finds_an_edit_that_nothing_told_of(tmp_path: Path) -> None
         pages["/two/"].headers["ETag"] = '"two2"'
         full = counts(site.url, "--full", archive=archive)
     assert (full["revised"], full["unchanged"]) == (1, 1)
+
+
+def test_a_page_that_says_it_is_not_found_is_gone_whatever_its_status(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+        pages["/one/"] = Answer(b"<html><head><title>Page not found</title></head><body><h1>Page not found</h1>"
+                                b"<p>Nothing stands at this address.</p></body></html>")
+        assert counts(site.url, "--full", archive=archive)["gone"] == 1
+    assert rows(archive, "select title, gone_at is not null from articles") == [("The first", 1)]
