@@ -45,6 +45,9 @@ _BLOCK = frozenset(
     }
 )
 _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
+_SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
+_DATELINE_WORDS = 2  # "NEW YORK, May 3, 2020 - ..." opens a text with its own date
+_FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 _LABEL = re.compile(
     r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|"
     r"опубликовано|đăng|发布于|发表于|"
@@ -106,7 +109,7 @@ def beside_heading(page: Page, post: Post) -> Beside:
             meta_ended = True
         if one not in before and meta_ended:
             continue
-        when = visible(one.text, language) if len(one.text) < 200 else None
+        when = visible(one.text, language) if len(one.text) < 200 and not _is_sentence(one.text) else None
         rest = _without_date(one.text) if when else one.text
         said = _names_in(one, rest, when is not None) if one not in before or BY.match(one.text) else []
         if when is None and not said:
@@ -123,6 +126,14 @@ def beside_heading(page: Page, post: Post) -> Beside:
         meta.append(one.text)
         elements += one.elements
     return Beside(tuple(dict.fromkeys(found)), moment, modified, sure, tuple(meta), tuple(elements))
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a line tells something, and its date is of that: "We opened the shop on 3 May 2010."."""
+    date = _DATE_PARTS.search(text)
+    if date is None or BY.match(text) or _LABEL.match(text) or not _SENTENCE_END.search(text):
+        return False
+    return len(text[: date.start()].split()) > _DATELINE_WORDS
 
 
 def _is_sure(one: _Line, rest: str) -> bool:
@@ -239,6 +250,8 @@ def _lines_after(post: Post) -> list[_Line]:
             "nav",
             "aside",
         ):
+            return
+        if _FOOTER.search(f"{el.get('class') or ''} {el.get('id') or ''}"):
             return
         block = el.tag in _BLOCK
         if block:

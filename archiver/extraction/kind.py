@@ -24,6 +24,7 @@ from archiver.extraction.signs import (
     heading_link,
     linked_heading,
     linked_headings,
+    linked_items_fill,
     main_types,
     teasers_fill,
 )
@@ -190,6 +191,8 @@ def _many(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Page
         return PageKind.LISTING, "several headings"
     if len(heads) >= 3 and not page.data.meta("article:published_time") and teasers_fill(page, [h for h, _ in heads]):
         return PageKind.LISTING, "teasers"
+    if linked_items_fill(page, post):
+        return PageKind.LISTING, "list of links"
     return None
 
 

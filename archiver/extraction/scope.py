@@ -221,5 +221,6 @@ def _find_holder(post: Post) -> None:
     while at is not None and post.title is not None and not is_below(post.title, at):
         at = at.getparent()
     if at is None or at.tag in ("html",):
-        at = start
+        # Pages written by hand often hang all they have right below <body>.
+        at = next((e for e in post.page.index.tag("body") if post.body is None and is_below(start, e)), start)
     post.holder = at

@@ -46,11 +46,15 @@ LISTING_PATH = re.compile(
     re.IGNORECASE,
 )
 _MANY = 60
+_DATE_LENGTH = 40  # what a list of posts says beside a title: a date, the number of comments
 DATE_FOLDER = re.compile(r"^/(?:.*/)?(?:19|20)\d\d(?:/\d\d?){0,2}/$")
 PAGE_PATH = re.compile(
     r"/(?:about(?:-us|-me)?|contact(?:-us)?|privacy(?:-policy)?|terms(?:-of-\w+)?|imprint|impressum|datenschutz|"
     r"legal|disclaimer|faq|"
-    r"gioi-thieu|lien-he|sobre(?:-mi|-nosotros)?|contacto|mentions-legales|a-propos|chi-siamo|hakkimda|"
+    r"about-this-(?:site|blog)|colophon|guest-?book|ga(?:e)?stebuch|livre-d-or|blogroll|"
+    r"ueber(?:-(?:mich|uns))?|kontakt|acerca(?:-de(?:-mi)?)?|quienes-somos|quem-somos|contato|"
+    r"qui-sommes-nous|contatti|over-(?:ons|mij)|o-(?:mnie|nas|mne)|tentang(?:-kami|-saya)?|hakkinda|hakkimizda|"
+    r"gioi-thieu|lien-he|sobre(?:-mi|-nosotros|-nos)?|contacto|mentions-legales|a-propos|chi-siamo|hakkimda|"
     r"iletisim)(?:\.html?|/)?$",
     re.IGNORECASE,
 )
@@ -118,6 +122,29 @@ def teasers_fill(page: Page, heads: list[Element]) -> bool:
         blocks.add(block)
     said = sum(text_length(b) for b in blocks if not any(a in blocks for a in b.iterancestors()))
     return 2 * said > text_length(main)
+
+
+def linked_items_fill(page: Page, post: Post) -> bool:
+    """Whether list items or table rows that are each little more than a link to this site make up most of the page."""
+    hosts = {(urlsplit(u).hostname or "").removeprefix("www.") for u in page.addresses}
+    seen: set[str] = set()
+    said = 0
+    for tag in ("li", "tr", "dt"):
+        for item in page.index.tag(tag):
+            if post.is_noise(item) or (item.find(".//li") is not None or item.find(".//tr") is not None):
+                continue
+            links = [(page.join(a.get("href")), text_length(a)) for a in item.iter("a")]
+            own = {
+                u.partition("#")[0]: n
+                for u, n in links
+                if u and (urlsplit(u).hostname or "").removeprefix("www.") in hosts
+            }
+            length = text_length(item)
+            if len(own) == 1 and not set(own) & set(page.addresses) and length - sum(own.values()) <= _DATE_LENGTH:
+                seen.update(own)
+                said += length
+    whole = text_length(post.body if post.body is not None else next(iter(page.index.tag("body")), page.root))
+    return len(seen) >= 3 and 2 * said > whole
 
 
 def main_types(page: Page) -> set[str]:

@@ -100,7 +100,8 @@ for _row in _MONTH_TABLE:
             MONTHS.setdefault(_name.replace("_", " "), _number)
 # Words that say a time is of the last change.
 MODIFIED = re.compile(
-    r"(?:last\s+)?(?:updat|modif|edited|revis)|aktualisiert|geändert|mis à jour|modifié|actualizad|aggiornat|"
+    r"(?:last\s+)?(?:updat|modif|edited|revis)|last\s+changed?\b|"
+    r"aktualisiert|geändert|mis à jour|modifié|actualizad|aggiornat|"
     r"atualizad|обновлен|изменен|"
     r"cập nhật|更新于|更新時間|"
     r"更新时间|最后更新|最終更新|更新日|수정|güncelle|zaktualizowan|bijgewerkt|تحديث|עודכן|diperbarui",
