@@ -44,18 +44,29 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
     return db
 
 
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
 def _make_writable(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
-    if not os.access(file.parent, os.W_OK) or (file.exists() and not os.access(file, os.W_OK)):
+    if not _writable(file.parent) or (file.exists() and not _writable(file)):
         raise ArchiveNotWritable(str(file), "permission denied")
 
 
 def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
+    options = ""
+    if read_only:
+        # A WAL database makes files beside itself even to be read; where it cannot, and none is needed, it is
+        # opened as one that nobody changes.
+        log = file.with_name(file.name + "-wal")
+        quiet = not _writable(file.parent) and not (log.exists() and log.stat().st_size)
+        options = "?mode=ro&immutable=1" if quiet else "?mode=ro"
     try:
-        uri = f"{file.resolve().as_uri()}{'?mode=ro' if read_only else ''}"
+        uri = file.resolve().as_uri() + options
         conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
     except sqlite3.OperationalError as error:
         raise ArchiveNotWritable(str(file), str(error)) from error
@@ -67,6 +78,8 @@ def _check(db: Database, file: Path) -> None:
     """Refuse a file that is no SQLite, holds something else, or was written by a newer version."""
     try:
         tables = set(db.table_names())
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.DatabaseError as error:
         raise NotAnArchive(str(file), "it is no SQLite database") from error
     if tables and "_sqlite_migrations" not in tables:
