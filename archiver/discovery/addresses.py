@@ -77,7 +77,8 @@ _FEED_QUERY = re.compile(r"(?:^|&)(?:feed=(?:rss2?|atom|rdf|json)|format=feed|al
 _COMMENT_FEED = re.compile(
     r"/comments/(?:feed|rss|atom|default|summary)\b|/feeds/(?:\d+/)*comments/|/comments?[-_.](?:feed|rss|atom)|"
     r"(?:feed|type)=comments|/comments\.(?:rss|atom|xml)$|/feed/comments\b|[?&]withcomments=|"
-    r"[?&]feed=[\w-]+&(?:[^#]*&)?(?:p|page_id|attachment_id)=\d|[?&](?:p|page_id|attachment_id)=\d+&(?:[^#]*&)?feed=", re.IGNORECASE)
+    r"[?&]feed=[\w-]+&(?:[^#]*&)?(?:p|page_id|attachment_id)=\d|"
+    r"[?&](?:p|page_id|attachment_id)=\d+&(?:[^#]*&)?feed=", re.IGNORECASE)
 _SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")

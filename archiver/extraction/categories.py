@@ -132,7 +132,11 @@ def _declared(page: Page, cats: list[Candidate[Terms]], tags: list[Candidate[Ter
     add(cats, [p for t in data.texts(node, "articleSection") for p in _sections(t)], "json-ld", "articleSection", 0.82)  # type: ignore[operator]
     keywords = [p for t in data.texts(node, "keywords") for p in re.split(r"\s*[,;，、]\s*", t)]
     add(tags, keywords, "json-ld", "keywords", 0.78)  # type: ignore[operator]
-    add(cats, data.meta("article:section", "parsely-section", "citation_section")[:3], "meta", "article:section", 0.66)  # type: ignore[operator]
+    if page.platform.section_is_folder:
+        sections = data.meta("parsely-section", "citation_section")
+    else:
+        sections = data.meta("article:section", "parsely-section", "citation_section")
+    add(cats, sections[:3], "meta", "article:section", 0.66)  # type: ignore[operator]
     add(tags, data.meta("article:tag", "og:article:tag"), "meta", "article:tag", 0.8)  # type: ignore[operator]
     for key in ("news_keywords", "parsely-tags", "sailthru.tags", "citation_keywords"):
         add(tags, [p for t in data.meta(key) for p in re.split(r"\s*[,;，、]\s*", t)], "meta", key, 0.68)  # type: ignore[operator]

@@ -7,6 +7,7 @@ from archiver.platforms.table import Platform
 
 PLATFORM = Platform(
     name="hugo",
+    section_is_folder=True,
     generator=r"^hugo\b",
     title=(
         "h1.post-title", "h1.post__title", "h1.single-title", "h1.entry-title", ".article-title", "h1.article-title",

@@ -24,7 +24,8 @@ class Platform:
     first row whose expression matches a whole class says what kind of page it is. `labels` says
     whether the platform's only filing is a category or a tag. `drop` are blocks inside the body
     that are no text of the post, `main` what holds the content, however its classes sound. Paths are
-    relative to the site's address.
+    relative to the site's address. `section_is_folder`: its article:section names the folder that the
+    post's source lies in ("posts"), which is no category.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Platform:
     feeds: tuple[str, ...] = ()
     sitemaps: tuple[str, ...] = ()
     api: str = ""
+    section_is_folder: bool = False
 
     def fits(self, index: Index, generator: str) -> bool:
         """Whether a page of this platform lies before us."""

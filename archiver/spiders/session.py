@@ -22,7 +22,6 @@ from archiver.store.runs import Counts, begin_run, end_run, ensure_site
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
 
-
 # Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
 _MOST_TOLD = 100_000
 

@@ -136,3 +136,13 @@ def test_bytes_that_are_not_the_declared_utf_8_are_read_as_the_language_was_writ
         html = f'<html lang="{language}"><head><meta charset="utf-8"></head><body><p>{text}</p></body></html>'
         decoded, name = decode(html.encode(encoding), "text/html; charset=utf-8")
         assert (text in decoded, name) == (True, encoding)
+
+
+def test_hugo_s_section_is_the_folder_of_the_source_and_no_category() -> None:
+    html = ('<html><head><meta name="generator" content="{}"><meta property="og:type" content="article">'
+            '<meta property="article:section" content="yazilar">'
+            '<meta property="article:published_time" content="2024-05-01T08:00:00+03:00"></head>'
+            "<body><article><h1>Bir gün</h1><p>" + "Deniz bugün çok sakin. " * 20 + "</p></article></body></html>")
+    url = "https://ornek.example/yazilar/bir-gun/"
+    assert archiver.extract(html.format("Hugo 0.147.1"), url).categories == ()
+    assert archiver.extract(html.format("Some CMS"), url).categories == ("yazilar",)
