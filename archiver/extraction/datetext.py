@@ -232,7 +232,8 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
     languages = [language.split("-")[0].lower()] if language else None
     try:
         at = dateparser.parse(text, languages=languages, settings=settings)
-    except Exception:
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError):
+        # An unknown language, or text that its locale tables trip over: no date either way.
         return None
     if at is None or not FIRST_YEAR <= at.year <= LAST_YEAR:
         return None
