@@ -102,7 +102,7 @@ def test_nothing_speaks_of_a_machine_or_a_package_index() -> None:
     else:
         names = listed.stdout.decode().split("\0")[:-1]
     machine = re.compile(r"(?<![\w.:/-])/(root|work|farm|home/\w+|Users/\w+)/")
-    index = re.compile(r"--(extra-)?index-url|--find-links|://(pypi|files\.pythonhosted|test\.pypi)\.|://deb\.debian")
+    index = re.compile(r"--(extra-)?index-ur[l]|--find-link[s]|://[\w.-]*(pypi|pythonhosted|deb\.debian)")
     found = []
     for name in names:
         file = ROOT / name
