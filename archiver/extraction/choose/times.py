@@ -1,71 +1,12 @@
-"""The one place that decides between candidates."""
+"""When it was published."""
 
 from __future__ import annotations
 
 from datetime import timedelta, timezone
-from typing import TypeVar
 
 from archiver.extraction.candidates import Candidate
+from archiver.extraction.choose.first import best
 from archiver.extraction.datetext import Moment
-from archiver.extraction.text import folded
-from archiver.extraction.words import WEAK_ACCOUNTS
-
-T = TypeVar("T")
-Names = tuple[str, ...]
-
-
-def best(found: list[Candidate[T]]) -> Candidate[T] | None:
-    """The most trusted; among equals the first."""
-    return max(found, key=lambda c: c.confidence) if found else None
-
-
-def title(found: list[Candidate[str]], site: set[str]) -> Candidate[str] | None:
-    """The title: what the platform shows, unless it is the site's own name; else what most sources agree on.
-
-    A post whose title place is there but empty has no title: "" is chosen, never the site's name.
-    """
-    shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
-    if shown is not None and (not shown.value or folded(shown.value) not in site):
-        return shown
-    usable = [c for c in found if c.value and folded(c.value) not in site]
-    if not usable:
-        return None
-    texts = [(c, folded(c.value)) for c in usable]
-
-    def support(one: Candidate[str], text: str) -> float:
-        votes = {
-            c.source: 1.0 if t == text else 0.6
-            for c, t in texts
-            if c is not one and text and (t == text or (len(text) > 8 and (text in t or t in text)))
-        }
-        return one.confidence + 0.12 * sum(votes.values())
-
-    return max(texts, key=lambda p: support(*p))[0]
-
-
-def authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """The authors: the most trusted source; one that names more people besides the same ones completes it.
-
-    A generic account ("admin") gives way to any source that names a person. The site's own name counts only
-    where a byline shows it or a declaration calls it a person.
-    """
-    first = best([c for c in found if c.confidence > 0.35])
-    if first is None:
-        return None
-    if all(WEAK_ACCOUNTS.match(n) for n in first.value):
-        others = [c for c in found if c.confidence >= 0.5 and not any(WEAK_ACCOUNTS.match(n) for n in c.value)]
-        first = best(others) or first
-    have = {folded(n) for n in first.value}
-    for c in found:
-        more = {folded(n) for n in c.value}
-        if first.confidence < 0.95 and c.confidence >= 0.6 and have < more and len(more) <= 12:
-            return c
-    return first
-
-
-def terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Categories or tags: the most trusted source; a feed's list or bare keywords only where the page is silent."""
-    return best(found)
 
 
 def _local(moment: Moment, others: list[Candidate[Moment]]) -> Moment | None:
