@@ -68,7 +68,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
     evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
 
     tagged = tag.value if tag else ()
-    if tag is not None and tag.source == "link" and category is not None:
+    if tag is not None and tag.source in ("link", "label") and category is not None:
         # rel="tag" says only that a link is a term; the platform's rule has told which ones are categories.
         tagged = tuple(t for t in tagged if folded(t) not in {folded(c) for c in category.value})
 

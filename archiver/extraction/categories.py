@@ -1,191 +1,193 @@
-"""Categories and tags: links of the post's own meta lines, declarations, and the source's lists."""
+"""Categories and tags of a post: links of its own meta lines, declarations, and the source's lists."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.page import Page
+from archiver.extraction.postclass import class_terms
 from archiver.extraction.scope import Post
-from archiver.extraction.text import clean, folded, line
+from archiver.extraction.termlinks import in_prose, own_site, term_links
+from archiver.extraction.terms import FOLDER_WORDS, Kind, Terms, is_term, kind_of_address, listed, term, unique
+from archiver.extraction.text import folded, line
 from archiver.items import Lead
 from archiver.platforms import by_name
 
-Terms = tuple[str, ...]
-CATEGORY_PATH = re.compile(
-    r"/(?:category|categories|cat|section|sections|topics?|rubrik|rubrique|categoria|categorias|kategorie|"
-    r"kategoriler|kategori|"
-    r"chuyen-muc|danh-muc|rubriques|sujet)/|[?&](?:cat|category_name)=",
-    re.IGNORECASE,
+Found = tuple[Kind, Candidate[Terms]]
+_METAS: tuple[tuple[Kind, str, float, bool], ...] = (
+    ("category", "article:section", 0.66, False),
+    ("category", "parsely-section", 0.66, False),
+    ("category", "citation_section", 0.66, False),
+    ("category", "sailthru.section", 0.6, False),
+    ("tag", "article:tag", 0.8, False),
+    ("tag", "og:article:tag", 0.8, False),
+    ("tag", "parsely-tags", 0.7, True),
+    ("tag", "news_keywords", 0.68, True),
+    ("tag", "sailthru.tags", 0.68, True),
+    ("tag", "citation_keywords", 0.68, True),
+    ("tag", "keywords", 0.35, True),
 )
-TAG_PATH = re.compile(
-    r"/(?:tag|tags|label|labels|etiqueta|etiquetas|schlagwort|etiket|mot-cle|keyword|hashtag|the)/|[?&]tag=",
-    re.IGNORECASE,
-)
-_COUNT = re.compile(r"\s*[\(（]\d+[\)）]$")
-_LABEL = re.compile(
-    r"^(?:categor(?:y|ies)|tags?|filed under|posted in|labels?|topics?|in|标签|分类|カテゴリー|タグ|rubrik|"
-    r"schlagwörter)\s*[:：]?\s*$",
-    re.IGNORECASE,
-)
-_NOT_TERM = re.compile(r"^(?:home|blog|all|news feed|read more|archives?|edit|share|[\d\W]+)$", re.IGNORECASE)
-_CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
-
-
-def _term(text: str) -> str:
-    text = re.sub(r"^[#＃]\s*(?=\w)", "", clean(_COUNT.sub("", clean(text))).strip(" ,;、·|/"))
-    return text if 0 < len(text) <= 80 and not _LABEL.match(text) else ""
-
-
-def _unique(found: list[str]) -> Terms:
-    out: dict[str, str] = {}
-    for one in found:
-        if term := _term(one):
-            out.setdefault(folded(term) or term, term)
-    return tuple(out.values())
+"""Kind, name, trust, and whether one element lists several. Bare keywords are written for search engines."""
+_FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
+"""Platforms whose posts show their categories where they have some: the way to a post is made of folders there."""
+_MOST = 60
 
 
 def candidates(page: Page, post: Post, lead: Lead | None) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
     """Category sets and tag sets with their sources."""
     cats: list[Candidate[Terms]] = []
     tags: list[Candidate[Terms]] = []
-
-    def add(
-        to: list[Candidate[Terms]],
-        found: list[str],
-        source: str,
-        locator: str,
-        confidence: float,
-        visible: bool = False,
-    ) -> None:
-        if value := _unique(found):
-            to.append(Candidate(value, source, locator, confidence, visible))
-
-    if lead is not None:
-        trusted = from_api(lead)
-        add(cats, list(lead.categories), "api" if trusted else "feed", "categories", 0.97 if trusted else 0.5)
-        add(tags, list(lead.tags), "api" if trusted else "feed", "tags", 0.97 if trusted else 0.5)
-    generic = by_name("generic")
-    for platform, confidence in ((page.platform, 0.92), (generic, 0.75)):
-        if platform is generic and page.platform is generic and confidence > 0.8:
-            continue
-        source = "class" if platform is generic else "platform"
-        for rule in platform.categories:
-            if texts := _texts(post, rule, CATEGORY_PATH, TAG_PATH if platform is generic else None):
-                add(cats, texts, source, rule, confidence, True)
-                break
-        for rule in platform.tags:
-            if texts := _texts(post, rule, TAG_PATH, CATEGORY_PATH):
-                add(tags, texts, source, rule, confidence, True)
-                break
-    _by_address(page, post, cats, tags, add)
-    _declared(page, cats, tags, add)
-    _post_classes(page, post, cats, tags, add)
+    for kind, one in (
+        *_of_source(lead),
+        *_by_rule(page, post),
+        *_by_link(page, post),
+        *_declared(page),
+        *_of_class(page, post),
+        *_breadcrumbs(page, post),
+    ):
+        if one.value or one.locator == "post class":
+            (cats if kind == "category" else tags).append(one)
     return cats, tags
 
 
-def _texts(post: Post, rule: str, own: re.Pattern[str], other: re.Pattern[str] | None) -> list[str]:
-    """The texts of term links; links whose address says that they are of the other kind are left out."""
+def _found(
+    kind: Kind, texts: Iterable[str], source: str, locator: str, confidence: float, visible: bool = False
+) -> Found:
+    return kind, Candidate(unique(texts)[:_MOST], source, locator, confidence, visible)
+
+
+def _of_source(lead: Lead | None) -> Iterator[Found]:
+    if lead is None:
+        return
+    source, confidence = ("api", 0.97) if from_api(lead) else ("feed", 0.5)
+    yield _found("category", lead.categories, source, "categories", confidence)
+    yield _found("tag", lead.tags, source, "tags", confidence)
+
+
+def _by_rule(page: Page, post: Post) -> Iterator[Found]:
+    """What the platform's table names; then what many hand-made themes name alike."""
+    generic = by_name("generic")
+    rows = [(generic, "class", 0.75)]
+    if page.platform is not generic:
+        rows.insert(0, (page.platform, "platform", 0.92))
+    for platform, source, confidence in rows:
+        kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = ("category", platform.categories), ("tag", platform.tags)
+        for kind, rules in kinds:
+            both = kind == "tag" or platform is generic
+            for rule in rules:
+                if texts := _texts(page, post, rule, kind, both):
+                    yield _found(kind, texts, source, rule, confidence, True)
+                    break
+
+
+def _texts(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
+    """The texts of term links; links whose address says that they are of the other kind are left out (`both`), as
+    are links of sentences and to other sites."""
     found: list[str] = []
-    for el, _ in post.select([rule], anywhere=False)[:40]:
-        href = unquote(el.get("href") or "")
-        if other is not None and other.search(href) and not own.search(href):
+    prose: dict[Element, bool] = {}
+    for el, _ in post.select([rule], anywhere=False)[:_MOST]:
+        href = el.get("href") or ""
+        if (both and href and kind_of_address(href) not in (None, kind)) or (
+            href and not own_site(page, href) and "tag" not in (el.get("rel") or "").split()
+        ):
             continue
-        if text := line(el):
+        rel = "rel" in rule
+        if el.tag == "a" and not rel and in_prose(el, prose):
+            continue
+        if is_term(text := term(line(el)), rel or kind_of_address(href) == kind):
             found.append(text)
     return found
 
 
-def _by_address(
-    page: Page, post: Post, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object
-) -> None:
-    """Links in the post's meta lines whose address is a category's or a tag's."""
-    if post.holder is None:
-        return
-    found_cats: list[str] = []
-    found_tags: list[str] = []
-    for a in post.holder.iter("a"):
-        href = a.get("href") or ""
-        if (
-            post.in_body(a)
-            or post.is_noise(a)
-            or len(href) > 300
-            or (post.body is post.holder and "tag" not in (a.get("rel") or "").split())
-        ):
-            continue
-        path = unquote(href)
-        rel = (a.get("rel") or "").split()
-        if "category" in rel or CATEGORY_PATH.search(path):
-            found_cats.append(line(a))
-        elif TAG_PATH.search(path) or "tag" in rel:
-            found_tags.append(line(a))
-    add(cats, found_cats, "link", "category address", 0.8, True)  # type: ignore[operator]
-    add(tags, found_tags, "link", "tag address", 0.8, True)  # type: ignore[operator]
+def _by_link(page: Page, post: Post) -> Iterator[Found]:
+    links = term_links(page, post)
+    kinds: tuple[Kind, ...] = ("category", "tag")
+    for kind in kinds:
+        sure = [x.text for x in links if x.kind == kind and x.sure]
+        told = [x.text for x in links if x.kind == kind]
+        yield _found(kind, sure, "link", f"{kind} address", 0.8, True)
+        if len(told) > len(sure):
+            yield _found(kind, told, "label", f"{kind} label", 0.74, True)
 
 
-def _declared(page: Page, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object) -> None:
+def _declared(page: Page) -> Iterator[Found]:
     data = page.data
     node = data.article(page.addresses)
-    add(cats, [p for t in data.texts(node, "articleSection") for p in _sections(t)], "json-ld", "articleSection", 0.82)  # type: ignore[operator]
-    keywords = [p for t in data.texts(node, "keywords") for p in re.split(r"\s*[,;，、]\s*", t)]
-    add(tags, keywords, "json-ld", "keywords", 0.78)  # type: ignore[operator]
-    if page.platform.section_is_folder:
-        sections = data.meta("parsely-section", "citation_section")
-    else:
-        sections = data.meta("article:section", "parsely-section", "citation_section")
-    add(cats, sections[:3], "meta", "article:section", 0.66)  # type: ignore[operator]
-    add(tags, data.meta("article:tag", "og:article:tag"), "meta", "article:tag", 0.8)  # type: ignore[operator]
-    for key in ("news_keywords", "parsely-tags", "sailthru.tags", "citation_keywords"):
-        add(tags, [p for t in data.meta(key) for p in re.split(r"\s*[,;，、]\s*", t)], "meta", key, 0.68)  # type: ignore[operator]
-    for key in ("keywords",):
-        add(tags, [p for t in data.meta(key)[:1] for p in re.split(r"\s*[,;，、]\s*", t)], "meta", key, 0.35)  # type: ignore[operator]
+    headline = {folded(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
+    sections = [t for t in data.texts(node, "articleSection") if folded(t) not in headline]
+    yield _found("category", [p for t in sections for p in _sections(page, t)], "json-ld", "articleSection", 0.82)
+    # Rank Math writes the phrases to be found by, not the post's tags.
+    trust = 0.3 if _by_rank_math(page) else 0.78
+    yield _found("tag", listed(data.texts(node, "keywords")), "json-ld", "keywords", trust)
+    for kind, name, confidence, several in _METAS:
+        if name == "article:section" and page.platform.section_is_folder:
+            continue
+        given = data.meta(name)[:1] if name == "keywords" else data.meta(name)
+        if kind == "category":
+            given = [p for t in given[:3] if folded(t) not in headline for p in _sections(page, t)]
+        yield _found(kind, listed(given) if several else given, "meta", name, confidence)
 
 
-def _sections(text: str) -> list[str]:
-    """ "News,Health" are two; "Health, Wellness & Beauty" may be one."""
-    return re.split(r"[,;](?=\S)", text) if not re.search(r"[,;]\s", text) else [text]
+def _by_rank_math(page: Page) -> bool:
+    return any(s.get("class", "").startswith("rank-math-schema") for s in page.index.tag("script"))
 
 
-def _post_classes(
-    page: Page, post: Post, cats: list[Candidate[Terms]], tags: list[Candidate[Terms]], add: object
-) -> None:
-    """category-SLUG and tag-SLUG of WordPress's post class, with the names that links elsewhere give these slugs."""
-    at: Element | None = post.body if post.body is not None else post.holder
-    classes: list[str] = []
-    while at is not None:
-        have = (at.get("class") or "").split()
-        if any(c.startswith("post-") for c in have) and ("hentry" in have or "type-post" in have or "post" in have):
-            classes = have
-            break
-        at = at.getparent()
-    found: dict[str, list[str]] = {"category": [], "tag": []}
-    for name in classes:
-        if (m := _CLASS_TERM.match(name)) and not m[2].isdigit():
-            found[m[1]].append(m[2])
-    if not found["category"] and not found["tag"]:
+def _sections(page: Page, text: str) -> list[str]:
+    """ "News,Health" are two sections; "Health, Wellness & Beauty" is one.
+
+    A list with spaces is told by its parts standing as links of their own, or by being neither a link nor
+    ended by "and".
+    """
+    parts = re.split(r"\s*[,;]\s+", text)
+    if len(parts) == 1:
+        return re.split(r"[,;](?=\S)", text)
+    if re.search(r"[,;]\s[^,;]*(?:\s(?:&|and|und|y|et|e)\s)[^,;]*$", text):
+        linked = {folded(line(a)) for a in page.index.tag("a")[:600] if kind_of_address(a.get("href") or "")}
+        return parts if all(folded(p) in linked for p in parts) else [text]
+    whole = folded(text)
+    return [text] if any(folded(line(a)) == whole for a in page.index.tag("a")[:600]) else parts
+
+
+def _of_class(page: Page, post: Post) -> Iterator[Found]:
+    if page.platform.name not in ("wordpress", "generic", "squarespace"):
         return
-    names = _names_of_slugs(page, set(found["category"] + found["tag"]))
-    add(cats, [names.get(("c", s)) or s for s in found["category"]], "class", "post class", 0.6)  # type: ignore[operator]
-    add(tags, [names.get(("t", s)) or s for s in found["tag"]], "class", "post class", 0.6)  # type: ignore[operator]
+    node = page.data.article(page.addresses)
+    declared: dict[Kind, list[str]] = {
+        "category": listed(page.data.texts(node, "articleSection")) or page.data.meta("article:section"),
+        "tag": listed(page.data.texts(node, "keywords")) or page.data.meta("article:tag"),
+    }
+    for kind, found in class_terms(page, post, declared).items():
+        if found.names or found.whole:  # a post class without any tag: the post has none, unless a link shows one
+            confidence = 0.6 if not found.whole else 0.94 if found.names else 0.79
+            yield _found(kind, found.names, "class", "post class", confidence)
 
 
-def _names_of_slugs(page: Page, slugs: set[str]) -> dict[tuple[str, str], str]:
-    out: dict[tuple[str, str], str] = {}
-    for a in page.index.tag("a"):
-        href = a.get("href") or ""
-        if not href or len(href) > 300:
-            continue
-        try:
-            path = urlsplit(href).path
-        except ValueError:
-            continue
-        slug = path.rstrip("/").rsplit("/", 1)[-1]
-        if slug in slugs:
-            kind = "t" if TAG_PATH.search(path) else "c" if CATEGORY_PATH.search(path) else ""
-            text = _term(line(a))
-            if kind and text and not _NOT_TERM.match(text):
-                out.setdefault((kind, slug), text)
-    return out
+def _breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
+    """The way to the post, without home, the post itself and folders that say only that it is one: last resort."""
+    if page.platform.name in _FILED_OTHERWISE:
+        return
+    way: list[tuple[str, str]] = []
+    for node in page.data.of_type("breadcrumblist")[:1]:
+        for item in page.data.resolve(node.get("itemListElement"))[:10]:
+            if isinstance(item, dict):
+                at = item.get("item")
+                href = str(at.get("@id") or at.get("url") or "") if isinstance(at, dict) else str(at or "")
+                name = next(iter(page.data.texts(item, "name")), "") or next(iter(page.data.texts(item, "item")), "")
+                way.append((name, href))
+    for rule in () if way else ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs"):
+        for el in page.index.select(rule)[:1]:
+            way = way or [(line(a), a.get("href") or "") for a in islice(el.iter("a"), 10)]
+    own = {folded(line(post.title)) if post.title is not None else "", *map(folded, page.data.meta("og:title"))}
+    known = own | {folded(n) for n in page.data.names_of_site()} | FOLDER_WORDS
+    names = [
+        name
+        for name, href in way[1:]
+        if href and page.join(href).partition("#")[0].rstrip("/") not in page.addresses
+        and folded(name) not in known and len(name) <= 40 and is_term(term(name))
+    ]
+    yield _found("category", names[:4], "breadcrumb", "breadcrumb", 0.4)

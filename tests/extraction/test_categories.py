@@ -1,0 +1,287 @@
+"""Categories and tags as many platforms show them: one row a theme, in markup of our own."""
+
+from __future__ import annotations
+
+import pytest
+
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse
+from archiver.extraction.terms import is_term, kind_of_address, kind_of_label, listed, term, unique
+
+TEXT = "<p>The ferry was late again, and the bakery at the quay had sold every roll by eight.</p>" * 3
+NEXT = '<nav class="post-navigation"><a rel="prev" href="/b">The older post</a></nav>'
+CLOUD = (
+    '<aside class="sidebar"><h2>Tags</h2><div class="tagcloud"><a href="/tag/cloud/">cloud</a> '
+    '<a href="/tags/cloud2/">cloud2</a></div><h2>Categories</h2><ul><li><a href="/category/other/">Other</a>'
+    '</li></ul></aside>'
+)
+
+
+def page(
+    head: str = "", before: str = "", after: str = "", holder: str = "article", body: str = "entry-content"
+) -> str:
+    name = holder.split()[0]
+    return (
+        f"<!DOCTYPE html><html lang=en><head><title>Late ferry</title>{head}</head><body>"
+        f'<ul class="menu"><li><a href="/category/menu/">Menu</a></li></ul><main>'
+        f"<{holder}><h1>Late ferry</h1><time datetime='2020-03-04'>4 March 2020</time>{before}"
+        f'<div class="{body}">{TEXT}</div>{after}</{name}>{NEXT}</main>{CLOUD}</body></html>'
+    )
+
+
+def generator(name: str) -> str:
+    return f'<meta name="generator" content="{name}">'
+
+
+ROWS = {
+    "wordpress twenty-ten sentence": page(
+        generator("WordPress 6.4"),
+        after='<div class="entry-utility">This entry was posted in <a href="/c/harbour/" rel="category '
+        'tag">Harbour</a> and '
+        'tagged <a href="/t/late/" rel="tag">late</a>, <a href="/t/rolls/" rel="tag">rolls</a>. Bookmark the '
+        '<a href="/late-ferry/" rel="bookmark">permalink</a>.</div>',
+    ),
+    "wordpress labels without telling addresses, German": page(
+        generator("WordPress 6.4"),
+        after='<p class="meta">Veröffentlicht unter <a href="/hafen/">Harbour</a> | Verschlagwortet mit '
+        '<a href="/x/late/">late</a>, <a href="/x/rolls/">rolls</a></p>',
+    ),
+    "wordpress block theme": page(
+        generator("WordPress 6.4"),
+        before='<div class="taxonomy-category wp-block-post-terms"><span class="wp-block-post-terms__prefix">in </span>'
+        '<a href="/harbour/" rel="tag">Harbour</a></div>',
+        after='<div class="taxonomy-post_tag wp-block-post-terms"><a href="/tag/late/" rel="tag">late</a>'
+        '<span class="wp-block-post-terms__separator">, </span><a href="/tag/rolls/" rel="tag">rolls</a></div>',
+        body="entry-content wp-block-post-content",
+    ),
+    "wordpress class beside a menu that names otherwise": page(
+        generator("WordPress 6.4"),
+        holder='article class="post-7 post type-post hentry category-harbour tag-late tag-rolls"',
+        before='<a href="/category/harbour/" rel="category tag">Harbour</a>',
+        after='<a href="/tag/late/" rel="tag">late</a> <a href="/tag/rolls/" rel="tag">rolls</a>'
+        '<section><h3>Try these</h3><a href="/category/other/" rel="category tag">Other</a></section>',
+    ),
+    "blogspot-like labels in a generic theme": page(
+        after='<footer class="entry-footer"><span>Filed under: <a href="/x1">Harbour</a></span> '
+        '<span>Labels: <a href="/search/label/late">late</a>, <a href="/search/label/rolls">rolls</a></span></footer>',
+    ),
+    "hexo landscape": page(
+        generator("Hexo 6.3.0"),
+        before='<div class="article-category"><a class="article-category-link" '
+        'href="/categories/Harbour/">Harbour</a></div>',
+        after='<footer><ul class="article-tag-list"><li><a class="article-tag-list-link" href="/tags/late/" '
+        'rel="tag">late</a>'
+        '</li><li><a class="article-tag-list-link" href="/tags/rolls/" rel="tag">rolls</a></li></ul></footer>',
+        body="article-entry",
+    ),
+    "hexo butterfly": page(
+        generator("Hexo 6.3.0"),
+        before='<div id="post-meta"><span class="post-meta-categories"><i class="fas fa-inbox"></i>'
+        '<a class="post-meta-categories" href="/categories/Harbour/">Harbour</a></span></div>',
+        after='<div class="tag_share"><div class="post-meta__tag-list"><a class="post-meta__tags" '
+        'href="/tags/late/">late</a>'
+        '<a class="post-meta__tags" href="/tags/rolls/">rolls</a></div></div>',
+    ),
+    "hexo fluid": page(
+        generator("Hexo 6.3.0"),
+        after='<div class="post-metas"><div class="post-meta"><i class="iconfont icon-category"></i><span '
+        'class="category-chains">'
+        '<span class="category-chain"><a class="category-chain-item" href="/categories/Harbour/">Harbour</a>'
+        '</span></span></div>'
+        '<div class="post-meta"><i class="iconfont icon-tags"></i><a href="/tags/late/">#late</a> '
+        '<a href="/tags/rolls/">#rolls</a></div></div>',
+        body="markdown-body",
+    ),
+    "hugo ananke": page(
+        generator("Hugo 0.121.1"),
+        after='<ul class="pa0"><li class="list di"><a href="/tags/late/" class="link">late</a></li>'
+        '<li class="list di"><a href="/tags/rolls/">rolls</a></li></ul><a href="/categories/harbour/">Harbour</a>',
+        body="nested-copy-line-height",
+    ),
+    "hugo stack": page(
+        generator("Hugo 0.121.1"),
+        before='<header class="article-category"><a href="/categories/harbour/">Harbour</a></header>',
+        after='<footer class="article-footer"><section class="article-tags"><a href="/tags/late/">late</a>'
+        '<a href="/tags/rolls/">rolls</a></section></footer>',
+        body="article-content",
+    ),
+    "jekyll minimal mistakes": page(
+        generator("Jekyll v4.3.2"),
+        after='<footer class="page__meta"><p class="page__taxonomy"><strong>Tags: </strong><span itemprop="keywords">'
+        '<a href="/tags/#late" class="page__taxonomy-item p-category">late</a><span class="sep">, </span>'
+        '<a href="/tags/#rolls" class="page__taxonomy-item p-category">rolls</a></span></p>'
+        '<p class="page__taxonomy"><strong>Categories: </strong><span itemprop="keywords">'
+        '<a href="/categories/#harbour" class="page__taxonomy-item p-category">Harbour</a></span></p></footer>',
+        body="page__content",
+    ),
+    "jekyll chirpy": page(
+        generator("Jekyll v4.3.2"),
+        after='<div class="post-tail-wrapper"><div class="post-meta"><i class="far fa-folder-open"></i>'
+        '<a href="/categories/harbour/">Harbour</a></div><div class="post-tags"><i class="fa fa-tags"></i>'
+        '<a href="/tags/late/" class="post-tag no-text-decoration">late</a>'
+        '<a href="/tags/rolls/" class="post-tag no-text-decoration">rolls</a></div></div>',
+        body="content",
+    ),
+    "pelican notmyidea": page(
+        generator("Pelican"),
+        after='<footer class="post-info"><p>In <a href="/category/harbour.html">Harbour</a>.</p>'
+        '<p>tags: <a href="/tag/late.html">late</a> <a href="/tag/rolls.html">rolls</a></p></footer>',
+    ),
+    "drupal fields": page(
+        generator("Drupal 10 (https://www.drupal.org)"),
+        holder='article class="node node--type-article"',
+        after='<div class="field field--name-field-category field--type-entity-reference"><a '
+        'href="/taxonomy/term/1">Harbour</a>'
+        '</div><div class="field field--name-field-tags"><div class="field__label">Tags</div><div class="field__items">'
+        '<div class="field__item"><a href="/taxonomy/term/2">late</a></div><div class="field__item">'
+        '<a href="/taxonomy/term/3">rolls</a></div></div></div>',
+        body="field--name-body",
+    ),
+    "joomla": page(
+        generator("Joomla! - Open Source Content Management"),
+        holder='div class="com-content-article item-page" itemscope itemtype="https://schema.org/Article"',
+        before='<dl class="article-info"><dd class="category-name">Category: <a href="/harbour">Harbour</a></dd></dl>',
+        after='<ul class="tags list-inline"><li><a href="/component/tags/tag/late">late</a></li>'
+        '<li><a href="/component/tags/tag/rolls">rolls</a></li></ul>',
+        body="com-content-article__body",
+    ),
+    "typecho": page(
+        generator("Typecho 1.2.1"),
+        before='<ul class="post-meta"><li>时间: <time>2020-03-04</time></li><li>分类: <a '
+        'href="/index.php/harbour/">Harbour</a>'
+        "</li></ul>",
+        after='<p itemprop="keywords" class="tags">标签: <a href="/index.php/late/">late</a>, '
+        '<a href="/index.php/rolls/">rolls</a></p>',
+        body="post-content",
+    ),
+    "news: declared only": page(
+        '<meta property="article:section" content="Harbour"><meta name="news_keywords" content="late, rolls">'
+        '<meta name="keywords" content="news, breaking news, harbour city news, weather, sport">',
+    ),
+    "news: parsely and sailthru": page(
+        '<meta name="parsely-section" content="Harbour"><meta name="sailthru.tags" content="late,rolls,locale: US">',
+    ),
+    "news: JSON-LD": page(
+        '<script type="application/ld+json">{"@type":"NewsArticle","headline":"Late '
+        'ferry","datePublished":"2020-03-04",'
+        '"author":{"name":"A B"},"articleSection":"Harbour","keywords":["late","rolls","contentId: 77"]}</script>',
+    ),
+    "wix": page(
+        before='<a href="https://here.example/blog/categories/harbour" data-hook="category-label-list">Harbour</a>',
+        after='<nav aria-label="x"><ul><li><a href="/blog/hidden">x</a></li></ul></nav><ul class="tags-row">'
+        '<li><a href="https://here.example/blog/tags/late">late</a></li>'
+        '<li><a href="https://here.example/blog/tags/rolls">rolls</a></li></ul>',
+    ),
+    "russian labels": page(
+        after='<p>Рубрика: <a href="/r/1">Harbour</a></p><p>Метки: <a href="/m/1">late</a>, <a href="/m/2">rolls'
+        '</a></p>',
+    ),
+    "hebrew labels": page(
+        after='<p dir=rtl>קטגוריות: <a href="/r/1">Harbour</a></p><p dir=rtl>תגיות: <a href="/m/1">late</a>, '
+        '<a href="/m/2">rolls</a></p>',
+    ),
+    "arabic addresses, counts and signs": page(
+        after='<div><a href="/%D8%AA%D8%B5%D9%86%D9%8A%D9%81/1/">Harbour (12)</a></div><div><a '
+        'href="/وسم/1/">#late</a> '
+        '<a href="/وسم/2/">#rolls</a></div>',
+    ),
+    "vietnamese labels": page(
+        after='<div>Chuyên mục: <a href="/harbour.html">Harbour</a></div><div>Từ khóa: <a href="/a.html">late</a>, '
+        '<a href="/b.html">rolls</a></div>',
+    ),
+    "icons, and links of sentences": page(
+        before=f'<p>{"Much was said of it at the time, and more since. " * 3}See <a href="/tag/wrong/">this tag'
+        f'</a>.</p>',
+        after='<div><i class="bi bi-folder"></i> <a href="/harbour/">Harbour</a></div><div><i class="fa fa-tags"></i> '
+        '<a href="/late/">late</a>, <a href="/rolls/">rolls</a></div>'
+        '<div><a href="https://shop.example/dp/1?tag=us-20">Check price</a></div>',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_terms_of_the_post_itself(name: str) -> None:
+    article = extract_page(parse(ROWS[name], "https://here.example/late-ferry/"))
+    assert (article.categories, article.tags) == (("Harbour",), ("late", "rolls"))
+
+
+def test_breadcrumbs_are_the_last_resort() -> None:
+    way = (
+        '<ol class="breadcrumb"><li><a href="/">Home</a></li><li><a href="/blog">Blog</a></li>'
+        '<li><a href="/harbour">Harbour</a></li><li>Late ferry</li></ol>'
+    )
+    html = page().replace("<main>", way + "<main>")
+    assert extract_page(parse(html, "https://here.example/late-ferry/")).categories == ("Harbour",)
+    declared = html.replace("</head>", '<meta property="article:section" content="Quays"></head>')
+    assert extract_page(parse(declared, "https://here.example/late-ferry/")).categories == ("Quays",)
+
+
+def test_a_class_without_tags_says_that_there_are_none() -> None:
+    html = page(
+        generator("WordPress 6.4")
+        + '<script type="application/ld+json">{"@type":"Article","headline":"Late ferry","author":{"name":"A B"},'
+        '"keywords":"ferry cheap tickets"}</script>',
+        holder='article class="post-7 post type-post hentry category-harbour"',
+    )
+    article = extract_page(parse(html, "https://here.example/late-ferry/"))
+    assert article.categories == ("harbour",) and article.tags == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("#Food", "Food"),
+        (" News (12) ", "News"),
+        ("R&amp;D", "R&D"),
+        ("旅行（3）", "旅行"),
+        ("C#", "C#"),
+        ("2016", "2016"),
+        ("Tags:", ""),
+        ("标签：", ""),
+        ("https://here.example/a", ""),
+        ("x" * 200, ""),
+    ],
+)
+def test_term(text: str, expected: str) -> None:
+    assert term(text) == expected
+
+
+def test_unique_and_listed() -> None:
+    assert unique(["Food", "food", "FOOD ", "Drink"]) == ("Food", "Drink")
+    assert listed(["a, b;c、d", "contentId: 7"]) == ["a", "b", "c", "d"]
+    assert not is_term("Read more") and not is_term("May 18, 2023")
+    assert is_term("Blog", sure=True) and not is_term("Blog")
+
+
+@pytest.mark.parametrize(
+    ("href", "kind"),
+    [
+        ("/category/x/", "category"),
+        ("/category/tag/x", "tag"),
+        ("/blog/tags/#x", "tag"),
+        ("https://h.example/?cat=4", "category"),
+        ("/%E6%A0%87%E7%AD%BE/x", "tag"),
+        ("/kategori/spor", "category"),
+        ("/tags/", None),
+        ("/2020/01/tagging", None),
+    ],
+)
+def test_kind_of_address(href: str, kind: str | None) -> None:
+    assert kind_of_address(href) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("This entry was posted in", "category"),
+        ("and tagged with", "tag"),
+        ("Mots-clés :", "tag"),
+        ("分类：", "category"),
+        ("Etiketler:", "tag"),
+        ("التصنيفات:", "category"),
+        ("I like tags", None),
+        ("by", None),
+    ],
+)
+def test_kind_of_label(text: str, kind: str | None) -> None:
+    assert kind_of_label(text) == kind
