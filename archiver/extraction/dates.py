@@ -7,11 +7,11 @@ from lxml.etree import _Element as Element
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.datetext import Moment, machine, month_only, of_url, visible
+from archiver.extraction.datewords import MODIFIED
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.structured import is_article_item, item_of
 from archiver.extraction.text import line
-from archiver.extraction.words import MODIFIED
 from archiver.items import Lead
 from archiver.platforms import by_name
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
+from archiver.extraction.calendars import ERAS, civil_year, from_solar, han_number, is_solar
+from archiver.extraction.datewords import THAI_SHORT, month, solar_month, vietnamese_month
 from archiver.extraction.text import clean
-from archiver.extraction.words import MONTHS
 
-FIRST_YEAR, LAST_YEAR = 1990, 2100
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+"""What a text that people read may be dated; a declaration may be older, as in a newspaper's own archive."""
+_FIRST_DECLARED = 1800
+# What databases store where nothing was stored.
+_EMPTY_DAYS = {(1970, 1, 1), (1969, 12, 31), (1900, 1, 1), (1899, 12, 30), (1899, 12, 31)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,72 +38,61 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 _COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})?(Z)?)?$")
-_CJK = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日号號일]?")
+_RFC822 = re.compile(
+    r"(\d{1,2})\s+([A-Za-z]{3})[a-z]*\s+(\d{4})\s+(\d{2}):(\d{2})(?::(\d{2}))?\s*(GMT|UTC|Z|[A-Z]{3,4}|[+-]\d{4})?"
+)
+_JAVASCRIPT = re.compile(
+    r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC)?([+-]\d{4})?"
+)
+_HAN = "0-9〇○零一二三四五六七八九十廿卅"
+_CJK = re.compile(
+    rf"({'|'.join(ERAS)})?\s*(元|[{_HAN}]{{1,4}})\s*[年년]\s*([{_HAN}]{{1,3}})\s*[月월]\s*([{_HAN}]{{1,3}})\s*[日号號일]?"
+)
 _YMD = re.compile(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
 _DMY = re.compile(r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])")
+_VI_MONTH = r"(\d{1,2}|mười hai|mười một|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười|giêng|chạp)"
 _VI = re.compile(
-    r"(?:ngày\s+)?(\d{1,2})\s*(?:,\s*)?tháng\s+(\d{1,2}|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười|mười một|"
-    r"mười hai)\s*(?:,|năm)*\s*(\d{4})",
-    re.IGNORECASE,
+    rf"(?:ngày\s+)?(\d{{1,2}})\s*(?:,\s*)?tháng\s+{_VI_MONTH}\s*(?:,|năm)*\s*(\d{{4}})", re.IGNORECASE
 )
-_VI_MONTH_FIRST = re.compile(
-    r"tháng\s+(\d{1,2}|mười hai|mười một|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười)\s+(\d{1,2})\s*,\s*(\d{4})",
-    re.IGNORECASE,
-)
-_VI_WORDS = {
-    "một": 1,
-    "hai": 2,
-    "ba": 3,
-    "tư": 4,
-    "năm": 5,
-    "sáu": 6,
-    "bảy": 7,
-    "tám": 8,
-    "chín": 9,
-    "mười": 10,
-    "mười một": 11,
-    "mười hai": 12,
-}
-_NAME = "(" + "|".join(sorted((re.escape(n) for n in MONTHS), key=len, reverse=True)) + ")"
+_VI_MONTH_FIRST = re.compile(rf"tháng\s+{_VI_MONTH}\s+(\d{{1,2}})\s*,\s*(\d{{4}})", re.IGNORECASE)
+_WORD = r"([^\s\d,،.;:/|()\[\]{}<>\"–—-]{2,20}(?:\s(?:الثاني|الأول|الاول))?)"
 _DAY_FIRST = re.compile(
-    r"(?<![\d:])(\d{1,2})(?:st|nd|rd|th|er|º|ª|\.|\s?-?ое)?(?:\s*,?\s+|[-/. ]?)(?:de\s+|d['’]\s?|ב)?"
-    + _NAME
-    + r"\.?(?!\w)[\s,]*(?:de\s+|del\s+|do\s+)?[-/., ]?\s*(\d{4})(?!\d)",
+    r"(?<![\d:.])(\d{1,2})(?:st|nd|rd|th|er|ère|º|ª|°|\.|\s?-?(?:ое|го|е|а)(?!\w))?(?:\s*[,،]?\s+|[-/. ]?)"
+    r"(?:de\s+|of\s+|den\s+|d['’]\s?|ב)?"
+    + _WORD
+    + r"\.?[\s,،]*(?:de\s+|del\s+|do\s+|พ\.ศ\.\s*)?[-/., ]?\s*(?:(\d{4})(?!\d)|['’](\d{2})(?!\d)|(?<=[-/])(\d{2})(?![\d:.]))",
     re.IGNORECASE,
 )
-_MONTH_FIRST = re.compile(
-    r"(?<!\w)" + _NAME + r"\.?\s+(\d{1,2})(?:st|nd|rd|th|º)?(?:\s*,\s*|\s+)(?:de\s+)?(\d{4})(?!\d)", re.IGNORECASE
+_DAY_YEAR = re.compile(
+    r"[\s.,/-](\d{1,2})(?:st|nd|rd|th|º|er)?(?:\s*[,،]\s*|\s+|[-/])(?:de\s+)?(?:(\d{4})(?!\d)|['’](\d{2})(?!\d))",
+    re.IGNORECASE,
 )
-_YEAR_FIRST = re.compile(r"(?<!\d)(\d{4})[\s.,-]+" + _NAME + r"\.?[\s-]+(\d{1,2})(?!\d)", re.IGNORECASE)
-_MONTH_YEAR = re.compile(r"^(?:de\s+)?" + _NAME + r"\.?,?\s+(?:de\s+)?(\d{4})$", re.IGNORECASE)
+_WORD_BEFORE = re.compile(r"(?<![^\W\d_])" + _WORD + r"[\s.,/-]*$")
+_YEAR_FIRST = re.compile(
+    r"(?<!\d)(\d{4})[\s.,/-]+(?:m\.\s*)?" + _WORD + r"\.?[\s.,/-]+(\d{1,2})(?![\d:])", re.IGNORECASE
+)
+_LATVIAN = re.compile(r"(?<!\d)(\d{4})\.?\s*gada\s+(\d{1,2})\.?\s*" + _WORD, re.IGNORECASE)
+_MONTH_YEAR = re.compile(r"^(?:de\s+)?" + _WORD + r"\.?,?\s+(?:de\s+)?(\d{4})$", re.IGNORECASE)
 _CLOCK = re.compile(
-    r"(?<![\d:.])(\d{1,2})\s?[:hH点點時时]\s?(\d{2})(?!\d)(?:[:分]\s?(\d{2}))?\s*(a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?\s*"
+    r"(上午|下午|午前|午後|오전|오후|晚上|凌晨|早上)?\s*(?<![\d:.])(\d{1,2})\s?[:hH点點時时시]\s?(\d{2})(?!\d)(?:[:分]\s?(\d{2}))?"
+    r"\s*(a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?(?!\w)\s*"
     r"(\(?(?:GMT|UTC)\s?[+-]?\s?\d{0,2}:?\d{0,2}\)?|Z(?!\w)|[+-]\d{2}:?\d{2}(?!\d)|E[SD]T|C[SE]?[SD]?T|P[SD]T|"
     r"M[SD]T|CEST|CET|MSK|JST|KST|IST|BST)?",
     re.IGNORECASE,
 )
+_AFTERNOON = frozenset(("pm", "ch", "م", "下午", "午後", "오후", "晚上"))
+_MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", "早上"))
 _ZONES = {
-    "est": -5,
-    "edt": -4,
-    "cst": -6,
-    "cdt": -5,
-    "mst": -7,
-    "mdt": -6,
-    "pst": -8,
-    "pdt": -7,
-    "cet": 1,
-    "cest": 2,
-    "msk": 3,
-    "jst": 9,
-    "kst": 9,
-    "bst": 1,
-}
-_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९０１２３４５６７８９", "0123456789" * 4)
+    "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "cet": 1, "cest": 2,
+    "msk": 3, "jst": 9, "kst": 9, "bst": 1,
+}  # fmt: skip
+_DIGITS = {
+    zero + n: str(n)
+    for zero in map(ord, "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០᠐０")
+    for n in range(10)
+}  # fmt: skip
 # Languages whose all-number dates put the month first.
-_MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil")
-_RFC822 = re.compile(
-    r"(\d{1,2})\s+([A-Za-z]{3})[a-z]*\s+(\d{4})\s+(\d{2}):(\d{2})(?::(\d{2}))?\s*(GMT|UTC|Z|[A-Z]{3,4}|[+-]\d{4})?"
-)
+_MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
 
 def _zone(text: str | None) -> timezone | None:
@@ -114,9 +109,15 @@ def _zone(text: str | None) -> timezone | None:
 
 
 def _make(
-    y: int, mo: int, d: int, h: int | None = None, mi: int = 0, s: int | None = None, zone: str | None = None
-) -> Moment | None:
-    if not FIRST_YEAR <= y <= LAST_YEAR:
+    y: int, mo: int, d: int, h: int | None = None, mi: int = 0, s: int | None = None, zone: str | None = None,
+    *, first: int = FIRST_YEAR,
+) -> Moment | None:  # fmt: skip
+    if is_solar(y):
+        if (civil := from_solar(y, mo, d)) is None:
+            return None
+        y, mo, d = civil.year, civil.month, civil.day
+    y = civil_year(y)
+    if not first <= y <= LAST_YEAR or ((y, mo, d) in _EMPTY_DAYS and not h and not mi):
         return None
     tz = _zone(zone)
     try:
@@ -128,21 +129,26 @@ def _make(
 
 
 def machine(text: str | None) -> Moment | None:
-    """A date in a machine's form: ISO 8601 (also with a space), 20240131, RFC 5322, epoch seconds or milliseconds."""
+    """A date in a machine's form: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript's, epoch (milli)seconds.
+
+    What databases write for no date at all (1970-01-01, 0001-01-01) gives None.
+    """
     text = clean(text).translate(_DIGITS)
-    if m := _ISO.match(text):
+    if (m := _ISO.match(text)) or (m := _COMPACT.match(text)):
         y, mo, d, h, mi, s, zone = m.groups()
-        return _make(int(y), int(mo), int(d), int(h) if h else None, int(mi or 0), int(s) if s else None, zone)
-    if m := _COMPACT.match(text):
-        y, mo, d, h, mi, s, zone = m.groups()
-        return _make(int(y), int(mo), int(d), int(h) if h else None, int(mi or 0), int(s) if s else None, zone)
+        return _make(int(y), int(mo), int(d), int(h) if h else None, int(mi or 0), int(s) if s else None, zone,
+                     first=_FIRST_DECLARED)  # fmt: skip
     if m := _RFC822.search(text):
-        month = MONTHS.get(m[2].lower())
-        if month:
-            return _make(int(m[3]), month, int(m[1]), int(m[4]), int(m[5]), int(m[6]) if m[6] else None, m[7])
-    if re.fullmatch(r"1\d{9}(\d{3})?", text):
+        day, name, year, hour, minute, second, zone = m.groups()
+    elif m := _JAVASCRIPT.match(text):
+        name, day, year, hour, minute, second, zone = m.groups()
+    elif re.fullmatch(r"1\d{9}(\d{3})?", text):
         return Moment(datetime.fromtimestamp(int(text[:10]), UTC), "second", True)
-    return None
+    else:
+        return None
+    number = month(name)
+    return number and _make(int(year), number, int(day), int(hour), int(minute), int(second) if second else None, zone,
+                            first=_FIRST_DECLARED) or None  # fmt: skip
 
 
 @lru_cache(maxsize=4_096)
@@ -152,10 +158,10 @@ def visible(text: str, language: str = "", loose: bool = False) -> Moment | None
     `language` (BCP 47) decides the order of 3/4/2021. `loose` asks dateparser too where no
     rule here knows the form; pinned to the page's language where it is known.
     """
-    text = clean(text).translate(_DIGITS)[:300]
-    if not any(c.isdigit() for c in text):
+    text = plain(text)
+    if "年" not in text and not any(c.isdigit() for c in text):
         return None
-    found = _spelled(text) or _numeric(text, language)
+    found = _first(text, language)
     if found is None:
         return _by_dateparser(text, language) if loose and len(text) < 60 else None
     (y, mo, d), start, end = found
@@ -165,44 +171,77 @@ def visible(text: str, language: str = "", loose: bool = False) -> Moment | None
         end = m.end()
     clock = _CLOCK.search(text, end, end + 40) or _CLOCK.search(text, max(0, start - 25), start)
     if clock:
-        h, mi = int(clock[1]), int(clock[2])
-        half = (clock[4] or "").lower().replace(".", "")
-        if half in ("pm", "ch", "م") and h < 12:
+        h, mi = int(clock[2]), int(clock[3])
+        half = (clock[5] or clock[1] or "").lower().replace(".", "")
+        if half in _AFTERNOON and h < 12:
             h += 12
-        elif half in ("am", "sa", "ص") and h == 12:
+        elif half in _MORNING and h == 12:
             h = 0
-        if made := _make(y, mo, d, h, mi, int(clock[3]) if clock[3] else None, clock[5]):
+        if made := _make(y, mo, d, h, mi, int(clock[4]) if clock[4] else None, clock[6]):
             return made
     return _make(y, mo, d)
 
 
+def span(text: str, language: str = "") -> tuple[str, str] | None:
+    """What stands before and after the first date of a text (in plain digits); None where it has none."""
+    text = plain(text)
+    found = _first(text, language)
+    return (text[: found[1]], text[found[2] :]) if found else None
+
+
+def plain(text: str) -> str:
+    """A text of at most 300 characters on one line, its digits European, Thai month names whole."""
+    text = clean(text).translate(_DIGITS)[:300]
+    if "ค." in text or "ย." in text or "พ." in text:
+        for name, number in THAI_SHORT.items():
+            text = text.replace(name, f" {_THAI[number]} ")
+    return text
+
+
+_THAI = {
+    n: name
+    for n, name in enumerate(
+        "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม".split(), 1
+    )
+}
 Found = tuple[tuple[int, int, int], int, int]
 
 
-def _spelled(text: str) -> Found | None:
-    best: Found | None = None
-    for pattern, order in (
-        (_CJK, "ymd"),
-        (_VI, "dvy"),
-        (_VI_MONTH_FIRST, "vdy"),
-        (_DAY_FIRST, "dny"),
-        (_MONTH_FIRST, "ndy"),
-        (_YEAR_FIRST, "ynd"),
-    ):
-        m = pattern.search(text)
-        if not m or (best and m.start() >= best[1]):
-            continue
-        part = dict(zip(order, m.groups(), strict=True))
-        month = (
-            MONTHS.get(part["n"].lower(), 0)
-            if "n" in part
-            else _VI_WORDS.get(part["v"].lower()) or int(part["v"])
-            if "v" in part
-            else int(part["m"])
-        )
-        if 1 <= month <= 12 and 1 <= int(part["d"]) <= 31:
-            best = (int(part["y"]), month, int(part["d"])), m.start(), m.end()
-    return best
+def _first(text: str, language: str) -> Found | None:
+    """The date that stands first; spelled out before all numbers, whose order may be in doubt."""
+    spelled = min(_spelled(text, language), key=lambda f: f[1], default=None)
+    return spelled or _numeric(text, language)
+
+
+def _year(text: str | None, short: str | None = None) -> int:
+    return int(text) if text else 2000 + int(short or 0)
+
+
+def _spelled(text: str, language: str) -> Iterator[Found]:
+    def found(y: int, mo: int | None, d: int, m: re.Match[str], start: int | None = None) -> Iterator[Found]:
+        if mo and 1 <= mo <= 12 and 1 <= d <= 31:
+            yield (y, mo, d), m.start() if start is None else start, m.end()
+
+    for m in _CJK.finditer(text):
+        y, mo, d = (han_number(g) or 0 for g in m.groups()[1:])
+        base = ERAS.get(m[1] or "", 1_911 if 80 <= y <= 199 else 0)
+        yield from found(base + y if base or y > 1_900 else 0, mo, d, m)
+    if "th" in text or "Th" in text or "TH" in text:
+        for m in _VI.finditer(text):
+            yield from found(int(m[3]), vietnamese_month(m[2]), int(m[1]), m)
+        for m in _VI_MONTH_FIRST.finditer(text):
+            yield from found(int(m[3]), vietnamese_month(m[1]), int(m[2]), m)
+    for m in _DAY_FIRST.finditer(text):
+        year = _year(m[3], m[4] or m[5])
+        mo = solar_month(m[2]) if is_solar(year) else month(m[2], language)
+        yield from found(year, mo, int(m[1]), m)
+    for m in _DAY_YEAR.finditer(text):
+        if before := _WORD_BEFORE.search(text, max(0, m.start() - 25), m.start() + 1):
+            yield from found(_year(m[2], m[3]), month(before[1], language), int(m[1]), m, before.start())
+    for m in _YEAR_FIRST.finditer(text):
+        yield from found(int(m[1]), month(m[2], language), int(m[3]), m)
+    for m in _LATVIAN.finditer(text):
+        yield from found(int(m[1]), month(m[3], language), int(m[2]), m)
 
 
 def _numeric(text: str, language: str) -> Found | None:
@@ -212,7 +251,7 @@ def _numeric(text: str, language: str) -> Found | None:
     for m in _DMY.finditer(text):
         a, b, y = int(m[1]), int(m[2]), int(m[3])
         y += 2000 if y < 70 else 1900 if y < 100 else 0
-        month_first = "/" in m[0] and (language in _MONTH_FIRST_LANGS or (language == "en" and b > 12))
+        month_first = "." not in m[0] and language in _MONTH_FIRST_LANGS
         d, mo = (b, a) if (month_first and a <= 12) or b > 12 else (a, b)
         if 1 <= mo <= 12 and 1 <= d <= 31:
             return (y, mo, d), m.start(), m.end()
@@ -242,8 +281,9 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
 
 def month_only(text: str, language: str = "") -> Moment | None:
     """ "May 2019" and nothing else."""
-    m = _MONTH_YEAR.match(clean(text).translate(_DIGITS))
-    made = _make(int(m[2]), MONTHS[m[1].lower()], 1) if m else None
+    m = _MONTH_YEAR.match(plain(text))
+    number = month(m[1], language) if m else None
+    made = _make(int(m[2]), number, 1) if m and number else None
     return Moment(made.at, "month", False) if made else None
 
 
