@@ -95,7 +95,7 @@ def beside_heading(page: Page, post: Post) -> Beside:
     """Reads up to a dozen short lines after the title (and, for a date only, the line before it)."""
     if post.title is None:
         return Beside()
-    language = page.language or ""
+    language = page.date_language
     found: list[str] = []
     moment = modified = None
     sure = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml.etree import _Element as Element
 
 from archiver.extraction.byline import Beside
@@ -10,7 +12,9 @@ from archiver.extraction.datetext import Moment, machine, month_only, of_url, vi
 from archiver.extraction.datewords import MODIFIED
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
-from archiver.extraction.structured import is_article_item, item_of
+from archiver.extraction.shown import Shown, dates_shown
+from archiver.extraction.statedata import stated_date
+from archiver.extraction.structured import is_article_item, item_of, types
 from archiver.extraction.text import line
 from archiver.items import Lead
 from archiver.platforms import by_name
@@ -81,6 +85,15 @@ _MODIFIED = (
     "article.updated",
     "sailthru.lastmodified",
 )
+# Names of meta elements that no table has: "x:publishdate", "page-date".
+_META_PUBLISHED = re.compile(r"publi(?:sh|cation)|posted|pub_?date|(?:^|[:._-])date$", re.IGNORECASE)
+_META_OTHER = re.compile(r"modif|updat|revis|expir|event|start|end|valid|copyright|birth|publisher|unpublish", re.IGNORECASE)
+_NO_POSTS = frozenset(
+    ("comment", "review", "videoobject", "imageobject", "webpage", "event", "jobposting", "product", "answer", "book")
+)
+_IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})/(\d{2})/(\d{2})/")
+_UNTRUSTED = 0.45
+"""What only says when the page was changed is taken where nothing better than this says when it was published."""
 
 
 def stated(moment: Moment, visible: bool) -> float:
@@ -88,47 +101,100 @@ def stated(moment: Moment, visible: bool) -> float:
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
+class _Found(list[When]):
+    """The candidates of one page, each with the trust that its exactness adds."""
+
+    def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
+        if moment is not None:
+            self.append(Candidate(moment, source, locator, confidence + stated(moment, seen), seen))
+
+
 def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
     """When the post was published, by every source that says so."""
-    out: list[When] = []
-
-    def add(moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
-        if moment is not None:
-            out.append(Candidate(moment, source, locator, confidence + stated(moment, seen), seen))
-
+    out = _Found()
+    language = page.date_language
     if lead is not None and lead.published is not None:
         trusted = from_api(lead)
-        add(
-            Moment(lead.published, "second", True), "api" if trusted else "feed", "published", 0.97 if trusted else 0.79
-        )
-    _platform(page, post, add)
-    node = page.data.article(page.addresses)
-    for key, confidence in (("datePublished", 0.86), ("dateCreated", 0.78), ("uploadDate", 0.7)):
-        for text in page.data.texts(node, key)[:1]:
-            add(machine(text) or visible(text, page.language or ""), "json-ld", key, confidence)
-    if node is None:
-        for web in page.data.of_type("webpage")[:1]:
-            for text in page.data.texts(web, "datePublished")[:1]:
-                add(machine(text), "json-ld", "WebPage", 0.58)
-    for el in page.index.select("[itemprop~=datePublished]") + page.index.select("[itemprop~=dateCreated]"):
-        if is_article_item(item_of(el)) and not post.is_noise(el):
-            moment, seen = of_element(el, page.language or "")
-            add(moment, "microdata", "datePublished", 0.86, seen)
-            break
-    for keys, confidence in _PUBLISHED:
-        for key in keys:
-            for text in page.data.meta(key)[:1]:
-                add(machine(text) or visible(text, page.language or ""), "meta", key, confidence)
-    add(beside.moment, "byline", "beside the heading", 0.8, True)
+        told = Moment(lead.published, "second", True)
+        out.add(told, "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
+    _platform(page, post, out)
+    _declared(page, post, out, language)
+    out.add(beside.moment, "byline", "beside the heading", 0.8, True)
     date = of_url(page.path)
     if date is not None and date[2] is not None:
-        add(machine(f"{date[0]:04}-{date[1]:02}-{date[2]:02}"), "address", page.path, 0.55)
+        out.add(machine(f"{date[0]:04}-{date[1]:02}-{date[2]:02}"), "address", page.path, 0.55)
+    changed: list[Shown] = []
+    for one in dates_shown(page, post, language):
+        if one.says == "published":
+            out.add(one.moment, "shown", f"{one.where} {_name(one.element)}", one.confidence, True)
+        else:
+            changed.append(one)
+    if not any(c.confidence >= _SURE for c in out):
+        # Scripts are read only where the page itself is not plain: it costs a walk over its whole source.
+        if (found := stated_date(page)) is not None:
+            out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
+        if not any(c.confidence >= _UNTRUSTED for c in out):
+            _last_resort(page, out, changed, beside)
     return out
 
 
-def _platform(page: Page, post: Post, add: object) -> None:
+_SURE = 0.8
+
+
+def _last_resort(page: Page, out: _Found, changed: list[Shown], beside: Beside) -> None:
+    """What is weaker than any other source: the only date shown is that of a change, or an image's address has one."""
+    out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
+    for one in changed[:1]:
+        out.add(one.moment, "shown", f"changed, {one.where} {_name(one.element)}", 0.4, True)
+    for key in _MODIFIED:
+        for text in page.data.meta(key)[:1]:
+            out.add(machine(text), "meta", key, 0.3)
+    for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
+        out.add(machine(text), "json-ld", "dateModified", 0.32)
+    for text in page.data.meta("og:image", "twitter:image")[:1]:
+        if m := _IMAGE_DAY.search(text):
+            out.add(machine("-".join(m.groups())), "address", "og:image", 0.2)
+
+
+def _name(el: Element) -> str:
+    return ".".join([str(el.tag), *(el.get("class") or "").split()[:2]])
+
+
+def _declared(page: Page, post: Post, out: _Found, language: str) -> None:
+    """JSON-LD, microdata and meta elements."""
+    node = page.data.article(page.addresses)
+    for key, confidence in (("datePublished", 0.86), ("dateCreated", 0.78), ("uploadDate", 0.7)):
+        for text in page.data.texts(node, key)[:1]:
+            out.add(machine(text) or visible(text, language), "json-ld", key, confidence)
+    if node is None:
+        for other in page.data.nodes:
+            kinds = types(other)
+            if "datePublished" in other and kinds and not kinds & _NO_POSTS:
+                for text in page.data.texts(other, "datePublished")[:1]:
+                    out.add(machine(text), "json-ld", min(kinds), 0.62)
+                break
+        for web in page.data.of_type("webpage")[:1]:
+            for text in page.data.texts(web, "datePublished")[:1]:
+                out.add(machine(text), "json-ld", "WebPage", 0.58)
+    for el in page.index.select("[itemprop~=datePublished]") + page.index.select("[itemprop~=dateCreated]"):
+        if is_article_item(item_of(el)) and not post.is_noise(el):
+            moment, seen = of_element(el, language)
+            out.add(moment, "microdata", "datePublished", 0.86, seen)
+            break
+    known: set[str] = set()
+    for keys, confidence in _PUBLISHED:
+        for key in keys:
+            known.add(key)
+            for text in page.data.meta(key)[:1]:
+                out.add(machine(text) or visible(text, language), "meta", key, confidence)
+    for key in page.data.meta_names():
+        if key not in known and _META_PUBLISHED.search(key) and not _META_OTHER.search(key):
+            out.add(machine(page.data.meta_first(key)), "meta", key, 0.6)
+
+
+def _platform(page: Page, post: Post, out: _Found) -> None:
     generic = by_name("generic")
-    language = page.language or ""
+    language = page.date_language
     tables = [(page.platform, 0.9)] if page.platform is not generic else []
     for platform, confidence in [*tables, (generic, 0.72)]:
         for rule in platform.published:
@@ -141,19 +207,19 @@ def _platform(page: Page, post: Post, add: object) -> None:
             if found:
                 moment, seen, el = found[0]
                 inside = post.holder is not None and any(a is post.holder for a in el.iterancestors())
-                add(
+                out.add(
                     moment,
                     "platform" if platform is not generic else "class",
-                    rule,  # type: ignore[operator]
+                    rule,
                     confidence if inside else confidence - 0.08,
                     el.tag != "meta",
                 )
                 text = visible(line(el), language)
                 tip = visible(el.get("title") or "", language)
                 if tip is not None and not tip.zoned and moment.zoned and tip.precision != "day":
-                    add(tip, "text", f"{rule} title", confidence - 0.05, True)  # type: ignore[operator]
+                    out.add(tip, "text", f"{rule} title", confidence - 0.05, True)
                 if seen is False and text is not None and el.tag != "meta":
-                    add(text, "text", rule, confidence - 0.05, True)  # type: ignore[operator]
+                    out.add(text, "text", rule, confidence - 0.05, True)
                 break
 
 
@@ -194,23 +260,18 @@ def of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
 
 def modified(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
     """When the page says it was last changed."""
-    out: list[When] = []
-
-    def add(moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
-        if moment is not None:
-            out.append(Candidate(moment, source, locator, confidence + stated(moment, seen), seen))
-
+    out = _Found()
     if lead is not None and lead.modified is not None:
         trusted = from_api(lead)
-        add(Moment(lead.modified, "second", True), "api" if trusted else "feed", "modified", 0.97 if trusted else 0.7)
+        out.add(Moment(lead.modified, "second", True), "api" if trusted else "feed", "modified", 0.97 if trusted else 0.7)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
-        add(machine(text), "json-ld", "dateModified", 0.86)
+        out.add(machine(text), "json-ld", "dateModified", 0.86)
     for rule in page.platform.modified + by_name("generic").modified:
         for el, _ in post.select([rule])[:1]:
-            moment, seen = of_element(el, page.language or "")
-            add(moment, "platform", rule, 0.84, seen)
+            moment, seen = of_element(el, page.date_language)
+            out.add(moment, "platform", rule, 0.84, seen)
     for key in _MODIFIED:
         for text in page.data.meta(key)[:1]:
-            add(machine(text) or visible(text, page.language or ""), "meta", key, 0.8)
-    add(beside.modified, "byline", "beside the heading", 0.6, True)
+            out.add(machine(text) or visible(text, page.date_language), "meta", key, 0.8)
+    out.add(beside.modified, "byline", "beside the heading", 0.6, True)
     return out

@@ -91,6 +91,12 @@ _DIGITS = {
     for zero in map(ord, "٠۰०০੦૦୦௦౦೦൦๐໐༠၀០᠐０")
     for n in range(10)
 }  # fmt: skip
+# Languages whose months the tables have: what is not found in them is not there.
+_KNOWN = frozenset(
+    ("en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro hu el "
+     "th hi bn ta ka hy zh ja ko vi").split()
+)
+_WITH_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 # Languages whose all-number dates put the month first.
 _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
@@ -147,8 +153,8 @@ def machine(text: str | None) -> Moment | None:
     else:
         return None
     number = month(name)
-    return number and _make(int(year), number, int(day), int(hour), int(minute), int(second) if second else None, zone,
-                            first=_FIRST_DECLARED) or None  # fmt: skip
+    return (number and _make(int(year), number, int(day), int(hour), int(minute), int(second) if second else None, zone,
+                            first=_FIRST_DECLARED)) or None  # fmt: skip
 
 
 @lru_cache(maxsize=4_096)
@@ -163,7 +169,8 @@ def visible(text: str, language: str = "", loose: bool = False) -> Moment | None
         return None
     found = _first(text, language)
     if found is None:
-        return _by_dateparser(text, language) if loose and len(text) < 60 else None
+        known = language[:2].lower() in _KNOWN or not _WITH_YEAR.search(text)
+        return None if known or not loose or len(text) > 60 else _by_dateparser(text, language)
     (y, mo, d), start, end = found
     if m := _ISO.match(text, start):
         if m[4]:
@@ -201,7 +208,7 @@ def plain(text: str) -> str:
 _THAI = {
     n: name
     for n, name in enumerate(
-        "มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม".split(), 1
+        ["มกราคม", "กุมภาพันธ์", "มีนาคม", "เมษายน", "พฤษภาคม", "มิถุนายน", "กรกฎาคม", "สิงหาคม", "กันยายน", "ตุลาคม", "พฤศจิกายน", "ธันวาคม"], 1
     )
 }
 Found = tuple[tuple[int, int, int], int, int]

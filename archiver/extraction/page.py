@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from functools import cached_property
 from urllib.parse import urljoin, urlsplit
 
@@ -14,17 +16,24 @@ from archiver.extraction.text import clean, line
 from archiver.platforms import Index, Platform, detect
 from archiver.urls import folder_path, normalize
 
+# Top-level domains of two letters that sites anywhere take, and that of the country with the month first.
+_COUNTRIES_OF_ANYBODY = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
+_NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
 _EMPTY = "<html><head></head><body></body></html>"
 
 
 class Page:
     """One page. `root` is its <html> element, `text` its source decoded, `url` the address it was read at.
 
+    `captured_at` (aware) is when it was fetched, None where that is not known: what "3 hours ago" is counted from.
+
     All attributes are computed at most once and never changed.
     """
 
-    def __init__(self, root: Element, text: str, encoding: str, url: str) -> None:
-        self.root, self.text, self.encoding, self.url = root, text, encoding, url
+    def __init__(
+        self, root: Element, text: str, encoding: str, url: str, captured_at: datetime | None = None
+    ) -> None:
+        self.root, self.text, self.encoding, self.url, self.captured_at = root, text, encoding, url, captured_at
 
     @cached_property
     def index(self) -> Index:
@@ -123,11 +132,34 @@ class Page:
                 return "-".join([parts[0].lower(), *rest])
         return None
 
+    @cached_property
+    def date_language(self) -> str:
+        """The page's language with the country whose order its all-number dates have, "" where no language is told.
 
-def parse(body: bytes | str, url: str, content_type: str = "") -> Page:
+        "English" leaves 3/4/2021 open: other dates of the page tell, else the country of its address.
+        """
+        language = self.language or ""
+        if language and language != "en" and not language.startswith("en-"):
+            return language
+        for el in self.index.order:
+            text = el.text
+            if text and 7 < len(text) < 60 and (m := _NUMBERS.search(text)):
+                first, second = int(m[1]), int(m[2])
+                if first <= 12 < second <= 31:
+                    return "en-US"
+                if second <= 12 < first <= 31:
+                    return "en-GB"
+        if language in ("", "en"):
+            country = (urlsplit(self.url).hostname or "").rpartition(".")[2]
+            local = len(country) == 2 and country not in _COUNTRIES_OF_ANYBODY
+            return "en-GB" if local else language and "en-US"
+        return language
+
+
+def parse(body: bytes | str, url: str, content_type: str = "", captured_at: datetime | None = None) -> Page:
     """Decodes and parses a page. Never raises: what is no HTML gives an empty document.
 
-    `content_type` is the response's header, for its charset.
+    `content_type` is the response's header, for its charset; `captured_at` (aware) as in `Page`.
     """
     text, encoding = decode(body, content_type)
     root: Element | None = None
@@ -139,4 +171,4 @@ def parse(body: bytes | str, url: str, content_type: str = "") -> Page:
             root = None
     if root is None or not isinstance(root.tag, str):
         root = etree.fromstring(_EMPTY, etree.HTMLParser())
-    return Page(root, text, encoding, url)
+    return Page(root, text, encoding, url, captured_at)

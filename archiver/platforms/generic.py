@@ -28,10 +28,8 @@ PLATFORM = Platform(
     published=(
         "time[itemprop~=datePublished]", "meta[itemprop~=datePublished]", "[itemprop~=datePublished]",
         ".h-entry .dt-published", "time.published", "abbr.published", "time.entry-date", "time.post-date",
-        "article header time", ".post-meta time", ".entry-meta time", ".article-date time", ".article__date",
-        "time[pubdate]", "article time", "main time", ".entry-date", ".post-date", ".article-date", ".published",
-        ".date-published", ".publish-date", ".pubdate", ".posted-on", ".date-header", "time", ".date", ".fecha",
-        ".datum", ".post-meta",
+        "time[pubdate]", ".entry-date", ".post-date", ".article-date", ".article__date", ".published",
+        ".date-published", ".publish-date", ".pubdate", ".posted-on",
     ),
     modified=("time[itemprop~=dateModified]", "meta[itemprop~=dateModified]", ".h-entry .dt-updated", "time.updated"),
     categories=(

@@ -165,7 +165,7 @@ def api_address(job: Job) -> str:
 
 
 def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool]) -> Reading:
-    page = parse(answer.body, answer.url, answer.content_type)
+    page = parse(answer.body, answer.url, answer.content_type, answer.at)
     links = _links(page, answer, scope)
     if links and links.refresh:
         target = normalize(links.refresh)

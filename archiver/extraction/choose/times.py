@@ -44,8 +44,8 @@ def published(
     day shown (or carried by the address) is the neighbour of the UTC day and no zone is known, the day shown
     is kept, as a day. A source more than a day off loses to two that agree.
     """
-    usable = [c for c in found if c.value.precision != "month"] or found
-    first = best(usable)
+    usable = [c for c in found if c.value.precision not in ("month", "year")] or found
+    first = _agreed(usable)
     if first is None:
         return None
     if first.source == "api":
@@ -78,6 +78,40 @@ def published(
         ]
         return best(exact) or first
     return first
+
+
+# Sources that read the same lines or the same declaration count as one witness.
+_WITNESS = {
+    "platform": "markup", "class": "markup", "microdata": "markup",
+    "text": "reader", "byline": "reader", "shown": "reader",
+}  # fmt: skip
+_PER_WITNESS = 0.1
+
+
+def _agreed(found: list[Candidate[Moment]]) -> Candidate[Moment] | None:
+    """The candidate with the most trust, its own and that of each other kind of witness to the same day.
+
+    An instant with a zone and a clock agrees with the days beside its own: pages show the day of their own zone.
+    """
+
+    def support(one: Candidate[Moment]) -> float:
+        own = _witness(one)
+        others = {_witness(c) for c in found if _same_day(one.value, c.value)} - {own}
+        return one.confidence + _PER_WITNESS * len(others)
+
+    return max(found, key=support) if found else None
+
+
+def _witness(one: Candidate[Moment]) -> str:
+    kind = _WITNESS.get(one.source, one.source)
+    return "reader" if kind == "markup" and one.visible else kind
+
+
+def _same_day(one: Moment, other: Moment) -> bool:
+    if one.day == other.day:
+        return True
+    apart = abs((one.at.date() - other.at.date()).days)
+    return apart == 1 and (one.zoned or other.zoned) and "day" in (one.precision, other.precision)
 
 
 def _keep_day(first: Candidate[Moment], agreeing: list[Candidate[Moment]]) -> Candidate[Moment]:
