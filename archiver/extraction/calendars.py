@@ -11,7 +11,7 @@ _BUDDHIST, _BUDDHIST_YEARS = 543, range(2_440, 2_650)
 _SOLAR_YEARS = range(1_300, 1_430)
 # Years in which the 33-year cycle of leap years is broken (after Borkowski, The Persian calendar for 3000 years).
 _BREAKS = (1_210, 1_635)
-_HAN_DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {"○": 0, "零": 0, "元": 1, "十": 10, "廿": 20, "卅": 30}
+_HAN_DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {"○": 0, "零": 0, "元": 1}
 
 
 def civil_year(year: int) -> int:
@@ -56,7 +56,7 @@ def han_number(text: str) -> int | None:
     """A number in Han digits, written by place (二〇二四) or with tens (二十一); None where it is neither."""
     if text.isdigit():
         return int(text)
-    if any(c not in _HAN_DIGITS for c in text) or not text:
+    if any(c not in _HAN_DIGITS and c != "十" for c in text) or not text:
         return None
     if "十" not in text:
         return int("".join(str(_HAN_DIGITS[c]) for c in text)) if len(text) > 1 else _HAN_DIGITS[text]

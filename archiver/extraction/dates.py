@@ -87,12 +87,14 @@ _MODIFIED = (
 )
 # Names of meta elements that no table has: "x:publishdate", "page-date".
 _META_PUBLISHED = re.compile(r"publi(?:sh|cation)|posted|pub_?date|(?:^|[:._-])date$", re.IGNORECASE)
-_META_OTHER = re.compile(r"modif|updat|revis|expir|event|start|end|valid|copyright|birth|publisher|unpublish", re.IGNORECASE)
+_META_OTHER = re.compile(
+    r"modif|updat|revis|expir|event|start|end|valid|copyright|birth|publisher|unpublish", re.IGNORECASE
+)
 _NO_POSTS = frozenset(
     ("comment", "review", "videoobject", "imageobject", "webpage", "event", "jobposting", "product", "answer", "book")
 )
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})/(\d{2})/(\d{2})/")
-_UNTRUSTED = 0.45
+_UNTRUSTED = 0.35
 """What only says when the page was changed is taken where nothing better than this says when it was published."""
 
 
@@ -263,7 +265,8 @@ def modified(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[
     out = _Found()
     if lead is not None and lead.modified is not None:
         trusted = from_api(lead)
-        out.add(Moment(lead.modified, "second", True), "api" if trusted else "feed", "modified", 0.97 if trusted else 0.7)
+        told = Moment(lead.modified, "second", True)
+        out.add(told, "api" if trusted else "feed", "modified", 0.97 if trusted else 0.7)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
         out.add(machine(text), "json-ld", "dateModified", 0.86)
     for rule in page.platform.modified + by_name("generic").modified:

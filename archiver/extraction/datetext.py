@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 from archiver.extraction.calendars import ERAS, civil_year, from_solar, han_number, is_solar
-from archiver.extraction.datewords import THAI_SHORT, month, solar_month, vietnamese_month
+from archiver.extraction.datewords import MONTHS, THAI_SHORT, month, solar_month, vietnamese_month
 from archiver.extraction.text import clean
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
@@ -60,7 +60,8 @@ _DAY_FIRST = re.compile(
     r"(?<![\d:.])(\d{1,2})(?:st|nd|rd|th|er|ère|º|ª|°|\.|\s?-?(?:ое|го|е|а)(?!\w))?(?:\s*[,،]?\s+|[-/. ]?)"
     r"(?:de\s+|of\s+|den\s+|d['’]\s?|ב)?"
     + _WORD
-    + r"\.?[\s,،]*(?:de\s+|del\s+|do\s+|พ\.ศ\.\s*)?[-/., ]?\s*(?:(\d{4})(?!\d)|['’](\d{2})(?!\d)|(?<=[-/])(\d{2})(?![\d:.]))",
+    + r"\.?[\s,،]*(?:de\s+|del\s+|do\s+|พ\.ศ\.\s*)?[-/., ]?\s*"
+    + r"(?:(\d{4})(?!\d)|['’](\d{2})(?!\d)|(?<=[-/])(\d{2})(?![\d:.]))",
     re.IGNORECASE,
 )
 _DAY_YEAR = re.compile(
@@ -92,10 +93,11 @@ _DIGITS = {
     for n in range(10)
 }  # fmt: skip
 # Languages whose months the tables have: what is not found in them is not there.
-_KNOWN = frozenset(
-    ("en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro hu el "
-     "th hi bn ta ka hy zh ja ko vi").split()
-)
+_KNOWN = frozenset(re.split(
+    r"\s+",
+    "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
+    "hu el th hi bn ta ka hy zh ja ko vi",
+))  # fmt: skip
 _WITH_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 # Languages whose all-number dates put the month first.
 _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
@@ -153,8 +155,10 @@ def machine(text: str | None) -> Moment | None:
     else:
         return None
     number = month(name)
-    return (number and _make(int(year), number, int(day), int(hour), int(minute), int(second) if second else None, zone,
-                            first=_FIRST_DECLARED)) or None  # fmt: skip
+    if number is None:
+        return None
+    s = int(second) if second else None
+    return _make(int(year), number, int(day), int(hour), int(minute), s, zone, first=_FIRST_DECLARED)
 
 
 @lru_cache(maxsize=4_096)
@@ -205,12 +209,7 @@ def plain(text: str) -> str:
     return text
 
 
-_THAI = {
-    n: name
-    for n, name in enumerate(
-        ["มกราคม", "กุมภาพันธ์", "มีนาคม", "เมษายน", "พฤษภาคม", "มิถุนายน", "กรกฎาคม", "สิงหาคม", "กันยายน", "ตุลาคม", "พฤศจิกายน", "ธันวาคม"], 1
-    )
-}
+_THAI = {n: name for name, n in MONTHS.items() if "\u0e00" <= name[0] <= "\u0e7f"}
 Found = tuple[tuple[int, int, int], int, int]
 
 
@@ -230,9 +229,9 @@ def _spelled(text: str, language: str) -> Iterator[Found]:
             yield (y, mo, d), m.start() if start is None else start, m.end()
 
     for m in _CJK.finditer(text):
-        y, mo, d = (han_number(g) or 0 for g in m.groups()[1:])
-        base = ERAS.get(m[1] or "", 1_911 if 80 <= y <= 199 else 0)
-        yield from found(base + y if base or y > 1_900 else 0, mo, d, m)
+        written, number, day = (han_number(g) or 0 for g in m.groups()[1:])
+        base = ERAS.get(m[1] or "", ERAS["民國"] if 80 <= written <= 199 else 0)
+        yield from found(base + written if base or written > 1_900 else 0, number, day, m)
     if "th" in text or "Th" in text or "TH" in text:
         for m in _VI.finditer(text):
             yield from found(int(m[3]), vietnamese_month(m[2]), int(m[1]), m)

@@ -11,19 +11,19 @@ from archiver.extraction.datetext import Moment, plain
 _UNITS = {
     "minute": r"min\w*|λεπτ\w*|минут\w*|мин|хвилин\w*|phút|menit|dakika|dk|دقيق\w*|دقائق|دقیقه|דקות|דקה|perc\w*|"
               r"मिनट|นาที|分钟|分鐘|分|분",
-    "hour": r"hours?|hrs?|h|std\.?|stunden?|heures?|horas?|or[ae]|uur|uren|годин\w*|час\w*|ч|godzin\w*|hodin\w*|saat|sa|"
-            r"giờ|tiếng|jam|ساع\w*|שעות|שעה|שעתיים|timm\w*|time[rn]?|tunti\w*|tuntia|ώρ\w*|óra|órája|ore|घंटे|घंटा|"
+    "hour": r"hours?|hrs?|h|std\.?|stunden?|heures?|horas?|or[ae]|uur|uren|годин\w*|час\w*|ч|godzin\w*|hodin\w*|"
+            r"saat|sa|giờ|tiếng|jam|ساع\w*|שעות|שעה|שעתיים|timm\w*|time[rn]?|tunti\w*|tuntia|ώρ\w*|óra|órája|ore|घंटे|घंटा|"
             r"ชั่วโมง|小时|小時|時間|时间|시간",
     "day": r"days?|d|tag(?:en?)?|jours?|días?|dias?|giorn[oi]|dag(?:en|ar|er)?|дн(?:я|ей|і|ів)|день|dni|dny|dnem|dzień|"
            r"gün|ngày|hari|أيام|يوما?|يومين|روز|ימים|יום|יומיים|päivää|ημέρ\w*|μέρ\w*|napja|nappal|zile|दिन|วัน|天|日|일",
-    "week": r"weeks?|w|wochen?|semaines?|semanas?|settiman[ae]|we(?:ek|ken)|недел\w*|тиж\w*|tygod\w*|týdn\w*|hafta|tuần|"
-            r"minggu|أسابيع|أسبوع\w*|هفته|שבועות|שבוע|veck\w*|uker?|uger?|viikko\w*|εβδομάδ\w*|hete|săptămân\w*|"
+    "week": r"weeks?|w|wochen?|semaines?|semanas?|settiman[ae]|we(?:ek|ken)|недел\w*|тиж\w*|tygod\w*|týdn\w*|hafta|"
+            r"tuần|minggu|أسابيع|أسبوع\w*|هفته|שבועות|שבוע|veck\w*|uker?|uger?|viikko\w*|εβδομάδ\w*|hete|săptămân\w*|"
             r"हफ़्ते|हफ्ते|सप्ताह|สัปดาห์|周|週間?|星期|주일?",
-    "month": r"months?|mos?|monat(?:en?)?|mois|mes(?:es)?|m[eê]s(?:es)?|mes[ei]|maand(?:en)?|месяц\w*|місяц\w*|miesi\w*|"
-             r"měsíc\w*|ay|tháng|bulan|أشهر|شهر\w*|ماه|חודשים|חודש|månad\w*|måned\w*|kuukau\w*|μήν\w*|hónap\w*|lun[iă]\w*|"
-             r"महीने|เดือน|个月|個月|か月|ヶ月|カ月|개월|달",
-    "year": r"years?|yrs?|y|jahr(?:en?)?|ans?|années?|años?|anos?|ann[oi]|jaar|года?|лет|рок\w*|lata?|rok\w*|let|yıl|năm|"
-            r"tahun|سنوات|سنة|عام\w*|سال|שנים|שנה|år|vuotta|χρόνια|έτη|éve|ani|साल|ปี|年|년",
+    "month": r"months?|mos?|monat(?:en?)?|mois|mes(?:es)?|m[eê]s(?:es)?|mes[ei]|maand(?:en)?|месяц\w*|місяц\w*|"
+             r"miesi\w*|měsíc\w*|ay|tháng|bulan|أشهر|شهر\w*|ماه|חודשים|חודש|månad\w*|måned\w*|kuukau\w*|μήν\w*|hónap\w*|"
+             r"lun[iă]\w*|महीने|เดือน|个月|個月|か月|ヶ月|カ月|개월|달",
+    "year": r"years?|yrs?|y|jahr(?:en?)?|ans?|années?|años?|anos?|ann[oi]|jaar|года?|лет|рок\w*|lata?|rok\w*|let|yıl|"
+            r"năm|tahun|سنوات|سنة|عام\w*|سال|שנים|שנה|år|vuotta|χρόνια|έτη|éve|ani|साल|ปี|年|년",
 }  # fmt: skip
 _UNIT = "|".join(f"(?P<{name}>{words})" for name, words in _UNITS.items())
 _ONE = (r"an?|one|ein(?:e[rmn]?)?|une?|un[ao]?|uma?|een|один|одну|jeden|jedn[uo]|bir|một|satu|se(?=jam|hari)|en|et|ett|"
@@ -37,16 +37,17 @@ _AGO = re.compile(
     re.IGNORECASE,
 )
 _DAYS = (
-    (0, re.compile(r"^\W*(?:just now|today|heute|aujourd['’]hui|hoy|hoje|oggi|vandaag|сегодня|сьогодні|dzisiaj|dziś|dnes|"
-                   r"bugün|hôm nay|hari ini|اليوم|امروز|היום|idag|i dag|tänään|σήμερα|ma|azi|आज|วันนี้|今天|今日|本日|"
+    (0, re.compile(r"^\W*(?:just now|today|heute|aujourd['’]hui|hoy|hoje|oggi|vandaag|сегодня|сьогодні|dzisiaj|dziś|"
+                   r"dnes|bugün|hôm nay|hari ini|اليوم|امروز|היום|idag|i dag|tänään|σήμερα|आज|วันนี้|今天|今日|本日|"
                    r"오늘|刚刚|剛剛|방금|たった今|vừa xong)(?!\w)", re.IGNORECASE)),
-    (1, re.compile(r"^\W*(?:yesterday|gestern|hier|ayer|ontem|ieri|gisteren|вчера|вчора|wczoraj|včera|dün|hôm qua|kemarin|"
-                   r"أمس|دیروز|אתמול|igår|i går|eilen|χθες|χτες|tegnap|कल|เมื่อวาน|昨天|昨日|어제)(?!\w)", re.IGNORECASE)),
+    (1, re.compile(r"^\W*(?:yesterday|gestern|hier|ayer|ontem|ieri|gisteren|вчера|вчора|wczoraj|včera|dün|hôm qua|"
+                   r"kemarin|أمس|دیروز|אתמול|igår|i går|eilen|χθες|χτες|tegnap|कल|เมื่อวาน|昨天|昨日|어제)(?!\w)",
+                   re.IGNORECASE)),
 )  # fmt: skip
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
 # A week ago is any of some days, which may lie in two months.
 _PRECISION = {"week": "month"}
-_LONGEST = 80
+_LONGEST, _SHORT = 80, 40
 _MONTH_OR_YEAR = ("month", "year")
 
 
@@ -60,7 +61,7 @@ def relative(text: str, captured_at: datetime) -> Moment | None:
     if not text or len(text) > _LONGEST:
         return None
     for days, pattern in _DAYS:
-        if pattern.match(text):
+        if len(text) <= _SHORT and pattern.match(text):
             return _cut(captured_at - timedelta(days=days), "day")
     for m in _AGO.finditer(text):
         unit = next((name for name in _UNITS if m[name]), None)

@@ -21,12 +21,17 @@ _NAMED = re.compile(
     r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
     r"(?<=[a-z])(?:Date|Time|Published|Posted)(?=$|[_A-Z-])",
 )
-_OTHER_TIME = re.compile(r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE)
+_OTHER_TIME = re.compile(
+    r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
+)
 _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
 _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 _SILENT = frozenset(
-    ("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code", "pre", "button")
-)
+    (
+        "script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code", "pre",
+        "button", "head", "html",
+    )
+)  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
 _LONGEST, _ALONE = 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE = 90, 45, 14, 12
@@ -40,6 +45,10 @@ _TRUST = {
     "after": (0.52, 0.4),
     "far": (0.4, 0.3),
 }
+
+
+# In a sidebar only what is labelled as the day of publication; nothing else may be surer of less.
+_ASIDE = 0.36
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +118,28 @@ def dates_shown(page: Page, post: Post, language: str) -> list[Shown]:
         if el in taken or read >= _MOST:
             continue
         where = places.of(el)
-        if _in_footer(el) or (not places.close(el) and post.is_noise(el)):
+        aside = not places.close(el) and post.is_noise(el) and not (where == "near" and _small_aside(el))
+        if _in_footer(el):
             continue
         text = _short(el)
         if text is None or (len(text) > _LONGEST and (where == "in" or not label_of(text[:40]))):
             continue
         read += 1
+        if aside and label_of(_before(el) + " " + text[:30]) != "published":
+            continue
         named = el.tag == "time" or any(map(names_a_date, f"{el.get('class') or ''} {el.get('id') or ''}".split()))
         for one in _read(page, el, text, where, named, language):
-            found.append(one)
+            found.append(replace(one, confidence=_ASIDE) if aside else one)
             signature[_signature(el)].add(one.moment.day)
             taken.update(el.iter("*"))
     listed = {s for s, days in signature.items() if len(days) >= _LISTED}
     out: list[Shown] = []
     for one in found:
-        elsewhere = _links_elsewhere(page, one.element)
-        if _signature(one.element) in listed and one.where != "near":
+        if one.where != "near" and _signature(one.element) in listed:
             continue
-        out.append(replace(one, confidence=one.confidence - 0.3) if elsewhere and one.where != "near" else one)
+        if one.where != "near" and _links_elsewhere(page, one.element):
+            one = replace(one, confidence=one.confidence - 0.3)
+        out.append(one)
     return sorted(out, key=lambda s: -s.confidence)
 
 
@@ -204,6 +217,12 @@ def _before(el: Element) -> str:
             return text[-40:]
         at = parent
     return ""
+
+
+def _small_aside(el: Element) -> bool:
+    """Whether the sidebar an element stands in is a mere line of the post's own head."""
+    aside = next(el.iterancestors("aside"), None)
+    return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _LONGEST
 
 
 def _in_footer(el: Element) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from archiver.extraction.datetext import Moment, machine
 from archiver.extraction.page import Page
 
-# What to look for, and the shape of a property there: "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.
+# What to look for, and the shape of a property: "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.
 _FRAGMENTS = ("ublish", "ublication", "ubDate", "ub_date", "ostDate", "ost_date", "ostedAt")
 _PUBLISHED = re.compile(
     r"(?<![A-Za-z])((?:[a-z]{1,12}_?)?(?:first_?|original_?|initial_?)?(?:date_?)?publi(?:sh(?:ed|ing)?|cation)_?"

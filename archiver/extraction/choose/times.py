@@ -45,12 +45,12 @@ def published(
     is kept, as a day. A source more than a day off loses to two that agree.
     """
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
-    first = _agreed(usable)
+    first = _agreed(usable, {c.value.day for c in changed})
     if first is None:
         return None
     if first.source == "api":
         return first
-    days = [(c.value.day, c) for c in usable if c.visible]
+    days = [(c.value.day, c) for c in usable if c.visible and c.confidence >= 0.5]
     changed_days = {c.value.day for c in changed} - {first.value.day}
     url_day = url_date if url_date and url_date[2] is not None else None
     shown = [d for d, _ in days if d not in changed_days]
@@ -85,13 +85,14 @@ _WITNESS = {
     "platform": "markup", "class": "markup", "microdata": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
-_PER_WITNESS = 0.1
+_PER_WITNESS, _NEAR_HEADING = 0.1, 0.7
 
 
-def _agreed(found: list[Candidate[Moment]]) -> Candidate[Moment] | None:
+def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) -> Candidate[Moment] | None:
     """The candidate with the most trust, its own and that of each other kind of witness to the same day.
 
     An instant with a zone and a clock agrees with the days beside its own: pages show the day of their own zone.
+    A declaration that nothing else bears out is of a move to another system where readers see an earlier day.
     """
 
     def support(one: Candidate[Moment]) -> float:
@@ -99,7 +100,16 @@ def _agreed(found: list[Candidate[Moment]]) -> Candidate[Moment] | None:
         others = {_witness(c) for c in found if _same_day(one.value, c.value)} - {own}
         return one.confidence + _PER_WITNESS * len(others)
 
-    return max(found, key=support) if found else None
+    first = max(found, key=support, default=None)
+    if first is None or first.confidence > 0.95 or support(first) > first.confidence or _witness(first) == "reader":
+        return first
+    earlier = [
+        c
+        for c in found
+        if _witness(c) == "reader" and c.confidence >= _NEAR_HEADING and c.value.day not in changed
+        and (first.value.at - c.value.at).days > 1
+    ]  # fmt: skip
+    return max(earlier, key=support, default=first)
 
 
 def _witness(one: Candidate[Moment]) -> str:
