@@ -53,7 +53,8 @@ FIELDS: tuple[Field, ...] = (
           schema_org="articleSection", dublin_core="subject"),
     Field("tags", "texts", "its keywords", weight=3.0, facet=True, meaning=True, schema_org="keywords",
           dublin_core="subject"),
-    Field("geotags", "geotags", "places: latitude, longitude (WGS 84), placename, region, role, source", meaning=True,
+    Field("geotags", "geotags",
+          "places: latitude, longitude (WGS 84), placename, region, role, source, precision (degrees)", meaning=True,
           schema_org="contentLocation", dublin_core="spatial"),
     Field("language", "text", "BCP 47 tag", facet=True, schema_org="inLanguage", dublin_core="language"),
     Field("description", "text", "the page's own summary", weight=2.0, schema_org="description",
@@ -71,5 +72,5 @@ FIELDS: tuple[Field, ...] = (
 )
 
 BY_NAME: dict[str, Field] = {f.name: f for f in FIELDS}
-GEOTAG_KEYS: tuple[str, ...] = ("latitude", "longitude", "placename", "region", "role", "source")
+GEOTAG_KEYS: tuple[str, ...] = ("latitude", "longitude", "placename", "region", "role", "source", "precision")
 CAPTURE_KEYS: tuple[str, ...] = ("captured_at", "digest", "warc_file", "warc_offset", "warc_length")

@@ -58,7 +58,8 @@ class GeoTag:
 
     `role` is one of content, dateline, author, publisher; `source` names the form it was
     written in (geo.position, ICBM, geo-microformat, georss, schema.org ...). A place that is
-    only named has None for both degrees.
+    only named has None for both degrees. `precision` says how exactly the position was written, in
+    degrees (Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds).
     """
 
     latitude: float | None
@@ -67,6 +68,7 @@ class GeoTag:
     region: str = ""
     role: str = "content"
     source: str = ""
+    precision: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

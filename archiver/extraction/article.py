@@ -10,12 +10,12 @@ from archiver.extraction import authors as _authors
 from archiver.extraction import categories as _categories
 from archiver.extraction import choose, credits
 from archiver.extraction import dates as _dates
+from archiver.extraction import geotags as _geotags
 from archiver.extraction import title as _title
 from archiver.extraction.body import body as read_body
 from archiver.extraction.byline import beside_heading
 from archiver.extraction.candidates import from_api
 from archiver.extraction.datetext import of_url
-from archiver.extraction.geotags import geotags
 from archiver.extraction.kind import classify
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post, find
@@ -72,6 +72,9 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
         # rel="tag" says only that a link is a term; the platform's rule has told which ones are categories.
         tagged = tuple(t for t in tagged if folded(t) not in {folded(c) for c in category.value})
 
+    places = _geotags.geotags(page, post, lead)
+    evidence += _geotags.evidence(page, post, places)
+
     return Article(
         url=page.url,
         title=headline,
@@ -82,7 +85,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
         modified=change.value.at if change else None,
         categories=category.value if category else (),
         tags=tagged,
-        geotags=geotags(page, post, lead),
+        geotags=places,
         language=page.language or (lead.language if lead and lead.language else None),
         description=_description(page, lead),
         image=_image(page, post, lead),

@@ -1,58 +1,81 @@
-"""The places a page names of itself: metas, microformats, schema.org, map links, and what the source told."""
+"""The places a page names of itself, gathered from every form they are written in, each place once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-from lxml.etree import _Element as Element
-
-from archiver.extraction.geotext import Position, checked, number, of_map_link, position
+from archiver.extraction.geomarkup import kml_links, of_maps, of_microformats, of_properties
+from archiver.extraction.geometa import of_custom_fields, of_metas
+from archiver.extraction.geoschema import of_json_ld
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
-from archiver.extraction.structured import is_article_item, item_of
-from archiver.extraction.text import clean, folded, line
-from archiver.items import GeoTag, Lead
+from archiver.extraction.text import folded
+from archiver.items import Evidence, GeoTag, Lead
 
 _NEAR = 0.0005
-_SCHEMA = (
-    ("contentLocation", "content"),
-    ("spatialCoverage", "content"),
-    ("spatial", "content"),
-    ("locationCreated", "dateline"),
-    ("location", "content"),
+_MOST = 100
+_DECLARED = frozenset(("geo.position", "ICBM", "og:latitude", "place:location:latitude", "geo_latitude"))
+_SAMPLES = frozenset(
+    (
+        (-34.397, 150.644),  # the example of Google's documentation
+        (37.4419, -122.1419),  # its older one
+        (40.7207559, -74.0007613),  # where Squarespace puts whoever has set no place
+        (37.09024, -95.712891),  # "United States" as geocoders have it
+        (39.8283, -98.5795),
+        (51.505, -0.09),  # the example of Leaflet's documentation
+    )
 )
+"""Positions that forms and examples come with. Nobody set them."""
 
 
 def geotags(page: Page, post: Post, lead: Lead | None) -> tuple[GeoTag, ...]:
-    """Every place once, in the order of trust: metas, microformats, schema.org, the source's, map links.
+    """Every place once, in the order of trust: metas, microformats, schema.org, the source's, maps in the text.
 
-    Equal positions (within some 50 m) are one place, its name and region filled from whichever
-    form has them. What is out of range is no place; 0,0 is one only where the page names it too, since
-    it is what forms hold that nobody filled in.
+    Equal positions (within some 50 m) are one place, its name, region and precision filled from whichever
+    form has them. What is out of range is no place, nor is an example's position; 0,0 is one only where the page
+    names it too, since it is what forms hold that nobody filled in. A position that the page also gives for its
+    publisher is the publisher's, unless the text has it.
     """
     found = [
-        *_metas(page),
-        *_microformats(page, post),
-        *_schema(page),
+        *of_metas(page),
+        *of_custom_fields(page, post),
+        *of_microformats(page, post),
+        *of_properties(page, post),
+        *of_json_ld(page),
         *(lead.geotags if lead else ()),
-        *_maps(page, post),
+        *of_maps(page, post),
     ]
-    return merged(found)
+    return merged(found[:_MOST])
+
+
+def evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
+    """One row a place, and one a file of places that the post links to."""
+    rows = []
+    for t in tags:
+        where = f"{t.latitude}, {t.longitude}" if t.latitude is not None else ""
+        text = " ".join(filter(None, (where, t.placename, t.region)))
+        rows.append(Evidence("geotags", f"{text} ({t.role})", t.source, "", 0.6 if t.role == "content" else 0.5))
+    return rows + [Evidence("geotags", url[:300], "link", "file of places", 0.2) for url in kml_links(page, post)]
 
 
 def merged(found: list[GeoTag]) -> tuple[GeoTag, ...]:
     out: list[GeoTag] = []
-    for tag in found:
+    for tag in filter(_meant, found):
         at = next((n for n, have in enumerate(out) if _same(have, tag)), None)
         if at is None:
             out.append(tag)
-        else:
-            have = out[at]
-            if have.latitude is None and tag.latitude is not None:
-                have = replace(have, latitude=tag.latitude, longitude=tag.longitude)
-            out[at] = replace(have, placename=have.placename or tag.placename, region=have.region or tag.region)
+            continue
+        have = out[at]
+        if have.latitude is None and tag.latitude is not None:
+            have = replace(have, latitude=tag.latitude, longitude=tag.longitude, precision=tag.precision)
+        role = "publisher" if tag.role == "publisher" and have.source in _DECLARED else have.role
+        out[at] = replace(
+            have,
+            placename=have.placename or tag.placename,
+            region=have.region or tag.region,
+            precision=min((p for p in (have.precision, tag.precision) if p is not None), default=None),
+            role=role,
+        )
     out = [t for t in out if t.placename or (t.latitude, t.longitude) not in ((0, 0), (None, None))]
     placed = [t for t in out if t.latitude is not None]
     loose = [t for t in out if t.latitude is None]
@@ -61,193 +84,17 @@ def merged(found: list[GeoTag]) -> tuple[GeoTag, ...]:
     return tuple(out)
 
 
+def _meant(tag: GeoTag) -> bool:
+    """Whether somebody set this position: no example, no twice the same number, no corner of the map."""
+    lat, lon = tag.latitude, tag.longitude
+    if lat is None or lon is None:
+        return bool(tag.placename)
+    if any(abs(lat - a) < 1e-4 and abs(lon - b) < 1e-4 for a, b in _SAMPLES):
+        return False
+    return not (lat == lon != 0) and not (abs(lat) == 90 and abs(lon) in (0, 90, 180))
+
+
 def _same(a: GeoTag, b: GeoTag) -> bool:
     if a.latitude is not None and b.latitude is not None and a.longitude is not None and b.longitude is not None:
         return abs(a.latitude - b.latitude) < _NEAR and abs(a.longitude - b.longitude) < _NEAR
     return bool(a.placename) and folded(a.placename) == folded(b.placename)
-
-
-def _metas(page: Page) -> Iterator[GeoTag]:
-    data = page.data
-    placename = data.meta_first(
-        "geo.placename", "geo.place", "geo_address", "og:locality", "place:location:name", "dc.coverage.placename"
-    )
-    region = data.meta_first("geo.region", "geo.country", "og:region")
-    places: list[tuple[Position, str]] = []
-    for key in ("geo.position", "icbm", "dc.coverage.x-geo", "geo.point", "dc.coverage.spatial"):
-        places += [(p, key if key != "icbm" else "ICBM") for v in data.meta(key) if (p := position(v))]
-    for lat_key, lon_key in (
-        ("place:location:latitude", "place:location:longitude"),
-        ("og:latitude", "og:longitude"),
-        ("geo_latitude", "geo_longitude"),
-        ("geo.latitude", "geo.longitude"),
-        ("latitude", "longitude"),
-        ("geo.lat", "geo.long"),
-    ):
-        for a, b in zip(data.meta(lat_key), data.meta(lon_key), strict=False):
-            lat, lon = number(a), number(b)
-            if lat is not None and lon is not None and (p := checked(lat, lon)):
-                places.append((p, lat_key))
-    for (lat, lon), source in places:
-        yield GeoTag(lat, lon, placename, region, "content", source)
-    if not places and placename:
-        yield GeoTag(None, None, placename, region, "content", "geo.placename")
-
-
-def _microformats(page: Page, post: Post) -> Iterator[GeoTag]:
-    index = page.index
-    for lat_class, lon_class, holders, source in (
-        ("latitude", "longitude", ("geo",), "geo-microformat"),
-        ("p-latitude", "p-longitude", ("h-geo", "h-card", "h-adr", "p-geo", "p-location", "u-geo"), "h-geo"),
-    ):
-        for name in holders:
-            for el in index.with_class(name):
-                if _foreign(post, el):
-                    continue
-                lat = next(
-                    (number(_value(e)) for e in el.iter("*") if lat_class in (e.get("class") or "").split()), None
-                )
-                lon = next(
-                    (number(_value(e)) for e in el.iter("*") if lon_class in (e.get("class") or "").split()), None
-                )
-                place = (
-                    checked(lat, lon)
-                    if lat is not None and lon is not None
-                    else position(el.get("title")) or position(line(el))
-                )
-                if place is None:
-                    for inner in el.iter("abbr", "data"):
-                        place = place or position(inner.get("title") or inner.get("value"))
-                if place:
-                    yield GeoTag(*place, _around(el), "", "content", source)
-    for lat_el in index.select("[itemprop~=latitude]"):
-        holder = lat_el.getparent()
-        lon_el = next(
-            (
-                e
-                for e in (holder.iter("*") if holder is not None else ())
-                if "longitude" in (e.get("itemprop") or "").split()
-            ),
-            None,
-        )
-        if lon_el is None or _foreign(post, lat_el) or not _in_article(lat_el):
-            continue
-        lat, lon = number(_value(lat_el)), number(_value(lon_el))
-        if lat is not None and lon is not None and (p := checked(lat, lon)):
-            yield GeoTag(*p, _around(lat_el), "", "content", "microdata")
-    for name in ("adr", "h-adr", "p-adr"):
-        for el in index.with_class(name):
-            if not _foreign(post, el) and post.holder is not None and any(a is post.holder for a in el.iterancestors()):
-                place_name = ", ".join(
-                    t
-                    for c in ("locality", "p-locality", "region", "p-region", "country-name", "p-country-name")
-                    for e in el.iter("*")
-                    if c in (e.get("class") or "").split()
-                    if (t := line(e))
-                )
-                if place_name:
-                    yield GeoTag(None, None, place_name, "", "content", "adr")
-
-
-def _value(el: Element) -> str:
-    for inner in el.iter("*"):
-        if "value-title" in (inner.get("class") or "").split() and inner.get("title"):
-            return clean(inner.get("title"))
-    return clean(el.get("content") or el.get("title") or el.get("value") or el.get("data-value")) or line(el)
-
-
-def _around(el: Element) -> str:
-    """The name of the place whose card holds a position."""
-    at = el.getparent()
-    for _ in range(4):
-        if at is None:
-            return ""
-        if {"vcard", "h-card", "location", "p-location", "vevent"} & set((at.get("class") or "").split()) or at.get(
-            "itemscope"
-        ) is not None:
-            for e in at.iter("*"):
-                if {"fn", "p-name", "org", "locality"} & set((e.get("class") or "").split()) or "name" in (
-                    e.get("itemprop") or ""
-                ).split():
-                    return clean(e.get("content")) or line(e)
-        at = at.getparent()
-    return ""
-
-
-def _foreign(post: Post, el: Element) -> bool:
-    """Whether an element stands where the site speaks of itself or of other posts."""
-    at: Element | None = el
-    while at is not None:
-        if (
-            at.tag in ("footer", "aside", "nav")
-            and at is not post.holder
-            and not any(p.tag == "article" for p in at.iterancestors())
-        ):
-            return True
-        at = at.getparent()
-    return post.is_noise(el)
-
-
-def _in_article(el: Element) -> bool:
-    at = item_of(el)
-    outermost: Element | None = None
-    while at is not None:
-        outermost = at
-        if is_article_item(at):
-            return True
-        kind = (at.get("itemtype") or "").rsplit("/", 1)[-1].lower()
-        if kind in ("localbusiness", "organization", "person"):
-            return False
-        at = item_of(at)
-    return outermost is not None
-
-
-def _schema(page: Page) -> Iterator[GeoTag]:
-    data = page.data
-    node = data.article(page.addresses)
-    if node is None:
-        pages = data.of_type("webpage", "blogposting", "article", "event")
-        node = pages[0] if len(pages) == 1 else None
-    for key, role in _SCHEMA:
-        for value in data.resolve((node or {}).get(key)):
-            yield from _place(page, value, role, f"schema.org {key}")
-
-
-def _place(page: Page, value: Any, role: str, source: str) -> Iterator[GeoTag]:
-    if isinstance(value, str):
-        if (p := position(value)) is not None:
-            yield GeoTag(*p, "", "", role, source)
-        elif 1 < len(clean(value)) < 80:
-            yield GeoTag(None, None, clean(value), "", role, source)
-        return
-    if not isinstance(value, dict):
-        return
-    data = page.data
-    name = next(iter(data.texts(value, "name")), "")
-    region = ""
-    for address in data.resolve(value.get("address")):
-        if isinstance(address, dict):
-            region = next(iter(data.texts(address, "addressRegion", "addressCountry")), "")
-            name = name or next(iter(data.texts(address, "addressLocality")), "")
-        elif isinstance(address, str):
-            name = name or clean(address)
-    for geo in [*data.resolve(value.get("geo")), value]:
-        if isinstance(geo, dict):
-            lat = number(next(iter(data.texts(geo, "latitude")), ""))
-            lon = number(next(iter(data.texts(geo, "longitude")), ""))
-            if lat is not None and lon is not None and (p := checked(lat, lon)):
-                yield GeoTag(*p, name, region, role, source)
-                return
-    if name:
-        yield GeoTag(None, None, name, region, role, source)
-
-
-def _maps(page: Page, post: Post) -> Iterator[GeoTag]:
-    if post.body is None:
-        return
-    for n, el in enumerate(post.body.iter("a", "iframe")):
-        href = el.get("href") or el.get("src") or el.get("data-src") or ""
-        if n > 2_000:
-            return
-        if href and (p := of_map_link(href)):
-            yield GeoTag(*p, "", "", "content", "map link")

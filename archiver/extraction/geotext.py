@@ -1,136 +1,162 @@
-"""Positions as they are written: decimal degrees (point or comma), degrees-minutes-seconds, map addresses."""
+"""Positions as they are written: decimal degrees (point or comma), degrees-minutes-seconds, in many languages."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, unquote, urlsplit
+import unicodedata
+from itertools import pairwise
+from typing import NamedTuple
 
-Position = tuple[float, float]
 
-_NUM = r"[+-]?\d{1,3}(?:\.\d+)?"
-_DMS = re.compile(
-    r"(?P<h1>[NSEWO])?\s*(?P<d>\d{1,3}(?:[.,]\d+)?)\s*[°ºd:]\s*(?:(?P<m>\d{1,2}(?:[.,]\d+)?)\s*[′'’m:]?\s*)?(?:(?P<s>\d{1,2}(?:[.,]\d+)?)\s*[″\"”s]?\s*)?(?P<h2>[NSEWO])?",
-    re.IGNORECASE,
+class Position(NamedTuple):
+    """Degrees in WGS 84, north and east positive, and how exactly they were written.
+
+    `precision` is in degrees, as Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds;
+    None where nobody said.
+    """
+
+    latitude: float
+    longitude: float
+    precision: float | None = None
+
+
+# The four sides as they stand before or after a number. "O" is west in Romance languages and east in Germanic ones.
+_SIDES: tuple[tuple[str, str], ...] = (
+    ("N", r"north(?:ern)?|nord|norte|noord|kuzey|с\.?\s?ш\.?|сев\w*\.?\s+широт\w+|пн\.?\s?ш\.?|北[纬緯]|북위|"
+          r"شمال(?:اً|ا|ًا)?|צפון|(?:vĩ\s+độ\s+)?bắc"),
+    ("S", r"south(?:ern)?|süd|sud|sur|sul|zuid|güney|ю\.?\s?ш\.?|юж\w*\.?\s+широт\w+|пд\.?\s?ш\.?|南[纬緯]|남위|"
+          r"جنوب(?:اً|ا|ًا)?|דרום|(?:vĩ\s+độ\s+)?nam"),
+    ("E", r"east(?:ern)?|ost|est|este|leste|oost|doğu|в\.?\s?д\.?|вост\w*\.?\s+долгот\w+|сх\.?\s?д\.?|东经|東[経經]|"
+          r"동경|شرق(?:اً|ا|ًا)?|מזרח|(?:kinh\s+độ\s+)?đông"),
+    ("W", r"west(?:ern)?|ouest|oeste|ovest|batı|з\.?\s?д\.?|зап\w*\.?\s+долгот\w+|зх\.?\s?д\.?|西[经經経]|서경|"
+          r"غرب(?:اً|ا|ًا)?|מערב|(?:kinh\s+độ\s+)?tây"),
 )
-_HEMI = re.compile(rf"([NS])?\s*({_NUM})\s*°?\s*([NS])?\s*[,;/ ]\s*([EWO])?\s*({_NUM})\s*°?\s*([EWO])?", re.IGNORECASE)
+_SIDE = tuple((letter, re.compile(rf"(?<![^\W\d_])(?:{words})(?![^\W\d_])", re.IGNORECASE)) for letter, words in _SIDES)
+_EAST_O = ("de", "nl", "da", "nb", "nn", "no", "sv", "af")
+_SIGNS = str.maketrans(
+    {"−": "-", "–": "-", "º": "°", "˚": "°", "度": "°", "′": "'", "’": "'", "‘": "'", "´": "'", "`": "'", "分": "'",
+     "″": '"', "”": '"', "“": '"', "„": '"', "秒": '"', "٫": ".", "،": ",", "，": ",", "；": ";", "、": ",", "Ø": "O"}
+)
+_LABEL = re.compile(r"\b(?P<what>lat(?:itude|\.)?|lon(?:gitude|\.)?|lng|long)\s*[:=]?\s*", re.IGNORECASE)
+_WKT = re.compile(r"POINT\s*\(\s*(-?\d{1,3}(?:\.\d+)?) (-?\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
+_COORDINATE = (
+    r"(?P<d{0}>[+-]?\d{{1,3}}(?:[.,]\d{{1,15}})?)(?:\s*(?:°|deg\b|d\b)?(?:(?:(?<=[°dg])\s*|[\s:]+)"
+    r"(?P<m{0}>\d{{1,2}}(?:[.,]\d{{1,9}})?)\s*(?:['m:]|(?=\s)|$|(?=[NSEW]))(?:\s*(?P<s{0}>\d{{1,2}}(?:[.,]\d{{1,9}})?)"
+    r"\s*(?:\"|''|s\b)?)?)?)"
+)
+_SEPARATOR = r"\s*(?:[,;/|~]|\s)\s*"
+_TAIL = r"(?:\s*[,;]\s*-?\d+(?:\.\d+)?\s*[a-z]*)?"
+_DECIMAL = r"(?P<d{0}>[+-]?\d{{1,3}}(?:[.,]\d{{1,15}})?)\s*°?(?P<m{0}>)(?P<s{0}>)"
 
 
-def checked(lat: float, lon: float) -> Position | None:
+def _pair(first: str, second: str) -> tuple[re.Pattern[str], ...]:
+    one, two = first.format(1), second.format(2)
+    return (
+        re.compile(rf"(?P<h1>[NSEW])\s*{one}{_SEPARATOR}?(?P<h2>[NSEW])\s*{two}"),
+        re.compile(rf"{one}\s*(?P<h1>[NSEW]){_SEPARATOR}?{two}\s*(?P<h2>[NSEW])"),
+        re.compile(rf"{one}{_SEPARATOR}{two}{_TAIL}(?P<h1>)(?P<h2>)"),
+    )
+
+
+_PAIRS = (*_pair(_DECIMAL, _DECIMAL), *_pair(_COORDINATE, _COORDINATE))
+_SINGLE = re.compile(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW])?")
+
+
+def checked(lat: float, lon: float, precision: float | None = None) -> Position | None:
     """A position within WGS 84's ranges, else None; one whose first number can only be a longitude is turned round."""
     if abs(lat) > 90 >= abs(lon) and abs(lat) <= 180:
         lat, lon = lon, lat
-    if abs(lat) > 90 or abs(lon) > 180 or lat != lat or lon != lon:
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
         return None
-    return round(lat, 7), round(lon, 7)
+    return Position(round(lat, 7), round(lon, 7), precision)
+
+
+def _plain(text: str | None, language: str = "") -> str:
+    """The text with ASCII digits and signs, and the four sides as N, S, E and W."""
+    text = (text or "")[:200].translate(_SIGNS)
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+    if any(c.isalpha() for c in text):
+        for letter, words in _SIDE:
+            text = words.sub(letter, text)
+        text = re.sub(r"(?<![^\W\d_])[Oo](?![^\W\d_])", "E" if language[:2].lower() in _EAST_O else "W", text)
+        text = re.sub(r"(?<![^\W\d_])[nsew](?![^\W\d_])", lambda m: m[0].upper(), text)
+    return re.sub(r"\s+", " ", text).strip()
 
 
 def number(text: str | None) -> float | None:
-    """One coordinate: "10.5", "10,5", "10° 30' 0\\" S", "-10.5"."""
-    text = (text or "").strip().replace("−", "-").replace("\u2009", "")
-    if re.fullmatch(r"[+-]?\d{1,3}(?:[.,]\d+)?", text):
-        return float(text.replace(",", "."))
-    m = re.fullmatch(rf"([NSEWO])?\s*({_NUM})\s*°?\s*([NSEWO])?", text.replace(",", "."), re.IGNORECASE)
-    if m and (m[1] or m[3]):
-        value = float(m[2])
-        return -value if (m[1] or m[3]).upper() in "SWO" else value
-    m = _DMS.fullmatch(text)
-    return _degrees(m) if m else None
+    """One coordinate in degrees: "10.5", "10,5", "10° 30' 0\\" S", "-10.5", "西经 10.5"."""
+    found = measured(text)
+    return found[0] if found else None
 
 
-def _degrees(m: re.Match[str]) -> float | None:
-    d, mi, s = (float((m[k] or "0").replace(",", ".")) for k in ("d", "m", "s"))
-    if mi >= 60 or s >= 60:
+def measured(text: str | None) -> tuple[float, float] | None:
+    """One coordinate and its precision, both in degrees."""
+    m = _SINGLE.fullmatch(_plain(text))
+    if m is None:
         return None
-    value = d + mi / 60 + s / 3600
-    return -value if (m["h1"] or m["h2"] or "N").upper() in "SWO" else value
+    found = _degrees(m, "1")
+    side = m["h1"] or m["h2"] or ""
+    return (-found[0] if found and side in "SW" and side else found[0], found[1]) if found else None
 
 
-def position(text: str | None) -> Position | None:
-    """Latitude and longitude from one text: "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7"."""
-    text = (text or "").strip().replace("−", "-")[:200]
-    text = re.sub(r"^geo:", "", text)
-    if not any(c.isdigit() for c in text):
+def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
+    parts = [(m[k + n] or "").replace(",", ".") for k in "dms"]
+    if any("." in p for p, finer in pairwise(parts) if finer):
+        return None  # "10.5° 30'" is no position
+    d, minutes, seconds = (float(p or 0) for p in parts)
+    if minutes >= 60 or seconds >= 60:
         return None
-    if "°" in text or "º" in text or re.search(r"\d['′]", text):
-        found = [m for m in _DMS.finditer(text) if m["h1"] or m["h2"] or "°" in m[0] or "º" in m[0]]
-        values = [_degrees(m) for m in found]
-        if len(values) == 2 and values[0] is not None and values[1] is not None:
-            hemispheres = [(m["h2"] or m["h1"] or "").upper() for m in found]
-            if hemispheres[0] in tuple("EWO") and hemispheres[1] in ("N", "S"):
-                return checked(values[1], values[0])
-            return checked(values[0], values[1])
+    value = abs(d) + minutes / 60 + seconds / 3600
+    last, unit = next((p, u) for p, u in zip(reversed(parts), (3600, 60, 1), strict=True) if p)
+    precision = 10.0 ** -len(last.partition(".")[2]) / unit
+    return -value if parts[0].startswith("-") else value, precision
+
+
+def position(text: str | None, language: str = "") -> Position | None:
+    """Latitude and longitude from one text: "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7",
+    "lat: 10.5, lon: 106.7", "北纬10°30′ 东经106°42′". `language` (BCP 47) tells what "O" means."""
+    if not text or not any(c.isdecimal() for c in text[:200]):
         return None
-    for separator in (";", r"\s*/\s*", r"\s+"):
-        parts = [p for p in re.split(separator, text) if p.strip(" ,")]
-        if (
-            len(parts) == 2
-            and (a := number(parts[0].strip(" ,"))) is not None
-            and (b := number(parts[1].strip(" ,"))) is not None
-        ):
-            return checked(a, b)
-    parts = text.split(",")
-    if len(parts) in (2, 3) and (a := number(parts[0])) is not None and (b := number(parts[1])) is not None:
-        return checked(a, b)
-    if (
-        len(parts) == 4
-        and (a := number(",".join(parts[:2]))) is not None
-        and (b := number(",".join(parts[2:]))) is not None
-    ):
-        return checked(a, b)
-    m = _HEMI.fullmatch(text)
-    if m and (m[1] or m[3]) and (m[4] or m[6]):
-        lat = -float(m[2]) if (m[1] or m[3]).upper() == "S" else float(m[2])
-        lon = -float(m[5]) if (m[4] or m[6]).upper() in "WO" else float(m[5])
-        return checked(lat, lon)
+    plain = re.sub(r"^(?:geo:|loc:)\s*", "", _plain(text, language), flags=re.IGNORECASE).strip(" ()[].,;")
+    if m := _WKT.fullmatch(plain):
+        return position(f"{m[2]};{m[1]}")
+    labels = [m["what"][:2].lower() for m in _LABEL.finditer(plain)]
+    if labels:
+        if sorted(labels) not in (["la", "lo"], ["la", "ln"]):
+            return None
+        plain = re.sub(r"\s*[,;]?\s*$", "", _LABEL.sub("", plain))
+    for pattern in _PAIRS:
+        m = pattern.fullmatch(plain)
+        if m is None:
+            continue
+        a, b = _degrees(m, "1"), _degrees(m, "2")
+        if a is None or b is None:
+            continue
+        sides = m["h1"], m["h2"]
+        if any(sides) and not (set(sides) & {"N", "S"} and set(sides) & {"E", "W"}):
+            return None
+        values = [-v[0] if side and side in "SW" else v[0] for v, side in zip((a, b), sides, strict=True)]
+        turned = bool(sides[0]) and sides[0] in "EW"
+        if labels and labels[0] != "la":
+            turned = True
+        lat, lon = reversed(values) if turned else values
+        return checked(lat, lon, min(a[1], b[1]))
     return None
 
 
-_AT = re.compile(rf"/@({_NUM}),({_NUM})(?:,|/|$)")
-_PIN = re.compile(rf"!3d({_NUM})!4d({_NUM})")
-_EMBED = re.compile(rf"!2d({_NUM})!3d({_NUM})")
-_HASH = re.compile(rf"map=\d{{1,2}}/({_NUM})/({_NUM})")
-
-
-def of_map_link(href: str) -> Position | None:
-    """The position a link or frame of a map service shows: Google, OpenStreetMap, Bing, Apple, and geo: addresses "
-    "(RFC 5870)."""
-    if href.startswith("geo:"):
-        return position(href.partition("?")[0].partition(";")[0])
-    try:
-        url = urlsplit(unquote(href))
-    except ValueError:
+def middle(text: str | None, turned: bool = False) -> Position | None:
+    """The middle of the bounds of a list "lat lon lat lon ..." (`turned`: "lon lat ..."): a line, box or polygon."""
+    numbers = [float(n) for n in re.findall(r"[+-]?\d{1,3}(?:\.\d{1,15})?", (text or "")[:20_000])]
+    if len(numbers) < 2 or len(numbers) % 2:
         return None
-    host, query = (url.hostname or "").lower(), parse_qs(url.query)
-    google = (
-        (re.search(r"(^|\.)google\.[a-z.]+$", host)
-        and ("maps" in host or "/maps" in url.path))
-        or host in ("goo.gl", "maps.app.goo.gl")
-    )
-    if google:
-        whole = url.path + "?" + url.query
-        for pattern, turned in ((_PIN, False), (_EMBED, True), (_AT, False)):
-            if m := pattern.search(whole):
-                a, b = float(m[1]), float(m[2])
-                return checked(b, a) if turned else checked(a, b)
-        return next(
-            (
-                p
-                for k in ("q", "query", "ll", "center", "sll", "destination", "daddr")
-                for v in query.get(k, ())
-                if (p := position(v.removeprefix("loc:")))
-            ),
-            None,
-        )
-    if host.endswith("openstreetmap.org"):
-        pair = (query.get("mlat") or query.get("lat") or [""])[0], (query.get("mlon") or query.get("lon") or [""])[0]
-        if (a := number(pair[0])) is not None and (b := number(pair[1])) is not None:  # type: ignore[assignment]
-            return checked(a, b)
-        if query.get("marker"):
-            return position(query["marker"][0])
-        m = _HASH.search(url.fragment)
-        return checked(float(m[1]), float(m[2])) if m else None
-    if host.endswith("bing.com") and query.get("cp"):
-        return position(query["cp"][0].replace("~", ";"))
-    if host == "maps.apple.com":
-        return next((p for k in ("ll", "q", "sll") for v in query.get(k, ()) if (p := position(v))), None)
-    return None
+    lats, lons = (numbers[1::2], numbers[0::2]) if turned else (numbers[0::2], numbers[1::2])
+    return checked((min(lats) + max(lats)) / 2, (min(lons) + max(lons)) / 2)
+
+
+def as_dms(degrees: float, axis: str = "NS") -> str:
+    """A coordinate in degrees, minutes and seconds with two decimals: 10°30'0.00"N. `axis`: "NS" or "EW"."""
+    hundredths = round(abs(degrees) * 360_000)
+    whole, rest = divmod(hundredths, 360_000)
+    minutes, rest = divmod(rest, 6_000)
+    return f"{whole}°{minutes}'{rest / 100:.2f}\"{axis[0] if degrees >= 0 else axis[1]}"

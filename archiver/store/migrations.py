@@ -119,3 +119,8 @@ def m005_full_text(db: Database) -> None:
     old = db.execute("select sql from sqlite_master where name = 'articles_au'").fetchone()[0]
     db.execute("drop trigger articles_au")
     db.execute(old.replace("AFTER UPDATE ON", f"AFTER UPDATE OF {', '.join(FTS_COLUMNS)} ON"))
+
+
+@migrations()
+def m006_precision_of_positions(db: Database) -> None:
+    db.table("geotags").add_column("precision", float)

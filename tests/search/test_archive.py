@@ -24,7 +24,7 @@ def test_a_record_has_the_fields_in_order(archive: Archive) -> None:
     assert record["authors"] == ["Zoë Krüger"] and record["tags"] == ["tides", "maths"] and record["credits"] == []
     assert record["aliases"] == ["https://harbour.example/2024/03/tides", "https://harbour.example/?p=7"]
     assert record["geotags"] == [{"latitude": 48.8566, "longitude": 2.3522, "placename": "Paris", "region": "FR-75",
-                                  "role": "content", "source": "geo.position"}]
+                                  "role": "content", "source": "geo.position", "precision": None}]
     assert record["capture"] == {"captured_at": "2024-05-01T12:00:00.000000+00:00", "digest": f"sha1:{'A' * 31}1",
                                  "warc_file": "warc/harbour-1.warc.gz", "warc_offset": 1000, "warc_length": 900}
 

@@ -26,7 +26,8 @@ def write(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     types = {
         "text": text, "time": text, "integer": pa.int64(), "texts": pa.list_(text),
         "geotags": pa.list_(pa.struct([("latitude", degree), ("longitude", degree), ("placename", text),
-                                       ("region", text), ("role", text), ("source", text)])),
+                                       ("region", text), ("role", text), ("source", text),
+                                       ("precision", degree)])),
         "capture": pa.struct([("captured_at", text), ("digest", text), ("warc_file", text),
                               ("warc_offset", pa.int64()), ("warc_length", pa.int64())]),
     }

@@ -1,0 +1,41 @@
+"""Which places are a site's own: what stands on most of its posts is the publisher's place, not the posts'."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from archiver.extraction.text import folded
+from archiver.items import GeoTag
+
+PlaceKey = tuple[float, float] | str
+_FEWEST_POSTS = 5
+_SHARE = 0.6
+_OF_POST = frozenset(("content", "dateline"))
+
+
+def place_key(tag: GeoTag) -> PlaceKey:
+    """What makes two tags the same place of a template: the position to some 10 m, else the name."""
+    if tag.latitude is not None and tag.longitude is not None:
+        return round(tag.latitude, 4), round(tag.longitude, 4)
+    return folded(tag.placename)
+
+
+def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozenset[PlaceKey]:
+    """The places that a site's template puts on its posts, such as the capital of its country.
+
+    `pages`: the geo-tags of each post looked at; `posts`: how many posts these are, those without any place
+    included. A place is the template's where at least five posts and 60 % of all have it. Fewer posts tell nothing.
+    """
+    counts: Counter[PlaceKey] = Counter()
+    for tags in pages:
+        counts.update({key for t in tags if t.role in _OF_POST and (key := place_key(t))})
+    return frozenset(key for key, n in counts.items() if n >= _FEWEST_POSTS and n >= _SHARE * posts)
+
+
+def as_publisher(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -> tuple[GeoTag, ...]:
+    """The tags with the role of those among `places` (as `publisher_places` gives them) set to publisher."""
+    return tuple(
+        replace(t, role="publisher") if t.role in _OF_POST and place_key(t) in places else t for t in tags
+    )
