@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.likeness import likeness
 from archiver.extraction.page import Page
 from archiver.extraction.text import folded, line
 from archiver.platforms import by_name
@@ -27,6 +28,8 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 _NOISE_TAGS = frozenset({"aside", "nav"})
+_PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
+_HEADINGS, _UNLIKE, _ALIKE = 20, 0.4, 0.6
 _KEEP = frozenset({"html", "body", "main"})
 
 
@@ -160,6 +163,7 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
     site = {folded(n) for n in post.page.data.names_of_site()}
     top = _post_of(post, post.body) if post.body is not None else None
     empty: tuple[Element, str] | None = None
+    declared = _declared_titles(post.page)
     for rule in rules:
         found = [e for e in post.page.index.select(rule) if not post.is_noise(e) and not _in_site_header(e)]
         if post.body is not None:
@@ -170,21 +174,53 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
             found = [e for e in found if is_below(e, top)] or [
                 e for e in found if e.tag in ("h1", "h2") and _post_of(post, e) is None
             ]
-        for el in found:
+        usable = []
+        for el in found[:_HEADINGS]:
             text = folded(line(el))
             if text and (text not in site or "post" in rule or "entry" in rule):
-                post.title, post.title_rule = el, rule
-                return
+                usable.append(el)
             if not text:
                 empty = empty or (el, rule)
-    if empty:
+        if usable:
+            post.title, post.title_rule = _likest(declared, usable), rule
+            if rule in post.page.platform.title and post.page.platform.name != "generic":
+                return
+            break
+    if empty and post.title is None:
         post.title, post.title_rule = empty
         return
-    for el in post.page.index.tag("h1"):
-        text = folded(line(el))
-        if text and text not in site and not _in_site_header(el):
-            post.title, post.title_rule = el, "h1"
-            return
+    names = {folded(t) for t in declared}
+    if post.title is not None and (folded(line(post.title)) in names or not names):
+        return
+    heads = [e for e in post.page.index.tag("h1")[:_HEADINGS] if (text := folded(line(e))) and text not in site]
+    clear = [e for e in heads if not post.is_noise(e) and not _in_site_header(e)]
+    same = [e for e in clear if folded(line(e)) in names]
+    if same:
+        post.title, post.title_rule = same[0], "h1"
+    elif post.title is None:
+        # A large heading with a picture is called "masthead" too: it is the post's where it says its title.
+        alike = [e for e in heads if any(likeness(line(e), t) >= _ALIKE for t in declared)]
+        usable = clear or alike or [e for e in heads if not _in_site_header(e)]
+        if usable:
+            post.title, post.title_rule = _likest(declared, usable), "h1"
+
+
+def _declared_titles(page: Page) -> list[str]:
+    """The titles a page declares; of the browser's title its longest part, for the rest is the site's name."""
+    data = page.data
+    given = data.texts(data.article(page.addresses), "headline")[:1]
+    given += [*data.meta("og:title")[:1], *data.meta("twitter:title")[:1], page.head_title]
+    return [max(_PARTS.split(t), key=len) for t in given if t]
+
+
+def _likest(declared: list[str], headings: list[Element]) -> Element:
+    """The first heading, unless it says nothing of what the page declares as its title and a later one does."""
+    if len(headings) == 1:
+        return headings[0]
+    alike = [max((likeness(line(el), t) for t in declared), default=0.0) for el in headings]
+    if alike[0] >= _UNLIKE or max(alike) < _ALIKE:
+        return headings[0]
+    return headings[alike.index(max(alike))]
 
 
 def _opens(body: Element, el: Element) -> bool:

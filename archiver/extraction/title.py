@@ -17,6 +17,14 @@ _SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*
 _PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
 
 
+_MOST_WORDS, _LEAST_LETTERS = 5, 4
+_SECTIONS = frozenset(
+    ("blog", "news", "articles", "article", "magazine", "insights", "resources", "stories", "home", "noticias", "artículos",
+     "actualités", "nachrichten", "artikel", "notizie", "новости", "статьи", "блог", "haberler", "tintức", "新闻", "新聞",
+     "ニュース", "ブログ", "뉴스", "أخبار", "مقالات", "חדשות")
+)  # fmt: skip
+
+
 def site_names(page: Page) -> list[str]:
     """What the site is called: declared, shown in its header, or named like its host."""
     names = list(page.data.names_of_site())
@@ -45,8 +53,25 @@ def _leads_home(page: Page, el: Element) -> bool:
     return not url or page.path == "/" or url.partition("#")[0].rstrip("/") not in page.addresses
 
 
-def without_site(title: str, names: list[str], host: str) -> str:
-    """A title without the site's name before or after it."""
+def _named_like(part: str, separator: str, host: str, path: str) -> bool:
+    """Whether the last part of a title is the site's name by its host ("Koia" of drinkkoia.com), or a section of it.
+
+    A section is one by the page's own address ("District" of /district/1), or by a word in common use.
+    """
+    told = part.split()
+    if not 1 <= len(told) <= _MOST_WORDS:
+        return False
+    label = folded(host.rpartition(".")[0] or host)
+    strong = any(c in separator for c in "|｜·•»«—–")
+    alike = [w for w in map(folded, told) if len(w) >= _LEAST_LETTERS and w in label]
+    if alike and (strong or len(alike) == len(told)):
+        return True
+    steps = {folded(s) for s in path.split("/")[:-1]}
+    return strong and (folded(part) in steps or folded(part) in _SECTIONS)
+
+
+def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
+    """A title without the site's name before or after it, nor its section after it; `path` is the page's own."""
     if len(title) > 500:
         return title
     known = {folded(n) for n in names if n}
@@ -67,8 +92,9 @@ def without_site(title: str, names: list[str], host: str) -> str:
                     return cut
     cuts = list(_SEPARATOR.finditer(title))
     for m in reversed(cuts):
-        if folded(title[m.end() :]) in known and title[: m.start()].strip():
-            return title[: m.start()].strip()
+        part = title[m.end() :]
+        if title[: m.start()].strip() and (folded(part) in known or _named_like(part, m[0], bare, path)):
+            return without_site(title[: m.start()].strip(), names, host, path)
     for m in cuts:
         if folded(title[: m.start()]) in known and title[m.end() :].strip():
             return title[m.end() :].strip()
@@ -118,7 +144,7 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
         )
     article = page.data.article(page.addresses)
     for text in page.data.texts(article, "headline", "name")[:1]:
-        add(without_site(text, names, host), "json-ld", "headline", 0.8)
+        add(without_site(text, names, host, page.path), "json-ld", "headline", 0.8)
     for el in page.index.select("[itemprop~=headline]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
             add(el.get("content") or heading(el), "microdata", "headline", 0.8)
@@ -131,8 +157,8 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
     ):
         for key in keys:
             for text in page.data.meta(key)[:1]:
-                add(without_site(text, names, host), "meta", key, confidence)
-    add(without_site(page.head_title, names, host), "head", "title", 0.6)
+                add(without_site(text, names, host, page.path), "meta", key, confidence)
+    add(without_site(page.head_title, names, host, page.path), "head", "title", 0.6)
     if lead is not None and not from_api(lead):
         add(lead.title, "feed", "title", 0.75)
     return out

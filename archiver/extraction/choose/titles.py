@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from archiver.extraction.candidates import Candidate
+from archiver.extraction.likeness import likeness
 from archiver.extraction.text import folded
+
+_RELATED = 0.28
+"""From this likeness on a heading speaks of what the page declares, if in other words."""
+_LONGEST = 200
+"""Of more letters than these a heading is a paragraph; declarations tell the title."""
 
 
 def title(found: list[Candidate[str]], site: set[str]) -> Candidate[str] | None:
-    """The title: what the platform shows, unless it is the site's own name; else what most sources agree on.
+    """The title: the heading that readers see, where it bears out what the page declares; else what most agree on.
 
-    A post whose title place is there but empty has no title: "" is chosen, never the site's name.
+    What the platform shows is believed unless it is the site's own name; a heading found by its looks alone is, where
+    it is like a title that the page declares: declarations are written for search engines and cut, the heading is
+    the author's. A heading that has nothing of them (a logo, a section, "Comments") is one vote among others. A post
+    whose title place is there but empty has no title: "" is chosen, never the site's name.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or folded(shown.value) not in site):
@@ -17,6 +26,11 @@ def title(found: list[Candidate[str]], site: set[str]) -> Candidate[str] | None:
     usable = [c for c in found if c.value and folded(c.value) not in site]
     if not usable:
         return None
+    declared = [c.value for c in usable if not c.visible]
+    headings = [c for c in usable if c.visible]
+    for one in headings:
+        if len(one.value) <= _LONGEST and any(likeness(one.value, text) >= _RELATED for text in declared):
+            return one
     texts = [(c, folded(c.value)) for c in usable]
 
     def support(one: Candidate[str], text: str) -> float:

@@ -1,0 +1,37 @@
+"""How much two titles say the same."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from archiver.extraction.text import folded
+
+# A word, or one sign of a script that puts no spaces between words.
+_TOKEN = re.compile(
+    r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
+)
+_FEWEST = 3
+"""Of fewer words than these, one in common means little."""
+
+
+@lru_cache(maxsize=512)
+def words(text: str) -> frozenset[str]:
+    """The words of a text without case; of scripts without word spaces its signs."""
+    return frozenset(_TOKEN.findall(text.casefold()))
+
+
+def likeness(one: str, other: str) -> float:
+    """From 0 (nothing in common) to 1: the share of the shorter one's words that the other has, too.
+
+    1 also where the longer one begins with the shorter. A single common word is little, however short one of them is.
+    """
+    if not one or not other:
+        return 0.0
+    a, b = folded(one), folded(other)
+    if a == b:
+        return 1.0
+    if min(len(a), len(b)) >= 4 and (a.startswith(b) or b.startswith(a)):
+        return 1.0
+    left, right = words(one), words(other)
+    return min(1.0, len(left & right) / max(_FEWEST, min(len(left), len(right))))
