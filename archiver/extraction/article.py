@@ -41,7 +41,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
     evidence: list[Evidence] = []
 
     titles = _title.candidates(page, post, lead, host)
-    title = choose.title(titles, site)
+    title = choose.title(titles, site, page.path)
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from urllib.parse import unquote
 
 from archiver.extraction.text import folded
 
@@ -35,3 +36,14 @@ def likeness(one: str, other: str) -> float:
         return 1.0
     left, right = words(one), words(other)
     return min(1.0, len(left & right) / max(_FEWEST, min(len(left), len(right))))
+
+
+def in_address(text: str, path: str) -> float:
+    """From 0 to 1: how much a title and the name in an address's path (its longest step) have the same words.
+
+    Systems make that name from the title as it was first written.
+    """
+    name = max(unquote(path).split("/"), key=len).rpartition(".html")
+    there = words(re.sub(r"[-_+.]", " ", name[0] or name[2]))
+    here = words(text)
+    return len(here & there) / len(here | there) if here and there else 0.0

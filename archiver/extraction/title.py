@@ -19,9 +19,9 @@ _PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
 
 _MOST_WORDS, _LEAST_LETTERS = 5, 4
 _SECTIONS = frozenset(
-    ("blog", "news", "articles", "article", "magazine", "insights", "resources", "stories", "home", "noticias", "artículos",
-     "actualités", "nachrichten", "artikel", "notizie", "новости", "статьи", "блог", "haberler", "tintức", "新闻", "新聞",
-     "ニュース", "ブログ", "뉴스", "أخبار", "مقالات", "חדשות")
+    ("blog", "news", "articles", "article", "magazine", "insights", "resources", "stories", "home", "noticias",
+     "artículos", "actualités", "nachrichten", "artikel", "notizie", "новости", "статьи", "блог", "haberler", "tintức",
+     "新闻", "新聞", "ニュース", "ブログ", "뉴스", "أخبار", "مقالات", "חדשות")
 )  # fmt: skip
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from archiver.extraction.candidates import Candidate
-from archiver.extraction.likeness import likeness
+from archiver.extraction.likeness import in_address, likeness
 from archiver.extraction.text import folded
 
-_RELATED = 0.28
+_RELATED = 0.34
 """From this likeness on a heading speaks of what the page declares, if in other words."""
+_PLAINLY = 0.1
 _LONGEST = 200
 """Of more letters than these a heading is a paragraph; declarations tell the title."""
 
 
-def title(found: list[Candidate[str]], site: set[str]) -> Candidate[str] | None:
+def title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
     """The title: the heading that readers see, where it bears out what the page declares; else what most agree on.
 
     What the platform shows is believed unless it is the site's own name; a heading found by its looks alone is, where
     it is like a title that the page declares: declarations are written for search engines and cut, the heading is
-    the author's. A heading that has nothing of them (a logo, a section, "Comments") is one vote among others. A post
+    the author's. Where the name in the address (`path`) was plainly made from the declared one, it was the title
+    first, and two witnesses stand against the heading. A heading that has nothing of them (a logo, a section, "Comments") is one vote among others. A post
     whose title place is there but empty has no title: "" is chosen, never the site's name.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
@@ -30,7 +32,7 @@ def title(found: list[Candidate[str]], site: set[str]) -> Candidate[str] | None:
     headings = [c for c in usable if c.visible]
     for one in headings:
         if len(one.value) <= _LONGEST and any(likeness(one.value, text) >= _RELATED for text in declared):
-            return one
+            return _first_written(one, usable, path)
     texts = [(c, folded(c.value)) for c in usable]
 
     def support(one: Candidate[str], text: str) -> float:
@@ -42,3 +44,12 @@ def title(found: list[Candidate[str]], site: set[str]) -> Candidate[str] | None:
         return one.confidence + 0.12 * sum(votes.values())
 
     return max(texts, key=lambda p: support(*p))[0]
+
+
+def _first_written(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
+    """The heading, unless the declared title is another one that the address was plainly made from."""
+    declared = max((c for c in found if not c.visible), key=lambda c: c.confidence)
+    same = any(folded(c.value) == folded(heading.value) for c in found if not c.visible)
+    if not same and in_address(declared.value, path) > in_address(heading.value, path) + _PLAINLY:
+        return declared
+    return heading
