@@ -126,7 +126,7 @@ def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list
     if date is not None and date[2] is not None:
         out.add(machine(f"{date[0]:04}-{date[1]:02}-{date[2]:02}"), "address", page.path, 0.55)
     changed: list[Shown] = []
-    for one in dates_shown(page, post, language):
+    for one in () if _settled(out) else dates_shown(page, post, language):
         if one.says == "published":
             out.add(one.moment, "shown", f"{one.where} {_name(one.element)}", one.confidence, True)
         else:
@@ -141,6 +141,12 @@ def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list
 
 
 _SURE = 0.8
+
+
+def _settled(found: list[When]) -> bool:
+    """Whether a declaration and a line that readers see name one day: then the rest of the page is not searched."""
+    days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
+    return bool(days[0] & days[1])
 
 
 def _last_resort(page: Page, out: _Found, changed: list[Shown], beside: Beside) -> None:

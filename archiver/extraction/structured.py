@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from lxml.etree import _Element as Element
@@ -158,6 +159,10 @@ class Structured:
 
     def articles(self) -> list[Node]:
         """JSON-LD nodes that are articles and say something of themselves (not mere references)."""
+        return self._articles
+
+    @cached_property
+    def _articles(self) -> list[Node]:
         return [
             n
             for n in self.nodes

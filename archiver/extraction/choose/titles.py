@@ -19,8 +19,9 @@ def title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candid
     What the platform shows is believed unless it is the site's own name; a heading found by its looks alone is, where
     it is like a title that the page declares: declarations are written for search engines and cut, the heading is
     the author's. Where the name in the address (`path`) was plainly made from the declared one, it was the title
-    first, and two witnesses stand against the heading. A heading that has nothing of them (a logo, a section, "Comments") is one vote among others. A post
-    whose title place is there but empty has no title: "" is chosen, never the site's name.
+    first, and two witnesses stand against the heading. A heading that has nothing of them (a logo, a section,
+    "Comments") is one vote among others. A post whose title place is there but empty has no title: "" is chosen,
+    never the site's name.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or folded(shown.value) not in site):
