@@ -72,7 +72,12 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
         # rel="tag" says only that a link is a term; the platform's rule has told which ones are categories.
         tagged = tuple(t for t in tagged if folded(t) not in {folded(c) for c in category.value})
 
-    places = _geotags.geotags(page, post, lead)
+    named = credits.credits(
+        text.text, tail, beside.lines, credits.captions(post), credits.of_page(page, post),
+        own=(*page.data.names_of_site(), host.removeprefix("www.")),
+    )
+    evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
+    places = _geotags.geotags(page, post, lead, credits.dateline_place(text.text))
     evidence += _geotags.evidence(page, post, places)
 
     return Article(
@@ -90,7 +95,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
         description=_description(page, lead),
         image=_image(page, post, lead),
         canonical_url=page.canonical or None,
-        credits=credits.credits(text.text, tail, beside.lines),
+        credits=named,
         kind=kind,
         kind_rule=rule,
         platform=page.platform.name,

@@ -3,104 +3,86 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import urlsplit
 
+from archiver.extraction.agencies import AMBIGUOUS, KNOWN, NO_OUTLET, PHOTO, of_form
 from archiver.extraction.names import looks_personal, names
-from archiver.extraction.text import clean, folded
+from archiver.extraction.page import Page
+from archiver.extraction.scope import Post
+from archiver.extraction.text import clean, folded, line
+from archiver.extraction.words import BY
 
-_AGENCIES = (
-    "Reuters",
-    "Associated Press",
-    "AP",
-    "AFP",
-    "Agence France-Presse",
-    "dpa",
-    "EFE",
-    "ANSA",
-    "TASS",
-    "RIA Novosti",
-    "Interfax",
-    "Xinhua",
-    "Kyodo",
-    "Yonhap",
-    "Bloomberg",
-    "UPI",
-    "PTI",
-    "ANI",
-    "IANS",
-    "APA",
-    "ATS",
-    "SDA",
-    "Belga",
-    "ANP",
-    "PAP",
-    "ČTK",
-    "MTI",
-    "Anadolu",
-    "AA",
-    "DHA",
-    "IHA",
-    "NTB",
-    "TT",
-    "STT",
-    "Ritzau",
-    "Lusa",
-    "Europa Press",
-    "KNA",
-    "epd",
-    "SID",
-    "CNN",
-    "BBC",
-    "AFP-JIJI",
-    "JIJI",
-    "VnExpress",
-    "TTXVN",
-    "CNA",
-    "Keystone-SDA",
-)
-_AGENCY = {folded(a) for a in _AGENCIES}
-_FROM = (
-    r"based\s+on\s+(?:reports?|reporting|information|material|articles?|news)\s*(?:sourced|taken|obtained|gathered|"
-    r"compiled)?\s*(?:from|by|of)|"
-    r"(?:information|reports?|material)\s+(?:is\s+|was\s+)?(?:sourced|taken|compiled|drawn)\s+from|(?:sourced|"
-    r"compiled|adapted|translated|reprinted)\s+from|"
-    r"with\s+(?:reporting|information|material|additional\s+reporting|files|inputs?|agency\s+inputs?)\s+(?:from|by)|"
-    r"inputs?\s+from|reporting\s+by|"
-    r"(?:con|com)\s+informaci[oó]n(?:es)?\s+de|com\s+informações\s+d[aeo]s?|avec|basado\s+en\s+información\s+de|"
-    r"mit\s+(?:Material|Informationen)\s+von|"
-    r"nach\s+(?:Angaben|Berichten)\s+von|по\s+(?:материалам|данным|сообщению|информации)|dựa\s+(?:trên|"
-    r"theo)\s+(?:thông tin|tin|nguồn)\s+(?:từ|của)?|"
-    r"tổng\s+hợp\s+(?:từ|theo)|theo"
-)
-_SOURCE = (
-    r"sources?|via|credits?|fuentes?|fontes?|quellen?|bron|źródło|kaynak|nguồn(?:\s+tin)?|theo|источник(?:и)?|"
-    r"джерело|来源|來源|消息来源|文章来源|出典|引用元|ソース|"
-    r"출처|المصدر|مصدر|מקור|sumber|fonte|kilde|källa|lähde|zdroj|forrás|sursa"
-)
-_NOTE = re.compile(rf"\b(?:{_FROM})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE)
+_OPEN, _CLOSE = r"[\s(\[（【［「—–*/|«]*", r"[\s)\]）】］」*。.»]*"
 _LABEL = re.compile(
-    rf"^[\s(\[（【—–*-]*(?:{_SOURCE})\s*[:：]\s*(?P<who>[^()\[\]。]{{2,120}}?)[\s)\]）】.。*]*$", re.IGNORECASE
+    rf"^{_OPEN}(?:{of_form('label')})\s*[:：丨｜|/／]\s*(?P<who>[^()\[\]（）。]{{2,140}}?){_CLOSE}$", re.IGNORECASE
+)
+_BARE_LABEL = re.compile(
+    rf"^{_OPEN}(?P<word>(?:tổng\s+hợp\s+)?theo|nguồn|via|avec|mit|con|kaynak)\s+(?P<who>[^()\[\]。:]{{2,80}}?){_CLOSE}$",
+    re.IGNORECASE,
+)
+"""A line of its own or in brackets, without a colon: "(Theo VnExpress)", "(avec AFP)", "(mit dpa)"."""
+_PREPOSITIONS = frozenset(("avec", "mit", "con"))
+_NOTE = re.compile(rf"(?:^|[\s(\[（*—–-])(?:{of_form('note')})\s*:?\s+(?P<who>[^.()\[\]。]{{2,160}})", re.IGNORECASE)
+_MONTH = r"january|february|march|april|may|june|july|august|september|october|november|december|\d{4}"
+_ORIGIN = re.compile(
+    rf"^{_OPEN}(?:{of_form('origin')})\s*[:：]?\s*(?P<who>[^()\[\]。]{{2,160}}?)"
+    rf"(?=[.。，)\]）】»*]|上|的|\s+(?:on|under|and\s+is|at\s+http|in\s+(?:{_MONTH})|with\s+permission|unter|sous|bajo|sob|am|"
+    rf"il|le|el|em)\s|,\s*(?:{_MONTH})|$)",
+    re.IGNORECASE,
 )
 _IN_META = re.compile(
-    rf"(?:^|[\s|·(（])(?:{_SOURCE})\s*[:：]\s*(?P<who>[^\s|·:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})", re.IGNORECASE
+    rf"(?:^|[\s|·•(（/])(?:{of_form('label')})\s*[:：丨｜]\s*(?P<who>[^\s|·•:：()（）]{{2,30}}(?:\s[A-Z][\w-]+){{0,3}})",
+    re.IGNORECASE,
 )
-_THEO = re.compile(r"^\s*[(\[]?\s*(?:theo|tổng hợp theo|nguồn)\s+(?P<who>[^().]{2,80}?)\s*[)\]]?\s*\.?$", re.IGNORECASE)
-_PAREN_END = re.compile(r"[(\[（【]\s*(?P<who>[^()\[\]（）【】]{2,80})\s*[)\]）】]\s*$")
-_DATELINE = re.compile(r"^[^\n]{2,60}?[(（](?P<who>[^()（）]{2,40})[)）]\s*[-–—:]")
+_BRACKETS = re.compile(r"[(\[（【［]\s*(?P<who>[^()\[\]（）【】［］]{2,160})\s*[)\]）】］]\s*[.。]?\s*$")
+_ENDED = re.compile(r"(?:^|[.!?…。！？\"”’»)）\]】])\s*$")
+_DATELINES = tuple(
+    re.compile(p, re.IGNORECASE)
+    for p in (
+        r"^[^\n()（）]{2,60}?[(（](?P<who>[^()（）]{2,40})[)）]\s*[-–—―:：]",  # NEW YORK (AP) -
+        r"^[(（\[]\s*(?P<who>[^()（）\[\]]{2,30})\s*[)）\]]\s*[-–—―]",  # (ANSA) - ROMA,
+        r"^[^\n]{2,60}?[./]\s*/(?P<who>[^/\n]{2,20})/\s*[.-–—]",  # МОСКВА, 4 мая. /ТАСС/.
+        r"^[(（\[【［][^()（）\[\]【】［］=\n]{1,12}=\s*(?P<who>[^()（）\[\]【】［］=\n]{2,16})[)）\]】］]",
+        r"^[【［\[(（](?:[^【】［］\[\]()（）\n]{0,6})?(?P<who>新华社|新華社|中新社|中新网|共同|時事|ロイター|"
+        r"AFP時事|法新社|美联社)[^【】［］\[\]()（）\n]{0,16}[】］\])）]",  # 【東京共同】, （新华社北京5月4日电）
+        r"^(?P<who>新华社|新華社|中新社|中新网|人民网|中央社|韩联社|路透社|法新社)[^\n，。]{1,20}(?:电|電|讯|訊|报道)",
+    )
+)
+_COPYRIGHT = re.compile(
+    r"^[\s(*]*(?:copyright|©|\(c\)|\(с\))+\s*(?:\d{4})?\s*(?:by\s+)?(?:the\s+)?(?P<who>[^.,\d]{2,40}?)"
+    r"(?:[.,\d]|\s+all\s+rights|$)",
+    re.IGNORECASE,
+)
 _END_NOTE = re.compile(r"^(?P<name>[^()（）\[\]]{2,60}?)\s*[(（\[](?P<note>[^()（）]{5,300})[)）\]]\.?$")
-_SPLIT = re.compile(r"\s*(?:[,;/、，;+]|\s+(?:and|und|y|et|e|и|và|ve|i|en|och|og)\s+|\s*&\s*)\s*", re.IGNORECASE)
+_SPLIT = re.compile(
+    r"\s*(?:[,;/|、，；;+]|\s+(?:and|und|et|та|và|ve|en|och|og|dan|(?-i:y|e|i|и))\s+|\s+و\s*|\s*&\s*|\s+[-–]\s+)\s*",
+    re.IGNORECASE,
+)
 _TRIM = re.compile(
-    r"^(?:the|news\s+agency|agencies|agencia|agence|agentur|hãng(?:\s+tin)?|báo|tờ|trang|агентств[ао]|"
+    r"^(?:(?-i:the)|news\s+agency|agencies\s+(?=\w)|agencia|agence|agentur|nachrichtenagentur|agenzia|"
+    r"hãng(?:\s+tin)?|báo(?:\s+điện\s+tử)?|tờ|trang(?:\s+tin)?|агентств[ао]|агенції|ТРК|газет[аы]|وكالة|صحيفة|موقع|"
     r"reports?\s+(?:from|by)|by|from|của|từ)\s+",
     re.IGNORECASE,
 )
-_NOT = re.compile(
-    r"^(?:the author|author|image|photo|internet|unknown|this|that|these|it|he|she|they|own|here|ảnh|foto|"
-    r"wikipedia commons|pixabay|unsplash|pexels|"
-    r"getty.*|shutterstock.*)$",
+_STARTS_NOTE = re.compile(
+    r"^[\s(\[（*—–-]*(?:(?:the|this)\s+(?:\w+\s+)?(?:post|article|story|report|piece|text|entry|dispatch|news)|information|"
+    r"con|com|mit|unter|по|с|за|dựa|tổng|with|based|compiled|sourced|drawn|translated|adapted|inputs?|additional|agency|"
+    r"basado)\b",
     re.IGNORECASE,
 )
-_PHOTO = re.compile(r"photo|image|picture|graphic|foto|ảnh|hình|imagen|bild|图|写真|صورة|фото|video", re.IGNORECASE)
+_DATELINE_WORDS = 3
+_FIRST, _LAST = 3, 4
+_LONGEST = 50
+_MOST_WORDS = 5
+_LINE = 400
+_MOST_CAPTIONS = 60
+_PLACES = (".source", "#source", ".article-source", ".post-source", ".news-source", ".info-source", ".art-source",
+           ".article__source", ".source-name", ".nguon", ".nguontin", ".source_baidu", "#source_baidu", ".kaynak",
+           "[itemprop~=sourceOrganization]")
+_METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "source_name", "dable:author_source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,59 +95,99 @@ class Tail:
 
 
 def outlets(text: str) -> list[str]:
-    """Names of outlets in a phrase such as "Reuters and CNN"."""
+    """Names of outlets in a phrase such as "Reuters and CNN"; of an address its host."""
+    text = clean(text).strip(" .:：–—-\"'“”*")
+    if m := re.match(r"(?:https?://|www\.)\S+$", text):
+        host = urlsplit(m[0] if "//" in m[0] else f"//{m[0]}").hostname or ""
+        return [host.removeprefix("www.")] if "." in host and not NO_OUTLET.match(host.removeprefix("www.")) else []
     out: list[str] = []
-    text = re.sub(r"https?://\S+", " ", clean(text))
-    for piece in _SPLIT.split(text):
-        piece = _TRIM.sub("", piece.strip(" .:–—-\"'“”*"))
-        if (
-            2 <= len(piece) <= 50
-            and len(piece.split()) <= 5
-            and (piece[0].isupper() or not piece[0].isascii() or folded(piece) in _AGENCY)
-            and not _NOT.match(piece)
-        ):
+    for piece in _SPLIT.split(re.sub(r"https?://\S+", " ", text)):
+        piece = piece.strip(" .:：–—-\"'“”*«»《》「」()（）")
+        piece = _TRIM.sub("", piece).strip(" .\"'“”«»")
+        if folded(bare := re.sub(r"^The\s+", "", piece)) in KNOWN:
+            piece = bare
+        if is_outlet(piece):
             out.append(piece)
-        elif out and not piece:
-            continue
-        elif piece:
+        elif piece and not NO_OUTLET.match(piece):
             break
     return out
 
 
-def _agencies(text: str) -> list[str]:
-    """The outlets of a phrase that consists of well-known agencies only: "(Reuters)", "dpa/AFP"."""
-    pieces = [
-        p.strip(" .") for p in re.split(r"\s*[,/;&+–-]\s*|\s+(?:and|und|y|et|e|và|и)\s+", clean(text)) if p.strip(" .")
-    ]
-    return pieces if pieces and all(folded(p) in _AGENCY for p in pieces) else []
+def is_outlet(text: str) -> bool:
+    """Whether a text can be an outlet's name: short, with a capital or in a script without."""
+    return (
+        2 <= len(text) <= _LONGEST
+        and len(text.split()) <= _MOST_WORDS
+        and (text[0].isupper() or text[0].isdigit() or not text[0].isascii() or folded(text) in KNOWN
+             or bool(re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", text)))
+        and any(c.isalpha() for c in text)
+        and not NO_OUTLET.match(text)
+    )
+
+
+def agencies(text: str, sure: bool = True) -> list[str]:
+    """The agencies of a phrase that consists of known ones only: "Reuters", "dpa/AFP", "dpa/lni" (an editor's sign).
+    Without `sure` a short name that means other things as well is none."""
+    pieces = [p.strip(" .©*") for p in re.split(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+", clean(text))]
+    pieces = [p for p in pieces if p]
+    found = [p for p in pieces if folded(p) in KNOWN]
+    rest = [p for p in pieces if folded(p) not in KNOWN and not re.fullmatch(r"[a-zäöü]{2,4}", p)]
+    if rest or not found or (not sure and all(folded(p) in AMBIGUOUS for p in found)):
+        return []
+    return found
 
 
 def of_line(text: str) -> list[str]:
     """The sources one paragraph or note names, [] where it names none."""
-    if len(text) > 400:
-        return []
-    if (m := _LABEL.match(text) or _THEO.match(text)) and not _PHOTO.search(text):
+    if not text or len(text) > _LINE:
+        return _end_of(text[-_LINE:])
+    labelled = _LABEL.match(text)
+    if labelled and not PHOTO.search(text[: labelled.start("who")]) and not PHOTO.search(labelled["who"]):
+        return outlets(labelled["who"])
+    if (m := _BARE_LABEL.match(text)) and (found := _bare(m)):
+        return found
+    if m := _ORIGIN.match(text):
         return outlets(m["who"])
-    if m := _PAREN_END.search(text):
-        inner = m["who"]
-        if found := _agencies(inner):
-            return found
-        if (n := _LABEL.match(inner) or _THEO.match(inner)) and not _PHOTO.search(inner):
-            return outlets(n["who"])
-        if n := _NOTE.search(inner):
-            return outlets(n["who"])
-    if (
-        len(text) < 300
-        and (m := _NOTE.search(text))
-        and re.match(
-            r"^[\s(\[（*]*(?:the|this|information|con|com|mit|nach|по|dựa|tổng|with|based|compiled|sourced|"
-            r"translated|adapted|reporting|inputs?|additional|written)\b",
-            text,
-            re.IGNORECASE,
-        )
-    ):
+    if m := _COPYRIGHT.match(text):
+        return agencies(m["who"])
+    if found := agencies(text.strip(" ()[]（）【】—–-*."), sure=text[0] in "([（【—–-"):
+        return found
+    if found := _end_of(text):
+        return found
+    if len(text) < 300 and (m := _NOTE.search(text)) and _STARTS_NOTE.match(text):
         return outlets(m["who"])
     return []
+
+
+def _end_of(text: str) -> list[str]:
+    """Sources in brackets at the end of a paragraph."""
+    m = _BRACKETS.search(text)
+    if m is None:
+        return []
+    inner = m["who"].strip()
+    before = text[: m.start()]
+    if (found := agencies(inner)) and _ENDED.search(before):
+        return found
+    if PHOTO.search(inner):
+        return []
+    if n := _LABEL.match(inner):
+        return outlets(n["who"])
+    if (n := _BARE_LABEL.match(inner)) and (found := _bare(n)):
+        return found
+    n = _NOTE.search(inner) or _ORIGIN.match(inner)
+    return outlets(n["who"]) if n else []
+
+
+def _bare(m: re.Match[str]) -> list[str]:
+    """The names after a word without a colon, where they are names and no sentence; "mit" and "avec" stand before
+    anything, so that only known agencies count."""
+    who = m["who"]
+    if m["word"].lower() in _PREPOSITIONS:
+        return agencies(who)
+    if PHOTO.search(who) or (m["word"].lower() == "via" and any(w.islower() for w in who.split())):
+        return []
+    pieces = [_TRIM.sub("", p).strip(" .\"'“”") for p in _SPLIT.split(who) if p.strip()]
+    return outlets(who) if all(map(is_outlet, pieces)) else []
 
 
 def read_tail(body: str) -> Tail:
@@ -187,7 +209,7 @@ def read_tail(body: str) -> Tail:
             if who and len(clean(m["name"])) <= 60 and _covers(m["name"], who):
                 authors, credits, taken = who + authors, sources + credits, taken + 1
                 continue
-        alone = of_line(one) if one[0] in "([（【*" or _LABEL.match(one) or _THEO.match(one) else []
+        alone = of_line(one) if one[0] in "([（【*" or _LABEL.match(one) or _BARE_LABEL.match(one) else []
         if alone:
             credits, taken = alone + credits, taken + 1
             continue
@@ -207,20 +229,82 @@ def _covers(text: str, who: list[str]) -> bool:
     return len(folded(text)) <= sum(len(folded(n)) for n in who) + 8
 
 
-def credits(body: str, tail: Tail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """All sources a post names: at its end, in a dateline "HANOI (Reuters) -", in notes of their own, in its meta "
-    "lines."""
+def credits(
+    body: str,
+    tail: Tail,
+    lines: tuple[str, ...] = (),
+    captions: Iterable[str] = (),
+    beside: Iterable[str] = (),
+    own: Iterable[str] = (),
+) -> tuple[str, ...]:
+    """All sources a post names: at its end, in a dateline "HANOI (Reuters) -", in notes of their own, in its meta
+    lines, and `beside` its text (as `of_page` finds them). What a caption names is its picture's source; the site's
+    `own` names are none."""
     found = list(tail.credits)
     for one in lines:
-        if m := _IN_META.search(one):
+        if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
             found += outlets(m["who"])
-    first = body[:160]
-    if (m := _DATELINE.match(first)) and (known := _agencies(m["who"])):
-        found += known
+        else:
+            found += agencies(BY.sub("", one, count=1))
+    pictured = set(captions)
     paragraphs = body.split("\n\n")
-    for text in paragraphs[-4:]:
-        found += of_line(clean(text))
+    first, last = _some(paragraphs, pictured, _FIRST), _some(reversed(paragraphs), pictured, _LAST)[::-1]
+    for text in first:
+        found += dateline(text)[1]
+    for text in dict.fromkeys([*first[:2], *last]):
+        found += of_line(text)
+    site = {folded(n) for n in own}
+    return unique(one for one in [*found, *beside] if folded(one) not in site)
+
+
+def _some(paragraphs: Iterable[str], left_out: set[str], most: int) -> list[str]:
+    texts = (clean(p) for p in paragraphs)
+    return list(islice((t for t in texts if t and t not in left_out), most))
+
+
+def unique(found: Iterable[str]) -> tuple[str, ...]:
     out: dict[str, str] = {}
     for one in found:
         out.setdefault(folded(one), one)
     return tuple(out.values())
+
+
+def dateline(text: str) -> tuple[str, list[str]]:
+    """The place, in capitals as agencies write it, and the agencies of a paragraph that opens with a dateline."""
+    for rule in _DATELINES:
+        m = rule.match(text[:160])
+        if m is None or not (known := agencies(m["who"])):
+            continue
+        head = text[: m.start("who")].strip(" (（【[/")
+        if not (head.isupper() or len(head.split()) <= _DATELINE_WORDS or any(c.isdigit() for c in head)):
+            continue  # "The British Broadcasting Corporation (BBC) - founded ..." opens a sentence
+        place = re.split(r"[(（,，\d]", head)[0].strip(" -–—.")
+        return (place if place.isupper() and 2 < len(place) <= 40 and folded(place) not in KNOWN else ""), known
+    return "", []
+
+
+def dateline_place(body: str) -> str:
+    """The place that the dateline of a text names, in capitals as written there; "" where there is none."""
+    return next((place for p in body[:2_000].split("\n\n")[:3] if (place := dateline(clean(p))[0])), "")
+
+
+def of_page(page: Page, post: Post) -> list[str]:
+    """Sources that stand beside the text: in elements named so, in metas, as schema.org's sourceOrganization."""
+    found: list[str] = []
+    for el, _ in post.select(_PLACES, anywhere=False)[:3]:
+        text = line(el)
+        if len(text) <= 60 and not PHOTO.search(text):
+            m = _LABEL.match(text)
+            found += outlets(m["who"] if m else text)
+    for text in page.data.meta(*_METAS)[:3]:
+        m = _LABEL.match(text)
+        found += outlets(m["who"] if m else text) if len(text) <= 60 else []
+    return found + page.data.texts(page.data.article(page.addresses), "sourceOrganization")[:3]
+
+
+def captions(post: Post) -> list[str]:
+    """The captions of a post's pictures."""
+    if post.body is None:
+        return []
+    index = post.page.index
+    return [line(e) for e in [*index.tag("figcaption"), *index.with_class("wp-caption-text")][:_MOST_CAPTIONS]]

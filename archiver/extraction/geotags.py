@@ -28,13 +28,13 @@ _SAMPLES = frozenset(
 """Positions that forms and examples come with. Nobody set them."""
 
 
-def geotags(page: Page, post: Post, lead: Lead | None) -> tuple[GeoTag, ...]:
+def geotags(page: Page, post: Post, lead: Lead | None, dateline: str = "") -> tuple[GeoTag, ...]:
     """Every place once, in the order of trust: metas, microformats, schema.org, the source's, maps in the text.
 
     Equal positions (within some 50 m) are one place, its name, region and precision filled from whichever
     form has them. What is out of range is no place, nor is an example's position; 0,0 is one only where the page
     names it too, since it is what forms hold that nobody filled in. A position that the page also gives for its
-    publisher is the publisher's, unless the text has it.
+    publisher is the publisher's, unless the text has it. `dateline`: the place that the text itself opens with.
     """
     found = [
         *of_metas(page),
@@ -44,8 +44,9 @@ def geotags(page: Page, post: Post, lead: Lead | None) -> tuple[GeoTag, ...]:
         *of_json_ld(page),
         *(lead.geotags if lead else ()),
         *of_maps(page, post),
+        GeoTag(None, None, dateline, role="dateline", source="dateline"),
     ]
-    return merged(found[:_MOST])
+    return merged([*found[:_MOST], *found[_MOST:][-1:]])
 
 
 def evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
