@@ -58,7 +58,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
 
     changed = _dates.modified(page, post, lead, beside)
     times = _dates.published(page, post, lead, beside)
-    when = choose.published(times, changed, of_url(page.path))
+    when = choose.published(times, changed, of_url(page.path), page.captured_at)
     change = choose.best(changed)
     evidence += [replace(c.evidence("published"), value=c.value.at.isoformat()) for c in times]
     evidence += [replace(c.evidence("modified"), value=c.value.at.isoformat()) for c in changed]

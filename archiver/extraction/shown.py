@@ -24,6 +24,7 @@ _NAMED = re.compile(
 _OTHER_TIME = re.compile(
     r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
 )
+_DIGIT = re.compile(r"[\d年]")
 _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
 _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 _SILENT = frozenset(
@@ -151,13 +152,13 @@ def _holders(page: Page, places: _Places) -> list[Element]:
         if names_a_date(name):
             found.update((e, index.order[e]) for e in index.with_class(name)[:40])
     found.update((e, index.order[e]) for e in index.tag("time")[:60])
-    looks = _LOOKS.search
+    digit, looks = _DIGIT.search, _LOOKS.search
     for el, n in index.order.items():
         text = el.text
-        if text and 5 < len(text) < _TEXT and not text.isspace() and looks(text):
+        if text and 5 < len(text) <= _LONGEST and digit(text) and looks(text):
             found.setdefault(el, n)
         text = el.tail
-        if text and 5 < len(text) < _TEXT and not text.isspace() and looks(text):
+        if text and 5 < len(text) <= _LONGEST and digit(text) and looks(text):
             holder = el.getparent()
             if holder is not None:
                 found.setdefault(holder, index.order.get(holder, n))

@@ -120,6 +120,24 @@ def heading(el: Element) -> str:
     return _PERMALINK.sub("", text)
 
 
+def without_labels(el: Element, declared: set[str]) -> str:
+    """The text of a heading; without a kicker before or a subtitle after the title, where a declaration has none.
+
+    `declared`: folded titles that the page declares. Only what is an element of its own in the heading is taken away.
+    """
+    text = heading(el)
+    children = [t for child in el if isinstance(child.tag, str) and (t := line(child))]
+    if not children or folded(text) in declared:
+        return text
+    first, last = children[0], children[-1]
+    for before, after in ((first, ""), ("", last), (first, last)):
+        if text.startswith(before) and text.endswith(after) and len(text) > len(before) + len(after):
+            rest = text[len(before) : len(text) - len(after)].strip(" :|·•–—-")
+            if rest and folded(rest) in declared:
+                return rest
+    return text
+
+
 def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Candidate[str]]:
     """Titles with their sources, without the site's name; a post that shows an empty title gives "" as one."""
     names = site_names(page)
@@ -130,18 +148,6 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
         if text or seen:
             out.append(Candidate(text, source, locator, confidence, seen))
 
-    if from_api(lead) and lead is not None:
-        add(lead.title, "api", "title", 0.93, seen=True)
-    if post.title is not None:
-        rule = post.title_rule
-        known = rule in page.platform.title and page.platform.name != "generic"
-        add(
-            heading(post.title),
-            "platform" if known else "heading",
-            rule,
-            0.95 if known else 0.7 if rule == "h1" else 0.85,
-            seen=True,
-        )
     article = page.data.article(page.addresses)
     for text in page.data.texts(article, "headline", "name")[:1]:
         add(without_site(text, names, host, page.path), "json-ld", "headline", 0.8)
@@ -159,6 +165,20 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
             for text in page.data.meta(key)[:1]:
                 add(without_site(text, names, host, page.path), "meta", key, confidence)
     add(without_site(page.head_title, names, host, page.path), "head", "title", 0.6)
+    declared, out[:] = out[:], []
+    if from_api(lead) and lead is not None:
+        add(lead.title, "api", "title", 0.93, seen=True)
+    if post.title is not None:
+        rule = post.title_rule
+        known = rule in page.platform.title and page.platform.name != "generic"
+        add(
+            without_labels(post.title, {folded(c.value) for c in declared if c.source != "microdata"}),
+            "platform" if known else "heading",
+            rule,
+            0.95 if known else 0.7 if rule == "h1" else 0.85,
+            seen=True,
+        )
+    out += declared
     if lead is not None and not from_api(lead):
         add(lead.title, "feed", "title", 0.75)
     return out

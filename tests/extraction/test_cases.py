@@ -1,4 +1,4 @@
-"""Every folder of tests/cases/extraction is a case: page.html, case.json (how it was served) and expected.json.
+"""Every folder of tests/cases/extraction is a case: page.html, case.json (how and when it was served), expected.json.
 
 expected.json names only the fields the case is about. Beside the record's names it knows `body_begins`, `body_ends`,
 `body_lines` (lines that must stand alone), `body_without` (texts that must not be there).
@@ -36,7 +36,8 @@ def lead_of(given: dict[str, Any] | None) -> Lead | None:
 
 def read(folder: Path) -> Article:
     case = json.loads((folder / "case.json").read_text(encoding="utf-8"))
-    page = parse((folder / "page.html").read_bytes(), case["url"], case.get("content_type", ""))
+    captured_at = datetime.fromisoformat(case["captured_at"]) if "captured_at" in case else None
+    page = parse((folder / "page.html").read_bytes(), case["url"], case.get("content_type", ""), captured_at)
     return extract_page(page, lead_of(case.get("lead")), PageKind(case.get("known_kind", "unknown")))
 
 

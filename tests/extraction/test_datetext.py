@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.datetext import machine, of_url, visible
+from archiver.extraction.datetext import FIRST_YEAR, LAST_YEAR, machine, of_url, visible
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,29 @@ from archiver.extraction.datetext import machine, of_url, visible
         ("5 Ekim 2020", "tr", "2020-10-05T00:00:00+00:00", "day"),
         ("3 października 2019", "pl", "2019-10-03T00:00:00+00:00", "day"),
         ("21-Nov-2010", "", "2010-11-21T00:00:00+00:00", "day"),
+        ("12-Mar-21", "en", "2021-03-12T00:00:00+00:00", "day"),
+        ("Mar 12, '21", "en", "2021-03-12T00:00:00+00:00", "day"),
+        ("Sept. 5, 2021", "en", "2021-09-05T00:00:00+00:00", "day"),
+        ("Wednesday 5th of May 2021", "en", "2021-05-05T00:00:00+00:00", "day"),
+        ("4/24/2000 12:00:00 AM", "en-US", "2000-04-24T00:00:00+00:00", "second"),
+        ("17 EKİM 2021", "tr", "2021-10-17T00:00:00+00:00", "day"),
+        ("5 d’abril de 2020", "ca", "2020-04-05T00:00:00+00:00", "day"),
+        ("5 listopada 2020", "pl", "2020-11-05T00:00:00+00:00", "day"),
+        ("5. listopada 2020.", "hr", "2020-10-05T00:00:00+00:00", "day"),
+        ("2024 m. gegužės 1 d.", "lt", "2024-05-01T00:00:00+00:00", "day"),
+        ("2024. gada 1. maijs", "lv", "2024-05-01T00:00:00+00:00", "day"),
+        ("2024. május 1.", "hu", "2024-05-01T00:00:00+00:00", "day"),
+        ("5 كانون الثاني 2021", "ar", "2021-01-05T00:00:00+00:00", "day"),
+        ("5 জানুয়ারি ২০২১", "bn", "2021-01-05T00:00:00+00:00", "day"),
+        ("۱۴۰۳/۰۲/۱۵ - ۱۲:۳۰", "fa", "2024-05-04T12:30:00+00:00", "minute"),
+        ("۳۰ اسفند ۱۳۹۹", "fa", "2021-03-20T00:00:00+00:00", "day"),
+        ("12 มี.ค. 2567", "th", "2024-03-12T00:00:00+00:00", "day"),
+        ("12/03/2567", "th", "2024-03-12T00:00:00+00:00", "day"),
+        ("令和元年5月1日", "ja", "2019-05-01T00:00:00+00:00", "day"),
+        ("民國113年5月1日", "zh-TW", "2024-05-01T00:00:00+00:00", "day"),
+        ("二〇二四年五月二十一日", "zh", "2024-05-21T00:00:00+00:00", "day"),
+        ("2021年5月3日 下午3:45", "zh", "2021-05-03T15:45:00+00:00", "minute"),
+        ("3 May 1974", "en", "1974-05-03T00:00:00+00:00", "day"),
     ],
 )
 def test_visible(text: str, language: str, iso: str, precision: str) -> None:
@@ -46,7 +69,11 @@ def test_visible(text: str, language: str, iso: str, precision: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no date", "Aug 14", "14:05", "version 2.10.3", "99/99/2020", "1 of 12 2000 pages"]
+    "text",
+    [
+        "", "no date", "Aug 14", "14:05", "version 2.10.3", "99/99/2020", "1 of 12 2000 pages", "12 March 20:30",
+        "1445/08/12", "۳۰ اسفند ۱۴۰۰", "31 June 2020", "3 May 1874",
+    ],
 )
 def test_what_is_no_date(text: str) -> None:
     assert visible(text, "en") is None
@@ -62,6 +89,8 @@ def test_what_is_no_date(text: str) -> None:
         ("20200304", "2020-03-04T00:00:00+00:00", "day", False),
         ("Wed, 04 Mar 2020 05:06:07 -0500", "2020-03-04T05:06:07-05:00", "second", True),
         ("1583298367", "2020-03-04T05:06:07+00:00", "second", True),
+        ("Wed Mar 04 2020 05:06:07 GMT+0100 (CET)", "2020-03-04T05:06:07+01:00", "second", True),
+        ("1931-03-04", "1931-03-04T00:00:00+00:00", "day", False),
     ],
 )
 def test_machine(text: str, iso: str, precision: str, zoned: bool) -> None:
@@ -83,6 +112,32 @@ def test_never_raises(text: str) -> None:
     visible(text, "en")
     machine(text)
     of_url(text)
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "0001-01-01", "1900-01-01", "2020-02-30", "12 pages"])
+def test_what_databases_write_for_no_date(text: str) -> None:
+    assert machine(text) is None
+
+
+@given(
+    st.dates(min_value=date(1970, 1, 2), max_value=date(2099, 12, 31)),
+    st.sampled_from(["%d.%m.%Y", "%Y/%m/%d", "%d %B %Y"]),
+)
+def test_a_day_is_read_as_a_day(day: date, form: str) -> None:
+    found = visible(day.strftime(form), "de")
+    assert found is not None
+    assert (found.at.date(), found.precision, found.zoned) == (day, "day", False)
+
+
+@given(
+    st.text(alphabet="0123456789/.-: 年月日 MayJune،ago令和", max_size=40), st.sampled_from(["", "en-US", "ja", "fa"])
+)
+def test_what_is_read_is_possible(text: str, language: str) -> None:
+    found = visible(text, language)
+    if found is not None:
+        assert FIRST_YEAR <= found.at.year <= LAST_YEAR
+        if found.precision == "day":
+            assert (found.at.hour, found.at.minute, found.at.second, found.zoned) == (0, 0, 0, False)
 
 
 @given(st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2099, 12, 31)))

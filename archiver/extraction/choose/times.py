@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.choose.first import best
@@ -36,14 +36,19 @@ def _zone_told(moment: Moment, others: list[Candidate[Moment]]) -> Moment | None
 
 
 def published(
-    found: list[Candidate[Moment]], changed: list[Candidate[Moment]], url_date: tuple[int, int, int | None] | None
-) -> Candidate[Moment] | None:
+    found: list[Candidate[Moment]], changed: list[Candidate[Moment]], url_date: tuple[int, int, int | None] | None,
+    captured_at: datetime | None = None,
+) -> Candidate[Moment] | None:  # fmt: skip
     """When it was published: one instant, on the day that the page itself shows.
 
     A time in UTC keeps its instant, and takes the page's own zone where another source tells it. Where the
     day shown (or carried by the address) is the neighbour of the UTC day and no zone is known, the day shown
-    is kept, as a day. A source more than a day off loses to two that agree.
+    is kept, as a day. A source more than a day off loses to two that agree. Nothing is published later than
+    the day after its capture, where `captured_at` is known.
     """
+    if captured_at is not None:
+        latest = captured_at + timedelta(days=1)
+        found = [c for c in found if c.value.at <= latest]
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
     first = _agreed(usable, {c.value.day for c in changed})
     if first is None:

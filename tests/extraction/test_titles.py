@@ -1,0 +1,64 @@
+"""Titles: what the site adds to them, and which of several is the post's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.extraction import choose
+from archiver.extraction.candidates import Candidate
+from archiver.extraction.likeness import in_address, likeness
+from archiver.extraction.title import without_site
+
+
+@pytest.mark.parametrize(
+    ("title", "names", "host", "path", "bare"),
+    [
+        ("The ferry moves | Harbour News", ["Harbour News"], "h.example", "/a", "The ferry moves"),
+        ("Harbour News: The ferry moves", ["Harbour News"], "h.example", "/a", "The ferry moves"),
+        ("The ferry moves | Koia", [], "www.drinkkoia.example", "/a", "The ferry moves"),
+        ("The ferry moves | Blog | Quay Street", [], "quaystreet.example", "/blog/a", "The ferry moves"),
+        ("The ferry moves | District", [], "h.example", "/district/12", "The ferry moves"),
+        ("The ferry moves - a report", [], "h.example", "/a", "The ferry moves - a report"),
+        ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
+    ],
+)
+def test_without_site(title: str, names: list[str], host: str, path: str, bare: str) -> None:
+    assert without_site(title, names, host, path) == bare
+
+
+def shown(value: str, source: str = "heading") -> Candidate[str]:
+    return Candidate(value, source, "h1", 0.7, True)
+
+
+def declared(value: str) -> Candidate[str]:
+    return Candidate(value, "meta", "og:title", 0.72)
+
+
+def test_the_heading_wins_over_what_is_written_for_search_engines() -> None:
+    found = [shown("The island ferry leaves from pier two"), declared("Island Ferry 2021: Pier Guide")]
+    assert choose.title(found, set(), "/news/8841") is found[0]
+
+
+def test_the_address_is_a_second_witness() -> None:
+    found = [shown("Reach the island: our tips"), declared("Five ways to reach the island")]
+    assert choose.title(found, set(), "/five-ways-to-reach-the-island") is found[1]
+
+
+def test_a_heading_that_says_nothing_of_the_declared_title_loses() -> None:
+    found = [shown("Comments"), declared("Five ways to reach the island")]
+    assert choose.title(found, set(), "/1") is found[1]
+
+
+def test_a_post_may_have_no_title() -> None:
+    found = [shown("", "platform"), declared("A weblog")]
+    chosen = choose.title(found, set(), "/1")
+    assert chosen is not None and chosen.value == ""
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_likeness_is_a_share_and_the_same_both_ways(one: str, other: str) -> None:
+    assert 0.0 <= likeness(one, other) <= 1.0
+    assert likeness(one, other) == likeness(other, one)
+    assert 0.0 <= in_address(one, other) <= 1.0
