@@ -35,6 +35,7 @@ class PageKind(StrEnum):
     SITEMAP = "sitemap"
     API = "api"
     ROBOTS = "robots"
+    PART = "part"
     OTHER = "other"
 
 
@@ -45,6 +46,7 @@ class Outcome(StrEnum):
     ARCHIVED = "archived"
     UNCHANGED = "unchanged"
     DUPLICATE = "duplicate"
+    PART = "part"
     NOT_ARTICLE = "not-article"
     GONE = "gone"
     REFUSED = "refused"
@@ -128,6 +130,10 @@ class Article:
     `published_precision` is one of second, minute, hour, day, month, year and never more than
     the page said; a value of precision day stands at 00:00 of that day. `kind` says whether
     the page is a post at all, `kind_rule` why. `post_id` as in `Lead`.
+
+    Of a post that is split over several pages: `parts` are the addresses of its further pages, in order, as far as
+    this page names them, `part` says which of its pages this is, `part_of` is the first page's address where that is
+    another one. `whole_at` shows all of it on one page: this page's own address where `body` has it all.
     """
 
     url: str
@@ -151,6 +157,10 @@ class Article:
     post_id: str = ""
     guid: str = ""
     evidence: tuple[Evidence, ...] = ()
+    parts: tuple[str, ...] = ()
+    part: int = 1
+    part_of: str = ""
+    whole_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,8 @@ class Visit:
     the page itself, so that a page never counts as done while what it told of is lost.
     `next_pages` are the pages of a listing that follow this one: they are walked again where
     this one told of something new. An outcome of `due` is a part of a source that goes on.
+    Of a further page of a post, `part_of` is the post's address and `part` the page's number. Of a post that was read
+    from several pages, `parts` are the numbers and addresses of the others; number 0 is the view that has them all.
     """
 
     url: str
@@ -198,3 +210,6 @@ class Visit:
     article: Article | None = None
     targets: tuple[Target, ...] = ()
     next_pages: tuple[str, ...] = ()
+    part_of: str = ""
+    part: int = 1
+    parts: tuple[tuple[int, str], ...] = ()

@@ -34,6 +34,7 @@ TABLES = {
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
+    "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
     "revisions": "One row a version of an article, the current one too; `content` is JSON.",
     "authors": "Names of authors.", "categories": "Names of categories.", "tags": "Names of tags.",
     "article_authors": "Who wrote an article, in the page's order.",

@@ -11,13 +11,14 @@ from archiver.commands.screen import count, details, instant, line, say, write_j
 
 _MEANS = {
     "due": "waiting to be fetched", "archived": "archived", "unchanged": "archived, and unchanged at the last visit",
-    "duplicate": "another address of an archived article", "not-article": "fetched, and no article",
-    "gone": "gone from the site", "refused": "not fetched, because it is refused",
+    "duplicate": "another address of an archived article", "part": "a part of an article",
+    "not-article": "fetched, and no article", "gone": "gone from the site",
+    "refused": "not fetched, because it is refused",
     "out-of-scope": "outside the site's scope", "failed": "could not be fetched",
 }
 _ADDRESS = {
     "url": "its own address", "canonical": "the address its page declares", "redirect": "an address that leads to it",
-    "moved": "an address it had before", "copy": "a second address of the same text",
+    "moved": "an address it had before", "copy": "a second address of the same text", "part": "a further page of it",
 }
 
 
@@ -67,6 +68,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
                  f"gone since {instant(article['gone_at'])}" if article["gone_at"] else "",
                  f"same text as {article['duplicate_of']}" if article["duplicate_of"] else ""]
         rows.append(("article", f"{article['id']} \"{article['title']}\" ({', '.join(f for f in facts if f)})"))
+    rows += [(f"page {part['number']}" if part["number"] else "all pages", f"{part['url']} ({_MEANS[part['outcome']]})")
+             for part in found["parts"]]
     rows += [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
                          f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
     return rows

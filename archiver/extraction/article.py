@@ -18,18 +18,20 @@ from archiver.extraction.candidates import from_api
 from archiver.extraction.datetext import of_url
 from archiver.extraction.kind import classify
 from archiver.extraction.page import Page
+from archiver.extraction.parts import Parts, parts
 from archiver.extraction.scope import Post, find
 from archiver.extraction.text import clean, folded
 from archiver.items import Article, Evidence, Lead, PageKind
 
 
 def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = PageKind.UNKNOWN, *,
-                 posts_only: bool = False) -> Article:
+                 posts_only: bool = False, part_of: str = "") -> Article:
     """All fields of a page, whether it is a post (`kind`, `kind_rule`), and the evidence for each field.
 
     `lead`: what a feed or an API said of this address, one more source beside the page. `known_kind` as in
     `kind.classify`. With `posts_only` a page that is no post gives its kind and nothing else, which is what a
-    crawl needs of a listing. Never raises for what a page holds; the same page gives the same article.
+    crawl needs of a listing. `part_of`: the post that this was asked for as a further page of. Never raises for what
+    a page holds; the same page gives the same article.
     """
     post = find(page)
     beside = beside_heading(page, post)
@@ -79,6 +81,7 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
     places = _geotags.geotags(page, post, lead, credits.dateline_place(text.text))
     evidence += _geotags.evidence(page, post, places)
+    pages = parts(page, part_of) if kind is PageKind.POST else Parts()
 
     return Article(
         url=page.url,
@@ -102,6 +105,10 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
         post_id=_post_id(page, lead),
         guid=lead.guid if lead else "",
         evidence=tuple(evidence),
+        parts=pages.others,
+        part=pages.number,
+        part_of=pages.first,
+        whole_at=page.url if text.is_whole else pages.whole,
     )
 
 

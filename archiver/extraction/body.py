@@ -63,12 +63,13 @@ _OTHERS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Plain text, and the rule it came by."""
+    """Plain text, and the rule it came by. `is_whole`: all of a post of which the page shows a part."""
 
     text: str
     source: str
     locator: str
     confidence: float
+    is_whole: bool = False
 
 
 def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None = None, thorough: bool = True) -> Body:
@@ -80,7 +81,7 @@ def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None =
     shown = _shown(page, post, title, beside, thorough)
     whole = of_html(lead.body_html, page.url, title) if lead is not None and lead.body_html else ""
     if len(whole) > 1.15 * len(shown.text) + 20 and (not shown.text or _begins(shown.text, whole)):
-        return Body(whole, "api" if from_api(lead) else "feed", "whole text", 0.9)
+        return Body(whole, "api" if from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
     return shown
 
 

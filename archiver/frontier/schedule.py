@@ -15,7 +15,7 @@ from archiver.items import Outcome, PageKind, Source, Target
 # Sources come before posts, so that what a feed or an API says of a post is known when its page is read.
 PRIORITY: dict[PageKind, int] = {
     PageKind.ROBOTS: 0, PageKind.API: 0, PageKind.SITEMAP: 0, PageKind.FEED: 0,
-    PageKind.POST: 1, PageKind.LISTING: 2, PageKind.UNKNOWN: 3, PageKind.PAGE: 3, PageKind.OTHER: 4,
+    PageKind.POST: 1, PageKind.PART: 1, PageKind.LISTING: 2, PageKind.UNKNOWN: 3, PageKind.PAGE: 3, PageKind.OTHER: 4,
 }
 SOURCE_KINDS = frozenset(k for k, p in PRIORITY.items() if p == 0)
 

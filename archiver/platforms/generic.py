@@ -45,4 +45,5 @@ PLATFORM = Platform(
         "[itemtype*=BlogPosting]", "[itemtype*=NewsArticle]", "[itemtype*=schema.org/Article]", ".h-entry", ".hentry",
         "article",
     ),
+    drop=(".page-links", ".post-page-numbers", ".wp-link-pages", ".post-nav-links", ".pagination", ".pager", ".paging"),
 )

@@ -14,10 +14,14 @@ from urllib.parse import urljoin, urlsplit
 from archiver.discovery import feed, listing, sitemap, wordpress_api
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
-from archiver.items import Capture, Outcome, PageKind, Source, Target, Visit
+from archiver.extraction.partaddress import splits
+from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job
+from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
+# What the ledger holds an address for, as far as it says something of the page there.
+_KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
 # Clocks differ, and some servers take a zone-less time for their own: what comes twice is known and costs nothing.
@@ -95,7 +99,8 @@ def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) ->
     if not scope.contains(target) and job.kind not in (PageKind.FEED, PageKind.SITEMAP):
         return Reading(replace(visit, outcome=Outcome.OUT_OF_SCOPE, reason=f"it redirects to {target}", rule=rule))
     source = Source.SEED if job.is_seed else Source.REDIRECT
-    onward = Target(target, source, job.kind, found_on=job.url, lead=job.lead)
+    kind = PageKind.UNKNOWN if job.kind is PageKind.PART else job.kind
+    onward = Target(target, source, kind, found_on=job.url, lead=job.lead)
     return Reading(replace(visit, final_url=target, outcome=Outcome.DUPLICATE, reason=f"it redirects to {target}",
                            rule=rule, targets=(onward,)))
 
@@ -171,19 +176,24 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         target = normalize(links.refresh)
         if target and urlkey(target) != job.urlkey:
             return _redirect(target, visit, job, scope, "meta-refresh")
-    known_kind = job.kind if job.kind in (PageKind.POST, PageKind.PAGE, PageKind.LISTING) else PageKind.UNKNOWN
-    article = extract_page(page, job.lead, known_kind, posts_only=True)
+    known_kind = _KNOWN_KINDS.get(job.kind, PageKind.UNKNOWN)
+    article = extract_page(page, job.lead, known_kind, posts_only=True,
+                           part_of=job.gathering.job.url if job.gathering else "")
     if job.is_seed and article.kind is PageKind.POST and scope.path == "/":
         article = replace(article, kind=PageKind.LISTING, kind_rule="the home page")
     targets: tuple[Target, ...] = ()
     if links:
         api = (Target(links.api, Source.LINK, PageKind.API, found_on=answer.url),) if links.api and job.is_seed else ()
-        targets = (*api, *(t for t in links.all if is_news(t) and _wanted(t, article.kind, scope)))
+        targets = (*api, *(t for t in links.all if is_news(t) and _wanted(t, article.kind, scope)
+                           and not _comes_with(article, t)))
     visit = replace(
         visit, kind=article.kind, rule=article.kind_rule, targets=targets,
-        next_pages=tuple(t.url for t in links.next_pages) if links else (),
+        next_pages=tuple(t.url for t in links.next_pages) if links and article.kind is not PageKind.POST else (),
     )
-    if article.kind is PageKind.POST:
+    if article.kind is PageKind.POST and article.part_of and job.kind is not PageKind.PART and scope.contains(
+            article.part_of):
+        visit = _claim(visit, article)
+    elif article.kind is PageKind.POST:
         visit = replace(visit, outcome=Outcome.ARCHIVED, article=article)
     elif article.kind_rule == "password":
         visit = replace(visit, outcome=Outcome.REFUSED, kind=job.kind, reason="it can only be read with a password")
@@ -192,6 +202,26 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
     else:
         visit = replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}")
     return Reading(visit, platform=article.platform)
+
+
+def _comes_with(article: Article, target: Target) -> bool:
+    """Whether an address is a further page of the post that tells of it: those are read together with the post."""
+    if not article.parts:
+        return False
+    own = (article.url, article.part_of, *article.parts, article.whole_at)
+    keys = {urlkey(url) for url in own if url}
+    return urlkey(target.url) in keys or any(way.key in keys for way in splits(target.url))
+
+
+def _claim(visit: Visit, article: Article) -> Visit:
+    """A page that says it is a page of another post; whether it is, the post itself will tell."""
+    post = Target(article.part_of, Source.LINK, found_on=visit.url)
+    visit = replace(visit, targets=(*visit.targets, post))
+    if article.part <= 1:
+        return replace(visit, final_url=article.part_of, outcome=Outcome.DUPLICATE, rule="first page",
+                       reason=f"it shows the first page of {article.part_of}")
+    return replace(visit, outcome=Outcome.PART, kind=PageKind.PART, article=article, rule=CLAIM, part=article.part,
+                   part_of=article.part_of, reason=part_reason(article.part, article.part_of))
 
 
 def _wanted(target: Target, kind: PageKind, scope: Scope) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from archiver.capture.exchange import Original
 from archiver.items import Lead, PageKind
 from archiver.store.ledger import lead_from, moment
+from archiver.store.parts import StoredPart
+
+if TYPE_CHECKING:
+    from archiver.spiders.gathering import Gathering
 
 # The WordPress API is read in steps under one ledger page: all posts, or what changed and then the numbers.
 ApiStep = Literal["posts", "changes", "ids"]
@@ -20,7 +24,8 @@ class Job:
 
     `hops` counts redirects that stayed at the same address (http to https, a slash); `number` the
     pages of the source read so far, `alive` how many posts it should still count; `known` says
-    that the page was read whole in an earlier run.
+    that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
+    before; a further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
     """
 
     page_id: int
@@ -37,6 +42,9 @@ class Job:
     step: ApiStep = "posts"
     number: int = 1
     alive: int = -1
+    parts: tuple[StoredPart, ...] = ()
+    text: str | None = None
+    gathering: Gathering | None = None
 
     @property
     def is_source(self) -> bool:

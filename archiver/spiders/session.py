@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,10 +15,11 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.errors import ArchiveInUse
-from archiver.items import Outcome, PageKind, Source, Target, Visit
+from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job, job_of
-from archiver.store import ledger
+from archiver.store import ledger, parts
 from archiver.store.connect import open_archive
+from archiver.store.parts import StoredPart
 from archiver.store.runs import Counts, begin_run, end_run, ensure_site
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
@@ -80,9 +82,27 @@ class CrawlSession:
         sources_only = any(job.is_source for job in self._under_way.values())
         rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
         free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
-        jobs = [job_of(row, self._seed_key, full=self.full) for row in free]
+        jobs = [replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row)) for row in free]
         self._under_way |= {job.urlkey: job for job in jobs}
         return jobs
+
+    def _parts(self, row: dict[str, Any]) -> tuple[StoredPart, ...]:
+        return parts.parts_of(self.db, row["urlkey"]) if row["kind"] == PageKind.POST and row["fetched_at"] else ()
+
+    def stored(self, job: Job) -> Article | None:
+        """The article of this page, as far as it is written."""
+        self.writer.flush()
+        return parts.article_at(self.db, job.urlkey)
+
+    def part_job(self, url: str) -> Job:
+        """The job for a further page of a post: asked for conditionally where what it showed is known."""
+        self.writer.flush()
+        key = urlkey(url)
+        row = ledger.page_row(self.db, key)
+        text = parts.text_of(self.db, key)
+        if row is None or text is None:
+            return Job(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART)
+        return replace(job_of(row, self._seed_key, full=self.full), url=url, kind=PageKind.PART, text=text)
 
     def is_news(self, target: Target) -> bool:
         """Whether this link was not told of before in this run, in the same way. Forgets when it knows too many."""

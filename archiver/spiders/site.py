@@ -19,6 +19,7 @@ from archiver.discovery.guess import guesses
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.answer import Answer, Reading, api_address, read
 from archiver.spiders.failure import failure_of
+from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
 from archiver.spiders.session import CrawlSession
 from archiver.urls import normalize, start_address
@@ -89,13 +90,32 @@ class SiteSpider(Spider):
         yield from self._carry_on(job, Reading(visit))
 
     def _carry_on(self, job: Job, reading: Reading) -> Iterator[Visit | Request]:
+        if job.gathering and not reading.follow:
+            part, gathering = take(job.gathering, reading, job)
+            yield replace(part, targets=tuple(self._settled(t) for t in part.targets))
+            yield from self._gather(gathering)
+            return
         visit = reading.visit
         if job.is_seed:
             visit = self._seed_read(visit, reading, job)
         visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(job, reading)))
+        if begun := begin(visit, job, self.session.scope, self.session.stored):
+            yield from self._gather(begun)
+            return
+        yield from self._done(visit, reading)
+
+    def _gather(self, gathering: Gathering) -> Iterator[Visit | Request]:
+        """The next page of a post that has several, or the post itself once they are read."""
+        if gathering.following:
+            job = replace(self.session.part_job(gathering.following), gathering=gathering)
+            yield self._request(job.url, job)
+        else:
+            yield from self._done(gathering.result)
+
+    def _done(self, visit: Visit, reading: Reading | None = None) -> Iterator[Visit | Request]:
         self._posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
         yield visit
-        if reading.follow:
+        if reading and reading.follow:
             url, onward = reading.follow
             if onward.step == "ids" and onward.alive < 0:
                 onward = replace(onward, alive=self.session.alive(Source.API, onward.url))

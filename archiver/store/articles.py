@@ -88,7 +88,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     if part or (moved and not _is_move(db, row, article, run_started)):
         # A second address of a post that stands where it stood: an alias, and no news of the post.
         urls = [article.url, *redirects, *_redirecting(db, urlkey(article.url))]
-        aliases = [] if part else _claim(db, article_id, urls, "copy", at)
+        aliases = [] if part else claim(db, article_id, urls, "copy", at)
         touch(db, article_id, at)
         return Stored(article_id, Change.COPY, aliases=tuple(aliases))
     aliases = _addresses(db, article_id, article, redirects, at)
@@ -107,7 +107,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         **article_row(article), "urlkey": urlkey(article.url), "last_seen": stamp(at), "gone_at": None,
         "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
         "content_digest": digest or None, "meaning_digest": meaning_digest(article), "revision": row["revision"] + 1,
-        "capture_id": capture_id or row["capture_id"], "evidence": _evidence(article),
+        "capture_id": capture_id or row["capture_id"], "evidence": _evidence(article) or row["evidence"],
     })
     if digest != row["content_digest"]:
         db.execute("update articles set duplicate_of = null where id = ?", [article_id])
@@ -148,7 +148,7 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
         # Where the post has moved to was entered as its alias already: the two change places.
         _promote(db, row[0], target_key)
         return int(row[0]), False
-    return int(row[0]), bool(_claim(db, row[0], [alias], "redirect", at))
+    return int(row[0]), bool(claim(db, row[0], [alias], "redirect", at))
 
 
 def _promote(db: Database, article_id: int, key: str) -> None:
@@ -279,10 +279,10 @@ def _addresses(db: Database, article_id: int, article: Article, redirects: Itera
     db.execute("insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
                "on conflict (urlkey) do update set kind = 'url', url = excluded.url, article_id = excluded.article_id",
                [key, article.url, article_id, stamp(at)])
-    return _claim(db, article_id, [*redirects, *_redirecting(db, key)], "redirect", at)
+    return claim(db, article_id, [*redirects, *_redirecting(db, key)], "redirect", at)
 
 
-def _claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
+def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
     """Enter addresses as aliases where nothing owns them; returns those that were new."""
     return [url for url in urls if db.execute(
         "insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?) "

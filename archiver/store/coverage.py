@@ -16,12 +16,15 @@ from archiver.items import Outcome, Source
 from archiver.urls import start_address, urlkey
 
 _STATE = """case
+    when p.kind = 'part' then 'missing'
     when p.outcome = 'gone' then 'gone'
     when p.article_id is not null or p.outcome in ('archived', 'unchanged', 'duplicate') then 'archived'
     when p.outcome = 'refused' then 'refused'
     when p.outcome in ('due', 'failed') then 'missing'
     else 'other' end"""
-_POSTS = "p.site_id = ? and (p.kind = 'post' or p.article_id is not null)"
+# A further page of a post is no post; one that could not be read is missing.
+_POSTS = "p.site_id = ? and case when p.kind = 'part' then p.outcome = 'failed' " \
+         "else p.kind = 'post' or p.article_id is not null end"
 STATES = ("archived", "missing", "gone", "refused")
 _LISTED = 20
 # The sources that tell of posts, in the order of how much they know of a site.
@@ -86,8 +89,9 @@ def trace(db: Database, address: str) -> dict[str, Any]:
     """All that is known of one address, ready for JSON. Raises BadAddress or PageUnknown.
 
     Keys: asked, url, urlkey, site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at,
-    due_at, attempts, sources, lead, article, captures. An address that was never fetched itself, but
-    that an article is known by, has outcome None and `article.address_kind`.
+    due_at, attempts, sources, lead, article, parts, captures. An address that was never fetched itself, but
+    that an article is known by, has outcome None and `article.address_kind`. `parts` are the pages of the post at this
+    address (number, url, outcome), where it has several.
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -111,6 +115,9 @@ def trace(db: Database, address: str) -> dict[str, Any]:
                                  "order by first_seen, source", [own.get("id")])),
         "lead": json.loads(own["lead"]) if own.get("lead") else None,
         "article": _article(db, article_id, known["kind"] if known else None),
+        "parts": list(db.query(
+            "select t.number, t.url, p.outcome from parts t join pages p on p.urlkey = t.urlkey "
+            "where t.post = ? and t.number <> 1 order by t.number", [key])),
         "captures": list(db.query(
             "select captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "
             "from captures where url = ? or id = ? order by captured_at", [url, own.get("capture_id")])),

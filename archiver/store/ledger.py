@@ -124,6 +124,11 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
 def _update_known(db: Database, known: Known, target: Target, lastmod: str | None) -> None:
     digest = lead_digest(target.lead) if target.lead else ""
     news = news_of(known, target, digest)
+    if news and known.kind is PageKind.PART:
+        # A page of a post comes with its post.
+        post = db.execute("select post from parts where urlkey = ?", [known.urlkey]).fetchone()
+        make_due_again(db, post[0] if post else "", news)
+        news = ""
     lead = None
     if target.lead and digest != known.digests.get(target.source):
         # A lead of the API says more than one of a feed: a feed's word only fills what no API has told.
@@ -142,9 +147,12 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
     db.execute("update pages set lastmod = null where id = ? and lastmod = ''", [known.id])
 
 
-def record_visit(db: Database, visit: Visit, *, due_at: datetime, article_id: int | None,
+def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article_id: int | None,
                  capture_id: int | None, changed: bool) -> None:
-    """Enter what came of one attempt. A page whose outcome is still `due` stays due (its sources go on)."""
+    """Enter what came of one attempt. A page whose outcome is still `due` stays due (its sources go on).
+
+    Without `due_at` the page is never due by itself: the pages of a post are asked for together with the post.
+    """
     key = urlkey(visit.url)
     redirect = urlkey(visit.final_url) if urlkey(visit.final_url) != key else None
     db.execute(
@@ -155,9 +163,19 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime, article_id: in
         "attempts = case when ? = 'failed' then attempts + 1 else 0 end where urlkey = ?",
         [visit.url if redirect else visit.final_url, visit.kind, visit.outcome, visit.reason, visit.rule, visit.status,
          article_id, capture_id, visit.status == 304, visit.etag or None, visit.status == 304,
-         visit.last_modified or None, redirect, stamp(visit.at), changed, stamp(visit.at), stamp(due_at),
-         visit.outcome, key],
+         visit.last_modified or None, redirect, stamp(visit.at), changed, stamp(visit.at),
+         stamp(due_at) if due_at else None, visit.outcome, key],
     )
+
+
+_JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
+        "p.article_id, p.fetched_at, c.url as capture_url, c.captured_at, c.digest from pages p "
+        "left join captures c on c.id = p.capture_id ")
+
+
+def page_row(db: Database, key: str) -> dict[str, Any] | None:
+    """One page as `due_pages` gives it, due or not."""
+    return next(iter(db.query(f"{_JOB} where p.urlkey = ?", [key])), None)
 
 
 def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool) -> list[dict[str, Any]]:
@@ -168,10 +186,7 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_onl
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
         rows += db.query(
-            "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
-            "p.article_id, p.fetched_at, c.url as capture_url, c.captured_at, c.digest from pages p "
-            "left join captures c on c.id = p.capture_id "
-            "where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
+            f"{_JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
             [site_id, level, stamp(now), limit - len(rows)],
         )
         if len(rows) >= limit or (level == 0 and rows):
@@ -187,14 +202,18 @@ def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
 
     A child sitemap with a lastmod is asked for when its index says that it changed, one of tags
-    or authors at the site's revisit period.
+    or authors at the site's revisit period. A further page of a post comes with its post, which is
+    due where one failed.
     """
     db.execute(
-        "update pages set due_at = ? where site_id = ? and (? "
+        "update pages set due_at = ? where site_id = ? and kind <> 'part' and (? "
         "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
         [_EPOCH, site_id, everything],
     )
+    db.execute(
+        "update pages set due_at = ? where site_id = ? and urlkey in (select t.post from parts t "
+        "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')", [_EPOCH, site_id, site_id])
 
 
 def vanished(db: Database, site_id: int, source: Source, found_on: str, since: datetime) -> list[int]:
@@ -202,7 +221,7 @@ def vanished(db: Database, site_id: int, source: Source, found_on: str, since: d
     rows = db.execute(
         "select p.id from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
         "and s.found_on = ? and s.last_seen < ? and p.outcome not in ('gone', 'refused', 'duplicate') "
-        "and p.fetched_at is not null and p.fetched_at < ?",
+        "and p.kind <> 'part' and p.fetched_at is not null and p.fetched_at < ?",
         [site_id, source, found_on, stamp(since), stamp(since)],
     )
     return [row[0] for row in rows]
@@ -249,3 +268,7 @@ def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> No
 def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
     for page_id in page_ids:
         db.execute("update pages set due_at = ?, reason = ? where id = ?", [_EPOCH, reason, page_id])
+
+
+def make_due_again(db: Database, key: str, reason: str) -> None:
+    db.execute("update pages set due_at = ?, reason = ? where urlkey = ?", [_EPOCH, reason, key])

@@ -124,3 +124,14 @@ def m005_full_text(db: Database) -> None:
 @migrations()
 def m006_precision_of_positions(db: Database) -> None:
     db.table("geotags").add_column("precision", float)
+
+
+@migrations()
+def m007_parts(db: Database) -> None:
+    # The pages of the posts that are split over several: `post` is the urlkey of the post's own page, which is
+    # number 1; number 0 is a view that shows all of them. `text` is kept because an unchanged page (304) sends none.
+    db.table("parts").create(
+        {"urlkey": str, "url": str, "post": str, "number": int, "text": str},
+        pk="urlkey", not_null={"url", "post", "number"},
+    )
+    db.table("parts").create_index(["post", "number"])

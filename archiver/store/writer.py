@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from archiver.frontier.schedule import DEFAULT_REVISIT, next_visit
 from archiver.items import Capture, Outcome, PageKind, Source, Visit
-from archiver.store import ledger
+from archiver.store import ledger, parts
 from archiver.store.articles import Change, Stored, add_alias, mark_gone, store_article, touch
 from archiver.store.runs import Counts
 from archiver.urls import urlkey
@@ -69,14 +69,22 @@ class VisitWriter:
         if visit.outcome is Outcome.DUE:
             return
         counts.fetched += visit.status is not None
+        if visit.article and visit.rule == parts.CLAIM and parts.is_own_post(db, visit):
+            visit = replace(visit, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=visit.article.kind_rule,
+                            reason="")
+        if visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
+            visit = parts.join(db, visit)
         outcome, reason, article_id, changed = self._outcome(visit, capture_id, counts)
         counts.refused += outcome is Outcome.REFUSED
         counts.failed += outcome is Outcome.FAILED
+        if visit.kind is not PageKind.PART:
+            reason = "; ".join(filter(None, (reason, parts.settle(db, site_id, visit, article_id))))
         published = visit.article.published if visit.article else None
         ledger.record_visit(
             db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
             capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
-            due_at=next_visit(outcome, visit.kind, visit.at, published, self._revisit),
+            due_at=None if visit.kind is PageKind.PART else next_visit(outcome, visit.kind, visit.at, published,
+                                                                       self._revisit),
         )
         self._recheck_vanished(visit)
 
@@ -85,6 +93,8 @@ class VisitWriter:
         db, key = self.db, urlkey(visit.url)
         if visit.outcome is Outcome.ARCHIVED and visit.article is not None:
             return self._article(visit, capture_id, counts)
+        if visit.outcome is Outcome.PART:
+            return visit.outcome, visit.reason, parts.enter_part(db, visit), False
         if visit.outcome is Outcome.GONE:
             gone = mark_gone(db, key, visit.at)
             counts.gone += gone is not None
@@ -104,10 +114,14 @@ class VisitWriter:
 
     def _article(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
         assert visit.article is not None
+        if visit.status == 304:
+            capture_id = None  # the page has not changed: what did is a further page, whose capture proves it
         stored = store_article(
             self.db, self._site["name"], visit.article, redirects=visit.redirects, at=visit.at,
             capture_id=capture_id, run_id=self._run_id, run_started=self._started,
         )
+        if visit.parts:
+            parts.prove(self.db, stored.article_id, urlkey(visit.url))
         counts.new += stored.change is Change.NEW
         counts.revised += stored.change is Change.REVISED
         counts.unchanged += stored.change in (Change.UNCHANGED, Change.STUB)

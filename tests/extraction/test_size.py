@@ -16,6 +16,8 @@ PAGES = {
     + '"><h1>x</h1><p class="byline">'
     + "a, " * 50_000
     + "</p>",
+    "pages": '<p>1 May 2020</p><article><h1>x</h1>' + '<a href="/2020/01/02/a/2/">2</a>' * 20_000,
+    "nested links": '<p>1 May 2020</p><h1>x</h1>' + '<a href="/2020/01/02/a/2/"><div>' * 5_000,
     "nesting": '<div class="share">' * 3_000 + "x",
     "json": '<script type="application/ld+json">' + '{"a":' * 20_000 + "</script><p>x",
 }

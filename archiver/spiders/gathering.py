@@ -1,0 +1,122 @@
+"""A post that is split over several pages, while its pages are read: which comes next, and what each came to.
+
+The post's own visit is held back until then, so that it is stored once and whole; what its further pages show is
+stored as it comes. After a kill the post is still due, and the pages that were read are unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from archiver.extraction.partaddress import splits
+from archiver.extraction.parts import MOST_PARTS
+from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
+from archiver.record.parts import belongs, repeats
+from archiver.spiders.answer import Reading
+from archiver.spiders.job import Job
+from archiver.store.parts import part_reason
+from archiver.urls import Scope, urlkey
+
+_MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """`job` and `visit` are the post's own, `first` is what its first page says, `waiting` the addresses to ask for.
+
+    `taken` are the numbers and addresses of the pages that are joined, `texts` what was read so far, `asked` the
+    urlkeys that were asked for; `whole` is the address of the view that has all pages.
+    """
+
+    job: Job
+    visit: Visit
+    first: Article
+    waiting: tuple[str, ...]
+    whole: str
+    texts: tuple[str, ...]
+    taken: tuple[tuple[int, str], ...] = ()
+    asked: frozenset[str] = frozenset()
+
+    @property
+    def following(self) -> str:
+        """The address of the page to ask for; "" where all are read."""
+        return self.waiting[0] if self.waiting and len(self.asked) <= MOST_PARTS else ""
+
+    @property
+    def result(self) -> Visit:
+        """The post's visit, with its pages."""
+        return replace(self.visit, parts=self.taken)
+
+
+def begin(visit: Visit, job: Job, scope: Scope, stored: Callable[[Job], Article | None]) -> Gathering | None:
+    """What must be read before this visit is complete; None for nearly every page.
+
+    `stored` gives the article as it is in the archive, for a first page that is unchanged.
+    """
+    if visit.outcome is Outcome.ARCHIVED and visit.article is not None:
+        first, whole = visit.article, visit.article.whole_at
+        if whole == first.url:
+            return None
+        addresses, text = [whole, *first.parts], first.body
+    elif visit.outcome is Outcome.UNCHANGED and job.parts:
+        known = stored(job)
+        if known is None:
+            return None
+        first = known
+        whole = next((p.url for p in job.parts if p.number == 0), "")
+        addresses = [p.url for p in job.parts if p.number != 1]
+        text = next((p.text for p in job.parts if p.number == 1 and p.text), "")
+    else:
+        return None
+    waiting = tuple(url for url in addresses if url and scope.contains(url) and urlkey(url) != job.urlkey)
+    return Gathering(job, visit, first, waiting, whole, (text,), asked=frozenset({job.urlkey})) if waiting else None
+
+
+def take(gathering: Gathering, reading: Reading, asked: Job) -> tuple[Visit, Gathering]:
+    """The answer for the page that was asked for: its visit as it is to be stored, and what is left to do."""
+    visit, url = reading.visit, gathering.following
+    number = 0 if url == gathering.whole else len([n for n, _ in gathering.taken if n]) + 2
+    left = replace(gathering, waiting=gathering.waiting[1:], asked=gathering.asked | {urlkey(url)})
+    target = Target(url, Source.LINK, PageKind.PART, found_on=gathering.job.url)
+    visit = replace(visit, targets=(target, *visit.targets), next_pages=(), part=number, part_of=gathering.job.url)
+    reason = part_reason(number, gathering.job.url)
+    if visit.outcome in _MISSING:
+        failed = replace(visit, outcome=Outcome.FAILED, kind=PageKind.PART, reason=f"{visit.reason} ({reason})")
+        return failed, _with(left, number, url)
+    if visit.outcome is Outcome.REFUSED:
+        return replace(visit, kind=PageKind.PART, reason=f"{visit.reason} ({reason})"), _with(left, number, url)
+    if visit.outcome is Outcome.DUPLICATE:
+        return visit, _awaiting(left, (visit.final_url,) if _number(visit.final_url) > 1 else ())
+    part = replace(visit, outcome=Outcome.PART, kind=PageKind.PART, rule="part", reason=reason)
+    if visit.outcome is Outcome.UNCHANGED and asked.text is not None:
+        return part, _with(left, number, url, asked.text)
+    if visit.outcome is not Outcome.ARCHIVED or visit.article is None or not belongs(gathering.first, visit.article):
+        return visit, left
+    text = visit.article.body
+    if repeats(text, gathering.texts) or (number == 0 and len(text) < len(gathering.texts[0])):
+        shown = "the same as another page" if number else "less than the page itself"
+        return replace(part, outcome=Outcome.DUPLICATE, final_url=gathering.job.url, rule="part that repeats",
+                       article=None, reason=f"it shows {shown} of {gathering.job.url}"), left
+    return part, _awaiting(_with(left, number, url, text), visit.article.parts)
+
+
+def _with(gathering: Gathering, number: int, url: str, text: str | None = None) -> Gathering:
+    """One more page of the post. The view that has all pages makes the others needless."""
+    done = number == 0 and text is not None
+    texts = gathering.texts if text is None else (*gathering.texts, text)
+    return replace(gathering, taken=(*gathering.taken, (number, url)), texts=texts,
+                   waiting=() if done else gathering.waiting)
+
+
+def _awaiting(gathering: Gathering, urls: tuple[str, ...]) -> Gathering:
+    """Pages that a later page names, in their place: a long post's page links show only the next few."""
+    if any(number == 0 for number, _ in gathering.taken) and not gathering.waiting:
+        return gathering
+    known = gathering.asked | {urlkey(url) for url in gathering.waiting}
+    fresh = tuple(url for url in urls if url and urlkey(url) not in known)
+    return replace(gathering, waiting=tuple(sorted((*gathering.waiting, *fresh), key=_number))) if fresh else gathering
+
+
+def _number(url: str) -> int:
+    return next((split.number for split in splits(url)), 0)
