@@ -98,7 +98,7 @@ def _further(page: Page, links: list[_Link], own: str, here: list[Split]) -> Par
     for split in here:
         first = _first_page(page, split)
         zero = split.in_query and any(k.text == n + 1 for k in links if (n := _at(k, split.key)) is not None)
-        if split.number + zero > 1 and first:
+        if 1 < split.number + zero <= MOST_PARTS and first:
             found = _numbered(links, split.key, zero)
             number = split.number + zero
             return Parts(_in_order({**found, number: page.url}, split.key), number, first)

@@ -15,6 +15,7 @@ from archiver.discovery import feed, listing, sitemap, wordpress_api
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
 from archiver.extraction.partaddress import splits
+from archiver.extraction.parts import MOST_PARTS
 from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job
 from archiver.store.parts import CLAIM, part_reason
@@ -210,7 +211,8 @@ def _comes_with(article: Article, target: Target) -> bool:
         return False
     own = (article.url, article.part_of, *article.parts, article.whole_at)
     keys = {urlkey(url) for url in own if url}
-    return urlkey(target.url) in keys or any(way.key in keys for way in splits(target.url))
+    return urlkey(target.url) in keys or any(
+        way.key in keys and way.number <= MOST_PARTS for way in splits(target.url))
 
 
 def _claim(visit: Visit, article: Article) -> Visit:

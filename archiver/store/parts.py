@@ -128,7 +128,8 @@ def settle(db: Database, site_id: int, visit: Visit, article_id: int | None) -> 
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
     claim(db, article_id, urls, "part", visit.at)
     missing = [str(row[0]) for row in db.execute(
-        "select t.number from parts t join pages p on p.urlkey = t.urlkey where t.post = ? and p.outcome = 'failed' "
+        "select t.number from parts t join pages p on p.urlkey = t.urlkey where t.post = ? and p.outcome in ('failed', "
+        "'refused') "
         "order by 1", [urlkey(visit.url)])]
     return f"page {', '.join(missing)} of it could not be read" if missing else ""
 
