@@ -60,6 +60,14 @@ def evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]
 
 
 def merged(found: list[GeoTag]) -> tuple[GeoTag, ...]:
+    """Each place once. A name that took a position may be a place that stood there already: merged until it settles."""
+    before, out = tuple(found), _merged_once(found)
+    while len(out) < len(before):
+        before, out = out, _merged_once(list(out))
+    return out
+
+
+def _merged_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
     out: list[GeoTag] = []
     for tag in filter(_meant, found):
         at = next((n for n, have in enumerate(out) if _same(have, tag)), None)
