@@ -41,6 +41,11 @@ PLATFORM = Platform(
         ".post-tags a", ".entry-tags a", ".tags-links a", ".article-tags a", ".article__tags a", ".tag-list a",
         ".tags a", "a[rel~=tag]", "[itemprop~=keywords] a",
     ),
+    drop=(
+        "a.headerlink", "a.anchor", "a.header-anchor", "a.heading-anchor", "a.anchor-link", "a.heading-link",
+        "a.anchorjs-link", ".hash-link", ".sr-only", ".screen-reader-text", ".visually-hidden", ".visuallyhidden",
+        ".assistive-text", ".geo-line",
+    ),
     post=(
         "[itemtype*=BlogPosting]", "[itemtype*=NewsArticle]", "[itemtype*=schema.org/Article]", ".h-entry", ".hentry",
         "article",

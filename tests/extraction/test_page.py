@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 import archiver
 from archiver.extraction.body import of_html
 from archiver.extraction.decode import decode
+from archiver.extraction.layout import layout, written
 from archiver.extraction.page import parse
 from archiver.extraction.structured import Structured
-from archiver.extraction.text import blocks, clean
+from archiver.extraction.text import clean
 
 WORD = "Žluťoučký kůň"
 
@@ -118,7 +119,9 @@ def test_blocks() -> None:
     <table><tr><th>x</th><th>y</th></tr><tr><td>1</td><td><p>2</p></td></tr></table><pre>  k = 1
     v = 2</pre><blockquote><p>q</p></blockquote>tail</div>"""
     top = parse(html, "https://example.org/").index.tag("div")[0]
-    assert blocks(top) == "One bold\ntwo\n\nHead\n\na\nb\n\nc\n\nx | y\n1 | 2\n\n  k = 1\n    v = 2\n\nq\n\ntail"
+    assert written(layout(top).blocks) == (
+        "One bold\ntwo\n\nHead\n\na\nb\n\nc\n\nx | y\n1 | 2\n\n  k = 1\n    v = 2\n\nq\n\ntail"
+    )
 
 
 def test_clean() -> None:
