@@ -44,11 +44,11 @@ PLATFORM = Platform(
     drop=(
         "a.headerlink", "a.anchor", "a.header-anchor", "a.heading-anchor", "a.anchor-link", "a.heading-link",
         "a.anchorjs-link", ".hash-link", ".sr-only", ".screen-reader-text", ".visually-hidden", ".visuallyhidden",
-        ".assistive-text", ".geo-line",
+        ".assistive-text", ".geo-line", ".page-links", ".post-page-numbers", ".wp-link-pages", ".post-nav-links",
+        ".pagination", ".pager", ".paging",
     ),
     post=(
         "[itemtype*=BlogPosting]", "[itemtype*=NewsArticle]", "[itemtype*=schema.org/Article]", ".h-entry", ".hentry",
         "article",
     ),
-    drop=(".page-links", ".post-page-numbers", ".wp-link-pages", ".post-nav-links", ".pagination", ".pager", ".paging"),
 )
