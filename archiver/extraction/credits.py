@@ -75,7 +75,7 @@ _STARTS_NOTE = re.compile(
 )
 _DATELINE_WORDS = 3
 _FIRST, _LAST = 3, 4
-_LONGEST = 50
+_LONGEST, _LONGEST_LIST = 50, 80
 _MOST_WORDS = 5
 _LINE = 400
 _MOST_CAPTIONS = 60
@@ -128,6 +128,8 @@ def is_outlet(text: str) -> bool:
 def agencies(text: str, sure: bool = True) -> list[str]:
     """The agencies of a phrase that consists of known ones only: "Reuters", "dpa/AFP", "dpa/lni" (an editor's sign).
     Without `sure` a short name that means other things as well is none."""
+    if len(text) > _LONGEST_LIST:
+        return []
     pieces = [p.strip(" .©*") for p in re.split(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+", clean(text))]
     pieces = [p for p in pieces if p]
     found = [p for p in pieces if folded(p) in KNOWN]

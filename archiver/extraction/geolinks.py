@@ -43,6 +43,7 @@ _GOOGLE_PATTERNS = (
     (rf"!3d{_NUM}!4d{_NUM}", False),
     (rf"!2d{_NUM}!3d{_NUM}", True),
     (rf"/@{_NUM},{_NUM}(?:,|/|$|\?)", False),
+    (rf"[?&]q=[^&#]*@{_NUM},{_NUM}(?:[&#]|$)", False),
     (rf"/(?:place|search|dir)/(?:[^?#]*/)?{_NUM},\+?{_NUM}(?:[/?#]|$)", False),
 )
 _GOOGLE_QUERIES = _plainly("q", "query", "ll", "center", "cbll", "viewpoint", "destination", "daddr", "markers", "sll")

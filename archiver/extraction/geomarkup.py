@@ -36,6 +36,7 @@ _SCRIPT = re.compile(
 _AUTHOR = frozenset(("author", "p-author", "byline", "author-box", "post-author", "vcard-author"))
 _CONTACT = re.compile(r"(?:^|[\s_-])(?:contact|address|impressum|imprint|store|office|organi[sz]ation|publisher)"
                       r"(?:$|[\s_-])", re.IGNORECASE)
+_LOCATION = (".post-location a", ".entry-location a", ".post-geo a", ".geo-location a")
 _MOST_LINKS = 2_000
 _MOST = 50
 _INSIDE = 60
@@ -167,7 +168,10 @@ def _around(el: Element) -> str:
 
 
 def of_maps(page: Page, post: Post) -> Iterator[GeoTag]:
-    """Maps inside the post's text: links, frames, elements and scripts that hold a position."""
+    """The map link of the post's own location line; maps inside its text: links, frames, elements and scripts."""
+    for a, _ in post.select(_LOCATION, anywhere=False)[:1]:
+        if p := of_map_link(a.get("href") or ""):
+            yield tag(p, line(a)[:200], "", "content", "map link")
     if post.body is None:
         return
     found = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import urlsplit
@@ -30,6 +30,8 @@ _MOST_LINKS = 400
 _WORDS_AROUND = 110
 """Letters beside links in a line that files a post; a paragraph of the text has more."""
 _CLIMB = 3
+_BELOW = 200
+"""Elements after the post in which its tags are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,22 @@ class TermLink:
 
 
 def term_links(page: Page, post: Post) -> list[TermLink]:
-    """The term links of the post itself, in document order: those of its text and of the noise around it are none."""
+    """The term links of the post itself, in document order: those of its text and of the noise around it are none.
+
+    Tags often stand right below the element that holds the post: where it has none itself, these are taken.
+    """
+    found = _told(page, post, _links(page, post))
+    if any(x.kind == "tag" for x in found):
+        return found
+    return [*found, *(x for x in _told(page, post, _links_below(page, post)) if x.kind == "tag")]
+
+
+def _told(page: Page, post: Post, links: Iterable[Element]) -> list[TermLink]:
     found: list[TermLink] = []
     prose: dict[Element, bool] = {}
     previous: tuple[Element, Kind] | None = None
     own = kind_of_address(urlsplit(page.url).path)
-    for a in _links(page, post):
+    for a in links:
         href = a.get("href") or ""
         rel = (a.get("rel") or "").lower().split()
         if len(href) > 500 or (not own_site(page, href) and "tag" not in rel) or _PAGED.search(href):
@@ -62,13 +74,7 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
         if post.body is post.holder and "tag" not in rel:
             continue
         if kind is None and not _is_address_of_author(href):
-            before = text_before(a, previous[0] if previous else None)
-            if before is None and previous is not None:
-                kind = previous[1]
-            elif isinstance(before, str):
-                kind = kind_of_label(before)
-            elif before is not None:
-                kind = _kind_of_icon(before)
+            kind = _kind_before(a, previous)
         if kind is None or post.is_noise(a):
             previous = None
             continue
@@ -78,6 +84,13 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
             found.append(TermLink(text, href, kind, sure))
             previous = (a, kind)
     return found
+
+
+def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
+    before = text_before(a, previous[0] if previous else None)
+    if before is None:
+        return previous[1] if previous is not None else None
+    return kind_of_label(before) if isinstance(before, str) else _kind_of_icon(before)
 
 
 def _links(page: Page, post: Post) -> Iterator[Element]:
@@ -97,6 +110,27 @@ def _links(page: Page, post: Post) -> Iterator[Element]:
             return
         if at >= first and not begin <= at < end and a.get("href"):
             count += 1
+            yield a
+
+
+def _links_below(page: Page, post: Post) -> Iterator[Element]:
+    """The links that follow the holder under the same parent or its parent, up to the next post's heading."""
+    if post.holder is None or post.holder.tag in ("body", "main", "html"):
+        return
+    order = page.index.order
+    _, first = _run(order, post.holder)
+    around = post.holder.getparent()
+    above = around.getparent() if around is not None else None
+    top = above if above is not None and above.tag not in ("body", "html") else around
+    if top is None:
+        return
+    last = min(_run(order, top)[1], first + _BELOW)
+    for a in page.index.tag("a"):
+        if order[a] >= last:
+            return
+        if order[a] >= first and a.get("href"):
+            if any(p.tag in _HEADINGS for p in islice(a.iterancestors(), 3)):
+                return
             yield a
 
 

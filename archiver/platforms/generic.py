@@ -34,12 +34,14 @@ PLATFORM = Platform(
     modified=("time[itemprop~=dateModified]", "meta[itemprop~=dateModified]", ".h-entry .dt-updated", "time.updated"),
     categories=(
         "a[rel~=category]", ".h-entry .p-category", ".cat-links a", ".post-categories a", ".post-category a",
-        ".entry-categories a", ".article-category a", ".article__category a", "[itemprop~=articleSection]",
-        ".category a", ".categories a",
+        ".entry-categories a", ".entry-category a", ".article-category a", ".article__category a",
+        ".post__category a", "[itemprop~=articleSection]", ".category a", ".categories a", ".kicker a", ".eyebrow a",
+        "a.kicker", "a.eyebrow", "a.category",
     ),
     tags=(
-        ".post-tags a", ".entry-tags a", ".tags-links a", ".article-tags a", ".article__tags a", ".tag-list a",
-        ".tags a", "a[rel~=tag]", "[itemprop~=keywords] a",
+        ".post-tags a", ".entry-tags a", ".tags-links a", ".article-tags a", ".article__tags a", ".post__tags a",
+        ".story-tags a", ".tag-list a", ".tags-list a", ".taglist a", ".tags a", ".article-topics a", ".keywords a",
+        ".hashtags a", "a[rel~=tag]", "[itemprop~=keywords] a",
     ),
     drop=(
         "a.headerlink", "a.anchor", "a.header-anchor", "a.heading-anchor", "a.anchor-link", "a.heading-link",

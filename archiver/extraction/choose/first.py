@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from archiver.extraction.candidates import Candidate
+from archiver.extraction.text import folded
 
 T = TypeVar("T")
 Names = tuple[str, ...]
@@ -16,5 +17,17 @@ def best(found: list[Candidate[T]]) -> Candidate[T] | None:
 
 
 def terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Categories or tags: the most trusted source; a feed's list or bare keywords only where the page is silent."""
-    return best(found)
+    """Categories or tags: the most trusted source; a feed's list or bare keywords only where the page is silent.
+
+    Where links told by their look differ from what the page declares, the declaration decides if it holds all of
+    them and more (a theme shows some) or, of several, some of them and nothing else (other posts' stand among them).
+    """
+    first = best(found)
+    if first is None or first.source not in ("class", "link", "label") or not first.visible:
+        return first
+    shown = {folded(n) for n in first.value}
+    for c in sorted((c for c in found if c.source in ("json-ld", "meta")), key=lambda c: -c.confidence):
+        said = {folded(n) for n in c.value}
+        if c.confidence >= 0.6 and (shown < said or (len(said) > 1 and said < shown)):
+            return c
+    return first
