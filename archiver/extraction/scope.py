@@ -203,6 +203,13 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
         usable = clear or alike or [e for e in heads if not _in_site_header(e)]
         if usable:
             post.title, post.title_rule = _likest(declared, usable), "h1"
+            return
+        second = [e for e in post.page.index.tag("h2")[:_HEADINGS] if not post.is_noise(e) and not _in_site_header(e)]
+        body = post.body
+        second = [e for e in second if body is None or not is_below(e, body) or _opens(body, e)]
+        alike = [e for e in second if any(likeness(line(e), t) >= _ALIKE for t in declared)]
+        if alike:
+            post.title, post.title_rule = _likest(declared, alike), "h2"
 
 
 def _declared_titles(page: Page) -> list[str]:

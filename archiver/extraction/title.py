@@ -7,6 +7,7 @@ import re
 from lxml.etree import _Element as Element
 
 from archiver.extraction.candidates import Candidate, from_api
+from archiver.extraction.likeness import likeness
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.structured import is_article_item, item_of
@@ -18,6 +19,8 @@ _PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
 
 
 _MOST_WORDS, _LEAST_LETTERS = 5, 4
+_SENTENCE, _ALIKE = 5, 0.6
+_INITIALS = re.compile(r"[A-Z]{2,6}$")
 _SECTIONS = frozenset(
     ("blog", "news", "articles", "article", "magazine", "insights", "resources", "stories", "home", "noticias",
      "artículos", "actualités", "nachrichten", "artikel", "notizie", "новости", "статьи", "блог", "haberler", "tintức",
@@ -40,8 +43,17 @@ def site_names(page: Page) -> list[str]:
         "#header h1",
         ".logo-text",
     ):
-        names += [t for e in page.index.select(selector)[:1] if (t := line(e)) and len(t) < 80 and _leads_home(page, e)]
+        names += [
+            t
+            for e in page.index.select(selector)[:1]
+            if (t := line(e)) and len(t) < 80 and _leads_home(page, e) and not _is_long_title(t, page.head_title)
+        ]
     return list(dict.fromkeys(n for n in names if n))
+
+
+def _is_long_title(text: str, declared: str) -> bool:
+    """Whether a text is too long for a name and like the page's title: a header may hold the post's own heading."""
+    return len(text.split()) >= _SENTENCE and likeness(text, declared) >= _ALIKE
 
 
 def _leads_home(page: Page, el: Element) -> bool:
@@ -70,6 +82,25 @@ def _named_like(part: str, separator: str, host: str, path: str) -> bool:
     return strong and (folded(part) in steps or folded(part) in _SECTIONS)
 
 
+def _initials(name: str) -> str:
+    return "".join(word[0] for word in name.split() if word[0].isalpha()).upper()
+
+
+def mended(text: str) -> str:
+    """A text whose UTF-8 was once read as Latin-1 or Windows-1252, as it was meant."""
+    if not _MANGLED.search(text):
+        return text
+    for encoding in ("latin-1", "cp1252"):
+        try:
+            return text.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return text
+
+
+_MANGLED = re.compile("[\u00c2\u00c3\u00e2\u00d0\u00d1][\u0080-\u00bf\u20ac\u2122\u0153]")
+
+
 def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
     """A title without the site's name before or after it, nor its section after it; `path` is the page's own."""
     if len(title) > 500:
@@ -93,7 +124,11 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
     cuts = list(_SEPARATOR.finditer(title))
     for m in reversed(cuts):
         part = title[m.end() :]
-        if title[: m.start()].strip() and (folded(part) in known or _named_like(part, m[0], bare, path)):
+        if title[: m.start()].strip() and (
+            folded(part) in known
+            or _named_like(part, m[0], bare, path)
+            or (_INITIALS.match(part) and any(part == _initials(n) for n in names))
+        ):
             return without_site(title[: m.start()].strip(), names, host, path)
     for m in cuts:
         if folded(title[: m.start()]) in known and title[m.end() :].strip():
@@ -144,13 +179,13 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
     out: list[Candidate[str]] = []
 
     def add(text: str, source: str, locator: str, confidence: float, seen: bool = False) -> None:
-        text = clean(text)
+        text = mended(clean(text))
         if text or seen:
             out.append(Candidate(text, source, locator, confidence, seen))
 
     article = page.data.article(page.addresses)
     for text in page.data.texts(article, "headline", "name")[:1]:
-        add(without_site(text, names, host, page.path), "json-ld", "headline", 0.8)
+        add(without_site(mended(text), names, host, page.path), "json-ld", "headline", 0.8)
     for el in page.index.select("[itemprop~=headline]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
             add(el.get("content") or heading(el), "microdata", "headline", 0.8)
@@ -163,7 +198,7 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
     ):
         for key in keys:
             for text in page.data.meta(key)[:1]:
-                add(without_site(text, names, host, page.path), "meta", key, confidence)
+                add(without_site(mended(text), names, host, page.path), "meta", key, confidence)
     add(without_site(page.head_title, names, host, page.path), "head", "title", 0.6)
     declared, out[:] = out[:], []
     if from_api(lead) and lead is not None:

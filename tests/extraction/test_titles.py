@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archiver.extraction import choose
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.likeness import in_address, likeness
-from archiver.extraction.title import without_site
+from archiver.extraction.title import mended, without_site
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,18 @@ from archiver.extraction.title import without_site
         ("The ferry moves | Blog | Quay Street", [], "quaystreet.example", "/blog/a", "The ferry moves"),
         ("The ferry moves | District", [], "h.example", "/district/12", "The ferry moves"),
         ("The ferry moves - a report", [], "h.example", "/a", "The ferry moves - a report"),
+        ("The ferry moves | WHA", ["World Harbour Awards"], "h.example", "/a", "The ferry moves"),
+        ("The ferry moves | NATO", ["World Harbour Awards"], "h.example", "/a", "The ferry moves | NATO"),
         ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
     ],
 )
 def test_without_site(title: str, names: list[str], host: str, path: str, bare: str) -> None:
     assert without_site(title, names, host, path) == bare
+
+
+def test_text_that_was_decoded_wrongly_is_mended() -> None:
+    assert mended("The harbour\u00e2\u0080\u0099s ferry") == "The harbour\u2019s ferry"
+    assert mended("Caf\u00e9 \u00c2ge") == "Caf\u00e9 \u00c2ge"
 
 
 def shown(value: str, source: str = "heading") -> Candidate[str]:

@@ -6,8 +6,8 @@ from archiver.extraction.candidates import Candidate
 from archiver.extraction.likeness import in_address, likeness
 from archiver.extraction.text import folded
 
-_RELATED = 0.34
-"""From this likeness on a heading speaks of what the page declares, if in other words."""
+_RELATED, _FAR_RELATED, _SENTENCE = 0.34, 0.28, 5
+"""From this likeness on a heading speaks of what the page declares, if in other words; of a long one less is enough."""
 _PLAINLY = 0.1
 _LONGEST = 200
 """Of more letters than these a heading is a paragraph; declarations tell the title."""
@@ -32,7 +32,8 @@ def title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candid
     declared = [c.value for c in usable if not c.visible]
     headings = [c for c in usable if c.visible]
     for one in headings:
-        if len(one.value) <= _LONGEST and any(likeness(one.value, text) >= _RELATED for text in declared):
+        least = _RELATED if len(one.value.split()) < _SENTENCE else _FAR_RELATED
+        if len(one.value) <= _LONGEST and any(likeness(one.value, text) >= least for text in declared):
             return _first_written(one, usable, path)
     texts = [(c, folded(c.value)) for c in usable]
 
