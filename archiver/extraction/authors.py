@@ -13,6 +13,7 @@ from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.names import is_name, names, swapped
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
+from archiver.extraction.signed import signs
 from archiver.extraction.structured import Node, is_article_item, item_of, types
 from archiver.extraction.text import clean, folded, line
 from archiver.items import Lead
@@ -60,6 +61,36 @@ def _unique(found: list[str]) -> Names:
     return tuple(out.values())
 
 
+_DESK = re.compile(
+    r".*\b(?:desk|team|staff|bureau|newsroom|editors?|editorial|agency|agencies|service|redaktion|rédaction|redacción|"
+    r"redazione|editorial board|wire)$|.*(?:编辑部|編集部|记者|本报讯)$",
+    re.IGNORECASE,
+)
+# An account's name that nobody chose to be read: digits among letters, words joined by signs.
+_MACHINE_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+|(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
+
+
+def _persons_of(found: Names, site: set[str]) -> Names:
+    """The people of a byline, where it names an outlet or a desk beside them."""
+    if len(found) < 2:
+        return found
+    people = tuple(n for n in found if folded(n) not in site and not _DESK.match(n))
+    return people or found
+
+
+def page_shows(page: Page, found: Names) -> bool:
+    """Whether a reader of the page sees one of some names."""
+    wanted = [n.casefold() for n in found]
+    return any(
+        n in text.casefold()
+        for el in page.index.order
+        if el.tag not in ("script", "style", "head", "title", "meta", "link")
+        for text in (el.text, el.tail)
+        if text
+        for n in wanted
+    )
+
+
 def candidates(
     page: Page, post: Post, lead: Lead | None, site: set[str], beside: Beside, end: Names = ()
 ) -> list[Candidate[Names]]:
@@ -76,8 +107,10 @@ def candidates(
     }
 
     def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
-        value = _unique(found)
+        value = _persons_of(_unique(found), site)
         if value:
+            if not visible and all(_MACHINE_ACCOUNT.fullmatch(n) for n in value) and not page_shows(page, value):
+                confidence = min(confidence, 0.3)
             if not visible and not all(folded(n) in persons for n in value) and all(folded(n) in site for n in value):
                 confidence = min(confidence, 0.3)
             out.append(Candidate(value, source, locator, confidence, visible))
@@ -88,6 +121,8 @@ def candidates(
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _visible(page, post, add)
+    for sign in signs(page, post):
+        add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     add(_of_node(page, node), "json-ld", "author", 0.85)
     _microdata(page, post, add)
     for keys, confidence in _META:
@@ -99,13 +134,13 @@ def candidates(
             add(found, "meta", key, confidence)
     _twitter_labels(page, add)
     if beside.names:
-        add(list(beside.names), "byline", "beside the heading", 0.88 if beside.sure else 0.6, visible=True)
+        add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return out
 
 
 def _visible(page: Page, post: Post, add: Add) -> None:
     generic = by_name("generic")
-    tables = [(page.platform, 0.92)] if page.platform is not generic else []
+    tables = [(page.platform, 0.86)] if page.platform is not generic else []
     for platform, confidence in [*tables, (generic, 0.7)]:
         for rule in platform.authors:
             found = post.select([rule])

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.byline_words import BY
 from archiver.extraction.datetext import Moment, visible
 from archiver.extraction.datewords import MODIFIED
 from archiver.extraction.names import looks_personal, names
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.text import clean, line
-from archiver.extraction.words import BY
 
 _DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
 _BLOCK = frozenset(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.names import names, swapped
+from archiver.extraction.names import is_full_name, names, swapped
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,18 @@ from archiver.extraction.names import names, swapped
         ("بقلم: سلمى الحداد", ["سلمى الحداد"]),
         ("Автор: Вера Лапина", ["Вера Лапина"]),
         ("JANE DOE", ["Jane Doe"]),
+        ("张三 李四", ["张三", "李四"]),
+        ("山根 由紀", ["山根 由紀"]),
+        ("Jane Doe Senior Editor", ["Jane Doe"]),
+        ("Jane Doe, Head of Content at Example", ["Jane Doe"]),
+        ("By Jane Doe ⋅ Founder and Editor-in-Chief ⋅ Updated May 6, 2025", ["Jane Doe"]),
+        ("Text: Jörg Hälbich", ["Jörg Hälbich"]),
+        ("홍길동 기자", ["홍길동"]),
+        ("{{ page.author }}", []),
+        ("page.head.extra.author", []),
+        ("[object Object]", []),
+        ("Learn more", []),
+        ("View all posts by Jane Doe", []),
         ("Written By", []),
         ("admin", []),
         ("https://www.facebook.com/jane", []),
@@ -59,3 +71,43 @@ def test_last_name_first() -> None:
 def test_never_raises_and_never_repeats(text: str) -> None:
     found = names(text)
     assert len({n.casefold() for n in found}) == len(found)
+
+
+@given(st.text(max_size=120), st.booleans())
+def test_a_name_is_no_address_and_no_date(text: str, one: bool) -> None:
+    for name in names(text, one):
+        assert "://" not in name and "{" not in name
+        assert " " not in name or not any(c.isdigit() for c in name)
+
+
+_WORD = st.text("abcdefghijklmnopqrstuvwxyzéüñ", min_size=3, max_size=8).map(str.capitalize)
+_PERSON = st.tuples(_WORD, _WORD).map(" ".join).filter(lambda n: names(n) == [n])
+
+
+@given(st.lists(_PERSON, min_size=1, max_size=4, unique_by=str.casefold))
+def test_names_of_a_list_of_names_are_these(people: list[str]) -> None:
+    found = names(", ".join(people))
+    assert names(", ".join(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Jane Doe", True),
+        ("Ludwig van Veen", True),
+        ("Dr. Eva Roe", True),
+        ("Nguyễn Thị Lan", True),
+        ("山根 由紀", True),
+        ("김민수", True),
+        ("سلمى الحداد", True),
+        ("Jane", False),
+        ("Home Security", False),
+        ("Learn More", False),
+        ("Senior Editor", False),
+        ("Date Last Reviewed", False),
+        ("more about her", False),
+        ("更新日", False),
+    ],
+)
+def test_a_full_name_is_told_from_a_label(text: str, expected: bool) -> None:
+    assert is_full_name(text) is expected

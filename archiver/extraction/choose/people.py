@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from archiver.extraction.byline_words import WEAK_ACCOUNTS
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.choose.first import Names, best
 from archiver.extraction.text import folded
-from archiver.extraction.words import WEAK_ACCOUNTS
 
 
 def authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:

@@ -1,0 +1,299 @@
+"""Who signed the post: a reader of the lines around its heading and after its text that needs no platform's table.
+
+A name counts where a word says so ("by", "posted by", in many languages), where an element's class, link or picture
+marks it, or, weakest, where a plain full name stands beside a date or an office.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction import authormarks as marks
+from archiver.extraction.byline_words import AND, BY, NOT_A_NAME, OTHER_PART, SIGNED
+from archiver.extraction.marked import Chunk, Line, Reader, after, before
+from archiver.extraction.names import ROLE, is_full_name, looks_personal, names
+from archiver.extraction.page import Page
+from archiver.extraction.scope import Post
+from archiver.extraction.text import folded, line
+
+CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
+"""How much each kind of sign is believed beside the heading."""
+_AWAY = 0.14  # what a sign loses after the text
+_NEAR = 16  # lines below the heading in which an unmarked name may stand
+_SHORT, _MIDDLE = 80, 240  # characters of a line that can be a byline among the text, and before it
+_LONG = 200  # characters that make a paragraph of text, not a meta line
+_DATE = re.compile(
+    r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d\b|\b\d+\s*(?:min|minute|hour|day|week|month|year)s?\b|"
+    r"\b(?:19|20)\d\d[年./-]|\d\s*月\s*\d",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:the\s+)?(?:authors?|writers?|contributors?|written\s+by|autor(?:in|en|es)?|auteurs?|autor[ei]|автор|作者|"
+    r"about\s+the\s+authors?|meet\s+the\s+authors?|über\s+den\s+autor|à\s+propos\s+de\s+l['’]auteur|sobre\s+el\s+autor|"
+    r"об\s+авторе|この記事を書いた人|关于作者|關於作者|yazar\s+hakkında|về\s+tác\s+giả)\s*[:：]?",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(
+    r"^(?:about|meet|über|à propos de|sobre|об авторе:?|hi,? i['’]?m)\s+(?!the\b|me\b|us\b)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Names that one byline gives, how they are known (a key of CONFIDENCE), where, and the text they were in."""
+
+    names: tuple[str, ...]
+    kind: str
+    place: str
+    raw: str
+
+    @property
+    def confidence(self) -> float:
+        return CONFIDENCE[self.kind] - (_AWAY if self.place == "after" and self.kind != "box" else 0)
+
+
+def signs(page: Page, post: Post) -> list[Sign]:
+    """Every byline found, best first; the first is what a reader would take for the post's."""
+    out: list[Sign] = []
+    top = _anchor(page, post)
+    end = -1
+    if top is not None:
+        lines = [x for x in Reader(700).lines(before(top)) if len(x.text) < _LONG][:6]
+        near = list(_till_text(Reader(3500).lines(after(top))))
+        end = page.index.order.get(near[-1].chunks[-1].el, -1) if near and near[-1].chunks else -1
+        out += _read(near, "below")
+        out += _read(lines, "above")
+    else:
+        body = page.index.tag("body")[:1]
+        near = list(_till_text(Reader(3500).lines((child, False) for b in body for child in b)))
+        out += [s for s in _read(near, "below") if s.kind in ("by", "mark", "link")]
+    if post.body is not None:
+        rest = [x for _, x in zip(range(10), Reader(900).lines(after(post.body)), strict=False)]
+        out += [s for s in _read(list(_till_heading(rest)), "after") if s.kind in ("by", "mark", "link")]
+    out += _boxes(page, post, end, top)
+    return sorted(out, key=lambda s: -s.confidence)
+
+
+def _till_text(lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines up to the sixth paragraph of text: a standfirst may come before the byline."""
+    long = 0
+    for n, one in enumerate(lines):
+        long += len(one.text) >= _LONG
+        yield one
+        if long == 6 or n > 50:
+            return
+
+
+def _till_heading(lines: list[Line]) -> Iterator[Line]:
+    for one in lines:
+        if len(one.text) > _LONG or any(c.head for c in one.chunks):
+            return
+        yield one
+
+
+def _anchor(page: Page, post: Post) -> Element | None:
+    """The post's heading; where it was not found the first heading that the page's own title begins with."""
+    if post.title is not None and line(post.title):
+        return post.title
+    head = folded(page.head_title)
+    for el in page.index.tag("h1", "h2"):
+        text = folded(line(el))
+        if len(text) > 3 and (el.tag == "h1" or head.startswith(text)):
+            return el
+    return None
+
+
+def _read(lines: list[Line], place: str) -> list[Sign]:
+    """The bylines of some lines, in reading order."""
+    out: list[Sign] = []
+    state = ""  # "by": names are due or go on; "other": the names that follow had another part
+    open_: list[str] = []
+    kind = ""
+    shape: tuple[object, ...] = ()
+    raw = ""
+    ended = True
+    pictures: set[str] = set()
+
+    def close() -> None:
+        nonlocal open_, kind
+        if open_:
+            out.append(Sign(tuple(dict.fromkeys(open_)), kind, place, raw[:200]))
+        open_, kind = [], ""
+
+    long = 0
+    for n, one in enumerate(lines):
+        whole = one.text
+        long += len(whole) >= _LONG
+        pictures.update(folded(p) for p in one.pictures)
+        if len(whole) > (_SHORT if long > 1 else _MIDDLE):
+            close()
+            state = ""
+            continue
+        for i, chunk in enumerate(one.chunks):
+            text = chunk.text
+            if _JOINT.fullmatch(text) and open_:
+                ended, state = False, "by" if kind == "by" else state
+                continue
+            if OTHER_PART.match(text):
+                close()
+                state = "other"
+                continue
+            m = None if i and _is_prose(one.chunks[i - 1].text) else SIGNED.match(text)
+            if _LABEL.fullmatch(text) or ((short := m or BY.match(text)) and short.end() == len(text)):
+                close()
+                state, raw = "by", whole
+                continue
+            said = text[m.end() :] if m else text
+            how = _how(chunk, one, lines, n, i, pictures, bool(m), state, long)
+            if not how:
+                if state == "other" and names(text):
+                    continue
+                if not _JOINT.fullmatch(text):
+                    close()
+                    state = ""
+                continue
+            if state == "other" and not m:
+                continue
+            found = names(said, one=bool(chunk.href) or chunk.mark == marks.NAME)
+            if not found or not all(_fits(x, how) for x in found):
+                close()
+                state = ""
+                continue
+            now = (chunk.el.tag, chunk.el.get("class"))
+            joined = open_ and (not ended or shape == now or text[:1] in ",&") and (kind == how or how != "date")
+            if not joined:
+                close()
+                kind, shape, raw = how, now, whole
+            open_ += found
+            ended = not re.search(r"(?:,|&|\band|\bund|\bet|\by|、)\s*$", text)
+            state = "by" if how == "by" and not ended else ""
+    close()
+    return out
+
+
+def _is_prose(text: str) -> bool:
+    """Whether the words before a "by" are a sentence's: "the plugin that was written" by somebody."""
+    return len(text.split()) > 6 and not _DATE.search(text)
+
+
+def _how(
+    chunk: Chunk, one: Line, lines: list[Line], n: int, i: int, pictures: set[str], by: bool, state: str, long: int
+) -> str:
+    """The kind of sign that makes a chunk a name, "" where there is none."""
+    text, far, weak_over = chunk.text, long > 1, long > 0 or n > _NEAR
+    if len(text) > 160 or NOT_A_NAME.match(text) or (chunk.href and marks.leads_to_term(chunk.href)):
+        return ""
+    if by or state == "by":
+        return "by"
+    if far:
+        return ""
+    if chunk.mark in (marks.NAME, marks.AUTHOR):
+        return "mark" if len(one.text) < _LONG else ""
+    if chunk.href and marks.leads_to_person(chunk.href):
+        return "link" if len(one.text) < _LONG else ""
+    if chunk.mark == marks.NOT or weak_over or chunk.head or text.endswith(":") or len(one.text) > 160:
+        return ""
+    if not all(c is chunk or len(c.text.split()) < 3 or _DATE.search(c.text) or ROLE.match(c.text) for c in one.chunks):
+        return ""
+    if _with_degrees(text):
+        return "role"
+    if len(text) > 60 or not _full_names(text):
+        return ""
+    if chunk.mark == marks.BOX:
+        return "mark"
+    if folded(text) in pictures:
+        return "avatar"
+    follows = one.chunks[i + 1 : i + 2] or (lines[n + 1].chunks[:1] if n + 1 < len(lines) else [])
+    if follows and (ROLE.match(follows[0].text.strip(" -–—,·|"))):
+        return "role"
+    beside = [one, *lines[max(n - 1, 0) : n], *lines[n + 1 : n + 2]]
+    if any(len(x.text) < 60 and _DATE.search(x.text) for x in beside) and len(one.text) < 90:
+        return "date"
+    return ""
+
+
+def _full_names(text: str) -> bool:
+    """Whether a text consists of names that need no mark."""
+    return is_full_name(text) or (
+        any(c in text for c in ",;&、") and len(found := names(text)) > 1 and all(is_full_name(x) for x in found)
+    )
+
+
+def _with_degrees(text: str) -> bool:
+    """Whether a text is full names with degrees or offices: "Ann Poe, MD; Eva Roe, PhD"."""
+    pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
+    people = [p for p in pieces if not ROLE.match(p)]
+    return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
+
+
+def _fits(name: str, how: str) -> bool:
+    if how in ("avatar", "role", "date"):
+        return is_full_name(name)
+    return looks_personal(name) and not ROLE.match(name)
+
+
+def _boxes(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
+    """Boxes about the author, after the text."""
+    order = page.index.order
+    found: list[Element] = []
+    for names_ in page.index.classes():
+        if marks.mark(names_) in (marks.BOX, marks.NAME, marks.AUTHOR):
+            found += page.index.with_class(names_)
+    found.sort(key=order.__getitem__)
+    out: list[Sign] = []
+    last: Element | None = None
+    for el in found[:60]:
+        if order[el] <= end or el.tag in ("html", "body", "main", "link", "meta") or _inside(el, last):
+            continue
+        if any(marks.is_foreign(a) for a in el.iterancestors()) or marks.is_foreign(el) or _in_card(page, el, top):
+            continue
+        last = el
+        lines = [x for _, x in zip(range(4), Reader(600).lines([(el, False)]), strict=False)]
+        who = next((w for x in lines for w in _boxed(x)), None)
+        if who:
+            out.append(Sign((who,), "box", "after", lines[0].text[:200]))
+    if len({s.names for s in out}) > 2:  # a list of people or of other posts
+        return []
+    return out
+
+
+def _boxed(one: Line) -> Iterator[str]:
+    for chunk in one.chunks[:4]:
+        text = _ABOUT.sub("", chunk.text)
+        if len(text) > 70 or _LABEL.fullmatch(text) or chunk.mark == marks.NOT:
+            continue
+        found = names(text, one=True)
+        if len(found) == 1 and looks_personal(found[0]) and (is_full_name(found[0]) or chunk.mark == marks.NAME):
+            yield found[0]
+
+
+def _inside(el: Element, top: Element | None) -> bool:
+    return top is not None and any(a is top for a in el.iterancestors())
+
+
+def _in_card(page: Page, el: Element, top: Element | None) -> bool:
+    """Whether an element stands in a card of another post: beside a link with a title's length that leads elsewhere."""
+    at = el.getparent()
+    for _ in range(4):
+        if at is None or at.tag in ("body", "main", "html") or (top is not None and _inside(top, at)):
+            return False
+        for n, a in enumerate(at.iter("a")):
+            if n > 12:
+                break
+            outer = a.getparent()
+            text = line(a)
+            if (
+                len(text) >= 22
+                and not marks.leads_to_person(a.get("href") or "")
+                and not (outer is not None and outer.tag == "p" and len(line(outer)) > len(text) + 20)
+            ):
+                url = page.join(a.get("href"))
+                if url and url.partition("#")[0].rstrip("/") not in page.addresses:
+                    return True
+        at = at.getparent()
+    return False

@@ -1,0 +1,53 @@
+"""What classes, addresses and pictures say of an author."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import html
+
+from archiver.extraction.authormarks import leads_to_person, leads_to_term, mark, pictured
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ("post-author-name", "name"),
+        ("Card_authorName__x1", "name"),
+        ("styles__AuthorName-sc-1", "name"),
+        ("byline", "author"),
+        ("entry-meta posted-by", "author"),
+        ("tac-gia", "author"),
+        ("dateAndAuthor", "box"),
+        ("author-bio", "box"),
+        ("author-image", "not"),
+        ("byline__category", "not"),
+        ("comment-author", "not"),
+        ("authority", ""),
+        ("online", ""),
+        ("text-lg mt-4", ""),
+    ],
+)
+def test_mark(classes: str, expected: str) -> None:
+    assert mark(classes) == expected
+
+
+def test_addresses() -> None:
+    assert leads_to_person("https://a.example/author/jane-doe/")
+    assert leads_to_person("/@jane")
+    assert leads_to_person("/?author=4")
+    assert not leads_to_person("/2024/05/post/")
+    assert not leads_to_person("http://[broken")
+    assert leads_to_term("/category/food/") and not leads_to_term("http://[broken")
+
+
+@pytest.mark.parametrize(
+    ("alt", "expected"),
+    [
+        ("Headshot of Jane Doe, Writer", "Jane Doe"),
+        ("Jane Doe's avatar", "Jane Doe"),
+        ("Jane Doe", "Jane Doe"),
+        ("", ""),
+    ],
+)
+def test_pictured(alt: str, expected: str) -> None:
+    assert pictured(html.fromstring(f'<img alt="{alt}">')) == expected
