@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archiver.discovery.feed_geo import of_json
 from archiver.items import GeoTag
 from archiver.urls import normalize
 
@@ -60,7 +61,7 @@ class JsonItem:
         return normalize(self._text("image"), self.url) if self._text("image") else None
 
     def geotags(self) -> tuple[GeoTag, ...]:
-        return ()
+        return of_json(self.row)
 
     def platform_id(self) -> str:
         return ""

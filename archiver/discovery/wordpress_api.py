@@ -236,7 +236,8 @@ def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
             lat, lon = _degrees(holder.get(lat_name), 90), _degrees(holder.get(lon_name), 180)
             if lat is not None and lon is not None and (lat or lon):
                 place = _text(holder.get("geo_address")) or _text(holder.get("name"))
-                return (GeoTag(lat, lon, plain_text(place, 300), source="wordpress"),)
+                exact = 10.0 ** -max(len(str(holder[n]).partition(".")[2]) for n in (lat_name, lon_name))
+                return (GeoTag(lat, lon, plain_text(place, 300), source="wordpress", precision=exact),)
     return ()
 
 
