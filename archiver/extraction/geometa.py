@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from archiver.extraction.countries import is_turned
 from archiver.extraction.geotext import Position, checked, measured, middle, position
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
@@ -43,7 +44,8 @@ _NOWHERE = re.compile(
 def of_metas(page: Page) -> Iterator[GeoTag]:
     """Places of metas, positions first. A `geo_public` of 0 silences all, as WordPress's Geo standard has it.
 
-    OpenGraph's position is the publisher's where the page tells the business's address beside it.
+    OpenGraph's position is the publisher's where the page tells the business's address beside it. Numbers that
+    only fit the region named when they are exchanged are exchanged.
     """
     data = page.data
     if data.meta_first("geo_public", "geo.public") == "0":
@@ -63,6 +65,8 @@ def of_metas(page: Page) -> Iterator[GeoTag]:
         data.meta(*_OF_BUSINESS) or _BUSINESS_TYPES.match(data.meta_first("og:type"))
     )
     for p, source in places:
+        if is_turned(p.latitude, p.longitude, region):
+            p = p._replace(latitude=p.longitude, longitude=p.latitude)
         role = "publisher" if of_business and source in _OPEN_GRAPH else "content"
         yield tag(p, name if role == "content" or not data.meta("geo.placename") else "", region, role, source)
     if not places and name and not of_business:

@@ -30,7 +30,10 @@ _PEOPLE = (("author", "author"), ("creator", "author"), ("publisher", "publisher
 _ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
 _PLACES = re.compile(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
 _SHAPES = ("box", "polygon", "line", "circle")
+_NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
 _MOST_NODES = 300
+_MOST_BESIDE = 5
+"""More organisations with positions are a directory's, not the publisher."""
 
 
 def of_json_ld(page: Page) -> Iterator[GeoTag]:
@@ -48,11 +51,14 @@ def of_json_ld(page: Page) -> Iterator[GeoTag]:
             if isinstance(someone, dict):
                 for value in [someone, *(v for k in _ADDRESSES for v in data.resolve(someone.get(k)))]:
                     yield from _place(page, value, role, f"schema.org {key}", False)
-    for other in data.nodes[:_MOST_NODES]:
-        kinds = types(other)
-        if other is not node and "geo" in other and kinds and not kinds & {"geocoordinates", "person"}:
-            role = "content" if node is None and _is_subject(page, other, kinds) else "publisher"
-            yield from _place(page, other, role, "schema.org " + sorted(kinds)[0], False)
+    beside = [
+        (other, kinds)
+        for other in data.nodes[:_MOST_NODES]
+        if other is not node and "geo" in other and (kinds := types(other)) and not kinds & _NO_PLACES
+    ]
+    for other, kinds in beside if len(beside) <= _MOST_BESIDE else ():
+        role = "content" if node is None and _is_subject(page, other, kinds) else "publisher"
+        yield from _place(page, other, role, "schema.org " + sorted(kinds)[0], False)
 
 
 def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:

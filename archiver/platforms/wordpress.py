@@ -70,7 +70,7 @@ PLATFORM = Platform(
         ".wp-block-tag-cloud", ".code-block", ".adsbygoogle", ".td-a-rec", ".post-password-form", ".page-links",
         ".page-link", ".wp-block-post-content-page-links", ".post-nav-links", ".wp-block-social-links",
         ".simplesocialbuttons", ".ssba", ".dpsp-share", ".jetpack-likes-widget-wrapper", ".entry-shares",
-        ".robots-nocontent", ".geo-line",
+        ".robots-nocontent", ".geo-line", "#geotags", ".geotags",
     ),
     kinds=(
         (r"error404", PageKind.OTHER, "not-found"),

@@ -97,6 +97,11 @@ FORMS = {
     "no numbers": (read(meta(geo__position="NaN;NaN", ICBM="null, null", geo_latitude="", geo_longitude="")), []),
     "an example's position": (read(meta(geo__position="-34.397;150.644")), []),
     "the same number twice": (read(meta(geo__position="12.5;12.5")), []),
+    "turned round, as the region tells": (
+        read(meta(geo__position="13.4;52.5", geo__region="DE-BE")), [(52.5, 13.4, "content")]),
+    "far from its region": (read(meta(geo__position="10.5;106.25", geo__region="FR")), ONE),
+    "a directory of businesses": (
+        read(ld('"url":"/"', "".join(f',{{"@type":"Store","name":"{n}","geo":{GEO}}}' for n in range(9)))), []),
     "turned round": (read(meta(geo__position="106.25;10.5")), ONE),
 }
 
