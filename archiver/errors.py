@@ -77,6 +77,15 @@ class ContactMissing(ArchiverError):
         )
 
 
+class BadRules(ArchiverError):
+    def __init__(self, subject: str, why: str) -> None:
+        super().__init__(
+            subject,
+            f"The rules of {subject} cannot be used: {why}. "
+            "docs/learning.md shows what they may hold; nothing was changed.",
+        )
+
+
 class SiteNotFound(ArchiverError):
     def __init__(self, site: str, known: str) -> None:
         super().__init__(site, f"The archive has no site {site!r}; it has: {known or 'none yet'}.")

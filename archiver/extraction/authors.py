@@ -146,7 +146,7 @@ def _visible(page: Page, post: Post, add: Add) -> None:
             found = post.select([rule])
             value: list[str] = []
             for el, _ in found[:12]:
-                value += _names_of(el)
+                value += names_of(el)
             if value:
                 inside = post.holder is not None and any(_below(e, post.holder) for e, _ in found)
                 linked = any(e.get("rel") or "fn" in (e.get("class") or "") or e.tag == "a" for e, _ in found)
@@ -159,7 +159,7 @@ def _below(el: Element, top: Element) -> bool:
     return any(a is top for a in el.iterancestors()) or el is top
 
 
-def _names_of(el: Element) -> list[str]:
+def names_of(el: Element) -> list[str]:
     """The names an author element holds: those of the profile links in it, else its own text."""
     if el.tag == "meta":
         return names(el.get("content") or "", one=True)

@@ -38,10 +38,15 @@ def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None =
     source told the whole, the whole is taken.
     """
     shown = _shown(page, post, title, beside)
-    whole = of_html(lead.body_html, page.url, title) if lead is not None and lead.body_html else ""
-    if len(whole) > 1.15 * len(shown.text) + 20 and (not shown.text or _begins(shown.text, whole)):
-        return Body(whole, "api" if from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
+    if told := whole(shown.text, page.url, title, lead):
+        return Body(told, "api" if from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
     return shown
+
+
+def whole(shown: str, url: str, title: str, lead: Lead | None) -> str:
+    """The whole text that the source told, where the page shows only its beginning; else ""."""
+    told = of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
+    return told if len(told) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, told)) else ""
 
 
 def of_html(fragment: str, url: str, title: str = "") -> str:
@@ -81,8 +86,8 @@ def _text(plan: Layout, top: Element, title: str, beside: Beside, dropped: Itera
 
 
 def _shown(page: Page, post: Post, title: str, beside: Beside) -> Body:
-    whole = next(iter(page.index.tag("body")), page.root)
-    plan = layout(whole, _skipped(page))
+    everything = next(iter(page.index.tag("body")), page.root)
+    plan = layout(everything, _skipped(page))
     sums = plan.sums(container.weights(plan))
     top = container.heaviest(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7

@@ -9,6 +9,7 @@ from itertools import islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.candidates import Candidate, from_api
+from archiver.extraction.choose import terms
 from archiver.extraction.page import Page
 from archiver.extraction.postclass import class_terms
 from archiver.extraction.scope import Post
@@ -53,6 +54,18 @@ def candidates(page: Page, post: Post, lead: Lead | None) -> tuple[list[Candidat
         if one.value or one.locator == "post class":
             (cats if kind == "category" else tags).append(one)
     return cats, tags
+
+
+def chosen(
+    cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]
+) -> tuple[Terms, Terms]:
+    """The categories and the tags that these candidates come to."""
+    category, tag = terms(cats), terms([t for t in tags if t.confidence >= 0.5])
+    tagged = tag.value if tag else ()
+    if tag is not None and tag.source in ("link", "label") and category is not None:
+        # rel="tag" says only that a link is a term; the platform's rule has told which ones are categories.
+        tagged = tuple(t for t in tagged if folded(t) not in {folded(c) for c in category.value})
+    return category.value if category else (), tagged
 
 
 def _found(

@@ -310,3 +310,9 @@ def captions(post: Post) -> list[str]:
         return []
     index = post.page.index
     return [line(e) for e in [*index.tag("figcaption"), *index.with_class("wp-caption-text")][:_MOST_CAPTIONS]]
+
+
+def of_post(page: Page, post: Post, text: str, tail: Tail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """All sources that a post names, wherever on its page, but the site itself."""
+    host = (urlsplit(page.url).hostname or "").lower().removeprefix("www.")
+    return credits(text, tail, lines, captions(post), of_page(page, post), own=(*page.data.names_of_site(), host))

@@ -22,6 +22,20 @@ def place_key(tag: GeoTag) -> PlaceKey:
     return folded(tag.placename)
 
 
+def place_name(key: PlaceKey) -> str:
+    """A place as rules write it: "50.45,30.52" or its folded name."""
+    return key if isinstance(key, str) else f"{key[0]:g},{key[1]:g}"
+
+
+def place_of(name: str) -> PlaceKey:
+    """The inverse of `place_name`."""
+    latitude, comma, longitude = name.partition(",")
+    try:
+        return (float(latitude), float(longitude)) if comma else folded(name)
+    except ValueError:
+        return folded(name)
+
+
 def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozenset[PlaceKey]:
     """The places that a site's template puts on its posts, such as the capital of its country.
 

@@ -58,6 +58,15 @@ def classify(
     return PageKind.PAGE, "undated"
 
 
+def at_a_glance(page: Page, post: Post, lead: Lead | None, known: PageKind) -> Answer | None:
+    """What the address, the classes of <body> and a title of error or login say; None where they say nothing."""
+    for rule in _GLANCES:
+        answer = rule(page, post, Beside(), lead, known)
+        if answer is not None:
+            return answer
+    return None
+
+
 def _empty(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
     body = page.index.tag("body")
     if not body or (text_length(body[0]) < 3 and body[0].find(".//img") is None):
@@ -269,3 +278,4 @@ _RULES: tuple[Callable[[Page, Post, Beside, Lead | None, PageKind], Answer | Non
     _told,
     _bylined,
 )
+_GLANCES = (_stub, _password, _platform_classes, _not_found, _paths, _led, _home, _known)

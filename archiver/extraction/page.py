@@ -47,6 +47,10 @@ class Page:
     def platform(self) -> Platform:
         return detect(self.index, self.data.meta_first("generator"))
 
+    def assume(self, platform: Platform) -> None:
+        """Take the platform as known, where the site's learned rules tell it."""
+        self.__dict__.setdefault("platform", platform)
+
     @cached_property
     def body_classes(self) -> tuple[str, ...]:
         """Classes of <body> and <html>: where platforms say what kind of page it is."""

@@ -1,6 +1,6 @@
 """Small CSS selectors over one indexed page: what the platform tables are written in.
 
-A page is walked once; a rule then costs a dictionary look-up instead of a walk of its own,
+Elements are sorted by class, id and attribute once; a rule then costs a dictionary look-up instead of a walk,
 so that some hundred rules can be asked of every page. Supported: tag, .class, #id, [attr],
 [attr=value], [attr~=word], [attr^=start], [attr*=part], descendant (space) and child (>).
 """
@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from lxml.etree import _Element as Element
 
-_INDEXED = ("itemprop", "rel", "property", "name", "itemtype", "role", "datetime", "data-hook", "typeof")
+_INDEXED = frozenset(
+    ("itemprop", "rel", "property", "name", "itemtype", "role", "datetime", "data-hook", "typeof")
+)
 _PIECE = re.compile(
     r"(?P<child>\s*>\s*)|(?P<space>\s+)|\.(?P<cls>[\w-]+)|#(?P<id>[\w-]+)|"
     r"\[(?P<attr>[\w:-]+)(?:(?P<op>[~^*]?=)\"?(?P<val>[^\]\"]*)\"?)?\]|(?P<tag>\*|[a-z][a-z0-9]*)"
@@ -56,41 +58,64 @@ def _parse(selector: str) -> tuple[_Compound, ...]:
     return tuple(parts)
 
 
-class Index:
-    """The elements of one document by tag, class, id and the attributes that carry meaning, in document order."""
+def check(selector: str) -> str:
+    """What is wrong with a selector, "" where nothing is."""
+    try:
+        _parse(selector.strip())
+    except ValueError as error:
+        return str(error)
+    return "" if selector.strip() else "a selector is empty"
 
-    __slots__ = ("_attrs", "_classes", "_ids", "_tags", "order", "root")
+
+class Index:
+    """The elements of one document by tag, class, id and the attributes that carry meaning, in document order.
+
+    Each map is made at its first use, so that a page read by a site's learned rules pays for what they ask only.
+    """
 
     def __init__(self, root: Element) -> None:
         self.root = root
-        self.order: dict[Element, int] = {}
         self._tags: dict[str, list[Element]] = {}
-        self._classes: dict[str, list[Element]] = {}
-        self._ids: dict[str, list[Element]] = {}
-        self._attrs: dict[str, list[Element]] = {}
-        order, tags, classes, ids, attrs = self.order, self._tags, self._classes, self._ids, self._attrs
-        for n, el in enumerate(root.iter("*")):
-            order[el] = n
-            tags.setdefault(el.tag, []).append(el)
-            given = el.attrib
-            if not given:
-                continue
-            names = given.get("class")
-            if names:
+
+    @cached_property
+    def order(self) -> dict[Element, int]:
+        """Every element with its place in the document."""
+        return {el: n for n, el in enumerate(self.root.iter("*"))}
+
+    @cached_property
+    def _classes(self) -> dict[str, list[Element]]:
+        found: dict[str, list[Element]] = {}
+        for el in self.root.iter("*"):
+            if names := el.get("class"):
                 for name in set(names.split()):
-                    classes.setdefault(name, []).append(el)
-            ident = given.get("id")
-            if ident:
-                ids.setdefault(ident, []).append(el)
-            for attr in _INDEXED:
-                if attr in given:
-                    attrs.setdefault(attr, []).append(el)
+                    found.setdefault(name, []).append(el)
+        return found
+
+    @cached_property
+    def _ids(self) -> dict[str, list[Element]]:
+        found: dict[str, list[Element]] = {}
+        for el in self.root.iter("*"):
+            if ident := el.get("id"):
+                found.setdefault(ident, []).append(el)
+        return found
+
+    @cached_property
+    def _attrs(self) -> dict[str, list[Element]]:
+        found: dict[str, list[Element]] = {}
+        for el in self.root.iter("*"):
+            for attr in el.keys():  # noqa: SIM118 (an element is no dictionary)
+                if attr in _INDEXED:
+                    found.setdefault(str(attr), []).append(el)
+        return found
 
     def tag(self, *names: str) -> list[Element]:
         """All elements of these tags, in document order."""
-        if len(names) == 1:
-            return self._tags.get(names[0], [])
-        return sorted((e for n in names for e in self._tags.get(n, ())), key=self.order.__getitem__)
+        if len(names) > 1:
+            return list(self.root.iter(*names))
+        found = self._tags.get(names[0])
+        if found is None:
+            found = self._tags[names[0]] = list(self.root.iter(names[0]))
+        return found
 
     def classes(self) -> Iterable[str]:
         return self._classes
@@ -113,11 +138,11 @@ class Index:
         outer = self._match(parts[:-1])
         if not outer:
             return []
-        found: set[Element] = set()
+        found: dict[Element, None] = {}
         for top in outer:
             below = top.iterchildren(last.tag or "*") if last.child else top.iterdescendants(last.tag or "*")
-            found.update(e for e in below if e in self.order and _fits(e, last))
-        return sorted(found, key=self.order.__getitem__)
+            found.update((e, None) for e in below if _fits(e, last))
+        return list(found) if len(outer) == 1 else sorted(found, key=self.order.__getitem__)
 
     def first(self, selector: str, within: Element | None = None) -> Element | None:
         found = self.select(selector, within)
@@ -131,9 +156,7 @@ class Index:
         for name, _, _ in part.attrs:
             if name in _INDEXED:
                 return self._attrs.get(name, [])
-        if part.tag:
-            return self._tags.get(part.tag, [])
-        return list(self.order)
+        return self.tag(part.tag or "*")
 
 
 def is_below(el: Element, top: Element) -> bool:

@@ -1,0 +1,231 @@
+"""A page of a site whose rules are known: one parse and a few look-ups in place of all candidates of all fields."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction import authors as _authors
+from archiver.extraction import categories as _categories
+from archiver.extraction import choose, credits, declared
+from archiver.extraction import dates as _dates
+from archiver.extraction.body import render, whole
+from archiver.extraction.byline import Beside, beside_heading
+from archiver.extraction.candidates import from_api
+from archiver.extraction.datetext import Moment, of_url
+from archiver.extraction.geosite import as_publisher, place_of
+from archiver.extraction.geotags import geotags
+from archiver.extraction.kind import at_a_glance, classify
+from archiver.extraction.page import Page
+from archiver.extraction.parts import parts
+from archiver.extraction.ruled import Value, container, read_field
+from archiver.extraction.rules import JSON_LD, Rule, SiteRules
+from archiver.extraction.scope import Post, find, text_length
+from archiver.extraction.text import folded
+from archiver.extraction.title import site_names
+from archiver.items import Article, Evidence, Lead, PageKind
+from archiver.platforms import by_name
+from archiver.platforms.selector import is_below
+
+_META = ("title", "authors", "published", "modified", "categories", "tags")
+_LONGEST_META = 300
+_ALWAYS = 0.999  # a rule that found something on every page it was learned from
+
+
+class _Reader:
+    """One page and its rules; what a rule does not tell is read as on any site, from a post located at first need."""
+
+    def __init__(self, page: Page, rules: SiteRules, lead: Lead | None) -> None:
+        self.page, self.rules, self.lead = page, rules, lead
+        self.api = lead if lead is not None and from_api(lead) else None
+        self.evidence: list[Evidence] = []
+        self.strange = self.is_whole = False
+        self._located: tuple[Post, Beside] | None = None
+
+    def located(self) -> tuple[Post, Beside]:
+        if self._located is None:
+            post = find(self.page)
+            self._located = post, beside_heading(self.page, post)
+        return self._located
+
+    def by_rule(self, name: str) -> Value:
+        """What the field's rule says. A rule that always found something and does not now makes the page strange."""
+        rule = self.rules.rule(name)
+        if rule is None:
+            return None
+        value = read_field(self.page, name, rule)
+        if value:
+            self.say(name, value, rule)
+        elif rule.coverage >= _ALWAYS and not rule.by_hand:
+            self.strange = True
+        return value
+
+    def knows(self, name: str) -> bool:
+        """Whether the rule's silence is an answer: it was learned from posts of which some do not have the field."""
+        rule = self.rules.rule(name)
+        return rule is not None and not rule.by_hand
+
+    def say(self, name: str, value: Value, rule: Rule) -> None:
+        shown = ", ".join(value) if isinstance(value, tuple) else (
+            value.at.isoformat() if isinstance(value, Moment) else str(value))
+        source = "rule by hand" if rule.by_hand else "learned"
+        where = " | ".join(rule.select)[:120]
+        self.evidence.append(Evidence(name, shown[:300], source, where, round(rule.agreement, 2)))
+
+    def told(self, name: str, value: Value) -> None:
+        """What the site's own interface says of the post."""
+        shown = ", ".join(value) if isinstance(value, tuple) else str(value)
+        self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
+
+
+def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind = PageKind.UNKNOWN) -> Article | None:
+    """The article of a page as the site's rules read it; None where they do not fit and the page must be read as
+    that of any site: another kind of page, a part of the template missing, a template that has changed.
+    """
+    if rules.rule("title") is None or rules.rule("body") is None:
+        return None
+    page.assume(by_name(rules.platform))
+    reader = _Reader(page, rules, lead)
+    kind = _kind(reader, known)
+    if kind is None:
+        return None
+    title = reader.by_rule("title")
+    top = container(page, rules.fields["body"])
+    if not isinstance(title, str) or not title or top is None:
+        return None
+    if reader.api is not None and reader.api.title:
+        title = reader.api.title
+    text = _body(reader, top, title)
+    tail = credits.read_tail(text)
+    plain = "\n\n".join(text.split("\n\n")[: -tail.paragraphs]) if tail.paragraphs else text
+    authors = tail.authors or _people(reader)
+    published, modified = _times(reader)
+    categories, tags = _terms(reader)
+    if reader.strange or not plain:
+        return None
+    pages = parts(page)
+    post = Post(page, body=top, holder=top)
+    places = as_publisher(geotags(page, post, lead, credits.dateline_place(text)),
+                          frozenset(place_of(p) for p in rules.places))
+    return Article(
+        url=page.url, title=title, body=plain, authors=authors,
+        published=published.at if published else None, published_precision=published.precision if published else None,
+        modified=modified.at if modified else None, categories=categories, tags=tags, geotags=places,
+        language=page.language or (lead.language if lead and lead.language else None),
+        description=declared.description(page, lead), image=declared.image(page, top, lead),
+        canonical_url=page.canonical or None,
+        credits=credits.of_post(page, post, text, tail),
+        kind=PageKind.POST, kind_rule=kind, platform=page.platform.name, post_id=declared.post_id(page, lead),
+        guid=lead.guid if lead else "", evidence=tuple(reader.evidence),
+        parts=pages.others, part=pages.number, part_of=pages.first,
+        whole_at=page.url if reader.is_whole else pages.whole,
+    )
+
+
+def overruled(article: Article, page: Page, rules: SiteRules) -> Article:
+    """An article read as on any site, with what a person's own rules say in the place of what was found."""
+    reader = _Reader(page, rules, None)
+    for name, rule in rules.fields.items():
+        if not rule.by_hand:
+            continue
+        if name == "body":
+            top = container(page, rule)
+            if top is not None and (text := _body(reader, top, article.title)):
+                article = replace(article, body=text)
+            continue
+        value = reader.by_rule(name)
+        if isinstance(value, Moment):
+            article = replace(article, published=value.at, published_precision=value.precision) if (
+                name == "published") else replace(article, modified=value.at)
+        elif value:
+            article = replace(article, **{name: value})  # type: ignore[arg-type]
+    return replace(article, evidence=(*reader.evidence, *article.evidence)) if reader.evidence else article
+
+
+def _kind(reader: _Reader, known: PageKind) -> str | None:
+    """The rule by which the page is a post; None where that is not certain."""
+    page, rules = reader.page, reader.rules
+    answer = at_a_glance(page, Post(page), reader.lead, known)
+    if answer is not None:
+        return answer[1] if answer[0] is PageKind.POST else None
+    if rules.post:
+        return "learned" if all(page.index.first(mark) is not None for mark in rules.post) else None
+    kind, rule = classify(page, reader.lead, known, *reader.located())
+    return rule if kind is PageKind.POST else None
+
+
+def _body(reader: _Reader, top: Element, title: str) -> str:
+    page, rule = reader.page, reader.rules.fields["body"]
+    told = [one for name in _META if (one := reader.rules.rule(name)) is not None]
+    meta = [e for one in told if (e := _inside(page, one, top)) is not None]
+    post = Post(page, body=top, holder=top)
+    text = render(page, post, top, title, Beside(elements=tuple(meta)), rule.drop)
+    if rule.lines:
+        text = "\n\n".join(p for p in text.split("\n\n") if p not in rule.lines)
+    reader.evidence.append(Evidence("body", f"{len(text)} characters", "rule by hand" if rule.by_hand else "learned",
+                                    rule.select[0], round(rule.agreement, 2)))
+    all_of_it = whole(text, page.url, title, reader.lead)
+    reader.is_whole = bool(all_of_it)
+    return all_of_it or text
+
+
+def _inside(page: Page, rule: Rule, top: Element) -> Element | None:
+    """The short element of the container by which a rule of another field is answered: a line of it, and no text."""
+    if rule.attribute:
+        return None
+    found = next((e for s in rule.select if s != JSON_LD for e in page.index.select(s)), None)
+    return found if found is not None and found is not top and is_below(found, top) and (
+        text_length(found) <= _LONGEST_META) else None
+
+
+def _people(reader: _Reader) -> tuple[str, ...]:
+    if reader.api is not None and reader.api.authors:
+        reader.told("authors", reader.api.authors)
+        return reader.api.authors
+    value = reader.by_rule("authors")
+    if isinstance(value, tuple) and (value or reader.knows("authors")):
+        return value
+    post, beside = reader.located()
+    site = {folded(n) for n in site_names(reader.page)}
+    found = choose.authors(_authors.candidates(reader.page, post, reader.lead, site, beside))
+    return found.value if found else ()
+
+
+def _times(reader: _Reader) -> tuple[Moment | None, Moment | None]:
+    page, api = reader.page, reader.api
+    changed = reader.by_rule("modified")
+    when = reader.by_rule("published")
+    modified = changed if isinstance(changed, Moment) else None
+    published = when if isinstance(when, Moment) else None
+    if api is not None and api.modified:
+        modified = Moment(api.modified, "second", True)
+    if api is not None and api.published:
+        published = Moment(api.published, "second", True)
+        reader.told("published", api.published.isoformat())
+    if (published is None and not reader.knows("published")) or (modified is None and not reader.knows("modified")):
+        post, beside = reader.located()
+        changes = _dates.modified(page, post, reader.lead, beside)
+        if published is None:
+            found = choose.published(_dates.published(page, post, reader.lead, beside), changes, of_url(page.path),
+                                     page.captured_at)
+            published = found.value if found else None
+        if modified is None and (last := choose.best(changes)) is not None:
+            modified = last.value
+    return published, modified
+
+
+def _terms(reader: _Reader) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    out: list[tuple[str, ...]] = []
+    general: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    for n, name in enumerate(("categories", "tags")):
+        told = getattr(reader.api, name) if reader.api is not None else ()
+        value = told or reader.by_rule(name)
+        if told:
+            reader.told(name, told)
+        if not value and not reader.knows(name):
+            general = general or _categories.chosen(*_categories.candidates(reader.page, reader.located()[0],
+                                                                             reader.lead))
+            value = general[n]
+        out.append(value if isinstance(value, tuple) else ())
+    return out[0], out[1]

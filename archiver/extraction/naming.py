@@ -1,0 +1,76 @@
+"""Names for an element that fit its like on the site's other pages: the selectors a rule may be made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml.etree import _Element as Element
+
+# What numbers one page among others ("post-123", "page-id-7", "comment_9"), or is made anew by each build.
+_OF_ONE_PAGE = re.compile(r"\d{2,}|[_-]\d+$|^\d|^(?:category|tag|author|term|label|status|format|type)-")
+_TAG = re.compile(r"^[a-z][a-z0-9]*$")
+_PLAIN = re.compile(r"^[a-zA-Z][\w-]*$")
+_VALUES = (("itemprop", "~="), ("rel", "~="), ("property", "="), ("name", "="), ("role", "="))
+_NO_ANCHOR = frozenset(("html", "body"))
+_UP = 5
+_MOST_CLASSES = 6
+
+
+# Words by which template authors name the parts of a post: a name that has one outlives the next change of layout.
+_TELLING = re.compile(
+    r"title|headline|author|byline|vcard|date|time|publish|posted|categor|tag|label|topic|entry|post|article|story|"
+    r"content|body|text",
+    re.IGNORECASE,
+)
+
+
+def clarity(selector: str) -> tuple[int, int, int]:
+    """How well a selector would be remembered by a person, more is better: said by the element itself, in a word
+    that means a part of a post, briefly."""
+    own = selector.rpartition(" ")[2]
+    named = any(c in own for c in ".#[")
+    telling = named and bool(_TELLING.search(own.partition(".")[2] or own))
+    return 2 * named - selector.count(" "), telling, -len(selector)
+
+
+def own_names(el: Element) -> list[str]:
+    """Selectors of one element by what it says of itself, most telling first; its bare tag is none of them."""
+    tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
+    out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _values(el, attr, op)]
+    classes = [c for c in (el.get("class") or "").split() if _PLAIN.match(c) and not _OF_ONE_PAGE.search(c)]
+    out += [f"{tag}.{c}" for c in classes[:_MOST_CLASSES]]
+    if len(classes) > 1:
+        out.append(tag + "".join(f".{c}" for c in classes[:3]))
+    ident = el.get("id") or ""
+    if _PLAIN.match(ident) and not _OF_ONE_PAGE.search(ident):
+        out.append(f"{tag}#{ident}")
+    return out
+
+
+def _values(el: Element, attr: str, op: str) -> list[str]:
+    value = (el.get(attr) or "").strip()
+    if not value or len(value) > 60 or any(c in value for c in "]\"'"):
+        return []
+    return value.split() if op == "~=" else [value]
+
+
+def names_for(el: Element) -> Iterator[str]:
+    """Selectors that mean this element: its own names, these or its tag below a named ancestor, a tag that is
+    hardly used twice (h1, time)."""
+    own = own_names(el)
+    yield from own
+    tag = str(el.tag)
+    if not _TAG.match(tag):
+        return
+    if tag in ("h1", "time", "main", "article"):
+        yield tag
+    parent, step = el.getparent(), 0
+    while parent is not None and step < _UP and parent.tag not in _NO_ANCHOR:
+        for anchor in own_names(parent)[:4]:
+            if step == 0:
+                yield f"{anchor} > {tag}"
+            yield f"{anchor} {tag}"
+            for name in own[:3]:
+                yield f"{anchor} {name}"
+        parent, step = parent.getparent(), step + 1
