@@ -60,13 +60,12 @@ def begin(visit: Visit, job: Job, scope: Scope, stored: Callable[[Job], Article 
             return None
         addresses, text = [whole, *first.parts], first.body
     elif visit.outcome is Outcome.UNCHANGED and job.parts:
-        known = stored(job)
-        if known is None:
+        known, own = stored(job), next((p.text for p in job.parts if p.number == 1), None)
+        if known is None or own is None:
             return None
-        first = known
+        first, text = known, own
         whole = next((p.url for p in job.parts if p.number == 0), "")
         addresses = [p.url for p in job.parts if p.number != 1]
-        text = next((p.text for p in job.parts if p.number == 1 and p.text), "")
     else:
         return None
     waiting = tuple(url for url in addresses if url and scope.contains(url) and urlkey(url) != job.urlkey)
@@ -86,19 +85,25 @@ def take(gathering: Gathering, reading: Reading, asked: Job) -> tuple[Visit, Gat
         return failed, _with(left, number, url)
     if visit.outcome is Outcome.REFUSED:
         return replace(visit, kind=PageKind.PART, reason=f"{visit.reason} ({reason})"), _with(left, number, url)
-    if visit.outcome is Outcome.DUPLICATE:
-        return visit, _awaiting(left, (visit.final_url,) if _number(visit.final_url) > 1 else ())
     part = replace(visit, outcome=Outcome.PART, kind=PageKind.PART, rule="part", reason=reason)
     if visit.outcome is Outcome.UNCHANGED and asked.text is not None:
         return part, _with(left, number, url, asked.text)
-    if visit.outcome is not Outcome.ARCHIVED or visit.article is None or not belongs(gathering.first, visit.article):
-        return visit, left
-    text = visit.article.body
+    if visit.outcome is Outcome.DUPLICATE and _number(visit.final_url) > 1:
+        return visit, _awaiting(left, (visit.final_url,))
+    shown = visit.article if visit.outcome is Outcome.ARCHIVED else None
+    if shown is None or not belongs(gathering.first, shown):
+        if asked.text is None or urlkey(visit.final_url) == gathering.job.urlkey:
+            return visit, left
+        # It was a page of the post, and the post still lists it: a wall, a fault, a stale copy. Its text stays.
+        lost = replace(visit, outcome=Outcome.FAILED, kind=PageKind.PART, article=None, rule="part that was lost",
+                       final_url=visit.url, reason=f"it no longer shows {reason}")
+        return lost, _with(left, number, url, asked.text)
+    text = shown.body
     if repeats(text, gathering.texts) or (number == 0 and len(text) < len(gathering.texts[0])):
-        shown = "the same as another page" if number else "less than the page itself"
+        what = "the same as another page" if number else "less than the page itself"
         return replace(part, outcome=Outcome.DUPLICATE, final_url=gathering.job.url, rule="part that repeats",
-                       article=None, reason=f"it shows {shown} of {gathering.job.url}"), left
-    return part, _awaiting(_with(left, number, url, text), visit.article.parts)
+                       article=None, reason=f"it shows {what} of {gathering.job.url}"), left
+    return part, _awaiting(_with(left, number, url, text), shown.parts)
 
 
 def _with(gathering: Gathering, number: int, url: str, text: str | None = None) -> Gathering:

@@ -270,5 +270,8 @@ def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
         db.execute("update pages set due_at = ?, reason = ? where id = ?", [_EPOCH, reason, page_id])
 
 
-def make_due_again(db: Database, key: str, reason: str) -> None:
-    db.execute("update pages set due_at = ?, reason = ? where urlkey = ?", [_EPOCH, reason, key])
+def make_due_again(db: Database, key: str, reason: str, *, anew: bool = False) -> None:
+    """The page at this urlkey is due; `anew`: whether it has changed or not."""
+    db.execute("update pages set due_at = ?, reason = ?, etag = case when ? then null else etag end, "
+               "last_modified = case when ? then null else last_modified end where urlkey = ?",
+               [_EPOCH, reason, anew, anew, key])

@@ -135,3 +135,8 @@ def m007_parts(db: Database) -> None:
         pk="urlkey", not_null={"url", "post", "number"},
     )
     db.table("parts").create_index(["post", "number"])
+    # Posts whose second page was met before pages were joined are read once more, unchanged or not.
+    db.execute(
+        "update pages set etag = null, last_modified = null, due_at = '1970-01-01T00:00:00+00:00' where kind = 'post' "
+        "and exists (select 1 from pages p where p.urlkey in "
+        "(pages.urlkey || '/2', pages.urlkey || '/page/2', pages.urlkey || '?page=2'))")

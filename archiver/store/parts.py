@@ -42,8 +42,9 @@ def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
 
 
 def text_of(db: Database, key: str) -> str | None:
-    """What the page at this urlkey last showed of its post, None where that is not known."""
-    row = db.execute("select text from parts where urlkey = ?", [key]).fetchone()
+    """What the page at this urlkey last showed of its post, None where no reading of the post has confirmed any."""
+    row = db.execute("select t.text from parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? "
+                     "and p.rule <> ?", [key, CLAIM]).fetchone()
     return row[0] if row else None
 
 
@@ -77,7 +78,8 @@ def enter_part(db: Database, visit: Visit) -> int | None:
     row = db.execute("select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')",
                      [post]).fetchone()
     if row and not listed and visit.rule == CLAIM:
-        ledger.make_due_again(db, post, f"{visit.url} says that it is a page of it")
+        # What the post lists must be read anew: that it is unchanged says nothing where its pages were never asked for.
+        ledger.make_due_again(db, post, f"{visit.url} says that it is a page of it", anew=True)
     return row[0] if row and listed else None
 
 
@@ -128,17 +130,17 @@ def settle(db: Database, site_id: int, visit: Visit, article_id: int | None) -> 
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
     claim(db, article_id, urls, "part", visit.at)
     missing = [str(row[0]) for row in db.execute(
-        "select t.number from parts t join pages p on p.urlkey = t.urlkey where t.post = ? and p.outcome in ('failed', "
-        "'refused') "
-        "order by 1", [urlkey(visit.url)])]
+        "select t.number from parts t join pages p on p.urlkey = t.urlkey where t.post = ? "
+        "and p.outcome in ('failed', 'refused') order by 1", [urlkey(visit.url)])]
     return f"page {', '.join(missing)} of it could not be read" if missing else ""
 
 
 def prove(db: Database, article_id: int, post: str) -> None:
     """A version that came of a further page alone points to the newest capture of the post's pages."""
     db.execute(
-        "update revisions set capture_id = (select max(p.capture_id) from pages p join parts t on t.urlkey = p.urlkey "
-        "where t.post = ?) where article_id = ? and capture_id is null", [post, article_id])
+        "update revisions set capture_id = (select max(c.id) from parts t join pages p on p.urlkey = t.urlkey "
+        "join captures c on c.id = p.capture_id where t.post = ? and c.status = 200) "
+        "where article_id = ? and capture_id is null", [post, article_id])
 
 
 def _enter_unread(db: Database, site_id: int, visit: Visit, url: str, number: int) -> bool:
@@ -158,5 +160,5 @@ def release(db: Database, post: str, keep: set[str], *, only_claims: bool = Fals
     for (key,) in rows:
         if key not in keep:
             db.execute("delete from parts where urlkey = ?", [key])
-            db.execute("update pages set kind = 'unknown', etag = null, last_modified = null where urlkey = ?", [key])
-            ledger.make_due_again(db, key, _RELEASED)
+            db.execute("update pages set kind = 'unknown' where urlkey = ?", [key])
+            ledger.make_due_again(db, key, _RELEASED, anew=True)
