@@ -93,7 +93,8 @@ _META_OTHER = re.compile(
 _NO_POSTS = frozenset(
     ("comment", "review", "videoobject", "imageobject", "webpage", "event", "jobposting", "product", "answer", "book")
 )
-_IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})/(\d{2})/(\d{2})/")
+_IMAGES = 10
+_IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
 """What only says when the page was changed is taken where nothing better than this says when it was published."""
 
@@ -136,7 +137,7 @@ def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list
         if (found := stated_date(page)) is not None:
             out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
         if not any(c.confidence >= _UNTRUSTED for c in out):
-            _last_resort(page, out, changed, beside)
+            _last_resort(page, post, out, changed, beside)
     return out
 
 
@@ -149,7 +150,7 @@ def _settled(found: list[When]) -> bool:
     return bool(days[0] & days[1])
 
 
-def _last_resort(page: Page, out: _Found, changed: list[Shown], beside: Beside) -> None:
+def _last_resort(page: Page, post: Post, out: _Found, changed: list[Shown], beside: Beside) -> None:
     """What is weaker than any other source: the only date shown is that of a change, or an image's address has one."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
@@ -159,9 +160,13 @@ def _last_resort(page: Page, out: _Found, changed: list[Shown], beside: Beside) 
             out.add(machine(text), "meta", key, 0.3)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
         out.add(machine(text), "json-ld", "dateModified", 0.32)
-    for text in page.data.meta("og:image", "twitter:image")[:1]:
+    images = page.data.meta("og:image", "twitter:image")[:1]
+    if post.body is not None:
+        images += [img.get("src") or img.get("data-src") or "" for img in post.body.iter("img")][:_IMAGES]
+    for text in images:
         if m := _IMAGE_DAY.search(text):
-            out.add(machine("-".join(m.groups())), "address", "og:image", 0.2)
+            out.add(machine(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
+            break
 
 
 def _name(el: Element) -> str:

@@ -207,8 +207,11 @@ def _before(el: Element) -> str:
     for _ in range(6):
         previous = at.getprevious()
         if previous is not None:
-            if text := (previous.tail or "").strip() or line(previous):
-                return text[-40:] if len(text) < 80 else ""
+            text = (previous.tail or "").strip() or _short(previous)
+            if text is None or len(text) >= 80:
+                return ""
+            if text:
+                return text[-40:]
             at = previous
             continue
         parent = at.getparent()
