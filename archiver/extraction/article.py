@@ -13,8 +13,8 @@ from archiver.extraction import geotags as _geotags
 from archiver.extraction import title as _title
 from archiver.extraction.body import body as read_body
 from archiver.extraction.byline import beside_heading
-from archiver.extraction.datetext import of_url
 from archiver.extraction.kind import classify
+from archiver.extraction.moment import of_url
 from archiver.extraction.page import Page
 from archiver.extraction.parts import Parts, parts
 from archiver.extraction.rules import SiteRules

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from lxml.etree import _Element as Element
 
 from archiver.extraction.byline_words import BY
-from archiver.extraction.datetext import Moment, visible
+from archiver.extraction.datetext import visible
 from archiver.extraction.datewords import MODIFIED
+from archiver.extraction.moment import Moment
 from archiver.extraction.names import looks_personal, names
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from archiver.extraction.datetext import Moment, span, visible
+from archiver.extraction.datetext import span, visible
 from archiver.extraction.datewords import MODIFIED, PUBLISHED
+from archiver.extraction.moment import Moment
 from archiver.extraction.relative import relative
 
 _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)

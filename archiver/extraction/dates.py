@@ -8,8 +8,9 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.datetext import Moment, machine, month_only, of_url, visible
+from archiver.extraction.datetext import month_only, visible
 from archiver.extraction.datewords import MODIFIED
+from archiver.extraction.moment import Moment, machine, of_url
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.shown import Shown, dates_shown

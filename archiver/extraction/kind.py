@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lxml.etree import _Element as Element
 
 from archiver.extraction.byline import Beside, beside_heading
-from archiver.extraction.datetext import of_url
+from archiver.extraction.moment import of_url
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post, find, text_length
 from archiver.extraction.signs import (

@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.datetext import Moment
 from archiver.extraction.geosite import place_name, publisher_places
 from archiver.extraction.learn_body import learn_body
+from archiver.extraction.moment import Moment
 from archiver.extraction.naming import clarity, names_for
 from archiver.extraction.page import Page
 from archiver.extraction.ruled import READERS, Value, read_element, read_field

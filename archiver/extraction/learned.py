@@ -13,10 +13,10 @@ from archiver.extraction import dates as _dates
 from archiver.extraction.body import render, whole
 from archiver.extraction.byline import Beside, beside_heading
 from archiver.extraction.candidates import from_api
-from archiver.extraction.datetext import Moment, of_url
 from archiver.extraction.geosite import as_publisher, place_of
 from archiver.extraction.geotags import geotags
 from archiver.extraction.kind import at_a_glance, classify
+from archiver.extraction.moment import Moment, of_url
 from archiver.extraction.page import Page
 from archiver.extraction.parts import parts
 from archiver.extraction.ruled import Value, container, read_field

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from archiver.extraction.datetext import Moment, plain
+from archiver.extraction.datetext import plain
+from archiver.extraction.moment import Moment
 
 # The stems of the words for each unit, all languages in one row; a longer word that begins so means the same.
 _UNITS = {

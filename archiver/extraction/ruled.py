@@ -12,7 +12,8 @@ from archiver.extraction.authors import names_of
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.choose import published
 from archiver.extraction.dates import of_element
-from archiver.extraction.datetext import Moment, machine, of_url, visible
+from archiver.extraction.datetext import visible
+from archiver.extraction.moment import Moment, machine, of_url
 from archiver.extraction.names import names
 from archiver.extraction.page import Page
 from archiver.extraction.rules import JSON_LD, Rule

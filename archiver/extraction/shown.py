@@ -10,7 +10,8 @@ from functools import lru_cache
 from lxml.etree import _Element as Element
 
 from archiver.extraction.dateline import label_of, read_dates
-from archiver.extraction.datetext import Moment, machine, span
+from archiver.extraction.datetext import span
+from archiver.extraction.moment import Moment, machine
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.text import line

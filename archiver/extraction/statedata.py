@@ -7,7 +7,7 @@ from bisect import bisect
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from archiver.extraction.datetext import Moment, machine
+from archiver.extraction.moment import Moment, machine
 from archiver.extraction.page import Page
 
 # What to look for, and the shape of a property: "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.

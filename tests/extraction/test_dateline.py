@@ -25,3 +25,20 @@ from archiver.extraction.dateline import read_dates
 def test_read_dates(before: str, text: str, published: str | None, modified: str | None) -> None:
     found = read_dates(text, "en-US", before)
     assert tuple(m.at.date().isoformat() if m else None for m in found) == (published, modified)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "published", "modified"),
+    [
+        ("03.05.2024 12:30 (обновлено: 04.05.2024)", "ru", "2024-05-03T12:30", "2024-05-04T00:00"),
+        ("3 mai 2024 - mis à jour le 4 mai 2024 à 8h00", "fr", "2024-05-03T00:00", "2024-05-04T08:00"),
+        ("发布时间：2024-05-01 10:20 更新时间：2024-05-03 08:00", "zh", "2024-05-01T10:20", "2024-05-03T08:00"),
+        ("입력 2024.05.03 12:30 수정 2024.05.04 08:00", "ko", "2024-05-03T12:30", "2024-05-04T08:00"),
+        ("Publicerad 3 maj 2024 kl 12.30 Uppdaterad 4 maj 2024", "sv", "2024-05-03T12:30", "2024-05-04T00:00"),
+        ("3. Mai 2024, 12.30 Uhr", "de", "2024-05-03T12:30", None),
+        ("5.3.2024 v2.10", "de", "2024-03-05T00:00", None),
+    ],
+)
+def test_each_date_has_its_own_time_of_day(text: str, language: str, published: str, modified: str | None) -> None:
+    found = read_dates(text, language)
+    assert tuple(m.at.isoformat()[:16] if m else None for m in found) == (published, modified)
