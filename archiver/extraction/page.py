@@ -10,7 +10,8 @@ from urllib.parse import urljoin, urlsplit
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from archiver.extraction.decode import decode
+from archiver.extraction.bounds import LARGE, bound, cut
+from archiver.extraction.decode import Decoded, decode
 from archiver.extraction.structured import Structured
 from archiver.extraction.text import clean, line
 from archiver.platforms import Index, Platform, detect
@@ -30,10 +31,9 @@ class Page:
     All attributes are computed at most once and never changed.
     """
 
-    def __init__(
-        self, root: Element, text: str, encoding: str, url: str, captured_at: datetime | None = None
-    ) -> None:
-        self.root, self.text, self.encoding, self.url, self.captured_at = root, text, encoding, url, captured_at
+    def __init__(self, root: Element, decoded: Decoded, url: str, captured_at: datetime | None = None) -> None:
+        self.root, self.decoded, self.url, self.captured_at = root, decoded, url, captured_at
+        self.text, self.encoding = decoded.text, decoded.encoding
 
     @cached_property
     def index(self) -> Index:
@@ -165,14 +165,16 @@ def parse(body: bytes | str, url: str, content_type: str = "", captured_at: date
 
     `content_type` is the response's header, for its charset; `captured_at` (aware) as in `Page`.
     """
-    text, encoding = decode(body, content_type)
+    decoded = decode(body, content_type)
     root: Element | None = None
-    if text.strip():
+    if decoded.text.strip():
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
-            root = etree.fromstring(text.encode("utf-8", errors="replace"), parser)
+            root = etree.fromstring(cut(decoded.text).encode("utf-8", errors="replace"), parser)
         except (etree.XMLSyntaxError, ValueError, AssertionError):
             root = None
     if root is None or not isinstance(root.tag, str):
         root = etree.fromstring(_EMPTY, etree.HTMLParser())
-    return Page(root, text, encoding, url, captured_at)
+    elif len(decoded.text) > LARGE:
+        bound(root)
+    return Page(root, decoded, url, captured_at)

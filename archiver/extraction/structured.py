@@ -1,15 +1,16 @@
-"""What a page declares of itself, read once: JSON-LD, meta elements (OpenGraph, Dublin Core, ...) and microdata."""
+"""What a page declares of itself, read once: JSON-LD, meta elements (OpenGraph, Dublin Core, ...), microdata, RDFa."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.embedded import Item, microdata, rdfa
+from archiver.extraction.json_ld import Node as Node
+from archiver.extraction.json_ld import Scripts
 from archiver.extraction.text import clean
 from archiver.platforms import Index
 
@@ -34,72 +35,31 @@ ARTICLE_TYPES = frozenset(
         "medicalscholarlyarticle",
     }
 )
-_MAX_SCRIPT, _MAX_NODES = 2_000_000, 4_000
-_TRAILING = re.compile(r",\s*([}\]])")
-_CONTROL = re.compile(r"[\x00-\x1f]")
-
-Node = dict[str, Any]
+_TELLING = ("headline", "datePublished", "author", "name", "articleBody")
+_MOST_META, _MOST_OF_ONE, _MOST_CONTENT = 4_000, 100, 20_000
+_DUBLIN = {"dc": "dc", "dcterms": "dcterms", "dct": "dcterms"}
+# Words of <meta name="parsely-page">, a JSON object, and the meta elements that say the same.
+_PARSELY = {
+    "title": "parsely-title", "link": "parsely-link", "pub_date": "parsely-pub-date", "author": "parsely-author",
+    "authors": "parsely-author", "section": "parsely-section", "tags": "parsely-tags", "image_url": "parsely-image-url",
+}
 
 
 def json_ld(index: Index) -> list[Node]:
-    """All JSON-LD nodes of a page, flattened (@graph, lists, nested values), in document order. Broken JSON is "
-    "mended or left out."""
+    """All JSON-LD nodes of a page, flattened, in document order. Broken JSON is mended or left out."""
+    scripts = Scripts()
     nodes: list[Node] = []
     for script in index.tag("script"):
-        if "ld+json" not in (script.get("type") or "").lower():
-            continue
-        raw = (script.text or "")[:_MAX_SCRIPT]
-        for value in _values(raw):
-            nodes.extend(_flat(value, _MAX_NODES - len(nodes)))
+        if script.text and "ld+json" in (script.get("type") or "").lower():
+            nodes += scripts.nodes(script.text)
     return nodes
-
-
-def _values(raw: str) -> list[Any]:
-    raw = (
-        re.sub(
-            r"^\s*(<!--|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[|//\s*<!\[CDATA\[)|(-->|/\*\s*\]\]>\s*\*/|//\s*\]\]>|"
-            r"\]\]>)\s*;?\s*$",
-            "",
-            raw.strip(),
-        )
-        .strip()
-        .rstrip(";")
-    )
-    for text in (raw, _TRAILING.sub(r"\1", raw), _TRAILING.sub(r"\1", _CONTROL.sub(" ", raw)), clean(raw)):
-        try:
-            return [json.loads(text, strict=False)]
-        except (ValueError, RecursionError):
-            continue
-    found: list[Any] = []
-    decoder, at = json.JSONDecoder(strict=False), 0
-    while len(found) < 20 and (at := raw.find("{", at)) >= 0:
-        try:
-            value, at = decoder.raw_decode(raw, at)
-            found.append(value)
-        except (ValueError, RecursionError):
-            at += 1
-            if at > 20_000:
-                break
-    return found
-
-
-def _flat(value: Any, room: int) -> Iterator[Node]:
-    stack = [value]
-    while stack and room > 0:
-        at = stack.pop()
-        if isinstance(at, dict):
-            room -= 1
-            yield at
-            stack.extend(v for v in reversed(list(at.values())) if isinstance(v, (dict, list)))
-        elif isinstance(at, list):
-            stack.extend(reversed(at))
 
 
 def types(node: Node) -> set[str]:
     """The node's types in lower case, without the vocabulary's address."""
     given = node.get("@type") or node.get("type") or ()
     names = [given] if isinstance(given, str) else given if isinstance(given, list) else ()
-    return {n.rsplit("/", 1)[-1].rsplit(":", 1)[-1].lower() for n in names if isinstance(n, str)}
+    return {n.rsplit("/", 1)[-1].rsplit("#", 1)[-1].rsplit(":", 1)[-1].lower() for n in names if isinstance(n, str)}
 
 
 class Structured:
@@ -113,12 +73,28 @@ class Structured:
             ident = node.get("@id")
             if isinstance(ident, str) and len(node) > len(self._by_id.get(ident, ())):
                 self._by_id[ident] = node
+        self._article: dict[frozenset[str], Node | None] = {}
         self._meta: dict[str, list[str]] = {}
-        for el in index.tag("meta"):
-            content = clean(el.get("content"))
-            if content:
-                for key in {(el.get(a) or "").strip().lower() for a in ("name", "property", "http-equiv")} - {""}:
-                    self._meta.setdefault(key, []).append(content)
+        for el in index.tag("meta")[:_MOST_META]:
+            if content := clean((el.get("content") or "")[:_MOST_CONTENT]):
+                given = " ".join(filter(None, (el.get("name"), el.get("property"), el.get("http-equiv"))))
+                for key in dict.fromkeys(_keys(given)):
+                    self._add(key, content)
+        for text in self._meta.get("parsely-page", ())[:1]:
+            self._parsely(text)
+
+    def _add(self, key: str, content: str) -> None:
+        values = self._meta.setdefault(key, [])
+        if len(values) < _MOST_OF_ONE:
+            values.append(content)
+
+    def _parsely(self, text: str) -> None:
+        for node in Scripts().nodes(text)[:1]:
+            for word, key in _PARSELY.items():
+                values = node.get(word) if key not in self._meta else None
+                for value in values if isinstance(values, list) else [values]:
+                    if isinstance(value, str) and (content := clean(value)):
+                        self._add(key, content)
 
     def meta(self, *names: str) -> list[str]:
         """The contents of all meta elements of these names (lower case), names in the order asked."""
@@ -137,6 +113,8 @@ class Structured:
         for one in many[:200]:
             if isinstance(one, dict) and isinstance(ident := one.get("@id"), str) and len(one) <= 2:
                 out.append(self._by_id.get(ident, one))
+            elif isinstance(one, list):
+                out += self.resolve([v for v in one if not isinstance(v, list)])
             elif one is not None:
                 out.append(one)
         return out
@@ -147,9 +125,7 @@ class Structured:
         for name in names:
             for value in self.resolve((node or {}).get(name)):
                 if isinstance(value, dict):
-                    value = next(
-                        (value[k] for k in ("name", "headline", "@value", "url") if isinstance(value.get(k), str)), ""
-                    )
+                    value = next((t for k in ("name", "headline", "@value", "url") if (t := _text(value.get(k)))), "")
                 if isinstance(value, (str, int, float)) and not isinstance(value, bool) and (text := clean(str(value))):
                     found.append(text)
         return found
@@ -157,22 +133,49 @@ class Structured:
     def of_type(self, *names: str) -> list[Node]:
         return [n for n in self.nodes if types(n) & set(names)]
 
+    @cached_property
+    def items(self) -> list[Item]:
+        """The typed microdata items, in document order."""
+        return microdata(self.index)
+
+    @cached_property
+    def things(self) -> list[Item]:
+        """What RDFa describes, in document order."""
+        return rdfa(self.index)
+
     def articles(self) -> list[Node]:
         """JSON-LD nodes that are articles and say something of themselves (not mere references)."""
         return self._articles
 
     @cached_property
     def _articles(self) -> list[Node]:
-        return [
-            n
-            for n in self.nodes
-            if types(n) & ARTICLE_TYPES
-            and any(k in n for k in ("headline", "datePublished", "author", "name", "articleBody"))
-        ]
+        return _articles(self.nodes)
 
     def article(self, urls: set[str]) -> Node | None:
-        """The article the page is about: the one that names one of its addresses, else the only or first full one."""
-        found = self.articles()
+        """The article the page is about, in JSON-LD: the one that names one of its addresses, else the only or first
+        full one."""
+        key = frozenset(urls)
+        if key not in self._article:
+            self._article[key] = self._own(self.articles(), urls)
+        return self._article[key]
+
+    def declared(self, urls: set[str]) -> list[tuple[str, Node, Element | None]]:
+        """The article the page is about as each kind of markup describes it: (source, node, element), surest first.
+
+        Sources are "json-ld", "microdata" and "rdfa"; nodes have the same words in all of them. An item of
+        markup counts where it stands alone or names one of the page's addresses: others are teasers.
+        """
+        out: list[tuple[str, Node, Element | None]] = []
+        if (node := self.article(urls)) is not None:
+            out.append(("json-ld", node, None))
+        for source, items in (("microdata", self.items), ("rdfa", self.things)):
+            found = _articles(i.node for i in items if i.top) or _articles(i.node for i in items)
+            own = self._naming(found, urls) or (found[0] if len(found) == 1 else None)
+            if own is not None:
+                out.append((source, own, next(i.element for i in items if i.node is own)))
+        return out
+
+    def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
         for node in found:
             about = [*self.texts(node, "url", "mainEntityOfPage"), str(node.get("@id") or "")]
             about += [
@@ -180,6 +183,11 @@ class Structured:
             ]
             if any(a.partition("#")[0].rstrip("/") in urls for a in about if a):
                 return node
+        return None
+
+    def _own(self, found: list[Node], urls: set[str]) -> Node | None:
+        if (named := self._naming(found, urls)) is not None:
+            return named
         own = [n for n in found if "author" in n or "datePublished" in n]
         return own[0] if own and len(own) <= 3 else None
 
@@ -193,6 +201,24 @@ class Structured:
         for node in self.of_type("organization", "newsmediaorganization"):
             out += self.texts(node, "name")
         return list(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
+
+
+def _keys(given: str) -> Iterable[str]:
+    """The names of a meta element: lower case, Dublin Core's with a dot whichever way they are written."""
+    for key in given.lower().split():
+        prefix, colon, word = key.partition(":")
+        yield f"{_DUBLIN[prefix]}.{word}" if colon and prefix in _DUBLIN else key
+
+
+def _articles(nodes: Iterable[Node]) -> list[Node]:
+    return [n for n in nodes if types(n) & ARTICLE_TYPES and any(k in n for k in _TELLING)]
+
+
+def _text(value: Any) -> str:
+    """A text, or the first one of a list."""
+    if isinstance(value, list):
+        value = next((v for v in value if isinstance(v, str)), "")
+    return value if isinstance(value, str) else ""
 
 
 def item_of(el: Element) -> Element | None:

@@ -8,46 +8,9 @@ from hypothesis import strategies as st
 
 import archiver
 from archiver.extraction.body import of_html
-from archiver.extraction.decode import decode
 from archiver.extraction.layout import layout, written
 from archiver.extraction.page import parse
-from archiver.extraction.structured import Structured
 from archiver.extraction.text import clean
-
-WORD = "Žluťoučký kůň"
-
-
-@pytest.mark.parametrize(
-    ("body", "header", "encoding"),
-    [
-        (f"<p>{WORD}".encode(), "", "utf-8"),
-        (f"<p>{WORD}".encode(), "text/html; charset=iso-8859-1", "utf-8"),
-        (f'<meta charset="latin1"><p>{WORD}'.encode(), "", "utf-8"),
-        (b"\xef\xbb\xbf" + f"<p>{WORD}".encode(), "text/html; charset=windows-1250", "utf-8"),
-        (f"<p>{WORD}".encode("cp1250"), "text/html; charset=windows-1250", "cp1250"),
-        (
-            f'<meta http-equiv="Content-Type" content="text/html; charset=windows-1250"><p>{WORD}'.encode("cp1250"),
-            "",
-            "cp1250",
-        ),
-        (f"<p>{WORD}".encode("utf-16"), "", "utf-16"),
-    ],
-)
-def test_decode(body: bytes, header: str, encoding: str) -> None:
-    text, name = decode(body, header)
-    assert WORD in text
-    assert name == encoding
-
-
-def test_a_few_broken_bytes_do_not_change_the_encoding() -> None:
-    body = ("<p>" + WORD * 200).encode() + b"\xff\xfe<p>end"
-    text, name = decode(body, "")
-    assert name == "utf-8" and WORD in text and text.endswith("end")
-
-
-def test_an_undeclared_old_encoding_is_guessed() -> None:
-    russian = "Старый мост через реку закрыли на ремонт до осени, пишет газета. " * 20
-    assert russian.strip() in decode(f"<html><p>{russian}".encode("cp1251"), "")[0]
 
 
 @pytest.mark.parametrize(
@@ -102,18 +65,6 @@ def test_never_raises_on_markup_and_is_deterministic(pieces: list[tuple[str, str
     assert first == archiver.extract(html, "https://example.org/a")
 
 
-def test_json_ld_that_is_broken_is_mended() -> None:
-    html = """<script type="application/ld+json">//<![CDATA[
-    {"@type":"Article","headline":"A
-    line","author":{"@id":"#p"},}
-    //]]></script><script type="application/ld+json">[{"@type":"Person","@id":"#p","name":"Jane"}]</script>
-    <script type="application/ld+json">{oops</script>"""
-    data = Structured(parse(html, "https://example.org/").index)
-    node = data.articles()[0]
-    assert data.texts(node, "headline") == ["A line"]
-    assert data.texts(node, "author") == ["Jane"]
-
-
 def test_blocks() -> None:
     html = """<div>One <b>bold</b><br>two<h2>Head</h2><ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>
     <table><tr><th>x</th><th>y</th></tr><tr><td>1</td><td><p>2</p></td></tr></table><pre>  k = 1
@@ -131,14 +82,6 @@ def test_clean() -> None:
 
 def test_text_of_a_feed_item() -> None:
     assert of_html('<p>One</p><div class="sharedaddy">Share</div><p>Two</p>', "https://example.org/a") == "One\n\nTwo"
-
-
-def test_bytes_that_are_not_the_declared_utf_8_are_read_as_the_language_was_written_before() -> None:
-    for language, encoding, text in (("fr", "cp1252", "déjà vu à l'été"), ("ru", "cp1251", "Новости дня"),
-                                     ("cs", "cp1250", "Žluťoučký kůň"), ("en", "cp1252", "Café déjà vu")):
-        html = f'<html lang="{language}"><head><meta charset="utf-8"></head><body><p>{text}</p></body></html>'
-        decoded, name = decode(html.encode(encoding), "text/html; charset=utf-8")
-        assert (text in decoded, name) == (True, encoding)
 
 
 def test_hugo_s_section_is_the_folder_of_the_source_and_no_category() -> None:

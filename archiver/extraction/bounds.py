@@ -1,0 +1,80 @@
+"""How much of a page is read. Pages made to be slow, or broken beyond measure, keep their beginning.
+
+The limits lie far beyond what articles have (the longest have some 20,000 elements and 1 MB of text). They hold for
+the tree, so that every rule that reads it is bounded with it. Ordinary pages are not even counted.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from lxml.etree import _Element as Element
+
+LARGE = 400_000
+"""Characters of source from which on a page is looked at; below, no part can be too large."""
+MOST_TAGS = 60_000
+MOST_TEXT = 1_500_000
+MOST_RUN = 300_000
+"""Characters of one text node."""
+MOST_ATTRIBUTES = 500
+MOST_VALUE = 20_000
+"""Characters of an attribute. What is longer is data (an image, a program's state), no class and no name."""
+MOST_VALUES, FEW = 3_000_000, 60
+"""Characters of all attributes, and of each one after those."""
+
+_UNREAD = frozenset({"script", "style"})
+
+
+_QUOTED = """(?:"[^"]*+"|'[^']*+')"""
+# A tag that may have very many attributes: twenty quoted values, or a thousand characters without one.
+_LONG_TAG = re.compile(
+    rf"""<[a-zA-Z](?:[^<>"']{{0,999}}+{_QUOTED}){{0,19}}+(?:[^<>"']{{1000}}|[^<>"']*+{_QUOTED})"""
+    rf"""[^<>"']*+(?:{_QUOTED}[^<>"']*+)*+"""
+)
+_ATTRIBUTE = re.compile(
+    rf"""(?:(?<=["'])|(?<![\s/])[\s/]++)[^\s=/"']++(?:\s*+=\s*+(?:{_QUOTED}|[^\s"']++)?)?"""
+)
+
+
+def cut(text: str) -> str:
+    """The source up to the tag that is one too many, and no tag with more attributes than are read.
+
+    The parser takes a time that is quadratic in the attributes of an element (minutes for 100,000), so that it
+    must not see them.
+    """
+    text = _LONG_TAG.sub(_short, text)
+    if len(text) < MOST_TAGS * 2 or text.count("<") <= MOST_TAGS:
+        return text
+    at = -1
+    for _ in range(MOST_TAGS):
+        at = text.find("<", at + 1)
+    return text[:at]
+
+
+def _short(tag: re.Match[str]) -> str:
+    found = list(islice(_ATTRIBUTE.finditer(tag[0]), MOST_ATTRIBUTES + 1))
+    return tag[0] if len(found) <= MOST_ATTRIBUTES else tag[0][: found[-1].start()]
+
+
+def bound(root: Element) -> None:
+    """Cuts what is too long or too many of a large page's tree, in place."""
+    room = MOST_TEXT
+    values = MOST_VALUES
+    for el in root.iter("*"):
+        for name, value in el.attrib.items():
+            most = MOST_VALUE if values > 0 else FEW
+            if len(value) > most:
+                el.set(name, value[:most])
+            values -= min(len(value), most)
+        if el.text and el.tag not in _UNREAD:
+            room = _cut(el, "text", el.text, room)
+        if el.tail:
+            room = _cut(el, "tail", el.tail, room)
+
+
+def _cut(el: Element, where: str, value: str, room: int) -> int:
+    most = max(min(room, MOST_RUN), 0)
+    if len(value) > most:
+        setattr(el, where, value[:most])
+    return room - min(len(value), most)

@@ -1,0 +1,113 @@
+"""Text that was encoded as UTF-8 twice ("cafÃ©", "donâ€™t"), set right where that is certain.
+
+Whether a page is hit at all is decided first, by sequences that no language writes, inside words, several times.
+Only then are its runs of text read anew; a run stays as it is unless all of its letters beyond ASCII take part.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+_MANY, _MOST = 3, 20_000
+"""Sure sequences that a page must hold (fewer may be a text on such errors), and runs that are read."""
+
+
+def _table(codec: str) -> dict[int, int]:
+    """Characters of a single-byte encoding to the bytes that they came from; undefined bytes stand for themselves."""
+    out: dict[int, int] = {}
+    for byte in range(0x80, 0x100):
+        char = bytes([byte]).decode(codec, errors="ignore") or chr(byte)
+        out[ord(char)] = byte
+    return out
+
+
+def _class(table: dict[int, int], first: int, last: int) -> str:
+    return "[" + "".join(re.escape(chr(c)) for c, byte in table.items() if first <= byte <= last) + "]"
+
+
+class _Reading:
+    """One way in which UTF-8 was misread: one of `marks` is in each text that was, `sure` finds what proves it."""
+
+    def __init__(self, codec: str, marks: str) -> None:
+        self.table, self.marks = _table(codec), tuple(marks.split())
+        tail = _class(self.table, 0x80, 0xBF)
+        two, three = _class(self.table, 0xC3, 0xDF), _class(self.table, 0xE0, 0xEF)
+        letter = r"[A-Za-z]"
+        quote = f"{re.escape(chr(next(c for c, b in self.table.items() if b == 0xE2)))}"
+        quote += f"{re.escape(chr(next(c for c, b in self.table.items() if b == 0x80)))}{tail}"
+        pair = f"{_class(self.table, 0xC3, 0xC3)}{tail}"
+        self.sure = re.compile(
+            f"(?<={letter})(?:{pair}|{quote})(?={letter})|(?:{two}{tail}){{4}}|(?:{three}{tail}{tail}){{3}}|"
+            f"(?<={letter})(?:{pair})(?=\\s)|(?<={letter}){quote}\\s|\\s{quote}(?={letter})"
+        )
+
+    def may_hit(self, text: str) -> bool:
+        """Whether a mark is there: single characters are looked for first, which costs a twentieth."""
+        there: dict[str, bool] = {}
+
+        def holds(char: str) -> bool:
+            if char not in there:
+                there[char] = char in text
+            return there[char]
+
+        return any(all(map(holds, mark)) and mark in text for mark in self.marks)
+
+    def hits(self, text: str) -> bool:
+        return self.may_hit(text) and sum(1 for _ in islice(self.sure.finditer(text), _MANY)) == _MANY
+
+    def read(self, stretch: str) -> str:
+        """What a stretch beyond ASCII was before it was misread, "" where it was not."""
+        try:
+            return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
+        except (KeyError, UnicodeDecodeError):
+            return ""
+
+
+# The marks are the commonest letters (of Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when misread.
+_READINGS = (
+    _Reading("cp1252", "Ã â€ Ð Ñ Î± ×™ Ø§ à¸ ï¼ ã€ ã\x81 ì´ ì— ä¸"),
+    _Reading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
+)
+_RUN = re.compile('[^<>"]*[^\x00-\x7f<>"][^<>"]*')
+_STRETCH = re.compile("[^\x00-\x7f]+")
+
+
+def repaired(text: str) -> tuple[str, int]:
+    """The text with what was encoded twice set right, and the number of runs that were. Good text is left alone."""
+    if text.isascii():
+        return text, 0
+    count = 0
+    for reading in _READINGS:
+        for _ in range(2):  # twice misread is not rare
+            if not reading.hits(text):
+                break
+            text, more = _mend(text, reading)
+            count += more
+            if not more:
+                break
+    return text, count
+
+
+def _mend(text: str, reading: _Reading) -> tuple[str, int]:
+    count = 0
+
+    def mend(m: re.Match[str]) -> str:
+        nonlocal count
+        run = m[0]
+        known: dict[str, str] = {}
+        for stretch in _STRETCH.findall(run):
+            was = known.setdefault(stretch, reading.read(stretch))
+            if not _is_plausible(was) and any(c.isalpha() for c in stretch):
+                return run
+        if not any(_is_plausible(was) for was in known.values()):
+            return run
+        count += 1
+        return _STRETCH.sub(lambda s: known[s[0]] if _is_plausible(known[s[0]]) else s[0], run)
+
+    return _RUN.sub(mend, text, count=_MOST), count
+
+
+def _is_plausible(was: str) -> bool:
+    """Letters and marks that are written: not the phonetic signs that chance makes of a letter before a quotation."""
+    return bool(was) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in was)

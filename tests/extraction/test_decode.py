@@ -1,0 +1,209 @@
+"""Decoding: what bytes say and are, what was declared wrongly, and text that was encoded twice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import archiver
+from archiver.extraction.decode import _codec, decode
+from archiver.extraction.mojibake import repaired
+
+WORD = "Žluťoučký kůň"
+TEXTS = {
+    "ru": "Старый мост через реку закрыли на ремонт до осени, пишет местная газета. ",
+    "uk": "Старий міст через річку закрили на ремонт до осені, пише місцева газета. ",
+    "zh": "这座老桥因维修而关闭至秋天，当地报纸报道说，居民们不得不绕路。",
+    "zh-TW": "這座老橋因維修而關閉至秋天，當地報紙報導說，居民們不得不繞路。",
+    "ja": "この古い橋は秋まで修理のために閉鎖されると地元の新聞が報じた。",
+    "ko": "이 오래된 다리는 가을까지 수리를 위해 폐쇄된다고 지역 신문이 보도했다. ",
+    "cs": "Žluťoučký kůň příšerně úpěl ďábelské ódy na starém mostě. ",
+    "pl": "Zażółć gęślą jaźń, stary most został zamknięty do jesieni. ",
+    "el": "Η παλιά γέφυρα έκλεισε για επισκευή μέχρι το φθινόπωρο. ",
+    "tr": "Eski köprü sonbahara kadar onarım için kapatıldı, gazete yazdı, şöyle ğ. ",
+    "he": "הגשר הישן נסגר לתיקון עד הסתיו, כך מדווח העיתון המקומי. ",
+    "ar": "تم إغلاق الجسر القديم للإصلاح حتى الخريف، حسبما ذكرت الصحيفة. ",
+    "th": "สะพานเก่าถูกปิดเพื่อซ่อมแซมจนถึงฤดูใบไม้ร่วง หนังสือพิมพ์รายงาน ",
+    "fr": "Le vieux pont a été fermé jusqu'à l'automne, écrit le journal; ça c'est sûr. ",
+    "de": "Die alte Brücke wurde für Reparaturen geschlossen, schreibt die größere Zeitung. ",
+    "pt": "A velha ponte está fechada até o outono, não há previsão de reabertura. ",
+    "en": "It’s a “fine” day — don’t you think it’s so? We’ve been there. ",
+}
+LEGACY = [
+    ("ru", "cp1251"), ("ru", "koi8-r"), ("uk", "cp1251"), ("zh", "gb18030"), ("zh-TW", "big5hkscs"), ("ja", "cp932"),
+    ("ja", "euc_jp"), ("ko", "cp949"), ("cs", "cp1250"), ("cs", "iso8859-2"), ("pl", "iso8859-2"), ("el", "cp1253"),
+    ("tr", "cp1254"), ("he", "cp1255"), ("ar", "cp1256"), ("th", "cp874"), ("fr", "cp1252"), ("de", "cp1252"),
+    ("pt", "cp1252"),
+]
+
+
+def html(text: str, head: str = "") -> str:
+    return f"<html><head>{head}<title>x</title></head><body><div class='entry'><p>{text}</p></div></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("body", "header", "encoding", "how"),
+    [
+        (f"<p>{WORD}".encode(), "", "utf-8", "utf-8"),
+        (f"<p>{WORD}".encode(), "text/html; charset=iso-8859-1", "utf-8", "utf-8"),
+        (f'<meta charset="latin1"><p>{WORD}'.encode(), "", "utf-8", "utf-8"),
+        (b"\xef\xbb\xbf" + f"<p>{WORD}".encode(), "text/html; charset=windows-1250", "utf-8", "bom"),
+        (f"<p>{WORD}".encode("cp1250"), "text/html; charset=windows-1250", "cp1250", "header"),
+        (
+            f'<meta http-equiv="Content-Type" content="text/html; charset=windows-1250"><p>{WORD}'.encode("cp1250"),
+            "", "cp1250", "meta",
+        ),
+        (f'<?xml version="1.0" encoding="windows-1250"?><p>{WORD}'.encode("cp1250"), "", "cp1250", "xml"),
+        (f"<p>{WORD}".encode("utf-16"), "", "utf-16-le", "bom"),
+        (f"<html><p>{WORD}".encode("utf-16-le"), "", "utf-16-le", "zeros"),
+        (f"<html><p>{WORD}".encode("utf-16-be"), "text/html; charset=utf-8", "utf-16-be", "zeros"),
+        (f"<meta charset=utf-16><p>{WORD}".encode(), "", "utf-8", "utf-8"),
+    ],
+)
+def test_what_decides(body: bytes, header: str, encoding: str, how: str) -> None:
+    page = decode(body, header)
+    assert WORD in page.text
+    assert (page.encoding, page.how) == (encoding, how)
+
+
+@pytest.mark.parametrize(("language", "encoding"), LEGACY)
+@pytest.mark.parametrize("times", [2, 300])
+def test_an_undeclared_old_encoding_is_guessed(language: str, encoding: str, times: int) -> None:
+    text = TEXTS[language] * times
+    page = decode(html(text).encode(encoding))
+    assert text in page.text and page.how == "detected"
+
+
+@pytest.mark.parametrize(("language", "encoding"), [row for row in LEGACY if row[0] in ("ru", "zh", "ja", "el", "ar")])
+@pytest.mark.parametrize("declared", ["iso-8859-1", "utf-8"])
+def test_a_declaration_that_cannot_be_true_is_not_believed(language: str, encoding: str, declared: str) -> None:
+    text = TEXTS[language] * 3
+    assert text in decode(html(text).encode(encoding), f"text/html; charset={declared}").text
+
+
+@pytest.mark.parametrize(
+    ("language", "encoding", "text"),
+    [("fr", "cp1252", "déjà vu à l'été"), ("ru", "cp1251", "Новости дня"), ("cs", "cp1250", WORD),
+     ("hu", "iso8859-2", "őszi árvíztűrő"), ("en", "cp1252", "Café déjà vu")],
+)
+def test_the_page_s_language_tells_what_it_was_written_in(language: str, encoding: str, text: str) -> None:
+    source = f'<html lang="{language}"><head><meta charset="utf-8"></head><body><p>{text}</p></body></html>'
+    page = decode(source.encode(encoding), "text/html; charset=utf-8")
+    assert (text in page.text, page.encoding, page.how) == (True, encoding, "language")
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [("iso-8859-1", "cp1252"), ("latin1", "cp1252"), ("US-ASCII", "cp1252"), ("ISO-8859-9", "cp1254"),
+     ("gb2312", "gb18030"), ("GBK", "gb18030"), ("x-gbk", "gb18030"), ("Shift_JIS", "cp932"), ("x-sjis", "cp932"),
+     ("ks_c_5601-1987", "cp949"), ("EUC-KR", "cp949"), ("big5", "big5hkscs"), ("windows-874", "cp874"),
+     ("TIS-620", "cp874"), ("x-cp1251", "cp1251"), ("iso-8859-8-i", "iso8859-8"), ("utf8", "utf-8"),
+     ("UTF-16LE", "utf-8"), ("utf-7", ""), ("rot13", ""), ("base64", ""), ("nonsense", "")],
+)
+def test_labels_mean_what_browsers_take_them_for(label: str, name: str) -> None:
+    assert _codec(label) == name
+
+
+def test_a_few_broken_bytes_do_not_change_the_encoding() -> None:
+    page = decode(("<p>" + WORD * 200).encode() + b"\xff\xfe<p>end")
+    assert page.encoding == "utf-8" and WORD in page.text and page.text.endswith("end")
+
+
+def test_a_character_that_the_end_cuts_is_left_out() -> None:
+    page = decode("<p>žž".encode()[:-1])
+    assert (page.text, page.encoding) == ("<p>ž", "utf-8")
+
+
+def test_marks_pasted_from_windows_into_utf_8_are_read() -> None:
+    body = ("<p>" + "Ärger " * 80).encode() + b"don\x92t \x93so\x94 caf\xc3 x</p>"
+    assert "don’t “so” caf\ufffd x" in decode(body).text
+
+
+def test_characters_that_no_tree_can_hold_are_removed() -> None:
+    assert decode("a\0b\x1b\ufffe\ud800c").text == decode(b"a\0b\x1b\xef\xbf\xbec").text == "abc"
+
+
+@given(st.sampled_from(LEGACY), st.data())
+@settings(max_examples=150, deadline=None)
+def test_what_is_declared_comes_back(row: tuple[str, str], data: st.DataObject) -> None:
+    encoding = row[1]
+    text = data.draw(st.text(st.characters(codec=encoding, exclude_categories=("Cc", "Cs", "Cn", "Co"),
+                                             exclude_characters="¢£¬‖−〜"), max_size=40))
+    body = f"<p>{text}".encode(encoding)
+    assume(body.decode(encoding) == f"<p>{text}" and not _is_utf8(body) and repaired(text)[0] == text)
+    page = decode(body, f"text/html; charset={encoding}")
+    # So much text outside ASCII is not what a western encoding is for.
+    assert page.text == f"<p>{text}" or (encoding == "cp1252" and page.how != "header")
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), max_size=200))
+@settings(max_examples=150, deadline=None)
+def test_utf_8_comes_back(text: str) -> None:
+    assume(repaired(text)[0] == text)
+    assert decode(text.encode()).text == text.removeprefix("\ufeff")
+
+
+@given(st.binary(max_size=300), st.text(max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_never_raises(body: bytes, header: str) -> None:
+    page = decode(body, header)
+    assert page == decode(body, header)
+    page.text.encode("utf-8")
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        return not body.isascii() and bool(body.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def misread(text: str, codec: str) -> str:
+    """Text as it looks when its UTF-8 is taken for a single-byte encoding."""
+    return "".join(bytes([b]).decode(codec, errors="ignore") or chr(b) for b in text.encode())
+
+
+@pytest.mark.parametrize("codec", ["cp1252", "cp1251"])
+@pytest.mark.parametrize("language", TEXTS)
+def test_text_that_was_encoded_twice_is_repaired(codec: str, language: str) -> None:
+    text = TEXTS[language] * 4
+    assert repaired(f"<p>{misread(text, codec)}</p>") == (f"<p>{text}</p>", 1)
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_good_text_is_left_alone(language: str) -> None:
+    page = "".join(f"<p>{TEXTS[language] * 3}<b>{text}</b>" for text in TEXTS.values())
+    assert repaired(page) == (page, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["“IRMÔ e «CAFÉ» … MANHÔ É… Â»", "À «à»", "naïve façade", "A â€™ is what ’ became, and Ã© is é.",
+     "<code>Ã©</code> <code>Ã¨</code> <code>â€™</code> <code>Ã¼</code>", "СССР Р° Рё С‚", "10 × 20 ° ± ½"],
+)
+def test_what_is_not_certain_is_left_alone(text: str) -> None:
+    assert repaired(text * 3)[0] == text * 3
+
+
+WESTERN = st.text(
+    st.sampled_from("abcdefgh ABCDE .,éèàçôêüöäßñáíóúãõåøæÉÈÀÇÔÊÜÖÄÑÁÍÓÚÃÕÅØÆœ’“”«»–—…°·©®€"), max_size=300
+).filter(lambda t: "Ã©" not in t and "â€" not in t)
+
+
+@given(WESTERN, st.sampled_from(sorted(TEXTS)))
+@settings(max_examples=300, deadline=None)
+def test_a_page_keeps_its_good_runs_whatever_else_is_repaired(good: str, language: str) -> None:
+    """A run with a letter that was not misread is left as it is, also in a page that is repaired elsewhere."""
+    bad = misread(TEXTS["fr"] * 4, "cp1252")
+    text, count = repaired(f"<p>{bad}</p><p>é {good} é</p><p>{TEXTS[language]}</p>")
+    assert text == f"<p>{TEXTS['fr'] * 4}</p><p>é {good} é</p><p>{TEXTS[language]}</p>" and count == 1
+
+
+def test_the_encoding_is_evidence() -> None:
+    body = html(TEXTS["ru"] * 3).encode("cp1251")
+    evidence = next(e for e in archiver.extract(body, "https://example.org/a").evidence if e.field == "encoding")
+    assert (evidence.value, evidence.source) == ("cp1251", "detected")
+    body = html(misread(TEXTS["en"], "cp1252")).encode()
+    evidence = next(e for e in archiver.extract(body, "https://example.org/a").evidence if e.field == "encoding")
+    assert (evidence.value, evidence.source) == ("utf-8", "utf-8") and evidence.locator.startswith("1 run")

@@ -1,0 +1,143 @@
+"""What pages declare: JSON-LD however it is written, meta elements, microdata and RDFa in one form."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archiver.extraction.json_ld import Scripts, mended
+from archiver.extraction.page import parse
+from archiver.extraction.structured import Structured
+
+URL = "https://example.org/a"
+
+
+def data(html: str) -> Structured:
+    return parse(html, URL).data
+
+
+@pytest.mark.parametrize(
+    ("raw", "first"),
+    [
+        ('{"a":1,}', {"a": 1}),
+        ('{"a":"x\ny\tz","b":[1,2,],}', {"a": "x\ny\tz", "b": [1, 2]}),
+        ('//<![CDATA[\n{"a":1}\n//]]>', {"a": 1}),
+        ('/* <![CDATA[ */{"a":1};/* ]]> */', {"a": 1}),
+        ('<!-- {"a":1} -->', {"a": 1}),
+        ('{"a":"He said "yes", then left","b":"c"}', {"a": 'He said "yes", then left', "b": "c"}),
+        ("{'a':'it\\'s','b':\"x\"}", {"a": "it's", "b": "x"}),
+        ("{a:1,b:undefined,c:True}", {"a": 1, "b": None, "c": True}),
+        ('/* c */{"a":1, // d\n"b":2}', {"a": 1, "b": 2}),
+        ('{"a":{"b":"cut o', {"a": {"b": "cut o"}}),
+        ('{"a":{"b":', {"a": {"b": None}}),
+        ('{"a":"\\x41 \\\' \\\\ z"}', {"a": "x41 ' \\ z"}),
+        ("{&quot;a&quot;:&quot;b&quot;}", {"a": "b"}),
+        ('{"a":1 "b":2}', {"a": 1, "b": 2}),
+        ('{"a":"\\ud83d\\ude00 \\ud83d x"}', {"a": "😀 \ufffd x"}),
+        ('{"a":"x"}}', {"a": "x"}),
+        ('{"u":"http://x/y","v":"z",}', {"u": "http://x/y", "v": "z"}),
+        ("\ufeff {\"a\":1}", {"a": 1}),
+    ],
+)
+def test_broken_json_is_mended(raw: str, first: dict[str, Any]) -> None:
+    assert Scripts().nodes(raw)[0] == first
+
+
+def test_values_that_follow_one_another_are_all_read() -> None:
+    for between in ("", ",", ";\n"):
+        assert Scripts().nodes(f'{{"a":1}}{between}{{"b":2}}') == [{"a": 1}, {"b": 2}]
+
+
+@pytest.mark.parametrize("raw", ["", "nul", "{", "]", '"', "'", "\\", "{{{", "}{", "var x = 1;", "[" * 100_000])
+def test_what_is_no_json_gives_nothing_that_hurts(raw: str) -> None:
+    assert all(isinstance(node, dict) for node in Scripts().nodes(raw))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@given(st.dictionaries(st.text(max_size=6), JSON, min_size=1, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_mending_changes_nothing_that_is_whole(value: dict[str, Any]) -> None:
+    assert [json.loads(text) for text in mended(json.dumps(value))] == [value]
+
+
+@given(st.text('{}[]:,"\'\\/*ab1 \n', max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_mended_texts_are_json(raw: str) -> None:
+    for text in mended(raw):
+        json.loads(text, strict=False)
+
+
+def test_graph_references_and_lists() -> None:
+    found = data("""<script type="application/ld+json">{"@graph":[{"@type":"WebPage","@id":"#w"},
+      {"@type":["NewsArticle","Article"],"headline":["A title"],"author":[[{"@id":"#p"}]],
+       "mainEntityOfPage":{"@id":"https://example.org/a"}}]}</script>
+      <script type="application/ld+json">[{"@type":"Person","@id":"#p","name":"Jane Doe"}]</script>
+      <script type="application/ld+json">{oops</script>""")
+    node = found.article({"https://example.org/a"})
+    assert found.texts(node, "headline") == ["A title"]
+    assert found.texts(node, "author") == ["Jane Doe"]
+
+
+def test_meta_names_are_read_however_they_are_written() -> None:
+    found = data("""<meta property="og:title twitter:title" content="T"><meta name="DC:Creator" content="C">
+      <meta name="DCTERMS.issued" content="2024-01-02"><meta name="og:title" content="">""")
+    assert (found.meta_first("twitter:title"), found.meta_first("dc.creator")) == ("T", "C")
+    assert found.meta("dcterms.issued", "og:title") == ["2024-01-02", "T"]
+
+
+def test_parsely_page_says_what_its_single_elements_say() -> None:
+    found = data("""<meta name="parsely-page" content='{"title":"T","authors":["A B","C D"],"section":"S",
+      "pub_date":"2024-01-02T03:04:05Z","tags":["x","y"],"link":"/a"}'><meta name="parsely-section" content="Own">""")
+    assert found.meta("parsely-author") == ["A B", "C D"]
+    assert found.meta("parsely-section", "parsely-tags") == ["Own", "x", "y"]
+    assert found.meta_first("parsely-pub-date") == "2024-01-02T03:04:05Z"
+
+
+MICRODATA = """<article itemscope itemtype="https://schema.org/BlogPosting" itemref="later">
+  <h1 itemprop="headline name">A title</h1><a itemprop="url" href="/a">x</a>
+  <p>by <span itemprop="author" itemscope itemtype="https://schema.org/Person"><a itemprop="name" href="/jane">Jane
+  Doe</a></span>, <time itemprop="datePublished" datetime="2024-01-02">January</time></p>
+  <div itemprop="articleBody">Long</div></article><b id="later" itemprop="articleSection">News</b>"""
+RDFA = """<div vocab="https://schema.org/" typeof="Article"><h1 property="headline">A title</h1>
+  <div property="author" typeof="Person"><span property="name">Jane Doe</span></div>
+  <meta property="datePublished" content="2024-01-02"><span property="schema:articleSection">News</span></div>"""
+DRUPAL = """<div about="/a" typeof="sioc:Item foaf:Document"><span property="dc:title" content="A title"></span>
+  <span property="dc:date dc:created" content="2024-01-02" rel="sioc:has_creator">by
+  <a typeof="sioc:UserAccount" property="foaf:name">Jane Doe</a></span>
+  <i property="schema:articleSection">News</i></div>"""
+
+
+@pytest.mark.parametrize(("html", "source"), [(MICRODATA, "microdata"), (RDFA, "rdfa"), (DRUPAL, "rdfa")])
+def test_markup_is_read_in_the_words_of_json_ld(html: str, source: str) -> None:
+    found = data(html)
+    [(told, node, element)] = found.declared({URL})
+    assert told == source and element is not None
+    for name, text in (("headline", "A title"), ("author", "Jane Doe"), ("datePublished", "2024-01-02"),
+                       ("articleSection", "News")):
+        assert found.texts(node, name) == [text], name
+
+
+def test_teasers_are_not_the_page_s_article() -> None:
+    one = '<div itemscope itemtype="http://schema.org/Article"><b itemprop="headline">T{0}</b>{1}</div>'
+    assert data(one.format(1, "") + one.format(2, "")).declared({URL}) == []
+    named = one.format(1, "") + one.format(2, f'<link itemprop="url" href="{URL}">')
+    found = data(named)
+    assert [found.texts(node, "headline") for _, node, _ in found.declared({URL})] == [["T2"]]
+
+
+def test_items_of_items_do_not_leak() -> None:
+    found = data("""<div itemscope itemtype="http://schema.org/Article"><b itemprop="headline">T</b>
+      <div itemprop="publisher" itemscope itemtype="http://schema.org/Organization"><b itemprop="name">Paper</b></div>
+      <div itemscope itemtype="http://schema.org/Comment"><b itemprop="author">Eve</b></div></div>""")
+    [(_, node, _)] = found.declared({URL})
+    assert found.texts(node, "publisher") == ["Paper"] and "author" not in node
