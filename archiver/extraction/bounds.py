@@ -27,14 +27,18 @@ _UNREAD = frozenset({"script", "style"})
 
 
 _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
-# A tag that may have very many attributes: twenty quoted values, or a thousand characters without one.
-_LONG_TAG = re.compile(
-    rf"""<[a-zA-Z](?:[^<>"']{{0,999}}+{_QUOTED}){{0,19}}+(?:[^<>"']{{1000}}|[^<>"']*+{_QUOTED})"""
-    rf"""[^<>"']*+(?:{_QUOTED}[^<>"']*+)*+"""
+# There may be a tag with very many attributes: sixty quoted values, or a thousand characters without one. That is
+# quickly asked; scripts that write markup answer to it too.
+_SUSPECT = re.compile(
+    rf"""<[a-zA-Z](?:[^<>"']{{0,999}}+{_QUOTED}){{0,59}}+(?:[^<>"']{{1000}}|[^<>"']*+{_QUOTED})"""
 )
-_ATTRIBUTE = re.compile(
-    rf"""(?:(?<=["'])|(?<![\s/])[\s/]++)[^\s=/"']++(?:\s*+=\s*+(?:{_QUOTED}|[^\s"']++)?)?"""
+_ATTRIBUTE = rf"""[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
+# Tags as a browser reads them (HTML, section 13.2.5), past what only looks like one.
+_TAG = re.compile(
+    rf"""<!--(?:.*?-->|.*+)|<(script|style|textarea)\b(?:.*?</\1|.*+)|<[a-zA-Z][^\s/>]*+(?P<rest>(?:{_ATTRIBUTE})*+)""",
+    re.DOTALL | re.IGNORECASE,
 )
+_ONE = re.compile(_ATTRIBUTE)
 
 
 def cut(text: str) -> str:
@@ -43,7 +47,8 @@ def cut(text: str) -> str:
     The parser takes a time that is quadratic in the attributes of an element (minutes for 100,000), so that it
     must not see them.
     """
-    text = _LONG_TAG.sub(_short, text)
+    if _SUSPECT.search(text):
+        text = _TAG.sub(_short, text)
     if len(text) < MOST_TAGS * 2 or text.count("<") <= MOST_TAGS:
         return text
     at = -1
@@ -53,8 +58,11 @@ def cut(text: str) -> str:
 
 
 def _short(tag: re.Match[str]) -> str:
-    found = list(islice(_ATTRIBUTE.finditer(tag[0]), MOST_ATTRIBUTES + 1))
-    return tag[0] if len(found) <= MOST_ATTRIBUTES else tag[0][: found[-1].start()]
+    rest = tag["rest"] or ""
+    if len(rest) < MOST_ATTRIBUTES * 2:
+        return tag[0]
+    found = list(islice(_ONE.finditer(rest), MOST_ATTRIBUTES + 1))
+    return tag[0] if len(found) <= MOST_ATTRIBUTES else tag[0][: -len(rest)] + rest[: found[-1].start()]
 
 
 def bound(root: Element) -> None:

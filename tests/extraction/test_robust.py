@@ -1,0 +1,149 @@
+"""Pages made to be slow or to break: read in bounded time, without an error, the same each time."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import archiver
+from archiver.extraction.bounds import MOST_ATTRIBUTES, MOST_RUN, MOST_TAGS, cut
+from archiver.extraction.page import parse
+
+URL = "https://example.org/2020/01/02/a"
+PROSE = "<p>" + "Words of a text that says something, and more. " * 12 + "</p>"
+MOST_SECONDS = 4  # the bar is 2 on a machine that does nothing else
+
+
+def article(more: str = "", head: str = "", body: str = PROSE * 4) -> str:
+    return (f"<html><head><title>A title</title>{head}</head><body><article><h1>A title</h1>{body}{more}"
+            "</article></body></html>")
+
+
+def ld(text: str) -> str:
+    return f"<script type='application/ld+json'>{text}</script>"
+
+
+rubbish = random.Random(7)
+PAGES: dict[str, str | bytes] = {
+    "100,000 levels": article("<div>" * 100_000 + "x"),
+    "100,000 inline levels": article("<b>" * 100_000 + "x"),
+    "closed levels": article("<div class='share'>" * 50_000 + PROSE + "</div>" * 50_000),
+    "nested lists": article("<ul><li>" * 50_000),
+    "nested tables": article("<table><tr><td>" * 30_000),
+    "20 MB": article(PROSE * (20_000_000 // len(PROSE))),
+    "20 MB in one line": article("word and other " * 1_400_000),
+    "20 MB without a space": article("x" * 20_000_000),
+    "5 million elements": article("<p>x" * 5_000_000),
+    "entities": article("&amp;x " * 2_800_000),
+    "100,000 attributes": article("<div " + " ".join(f"a{n}='>'" for n in range(100_000)) + ">x</div>"),
+    "100,000 bare attributes": article("<div class='x' " + " ".join(f"a{n}" for n in range(100_000)) + ">x</div>"),
+    "200,000 siblings": article("<span class=date>x</span>" * 200_000),
+    "200,000 bylines": article("<div class='author'>by John Smith</div>" * 200_000),
+    "200,000 times": article("<time datetime='2020-01-02T03:04:05'>2 Jan 2020</time>" * 200_000),
+    "100,000 headings": article("<h2><a href='/x'>t</a></h2>" * 100_000),
+    "100,000 links": article("".join(f"<a rel='category tag' href='/category/{n}'>{n}</a> " for n in range(100_000))),
+    "30,000 posts": "<article class='hentry'><h2><a href=/p>t</a></h2><time>2 May 2020</time><p>x</article>" * 30_000,
+    "binary": rubbish.randbytes(3_000_000),
+    "marks": "".join(rubbish.choices("<>/\"'= a!-?&\0", k=1_000_000)),
+    "halves of characters": article("\ud800 \udfff x\ud83d" * 10_000),
+    "10,000 scripts": article(head=ld('{"@type":"NewsArticle","headline":"x","author":{"name":"A B"}}') * 10_000),
+    "10,000 broken scripts": article(head=ld("{'@type':\"NewsArticle\",,\"author\":{\"name\":\"A B\"") * 10_000),
+    "deep JSON": article(head=ld('{"a":' * 200_000)),
+    "JSON of quotation marks": article(head=ld('{"a":"' + '" ' * 140_000)),
+    "50,000 meta": article(head="<meta name='author' content='John Smith, Jane Doe'><meta name=k content=v>" * 25_000),
+    "unclosed": article("<p <a <b <div class=x <h1" * 50_000),
+    "unclosed quotation": article('<p class="x y z ' * 100_000),
+    "1 MB of classes": article(f"<div class='{'post-share ' * 100_000}'>{PROSE}</div>"),
+    "a million classes": article("".join(f"<i class='{' '.join(map(str, range(n, n + 50)))}'>" for n in range(20_000))),
+    "items": article("<div itemscope itemtype='http://schema.org/Article'><i itemprop='author name'>" * 30_000),
+    "things": article("<div vocab='http://schema.org/' typeof='Article'><i property='author name'>" * 30_000),
+}
+
+
+def bounded(page: str | bytes) -> None:
+    start = time.process_time()
+    archiver.extract(page, URL)
+    assert time.process_time() - start < MOST_SECONDS
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_bounded(name: str) -> None:
+    bounded(PAGES[name])
+
+
+BOMBS = {
+    "dash": "a-a-a-", "by": " by by by", "names": " by John Smith, and Jane and", "dates": "12.12.2020 1/2/3 ",
+    "digits": "1234567890", "spaces": " ", "no-break": "\u00a0 ", "lines": "\n\n", "dots": "...",
+    "capitals": "A B C D ", "commas": ",,, ", "brackets": "((((", "agencies": "(Reuters ", "quotes": "“”", "months": "May 2020 of January 5, ",
+    "colons": "a: b: ", "slashes": "a/a/", "and": "and and ", "han": "一二日", "label": "作者：", "at": "@a @b ",
+    "theo": "Theo ", "hash": "#a #b ", "ampersand": "&amp; & &", "pipes": "a | b | ", "points": "12.5, 13.5; ",
+    "degrees": "48° 51' 24\" N ", "iso": "2020-01-02T03:04:05 ", "addresses": "http://a.b/c?d=e&f=g ",
+    "source": "Source: ", "reports": "based on reports from ", "tagged": "tagged with ", "marks": "a\u0301\u0301",
+    "twice": "Ã©â€™", "arabic": "بقلم ",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_text_that_patterns_could_choke_on(name: str) -> None:
+    bomb = BOMBS[name] * (100_000 // len(BOMBS[name]))
+    value = bomb.replace('"', "").replace("\n", " ")
+    meta = "".join(f'<meta name="{key}" property="{key}" content="{value}">' for key in (
+        "author", "description", "og:title", "og:site_name", "article:published_time", "article:section", "keywords",
+        "geo.position", "geo.placename", "citation_author"))
+    bounded(f"<html lang=en><head><title>{bomb}</title>{meta}"
+            + ld(f'{{"@type":"NewsArticle","headline":"{value}","author":"{value}","keywords":"{value}"}}')
+            + f'</head><body><article class="{value}" id="{value}"><h1>{bomb}</h1><p class=byline>{bomb}</p>'
+              f'<time datetime="{value}">{bomb}</time><a href="{value}" rel="{value}" title="{value}">{bomb}</a>'
+              f"<div class='entry-content'>{PROSE}<p>{bomb}</p></div></article></body></html>")
+
+
+def test_what_is_too_much_keeps_its_beginning() -> None:
+    page = parse(article("<p>x" * 200_000), URL)
+    assert len(page.index.order) <= MOST_TAGS + 10 and page.index.tag("h1")
+    page = parse(article("<p>" + "x" * 900_000), URL)
+    assert max(len(p.text or "") for p in page.index.tag("p")) == MOST_RUN
+    [div] = parse("<div " + " ".join(f"a{n}=1" for n in range(9_000)) + ">x</div>", URL).index.tag("div")
+    assert len(div.attrib) == MOST_ATTRIBUTES and div.text == "x"
+
+
+def test_scripts_that_write_markup_are_no_tags() -> None:
+    script = "<script>var a = '<div class=\"x' + " + "\" y=\" + '\" z=\"' + " * 3_000 + "''</script>"
+    page = article("<p>The end.</p>", head=script)
+    assert cut(page) == page
+    assert cut("<!-- <a " + "b='c' " * 5_000 + "--><p>x") == "<!-- <a " + "b='c' " * 5_000 + "--><p>x"
+
+
+NAMES = st.sampled_from(["div", "p", "article", "h1", "h2", "a", "span", "time", "ul", "li", "table", "tr", "td", "pre",
+                         "section", "header", "footer", "blockquote", "b", "em", "figure", "figcaption", "script"])
+ATTRIBUTES = st.dictionaries(
+    st.sampled_from(["class", "id", "itemprop", "itemtype", "itemscope", "rel", "href", "datetime", "typeof",
+                     "property"]),
+    st.sampled_from(["entry-content", "entry-title", "author", "post", "published", "headline", "datePublished", "tag",
+                     "http://schema.org/Article", "/a/b", "2020-01-02", "Article", "hentry", "byline", ""]),
+    max_size=3,
+)
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="<>&"), max_size=40)
+
+
+def element(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    def write(name: str, attributes: dict[str, str], inner: list[str]) -> str:
+        return f"<{name}{''.join(f' {k}={v!r}' for k, v in attributes.items())}>{''.join(inner)}</{name}>"
+
+    return st.builds(write, NAMES, ATTRIBUTES, st.lists(children, max_size=4))
+
+
+TREES = st.recursive(TEXT, element, max_leaves=25)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(TREES, max_size=5), TEXT)
+def test_any_tree_is_read_the_same_each_time_and_its_body_is_text(trees: list[str], title: str) -> None:
+    html = f"<html><head><title>{title}</title></head><body>{''.join(trees)}</body></html>"
+    found = archiver.extract(html, URL)
+    assert found == archiver.extract(html, URL)
+    assert "<" not in found.body + found.title
+    (found.body + found.title + "".join(found.authors)).encode("utf-8")
