@@ -49,7 +49,7 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)
     host = (urlsplit(page.url).hostname or "").lower()
     site = {folded(n) for n in _title.site_names(page)}
-    evidence = [_encoding(page)]
+    evidence = [page.decoded.evidence()]
 
     titles = _title.candidates(page, post, lead, host)
     title = choose.title(titles, site, page.path)
@@ -111,10 +111,3 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
         part_of=pages.first,
         whole_at=page.url if text.is_whole else pages.whole,
     )
-
-
-def _encoding(page: Page) -> Evidence:
-    """In what encoding the page was read, and what told so."""
-    d = page.decoded
-    locator = f"{d.repaired} runs of text were encoded twice" if d.repaired else ""
-    return Evidence("encoding", d.encoding, d.how, locator, 0.7 if d.how in ("language", "detected") else 0.95)

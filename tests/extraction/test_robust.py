@@ -47,6 +47,8 @@ PAGES: dict[str, str | bytes] = {
     "100,000 headings": article("<h2><a href='/x'>t</a></h2>" * 100_000),
     "100,000 links": article("".join(f"<a rel='category tag' href='/category/{n}'>{n}</a> " for n in range(100_000))),
     "30,000 posts": "<article class='hentry'><h2><a href=/p>t</a></h2><time>2 May 2020</time><p>x</article>" * 30_000,
+    "further pages": '<p>1 May 2020</p><article><h1>x</h1>' + '<a href="/2020/01/02/a/2/">2</a>' * 20_000,
+    "nested further pages": '<p>1 May 2020</p><h1>x</h1>' + '<a href="/2020/01/02/a/2/"><div>' * 5_000,
     "binary": rubbish.randbytes(3_000_000),
     "marks": "".join(rubbish.choices("<>/\"'= a!-?&\0", k=1_000_000)),
     "halves of characters": article("\ud800 \udfff x\ud83d" * 10_000),
@@ -78,7 +80,8 @@ def test_bounded(name: str) -> None:
 BOMBS = {
     "dash": "a-a-a-", "by": " by by by", "names": " by John Smith, and Jane and", "dates": "12.12.2020 1/2/3 ",
     "digits": "1234567890", "spaces": " ", "no-break": "\u00a0 ", "lines": "\n\n", "dots": "...",
-    "capitals": "A B C D ", "commas": ",,, ", "brackets": "((((", "agencies": "(Reuters ", "quotes": "“”", "months": "May 2020 of January 5, ",
+    "capitals": "A B C D ", "commas": ",,, ", "brackets": "((((", "agencies": "(Reuters ",
+    "quotes": "“”", "months": "May 2020 of January 5, ", "separators": " - ",
     "colons": "a: b: ", "slashes": "a/a/", "and": "and and ", "han": "一二日", "label": "作者：", "at": "@a @b ",
     "theo": "Theo ", "hash": "#a #b ", "ampersand": "&amp; & &", "pipes": "a | b | ", "points": "12.5, 13.5; ",
     "degrees": "48° 51' 24\" N ", "iso": "2020-01-02T03:04:05 ", "addresses": "http://a.b/c?d=e&f=g ",
