@@ -33,7 +33,7 @@ ROWS = (
                         r"(?:the\s+)?(?:kind\s+)?permission\s+)?(?:from|of|by)"),
     Row("en", "origin", r"(?:this|the)\s+(?:\w+\s+)?(?:article|story|post|piece|essay|report|column|interview|content)"
                         r"\s+(?:was\s+|has\s+been\s+|is\s+)?(?:(?:originally|first|previously|initially)\s+"
-                        r"(?:appeared|published|posted|ran|written|produced)|(?:appeared|published|posted|ran)\s+"
+                        r"(?:appeared|published|posted|ran|produced)|(?:appeared|published|posted|ran)\s+"
                         r"(?:originally|first)|appeared|re-?published|re-?printed|re-?posted|syndicated|"
                         r"produced\s+in\s+(?:partnership|collaboration))\s+(?:here\s+)?(?:in|on|at|by|for|from|with)"),
     Row("en", "origin", r"(?:originally|first|previously)\s+(?:appeared|published|posted)\s+(?:in|on|at|by)"),
@@ -114,7 +114,7 @@ NO_OUTLET = re.compile(
     r"(?:\w+\.)*(?:pixabay|unsplash|pexels|flickr|wikimedia|getty|gettyimages|shutterstock|i?stock|istockphoto|canva|"
     r"freepik|youtube|facebook|instagram|twitter|x|t|midjourney|chatgpt)(?:\.(?:com|org|co|net))?(?:\s.*)?|wikipedia\s+commons|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september|october|"
-    r"november|december|\d+|"
+    r"november|december|\d+|\S+(?:\s+de)?\s+(?:19|20)\d\d|"
     r"ảnh|hình|tổng\s*hợp|sưu\s*tầm|nhiều\s+nguồn|ngu[oồ]n\s+khác|mạng|eigene.*|redaktion|foto|propia|"
     r"elaboración.*|divulgação|redazione|собственн.*|открытые\s+источники|интернет|网络|網路|網絡|互联网|互聯網|本站|"
     r"原创|原創|整理|综合|綜合|未知|作者|网友|網友|自己|図|写真|저자|본인|الإنترنت|إنترنت|חדשות|אינטרנט|derleme|internet.*)$",
