@@ -30,8 +30,8 @@ _MOST_LINKS = 400
 _WORDS_AROUND = 110
 """Letters beside links in a line that files a post; a paragraph of the text has more."""
 _CLIMB = 3
-_BELOW = 200
-"""Elements after the post in which its tags are looked for."""
+_BELOW, _MOST_LAST = 200, 30
+"""Elements after the post (and last ones of its text) in which its tags are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,19 @@ class TermLink:
 def term_links(page: Page, post: Post) -> list[TermLink]:
     """The term links of the post itself, in document order: those of its text and of the noise around it are none.
 
-    Tags often stand right below the element that holds the post: where it has none itself, these are taken.
+    Tags often stand right below the element that holds the post, or as the last line of its text: where it has
+    none itself, these are taken, the latter only with a label or rel="tag".
     """
     found = _told(page, post, _links(page, post))
-    if any(x.kind == "tag" for x in found):
-        return found
-    return [*found, *(x for x in _told(page, post, _links_below(page, post)) if x.kind == "tag")]
+    for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
+        if any(x.kind == "tag" for x in found):
+            break
+        found += [x for x in _told(page, post, links, strict) if x.kind == "tag"]
+    return found
 
 
-def _told(page: Page, post: Post, links: Iterable[Element]) -> list[TermLink]:
+def _told(page: Page, post: Post, links: Iterable[Element], strict: bool = False) -> list[TermLink]:
+    """`strict`: an address alone does not make a term."""
     found: list[TermLink] = []
     prose: dict[Element, bool] = {}
     previous: tuple[Element, Kind] | None = None
@@ -71,9 +75,9 @@ def _told(page: Page, post: Post, links: Iterable[Element]) -> list[TermLink]:
         if kind is None and "tag" in rel:
             kind = "tag"
         sure = kind is not None
-        if post.body is post.holder and "tag" not in rel:
+        if not strict and post.body is post.holder and "tag" not in rel:
             continue
-        if kind is None and not _is_address_of_author(href):
+        if (kind is None or (strict and "tag" not in rel)) and not _is_address_of_author(href):
             kind = _kind_before(a, previous)
         if kind is None or post.is_noise(a):
             previous = None
@@ -132,6 +136,16 @@ def _links_below(page: Page, post: Post) -> Iterator[Element]:
             if any(p.tag in _HEADINGS for p in islice(a.iterancestors(), 3)):
                 return
             yield a
+
+
+def _last_links(page: Page, post: Post) -> list[Element]:
+    """The links of the last elements of the text."""
+    if post.body is None:
+        return []
+    order = page.index.order
+    begin, end = _run(order, post.body)
+    begin = max(begin, end - _BELOW)
+    return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MOST_LAST:]
 
 
 def _run(order: dict[Element, int], el: Element) -> tuple[int, int]:

@@ -199,6 +199,15 @@ ROWS = {
 }
 
 
+ROWS["the last line of the text itself"] = page(
+    '<meta property="article:section" content="Harbour">',
+).replace(
+    TEXT,
+    TEXT + '<p>See <a href="/tag/wrong/">wrong</a></p>'
+    '<p>Tags: <a href="/x/late">late</a>, <a href="/x/rolls">rolls</a></p>',
+)
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_terms_of_the_post_itself(name: str) -> None:
     article = extract_page(parse(ROWS[name], "https://here.example/late-ferry/"))
