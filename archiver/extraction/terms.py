@@ -76,7 +76,8 @@ _PLACE = re.compile(
     re.IGNORECASE,
 )
 _NOT_TERM = re.compile(
-    r"^(?:edit|share|(?:see|view|show|browse)\s+all\b.*|(?:read|learn|see|view|show|load|find out|discover|explore|shop|check|get|buy|click|continue|back|"
+    r"^(?:edit|share|(?:see|view|show|browse)\s+all\b.*|"
+    r"(?:read|learn|see|view|show|load|find out|discover|explore|shop|check|get|buy|click|continue|back|"
     r"return|browse|go|sign|log|subscribe|follow)\b(?:\s+(?:\S+\s+){0,3})?"
     r"(?:all|more\W*|now|here|less|price.*|deal|reviews?|tags?|categor\w+|reading|to .*|in|up|us|out)|"
     r"weiterlesen|mehr|alle (?:themen|beiträge)|lire la suite|voir (?:plus|tout(?:es)?)|"
