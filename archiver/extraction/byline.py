@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from lxml.etree import _Element as Element
 
 from archiver.extraction.byline_words import BY
-from archiver.extraction.datetext import visible
-from archiver.extraction.datewords import MODIFIED
+from archiver.extraction.dateline import read_dates
 from archiver.extraction.moment import Moment
 from archiver.extraction.names import looks_personal, names
 from archiver.extraction.page import Page
@@ -48,6 +47,7 @@ _BLOCK = frozenset(
 )
 _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
 _SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
+_LABEL_LENGTH = 40  # "Last updated:" on a line of its own
 _DATELINE_WORDS = 2  # "NEW YORK, May 3, 2020 - ..." opens a text with its own date
 _FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 _LABEL = re.compile(
@@ -99,7 +99,7 @@ def beside_heading(page: Page, post: Post) -> Beside:
     language = page.date_language
     found: list[str] = []
     moment = modified = None
-    sure = False
+    sure, label = False, ""
     meta: list[str] = []
     elements: list[Element] = []
     meta_ended = False
@@ -111,18 +111,18 @@ def beside_heading(page: Page, post: Post) -> Beside:
             meta_ended = True
         if one not in before and meta_ended:
             continue
-        when = visible(one.text, language) if len(one.text) < 200 and not _is_sentence(one.text) else None
+        dates: tuple[Moment | None, Moment | None] = (None, None)
+        if len(one.text) < 200 and not _is_sentence(one.text):
+            dates = read_dates(one.text, language, label if one not in before else "", page.captured_at)
+        when = dates[0] or dates[1]
+        label = one.text if when is None and len(one.text) < _LABEL_LENGTH else ""
         rest = _without_date(one.text) if when else one.text
         said = _names_in(one, rest, when is not None) if one not in before or BY.match(one.text) else []
         if when is None and not said:
             if one not in before and (n > 3 or len(one.text) > 120):
                 meta_ended = True
             continue
-        if when is not None:
-            if MODIFIED.search(one.text):
-                modified = modified or when
-            else:
-                moment = moment or when
+        moment, modified = moment or dates[0], modified or dates[1]
         if said and not found:
             found, sure = said, _is_sure(one, rest)
         meta.append(one.text)

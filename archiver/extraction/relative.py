@@ -48,7 +48,8 @@ _DAYS = (
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
 # A week ago is any of some days, which may lie in two months.
 _PRECISION = {"week": "month"}
-_LONGEST, _SHORT = 80, 40
+# Letters beside a time from now: "at 14:05 Uhr", "Posted ... by Ada Byrne"; with more it is in a sentence.
+_LONGEST, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
 _MONTH_OR_YEAR = ("month", "year")
 
 
@@ -62,9 +63,12 @@ def relative(text: str, captured_at: datetime) -> Moment | None:
     if not text or len(text) > _LONGEST:
         return None
     for days, pattern in _DAYS:
-        if len(text) <= _SHORT and pattern.match(text):
+        m = pattern.match(text)
+        if m and sum(c.isalpha() for c in text[m.end() :]) <= _CLOCK_LETTERS:
             return _cut(captured_at - timedelta(days=days), "day")
     for m in _AGO.finditer(text):
+        if len(text) - len(m[0]) > _BESIDE:
+            continue
         unit = next((name for name in _UNITS if m[name]), None)
         if unit is None or not (m["before"] or m["after"]):
             continue
