@@ -86,6 +86,15 @@ class BadRules(ArchiverError):
         )
 
 
+class NothingLearned(ArchiverError):
+    def __init__(self, site: str) -> None:
+        super().__init__(
+            site,
+            f"No template can be learned of {site}: it takes at least 8 stored posts that look alike; "
+            f"crawl more of it, or write the rules by hand (docs/learning.md) and give them with --set.",
+        )
+
+
 class SiteNotFound(ArchiverError):
     def __init__(self, site: str, known: str) -> None:
         super().__init__(site, f"The archive has no site {site!r}; it has: {known or 'none yet'}.")

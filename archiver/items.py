@@ -134,6 +134,8 @@ class Article:
     Of a post that is split over several pages: `parts` are the addresses of its further pages, in order, as far as
     this page names them, `part` says which of its pages this is, `part_of` is the first page's address where that is
     another one. `whole_at` shows all of it on one page: this page's own address where `body` has it all.
+
+    `read_by` names the site's rules by which it was read ("rules-3"), "" where it was read as a page of any site.
     """
 
     url: str
@@ -157,6 +159,7 @@ class Article:
     post_id: str = ""
     guid: str = ""
     evidence: tuple[Evidence, ...] = ()
+    read_by: str = ""
     parts: tuple[str, ...] = ()
     part: int = 1
     part_of: str = ""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
 
+from archiver.commands.options import read_bytes
 from archiver.commands.screen import line, published, say, write_json
-from archiver.errors import UnreadableInput
 from archiver.fields import FIELDS
 
 
@@ -31,23 +29,13 @@ def extract(file: str, url: str, form: str, evidence: bool) -> None:
     from archiver.extraction import extract as read_page
     from archiver.urls import start_address
 
-    article = asdict(read_page(_bytes(file), start_address(url)))
+    article = asdict(read_page(read_bytes(file), start_address(url)))
     if form == "text":
         _print(article)
         return
     shown = [f.name for f in FIELDS if f.name in article]
     shown += [name for name in article if name not in shown and (name != "evidence" or evidence)]
     write_json({name: _plain(article[name]) for name in shown})
-
-
-def _bytes(file: str) -> bytes:
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise UnreadableInput(file, error.strerror or str(error)) from error
-    if not data.strip():
-        raise UnreadableInput("The standard input" if file == "-" else file, "it is empty")
-    return data
 
 
 def _plain(value: Any) -> Any:

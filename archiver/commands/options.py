@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from archiver.errors import UnreadableInput
 
 if TYPE_CHECKING:
     from archiver.search.filters import Query
@@ -62,3 +66,14 @@ def query_from(*, query: tuple[str, ...], near: str | None, bbox: str | None, li
 
     return Query(" ".join(query), near=point(near) if near else None, bbox=box(bbox) if bbox else None,
                  limit=limit, duplicates=duplicates, **rest)
+
+
+def read_bytes(file: str) -> bytes:
+    """What a file holds, "-" being the standard input. Raises UnreadableInput, also where it is empty."""
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UnreadableInput(file, error.strerror or str(error)) from error
+    if not data.strip():
+        raise UnreadableInput("The standard input" if file == "-" else file, "it is empty")
+    return data

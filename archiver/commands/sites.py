@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, read_bytes
 from archiver.commands.screen import count, instant, line, say, table, write_json
+from archiver.errors import NothingLearned
+
+_LEARNED_FROM = 50
 
 
 @click.group(short_help="List and change the sites of the archive.")
@@ -97,22 +101,96 @@ def show(site: str, as_json: bool, archive: str) -> None:
       archiver sites show blog.example.org
     """
     from archiver.store.connect import open_archive
+    from archiver.store.rules import versions
     from archiver.store.sites import SETTINGS, find_site
 
     db = open_archive(archive, read_only=True)
     try:
         row = find_site(db, site)
+        history = versions(db, row["id"])
     finally:
         db.close()
     if as_json:
-        write_json(row)
+        write_json({**row, "rules": history})
         return
     say(line((row["name"], "bold"), "  ", (row["start_url"], "blue")))
     moment, outcome = _last(row)
     say(line(f"{count(row['articles'], 'article')}; added {instant(row['added_at'])}; "
-             f"last run {moment}{' ' + outcome if outcome else ''}", indent=2), "")
+             f"last run {moment}{' ' + outcome if outcome else ''}", indent=2))
+    say(*(line(text, indent=2) for text in _known_rules(history, row["name"])), "")
     table(("setting", "value", "meaning"),
           [(s.name, row["settings"].get(s.name, "default"), s.doc) for s in SETTINGS])
+
+
+def _known_rules(history: list[dict[str, Any]], name: str) -> list[str]:
+    """What is known of the template, in a line each for the learned rules and those by hand."""
+    learned = next((v for v in history if not v["by_hand"] and not v["until"]), None)
+    hand = next((v for v in history if v["by_hand"]), None)
+    out = []
+    if learned:
+        out.append(f"template learned from {learned['pages']} posts on {instant(learned['learned_at'])}; "
+                   f"'archiver sites rules {name}' shows it")
+    if hand:
+        out.append(f"rules by hand since {instant(hand['learned_at'])}")
+    return out or ["template not learned yet"]
+
+
+@sites.command()
+@click.argument("site")
+@click.option("--set", "file", metavar="FILE|-", help="Take these rules (TOML) before those that were learned.")
+@click.option("--forget", is_flag=True, help="Take back the rules that a person wrote.")
+@click.option("--learn", "anew", is_flag=True, help="Learn the template anew from the stored captures.")
+@json_option
+@archive_option
+def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, archive: str) -> None:
+    """Show what was learned of a site's template: where its posts have title, body, authors, dates and terms.
+
+    Without an option the rules in use are printed as TOML, to be edited and given back with --set. A rule that a
+    person wrote wins over the learned one of its field.
+
+    \b
+    Examples:
+      archiver sites rules blog.example.org
+      archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
+      archiver sites rules blog.example.org --learn
+    """
+    from archiver.extraction.rules import to_toml
+    from archiver.store.connect import open_archive
+    from archiver.store.rules import forget as forget_rules
+    from archiver.store.rules import rules_at, store_by_hand, store_learned, versions
+    from archiver.store.sites import find_site
+
+    if sum((file is not None, forget, anew)) > 1:
+        raise click.UsageError("Use one of --set, --forget and --learn.")
+    text = read_bytes(file).decode("utf-8", errors="replace") if file is not None else ""
+    now = datetime.now(UTC)
+    db = open_archive(archive, read_only=not (file or forget or anew))
+    try:
+        row = find_site(db, site)
+        if file is not None:
+            store_by_hand(db, row["id"], text, row["name"] if file == "-" else file, now)
+        elif forget:
+            with db.atomic():
+                forget_rules(db, row["id"], by_hand=True)
+        elif anew:
+            from archiver.store.captured import learn_again
+
+            found = learn_again(db, Path(archive).parent, row, _LEARNED_FROM)
+            if found is None:
+                raise NothingLearned(row["name"])
+            with db.atomic():
+                store_learned(db, row["id"], found, now)
+        used = rules_at(db, row["id"])
+        history = versions(db, row["id"])
+    finally:
+        db.close()
+    if as_json:
+        write_json({"site": row["name"], "rules": to_toml(used) if used else None, "versions": history})
+    elif used is None:
+        click.echo(f"Nothing is known of {row['name']}'s template yet: a crawl learns it from 25 posts, or at its end "
+                   "from at least 8.", err=True)
+    else:
+        click.echo(to_toml(used), nl=False)
 
 
 @sites.command("set")

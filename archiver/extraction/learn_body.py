@@ -39,8 +39,9 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
     best: tuple[tuple[object, ...], Rule, list[str]] | None = None
     often = sorted((s for s, n in seen.items() if 2 * n >= len(usable)),
                    key=lambda s: (seen[s], clarity(s), s), reverse=True)
+    memory: list[dict[Element, tuple[str, int]]] = [{} for _ in usable]
     for selector in often[:_MOST_TRIED]:
-        read = [_text(page, article, selector) for page, article, _ in usable]
+        read = [_text(page, article, selector, once) for (page, article, _), once in zip(usable, memory, strict=True)]
         texts = [text for text, _ in read]
         likeness = [alike(t, a.body) for t, (_, a, _) in zip(texts, usable, strict=True)]
         right = sum(one >= _ALIKE for one in likeness) / len(usable)
@@ -57,12 +58,14 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
     return Rule(rule.select, lines=repeated(texts, taught), coverage=rule.coverage, agreement=rule.agreement)
 
 
-def _text(page: Page, article: Article, selector: str) -> tuple[str, int]:
+def _text(page: Page, article: Article, selector: str, once: dict[Element, tuple[str, int]]) -> tuple[str, int]:
     """What the container reads as, and how many letters stand in it at all."""
     el = container(page, Rule((selector,)))
     if el is None:
         return "", 0
-    return render(page, Post(page, body=el, holder=el), el, article.title, Beside()), text_length(el)
+    if el not in once:
+        once[el] = render(page, Post(page, body=el, holder=el), el, article.title, Beside()), text_length(el)
+    return once[el]
 
 
 def _containers(page: Page, body: str) -> list[Element]:

@@ -117,7 +117,7 @@ def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind
         canonical_url=page.canonical or None,
         credits=credits.of_post(page, post, text, tail),
         kind=PageKind.POST, kind_rule=kind, platform=page.platform.name, post_id=declared.post_id(page, lead),
-        guid=lead.guid if lead else "", evidence=(page.decoded.evidence(), *reader.evidence),
+        guid=lead.guid if lead else "", evidence=(page.decoded.evidence(), *reader.evidence), read_by=rules.version,
         parts=pages.others, part=pages.number, part_of=pages.first,
         whole_at=page.url if reader.is_whole else pages.whole,
     )

@@ -44,6 +44,8 @@ def _parse(selector: str) -> tuple[_Compound, ...]:
             raise ValueError(f"not a selector this table language knows: {selector!r} at {pos}")
         pos = m.end()
         if m["child"] or m["space"]:
+            if not (tag or ident or classes or attrs or selector[m.start() - 1 : m.start()] == "*"):
+                raise ValueError(f"nothing stands before {m[0]!r} in the selector {selector!r}")
             parts.append(_Compound(tag, tuple(classes), ident, tuple(attrs), child))
             tag, ident, child, classes, attrs = "", "", bool(m["child"]), [], []
         elif m["cls"]:
@@ -54,6 +56,8 @@ def _parse(selector: str) -> tuple[_Compound, ...]:
             attrs.append((m["attr"], m["op"] or "", m["val"] or ""))
         else:
             tag = "" if m["tag"] == "*" else m["tag"]
+    if child and not (tag or ident or classes or attrs or selector.endswith("*")):
+        raise ValueError(f"nothing stands after '>' in the selector {selector!r}")
     parts.append(_Compound(tag, tuple(classes), ident, tuple(attrs), child))
     return tuple(parts)
 

@@ -16,7 +16,7 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
 from archiver.extraction.partaddress import splits
 from archiver.extraction.parts import MOST_PARTS
-from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, Visit
+from archiver.items import Article, Capture, Lead, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
@@ -57,7 +57,17 @@ class Reading:
     platform: str = ""
 
 
-def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], bool] = lambda target: True) -> Reading:
+ReadPage = Callable[[Page, Lead | None, PageKind, str], Article]
+"""How a page becomes an article: page, lead, what its source calls it, the post it is a further page of."""
+
+
+def as_any_site(page: Page, lead: Lead | None, known: PageKind, part_of: str) -> Article:
+    """Reads a page without knowing its site's template."""
+    return extract_page(page, lead, known, posts_only=True, part_of=part_of)
+
+
+def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], bool] = lambda target: True,
+         read_page: ReadPage = as_any_site) -> Reading:
     """One answer to what it means. Never raises for anything a server can send.
 
     `is_news` says whether a page's link is worth reporting: the menu of a site stands on each of its pages.
@@ -86,7 +96,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
         what = answer.content_type.split(";")[0] or "of no stated type"
         return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
                                reason=f"it is no HTML page ({what})"))
-    return _html(answer, visit, job, scope, is_news)
+    return _html(answer, visit, job, scope, is_news, read_page)
 
 
 def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) -> Reading:
@@ -170,7 +180,8 @@ def api_address(job: Job) -> str:
     return wordpress_api.posts_url(job.url, job.number, since)
 
 
-def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool]) -> Reading:
+def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool],
+          read_page: ReadPage) -> Reading:
     page = parse(answer.body, answer.url, answer.content_type, answer.at)
     links = _links(page, answer, scope)
     if links and links.refresh:
@@ -178,8 +189,7 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         if target and urlkey(target) != job.urlkey:
             return _redirect(target, visit, job, scope, "meta-refresh")
     known_kind = _KNOWN_KINDS.get(job.kind, PageKind.UNKNOWN)
-    article = extract_page(page, job.lead, known_kind, posts_only=True,
-                           part_of=job.gathering.job.url if job.gathering else "")
+    article = read_page(page, job.lead, known_kind, job.gathering.job.url if job.gathering else "")
     if job.is_seed and article.kind is PageKind.POST and scope.path == "/":
         article = replace(article, kind=PageKind.LISTING, kind_rule="the home page")
     targets: tuple[Target, ...] = ()

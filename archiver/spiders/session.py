@@ -15,11 +15,14 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.errors import ArchiveInUse
+from archiver.extraction.rules import SiteRules
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job, job_of
+from archiver.spiders.teacher import Teacher
 from archiver.store import ledger, parts
 from archiver.store.connect import open_archive
 from archiver.store.parts import StoredPart
+from archiver.store.rules import retire, rules_at, store_learned
 from archiver.store.runs import Counts, begin_run, end_run, ensure_site
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
@@ -58,6 +61,7 @@ class CrawlSession:
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]))
+        self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
         self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
         self._told: set[tuple[str, Source, PageKind]] = set()
@@ -141,10 +145,20 @@ class CrawlSession:
                 self.db.table("sites").update(self.site["id"], {"platform": name})
             self.site["platform"] = name
 
+    def _learned(self, rules: SiteRules) -> SiteRules:
+        with self.db.atomic():
+            return store_learned(self.db, self.site["id"], rules, datetime.now(UTC))
+
+    def _outdated(self) -> SiteRules | None:
+        with self.db.atomic():
+            retire(self.db, self.site["id"], datetime.now(UTC))
+        return rules_at(self.db, self.site["id"])
+
     def close(self, outcome: str, reason: str) -> None:
         """Write what waits and close the run; `result` is then outcome, reason, seconds and how often what failed."""
         if self._lock is None:
             return
+        self.teacher.finish()
         now = datetime.now(UTC)
         self.writer.flush()
         with self.db.atomic():

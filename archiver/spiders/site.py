@@ -75,7 +75,7 @@ class SiteSpider(Spider):
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
         self.session.counts.bytes += len(response.body)
-        reading = read(_answer(response), job, self.session.scope, self.session.is_news)
+        reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read)
         yield from self._carry_on(job, reading)
 
     def failed(self, failure: Failure) -> Iterator[Visit | Request]:

@@ -140,3 +140,24 @@ def m007_parts(db: Database) -> None:
         "update pages set etag = null, last_modified = null, due_at = '1970-01-01T00:00:00+00:00' where kind = 'post' "
         "and exists (select 1 from pages p where p.urlkey in "
         "(pages.urlkey || '/2', pages.urlkey || '/page/2', pages.urlkey || '?page=2'))")
+
+
+@migrations()
+def m008_rules_and_evidence(db: Database) -> None:
+    db.table("site_rules").create(
+        {"id": int, "site_id": int, "toml": str, "by_hand": int, "pages": int, "learned_at": str, "since": str,
+         "until": str},
+        pk="id", not_null={"site_id", "toml", "by_hand", "learned_at"}, foreign_keys=[("site_id", "sites", "id")],
+    )
+    db.table("site_rules").create_index(["site_id"])
+    # Which program and rules read the current values ("0.1.0 rules-3"): another reader is no edit of the post.
+    db.table("articles").add_column("extractor", str)
+    db.create_view("evidence", """
+        select a.id as article_id, a.site, json_extract(e.value, '$.field') as field,
+               json_extract(e.value, '$.value') as value, json_extract(e.value, '$.source') as source,
+               json_extract(e.value, '$.locator') as locator, json_extract(e.value, '$.confidence') as confidence
+        from articles a, json_each(a.evidence) e""")
+    db.create_view("disagreements", """
+        select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
+        from evidence where field not in ('credits', 'geotags') group by article_id, field
+        having count(distinct value) > 1""")

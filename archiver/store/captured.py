@@ -1,0 +1,88 @@
+"""Pages read once more from the bytes that the archive holds of them, without the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.capture.read import StoredResponse, read_record
+from archiver.errors import UnreadableInput
+from archiver.extraction.article import extract_page
+from archiver.extraction.learn import Sample, learn
+from archiver.extraction.page import Page, parse
+from archiver.extraction.rules import SiteRules
+from archiver.items import Article, Lead, PageKind
+from archiver.store.ledger import lead_from, moment
+from archiver.urls import urlkey
+
+_TAUGHT = 400  # characters of HTML in a feed that are a whole post and no summary
+_OTHERS = 15
+
+
+def response_of(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
+    """The response of a capture and its row; of a revisit record the response that it repeats (WARC/1.1, 6.7).
+
+    None where there is none to be read. `folder` is the archive's own.
+    """
+    row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
+    if row is not None and row["record_type"] == "revisit":
+        row = next(iter(db.query("select * from captures where digest = ? and record_type = 'response' "
+                                 "order by id desc limit 1", [row["digest"]])), None)
+    if row is None:
+        return None
+    try:
+        return read_record(folder / row["warc_file"], row["warc_offset"], row["warc_length"]), row
+    except UnreadableInput:
+        return None
+
+
+def page_of(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:
+    """A captured page, parsed as it was when it came."""
+    found = response_of(db, folder, capture_id)
+    if found is None:
+        return None
+    response, row = found
+    return parse(response.body, url, response.content_type, moment(row["captured_at"]))
+
+
+def lead_of(db: Database, url: str) -> Lead | None:
+    """What the sources of an address last said of it."""
+    row = db.execute("select lead from pages where urlkey = ?", [urlkey(url)]).fetchone()
+    return lead_from(row[0]) if row else None
+
+
+def reread(db: Database, folder: Path, row: dict[str, Any], rules: SiteRules | None) -> Article | None:
+    """A stored article (a row of `articles`) as today's extraction reads its capture; None where that cannot be read.
+    """
+    page = page_of(db, folder, row["capture_id"], row["url"])
+    return extract_page(page, lead_of(db, row["url"]), PageKind.POST, rules=rules) if page is not None else None
+
+
+def is_taught(lead: Lead | None) -> bool:
+    """Whether the source told the post itself: a platform's API, or a feed with whole texts."""
+    return lead is not None and (lead.from_api or len(lead.body_html) >= _TAUGHT)
+
+
+def learn_again(db: Database, folder: Path, site: dict[str, Any], most: int) -> SiteRules | None:
+    """The rules that the newest captures of a site's posts teach; None where they show no common template."""
+    return learn(list(_samples(db, folder, site["name"], most)), list(_others(db, folder, site["id"])))
+
+
+def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sample]:
+    rows = db.query("select url, capture_id from articles where site = ? and gone_at is null "
+                    "and capture_id is not null order by last_seen desc, id desc limit ?", [name, most])
+    for row in list(rows):
+        if (page := page_of(db, folder, row["capture_id"], row["url"])) is not None:
+            lead = lead_of(db, row["url"])
+            yield Sample(page, extract_page(page, lead, PageKind.POST), is_taught(lead))
+
+
+def _others(db: Database, folder: Path, site_id: int) -> Iterator[Page]:
+    rows = db.query("select url, capture_id from pages where site_id = ? and outcome = 'not-article' and kind in "
+                    "('listing', 'page') and capture_id is not null order by id limit ?", [site_id, _OTHERS])
+    for row in list(rows):
+        if (page := page_of(db, folder, row["capture_id"], row["url"])) is not None:
+            yield page
