@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction import authormarks as marks
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.names import is_name, names, swapped
+from archiver.extraction.names import is_full_name, is_name, names, swapped
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.signed import signs
@@ -54,11 +56,20 @@ _META = (
 )
 
 
+_DECLARED = ("json-ld", "meta", "microdata")
+
+
 def _unique(found: list[str]) -> Names:
     out: dict[str, str] = {}
     for name in found:
         out.setdefault(folded(name), name)
     return tuple(out.values())
+
+
+def _host_names(page: Page) -> set[str]:
+    """What a host calls its site: "example" of www.example.co.uk; not where that is all there is to a person's blog."""
+    labels = (urlsplit(page.url).hostname or "").removeprefix("www.").split(".")
+    return {folded(label) for label in labels[:2] if len(label) > 3}
 
 
 _DESK = re.compile(
@@ -97,7 +108,7 @@ def candidates(
     """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline that closed the "
     "body."""
     out: list[Candidate[Names]] = []
-
+    hosts = _host_names(page)
     node = page.data.article(page.addresses)
     persons = {
         folded(n)
@@ -106,12 +117,19 @@ def candidates(
         for n in page.data.texts(v, "name")
     }
 
+    def doubtful(value: Names, locator: str) -> bool:
+        """Whether a declaration names the site, or an account that nobody is meant to read, and no author."""
+        if all(_MACHINE_ACCOUNT.fullmatch(n) for n in value) and not page_shows(page, value):
+            return True
+        if locator.startswith("twitter:"):  # "Written by": the user who wrote it, whatever they call themselves
+            return False
+        keys = {folded(n) for n in value}
+        return (keys <= site and not keys <= persons) or (keys <= hosts and not any(map(is_full_name, value)))
+
     def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
         value = _persons_of(_unique(found), site)
         if value:
-            if not visible and all(_MACHINE_ACCOUNT.fullmatch(n) for n in value) and not page_shows(page, value):
-                confidence = min(confidence, 0.3)
-            if not visible and not all(folded(n) in persons for n in value) and all(folded(n) in site for n in value):
+            if source in _DECLARED and doubtful(value, locator):
                 confidence = min(confidence, 0.3)
             out.append(Candidate(value, source, locator, confidence, visible))
 
@@ -121,7 +139,8 @@ def candidates(
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _visible(page, post, add)
-    for sign in signs(page, post):
+    signed, many = signs(page, post)
+    for sign in signed:
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     add(_of_node(page, node), "json-ld", "author", 0.85)
     _microdata(page, post, add)
@@ -133,9 +152,19 @@ def candidates(
                     found += names(swapped(value) if "citation" in key or "dc" in key else value)
             add(found, "meta", key, confidence)
     _twitter_labels(page, add)
-    if beside.names:
+    out = [_lone(c, page) for c in out] if len({c.source for c in out}) == 1 else out
+    if beside.names and not many:
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return out
+
+
+def _lone(one: Candidate[Names], page: Page) -> Candidate[Names]:
+    """One name that JSON-LD alone tells and no reader of the page sees is as often who entered the page as its author.
+
+    WordPress says there who wrote a post, whether its theme shows it or not.
+    """
+    told = one.source != "json-ld" or len(one.value) > 1 or "single-post" in page.body_classes
+    return one if told or page_shows(page, one.value) else replace(one, confidence=min(one.confidence, 0.3))
 
 
 def _visible(page: Page, post: Post, add: Add) -> None:
@@ -143,7 +172,7 @@ def _visible(page: Page, post: Post, add: Add) -> None:
     tables = [(page.platform, 0.86)] if page.platform is not generic else []
     for platform, confidence in [*tables, (generic, 0.7)]:
         for rule in platform.authors:
-            found = post.select([rule])
+            found = [f for f in post.select([rule]) if not _is_other(f[0])]
             value: list[str] = []
             for el, _ in found[:12]:
                 value += names_of(el)
@@ -153,6 +182,13 @@ def _visible(page: Page, post: Post, add: Add) -> None:
                 sure = confidence if inside or linked else min(confidence, 0.66)
                 add(value, "platform" if platform is not generic else "class", rule, sure, True)
                 break
+
+
+def _is_other(el: Element) -> bool:
+    """Whether an element says itself that it is no author: a byline's category, a link to a topic."""
+    outer = el.getparent()
+    classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
+    return marks.mark(classes) == marks.NOT or marks.leads_to_term(el.get("href") or "")
 
 
 def _below(el: Element, top: Element) -> bool:

@@ -94,7 +94,9 @@ _COMMON = word_set(
     "contents conclusion key takeaways table quick links case studies white paper press release"
 )
 _DATEISH = re.compile(r"\d{4}|\d{1,2}[:/.]\d{2}|\b(?:min(?:ute)?s? read|ago)\b", re.IGNORECASE)
-_LEAK = re.compile(r"[<>{}=\\$%#]|\[object|^[\w-]+(?:\.[\w-]+){3,}$|^\w+_\w+\.\w+$|^\W|\w{4}[.!?]\s|[。！？:：]|[?!]$")
+_LEAK = re.compile(
+    r"[<>{}=\\$%#®©™]|\[object|^[\w-]+(?:\.[\w-]+){3,}$|^\w+_\w+\.\w+$|^\W|\w{4}[.!?]\s|[。！？:：]|[?!]$"
+)
 _HAN = re.compile(r"^[\u4e00-\u9fff·]{2,4}$")
 _SURNAMES = frozenset(
     "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖蕭田董袁潘于於蒋蔣"

@@ -23,6 +23,8 @@ from archiver.extraction.text import folded, line
 CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
 """How much each kind of sign is believed beside the heading."""
 _AWAY = 0.14  # what a sign loses after the text
+_MANY = 3  # bylines of one post: more are those of several posts
+_TOP = 2  # lines below the heading in which the post's own byline stands, whatever follows
 _NEAR = 16  # lines below the heading in which an unmarked name may stand
 _SHORT, _MIDDLE = 80, 240  # characters of a line that can be a byline among the text, and before it
 _LONG = 200  # characters that make a paragraph of text, not a meta line
@@ -45,20 +47,21 @@ _ABOUT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Names that one byline gives, how they are known (a key of CONFIDENCE), where, and the text they were in."""
+    """Names that one byline gives, how they are known (a key of CONFIDENCE), where, in which line of that place."""
 
     names: tuple[str, ...]
     kind: str
     place: str
     raw: str
+    line: int = 0
 
     @property
     def confidence(self) -> float:
         return CONFIDENCE[self.kind] - (_AWAY if self.place == "after" and self.kind != "box" else 0)
 
 
-def signs(page: Page, post: Post) -> list[Sign]:
-    """Every byline found, best first; the first is what a reader would take for the post's."""
+def signs(page: Page, post: Post) -> tuple[list[Sign], bool]:
+    """Every byline found, best first, and whether they are those of many posts or works, each with its author."""
     out: list[Sign] = []
     top = _anchor(page, post)
     end = -1
@@ -67,7 +70,8 @@ def signs(page: Page, post: Post) -> list[Sign]:
         near = list(_till_text(Reader(3500).lines(after(top))))
         end = page.index.order.get(near[-1].chunks[-1].el, -1) if near and near[-1].chunks else -1
         out += _read(near, "below")
-        out += _read(lines, "above")
+        # Right above a heading a plain name beside a date is a topic as often as a person.
+        out += [s for s in _read(lines, "above") if s.kind != "date"]
     else:
         body = page.index.tag("body")[:1]
         near = list(_till_text(Reader(3500).lines((child, False) for b in body for child in b)))
@@ -76,7 +80,8 @@ def signs(page: Page, post: Post) -> list[Sign]:
         rest = [x for _, x in zip(range(10), Reader(900).lines(after(post.body)), strict=False)]
         out += [s for s in _read(list(_till_heading(rest)), "after") if s.kind in ("by", "mark", "link")]
     out += _boxes(page, post, end, top)
-    return sorted(out, key=lambda s: -s.confidence)
+    many = len({s.names for s in out if s.kind in ("by", "mark", "link") and s.place == "below"}) > _MANY
+    return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
 
 
 def _till_text(lines: Iterator[Line]) -> Iterator[Line]:
@@ -115,14 +120,14 @@ def _read(lines: list[Line], place: str) -> list[Sign]:
     open_: list[str] = []
     kind = ""
     shape: tuple[object, ...] = ()
-    raw = ""
+    raw, began = "", 0
     ended = True
     pictures: set[str] = set()
 
     def close() -> None:
         nonlocal open_, kind
         if open_:
-            out.append(Sign(tuple(dict.fromkeys(open_)), kind, place, raw[:200]))
+            out.append(Sign(tuple(dict.fromkeys(open_)), kind, place, raw[:200], began))
         open_, kind = [], ""
 
     long = 0
@@ -146,10 +151,10 @@ def _read(lines: list[Line], place: str) -> list[Sign]:
             m = None if i and _is_prose(one.chunks[i - 1].text) else SIGNED.match(text)
             if _LABEL.fullmatch(text) or ((short := m or BY.match(text)) and short.end() == len(text)):
                 close()
-                state, raw = "by", whole
+                state, raw, began = "by", whole, n
                 continue
             said = text[m.end() :] if m else text
-            how = _how(chunk, one, lines, n, i, pictures, bool(m), state, long)
+            how = _how(chunk, one, lines, n, i, pictures, bool(m), state, long, began)
             if not how:
                 if state == "other" and names(text):
                     continue
@@ -168,7 +173,7 @@ def _read(lines: list[Line], place: str) -> list[Sign]:
             joined = open_ and (not ended or shape == now or text[:1] in ",&") and (kind == how or how != "date")
             if not joined:
                 close()
-                kind, shape, raw = how, now, whole
+                kind, shape, raw, began = how, now, whole, n
             open_ += found
             ended = not re.search(r"(?:,|&|\band|\bund|\bet|\by|、)\s*$", text)
             state = "by" if how == "by" and not ended else ""
@@ -182,13 +187,16 @@ def _is_prose(text: str) -> bool:
 
 
 def _how(
-    chunk: Chunk, one: Line, lines: list[Line], n: int, i: int, pictures: set[str], by: bool, state: str, long: int
+    chunk: Chunk, one: Line, lines: list[Line], n: int, i: int, pictures: set[str], by: bool, state: str, long: int,
+    began: int
 ) -> str:
     """The kind of sign that makes a chunk a name, "" where there is none."""
     text, far, weak_over = chunk.text, long > 1, long > 0 or n > _NEAR
     if len(text) > 160 or NOT_A_NAME.match(text) or (chunk.href and marks.leads_to_term(chunk.href)):
         return ""
-    if by or state == "by":
+    if far and (i or not by):
+        return ""
+    if by or (state == "by" and (n == began or _stands_for_itself(chunk, one))):
         return "by"
     if far:
         return ""
@@ -217,6 +225,16 @@ def _how(
     return ""
 
 
+def _stands_for_itself(chunk: Chunk, one: Line) -> bool:
+    """Whether a text may be the name that a label in a line before it announced."""
+    return (
+        chunk.mark in (marks.NAME, marks.AUTHOR)
+        or marks.leads_to_person(chunk.href)
+        or _full_names(chunk.text)
+        or (one.text == chunk.text and " " not in chunk.text)
+    )
+
+
 def _full_names(text: str) -> bool:
     """Whether a text consists of names that need no mark."""
     return is_full_name(text) or (
@@ -234,6 +252,8 @@ def _with_degrees(text: str) -> bool:
 def _fits(name: str, how: str) -> bool:
     if how in ("avatar", "role", "date"):
         return is_full_name(name)
+    if how == "link" and " " in name and not is_full_name(name) and name.isascii():
+        return False
     return looks_personal(name) and not ROLE.match(name)
 
 
