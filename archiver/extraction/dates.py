@@ -128,7 +128,8 @@ def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list
     if date is not None and date[2] is not None:
         out.add(machine(f"{date[0]:04}-{date[1]:02}-{date[2]:02}"), "address", page.path, 0.55)
     changed: list[Shown] = []
-    for one in () if _settled(out) else dates_shown(page, post, language):
+    declared = any(c.confidence >= _SURE and not c.visible for c in out)
+    for one in () if _settled(out) else dates_shown(page, post, language, near=declared):
         if one.says == "published":
             out.add(one.moment, "shown", f"{one.where} {_name(one.element)}", one.confidence, True)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -36,7 +37,7 @@ _SILENT = frozenset(
 )  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
 _LONGEST, _ALONE = 160, 24
-_NEAR, _ABOVE, _EDGE, _CLOSE = 90, 45, 14, 12
+_NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
 _TEXT, _MOST, _HOLDERS, _LISTED = 400, 80, 300, 3
 
 # How much a date is believed by its place: (in an element of a date's name or <time>, or labelled; alone on its line).
@@ -109,14 +110,17 @@ class _Places:
         return "after" if n - self.end <= _NEAR else "far"
 
 
-def dates_shown(page: Page, post: Post, language: str) -> list[Shown]:
-    """The dates a reader sees, those of comments, sidebars and other posts aside; likeliest places first."""
+def dates_shown(page: Page, post: Post, language: str, *, near: bool = False) -> list[Shown]:
+    """The dates a reader sees, those of comments, sidebars and other posts aside; likeliest places first.
+
+    `near`: only what stands around the heading is looked at.
+    """
     places = _Places(page, post)
     found: list[Shown] = []
     taken: set[Element] = set()
     signature: dict[tuple[str, str], set[tuple[int, int, int]]] = defaultdict(set)
     read = 0
-    for el in _holders(page, places):
+    for el in _holders(page, places, near):
         if el in taken or read >= _MOST:
             continue
         where = places.of(el)
@@ -126,10 +130,10 @@ def dates_shown(page: Page, post: Post, language: str) -> list[Shown]:
         text = _short(el)
         if text is None or (len(text) > _LONGEST and (where == "in" or not label_of(text[:40]))):
             continue
-        read += 1
         if aside and label_of(_before(el) + " " + text[:30]) != "published":
             continue
-        named = el.tag == "time" or any(map(names_a_date, f"{el.get('class') or ''} {el.get('id') or ''}".split()))
+        read += 1
+        named = el.tag == "time" or any(map(names_a_date, _names(el)))
         for one in _read(page, el, text, where, named, language):
             found.append(replace(one, confidence=_ASIDE) if aside else one)
             signature[_signature(el)].add(one.moment.day)
@@ -145,28 +149,38 @@ def dates_shown(page: Page, post: Post, language: str) -> list[Shown]:
     return sorted(out, key=lambda s: -s.confidence)
 
 
-def _holders(page: Page, places: _Places) -> list[Element]:
+def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     """Elements that may hold a date, outermost first: by their name, by <time>, by what their own text looks like."""
     index = page.index
     found: dict[Element, int] = {}
-    for name in index.classes():
-        if names_a_date(name):
-            found.update((e, index.order[e]) for e in index.with_class(name)[:40])
-    found.update((e, index.order[e]) for e in index.tag("time")[:60])
+    order: Iterable[Element] = index.order
+    if near:
+        first, last = places.title - _ABOVE, max(places.title + _NEAR, min(places.body, places.title + _FARTHEST))
+        order = list(order)[max(0, first) : last + 1] if places.title >= 0 else ()
+        found = {e: index.order[e] for e in order if e.tag == "time" or any(map(names_a_date, _names(e)))}
+    else:
+        for name in index.classes():
+            if names_a_date(name):
+                found.update((e, index.order[e]) for e in index.with_class(name)[:40])
+        found.update((e, index.order[e]) for e in index.tag("time")[:60])
     digit, looks = _DIGIT.search, _LOOKS.search
-    for el, n in index.order.items():
+    for el in order:
         text = el.text
         if text and 5 < len(text) <= _LONGEST and digit(text) and looks(text):
-            found.setdefault(el, n)
+            found.setdefault(el, index.order[el])
         text = el.tail
         if text and 5 < len(text) <= _LONGEST and digit(text) and looks(text):
             holder = el.getparent()
             if holder is not None:
-                found.setdefault(holder, index.order.get(holder, n))
+                found.setdefault(holder, index.order.get(holder, 0))
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
     return [e for e, _ in many if e.tag not in _SILENT and e.tag != "body"]
+
+
+def _names(el: Element) -> list[str]:
+    return f"{el.get('class') or ''} {el.get('id') or ''}".split()
 
 
 def _short(el: Element) -> str | None:
