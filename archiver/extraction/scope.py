@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from lxml.etree import _Element as Element
 
@@ -29,6 +30,10 @@ _NOISE = re.compile(
 )
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
+_TITLE_NAME = re.compile(
+    r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.IGNORECASE
+)
+_PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS, _UNLIKE, _ALIKE = 20, 0.4, 0.6
 _KEEP = frozenset({"html", "body", "main"})
 
@@ -210,6 +215,24 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
         alike = [e for e in second if any(likeness(line(e), t) >= _ALIKE for t in declared)]
         if alike:
             post.title, post.title_rule = _likest(declared, alike), "h2"
+            return
+        if (named := _named_title(post)) is not None:
+            post.title, post.title_rule = named, "title by name"
+
+
+def _named_title(post: Post) -> Element | None:
+    """An element that is no heading, called a title, with the text that the page's own title begins with.
+
+    "_" stands for a bar in the titles of Chinese systems: "post_section_site".
+    """
+    page = post.page
+    whole = [*page.data.meta("og:title")[:1], page.head_title]
+    begins = {folded(part) for t in whole if t for part in (t, _PARTS.split(t)[0], t.split("_")[0])} - {""}
+    named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
+    for el in islice(named, 3 * _HEADINGS):
+        if el.tag in _PLAIN and folded(line(el)[:300]) in begins and not post.is_noise(el):
+            return el
+    return None
 
 
 def _declared_titles(page: Page) -> list[str]:
