@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from functools import lru_cache
 from html import unescape
 
+from lxml import etree
 from lxml.etree import _Element as Element
 
-_SPACE = re.compile(r"[\s\u00a0\u2007\u202f\u3000]+")
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = re.compile(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
 _SILENT = frozenset(
@@ -28,6 +28,20 @@ BREAK = frozenset(
 )
 """Elements that begin and end a line of their own."""
 CELL = frozenset({"td", "th"})
+_NOT_INLINE = (*sorted(BREAK | CELL | _SILENT), "br")
+
+
+class _Kept(dict[int, str | None]):
+    """What `folded` makes of each character, worked out at its first use: letters, digits and marks stay."""
+
+    def __missing__(self, code: int) -> str | None:
+        c = chr(code)
+        self[code] = kept = c if c.isalnum() or unicodedata.category(c)[0] == "M" else None
+        return kept
+
+
+_KEPT = _Kept()
+_SHORT = 300  # characters of texts that are asked for again and again: names, titles, lines
 
 
 def clean(text: str | None) -> str:
@@ -36,44 +50,43 @@ def clean(text: str | None) -> str:
         return ""
     if "&" in text and _ENTITY.search(text):
         text = unescape(text)
-    return unicodedata.normalize("NFC", _SPACE.sub(" ", _INVISIBLE.sub("", text))).strip()
+    if text.isascii():
+        return " ".join(text.split())
+    return unicodedata.normalize("NFC", " ".join(_INVISIBLE.sub("", text).split()))
 
 
 def line(el: Element | None) -> str:
     """All text of an element as one line, without scripts; blocks and line breaks become a space."""
-    if el is None:
+    if el is None or el.tag in _SILENT:
         return ""
+    if len(el) == 0:
+        return clean(el.text)
+    if next(el.iterdescendants(*_NOT_INLINE), None) is None:
+        return clean("".join(el.itertext()))  # type: ignore[arg-type]
     parts: list[str] = []
-    for at in _pieces(el):
-        if isinstance(at, str):
-            parts.append(at)
-        elif at.tag in BREAK or at.tag in CELL or at.tag == "br":
+    for event, at in (walker := etree.iterwalk(el, events=("start", "end"))):
+        tag = at.tag
+        if tag in _SILENT or not isinstance(tag, str):
+            if event == "start":
+                walker.skip_subtree()
+                continue
+        elif tag in BREAK or tag in CELL or tag == "br":
             parts.append(" ")
+        if text := at.text if event == "start" else at.tail if at is not el else None:
+            parts.append(text)
     return clean("".join(parts))
 
 
 def folded(text: str) -> str:
     """Letters and digits only, without case: for asking whether two texts say the same."""
-    text = unicodedata.normalize("NFKC", clean(text)).casefold()
-    return "".join(c for c in text if c.isalnum() or unicodedata.category(c)[0] == "M")
+    return _folded_once(text) if len(text) <= _SHORT else _folded(text)
 
 
-def _pieces(top: Element) -> Iterator[Element | str]:
-    """Texts, and elements where they begin and end, in reading order, without recursion: pages nest 2,000 deep."""
-    stack: list[tuple[Element, bool]] = [(top, False)]
-    while stack:
-        el, done = stack.pop()
-        if not done and isinstance(el.tag, str) and el.tag not in _SILENT:
-            yield el
-            if el.text:
-                yield el.text
-            stack.append((el, True))
-            stack.extend((child, False) for child in reversed(el))
-            continue
-        if done:
-            yield el
-        if el is not top and el.tail:
-            yield el.tail
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", clean(text)).casefold().translate(_KEPT)
+
+
+_folded_once = lru_cache(maxsize=8_192)(_folded)
 
 
 def tidy(text: str) -> str:
