@@ -56,7 +56,7 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
     evidence += [c.evidence("title") for c in titles]
     headline = title.value if title else ""
 
-    text = read_body(page, post, headline, beside, lead, thorough=kind is not PageKind.LISTING)
+    text = read_body(page, post, headline, beside, lead)
     tail = credits.read_tail(text.text)
     plain = text.text
     if tail.paragraphs:

@@ -12,12 +12,14 @@ from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import from_api
 from archiver.extraction.layout import Layout, layout, written
 from archiver.extraction.page import Page, parse
-from archiver.extraction.prune import pruned
+from archiver.extraction.prune import Known, pruned
 from archiver.extraction.scope import Post
 from archiver.extraction.text import clean, folded, tidy
 from archiver.items import Lead
 from archiver.platforms import by_name, tables
 from archiver.platforms.selector import is_below
+
+_AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Body:
     is_whole: bool = False
 
 
-def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None = None, thorough: bool = True) -> Body:
+def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None = None) -> Body:
     """The post's text: paragraphs separated by a blank line, without title, byline, footer, share boxes, geo notice.
 
     Where the page shows only a part of the post (one of several pages, a beginning with "read more") and its
@@ -56,12 +58,12 @@ def of_html(fragment: str, url: str, title: str = "") -> str:
     if top is None:
         return ""
     skip = {e for rules in tables() for rule in rules.drop for e in page.index.select(rule) if e is not top}
-    return _text(layout(top, skip), top, title, Beside(), ())
+    return _text(layout(top, skip), top, Known(title))
 
 
 def render(page: Page, post: Post, top: Element, title: str, beside: Beside, extra_drop: Iterable[str] = ()) -> str:
     """The text of a given container with the usual pruning. `extra_drop`: selectors of more that is no text there."""
-    return _text(layout(top, _skipped(page, extra_drop)), top, title, beside, _dropped(post, beside, top))
+    return _text(layout(top, _skipped(page, extra_drop)), top, _known(page, title, beside, top))
 
 
 def _begins(part: str, whole: str) -> bool:
@@ -75,30 +77,36 @@ def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     return {e for rule in rules for e in page.index.select(rule)}
 
 
-def _dropped(post: Post, beside: Beside, top: Element) -> list[Element]:
-    """The byline's elements, as far as they stand in the container."""
-    return [e for e in beside.elements if e is not top and not is_below(top, e)]
+def _known(page: Page, title: str, beside: Beside, top: Element) -> Known:
+    elements = tuple(e for e in beside.elements if e is not top and not is_below(top, e))
+    authors = page.data.texts(page.data.article(page.addresses), "author")
+    people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
+    return Known(title, beside.lines, elements, tuple(n for n in people if len(n) > 5))
 
 
-def _text(plan: Layout, top: Element, title: str, beside: Beside, dropped: Iterable[Element]) -> str:
+def _text(plan: Layout, top: Element, known: Known, weights: list[float] | None = None) -> str:
     lo, hi = plan.spans.get(top, (0, 0))
-    return tidy(written(pruned(plan, lo, hi, title, beside.lines, dropped)))
+    return tidy(written(pruned(plan, lo, hi, known, weights)))
 
 
 def _shown(page: Page, post: Post, title: str, beside: Beside) -> Body:
     everything = next(iter(page.index.tag("body")), page.root)
     plan = layout(everything, _skipped(page))
-    sums = plan.sums(container.weights(plan))
+    weights = container.weights(plan)
+    sums = plan.sums(weights)
     top = container.heaviest(plan, sums)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
-    best = _weight(plan, sums, top)
     if post.body is not None:
-        known = post.body_rule in page.platform.body and page.platform.name != "generic"
-        own = _weight(plan, sums, post.body)
-        if best <= (3 * own + 1_500 if known else 1.4 * own + 400):
-            top = post.body
-            source, locator, confidence = "platform" if known else "class", post.body_rule, 0.95 if known else 0.85
-    text = _text(plan, top, title, beside, _dropped(post, beside, top))
+        best, own = _weight(plan, sums, top), _weight(plan, sums, post.body)
+        if post.body_rule in page.platform.body and page.platform.name != "generic":
+            if best <= 3 * own + 1_500:
+                top, source, locator, confidence = post.body, "platform", post.body_rule, 0.95
+        elif best <= 1.4 * own + 400:
+            top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
+    known = _known(page, title, beside, top)
+    text = _text(plan, top, known, weights if source != "platform" else None)
+    if not text and len(bare := _text(layout(top), top, known)) > 200:
+        text = bare  # a rule of what to drop met the text itself
     if not text and source == "density":
         return _last_resort(page)
     return Body(text, source, locator, confidence)

@@ -27,6 +27,9 @@ _TEXT_NAME = re.compile(
 )
 
 
+_Found = tuple[float, int, Element, int, int]
+
+
 def weights(layout: Layout) -> list[float]:
     """What each block says for an element to hold the text: letters of prose; links and labels are against it."""
     blocks = layout.blocks
@@ -43,10 +46,16 @@ def weights(layout: Layout) -> list[float]:
         else:
             out.append(_LABEL)
     heads = layout.sums([float(b.element.tag == "h1") for b in blocks])
+    silent: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a < z and el.tag not in _WHOLE and (el.tag in _NO_TEXT or (word := said_by_names(el))):
-            most = 0.5 if el.tag not in _NO_TEXT and word in _LONG else 0.3
-            if prose[z] - prose[a] <= most * prose[-1] and heads[a] == heads[z]:
+        if a < z and el.tag not in _WHOLE and heads[a] == heads[z]:
+            word = said_by_names(el) or (el.tag if el.tag in _NO_TEXT else "")
+            if word and prose[z] - prose[a] <= (0.5 if word in _LONG else 0.3) * prose[-1]:
+                silent.setdefault(word, []).append((a, z))
+    for word, spans in silent.items():
+        # A name that most of the page bears says nothing.
+        if word in _LONG or sum(prose[z] - prose[a] for a, z in spans) <= 0.6 * prose[-1]:
+            for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     return out
 
@@ -61,14 +70,24 @@ def heaviest(layout: Layout, sums: list[float]) -> Element:
         return layout.top
     most, _, _, lo, hi = best
     inside = [one for one in found if one[3] >= lo and one[4] <= hi and one[0] >= NAMED * most]
-    named = [one for one in inside if one[0] >= NAMED * most and (one[2].tag == "article" or is_named_text(one[2]))]
+    named = [one for one in inside if _is_named_text(one[2]) and one[0] >= 0.9 * _of_its_kind(one, inside, found)]
     close = [one for one in inside if one[0] >= KEEP * most]
     return min([*close, *named], key=lambda one: one[1])[2]
 
 
-def is_named_text(el: Element) -> bool:
+def _is_named_text(el: Element) -> bool:
     """Whether names in common use say that an element is the text of an article."""
-    if "articleBody" in (el.get("itemprop") or ""):
+    if el.tag == "article" or "articleBody" in (el.get("itemprop") or ""):
         return True
     names = f"{el.get('class') or ''} {el.get('id') or ''}"
     return len(names) > 4 and _TEXT_NAME.search(names) is not None
+
+
+def _of_its_kind(one: _Found, inside: list[_Found], found: list[_Found]) -> float:
+    """What all elements of one tag and class hold together, those that hold this one aside: a text may be split."""
+    _, _, el, lo, hi = one
+    names = el.get("class")
+    return sum(
+        x[0] for x in found
+        if x[0] > 0 and x[2].tag == el.tag and x[2].get("class") == names and (x[2] is el or x[4] <= lo or x[3] >= hi)
+    )

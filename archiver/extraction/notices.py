@@ -92,26 +92,27 @@ _END = _any(
     r"coverage|guides?|recipes?|publications?|exploring|from (?:the )?(?:blog|author|us|our blog|.{1,30})|"
     r"like this|to explore[r]?|on this topic|"
     r"in .{1,30}|by .{1,30}|stories from .{1,30}|you (?:may|might) like.{0,20})",
-    r"related|recommended(?: for you)?|see also|read (?:next|more|also)|up next|what to read next|next (?:up|steps|"
+    r"related|recommended(?: for you)?|see also|read (?:next|also)|up next|what to read next|next (?:up|"
     r"article|post|story)|"
     r"most (?:read|popular|viewed)|trending(?: now)?|keep reading|continue reading|more (?:stories|news|posts)|"
     r"show me more|"
-    r"discover more.{0,30}|explore more.{0,30}|learn more about .{0,40}|you are here|latest(?: news| posts)?|"
+    r"discover more.{0,30}|explore more.{0,30}|you are here|latest(?: news| posts)?|"
     r"editor'?s? picks?",
     r"(?:about|meet|written by|reviewed by)(?: the)? (?:author|writer|reviewer|contributor|expert)s?.{0,40}|"
     r"author(?:s| bio| information)?|"
     r"written by|our (?:authors?|experts?)|contributors?",
     r"(?:leave|post|write|add|submit) (?:a|your) (?:comment|reply|response|review)s?.{0,30}|(?:\d+ )?(?:comments?|"
-    r"responses?|replies|thoughts? on)"
+    r"responses|replies|thoughts? on)"
     r"(?: .{0,80}| ?\(\d+\))?|join the (?:conversation|discussion).{0,20}|discussion|reader interactions|"
     r"what do you think.{0,10}",
-    r"(?:share|spread) (?:this|the|your|on)?.{0,40}|follow us.{0,30}|stay (?:connected|in touch|up to date|"
+    r"share (?:this|on|via|with)\b.{0,40}|spread the .{0,20}|share your .{0,20}|follow us.{0,30}|stay (?:connected|"
+    r"in touch|up to date|"
     r"informed|updated|ahead).{0,60}|"
     r"(?:subscribe|sign up)(?: (?:to|for|now|today|here).{0,60})?|(?:our |free |get (?:the|our) )?(?:weekly |"
     r"daily )?newsletters?.{0,40}|"
-    r"get (?:the latest|updates|in touch|started|email).{0,60}|join (?:our|the|us|over).{0,60}|contact (?:us|"
+    r"get (?:the latest|updates|in touch|email).{0,60}|join (?:our|the|us|over).{0,60}|contact (?:us|"
     r"information)|"
-    r"request a (?:demo|quote).{0,40}|ready to .{0,80}|tags?|topics?|categor(?:y|ies)|filed under|share|print|feedback|"
+    r"request a (?:demo|quote).{0,40}|tags?|topics?|categor(?:y|ies)|filed under|share|print|feedback|"
     r"was this (?:page|article|content|post|information)? ?(?:helpful|useful).{0,40}|rate this.{0,30}|media contacts?",
     r"artículos relacionados|entradas relacionadas|noticias relacionadas|también te puede (?:interesar|gustar)|"
     r"sobre (?:el autor|la autora)|"
