@@ -1,6 +1,6 @@
 """How much of a page is read. Pages made to be slow, or broken beyond measure, keep their beginning.
 
-The limits lie far beyond what articles have (the longest have some 20,000 elements and 1 MB of text). They hold for
+The limits lie far beyond what articles have (10,000 tags, sixty levels, some 200,000 characters of text). They hold for
 the tree, so that every rule that reads it is bounded with it. Ordinary pages are not even counted.
 """
 
@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from lxml import etree
 from lxml.etree import _Element as Element
 
 LARGE = 400_000
 """Characters of source from which on a page is looked at; below, no part can be too large."""
-MOST_TAGS = 60_000
+MOST_TAGS = 40_000
+MOST_DEPTH = 120
+"""Levels of elements. What lies deeper is text of the last one: rules ask elements for all that stand above them."""
 MOST_TEXT = 1_500_000
 MOST_RUN = 300_000
 """Characters of one text node."""
@@ -35,7 +38,8 @@ _SUSPECT = re.compile(
 _ATTRIBUTE = rf"""[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
 # Tags as a browser reads them (HTML, section 13.2.5), past what only looks like one.
 _TAG = re.compile(
-    rf"""<!--(?:.*?-->|.*+)|<(script|style|textarea)\b(?:.*?</\1|.*+)|<[a-zA-Z][^\s/>]*+(?P<rest>(?:{_ATTRIBUTE})*+)""",
+    rf"""<!--(?:.*?-->|.*+)|<(?:(?P<raw>script|style|textarea)\b|[a-zA-Z][^\s/>]*+)(?P<all>(?:{_ATTRIBUTE})*+)"""
+    r"""(?P<after>(?(raw)[\s/]*+>(?:.*?</(?P=raw)|.*+)|))""",
     re.DOTALL | re.IGNORECASE,
 )
 _ONE = re.compile(_ATTRIBUTE)
@@ -58,11 +62,25 @@ def cut(text: str) -> str:
 
 
 def _short(tag: re.Match[str]) -> str:
-    rest = tag["rest"] or ""
-    if len(rest) < MOST_ATTRIBUTES * 2:
+    given = tag["all"] or ""
+    if len(given) < MOST_ATTRIBUTES * 2:
         return tag[0]
-    found = list(islice(_ONE.finditer(rest), MOST_ATTRIBUTES + 1))
-    return tag[0] if len(found) <= MOST_ATTRIBUTES else tag[0][: -len(rest)] + rest[: found[-1].start()]
+    found = list(islice(_ONE.finditer(given), MOST_ATTRIBUTES + 1))
+    if len(found) <= MOST_ATTRIBUTES:
+        return tag[0]
+    return tag[0][: tag.start("all") - tag.start()] + given[: found[-1].start()] + tag["after"]
+
+
+_TOO_DEEP = etree.XPath("/*" * MOST_DEPTH)
+
+
+def flatten(root: Element) -> None:
+    """Makes text of what is nested too deeply, in place."""
+    found: list[Element] = _TOO_DEEP(root)  # type: ignore[assignment]
+    for el in found:
+        text = " ".join(str(t) for t in el.itertext() if t.strip())
+        del el[:]
+        el.text = text
 
 
 def bound(root: Element) -> None:

@@ -69,7 +69,7 @@ _READINGS = (
     _Reading("cp1252", "Ã â€ Ð Ñ Î± ×™ Ø§ à¸ ï¼ ã€ ã\x81 ì´ ì— ä¸"),
     _Reading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
 )
-_RUN = re.compile('[^<>"]*[^\x00-\x7f<>"][^<>"]*')
+_RUN = re.compile('[^<>"]+')
 _STRETCH = re.compile("[^\x00-\x7f]+")
 
 
@@ -90,11 +90,14 @@ def repaired(text: str) -> tuple[str, int]:
 
 
 def _mend(text: str, reading: _Reading) -> tuple[str, int]:
-    count = 0
+    count = tried = 0
 
     def mend(m: re.Match[str]) -> str:
-        nonlocal count
+        nonlocal count, tried
         run = m[0]
+        if run.isascii() or tried >= _MOST:
+            return run
+        tried += 1
         known: dict[str, str] = {}
         for stretch in _STRETCH.findall(run):
             was = known.setdefault(stretch, reading.read(stretch))
@@ -105,7 +108,7 @@ def _mend(text: str, reading: _Reading) -> tuple[str, int]:
         count += 1
         return _STRETCH.sub(lambda s: known[s[0]] if _is_plausible(known[s[0]]) else s[0], run)
 
-    return _RUN.sub(mend, text, count=_MOST), count
+    return _RUN.sub(mend, text), count
 
 
 def _is_plausible(was: str) -> bool:

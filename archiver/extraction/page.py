@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from archiver.extraction.bounds import LARGE, bound, cut
+from archiver.extraction.bounds import LARGE, bound, cut, flatten
 from archiver.extraction.decode import Decoded, decode
 from archiver.extraction.structured import Structured
 from archiver.extraction.text import clean, line
@@ -175,6 +175,8 @@ def parse(body: bytes | str, url: str, content_type: str = "", captured_at: date
             root = None
     if root is None or not isinstance(root.tag, str):
         root = etree.fromstring(_EMPTY, etree.HTMLParser())
-    elif len(decoded.text) > LARGE:
-        bound(root)
+    else:
+        flatten(root)
+        if len(decoded.text) > LARGE:
+            bound(root)
     return Page(root, decoded, url, captured_at)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.bounds import MOST_ATTRIBUTES, MOST_RUN, MOST_TAGS, cut
+from archiver.extraction.bounds import MOST_ATTRIBUTES, MOST_DEPTH, MOST_RUN, MOST_TAGS, cut
 from archiver.extraction.page import parse
 
 URL = "https://example.org/2020/01/02/a"
@@ -150,3 +150,10 @@ def test_any_tree_is_read_the_same_each_time_and_its_body_is_text(trees: list[st
     assert found == archiver.extract(html, URL)
     assert "<" not in found.body + found.title
     (found.body + found.title + "".join(found.authors)).encode("utf-8")
+
+
+def test_what_is_nested_too_deeply_is_text() -> None:
+    page = parse(article("<div class='a'>" * 400 + "<p>deep <b>down</b></p>" + "</div>" * 400 + "<p>after</p>"), URL)
+    assert page.index.tag("p")[-1].text == "after"
+    assert "deep down" in " ".join("".join(page.root.itertext()).split())
+    assert max(sum(1 for _ in e.iterancestors()) for e in page.index.tag("div")) < MOST_DEPTH
