@@ -63,7 +63,7 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
         plain = "\n\n".join(plain.split("\n\n")[: -tail.paragraphs])
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
-    people = _authors.candidates(page, post, lead, site, beside, tail.authors)
+    people = _authors.candidates(page, post, lead, site, beside, tail.authors, text.text)
     author = choose.authors(people)
     evidence += [c.evidence("authors") for c in people]
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction import authormarks as marks
+from archiver.extraction.authordoubt import doubted
 from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.names import is_full_name, is_name, names, swapped
+from archiver.extraction.names import is_name, names, swapped
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
-from archiver.extraction.signed import signs
+from archiver.extraction.signed import signs, signs_of_text
 from archiver.extraction.structured import Node, is_article_item, item_of, types
 from archiver.extraction.text import clean, folded, line
 from archiver.items import Lead
@@ -56,9 +56,6 @@ _META = (
 )
 
 
-_DECLARED = ("json-ld", "meta", "microdata")
-
-
 def _unique(found: list[str]) -> Names:
     out: dict[str, str] = {}
     for name in found:
@@ -66,19 +63,11 @@ def _unique(found: list[str]) -> Names:
     return tuple(out.values())
 
 
-def _host_names(page: Page) -> set[str]:
-    """What a host calls its site: "example" of www.example.co.uk; not where that is all there is to a person's blog."""
-    labels = (urlsplit(page.url).hostname or "").removeprefix("www.").split(".")
-    return {folded(label) for label in labels[:2] if len(label) > 3}
-
-
 _DESK = re.compile(
     r".*\b(?:desk|team|staff|bureau|newsroom|editors?|editorial|agency|agencies|service|redaktion|rédaction|redacción|"
     r"redazione|editorial board|wire)$|.*(?:编辑部|編集部|记者|本报讯)$",
     re.IGNORECASE,
 )
-# An account's name that nobody chose to be read: digits among letters, words joined by signs.
-_MACHINE_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+|(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 
 
 def _persons_of(found: Names, site: set[str]) -> Names:
@@ -89,48 +78,17 @@ def _persons_of(found: Names, site: set[str]) -> Names:
     return people or found
 
 
-def page_shows(page: Page, found: Names) -> bool:
-    """Whether a reader of the page sees one of some names."""
-    wanted = [n.casefold() for n in found]
-    return any(
-        n in text.casefold()
-        for el in page.index.order
-        if el.tag not in ("script", "style", "head", "title", "meta", "link")
-        for text in (el.text, el.tail)
-        if text
-        for n in wanted
-    )
-
-
 def candidates(
-    page: Page, post: Post, lead: Lead | None, site: set[str], beside: Beside, end: Names = ()
+    page: Page, post: Post, lead: Lead | None, site: set[str], beside: Beside, end: Names = (), text: str = ""
 ) -> list[Candidate[Names]]:
-    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline that closed the "
-    "body."""
+    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline that
+    closed the body; `text`: the body."""
     out: list[Candidate[Names]] = []
-    hosts = _host_names(page)
     node = page.data.article(page.addresses)
-    persons = {
-        folded(n)
-        for v in page.data.resolve((node or {}).get("author"))
-        if isinstance(v, dict) and "person" in types(v)
-        for n in page.data.texts(v, "name")
-    }
-
-    def doubtful(value: Names, locator: str) -> bool:
-        """Whether a declaration names the site, or an account that nobody is meant to read, and no author."""
-        if all(_MACHINE_ACCOUNT.fullmatch(n) for n in value) and not page_shows(page, value):
-            return True
-        if locator.startswith("twitter:"):  # "Written by": the user who wrote it, whatever they call themselves
-            return False
-        keys = {folded(n) for n in value}
-        return (keys <= site and not keys <= persons) or (keys <= hosts and not any(map(is_full_name, value)))
 
     def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
         value = _persons_of(_unique(found), site)
         if value:
-            if source in _DECLARED and doubtful(value, locator):
-                confidence = min(confidence, 0.3)
             out.append(Candidate(value, source, locator, confidence, visible))
 
     if lead is not None and lead.authors:
@@ -140,7 +98,7 @@ def candidates(
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _visible(page, post, add)
     signed, many = signs(page, post)
-    for sign in signed:
+    for sign in [*signed, *signs_of_text(text)]:
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     add(_of_node(page, node), "json-ld", "author", 0.85)
     _microdata(page, post, add)
@@ -152,19 +110,9 @@ def candidates(
                     found += names(swapped(value) if "citation" in key or "dc" in key else value)
             add(found, "meta", key, confidence)
     _twitter_labels(page, add)
-    out = [_lone(c, page) for c in out] if len({c.source for c in out}) == 1 else out
     if beside.names and not many:
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
-    return out
-
-
-def _lone(one: Candidate[Names], page: Page) -> Candidate[Names]:
-    """One name that JSON-LD alone tells and no reader of the page sees is as often who entered the page as its author.
-
-    WordPress says there who wrote a post, whether its theme shows it or not.
-    """
-    told = one.source != "json-ld" or len(one.value) > 1 or "single-post" in page.body_classes
-    return one if told or page_shows(page, one.value) else replace(one, confidence=min(one.confidence, 0.3))
+    return doubted(out, page, site)
 
 
 def _visible(page: Page, post: Post, add: Add) -> None:

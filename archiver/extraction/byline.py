@@ -56,6 +56,7 @@ _LABEL = re.compile(
     r"投稿日|公開日|更新日|작성일|نشر|פורסם)\b",
     re.IGNORECASE,
 )
+_BEFORE_BY = 3  # words before a "by" that are still no sentence: "A guest post by"
 _SEARCH_BY = re.compile(
     r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
     re.IGNORECASE,
@@ -155,7 +156,7 @@ def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
         if not dated and len(text) > 160:
             return []
         return [x for x in names(text) if looks_personal(x)]
-    if (m := _SEARCH_BY.search(rest)) and (dated or len(rest) < 90):
+    if (m := _SEARCH_BY.search(rest)) and (dated or len(rest[: m.start()].split()) <= _BEFORE_BY):
         found = names(m[1])
         # "di", "por", "von" are small words too: only "by" may introduce a name without a capital.
         plain = m[1][:3].lower() == "by "

@@ -55,6 +55,13 @@ SIGNED = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,
 )
+# A whole text that announces the author's name.
+LABEL = re.compile(
+    r"(?:the\s+)?(?:authors?|writers?|contributors?|written\s+by|autor(?:in|en|es)?|auteurs?|autor[ei]|автор|作者|"
+    r"about\s+the\s+authors?|meet\s+the\s+authors?|über\s+den\s+autor|à\s+propos\s+de\s+l['’]auteur|sobre\s+el\s+autor|"
+    r"об\s+авторе|この記事を書いた人|关于作者|關於作者|yazar\s+hakkında|về\s+tác\s+giả)\s*[:：]?",
+    re.IGNORECASE,
+)
 # What stands before the name of one who had another part in a post than to write it.
 OTHER_PART = re.compile(
     r"^[\s|·•⋅(\[—–-]*(?:(?:(?:medically|clinically|legally|technically|expert|scientifically|factually|originally|"

@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from lxml.etree import _Element as Element
 
 from archiver.extraction import authormarks as marks
-from archiver.extraction.byline_words import AND, BY, NOT_A_NAME, OTHER_PART, SIGNED
+from archiver.extraction.authorboxes import boxed
+from archiver.extraction.byline_words import AND, BY, LABEL, NOT_A_NAME, OTHER_PART, SIGNED
 from archiver.extraction.marked import Chunk, Line, Reader, after, before
 from archiver.extraction.names import ROLE, is_full_name, looks_personal, names
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
-from archiver.extraction.text import folded, line
+from archiver.extraction.text import clean, folded, line
 
 CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
 """How much each kind of sign is believed beside the heading."""
 _AWAY = 0.14  # what a sign loses after the text
 _MANY = 3  # bylines of one post: more are those of several posts
 _TOP = 2  # lines below the heading in which the post's own byline stands, whatever follows
+_LAST = 4  # paragraphs at the end of a body that may be its byline
 _NEAR = 16  # lines below the heading in which an unmarked name may stand
 _SHORT, _MIDDLE = 80, 240  # characters of a line that can be a byline among the text, and before it
 _LONG = 200  # characters that make a paragraph of text, not a meta line
@@ -34,15 +36,6 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _JOINT = re.compile(r"(?:[,，、;&+/·•⋅]|\b(?:and|und|et|y|e|и|và|ve|with)\b|\s)+", re.IGNORECASE)
-_LABEL = re.compile(
-    r"(?:the\s+)?(?:authors?|writers?|contributors?|written\s+by|autor(?:in|en|es)?|auteurs?|autor[ei]|автор|作者|"
-    r"about\s+the\s+authors?|meet\s+the\s+authors?|über\s+den\s+autor|à\s+propos\s+de\s+l['’]auteur|sobre\s+el\s+autor|"
-    r"об\s+авторе|この記事を書いた人|关于作者|關於作者|yazar\s+hakkında|về\s+tác\s+giả)\s*[:：]?",
-    re.IGNORECASE,
-)
-_ABOUT = re.compile(
-    r"^(?:about|meet|über|à propos de|sobre|об авторе:?|hi,? i['’]?m)\s+(?!the\b|me\b|us\b)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +72,23 @@ def signs(page: Page, post: Post) -> tuple[list[Sign], bool]:
     if post.body is not None:
         rest = [x for _, x in zip(range(10), Reader(900).lines(after(post.body)), strict=False)]
         out += [s for s in _read(list(_till_heading(rest)), "after") if s.kind in ("by", "mark", "link")]
-    out += _boxes(page, post, end, top)
+    out += [Sign((who,), "box", "after", raw) for who, raw in boxed(page, end, top)]
     many = len({s.names for s in out if s.kind in ("by", "mark", "link") and s.place == "below"}) > _MANY
     return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
+
+
+def signs_of_text(text: str) -> list[Sign]:
+    """The bylines among the last paragraphs of a body: "This post was written by Jane Doe, who keeps bees.\""""
+    out: list[Sign] = []
+    for paragraph in text[-1500:].split("\n\n")[-_LAST:]:
+        one = clean(paragraph)
+        m = SIGNED.match(one) if len(one) < _MIDDLE and not OTHER_PART.match(one) else None
+        if m and 3 < m.end() < len(one):
+            said = re.split(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s", one[m.end() :], maxsplit=1)[0]
+            found = [n for n in names(said) if is_full_name(n)]
+            if found:
+                out.append(Sign(tuple(found), "by", "after", one[:200]))
+    return out
 
 
 def _till_text(lines: Iterator[Line]) -> Iterator[Line]:
@@ -149,7 +156,7 @@ def _read(lines: list[Line], place: str) -> list[Sign]:
                 state = "other"
                 continue
             m = None if i and _is_prose(one.chunks[i - 1].text) else SIGNED.match(text)
-            if _LABEL.fullmatch(text) or ((short := m or BY.match(text)) and short.end() == len(text)):
+            if LABEL.fullmatch(text) or ((short := m or BY.match(text)) and short.end() == len(text)):
                 close()
                 state, raw, began = "by", whole, n
                 continue
@@ -187,8 +194,16 @@ def _is_prose(text: str) -> bool:
 
 
 def _how(
-    chunk: Chunk, one: Line, lines: list[Line], n: int, i: int, pictures: set[str], by: bool, state: str, long: int,
-    began: int
+    chunk: Chunk,
+    one: Line,
+    lines: list[Line],
+    n: int,
+    i: int,
+    pictures: set[str],
+    by: bool,
+    state: str,
+    long: int,
+    began: int,
 ) -> str:
     """The kind of sign that makes a chunk a name, "" where there is none."""
     text, far, weak_over = chunk.text, long > 1, long > 0 or n > _NEAR
@@ -255,65 +270,3 @@ def _fits(name: str, how: str) -> bool:
     if how == "link" and " " in name and not is_full_name(name) and name.isascii():
         return False
     return looks_personal(name) and not ROLE.match(name)
-
-
-def _boxes(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
-    """Boxes about the author, after the text."""
-    order = page.index.order
-    found: list[Element] = []
-    for names_ in page.index.classes():
-        if marks.mark(names_) in (marks.BOX, marks.NAME, marks.AUTHOR):
-            found += page.index.with_class(names_)
-    found.sort(key=order.__getitem__)
-    out: list[Sign] = []
-    last: Element | None = None
-    for el in found[:60]:
-        if order[el] <= end or el.tag in ("html", "body", "main", "link", "meta") or _inside(el, last):
-            continue
-        if any(marks.is_foreign(a) for a in el.iterancestors()) or marks.is_foreign(el) or _in_card(page, el, top):
-            continue
-        last = el
-        lines = [x for _, x in zip(range(4), Reader(600).lines([(el, False)]), strict=False)]
-        who = next((w for x in lines for w in _boxed(x)), None)
-        if who:
-            out.append(Sign((who,), "box", "after", lines[0].text[:200]))
-    if len({s.names for s in out}) > 2:  # a list of people or of other posts
-        return []
-    return out
-
-
-def _boxed(one: Line) -> Iterator[str]:
-    for chunk in one.chunks[:4]:
-        text = _ABOUT.sub("", chunk.text)
-        if len(text) > 70 or _LABEL.fullmatch(text) or chunk.mark == marks.NOT:
-            continue
-        found = names(text, one=True)
-        if len(found) == 1 and looks_personal(found[0]) and (is_full_name(found[0]) or chunk.mark == marks.NAME):
-            yield found[0]
-
-
-def _inside(el: Element, top: Element | None) -> bool:
-    return top is not None and any(a is top for a in el.iterancestors())
-
-
-def _in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Whether an element stands in a card of another post: beside a link with a title's length that leads elsewhere."""
-    at = el.getparent()
-    for _ in range(4):
-        if at is None or at.tag in ("body", "main", "html") or (top is not None and _inside(top, at)):
-            return False
-        for n, a in enumerate(at.iter("a")):
-            if n > 12:
-                break
-            outer = a.getparent()
-            text = line(a)
-            if (
-                len(text) >= 22
-                and not marks.leads_to_person(a.get("href") or "")
-                and not (outer is not None and outer.tag == "p" and len(line(outer)) > len(text) + 20)
-            ):
-                url = page.join(a.get("href"))
-                if url and url.partition("#")[0].rstrip("/") not in page.addresses:
-                    return True
-        at = at.getparent()
-    return False
