@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from lxml.etree import _Element as Element
 
@@ -12,7 +13,7 @@ from archiver.extraction.byline_words import LABEL
 from archiver.extraction.marked import Line, Reader
 from archiver.extraction.names import is_full_name, looks_personal, names
 from archiver.extraction.page import Page
-from archiver.extraction.text import line
+from archiver.extraction.text import clean
 
 _MOST = 2  # people whom the boxes of one post are about
 _ABOUT = re.compile(
@@ -36,7 +37,7 @@ def boxed(page: Page, end: int, top: Element | None) -> list[tuple[str, str]]:
     for el in found[:60]:
         if order[el] <= end or el.tag in ("html", "body", "main", "link", "meta") or _inside(el, last):
             continue
-        if any(marks.is_foreign(a) for a in el.iterancestors()) or marks.is_foreign(el) or _in_card(page, el, top):
+        if any(marks.is_foreign(a) for a in marks.around(el)) or marks.is_foreign(el) or _in_card(page, el, top):
             continue
         last = el
         lines = [x for _, x in zip(range(4), Reader(600).lines([(el, False)]), strict=False)]
@@ -57,7 +58,12 @@ def _boxed(one: Line) -> Iterator[str]:
 
 
 def _inside(el: Element, top: Element | None) -> bool:
-    return top is not None and any(a is top for a in el.iterancestors())
+    return top is not None and any(a is top for a in marks.around(el))
+
+
+def _short(el: Element) -> str:
+    """The first texts of an element: enough to tell a label from a title."""
+    return clean(" ".join(islice(map(str, el.itertext()), 20)))
 
 
 def _in_card(page: Page, el: Element, top: Element | None) -> bool:
@@ -70,11 +76,11 @@ def _in_card(page: Page, el: Element, top: Element | None) -> bool:
             if n > 12:
                 break
             outer = a.getparent()
-            text = line(a)
+            text = _short(a)
             if (
                 len(text) >= 22
                 and not marks.leads_to_person(a.get("href") or "")
-                and not (outer is not None and outer.tag == "p" and len(line(outer)) > len(text) + 20)
+                and not (outer is not None and outer.tag == "p" and len(_short(outer)) > len(text) + 20)
             ):
                 url = page.join(a.get("href"))
                 if url and url.partition("#")[0].rstrip("/") not in page.addresses:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
@@ -139,6 +141,7 @@ _FOREIGN = re.compile(
 )
 _FOOTER = re.compile(r"(?:^|[\s_-])footer(?:$|[\s_-])", re.IGNORECASE)
 _POST_FOOTER = re.compile(r"entry|post|article|story|blog|content", re.IGNORECASE)
+_DEPTH = 40
 _FOREIGN_TAGS = frozenset({"nav", "blockquote", "figure", "form"})
 
 
@@ -147,11 +150,16 @@ def _foreign_names(names: str) -> bool:
     return bool(_FOREIGN.search(names)) or bool(_FOOTER.search(names) and not _POST_FOOTER.search(names))
 
 
+def around(el: Element) -> Iterator[Element]:
+    """The elements around one, nearest first; not without end, for pages nest thousands deep."""
+    return islice(el.iterancestors(), _DEPTH)
+
+
 def is_foreign(el: Element) -> bool:
     """Whether what an element holds is not the post's own line: comments, other posts, menus, quotations ..."""
     if el.tag in _FOREIGN_TAGS:
         return True
-    if el.tag == "footer" and not any(a.tag in ("article", "main") for a in el.iterancestors()):
+    if el.tag == "footer" and not any(a.tag in ("article", "main") for a in around(el)):
         return True
     names = el.get("class") or ""
     if ident := el.get("id"):

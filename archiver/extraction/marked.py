@@ -21,6 +21,10 @@ _SILENT = word_set(
 )
 
 
+_MOST = 4000  # characters of one text that are looked at: no byline is as long
+_PICTURES = 8  # of one line: a gallery shows no author
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A text without elements in it. `mark`: the innermost mark of the elements around it; `href`: of the link around
@@ -38,9 +42,7 @@ class Line:
     chunks: list[Chunk] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
 
-    @property
-    def text(self) -> str:
-        return clean(" ".join(c.text for c in self.chunks))
+    text: str = ""
 
 
 def after(el: Element) -> Iterator[tuple[Element, bool]]:
@@ -75,11 +77,12 @@ class Reader:
 
     def _close(self) -> Iterator[Line]:
         if self._at.chunks or self._at.pictures:
+            self._at.text = clean(" ".join(c.text for c in self._at.chunks))
             yield self._at
             self._at = Line()
 
     def _take(self, text: str | None, el: Element | None, mark: str, href: str, head: bool) -> None:
-        if text and el is not None and (text := clean(text)):
+        if text and el is not None and (text := clean(text[:_MOST])):
             self.room -= len(text)
             self._at.chunks.append(Chunk(text, el, mark, href, head))
 
@@ -102,7 +105,7 @@ class Reader:
                 if tag in _BLOCK:
                     yield from self._close()
                 stack.append((el, mark, href, head, True))
-                if tag == "img" and (who := marks.pictured(el)):
+                if tag == "img" and len(self._at.pictures) < _PICTURES and (who := marks.pictured(el)):
                     self._at.pictures.append(who)
                 mark = _own_mark(el) or (marks.NOT if mark and marks.is_aside(el.get("class") or "") else mark)
                 href = (el.get("href") or "#") if tag == "a" else href

@@ -113,7 +113,7 @@ def _anchor(page: Page, post: Post) -> Element | None:
     if post.title is not None and line(post.title):
         return post.title
     head = folded(page.head_title)
-    for el in page.index.tag("h1", "h2"):
+    for el in page.index.tag("h1", "h2")[:20]:
         text = folded(line(el))
         if len(text) > 3 and (el.tag == "h1" or head.startswith(text)):
             return el

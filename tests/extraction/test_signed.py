@@ -1,0 +1,37 @@
+"""Who signed a post: laws that hold for pages of any size."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from archiver.extraction.page import parse
+from archiver.extraction.scope import find
+from archiver.extraction.signed import signs, signs_of_text
+
+DEEP, MANY = 20_000, 100_000
+PAGES = {
+    "nested-footers": "<footer class=author>" * DEEP + "by Jane Doe" + "</footer>" * DEEP,
+    "nested-marks": "<div class=author-name>" * DEEP + "Jane Doe" + "</div>" * DEEP,
+    "one-text": "<p>" + "by Jane Doe, " * MANY * 10 + "</p>",
+    "many-boxes": "<div class='author-box'><a href=/b>The title of another post</a>Jane</div>" * DEEP,
+    "many-classes": "".join(f"<i class='author{n} by-{n}'>y</i>" for n in range(MANY)),
+    "gallery": "<img alt='Jane Doe' class=author>" * MANY,
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_any_size_is_read_in_time(name: str) -> None:
+    page = parse(f"<h1>Bees</h1>{PAGES[name]}", "https://big.example/bees")
+    post = find(page)
+    began = time.process_time()
+    signs(page, post)
+    assert time.process_time() - began < 2
+
+
+def test_a_closing_line_names_the_author_and_a_sentence_does_not() -> None:
+    text = "Bees fly far.\n\n{}"
+    assert [s.names for s in signs_of_text(text.format("Written by Jane Doe, who keeps bees."))] == [("Jane Doe",)]
+    assert signs_of_text(text.format("By the end of May the hive was full.")) == []
+    assert signs_of_text(text.format("Edited by Jane Doe")) == []
