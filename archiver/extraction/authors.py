@@ -102,6 +102,7 @@ def candidates(
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     add(_of_node(page, node), "json-ld", "author", 0.85)
     _microdata(page, post, add)
+    add(_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
     for keys, confidence in _META:
         for key in keys:
             found: list[str] = []

@@ -12,6 +12,8 @@ from itertools import islice
 from lxml import etree
 from lxml.etree import _Element as Element
 
+from archiver.extraction.decode import UNFIT
+
 LARGE = 400_000
 """Characters of source from which on a page is looked at; below, no part can be too large."""
 MOST_TAGS = 40_000
@@ -80,7 +82,7 @@ def flatten(root: Element) -> None:
     for el in found:
         text = " ".join(str(t) for t in el.itertext() if t.strip())
         del el[:]
-        el.text = text
+        el.text = _fit(text)
 
 
 def bound(root: Element) -> None:
@@ -91,7 +93,7 @@ def bound(root: Element) -> None:
         for name, value in el.attrib.items():
             most = MOST_VALUE if values > 0 else FEW
             if len(value) > most:
-                el.set(name, value[:most])
+                el.set(name, _fit(value[:most]))
             values -= min(len(value), most)
         if el.text and el.tag not in _UNREAD:
             room = _cut(el, "text", el.text, room)
@@ -102,5 +104,10 @@ def bound(root: Element) -> None:
 def _cut(el: Element, where: str, value: str, room: int) -> int:
     most = max(min(room, MOST_RUN), 0)
     if len(value) > most:
-        setattr(el, where, value[:most])
+        setattr(el, where, _fit(value[:most]))
     return room - min(len(value), most)
+
+
+def _fit(text: str | bytes) -> str:
+    """Without the characters that only entities can bring into a tree, and that may not be written to one."""
+    return UNFIT.sub("", str(text))

@@ -137,6 +137,11 @@ def _declared(page: Page) -> Iterator[Found]:
     # Rank Math writes the phrases to be found by, not the post's tags.
     trust = 0.3 if _by_rank_math(page) else 0.78
     yield _found("tag", listed(data.texts(node, "keywords")), "json-ld", "keywords", trust)
+    for source, marked, _ in data.declared(page.addresses):
+        if source != "json-ld":
+            found = [p for t in data.texts(marked, "articleSection") for p in _sections(page, t)]
+            yield _found("category", found, source, "articleSection", 0.8)
+            yield _found("tag", listed(data.texts(marked, "keywords")), source, "keywords", 0.7)
     for kind, name, confidence, several in _METAS:
         if name == "article:section" and page.platform.section_is_folder:
             continue

@@ -196,6 +196,8 @@ def _declared(page: Page, post: Post, out: _Found, language: str) -> None:
             moment, seen = of_element(el, language)
             out.add(moment, "microdata", "datePublished", 0.86, seen)
             break
+    for text in page.data.texts(page.data.rdfa_article(page.addresses), "datePublished", "dateCreated")[:1]:
+        out.add(machine(text) or visible(text, language), "rdfa", "datePublished", 0.86)
     known: set[str] = set()
     for keys, confidence in _PUBLISHED:
         for key in keys:
@@ -282,6 +284,8 @@ def modified(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[
         out.add(told, "api" if trusted else "feed", "modified", 0.97 if trusted else 0.7)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
         out.add(machine(text), "json-ld", "dateModified", 0.86)
+    for text in page.data.texts(page.data.rdfa_article(page.addresses), "dateModified")[:1]:
+        out.add(machine(text), "rdfa", "dateModified", 0.84)
     for rule in page.platform.modified + by_name("generic").modified:
         for el, _ in post.select([rule])[:1]:
             moment, seen = of_element(el, page.date_language)

@@ -59,7 +59,7 @@ _LEGACY = {
 }
 _LANGUAGE = re.compile(rb"""<html[^>]{0,500}?\slang\s*=\s*["']?([a-z-]{2,15})""", re.IGNORECASE)
 _CONTROL = bytes([*range(9), 11, 12, *range(14, 32)])
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def decode(body: bytes | str, content_type: str = "") -> Decoded:
     else:
         text, encoding, how = _decode(body, content_type)
         fit = len(body.translate(None, _CONTROL)) == len(body) and "\ufffe" not in text and "\uffff" not in text
-    text, count = repaired(text if fit else _UNFIT.sub("", text))
+    text, count = repaired(text if fit else UNFIT.sub("", text))
     return Decoded(text, encoding, how, count)
 
 

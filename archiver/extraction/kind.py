@@ -227,7 +227,7 @@ def _dated(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Pag
     found = published(page, post, None, beside)
     if any(c.source == "meta" and c.confidence > 0.8 for c in found) and (not kinds or "article" in kinds):
         return PageKind.POST, "published time"
-    if any(c.visible or c.source == "microdata" for c in found if c.confidence > 0.6) and _text(post) >= 20:
+    if any(c.visible or c.source in ("microdata", "rdfa") for c in found if c.confidence > 0.6) and _text(post) >= 20:
         return PageKind.POST, "dated"
     date = of_url(page.path)
     if date and date[2] is not None and _text(post) >= 100:

@@ -74,6 +74,7 @@ class Structured:
             if isinstance(ident, str) and len(node) > len(self._by_id.get(ident, ())):
                 self._by_id[ident] = node
         self._article: dict[frozenset[str], Node | None] = {}
+        self._declared: dict[frozenset[str], list[tuple[str, Node, Element | None]]] = {}
         self._meta: dict[str, list[str]] = {}
         for el in index.tag("meta")[:_MOST_META]:
             if content := clean((el.get("content") or "")[:_MOST_CONTENT]):
@@ -165,7 +166,10 @@ class Structured:
         Sources are "json-ld", "microdata" and "rdfa"; nodes have the same words in all of them. An item of
         markup counts where it stands alone or names one of the page's addresses: others are teasers.
         """
-        out: list[tuple[str, Node, Element | None]] = []
+        key = frozenset(urls)
+        if key in self._declared:
+            return self._declared[key]
+        out = self._declared[key] = []
         if (node := self.article(urls)) is not None:
             out.append(("json-ld", node, None))
         for source, items in (("microdata", self.items), ("rdfa", self.things)):
@@ -174,6 +178,10 @@ class Structured:
             if own is not None:
                 out.append((source, own, next(i.element for i in items if i.node is own)))
         return out
+
+    def rdfa_article(self, urls: set[str]) -> Node | None:
+        """What RDFa says of the article the page is about."""
+        return next((node for source, node, _ in self.declared(urls) if source == "rdfa"), None)
 
     def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
         for node in found:

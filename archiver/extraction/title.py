@@ -190,6 +190,8 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
         if is_article_item(item_of(el)) and not post.is_noise(el):
             add(el.get("content") or heading(el), "microdata", "headline", 0.8)
             break
+    for text in page.data.texts(page.data.rdfa_article(page.addresses), "headline", "name")[:1]:
+        add(without_site(mended(text), names, host, page.path), "rdfa", "headline", 0.8)
     for keys, confidence in (
         (("citation_title",), 0.85),
         (("og:title",), 0.72),

@@ -157,3 +157,7 @@ def test_what_is_nested_too_deeply_is_text() -> None:
     assert page.index.tag("p")[-1].text == "after"
     assert "deep down" in " ".join("".join(page.root.itertext()).split())
     assert max(sum(1 for _ in e.iterancestors()) for e in page.index.tag("div")) < MOST_DEPTH
+
+
+def test_control_characters_that_entities_bring_are_no_error() -> None:
+    bounded(article("<div>" * 300 + "a&#1;b", body="<p>x&#2;" + "y" * 500_000))

@@ -8,9 +8,9 @@ from archiver.extraction.choose.first import Names, best
 from archiver.extraction.text import folded
 
 # Sources that repeat one another: what a page declares comes from one field of its editor, whatever forms it takes.
-_FAMILY = {"json-ld": "declared", "meta": "declared", "microdata": "declared", "class": "platform"}
+_FAMILY = {"json-ld": "declared", "meta": "declared", "microdata": "declared", "rdfa": "declared", "class": "platform"}
 _AGREED = 0.05  # what each other family of sources adds that names one of the same people
-_COMPLETES = ("json-ld", "meta", "microdata", "signed", "api", "feed")
+_COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:

@@ -87,7 +87,7 @@ def published(
 
 # Sources that read the same lines or the same declaration count as one witness.
 _WITNESS = {
-    "platform": "markup", "class": "markup", "microdata": "markup",
+    "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
 _PER_WITNESS, _NEAR_HEADING = 0.1, 0.7
