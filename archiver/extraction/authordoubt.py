@@ -15,7 +15,7 @@ from archiver.extraction.text import folded
 Names = tuple[str, ...]
 DOUBTFUL = 0.3
 """The confidence of a candidate that is kept for the evidence and never chosen."""
-_DECLARED = ("json-ld", "meta", "microdata")
+_DECLARED = ("json-ld", "meta", "microdata", "rdfa")
 # Names that nobody chose to be read: an account with digits among its letters; one with words joined by signs.
 _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
