@@ -51,6 +51,7 @@ _HINTS = (
 _ASIDE = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
 
 
+@lru_cache(maxsize=16_384)
 def mark(names: str) -> str:
     """What an element's classes say of an author: one of NAME, AUTHOR, BOX, NOT, or ""."""
     low = names.lower()
@@ -60,7 +61,6 @@ def mark(names: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
 def _mark(names: str) -> str:
     if len(names) > 600:
         return ""

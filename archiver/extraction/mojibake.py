@@ -7,7 +7,6 @@ Only then are its runs of text read anew; a run stays as it is unless all of its
 from __future__ import annotations
 
 import re
-from itertools import islice
 
 _MANY, _MOST = 3, 20_000
 """Sure sequences that a page must hold (fewer may be a text on such errors), and runs that are read."""
@@ -42,19 +41,21 @@ class _Reading:
             f"(?<={letter})(?:{pair})(?=\\s)|(?<={letter}){quote}\\s|\\s{quote}(?={letter})"
         )
 
-    def may_hit(self, text: str) -> bool:
-        """Whether a mark is there: single characters are looked for first, which costs a twentieth."""
-        there: dict[str, bool] = {}
-
-        def holds(char: str) -> bool:
-            if char not in there:
-                there[char] = char in text
-            return there[char]
-
-        return any(all(map(holds, mark)) and mark in text for mark in self.marks)
-
     def hits(self, text: str) -> bool:
-        return self.may_hit(text) and sum(1 for _ in islice(self.sure.finditer(text), _MANY)) == _MANY
+        """Whether a text holds a mark and then `_MANY` sure sequences."""
+        beyond = set(text.encode("utf-8", errors="ignore").translate(None, _ASCII).decode("utf-8"))
+        if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
+            return False
+        count = last = 0
+        # What proves it lies in a stretch beyond ASCII, with at most one character on either side.
+        for m in _SEVERAL.finditer(text):
+            at = max(m.start() - 1, last)
+            while hit := self.sure.search(text, at, m.end() + 1):
+                at = last = hit.end()
+                count += 1
+                if count == _MANY:
+                    return True
+        return False
 
     def read(self, stretch: str) -> str:
         """What a stretch beyond ASCII was before it was misread, "" where it was not."""
@@ -71,6 +72,8 @@ _READINGS = (
 )
 _RUN = re.compile('[^<>"]+')
 _STRETCH = re.compile("[^\x00-\x7f]+")
+_SEVERAL = re.compile("[^\x00-\x7f]{2,}")
+_ASCII = bytes(range(128))
 
 
 def repaired(text: str) -> tuple[str, int]:

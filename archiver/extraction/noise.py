@@ -62,27 +62,25 @@ _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
 
 
 @lru_cache(maxsize=20_000)
-def _words(names: str) -> tuple[str, ...]:
-    return tuple(word.lower() for word in _PIECES.findall(names))
+def _verdict(names: str) -> str:
+    return next((word for name in names.split() if (word := _verdict_of_one(name))), "")
 
 
 @lru_cache(maxsize=20_000)
-def _verdict(names: str) -> str:
-    for name in names.split():
-        words = _words(name)
-        low = name.lower()
-        if _LAYOUT.intersection(words):
-            continue
-        if low in _NEVER:
-            return low
-        before = ""
-        for word in words:
-            if word in _NEVER:
-                return word
-            pair = f"{before} {word}"
-            if pair in _PAIRS:
-                return pair
-            before = word
+def _verdict_of_one(name: str) -> str:
+    words: list[str] = [word.lower() for word in _PIECES.findall(name)]
+    if not _LAYOUT.isdisjoint(words):
+        return ""
+    if (low := name.lower()) in _NEVER:
+        return low
+    before = ""
+    for word in words:
+        if word in _NEVER:
+            return word
+        pair = f"{before} {word}"
+        if pair in _PAIRS:
+            return pair
+        before = word
     return ""
 
 

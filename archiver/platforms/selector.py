@@ -31,6 +31,11 @@ class _Compound:
     attrs: tuple[tuple[str, str, str], ...]
     child: bool
 
+    @property
+    def bare(self) -> bool:
+        """Whether it is one class or one id, so that what is looked up by it fits."""
+        return not self.tag and not self.attrs and len(self.classes) + bool(self.id) == 1
+
 
 @cache
 def _parse(selector: str) -> tuple[_Compound, ...]:
@@ -62,6 +67,31 @@ def _parse(selector: str) -> tuple[_Compound, ...]:
     return tuple(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a selector is found. `needs`: classes, ids and attributes without which it means nothing on a page."""
+
+    parts: tuple[_Compound, ...]
+    needs: tuple[tuple[str, str], ...]
+    keys: tuple[tuple[tuple[str, str], ...], ...]
+
+
+@cache
+def _plan(selector: str) -> _Plan:
+    parts = _parse(selector)
+    keys = tuple(_keys(part) for part in parts)
+    return _Plan(parts, tuple(dict.fromkeys(k for some in keys for k in some)), keys)
+
+
+def _keys(part: _Compound) -> tuple[tuple[str, str], ...]:
+    """What an element is looked up by: its id, else its classes, else an attribute; none where only a tag is told."""
+    if part.id:
+        return (("id", part.id),)
+    if part.classes:
+        return tuple(("class", name) for name in part.classes)
+    return tuple(("attr", name) for name, _, _ in part.attrs if name in _INDEXED)[:1]
+
+
 def check(selector: str) -> str:
     """What is wrong with a selector, "" where nothing is."""
     try:
@@ -80,25 +110,35 @@ class Index:
     def __init__(self, root: Element) -> None:
         self.root = root
         self._tags: dict[str, list[Element]] = {}
+        self._found: dict[str, list[Element]] = {}
+
+    @cached_property
+    def elements(self) -> list[Element]:
+        """Every element in document order. While this is kept, lxml need not make an element anew at each walk."""
+        return list(self.root.iter("*"))
 
     @cached_property
     def order(self) -> dict[Element, int]:
         """Every element with its place in the document."""
-        return {el: n for n, el in enumerate(self.root.iter("*"))}
+        return {el: n for n, el in enumerate(self.elements)}
 
     @cached_property
     def _classes(self) -> dict[str, list[Element]]:
         found: dict[str, list[Element]] = {}
-        for el in self.root.iter("*"):
+        for el in self.elements:
             if names := el.get("class"):
-                for name in set(names.split()):
-                    found.setdefault(name, []).append(el)
+                for name in names.split():
+                    have = found.get(name)
+                    if have is None:
+                        found[name] = [el]
+                    elif have[-1] is not el:
+                        have.append(el)
         return found
 
     @cached_property
     def _ids(self) -> dict[str, list[Element]]:
         found: dict[str, list[Element]] = {}
-        for el in self.root.iter("*"):
+        for el in self.elements:
             if ident := el.get("id"):
                 found.setdefault(ident, []).append(el)
         return found
@@ -106,11 +146,13 @@ class Index:
     @cached_property
     def _attrs(self) -> dict[str, list[Element]]:
         found: dict[str, list[Element]] = {}
-        for el in self.root.iter("*"):
-            for attr in el.keys():  # noqa: SIM118 (an element is no dictionary)
-                if attr in _INDEXED:
-                    found.setdefault(str(attr), []).append(el)
+        for el in self.elements:
+            for attr in _INDEXED.intersection(el.keys()):
+                found.setdefault(attr, []).append(el)
         return found
+
+    def _map(self, kind: str) -> dict[str, list[Element]]:
+        return self._classes if kind == "class" else self._ids if kind == "id" else self._attrs
 
     def tag(self, *names: str) -> list[Element]:
         """All elements of these tags, in document order."""
@@ -129,38 +171,66 @@ class Index:
 
     def select(self, selector: str, within: Element | None = None) -> list[Element]:
         """The elements a selector means, in document order; `within` leaves those below one element."""
-        found = self._match(_parse(selector))
+        found = self._found.get(selector)
+        if found is None:
+            found = self._found[selector] = self._match(selector)
         if within is not None and within is not self.root:
-            found = [e for e in found if is_below(e, within)]
-        return found
-
-    def _match(self, parts: tuple[_Compound, ...]) -> list[Element]:
-        last = parts[-1]
-        if len(parts) == 1:
-            return [e for e in self._start(last) if _fits(e, last)]
-        # From the outside in: most rules name a class that the page does not have at all.
-        outer = self._match(parts[:-1])
-        if not outer:
-            return []
-        found: dict[Element, None] = {}
-        for top in outer:
-            below = top.iterchildren(last.tag or "*") if last.child else top.iterdescendants(last.tag or "*")
-            found.update((e, None) for e in below if _fits(e, last))
-        return list(found) if len(outer) == 1 else sorted(found, key=self.order.__getitem__)
+            return [e for e in found if is_below(e, within)]
+        return found[:]
 
     def first(self, selector: str, within: Element | None = None) -> Element | None:
         found = self.select(selector, within)
         return found[0] if found else None
 
-    def _start(self, part: _Compound) -> list[Element]:
-        if part.id:
-            return self._ids.get(part.id, [])
-        if part.classes:
-            return min((self._classes.get(c, []) for c in part.classes), key=len)
-        for name, _, _ in part.attrs:
-            if name in _INDEXED:
-                return self._attrs.get(name, [])
-        return self.tag(part.tag or "*")
+    def _match(self, selector: str) -> list[Element]:
+        plan = _plan(selector)
+        # Most rules name a class that the page does not have at all.
+        for kind, name in plan.needs:
+            if name not in self._map(kind):
+                return []
+        found: list[Element] = []
+        for n, (part, keys) in enumerate(zip(plan.parts, plan.keys, strict=True)):
+            if not n:
+                found = self._fitting(part, keys)
+            elif keys:
+                inside = _child_of if part.child else _below_any
+                tops = set(found)
+                found = [e for e in self._fitting(part, keys) if inside(e, tops)]
+            else:
+                found = self._descend(found, part)
+            if not found:
+                return []
+        return found
+
+    def _fitting(self, part: _Compound, keys: tuple[tuple[str, str], ...]) -> list[Element]:
+        if keys:
+            start = min((self._map(kind)[name] for kind, name in keys), key=len)
+            if part.bare:
+                return start
+        else:
+            start = self.tag(part.tag or "*")
+        return [e for e in start if _fits(e, part)]
+
+    def _descend(self, tops: list[Element], part: _Compound) -> list[Element]:
+        tag = part.tag or "*"
+        found: dict[Element, None] = {}
+        for top in tops:
+            below = top.iterchildren(tag) if part.child else top.iterdescendants(tag)
+            found.update((e, None) for e in below if _fits(e, part))
+        return list(found) if len(tops) == 1 else sorted(found, key=self.order.__getitem__)
+
+
+def _child_of(el: Element, tops: set[Element]) -> bool:
+    return el.getparent() in tops
+
+
+def _below_any(el: Element, tops: set[Element]) -> bool:
+    at = el.getparent()
+    while at is not None:
+        if at in tops:
+            return True
+        at = at.getparent()
+    return False
 
 
 def is_below(el: Element, top: Element) -> bool:
