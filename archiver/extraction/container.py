@@ -6,16 +6,14 @@ import re
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.layout import Layout
-from archiver.extraction.noise import said_by_names
+from archiver.extraction.layout import Layout, covered
+from archiver.extraction.noise import LONG, said_by_names
 from archiver.extraction.prune import HEADINGS
 
 _SENTENCE_END = re.compile(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
 _NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
 _WHOLE = frozenset({"body", "main", "article", *HEADINGS})
 _PART = frozenset({"p", "li", "ul", "ol", "dl", "table", "tbody", "tr", "blockquote", "figure", "pre", *HEADINGS})
-# What readers say may well be longer than what they speak of.
-_LONG = frozenset(["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"])
 _LINKS, _LABEL, _HEAD = -10.0, -4.0, 5.0
 KEEP, NAMED = 0.9, 0.6
 _TEXT_NAME = re.compile(
@@ -50,11 +48,11 @@ def weights(layout: Layout) -> list[float]:
     for el, (a, z) in layout.spans.items():
         if a < z and el.tag not in _WHOLE and heads[a] == heads[z]:
             word = said_by_names(el) or (el.tag if el.tag in _NO_TEXT else "")
-            if word and prose[z] - prose[a] <= (0.5 if word in _LONG else 0.3) * prose[-1]:
+            if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
                 silent.setdefault(word, []).append((a, z))
     for word, spans in silent.items():
         # A name that most of the page bears says nothing.
-        if word in _LONG or sum(prose[z] - prose[a] for a, z in spans) <= 0.6 * prose[-1]:
+        if word in LONG or covered(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     return out

@@ -61,6 +61,16 @@ class Layout:
         return [0.0, *accumulate(of)]
 
 
+def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
+    """How much of a figure lies in some spans together; nested ones count once."""
+    total, done = 0.0, 0
+    for lo, hi in sorted(spans):
+        if hi > done:
+            total += sums[hi] - sums[max(lo, done)]
+            done = hi
+    return total
+
+
 def width(text: str) -> float:
     """Letters of a text, as wide as Latin ones."""
     return float(len(text)) if text.isascii() else len(text) + 1.5 * len(_WIDE.findall(text))

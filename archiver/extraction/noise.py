@@ -56,6 +56,10 @@ _PAIRS = frozenset(
         "you might",
     ]
 )
+# What readers say, and other posts, may well be longer than the post.
+LONG = frozenset(
+    ["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"]
+)
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
 # "with-sidebar", "no-comments", "sidebar-layout": said of what stands beside it, not of the element.
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])

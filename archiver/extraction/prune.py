@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.layout import Block, Layout
-from archiver.extraction.noise import said_by_names
+from archiver.extraction.layout import Block, Layout, covered
+from archiver.extraction.noise import LONG, said_by_names
 from archiver.extraction.notices import ends_the_post, is_notice, points_elsewhere
 from archiver.extraction.text import folded
 
@@ -37,7 +37,7 @@ class Known:
 def dead_elements(layout: Layout, lo: int, hi: int, size: list[float], share: float = 0.5) -> list[tuple[int, int]]:
     """The spans of elements that tag, attribute or name call no text, unless they hold most of what there is."""
     whole = size[hi] - size[lo]
-    found: list[tuple[int, int]] = []
+    found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
         if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
             continue
@@ -45,8 +45,8 @@ def dead_elements(layout: Layout, lo: int, hi: int, size: list[float], share: fl
         if not why and el.get("aria-hidden") == "true":
             why = "hidden"
         if why and size[z] - size[a] <= share * whole and not _is_text(why, el, layout.blocks[a:z]):
-            found.append((a, z))
-    return found
+            found.setdefault(why, []).append((a, z))
+    return [span for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole for span in spans]
 
 
 def _is_text(why: str, el: Element, blocks: list[Block]) -> bool:
