@@ -17,7 +17,7 @@ SILENT = frozenset(
         "canvas", "audio", "video", "map", "head", "math-source", "dialog", "datalist",
     ]
 )
-_LINE = frozenset({"li", "tr", "dt", "dd", "option"})
+_LINE = frozenset(["li", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot"])
 _INLINE = frozenset(
     [
         "a", "span", "b", "i", "em", "strong", "img", "u", "s", "small", "sub", "sup", "font", "code", "mark",
@@ -26,7 +26,7 @@ _INLINE = frozenset(
         "use", "g",
     ]
 )
-_LISTS = frozenset({"ul", "ol", "dl", "table", "pre", "blockquote", "tbody", "thead", "tfoot"})
+_LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
 _NEWLINE = "\x1e"
@@ -87,6 +87,12 @@ class _Writer:
         self.at = [top]
         self.gap, self.linked, self.pre = "", 0.0, 0
 
+    def end_row(self, cells: list[str]) -> None:
+        """Writes the cells that were read as one line."""
+        if cells:
+            self.buffer.append(" | ".join(c for c in cells if c))
+            cells.clear()
+
     def end_line(self, gap: str) -> None:
         """Makes a block of the run, and leaves at least `gap` before the next one."""
         if self.buffer:
@@ -139,6 +145,7 @@ def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
                 if in_cell or not _is_division(el):
                     in_cell += 1
                 else:
+                    w.end_row(cells)
                     w.end_line("\n\n")
                     w.at.append(el)
                     open_.append((el, len(w.blocks)))
@@ -160,9 +167,8 @@ def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
             if tag in BREAK and not starts and w.buffer and not w.buffer[-1].endswith("\n"):
                 w.buffer.append("\n")
         elif tag in BREAK:
-            if tag == "tr" and cells:
-                w.buffer.append(" | ".join(c for c in cells if c))
-                cells.clear()
+            if tag == "tr":
+                w.end_row(cells)
             w.end_line(_gap(el, tag, top))
             if starts:
                 w.at.append(el)
@@ -181,8 +187,7 @@ def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
             w.buffer.append(text)
             if links:
                 w.linked += width(text)
-    if cells:
-        w.buffer.append(" | ".join(c for c in cells if c))
+    w.end_row(cells)
     w.end_line("")
     spans[top] = (0, len(w.blocks))
     return Layout(top, w.blocks, spans)

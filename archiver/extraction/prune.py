@@ -46,7 +46,9 @@ def dead_elements(layout: Layout, lo: int, hi: int, size: list[float], share: fl
             why = "hidden"
         if why and size[z] - size[a] <= share * whole and not _is_text(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
-    return [span for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole for span in spans]
+    # A name that most of the text bears says nothing of it.
+    sound = [spans for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole]
+    return [span for spans in sound for span in spans]
 
 
 def _is_text(why: str, el: Element, blocks: list[Block]) -> bool:
@@ -101,7 +103,7 @@ def _intro(blocks: list[Block], lo: int, title: str, weights: list[float]) -> li
         if len(blocks[i].text) < 2 * len(title) + 20 and folded(blocks[i].text) == known:
             return [
                 b for b, w in zip(blocks[i + 1 : lo], weights[i + 1 : lo], strict=True)
-                if w >= 80 and b.element.tag in ("p", "div") and not is_notice(b.text)
+                if w >= 60 and b.element.tag in ("p", "div") and not is_notice(b.text)
             ]
     return []
 

@@ -1,0 +1,104 @@
+"""What is taken for the body, and what is left out of it."""
+
+from __future__ import annotations
+
+import pytest
+from lxml.etree import fromstring
+
+from archiver.extraction.body import body, of_html, render
+from archiver.extraction.byline import Beside
+from archiver.extraction.noise import said_by_names
+from archiver.extraction.notices import ends_the_post, is_notice, points_elsewhere
+from archiver.extraction.page import parse
+from archiver.extraction.scope import find
+
+URL = "https://example.org/a"
+PROSE = "The ferry did not sail on Monday, because the captain had lost his keys in the harbour."
+
+
+def read(html: str, title: str = "") -> str:
+    page = parse(html, URL)
+    return body(page, find(page), title, Beside()).text
+
+
+def test_a_given_container_is_rendered_with_the_usual_pruning_and_more_on_wish() -> None:
+    page = parse(f"<div id=t><p>{PROSE}</p><div class=share>Tweet</div><p class=x>Our shop is open.</p></div>", URL)
+    post = find(page)
+    top = page.index.select("#t")[0]
+    assert render(page, post, top, "", Beside()) == f"{PROSE}\n\nOur shop is open."
+    assert render(page, post, top, "", Beside(), ["p.x"]) == PROSE
+
+
+@pytest.mark.parametrize("names", ["share-bar", "ShareBar_bar__k2", "author_bio", "PostMeta", "post__meta"])
+def test_names_of_what_is_no_text_are_known_in_every_spelling(names: str) -> None:
+    assert said_by_names(fromstring(f'<div class="{names}"/>'))
+
+
+@pytest.mark.parametrize("names", ["entry-content", "with-sidebar", "no-comments", "has-share", "adventure", "navy"])
+def test_names_that_only_sound_alike_say_nothing(names: str) -> None:
+    assert not said_by_names(fromstring(f'<div class="{names}"/>'))
+
+
+def test_a_name_that_most_of_the_text_bears_says_nothing() -> None:
+    html = "<h1>T</h1>" + "".join(f'<div class="nav-section"><p>{PROSE} {n}.</p></div>' for n in range(6))
+    assert read(html).count("The ferry did not sail") == 6
+
+
+def test_prose_between_title_and_container_is_taken_along() -> None:
+    lead = "Four people waited on the quay from dawn, and nobody told them why."
+    more = "In the end they walked around the bay, which takes three hours, and had soup on the other side."
+    html = (
+        f"<div><header><h1>No ferry</h1><p>{lead}</p></header><div class='article-body'><p>{PROSE}</p>"
+        f"<p>{more}</p></div></div>"
+    )
+    assert read(html, "No ferry").startswith(f"{lead}\n\n{PROSE}")
+
+
+def test_a_sentence_set_out_again_is_there_once() -> None:
+    pulled = "<blockquote><p>the captain had lost his keys in the harbour</p></blockquote>"
+    html = f"<article><p>{PROSE}</p>{pulled}<p>{PROSE}</p></article>"
+    assert read(html) == PROSE
+
+
+def test_an_unclosed_navigation_does_not_swallow_the_page() -> None:
+    html = f"<body><header><nav><a href=/>Home</a><div><h1>T</h1><p>{PROSE}</p><p>{PROSE[:-1]} today.</p></div></body>"
+    assert PROSE in read(html, "T")
+
+
+def test_the_declared_text_is_the_last_resort() -> None:
+    node = f'{{"@type":"NewsArticle","headline":"T","author":"A","articleBody":"{PROSE}"}}'
+    assert read(f'<script type="application/ld+json">{node}</script><body><div></div></body>') == PROSE
+
+
+def test_a_feed_s_text_keeps_what_is_short() -> None:
+    assert of_html("<p>Hm.</p><ul><li>a</li></ul>", URL) == "Hm.\n\na"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Advertisement", "4 min read", "Photo: Ida Brandt", "Share this:", "Sign up for our newsletter", "Werbung",
+     "Реклама", "标签：历史", "シェアする", "This post may contain affiliate links.", "Last updated on March 3, 2021"],
+)  # fmt: skip
+def test_notices(text: str) -> None:
+    assert is_notice(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The share fell by four percent.", "Photographs fade when the sun falls on them.", "More than forty people came.",
+     "Print is not dead, said the printer, and took off his apron.", "Tags are small pieces of cardboard.", "Read."],
+)  # fmt: skip
+def test_sentences_are_no_notices(text: str) -> None:
+    assert not is_notice(text)
+
+
+def test_what_points_elsewhere_and_what_ends_a_post() -> None:
+    assert points_elsewhere("Read also: Swifts in the bell tower") and points_elsewhere("Читайте также: Стрижи")
+    assert not points_elsewhere("Read also the small print, he said.")
+    ends = ("Related posts", "You may also like", "Leave a comment", "关于作者", "相关阅读", "関連記事",
+            "Похожие записи", "مقالات ذات صلة", "תגובות", "Über den Autor", "À lire aussi",
+            "Artículos relacionados")  # fmt: skip
+    for text in ends:
+        assert ends_the_post(text), text
+    for text in ("Relatedness", "Results", "The author of the letter", "Next steps", "How we measured"):
+        assert not ends_the_post(text), text

@@ -1,0 +1,100 @@
+"""The layout of a page: blocks in reading order, and spans that say which of them lie below an element."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml.etree import _Element as Element
+
+from archiver.extraction.layout import Layout, covered, layout, width, written
+from archiver.extraction.page import parse
+
+URL = "https://example.org/"
+
+
+def top_of(html: str) -> Element:
+    page = parse(html, URL)
+    return next(iter(page.index.tag("body")), page.root)
+
+
+def read(html: str) -> Layout:
+    return layout(top_of(html))
+
+
+def test_two_breaks_in_a_row_part_paragraphs_and_one_ends_a_line() -> None:
+    assert written(read("<div>a<br>b<br> <br/>\nc<br><br><br>d</div>").blocks) == "a\nb\n\nc\n\nd"
+
+
+def test_a_table_for_the_layout_is_no_table() -> None:
+    html = "<table><tr><td>menu</td><td><h1>T</h1><p>One.</p><p>Two.</p></td></tr></table>"
+    assert written(read(html).blocks) == "menu\n\nT\n\nOne.\n\nTwo."
+    head, row = "<thead><tr><th>a</th><th>b</th></tr></thead>", "<tbody><tr><td>1</td><td>2<br>3</td></tr></tbody>"
+    assert written(read(f"<table>{head}{row}</table>").blocks) == "a | b\n1 | 2 3"
+
+
+def test_links_and_wide_letters_are_measured() -> None:
+    (block,) = read('<p>one <a href="/x">two</a> three</p>').blocks
+    assert (block.size, block.linked) == (13.0, 3.0)
+    assert width("ab") == 2.0 and width("渡口") == 5.0 and width("кот") == 3.0
+
+
+def test_what_is_skipped_keeps_the_text_after_it() -> None:
+    page = parse("<p>a<span class='x'>gone</span>b</p><script>no()</script>c", URL)
+    body = page.index.tag("body")[0]
+    assert written(layout(body, set(page.index.select(".x"))).blocks) == "ab\n\nc"
+
+
+def test_code_keeps_its_lines_and_its_indent() -> None:
+    assert written(read("<p>x</p><pre>if a:\n    <b>b</b>()\n</pre>").blocks) == "x\n\nif a:\n    b()"
+
+
+def test_what_lies_in_spans_is_counted_once() -> None:
+    sums = [0.0, 1.0, 3.0, 6.0, 10.0]
+    assert covered([(0, 2), (1, 2), (3, 4), (1, 3)], sums) == 10.0
+    assert covered([], sums) == 0.0
+
+
+PIECES = st.sampled_from(
+    ["<p>", "</p>", "<div>", "</div>", "<ul><li>", "</li></ul>", "<table><tr><td>", "</td></tr></table>", "<pre>",
+     "</pre>", "<a href=x>", "</a>", "<br>", "<x-y>", "</x-y>", "<h2>", "</h2>", "<form>", "<svg>", "<td>", "word ",
+     "Ein Satz. ", "渡口。"]
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES, max_size=40))
+def test_spans_nest_and_no_figure_is_out_of_range(pieces: list[str]) -> None:
+    top = top_of("".join(pieces) or "<p>")
+    plan = layout(top)
+    assert plan.spans[top] == (0, len(plan.blocks))
+    for el, (lo, hi) in plan.spans.items():
+        assert 0 <= lo <= hi <= len(plan.blocks)
+        parent = el.getparent()
+        while parent is not None and parent not in plan.spans:
+            parent = parent.getparent()
+        if el is not top and parent is not None:
+            outer = plan.spans[parent]
+            assert outer[0] <= lo and hi <= outer[1]
+    assert all(0.0 <= b.linked <= b.size and b.text.strip() for b in plan.blocks)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 20_000 + "x",
+        "<table><tr><td>" * 5_000 + "x",
+        "<ul><li>" * 10_000 + "x",
+        "<span>" * 20_000 + "x",
+        "<p class='share related-posts'>A sentence that is long enough to count as prose, here and now.</p>" * 20_000,
+        "<p " + " ".join(f"a{n}=1" for n in range(100_000)) + ">x",
+        "<div>" + "a <a href=x>b</a> " * 100_000,
+    ],
+)
+def test_pages_made_to_be_slow_are_not(html: str) -> None:
+    top = top_of(html)
+    start = time.process_time()
+    layout(top)
+    assert time.process_time() - start < 2
