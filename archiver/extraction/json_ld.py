@@ -72,7 +72,7 @@ def flat(value: Any, room: int) -> Iterator[Node]:
 
 
 # A quotation mark ends a string only where JSON goes on after it: others stand in the text and were not escaped.
-_GOES_ON = r"""\s*+(?:[:}\]]|/[/*]|,\s*+(?:["'{\[\d}\]/-]|true|false|null)|$)"""
+_GOES_ON = r"""\s*+(?:[:}\]]|/[/*]|,\s*+(?:["'{\[\d}\],/-]|true|false|null)|$)"""
 _TOKEN = re.compile(
     rf'"(?P<double>(?:[^"\\]++|\\.|"(?!{_GOES_ON}))*+)"?|'
     rf"'(?P<single>(?:[^'\\]++|\\.|'(?!{_GOES_ON}))*+)'?|"

@@ -164,6 +164,7 @@ def parse(body: bytes | str, url: str, content_type: str = "", captured_at: date
     """Decodes and parses a page. Never raises: what is no HTML gives an empty document.
 
     `content_type` is the response's header, for its charset; `captured_at` (aware) as in `Page`.
+    An address that cannot be one is none.
     """
     decoded = decode(body, content_type)
     root: Element | None = None
@@ -179,4 +180,11 @@ def parse(body: bytes | str, url: str, content_type: str = "", captured_at: date
         flatten(root)
         if len(decoded.text) > LARGE:
             bound(root)
-    return Page(root, decoded, url, captured_at)
+    return Page(root, decoded, url if _is_address(url) else "", captured_at)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).geturl())
+    except ValueError:
+        return False

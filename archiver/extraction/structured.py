@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
@@ -184,12 +185,13 @@ class Structured:
         return next((node for source, node, _ in self.declared(urls) if source == "rdfa"), None)
 
     def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
+        own = urls | {urlsplit(u).path for u in urls if u}
         for node in found:
             about = [*self.texts(node, "url", "mainEntityOfPage"), str(node.get("@id") or "")]
             about += [
                 str(v.get("@id") or "") for v in self.resolve(node.get("mainEntityOfPage")) if isinstance(v, dict)
             ]
-            if any(a.partition("#")[0].rstrip("/") in urls for a in about if a):
+            if any(a.partition("#")[0].rstrip("/") in own for a in about if a.rstrip("/")):
                 return node
         return None
 

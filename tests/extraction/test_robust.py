@@ -161,3 +161,9 @@ def test_what_is_nested_too_deeply_is_text() -> None:
 
 def test_control_characters_that_entities_bring_are_no_error() -> None:
     bounded(article("<div>" * 300 + "a&#1;b", body="<p>x&#2;" + "y" * 500_000))
+
+
+@pytest.mark.parametrize("url", ["", "x", "//", "http://[", "http://[::1", "http://a:b/", "mailto:x", "\0", "http://\ud800/"])
+def test_an_address_that_is_none_is_no_error(url: str) -> None:
+    html = "<link rel=canonical href='http://['><base href='http://['><h1>x</h1><a href='http://[x'>y</a><p>text"
+    assert archiver.extract(html, url).title == "x"
