@@ -135,7 +135,8 @@ class Article:
     this page names them, `part` says which of its pages this is, `part_of` is the first page's address where that is
     another one. `whole_at` shows all of it on one page: this page's own address where `body` has it all.
 
-    `read_by` names the site's rules by which it was read ("rules-3"), "" where it was read as a page of any site.
+    `read_by` names the site's rules by which it was read ("rules-3"), "" where it was read as a page of any site;
+    "rules-3 in part" where only what a person wrote was applied to such a reading.
     """
 
     url: str

@@ -41,12 +41,13 @@ _MOST_SELECTORS = 3
 class Sample:
     """A post of the site: its page and what general extraction, with its source's help, made of it.
 
-    `taught`: an API or a full-text feed told the values, so that they are known and not guessed.
+    `taught`: an API (`by_api`) or a full-text feed told the values, so that they are known and not guessed.
     """
 
     page: Page
     article: Article
     taught: bool = False
+    by_api: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def learn(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteRules |
         return None
     fields["body"] = body
     taught = sum(s.taught for s in samples)
-    by_api = any(s.article.guid == "" and s.taught for s in samples)
+    by_api = 2 * sum(s.by_api for s in samples) >= taught
     places = publisher_places((s.article.geotags for s in samples), len(samples))
     return SiteRules(
         fields, Counter(s.article.platform for s in samples).most_common(1)[0][0] or "generic",

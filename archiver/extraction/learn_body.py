@@ -9,12 +9,13 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.body import render
 from archiver.extraction.byline import Beside
+from archiver.extraction.layout import width
 from archiver.extraction.naming import clarity, names_for
 from archiver.extraction.page import Page
 from archiver.extraction.ruled import container
 from archiver.extraction.rules import Rule
 from archiver.extraction.scope import Post, text_length
-from archiver.extraction.text import folded
+from archiver.extraction.text import folded, line
 from archiver.items import Article
 
 Known = tuple[Page, Article, bool]
@@ -24,6 +25,9 @@ _SHORTEST = 60  # letters of a body that can tell where bodies stand
 _REPEATED = 0.5  # of the posts have a paragraph that is the site's
 _FEWEST_REPEATS = 5
 _LONGEST_LINE = 600
+_SHORTEST_SENTENCE = 14.0  # letters as wide as Latin ones, of a line that ends as a sentence does
+_SHORTEST_LINE = 24.0
+_SENTENCE_END = tuple(".!?…。！？؟۔")
 _MOST_TRIED = 30
 
 
@@ -36,6 +40,7 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
     for page, article, _ in usable:
         for el in _containers(page, article.body):
             seen.update(list(dict.fromkeys(names_for(el))))
+    headings = {text for page, _, _ in usable for text in _headings(page)}
     best: tuple[tuple[object, ...], Rule, list[str]] | None = None
     often = sorted((s for s, n in seen.items() if 2 * n >= len(usable)),
                    key=lambda s: (seen[s], clarity(s), s), reverse=True)
@@ -55,7 +60,20 @@ def learn_body(samples: Sequence[Known]) -> Rule | None:
         return None
     _, rule, texts = best
     taught = [a.body for _, a, told in usable if told]
-    return Rule(rule.select, lines=repeated(texts, taught), coverage=rule.coverage, agreement=rule.agreement)
+    lines = tuple(p for p in repeated(texts, taught) if p not in headings)
+    return Rule(rule.select, lines=lines, coverage=rule.coverage, agreement=rule.agreement)
+
+
+def _headings(page: Page) -> set[str]:
+    """The lines by which a page divides its text: headings, and paragraphs that are bold from end to end."""
+    index = page.index
+    found = {line(el) for tag in ("h1", "h2", "h3", "h4", "h5", "h6", "dt", "caption") for el in index.tag(tag)}
+    for tag in ("strong", "b"):
+        for el in index.tag(tag):
+            parent = el.getparent()
+            if parent is not None and el.find(".//a") is None and (text := line(el)) == line(parent):
+                found.add(text)
+    return found
 
 
 def _text(page: Page, article: Article, selector: str, once: dict[Element, tuple[str, int]]) -> tuple[str, int]:
@@ -94,10 +112,21 @@ def alike(a: str, b: str) -> float:
 
 
 def repeated(texts: Sequence[str], taught: Sequence[str]) -> tuple[str, ...]:
-    """Paragraphs that stand in at least half of the texts, but in none of those that the posts' own source told."""
+    """Paragraphs that stand in at least half of the texts, but in none of those that the posts' own source told.
+
+    A word or two ("References") head a section and are none.
+    """
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update({p for p in text.split("\n\n") if p.count(" ") >= 2 or len(p) >= 12})
+        counts.update({p for p in text.split("\n\n") if _is_said(p)})
     fewest = max(_FEWEST_REPEATS, _REPEATED * len(texts))
     said = "\n\n".join(taught)
     return tuple(p for p, n in counts.items() if n >= fewest and len(p) <= _LONGEST_LINE and p not in said)
+
+
+def _is_said(paragraph: str) -> bool:
+    """Whether a paragraph says something, and does not only name what follows it."""
+    wide = width(paragraph)
+    if paragraph.endswith(_SENTENCE_END):
+        return wide >= _SHORTEST_SENTENCE
+    return wide >= _SHORTEST_LINE and (" " not in paragraph or paragraph.count(" ") >= 3)

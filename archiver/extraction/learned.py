@@ -66,6 +66,11 @@ class _Reader:
         rule = self.rules.rule(name)
         return rule is not None and not rule.by_hand
 
+    def by_hand(self, name: str) -> bool:
+        """Whether a person wrote where the field stands: that goes before what the site's interface says."""
+        rule = self.rules.rule(name)
+        return rule is not None and rule.by_hand
+
     def say(self, name: str, value: Value, rule: Rule) -> None:
         shown = ", ".join(value) if isinstance(value, tuple) else (
             value.at.isoformat() if isinstance(value, Moment) else str(value))
@@ -94,8 +99,9 @@ def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind
     top = container(page, rules.fields["body"])
     if not isinstance(title, str) or not title or top is None:
         return None
-    if reader.api is not None and reader.api.title:
+    if reader.api is not None and reader.api.title and not reader.by_hand("title"):
         title = reader.api.title
+        reader.told("title", title)
     text = _body(reader, top, title)
     tail = credits.read_tail(text)
     plain = "\n\n".join(text.split("\n\n")[: -tail.paragraphs]) if tail.paragraphs else text
@@ -140,7 +146,9 @@ def overruled(article: Article, page: Page, rules: SiteRules) -> Article:
                 name == "published") else replace(article, modified=value.at)
         elif value:
             article = replace(article, **{name: value})  # type: ignore[arg-type]
-    return replace(article, evidence=(*reader.evidence, *article.evidence)) if reader.evidence else article
+    if not reader.evidence:
+        return article
+    return replace(article, evidence=(*reader.evidence, *article.evidence), read_by=f"{rules.version} in part")
 
 
 def _kind(reader: _Reader, known: PageKind) -> str | None:
@@ -180,11 +188,13 @@ def _inside(page: Page, rule: Rule, top: Element) -> Element | None:
 
 
 def _people(reader: _Reader) -> tuple[str, ...]:
+    value = reader.by_rule("authors")
+    if isinstance(value, tuple) and value:
+        return value  # what a byline says, where it says anything: the interface tells whose account it was
     if reader.api is not None and reader.api.authors:
         reader.told("authors", reader.api.authors)
         return reader.api.authors
-    value = reader.by_rule("authors")
-    if isinstance(value, tuple) and (value or reader.knows("authors")):
+    if isinstance(value, tuple) and reader.knows("authors"):
         return value
     post, beside = reader.located()
     site = {folded(n) for n in site_names(reader.page)}
@@ -198,9 +208,9 @@ def _times(reader: _Reader) -> tuple[Moment | None, Moment | None]:
     when = reader.by_rule("published")
     modified = changed if isinstance(changed, Moment) else None
     published = when if isinstance(when, Moment) else None
-    if api is not None and api.modified:
+    if api is not None and api.modified and not (modified and reader.by_hand("modified")):
         modified = Moment(api.modified, "second", True)
-    if api is not None and api.published:
+    if api is not None and api.published and not (published and reader.by_hand("published")):
         published = Moment(api.published, "second", True)
         reader.told("published", api.published.isoformat())
     if (published is None and not reader.knows("published")) or (modified is None and not reader.knows("modified")):
@@ -220,8 +230,9 @@ def _terms(reader: _Reader) -> tuple[tuple[str, ...], tuple[str, ...]]:
     general: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     for n, name in enumerate(("categories", "tags")):
         told = getattr(reader.api, name) if reader.api is not None else ()
-        value = told or reader.by_rule(name)
-        if told:
+        value = reader.by_rule(name) if reader.by_hand(name) or not told else None
+        if told and not value:
+            value = told
             reader.told(name, told)
         if not value and not reader.knows(name):
             general = general or _categories.chosen(*_categories.candidates(reader.page, reader.located()[0],

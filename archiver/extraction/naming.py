@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from lxml.etree import _Element as Element
 
 # What numbers one page among others ("post-123", "page-id-7", "comment_9"), or is made anew by each build.
-_OF_ONE_PAGE = re.compile(r"\d{2,}|[_-]\d+$|^\d|^(?:category|tag|author|term|label|status|format|type)-")
+# A post's terms as well ("tag-maps"), but not the parts of a template that hold them ("tag-links", "author-name").
+_OF_ONE_PAGE = re.compile(
+    r"\d{2,}|[_-]\d+$|^\d|^(?:category|tag|author|term|label|status|format|type)-(?!(?:links?|lists?|names?|labels?|"
+    r"titles?|box|info|meta|items?|wrap|wrapper|container|content|text|date|time|header|line|block|area|section|group|"
+    r"bar|by|avatar|bio|card)\b)"
+)
 _TAG = re.compile(r"^[a-z][a-z0-9]*$")
 _PLAIN = re.compile(r"^[a-zA-Z][\w-]*$")
 _VALUES = (("itemprop", "~="), ("rel", "~="), ("property", "="), ("name", "="), ("role", "="))

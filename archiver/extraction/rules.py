@@ -37,6 +37,7 @@ LEARNED_FIELDS = ("title", "authors", "published", "modified", "categories", "ta
 JSON_LD = "ld+json"
 _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
+_NUMBERS = (*_FIGURES, "learned_from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _only(subject: str, table: str, row: object, known: Iterable[str]) -> None:
         raise BadRules(subject, f"[{table}] is no table")
     if unknown := sorted(set(row) - set(known)):
         raise BadRules(subject, f"[{table}] has {unknown[0]!r}; known there are {', '.join(known)}")
-    for name in _FIGURES:
+    for name in _NUMBERS:
         if not isinstance(row.get(name, 1.0), (int, float)):
             raise BadRules(subject, f"[{table}] {name} is no number")
 

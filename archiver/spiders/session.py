@@ -20,10 +20,13 @@ from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job, job_of
 from archiver.spiders.teacher import Teacher
 from archiver.store import ledger, parts
+from archiver.store.articles import read_anew
+from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.parts import StoredPart
 from archiver.store.rules import retire, rules_at, store_learned
 from archiver.store.runs import Counts, begin_run, end_run, ensure_site
+from archiver.store.versions import extractor_of
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
 
@@ -39,6 +42,7 @@ class CrawlSession:
 
     def __init__(self, archive: Path, start_url: str, *, full: bool = False) -> None:
         self.started = datetime.now(UTC)
+        self._folder = archive.parent
         self.full = full
         self.start_url = start_url
         self.db: Database = open_archive(archive, create=True)
@@ -60,7 +64,8 @@ class CrawlSession:
             ledger.make_due(self.db, self.site["id"], everything=full)
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
-                                  listings_wait=not full and ledger.has_api(self.db, self.site["id"]))
+                                  listings_wait=not full and ledger.has_api(self.db, self.site["id"]),
+                                  version=__version__, reread=self._readings)
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
         self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
@@ -83,6 +88,7 @@ class CrawlSession:
     def due(self, limit: int) -> list[Job]:
         """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
         self.writer.flush()
+        self._read_anew()
         sources_only = any(job.is_source for job in self._under_way.values())
         rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
         free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
@@ -149,10 +155,26 @@ class CrawlSession:
         with self.db.atomic():
             return store_learned(self.db, self.site["id"], rules, datetime.now(UTC))
 
-    def _outdated(self) -> SiteRules | None:
+    def _outdated(self, since: datetime) -> SiteRules | None:
         with self.db.atomic():
-            retire(self.db, self.site["id"], datetime.now(UTC))
+            retire(self.db, self.site["id"], since)
         return rules_at(self.db, self.site["id"])
+
+    def _readings(self, row: dict[str, Any]) -> list[Article]:
+        return readings(self.db, self._folder, row, self.site["id"])
+
+    def _read_anew(self) -> None:
+        """The posts that the template was learned from were read without it: those that are written are read by it."""
+        for sample in self.teacher.samples():
+            key = urlkey(sample.url)
+            row = ledger.page_row(self.db, key)
+            if row is None or not row["fetched_at"] or row["fetched_at"] < ledger.stamp(self.started):
+                self.teacher.put_back(sample)
+                continue
+            after = self.teacher.again(sample)
+            if sample.article is not None and after is not None:
+                with self.db.atomic():
+                    read_anew(self.db, sample.article, after, extractor_of(__version__, after))
 
     def close(self, outcome: str, reason: str) -> None:
         """Write what waits and close the run; `result` is then outcome, reason, seconds and how often what failed."""
@@ -161,6 +183,7 @@ class CrawlSession:
         self.teacher.finish()
         now = datetime.now(UTC)
         self.writer.flush()
+        self._read_anew()
         with self.db.atomic():
             end_run(self.db, self.run_id, self.counts, outcome, reason, now)
         failures = tuple((row[0], row[1]) for row in self.db.execute(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.learn import FEWEST, Sample, learn
@@ -33,26 +34,34 @@ class _Kept:
 
     text: bytes
     url: str
+    captured_at: datetime | None
     article: Article | None = None
-    taught: bool = False
+    lead: Lead | None = None
 
     def page(self) -> Page:
-        return parse(zlib.decompress(self.text).decode("utf-8"), self.url)
+        return parse(zlib.decompress(self.text).decode("utf-8"), self.url, captured_at=self.captured_at)
+
+    def sample(self) -> Sample:
+        assert self.article is not None
+        by_api = self.lead is not None and self.lead.from_api
+        return Sample(self.page(), self.article, is_taught(self.lead), by_api)
 
 
 class Teacher:
     """Reads the posts of one site: as any site's until their template is known, then by its rules.
 
-    `learned` is told of new rules and gives them back as they are stored; `outdated`, that the template changed.
+    `learned` is told of new rules and gives them back as they are stored; `outdated`, since when the template is
+    another one, and gives what is left of the rules.
     """
 
     def __init__(self, rules: SiteRules | None, learned: Callable[[SiteRules], SiteRules],
-                 outdated: Callable[[], SiteRules | None]) -> None:
+                 outdated: Callable[[datetime], SiteRules | None]) -> None:
         self.rules = rules
         self._learned, self._outdated = learned, outdated
         self._posts: list[_Kept] = []
         self._others: list[_Kept] = []
-        self._fits: deque[bool] = deque(maxlen=_WATCHED)
+        self._taught_by: list[_Kept] = []
+        self._strange: deque[_Kept | None] = deque(maxlen=_WATCHED)  # of the last posts those that do not fit
         self._agrees: deque[bool] = deque(maxlen=_AUDITS)
         self._read = 0
 
@@ -72,7 +81,26 @@ class Teacher:
             self._watch(page, article, lead, known)
         else:
             self._keep(page, article, lead)
+            if self.knows and self.rules is not None:
+                # This was the last page that was needed: it is read by what it taught.
+                self._taught_by = [k for k in self._taught_by if k.url != page.url]
+                return extract_page(parse(page.text, page.url, captured_at=page.captured_at), lead, known,
+                                    posts_only=True, rules=self.rules)
         return article
+
+    def samples(self) -> Iterator[_Kept]:
+        """The posts that the rules were learned from in this run; they were read without them. Each is given once."""
+        kept, self._taught_by = self._taught_by, []
+        yield from kept
+
+    def put_back(self, sample: _Kept) -> None:
+        """The sample is to be given once more."""
+        self._taught_by.append(sample)
+
+    def again(self, sample: _Kept) -> Article | None:
+        """A post that the rules were learned from, as they read it; None where they do not fit it."""
+        article = extract_page(sample.page(), sample.lead, PageKind.POST, rules=self.rules)
+        return article if self.rules is not None and article.read_by == self.rules.version else None
 
     def finish(self) -> None:
         """The run is over: learn from what was seen, where that was not done before."""
@@ -82,45 +110,49 @@ class Teacher:
     def _keep(self, page: Page, article: Article, lead: Lead | None) -> None:
         if len(page.text) > _LARGEST or not article.body:
             return
-        self._posts.append(_Kept(_packed(page), page.url, article, is_taught(lead)))
+        self._posts.append(_kept(page, article, lead))
         if len(self._posts) >= ENOUGH:
             self._learn()
 
     def _keep_other(self, page: Page, article: Article) -> None:
         if len(self._others) < _OTHERS and not self.knows and len(page.text) <= _LARGEST and (
                 article.kind in (PageKind.LISTING, PageKind.PAGE)):
-            self._others.append(_Kept(_packed(page), page.url))
+            self._others.append(_kept(page))
 
     def _learn(self) -> None:
-        samples = [Sample(k.page(), k.article, k.taught) for k in self._posts if k.article is not None]
-        rules = learn(samples, [k.page() for k in self._others])
-        self._posts.clear()
+        rules = learn([k.sample() for k in self._posts], [k.page() for k in self._others])
+        kept, self._posts = self._posts, []
         if rules is not None:
             self.rules = self._learned(rules)
+            self._taught_by = [k for k in kept if k.article is not None and not k.article.parts
+                               and k.article.whole_at in ("", k.url)]
+            self._strange.clear()
             self._others.clear()
-            self._fits.clear()
             self._agrees.clear()
 
     def _watch(self, page: Page, article: Article, lead: Lead | None, known: PageKind) -> None:
         """Retire rules that half of the last posts do not fit, or that say otherwise than the pages themselves do."""
-        fits = bool(article.read_by)
-        self._fits.append(fits)
+        fits = self.rules is not None and article.read_by == self.rules.version
+        self._strange.append(None if fits else _kept(page, article, lead))
         if fits:
             self._read += 1
             if self._read % _AUDIT_EACH == 1:
                 plain = extract_page(parse(page.text, page.url, captured_at=page.captured_at), lead, known,
                                      posts_only=True)
                 self._agrees.append(_same(article, plain))
-        strange = len(self._fits) == _WATCHED and self._fits.count(False) >= _MOST_STRANGE * _WATCHED
-        if strange or self._agrees.count(False) >= _MOST_WRONG:
-            self.rules = self._outdated()
-            self._fits.clear()
+        strange = [kept for kept in self._strange if kept is not None]
+        changed = len(self._strange) == _WATCHED and len(strange) >= _MOST_STRANGE * _WATCHED
+        if changed or self._agrees.count(False) >= _MOST_WRONG:
+            first = strange[0].captured_at if changed else page.captured_at
+            self.rules = self._outdated(first or datetime.now(UTC))
+            self._posts = [k for k in strange if k.article and k.article.body and len(k.text) <= _LARGEST // 4]
+            self._strange.clear()
             self._agrees.clear()
-            self._keep(page, extract_page(page, lead, known, posts_only=True) if fits else article, lead)
 
 
-def _packed(page: Page) -> bytes:
-    return zlib.compress(page.text.encode("utf-8", errors="replace"), 1)
+def _kept(page: Page, article: Article | None = None, lead: Lead | None = None) -> _Kept:
+    return _Kept(zlib.compress(page.text.encode("utf-8", errors="replace"), 1), page.url, page.captured_at, article,
+                 lead)
 
 
 def _same(ruled: Article, plain: Article) -> bool:

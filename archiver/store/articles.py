@@ -5,35 +5,38 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from slugify import slugify
 from sqlite_utils import Database
 
-from archiver.items import Article, GeoTag
+from archiver.items import Article
 from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
-from archiver.store.ledger import last_rowid, moment, stamp
+from archiver.store.ledger import last_rowid, stamp
+from archiver.store.versions import (
+    Reread,
+    article_from_row,
+    article_row,
+    edited_fields,
+    evidence_json,
+    rewrite_revision,
+    was_ruled,
+    write_facets,
+    write_revision,
+)
 from archiver.urls import urlkey
-
-# The fields of a version, as `revisions.content` holds them and `article_from_row` reads them.
-VERSION_FIELDS = ("url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
-                  "categories", "tags", "geotags", "language", "description", "image", "credits")
-_LISTS = ("authors", "categories", "tags", "credits")
-_FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
-           ("tags", "article_tags", "tag_id"))
 
 
 class Change(StrEnum):
-    """What storing a reading did to the archive."""
+    """What storing a reading did to the archive. REREAD: the post is unchanged, and is now read in another way."""
 
     NEW = "new"
     REVISED = "revised"
     UNCHANGED = "unchanged"
+    REREAD = "reread"
     STUB = "stub"
     COPY = "copy"
 
@@ -49,35 +52,17 @@ class Stored:
     shares_text: bool = False
 
 
-def article_row(article: Article) -> dict[str, Any]:
-    """The columns of an article that the page itself decides; lists are JSON, times ISO 8601 as the page gave them."""
-    row: dict[str, Any] = {name: getattr(article, name) for name in VERSION_FIELDS}
-    for name in _LISTS:
-        row[name] = json.dumps(list(row[name]), ensure_ascii=False)
-    row["geotags"] = json.dumps([asdict(g) for g in article.geotags], ensure_ascii=False)
-    for name in ("published", "modified"):
-        row[name] = row[name].isoformat() if row[name] else None
-    return row
-
-
-def article_from_row(row: dict[str, Any]) -> Article:
-    """The inverse of `article_row`, with the identity columns."""
-    values = {name: row[name] for name in VERSION_FIELDS}
-    for name in _LISTS:
-        values[name] = tuple(json.loads(values[name] or "[]"))
-    values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values["geotags"] or "[]"))
-    for name in ("published", "modified"):
-        values[name] = moment(values[name])
-    return Article(**values, post_id=row.get("post_id") or "", guid=row.get("guid") or "",
-                   platform=row.get("platform") or "")
-
-
 def store_article(db: Database, site: str, article: Article, *, redirects: Iterable[str], at: datetime,
-                  capture_id: int | None, run_id: int, run_started: datetime) -> Stored:
-    """Enter one reading: a new article, a new revision of one that is there, or nothing but a last-seen time."""
+                  capture_id: int | None, run_id: int, run_started: datetime, extractor: str | None = None,
+                  reread: Reread = lambda row: ()) -> Stored:
+    """Enter one reading: a new article, a new revision of one that is there, or nothing but a last-seen time.
+
+    `extractor` says who read it; None where it was put together from what is stored. What differs from a stored
+    reading of another extractor may be no edit: `reread` reads the stored article's capture as today.
+    """
     row = _find(db, site, article, redirects)
     if row is None:
-        return _insert(db, site, article, redirects, at, capture_id, run_id)
+        return _insert(db, site, article, redirects, at, capture_id, run_id, extractor)
     old = article_from_row(row)
     article_id: int = row["id"]
     if is_stub(old.body, article.body):
@@ -94,28 +79,56 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     aliases = _addresses(db, article_id, article, redirects, at)
     if moved:
         aliases.append(row["url"])
-    changed = changed_fields(old, article)
-    if not changed:
+    changed = edited = changed_fields(old, article)
+    seen = {"last_seen": stamp(at), "gone_at": None}
+    if changed and extractor is not None and extractor != row["extractor"] and (readings := reread(row)):
+        edited = edited_fields(row, article, changed, readings)
+    if changed and not edited and (article.read_by or not was_ruled(row["extractor"])):
+        _overwrite(db, row, article, extractor, **seen)
+        rewrite_revision(db, article_id, row["revision"], article)
+        return Stored(article_id, Change.REREAD, changed, tuple(aliases))
+    if not edited:
         kept = {k: v for k, v in article_row(article).items() if k in ("url", "canonical_url", "modified", "image")}
+        if not changed and extractor is not None:
+            kept["extractor"] = extractor
         db.table("articles").update(article_id, {
-            **kept, "urlkey": urlkey(article.url), "last_seen": stamp(at), "gone_at": None,
+            **kept, **seen, "urlkey": urlkey(article.url),
             "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
         })
         return Stored(article_id, Change.UNCHANGED, aliases=tuple(aliases))
-    digest = content_digest(article.body)
+    number = row["revision"] + 1
+    _overwrite(db, row, article, extractor, **seen, revision=number, capture_id=capture_id or row["capture_id"])
+    write_revision(db, article_id, number, article, edited, at, capture_id, run_id)
+    return Stored(article_id, Change.REVISED, edited, tuple(aliases))
+
+
+def read_anew(db: Database, before: Article, after: Article, extractor: str) -> bool:
+    """Put another reading of the same page in the place of one that is stored as `before`; no revision comes of it.
+
+    False, and nothing is done, where the archive says otherwise than `before` did.
+    """
+    row = _one(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
+    if row is None or changed_fields(article_from_row(row), before):
+        return False
+    _overwrite(db, row, after, extractor)
+    rewrite_revision(db, row["id"], row["revision"], after)
+    return True
+
+
+def _overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, **more: Any) -> None:
+    """The current state of an article, its facets and its duplicates, as a reading has them."""
+    article_id, digest = row["id"], content_digest(article.body)
     db.table("articles").update(article_id, {
-        **article_row(article), "urlkey": urlkey(article.url), "last_seen": stamp(at), "gone_at": None,
+        **article_row(article), "urlkey": urlkey(article.url), "content_digest": digest or None,
         "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
-        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "revision": row["revision"] + 1,
-        "capture_id": capture_id or row["capture_id"], "evidence": _evidence(article) or row["evidence"],
+        "meaning_digest": meaning_digest(article), "evidence": evidence_json(article) or row["evidence"],
+        "extractor": row["extractor"] if extractor is None else extractor, **more,
     })
     if digest != row["content_digest"]:
         db.execute("update articles set duplicate_of = null where id = ?", [article_id])
     for text in {digest, row["content_digest"]}:
         _settle_duplicates(db, text)
-    _write_facets(db, article_id, article)
-    _write_revision(db, article_id, row["revision"] + 1, article, changed, at, capture_id, run_id)
-    return Stored(article_id, Change.REVISED, changed, tuple(aliases))
+    write_facets(db, article_id, article)
 
 
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
@@ -255,19 +268,20 @@ def _settle_duplicates(db: Database, digest: str | None) -> bool:
 
 
 def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
-            capture_id: int | None, run_id: int) -> Stored:
+            capture_id: int | None, run_id: int, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
     row = {
         **article_row(article), "site": site, "revision": 1, "first_seen": stamp(at), "last_seen": stamp(at),
         "urlkey": urlkey(article.url), "post_id": article.post_id or None,
         "guid": article.guid or None, "platform": article.platform or None, "content_digest": digest or None,
-        "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": _evidence(article),
+        "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": evidence_json(article),
+        "extractor": extractor,
     }
     db.table("articles").insert(row)
     article_id = last_rowid(db)
     aliases = _addresses(db, article_id, article, redirects, at)
-    _write_facets(db, article_id, article)
-    _write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
+    write_facets(db, article_id, article)
+    write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
     return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=_settle_duplicates(db, digest))
 
 
@@ -288,32 +302,3 @@ def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: dat
         "insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?) "
         "on conflict (urlkey) do nothing returning urlkey",
         [urlkey(url), url, article_id, kind, stamp(at)]).fetchone()]
-
-
-def _evidence(article: Article) -> str | None:
-    return json.dumps([asdict(e) for e in article.evidence], ensure_ascii=False) if article.evidence else None
-
-
-def _write_facets(db: Database, article_id: int, article: Article) -> None:
-    for table, link, key in _FACETS:
-        db.execute(f"delete from {link} where article_id = ?", [article_id])
-        for position, name in enumerate(getattr(article, table)):
-            db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
-                       [name, slugify(name, allow_unicode=True)])
-            db.execute(f"insert into {link} (article_id, {key}, position) "
-                       f"select ?, id, ? from {table} where name = ? on conflict do nothing",
-                       [article_id, position, name])
-    db.execute("delete from geotags where article_id = ?", [article_id])
-    if article.geotags:
-        db.table("geotags").insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
-
-
-def _write_revision(db: Database, article_id: int, number: int, article: Article, changed: tuple[str, ...],
-                    at: datetime, capture_id: int | None, run_id: int) -> None:
-    row = article_row(article)
-    content = {k: json.loads(v) if k in _LISTS or k == "geotags" else v for k, v in row.items()}
-    db.table("revisions").insert({
-        "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
-        "capture_id": capture_id, "changed": json.dumps(list(changed)), "title": article.title,
-        "content": json.dumps(content, ensure_ascii=False), "meaning_digest": meaning_digest(article),
-    })

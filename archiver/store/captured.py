@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from archiver.extraction.page import Page, parse
 from archiver.extraction.rules import SiteRules
 from archiver.items import Article, Lead, PageKind
 from archiver.store.ledger import lead_from, moment
+from archiver.store.parts import parts_of
+from archiver.store.rules import rules_at
 from archiver.urls import urlkey
 
 _TAUGHT = 400  # characters of HTML in a feed that are a whole post and no summary
@@ -54,11 +57,26 @@ def lead_of(db: Database, url: str) -> Lead | None:
     return lead_from(row[0]) if row else None
 
 
-def reread(db: Database, folder: Path, row: dict[str, Any], rules: SiteRules | None) -> Article | None:
-    """A stored article (a row of `articles`) as today's extraction reads its capture; None where that cannot be read.
+def readings(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
+    """A stored article (a row of `articles`) as today's extraction reads its capture: by the rules of that day, by
+    those of today, and as on any site. [] where the capture cannot be read.
+
+    Of a post of several pages the capture shows one: its text is left as it is stored.
     """
-    page = page_of(db, folder, row["capture_id"], row["url"])
-    return extract_page(page, lead_of(db, row["url"]), PageKind.POST, rules=rules) if page is not None else None
+    found = response_of(db, folder, row["capture_id"])
+    if found is None:
+        return []
+    response, capture = found
+    at = moment(capture["captured_at"])
+    known = [rules_at(db, site_id, at), rules_at(db, site_id)]
+    rules = list({r.version: r for r in known if r is not None}.values())
+    lead, in_parts = lead_of(db, row["url"]), bool(parts_of(db, row["urlkey"]))
+    out = []
+    for one in (*rules, None):
+        page = parse(response.body, row["url"], response.content_type, at)
+        article = extract_page(page, lead, PageKind.POST, rules=one)
+        out.append(replace(article, body=row["body"]) if in_parts else article)
+    return out
 
 
 def is_taught(lead: Lead | None) -> bool:
@@ -77,7 +95,8 @@ def _samples(db: Database, folder: Path, name: str, most: int) -> Iterator[Sampl
     for row in list(rows):
         if (page := page_of(db, folder, row["capture_id"], row["url"])) is not None:
             lead = lead_of(db, row["url"])
-            yield Sample(page, extract_page(page, lead, PageKind.POST), is_taught(lead))
+            by_api = lead is not None and lead.from_api
+            yield Sample(page, extract_page(page, lead, PageKind.POST), is_taught(lead), by_api)
 
 
 def _others(db: Database, folder: Path, site_id: int) -> Iterator[Page]:

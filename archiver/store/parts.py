@@ -13,7 +13,8 @@ from sqlite_utils import Database
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.record.parts import joined
 from archiver.store import ledger
-from archiver.store.articles import article_from_row, claim
+from archiver.store.articles import claim
+from archiver.store.versions import article_from_row
 from archiver.urls import urlkey
 
 CLAIM = "claims to be a part"

@@ -61,7 +61,12 @@ def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datet
 
 
 def forget(db: Database, site_id: int, *, by_hand: bool) -> int:
-    """Take away the rules of a site, those by hand or those learned; returns how many versions there were."""
+    """Take away the rules of a site, those by hand or those learned; returns how many versions there were.
+
+    What was read by them is nobody's reading any more: any other that comes may take its place.
+    """
+    db.execute("update articles set extractor = null where extractor like '% rules-%' "
+               "and site = (select name from sites where id = ?)", [site_id])
     return int(db.execute("delete from site_rules where site_id = ? and by_hand = ?", [site_id, int(by_hand)]).rowcount)
 
 

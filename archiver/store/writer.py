@@ -14,6 +14,7 @@ from archiver.items import Capture, Outcome, PageKind, Source, Visit
 from archiver.store import ledger, parts
 from archiver.store.articles import Change, Stored, add_alias, mark_gone, store_article, touch
 from archiver.store.runs import Counts
+from archiver.store.versions import Reread, extractor_of
 from archiver.urls import urlkey
 
 _BATCH = 100
@@ -24,11 +25,13 @@ class VisitWriter:
 
     A visit is in the archive with all of that or not at all. `counts` is what was written so far.
     With `listings_wait` an API counts the site's posts: a new listing (of a new tag, say) tells nothing
-    more and waits for the site's revisit period, unless the API fails in this run.
+    more and waits for the site's revisit period, unless the API fails in this run. `version` is that of the program
+    that reads the pages, `reread` reads a stored article's capture once more.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], run_id: int, run_started: datetime,
-                 revisit: timedelta = DEFAULT_REVISIT, *, listings_wait: bool = False) -> None:
+                 revisit: timedelta = DEFAULT_REVISIT, *, listings_wait: bool = False, version: str = "",
+                 reread: Reread = lambda row: ()) -> None:
         self.db = db
         self.counts = Counts()
         self._site = site
@@ -36,6 +39,8 @@ class VisitWriter:
         self._started = run_started
         self._revisit = revisit
         self._listings_wait = listings_wait
+        self._version = version
+        self._reread = reread
         self._waiting: list[Visit] = []
         self.on_article: Callable[[Visit, Stored], None] | None = None
 
@@ -114,17 +119,20 @@ class VisitWriter:
 
     def _article(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
         assert visit.article is not None
+        extractor: str | None = extractor_of(self._version, visit.article)
         if visit.status == 304:
-            capture_id = None  # the page has not changed: what did is a further page, whose capture proves it
+            # The page has not changed: what did is a further page, whose capture proves it.
+            capture_id = extractor = None
         stored = store_article(
             self.db, self._site["name"], visit.article, redirects=visit.redirects, at=visit.at,
-            capture_id=capture_id, run_id=self._run_id, run_started=self._started,
+            capture_id=capture_id, run_id=self._run_id, run_started=self._started, extractor=extractor,
+            reread=self._reread,
         )
         if visit.parts:
             parts.prove(self.db, stored.article_id, urlkey(visit.url))
         counts.new += stored.change is Change.NEW
         counts.revised += stored.change is Change.REVISED
-        counts.unchanged += stored.change in (Change.UNCHANGED, Change.STUB)
+        counts.unchanged += stored.change in (Change.UNCHANGED, Change.REREAD, Change.STUB)
         counts.duplicate += stored.shares_text
         counts.aliased += len(stored.aliases)
         if self.on_article:
@@ -133,6 +141,8 @@ class VisitWriter:
             return Outcome.ARCHIVED, visit.reason, stored.article_id, True
         if stored.change is Change.REVISED:
             return Outcome.ARCHIVED, f"revised: {', '.join(stored.changed)}", stored.article_id, True
+        if stored.change is Change.REREAD:
+            return Outcome.UNCHANGED, f"read anew by {extractor}", stored.article_id, False
         if stored.change is Change.STUB:
             return Outcome.UNCHANGED, "shows only a stub of the stored text", stored.article_id, False
         if stored.change is Change.COPY:

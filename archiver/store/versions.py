@@ -1,0 +1,129 @@
+"""A version of an article as rows: its columns, its facets, its entry in `revisions`; and whether it is an edit.
+
+All functions that write expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from slugify import slugify
+from sqlite_utils import Database
+
+from archiver.items import Article, GeoTag
+from archiver.record.identity import changed_fields, meaning_digest
+from archiver.store.ledger import moment, stamp
+
+# The fields of a version, as `revisions.content` holds them and `article_from_row` reads them.
+VERSION_FIELDS = ("url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
+                  "categories", "tags", "geotags", "language", "description", "image", "credits")
+_LISTS = ("authors", "categories", "tags", "credits")
+_FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
+           ("tags", "article_tags", "tag_id"))
+_TOLD = ("api", "feed")
+
+Reread = Callable[[dict[str, Any]], Sequence[Article]]
+"""What today's ways of reading make of the capture of a stored article (a row of `articles`); () where it is lost."""
+
+
+def article_row(article: Article) -> dict[str, Any]:
+    """The columns of an article that the page itself decides; lists are JSON, times ISO 8601 as the page gave them."""
+    row: dict[str, Any] = {name: getattr(article, name) for name in VERSION_FIELDS}
+    for name in _LISTS:
+        row[name] = json.dumps(list(row[name]), ensure_ascii=False)
+    row["geotags"] = json.dumps([asdict(g) for g in article.geotags], ensure_ascii=False)
+    for name in ("published", "modified"):
+        row[name] = row[name].isoformat() if row[name] else None
+    return row
+
+
+def article_from_row(row: dict[str, Any]) -> Article:
+    """The inverse of `article_row`, with the identity columns."""
+    values = {name: row[name] for name in VERSION_FIELDS}
+    for name in _LISTS:
+        values[name] = tuple(json.loads(values[name] or "[]"))
+    values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values["geotags"] or "[]"))
+    for name in ("published", "modified"):
+        values[name] = moment(values[name])
+    return Article(**values, post_id=row.get("post_id") or "", guid=row.get("guid") or "",
+                   platform=row.get("platform") or "")
+
+
+def extractor_of(version: str, article: Article) -> str:
+    """Who read an article, as `articles.extractor` has it: the program's version and the site's rules, if any."""
+    return f"{version} {article.read_by}".strip()
+
+
+def was_ruled(extractor: str | None) -> bool:
+    """Whether an article was read by rules of its site."""
+    return " " in (extractor or "")
+
+
+def edited_fields(row: dict[str, Any], new: Article, changed: Sequence[str], readings: Sequence[Article]
+                  ) -> tuple[str, ...]:
+    """Of the fields that differ from the stored ones those that the site changed, and not only the way of reading.
+
+    A field that today's reading finds in the old capture as well (`readings`) was there before; but where the site's
+    API or feed tells it in other words than then, these were never in the capture.
+    """
+    same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
+    then = json.loads(row["evidence"] or "[]")
+    return tuple(name for name in changed
+                 if _told_anew(name, then, new) or not any(name in one for one in same))
+
+
+def _told_anew(name: str, then: list[dict[str, Any]], new: Article) -> bool:
+    for source in _TOLD:
+        now = {e.value for e in new.evidence if e.field == name and e.source == source}
+        before = {e["value"] for e in then if e["field"] == name and e["source"] == source}
+        if now and now != before and (before or source == "api"):
+            return True
+    return False
+
+
+def evidence_json(article: Article) -> str | None:
+    return json.dumps([asdict(e) for e in article.evidence], ensure_ascii=False) if article.evidence else None
+
+
+def write_facets(db: Database, article_id: int, article: Article) -> None:
+    """The authors, categories, tags and places of an article, in place of those it had."""
+    for table, link, key in _FACETS:
+        db.execute(f"delete from {link} where article_id = ?", [article_id])
+        for position, name in enumerate(getattr(article, table)):
+            db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
+                       [name, slugify(name, allow_unicode=True)])
+            db.execute(f"insert into {link} (article_id, {key}, position) "
+                       f"select ?, id, ? from {table} where name = ? on conflict do nothing",
+                       [article_id, position, name])
+    db.execute("delete from geotags where article_id = ?", [article_id])
+    if article.geotags:
+        db.table("geotags").insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
+
+
+def write_revision(db: Database, article_id: int, number: int, article: Article, changed: tuple[str, ...],
+                   at: datetime, capture_id: int | None, run_id: int) -> None:
+    """A new version."""
+    db.table("revisions").insert({
+        "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
+        "capture_id": capture_id, "changed": json.dumps(list(changed)), **_content(article),
+    })
+
+
+def rewrite_revision(db: Database, article_id: int, number: int, article: Article) -> None:
+    """The same version, read in another way: what it holds is replaced, when it was seen and what changed in it stays.
+    """
+    content = _content(article)
+    db.execute(f"update revisions set {', '.join(f'{name} = :{name}' for name in content)} "
+               "where article_id = :article_id and revision = :revision",
+               {**content, "article_id": article_id, "revision": number})
+
+
+def _content(article: Article) -> dict[str, Any]:
+    row = article_row(article)
+    content = {k: json.loads(v) if k in _LISTS or k == "geotags" else v for k, v in row.items()}
+    return {"title": article.title, "content": json.dumps(content, ensure_ascii=False),
+            "meaning_digest": meaning_digest(article)}

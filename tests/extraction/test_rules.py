@@ -1,0 +1,82 @@
+"""Rules as TOML: what is written can be read back, and what a person gets wrong is said in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.errors import BadRules
+from archiver.extraction.rules import LEARNED_FIELDS, Rule, SiteRules, from_toml, to_toml
+
+SELECTORS = st.lists(st.sampled_from(("h1", "h1.entry-title", "div#main > p", "time[datetime]", "a[rel~=author]",
+                                      ".byline a", "meta[property=article:published_time]")), min_size=1, max_size=3)
+LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1), max_size=3)
+FIGURES = st.integers(0, 1000).map(lambda n: n / 1000)
+
+
+@st.composite
+def rules_of(draw: st.DrawFn, name: str) -> Rule:
+    rule = {"select": tuple(draw(SELECTORS)), "coverage": draw(FIGURES), "agreement": draw(FIGURES)}
+    if draw(st.booleans()):
+        rule |= {"select": ("ld+json",), "attribute": draw(st.sampled_from(("headline", "author", "datePublished")))}
+    if name == "body":
+        rule |= {"drop": tuple(draw(SELECTORS)), "lines": tuple(draw(LINES))}
+    if name == "published":
+        rule |= {"shown": tuple(draw(SELECTORS))}
+    return Rule(**rule)
+
+
+@st.composite
+def site_rules(draw: st.DrawFn) -> SiteRules:
+    names = draw(st.lists(st.sampled_from(LEARNED_FIELDS), unique=True))
+    pages = draw(st.integers(0, 50))
+    return SiteRules({n: draw(rules_of(n)) for n in names}, draw(st.sampled_from(("generic", "wordpress", "hugo"))),
+                     tuple(draw(st.lists(st.just("body.single-post"), max_size=1))), pages,
+                     draw(st.sampled_from(("api", "feed", "agreement"))) if pages else "", tuple(draw(LINES)))
+
+
+@given(site_rules())
+def test_rules_come_back_as_they_were_written(rules: SiteRules) -> None:
+    again = from_toml(to_toml(rules), "test")
+    assert again == rules
+    assert to_toml(again) == to_toml(rules)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_rules_or_one_error(text: str) -> None:
+    try:
+        from_toml(text, "notes.toml")
+    except BadRules as error:
+        assert str(error).startswith("The rules of notes.toml cannot be used: ")
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("[title\nselect = 'h1'", "line 1"),
+    ("[title]\nselect = 'h1'\n[title]\nselect = 'h2'", "line 3"),
+    ("[headline]\nselect = 'h1'", "no field [headline]"),
+    ("[title]\nattribute = 'content'", "[title] has no select"),
+    ("[title]\nselect = 7", "[title] select is no list of texts"),
+    ("[title]\nselect = 'h1'\ndrop = 'b'", "[title] has 'drop'"),
+    ("[title]\nselect = 'ld+json'", "needs an attribute"),
+    ("[title]\nselect = 'h1:::x'", "[title] select"),
+    ("[body]\nselect = 'h1'\ncoverage = 'all'", "coverage is no number"),
+    ("[site]\nplatform = 'myspace'", "'myspace' is not one of"),
+    ("[site]\npost = ['body..x']", "[site] post"),
+    ("[site]\nlearned_from = 'many'", "[site] learned_from is no number"),
+    ("title = 'h1'", "[title] is no table"),
+    ("site = 3", "[site] is no table"),
+])
+def test_what_is_wrong_is_said_with_its_place(text: str, says: str) -> None:
+    with pytest.raises(BadRules) as caught:
+        from_toml(text, "notes.toml")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_rules_by_hand_take_the_place_of_learned_ones_field_by_field() -> None:
+    learned = SiteRules({"title": Rule(("h1",)), "body": Rule(("main",))}, "hugo", ("body.post",), 25, "feed", (), "a")
+    hand = SiteRules({"title": Rule(("h2",))}, version="b")
+    both = learned.overruled(hand)
+    assert both.fields == {"title": Rule(("h2",), by_hand=True), "body": Rule(("main",))}
+    assert (both.platform, both.post, both.pages, both.version) == ("hugo", ("body.post",), 25, "a+b")
