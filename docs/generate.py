@@ -36,11 +36,15 @@ TABLES = {
     "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
     "revisions": "One row a version of an article, the current one too; `content` is JSON.",
+    "site_rules": "What a site taught of its template, one row a version: TOML, and the captures it holds for "
+                  "(`since`, `until`). Rules by hand hold for all. See [learning.md](learning.md).",
     "authors": "Names of authors.", "categories": "Names of categories.", "tags": "Names of tags.",
     "article_authors": "Who wrote an article, in the page's order.",
     "article_categories": "Where an article was filed, in the page's order.",
     "article_tags": "What an article is tagged with, in the page's order.",
     "geotags": "One row a place that an article names (WGS 84).",
+    "evidence": "What each field of each article was chosen from: a view of `articles.evidence`.",
+    "disagreements": "The fields whose sources say different things: a view of `evidence`.",
     "articles_fts": f"The full-text index (FTS5, `{FTS_TOKENIZER}`) over {', '.join(FTS_COLUMNS)} of `articles`.",
 }
 
@@ -102,12 +106,17 @@ def _names(names: tuple[str, ...]) -> str:
 def schema() -> str:
     db = Database(memory=True)
     migrations.apply(db)
-    ours = [name for name in db.table_names() if not name.startswith(("_", "sqlite_", "articles_fts_"))]
+    ours = [name for name in (*db.table_names(), *db.view_names())
+            if not name.startswith(("_", "sqlite_", "articles_fts_"))]
     out = [NOTE, "# The archive's tables\n",
            "An archive is one SQLite file. Times are ISO 8601 text; lists and objects are JSON text.\n"]
     for name in sorted(ours, key=list(TABLES).index):
         out += [f"## {name}\n", TABLES[name] + "\n"]
         if name == "articles_fts":
+            continue
+        if name in db.view_names():
+            columns = [row[1] for row in db.execute(f"pragma table_info({name})")]
+            out.append(f"Columns: {_names(tuple(columns))}.\n")
             continue
         keys = {key.column: f"{key.other_table}.{key.other_column}" for key in db[name].foreign_keys}
         rows = [(f"`{c.name}`", c.type.lower(), "yes" if c.is_pk else "", keys.get(c.name, ""),

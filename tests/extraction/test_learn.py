@@ -117,7 +117,8 @@ def test_the_source_wins_over_general_reading_where_they_differ() -> None:
     assert article.published == as_any.published == told[3].at - timedelta(days=2)
     assert article.authors == as_any.authors == (told[3].author,)
     assert ("published", "api") in {(e.field, e.source) for e in article.evidence}
-    hand = from_toml('[published]\nselect = "time.entry-date"\n[title]\nselect = ".site-header a"', "test", by_hand=True)
+    text = '[published]\nselect = "time.entry-date"\n[title]\nselect = ".site-header a"'
+    hand = from_toml(text, "test", by_hand=True)
     article = extract_page(pages(classic, told)[3], leads[3], PageKind.POST, rules=rules.overruled(hand))
     assert (article.title, article.published) == ("Low Water", told[3].at)
 
