@@ -62,6 +62,12 @@ _CONTROL = bytes([*range(9), 11, 12, *range(14, 32)])
 UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
+# Controls of ISO 6429 have no use on pages: they are windows-1252 that was taken for latin-1 on its way to UTF-8.
+_CONTROLS = {b: bytes([b]).decode("cp1252") for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+_HAS_CONTROLS = re.compile("[\x80-\x9f]")
+_HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """The text of a page, the encoding it was read in (Python's name) and what decided for that encoding.
@@ -96,9 +102,13 @@ def decode(body: bytes | str, content_type: str = "") -> Decoded:
     if isinstance(body, str):
         text, encoding, how = body.lstrip("\ufeff"), "utf-8", "text"
         fit = False
+        controls = _HAS_CONTROLS.search(text) is not None
     else:
         text, encoding, how = _decode(body, content_type)
         fit = len(body.translate(None, _CONTROL)) == len(body) and "\ufffe" not in text and "\uffff" not in text
+        controls = encoding == "utf-8" and _HAS_CONTROLS_UTF_8.search(body) is not None
+    if controls:
+        text = text.translate(_CONTROLS)
     text, count = repaired(text if fit else UNFIT.sub("", text))
     return Decoded(text, encoding, how, count)
 

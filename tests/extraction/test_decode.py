@@ -120,6 +120,13 @@ def test_marks_pasted_from_windows_into_utf_8_are_read() -> None:
     assert "don’t “so” caf\ufffd x" in decode(body).text
 
 
+def test_controls_are_the_windows_marks_they_came_from() -> None:
+    for body in ("<p>We\x92re \x93so\x94\x85", "<p>We\x92re \x93so\x94\x85".encode()):
+        assert decode(body).text == "<p>We’re “so”…"
+    twice = TEXTS["en"].encode().decode("latin-1") * 3
+    assert decode(f"<p>{twice}</p>".encode()).text == f"<p>{TEXTS['en'] * 3}</p>"
+
+
 def test_characters_that_no_tree_can_hold_are_removed() -> None:
     assert decode("a\0b\x1b\ufffe\ud800c").text == decode(b"a\0b\x1b\xef\xbf\xbec").text == "abc"
 
