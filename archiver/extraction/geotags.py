@@ -7,6 +7,7 @@ from dataclasses import replace
 from archiver.extraction.geomarkup import kml_links, of_maps, of_microformats, of_properties
 from archiver.extraction.geometa import of_custom_fields, of_metas
 from archiver.extraction.geoschema import of_json_ld
+from archiver.extraction.geosigns import may_tell
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.text import folded
@@ -36,6 +37,12 @@ def geotags(page: Page, post: Post, lead: Lead | None, dateline: str = "") -> tu
     names it too, since it is what forms hold that nobody filled in. A position that the page also gives for its
     publisher is the publisher's, unless the text has it. `dateline`: the place that the text itself opens with.
     """
+    if dateline or (lead is not None and lead.geotags) or may_tell(page, post.body):
+        return _gathered(page, post, lead, dateline)
+    return ()
+
+
+def _gathered(page: Page, post: Post, lead: Lead | None, dateline: str) -> tuple[GeoTag, ...]:
     found = [
         *of_metas(page),
         *of_custom_fields(page, post),

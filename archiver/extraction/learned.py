@@ -21,7 +21,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.parts import parts
 from archiver.extraction.ruled import Value, container, read_field
 from archiver.extraction.rules import JSON_LD, Rule, SiteRules
-from archiver.extraction.scope import Post, find, text_length
+from archiver.extraction.scope import Post, find, located, text_length
 from archiver.extraction.text import folded
 from archiver.extraction.title import site_names
 from archiver.items import Article, Evidence, Lead, PageKind
@@ -41,13 +41,20 @@ class _Reader:
         self.api = lead if lead is not None and from_api(lead) else None
         self.evidence: list[Evidence] = []
         self.strange = self.is_whole = False
+        self.top: Element | None = None
         self._located: tuple[Post, Beside] | None = None
 
     def located(self) -> tuple[Post, Beside]:
+        """The post on the page: around the title and the body that the rules found, where they did."""
         if self._located is None:
-            post = find(self.page)
+            post = located(self.page, self._title(), self.top) if self.top is not None else find(self.page)
             self._located = post, beside_heading(self.page, post)
         return self._located
+
+    def _title(self) -> Element | None:
+        rule = self.rules.rule("title")
+        shown = rule.select if rule is not None and not rule.attribute else ()
+        return next((e for s in shown for e in self.page.index.select(s)), None)
 
     def by_rule(self, name: str) -> Value:
         """What the field's rule says. A rule that always found something and does not now makes the page strange."""
@@ -99,6 +106,7 @@ def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind
     top = container(page, rules.fields["body"])
     if not isinstance(title, str) or not title or top is None:
         return None
+    reader.top = top
     if reader.api is not None and reader.api.title and not reader.by_hand("title"):
         title = reader.api.title
         reader.told("title", title)

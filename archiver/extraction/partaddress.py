@@ -11,6 +11,7 @@ from archiver.urls import urlkey
 # The words for "page" that programs put in addresses; "part 2" is mostly a post of its own.
 _LONG_WORD = "page|pagina|página|seite|trang|strona|strana|stranica|stranitsa|sivu|sayfa|halaman|страница|ページ"
 _WORD = f"{_LONG_WORD}|pag|pg|p|str|side|sida|стр|頁|页"
+PAGE_WORD = re.compile(_WORD, re.IGNORECASE)
 _WORD_FOLDER = re.compile(rf"(?P<stem>.*[^/])/(?:{_WORD})/?", re.IGNORECASE)
 _FOLDER = re.compile(rf"(?P<stem>.*[^/])/(?:(?:{_WORD})[_-]?)?(?P<number>0|[1-9]\d{{0,2}})/?", re.IGNORECASE)
 _FILE = re.compile(

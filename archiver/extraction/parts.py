@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
-from archiver.extraction.partaddress import MAYBE, Split, splits
+from archiver.extraction.partaddress import MAYBE, PAGE_WORD, Split, splits
 from archiver.extraction.partwords import BACK, NEXT, NUMBER, OF_SEVERAL, WHOLE
 from archiver.extraction.text import clean
 from archiver.urls import urlkey
 
 MOST_PARTS = 50
 _MOST_LINKS = 1_000
+_WORD = re.compile(r"[a-zA-Z]{3,}")
 # What a platform puts around the links to a post's own pages, and nothing else.
 _OWN_BLOCK = re.compile(
     r"(?:^|[\s_-])(?:page-?links?|post-page-numbers|wp-?link-?pages|link-?pages|post-nav-links|content-page-links|"
@@ -77,7 +78,7 @@ def parts(page: Page, of: str = "") -> Parts:
     and of a listing, pictures and chapters with names of their own are none. `of`: the address of the post that this
     is known to be a page of, which a page in the middle need not name.
     """
-    links = list(_links(page))
+    links = list(_links(page, "" if of else _own_word(page.url)))
     if of:
         keys = [urlkey(of), *(split.key for split in splits(of) if split.number <= 1)]
         known = {n: url for key in keys for n, url in _numbered(links, key, zero=False).items()}
@@ -111,10 +112,20 @@ def _further(page: Page, links: list[_Link], own: str, here: list[Split]) -> Par
     return Parts()
 
 
-def _links(page: Page) -> Iterator[_Link]:
+def _own_word(url: str) -> str:
+    """A word of a page's address that its further pages' addresses hold too, unless they are written as relative
+    ones; "" where none is certain."""
+    pieces = [p for p in urlsplit(url).path.split("/") if p and not p.isdigit()]
+    word = _WORD.match(pieces[-1]) if pieces and "?" not in url and "%" not in url else None
+    return word[0] if word and not PAGE_WORD.fullmatch(word[0]) else ""
+
+
+def _links(page: Page, word: str) -> Iterator[_Link]:
     looked_at = 0
     for el in chain(page.index.tag("a"), page.index.tag("link"), page.index.tag("option")):
         href = el.get("value" if el.tag == "option" else "href") or ""
+        if word and word not in href and href.startswith(("/", "http")):
+            continue
         if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
             continue
         rels = (el.get("rel") or "").lower().split()

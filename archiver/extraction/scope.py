@@ -277,6 +277,14 @@ def _in_site_header(el: Element) -> bool:
     return any(a.get("rel") == "home" for a in el.iter("a"))
 
 
+def located(page: Page, title: Element | None, body: Element) -> Post:
+    """The post of which title and body are known."""
+    post = Post(page, title=title, body=body)
+    _find_holder(post)
+    post._noise.clear()
+    return post
+
+
 def _find_holder(post: Post) -> None:
     start = post.body if post.body is not None else post.title
     if start is None:
