@@ -146,6 +146,17 @@ def _is_sure(one: _Line, rest: str) -> bool:
     )
 
 
+def names_of_line(el: Element) -> list[str]:
+    """The names of an element that is known to be a byline, the date and the handles in it aside."""
+    text = line(el)
+    if len(text) > 240:
+        return []
+    parts = [p for t in el.itertext() for p in re.split(r"\n\s*\n", str(t))]
+    dated = bool(_DATE_PARTS.search(text))
+    one = _Line(text, [c for c in map(clean, parts) if c], [el])
+    return _names_in(one, _without_date(text) if dated else text, dated)
+
+
 def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
     """The names of a meta line: after "by"; or, beside a date, chunks that have the shape of names."""
     if m := _LABELLED.search(one.text):

@@ -122,7 +122,7 @@ def _own_word(url: str) -> str:
 
 def _links(page: Page, word: str) -> Iterator[_Link]:
     looked_at = 0
-    for el in chain(page.index.tag("a"), page.index.tag("link"), page.index.tag("option")):
+    for el in page.index.tag("a", "link", "option"):
         href = el.get("value" if el.tag == "option" else "href") or ""
         if word and word not in href and href.startswith(("/", "http")):
             continue

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import names_of
+from archiver.extraction.byline import names_of_line
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.choose import published
 from archiver.extraction.dates import of_element
@@ -25,6 +26,7 @@ from archiver.extraction.title import heading, site_names, without_site
 Value = str | tuple[str, ...] | Moment | None
 _MOST = 40
 _FEWEST_LETTERS = 25
+_LONGEST_BYLINE = 240
 
 
 def read_field(page: Page, name: str, rule: Rule) -> Value:
@@ -70,7 +72,19 @@ def _title(page: Page, found: Sequence[Element | str]) -> str:
 def _authors(page: Page, found: Sequence[Element | str]) -> tuple[str, ...]:
     out: dict[str, str] = {}
     for one in found:
-        for name in _names(one) if isinstance(one, str) else names_of(one):
+        if not isinstance(one, str) and len(text := line(one)) > _LONGEST_BYLINE:
+            if out:
+                break  # a rule for the first line meets the text here
+            continue
+        if isinstance(one, str):
+            found_here: Sequence[str] = _names(one)
+        elif any(c.isdigit() or c == "@" for c in text):
+            if whole := names_of_line(one):
+                return tuple(dict.fromkeys(whole))  # a line with a date or handles names all of them
+            continue
+        else:
+            found_here = names_of(one)
+        for name in found_here:
             out.setdefault(name.casefold(), name)
     return tuple(out.values())
 
