@@ -8,12 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from process import bare, crawl, export, requests, score, served
-from table import Column
-
-
-def rate(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") if value != 1 else "1"
-
+from table import Column, hundredths, rate, tenths, whole
 
 QUALITY = (
     Column("recall", "recall", 0.99, form=rate),
@@ -26,9 +21,9 @@ QUALITY = (
 )
 COST = (
     Column("requests", "requests"),
-    Column("pages_per_second", "pages/s", form=lambda v: f"{v:.1f}"),
-    Column("ratio", "of bare", form=lambda v: f"{v:.2f}"),
-    Column("peak_mb", "peak MB", at_most=300, form=lambda v: f"{v:.0f}"),
+    Column("pages_per_second", "pages/s", form=tenths),
+    Column("ratio", "of bare", form=hundredths),
+    Column("peak_mb", "peak MB", at_most=300, form=whole),
 )
 SITES = (Column("truth_posts", "posts"), Column("articles", "articles"), *QUALITY, Column("tag_f1", "tags", form=rate),
          Column("body_nonempty", "body", form=rate), *COST)

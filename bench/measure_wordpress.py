@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from measure_sites import COST, QUALITY, rate
+from measure_sites import COST, QUALITY
 from process import bare, crawl, export, free_port, requests, score
-from table import Column
+from table import Column, rate
 
 THEMES = ("archivelab", "twentytwentyfive")
 FIRST = (Column("truth_posts", "posts"), Column("articles", "articles"), *QUALITY, Column("tag_f1", "tags", form=rate),

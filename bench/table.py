@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+Rows = Mapping[str, Mapping[str, Any]]
+
+
+def rate(value: float) -> str:
+    """A share of one, to four digits."""
+    return f"{value:.4f}".rstrip("0").rstrip(".") if value != 1 else "1"
+
+
+def whole(value: float) -> str:
+    return f"{value:.0f}"
+
+
+def tenths(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def hundredths(value: float) -> str:
+    return f"{value:.2f}"
+
+
+@dataclass(frozen=True)
+class Slack:
+    """How far a figure may fall below what was measured before: so much, or (`relative`) this share of it.
+
+    `less`: a figure of which less is better; it may rise so far.
+    """
+
+    by: float
+    relative: bool = False
+    less: bool = False
+
+    def floor(self, value: float) -> float:
+        """What a figure that was measured as `value` must not fall below (rise above, where less is better)."""
+        step = abs(value) * self.by if self.relative else self.by
+        return value + step if self.less else value - step
+
+    def broken(self, value: float | None, floor: float) -> bool:
+        """A figure that is no longer there has fallen too."""
+        return value is None or (value > floor if self.less else value < floor)
 
 
 @dataclass(frozen=True)
 class Column:
-    """`at_least` and `at_most` are the bars; a figure of None (the truth holds none) meets every bar."""
+    """`at_least` and `at_most` are the bars; a figure of None (the truth holds none) meets every bar.
+
+    `slack` makes it a figure that floors are pinned for.
+    """
 
     key: str
     title: str
     at_least: float | None = None
     at_most: float | None = None
     form: Callable[[Any], str] = str
+    slack: Slack | None = None
 
     def missed(self, value: Any) -> bool:
         if value is None:
@@ -23,10 +67,10 @@ class Column:
         return (self.at_least is not None and value < self.at_least) or (
             self.at_most is not None and value > self.at_most)
 
-    def cell(self, value: Any) -> str:
+    def cell(self, value: Any, *, judged: bool = True) -> str:
         if value is None:
             return "-"
-        return self.form(value) + ("!" if self.missed(value) else "")
+        return self.form(value) + ("!" if judged and self.missed(value) else "")
 
     @property
     def bar(self) -> str:
@@ -37,17 +81,23 @@ class Column:
         return "" if self.at_most is None else f"<={self.at_most:g}"
 
 
-def show(columns: Sequence[Column], rows: Mapping[str, Mapping[str, Any]]) -> int:
-    """Print a row for each name and a last one with the bars; how many bars were missed."""
+def missed(columns: Sequence[Column], rows: Rows, beside: Collection[str] = ()) -> list[str]:
+    """The bars that are missed, in words. Rows named in `beside` are there to compare with."""
+    return [f"{name}: {c.title} {c.form(row[c.key])}, bar {c.bar}"
+            for name, row in rows.items() if name not in beside for c in columns if c.missed(row.get(c.key))]
+
+
+def show(columns: Sequence[Column], rows: Rows, beside: Collection[str] = ()) -> int:
+    """Print a row for each name and a last one with the bars; how many bars were missed (`beside` as in `missed`)."""
     lines = [["", *(c.title for c in columns)]]
-    lines += [[name, *(c.cell(row.get(c.key)) for c in columns)] for name, row in rows.items()]
+    lines += [[name, *(c.cell(row.get(c.key), judged=name not in beside) for c in columns)]
+              for name, row in rows.items()]
     lines += [["bar", *(c.bar for c in columns)]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(cell.ljust(w) if n == 0 else cell.rjust(w)
                         for n, (cell, w) in enumerate(zip(line, widths, strict=True))).rstrip())
-    missed = [f"{name}: {c.title} {c.form(row[c.key])}, bar {c.bar}"
-              for name, row in rows.items() for c in columns if c.missed(row.get(c.key))]
-    print(f"Missed: {'; '.join(missed)}" if missed else "Every bar is met.")
+    below = missed(columns, rows, beside)
+    print(f"Missed: {'; '.join(below)}" if below else "Every bar is met.")
     print()
-    return len(missed)
+    return len(below)

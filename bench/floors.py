@@ -1,0 +1,67 @@
+"""Floors: the lowest figures that are allowed, pinned with the digest of the corpus that they were measured on."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from table import Column, Rows
+
+HEAD = """\
+# The lowest figures that `bench/extraction --check` allows, each a little below what was measured ("slack" in the
+# tables of bench/measure_corpus.py and bench/measure_learning.py). `bench/extraction --pin` writes this file anew; to
+# lower a floor is a change of its own, with its reason.
+
+"""
+
+
+class OtherCorpus(Exception):
+    """The floors were pinned on other pages than those that were measured."""
+
+
+def digest(files: Iterable[Path]) -> str:
+    """The SHA-256 of files, each by its name and content, whatever folder they are in."""
+    whole = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            whole.update(f"{file.name} {hashlib.file_digest(opened, 'sha256').hexdigest()}\n".encode())
+    return f"sha256:{whole.hexdigest()}"
+
+
+def pinned(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, float]:
+    """The floors of one row of figures."""
+    return {c.key: round(c.slack.floor(row[c.key]), 4) for c in columns if c.slack and row.get(c.key) is not None}
+
+
+def fallen(columns: Sequence[Column], row: Mapping[str, Any], floors: Mapping[str, float], name: str) -> list[str]:
+    """The figures of one row that are below their floors, in words. A figure without a floor is free."""
+    return [
+        f"{name}: {c.title} {c.cell(row.get(c.key), judged=False)}, floor {c.form(floors[c.key])}"
+        for c in columns if c.slack and c.key in floors and c.slack.broken(row.get(c.key), floors[c.key])
+    ]
+
+
+def check(part: Mapping[str, Any], columns: Sequence[Column], rows: Rows, measured_on: str) -> list[str]:
+    """The figures of a table that are below the floors of `part` of the file. Raises OtherCorpus."""
+    if part.get("digest") != measured_on:
+        raise OtherCorpus(f"they were pinned on {part.get('digest', 'nothing')}, and {measured_on} was measured")
+    floors: Mapping[str, Mapping[str, float]] = part["floors"]
+    gone = [f"{name}: was not measured" for name in floors if name not in rows]
+    return gone + [line for name, row in rows.items() for line in fallen(columns, row, floors.get(name, {}), name)]
+
+
+def part_of(columns: Sequence[Column], rows: Rows, measured_on: str) -> dict[str, Any]:
+    """A table's floors as the file holds them."""
+    return {"digest": measured_on, "floors": {name: pinned(columns, row) for name, row in rows.items()}}
+
+
+def read(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def write(file: Path, parts: Mapping[str, Any]) -> None:
+    file.write_text(HEAD + tomli_w.dumps(dict(parts)), encoding="utf-8")
