@@ -8,10 +8,11 @@ from dataclasses import fields
 from types import TracebackType
 from typing import Any
 
+from archiver.extraction.explain import Explained, explain
 from archiver.search.filters import Query
 from archiver.search.run import Results, facets, matching_ids, run
 from archiver.store.connect import open_archive
-from archiver.store.records import Record, find_article, record, records, revision_record, revisions
+from archiver.store.records import Record, evidence, find_article, record, records, revision_record, revisions
 
 _MANY = ("site", "author", "category", "tag", "language")
 _KNOWN = tuple(f.name for f in fields(Query) if f.name != "text")
@@ -77,6 +78,14 @@ class Archive:
         """
         number = find_article(self.db, id_or_url)
         return record(self.db, number) if revision is None else revision_record(self.db, number, revision)
+
+    def explain(self, id_or_url: int | str) -> tuple[Explained, ...]:
+        """Why each field of an article has its value: the candidates that its page had, and which of them won.
+
+        Raises ArticleNotFound.
+        """
+        number = find_article(self.db, id_or_url)
+        return explain(record(self.db, number), evidence(self.db, number))
 
     def revisions(self, id_or_url: int | str) -> list[Record]:
         """The versions of an article, oldest first: revision, observed_at, changed, title."""

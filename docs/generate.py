@@ -28,6 +28,8 @@ SHAPES = {
 }
 TABLES = {
     "sites": "What is crawled: one row a site, `settings` as JSON.",
+    "site_rules": "What was learned of a site's template, and what a person wrote: one row a version, with the time it "
+                  "holds for.",
     "runs": "One row a crawl of a site, with what it did. `outcome` is finished, interrupted or failed.",
     "pages": "The ledger: one row for every address ever found, with what came of it. It is the crawl's memory.",
     "page_sources": "Who told of an address: feed, sitemap, api, listing, link, redirect, seed or ledger.",
@@ -46,6 +48,22 @@ TABLES = {
     "evidence": "What each field of each article was chosen from: a view of `articles.evidence`.",
     "disagreements": "The fields whose sources say different things: a view of `evidence`.",
     "articles_fts": f"The full-text index (FTS5, `{FTS_TOKENIZER}`) over {', '.join(FTS_COLUMNS)} of `articles`.",
+}
+
+VIEWS = {
+    "evidence": (
+        "One row a candidate that an article's page had for a field, when last read: what it says (`value`), who\n"
+        "says so (`source`, `locator`), and how much that is believed by itself (`confidence`, 0 to 1).\n"
+        "`archiver show ID --evidence` tells which one won, and why.",
+        "Which sources tell the authors of a site's articles, and how often:",
+        "select source, count(*) from evidence where field = 'authors' and site = 'blog.example.org' group by source",
+    ),
+    "disagreements": (
+        "One row a field of an article on which its page's candidates do not agree: how many answers there are, and\n"
+        "from which sources. These are the values worth a look by a person.",
+        "Articles whose day of publication is told in more than one way, the most answers first:",
+        "select article_id, answers, sources from disagreements where field = 'published' order by answers desc",
+    ),
 }
 
 
@@ -126,6 +144,11 @@ def schema() -> str:
                    if not i.name.startswith("sqlite_")]
         if indexes:
             out.append(f"Indexes: {'; '.join(indexes)}.\n")
+    for name in sorted(db.view_names(), key=list(VIEWS).index):
+        what, asks, query = VIEWS[name]
+        out += [f"## {name} (view)\n", what + "\n", f"Columns: {_names(tuple(c.name for c in db[name].columns))}.\n",
+                f"{asks}\n", f"```sql\n{query}\n```\n"]
+        db.execute(query)
     db.close()
     return "\n".join(out)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,31 +12,55 @@ from archiver.commands.options import read_bytes
 from archiver.commands.screen import line, published, say, write_json
 from archiver.fields import FIELDS
 
+if TYPE_CHECKING:
+    from archiver.extraction.rules import SiteRules
+
 
 @click.command(short_help="Read one page and print what it says, without an archive.")
 @click.argument("file", metavar="FILE|-")
 @click.option("--url", required=True, metavar="URL", help="The address the page was served at.")
 @click.option("--json", "form", flag_value="json", default="json", help="Print JSON (the default).")
 @click.option("--text", "form", flag_value="text", help="Print title, date, authors and text for reading.")
-@click.option("--evidence", is_flag=True, help="Add every candidate of every field to the JSON.")
-def extract(file: str, url: str, form: str, evidence: bool) -> None:
+@click.option("--evidence", is_flag=True, help="Tell for each field all candidates, and why one of them won.")
+@click.option("--rules", metavar="FILE", help="Read the page by the rules (TOML) that this file has for its site.")
+def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -> None:
     """Read one page from FILE (- is the standard input) and print what it says. Nothing is fetched or stored.
+
+    Rules are those that 'archiver sites rules SITE' prints, or your own: what they say wins.
 
     \b
     Examples:
       archiver extract page.html --url https://blog.example.org/a-post
+      archiver extract page.html --url https://blog.example.org/a-post --text --evidence
       curl -s https://blog.example.org/a-post | archiver extract - --url https://blog.example.org/a-post --text
     """
-    from archiver.extraction import extract as read_page
+    from archiver.extraction.article import extract_page
+    from archiver.extraction.explain import as_data, explain
+    from archiver.extraction.page import parse
     from archiver.urls import start_address
 
-    article = asdict(read_page(read_bytes(file), start_address(url)))
+    page = parse(read_bytes(file), start_address(url))
+    found = extract_page(page, rules=_rules(rules) if rules else None)
+    article = asdict(found)
     if form == "text":
         _print(article)
+        if evidence:
+            from archiver.commands.explained import print_explained
+
+            say("")
+            print_explained(explain(article, found.evidence))
         return
     shown = [f.name for f in FIELDS if f.name in article]
-    shown += [name for name in article if name not in shown and (name != "evidence" or evidence)]
-    write_json({name: _plain(article[name]) for name in shown})
+    shown += [name for name in article if name not in shown and name != "evidence"]
+    out = {name: _plain(article[name]) for name in shown}
+    write_json({**out, "evidence": as_data(explain(article, found.evidence))} if evidence else out)
+
+
+def _rules(file: str) -> SiteRules:
+    from archiver.extraction.rules import from_toml
+
+    text = read_bytes(file).decode("utf-8", errors="replace")
+    return from_toml(text, file, by_hand=True, version=Path(file).name)
 
 
 def _plain(value: Any) -> Any:

@@ -13,9 +13,10 @@ from archiver.commands.screen import count, details, instant, line, published, s
 @click.command(short_help="Show one article.")
 @click.argument("article", metavar="ID|URL")
 @click.option("--revision", type=click.IntRange(min=1), metavar="N", help="As version N said it.")
+@click.option("--evidence", is_flag=True, help="Tell for each field all candidates, and why one of them won.")
 @json_option
 @archive_option
-def show(article: str, revision: int | None, as_json: bool, archive: str) -> None:
+def show(article: str, revision: int | None, evidence: bool, as_json: bool, archive: str) -> None:
     """Show one article, by its number or by any address it was ever seen at.
 
     \b
@@ -23,15 +24,25 @@ def show(article: str, revision: int | None, as_json: bool, archive: str) -> Non
       archiver show 12
       archiver show https://blog.example.org/?p=7 --json
       archiver show 12 --revision 1
+      archiver show 12 --evidence
     """
     from archiver.archive import Archive
+    from archiver.extraction.explain import as_data
 
+    if evidence and revision is not None:
+        raise click.UsageError("Evidence is kept for the current version only: leave out --revision.")
     with Archive(archive) as opened:
         record = opened.article(article, revision)
+        why = opened.explain(record["id"]) if evidence else ()
         if as_json:
-            write_json(record)
-        else:
-            _print(record, opened.revisions(record["id"]))
+            write_json({**record, "evidence": as_data(why)} if evidence else record)
+            return
+        _print(record, opened.revisions(record["id"]))
+        if evidence:
+            from archiver.commands.explained import print_explained
+
+            say("")
+            print_explained(why)
 
 
 def _print(record: dict[str, Any], versions: list[dict[str, Any]]) -> None:

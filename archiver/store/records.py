@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from archiver.errors import ArticleNotFound, BadAddress, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS
+from archiver.items import Evidence
 from archiver.urls import start_address, urlkey
 
 Record = dict[str, Any]
@@ -110,6 +111,12 @@ def revisions(db: Database, article_id: int) -> list[Record]:
         [article_id],
     )
     return [{**row, "changed": json.loads(row["changed"] or "[]")} for row in rows]
+
+
+def evidence(db: Database, article_id: int) -> tuple[Evidence, ...]:
+    """The candidates of every field, as the page had them when the article was last read; () where none were kept."""
+    row = db.execute("select evidence from articles where id = ?", [article_id]).fetchone()
+    return tuple(Evidence(**one) for one in json.loads(row[0])) if row and row[0] else ()
 
 
 def find_article(db: Database, what: str | int) -> int:

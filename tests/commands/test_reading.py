@@ -7,13 +7,16 @@ import importlib
 import io
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archiver.fields import FIELDS
+from archiver.items import Evidence
 from archiver.publish.formats import FORMATS
+from archiver.store.connect import open_archive
 from tests.commands.conftest import Run
 
 KEYS = [field.name for field in FIELDS]
@@ -95,6 +98,28 @@ def test_show_as_json_is_the_record(run: Run) -> None:
     assert list(record) == KEYS
     assert json.loads(run("show", "harbour.example/?p=7", "--json").stdout) == record
     assert json.loads(run("show", "1", "--revision", "1", "--json").stdout)["title"] == "Tide tables"
+
+
+def test_show_tells_why_each_field_is_what_it_is(own_archive: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    db = open_archive(own_archive)
+    kept = [Evidence("title", "Tide tables for the café quay", "heading", "h1", 0.85),
+            Evidence("title", "Tide tables for the café quay", "meta", "og:title", 0.72),
+            Evidence("authors", "admin", "platform", "a.author", 0.9),
+            Evidence("authors", "Zoë Krüger", "byline", ".byline", 0.8)]
+    db["articles"].update(1, {"evidence": json.dumps([asdict(e) for e in kept])})
+    views = (db.execute("select count(*) from evidence").fetchone()[0],
+             [tuple(r) for r in db.execute("select article_id, field, answers, sources from disagreements")])
+    db.close()
+    assert views == (4, [(1, "authors", 2, "platform,byline")])
+    monkeypatch.setenv("ARCHIVER_ARCHIVE", str(own_archive))
+    told = json.loads(run("show", "1", "--evidence", "--json").stdout)["evidence"]
+    assert (told["title"]["why"], told["authors"]["why"]) == (
+        "shown on the page and declared; none says otherwise", "a person, where platform names an account")
+    assert [c["won"] for c in told["authors"]["candidates"]] == [False, True]
+    text = run("show", "1", "--evidence").stdout
+    assert "authors  Zoë Krüger\n  a person, where platform names an account\n" in text
+    assert "its candidates were not kept" in run("show", "2", "--evidence").stdout
+    assert "evidence" not in json.loads(run("show", "1", "--json").stdout)
 
 
 def test_show_prints_the_article(run: Run) -> None:
@@ -213,6 +238,7 @@ def test_export_to_a_file_leaves_nothing_half_done(run: Run, tmp_path: Path) -> 
     (["show", "https://x.example/"], 1, "no article"),
     (["show", "1", "--revision", "9"], 1, "revisions 1 to 2"),
     (["show", "1", "--revision", "0"], 2, "not in the range"),
+    (["show", "1", "--revision", "1", "--evidence"], 2, "leave out --revision"),
     (["diff", "1", "1", "9"], 1, "no revision 9"), (["diff", "99"], 1, "no article"),
     (["diff", "1", "x"], 2, "not a valid"),
     (["cite", "99"], 1, "no article"), (["cite", "1", "--style", "mla"], 2, "is not one of"),

@@ -160,9 +160,44 @@ def test_extract_from_file_and_pipe(run: Run, tmp_path: Path) -> None:
     assert json.loads(run("extract", "-", "--url", "https://quay.example/rope", stdin=PAGE).stdout) == article
     assert "evidence" not in article
     with_evidence = run("extract", "-", "--url", "https://quay.example/rope", "--evidence", stdin=PAGE)
-    assert json.loads(with_evidence.stdout)["evidence"]
+    assert json.loads(with_evidence.stdout)["evidence"]["authors"] == {
+        "chosen": "Ada Berg", "why": "the only candidate", "candidates": [
+            {"value": "Ada Berg", "source": "meta", "locator": "author", "confidence": 0.62, "won": True}]}
     text = run("extract", "-", "--url", "https://quay.example/rope", "--text", stdin=PAGE).stdout
     assert text.startswith("Rope and chain\n2024-05-01 10:00+00:00 · Ada Berg\n\nA rope is kinder")
+
+
+def test_extract_tells_people_why(run: Run) -> None:
+    text = run("extract", "-", "--url", "https://quay.example/rope", "--text", "--evidence", stdin=PAGE).stdout
+    title = text.index("\ntitle  Rope and chain\n  shown on the page and declared; none says otherwise\n")
+    assert "\n*  Rope and chain  heading  article h1   0.85\n   Rope and chain  head " in text[title:]
+    assert text.endswith("nothing says: modified, categories, tags, credits, geotags\n")
+
+
+RULES = '[title]\nselect = ["p.standfirst", "h1"]\n[authors]\nselect = ["h1"]\n'
+
+
+def test_extract_by_rules(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "quay.toml").write_text(RULES)
+    result = run("extract", "-", "--url", "https://quay.example/rope", "--rules", str(tmp_path / "quay.toml"),
+                 "--evidence", stdin=PAGE)
+    article = json.loads(result.stdout)
+    assert article["authors"] == ["Rope", "chain"] and article["published"] == "2024-05-01T10:00:00+00:00"
+    assert article["evidence"]["authors"]["why"] == "a rule by hand"
+
+
+@pytest.mark.parametrize(("rules", "says"), [
+    ("[title]\nselect = [\"h1:nth-child(2)\"]", "[title] select"),
+    ("[headline]\nselect = \"h1\"", "no field [headline]"),
+    ("title = ", "cannot be used"), ("[title]", "has no select"), (None, "cannot be read"), ("", "it is empty"),
+])
+def test_extract_says_what_is_wrong_with_rules(run: Run, tmp_path: Path, rules: str | None, says: str) -> None:
+    file = tmp_path / "quay.toml"
+    if rules is not None:
+        file.write_text(rules)
+    result = run("extract", "-", "--url", "https://quay.example/rope", "--rules", str(file), stdin=PAGE)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert says in result.stderr and str(file) in result.stderr and "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(("args", "stdin", "code", "says"), [

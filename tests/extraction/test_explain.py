@@ -1,0 +1,119 @@
+"""Why a field has its value: read back from what was chosen and what was kept as evidence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import archiver
+from archiver.extraction.article import extract_page
+from archiver.extraction.explain import FIELDS, Explained, as_data, explain
+from archiver.extraction.page import parse
+from archiver.extraction.rules import from_toml
+from archiver.items import Evidence
+
+URL = "https://quay.example/2024/05/rope-and-chain"
+PAGE = """<html lang="en"><head><title>Rope and chain - Quay notes</title><meta name="author" content="Ada Berg">
+<meta property="og:title" content="Rope and chain">
+<meta property="article:published_time" content="2024-05-01T10:00:00Z">
+</head><body><article><h1>Rope and chain</h1><p class="byline">By Ada Berg</p>
+<p>A rope is kinder to the hands than a chain, and quieter in the night when the wind turns to the north again.</p>
+<p>A chain lasts longer, and nobody has ever had to splice one by lamplight in the rain, which is worth something.</p>
+</article></body></html>"""
+
+
+def one(field: str, said: Any, *rows: tuple[str, str, float], url: str = URL) -> Explained:
+    evidence = [Evidence(field, value, source, "", trust) for value, source, trust in rows]
+    return next(e for e in explain({"url": url, field: said}, evidence) if e.field == field)
+
+
+@pytest.mark.parametrize(("field", "said", "rows", "won", "why"), [
+    ("title", "Ropes", [("Ropes", "head", 0.6)], 0, "the only candidate"),
+    ("title", "Ropes", [("Ropes", "heading", 0.8), ("Ropes", "meta", 0.7)], 0,
+     "shown on the page and declared; none says otherwise"),
+    ("title", "Ropes", [("Ropes", "meta", 0.7), ("Ropes", "head", 0.6), ("Quay", "heading", 0.5)], 0,
+     "2 sources agree"),
+    ("title", "Rope and chain", [("Quay notes", "heading", 0.85), ("Rope and chain", "meta", 0.7)], 1,
+     "the address of the page was made from it"),
+    ("title", "Ropes!", [("Buy ropes", "meta", 0.8), ("Ropes!", "heading", 0.7)], 1, "the heading that readers see"),
+    ("title", "Ropes", [("Ropes", "rule by hand", 1.0), ("Quay", "heading", 0.8)], 0, "a rule by hand"),
+    ("title", "Ropes", [("Ropes", "learned", 0.98)], 0, "a learned rule, agreement 0.98"),
+    ("title", "Ropes", [("Ropes", "api", 0.97), ("Ropes!", "heading", 0.8)], 0, "the site's own interface tells it"),
+    ("title", "", [("", "platform", 0.9), ("Quay notes", "head", 0.6)], 0, "platform says that there is none"),
+    ("title", "", [], None, "nothing says it"), ("title", "Ropes", [], None, "its candidates were not kept"),
+    ("authors", ("Ada Berg", "Bo Lind"), [("Ada Berg", "signed", 0.9), ("Ada Berg, Bo Lind", "meta", 0.8)], 1,
+     "names the same people as signed and more"),
+    ("authors", ["Ada Berg"], [("admin", "platform", 0.9), ("Ada Berg", "byline", 0.8)], 1,
+     "a person, where platform names an account"),
+    ("authors", (), [("Quay", "json-ld", 0.3)], None, "none is believed enough"),
+    ("published", datetime(2024, 5, 1, 10, tzinfo=UTC),
+     [("2024-05-01T12:00:00+02:00", "meta", 0.9), ("2024-05-01", "byline", 0.8)], 0,
+     "shown on the page and declared; none says otherwise"),
+    ("published", "2001-04-24T00:00:00+00:00",
+     [("2025-12-01T05:10:15+00:00", "json-ld", 0.9), ("2001-04-24T00:00:00+00:00", "byline", 0.8)], 1,
+     "the day that readers see, before that from json-ld"),
+    ("tags", ["Knots"], [("Knots", "platform", 0.9), ("Rope, chain", "meta", 0.3)], 0,
+     "the platform's own place for it"),
+    ("tags", ["Knots", "Rope"], [("Knots", "link", 0.8), ("Rope, Knots", "json-ld", 0.7)], 1,
+     "holds all of link and more"),
+    ("tags", ["Knots"], [("Knots, Boats", "link", 0.8), ("Knots", "json-ld", 0.7)], 1,
+     "only what it declares of link, which shows others' too"),
+    ("tags", ["Knots"], [("Knots, Harbour", "link", 0.8)], 0, "the only candidate"),
+    ("body", "x" * 40, [("40 characters", "platform", 0.9)], 0, "the platform's own place for the text"),
+])  # fmt: skip
+def test_the_winner_and_why(field: str, said: Any, rows: list[tuple[str, str, float]], won: int | None,
+                            why: str) -> None:
+    found = one(field, said, *rows)
+    assert [n for n, yes in enumerate(found.won) if yes] == ([] if won is None else [won])
+    assert found.why == why
+
+
+def test_places_and_credits_are_all_kept_but_not_what_is_only_linked() -> None:
+    rows = [Evidence("geotags", "1.0, 2.0 (content)", "ICBM"), Evidence("geotags", "https://a.example/way.kml", "link",
+                                                                       "file of places", 0.2)]
+    found = next(e for e in explain({"geotags": [{}]}, rows) if e.field == "geotags")
+    assert (found.chosen, found.won, found.why) == ("1 place", (True, False), "all that are found are kept")
+    assert one("credits", ("Reuters",), ("Reuters", "text", 0.7)).chosen == "Reuters"
+
+
+def test_every_field_of_a_page_is_explained() -> None:
+    article = archiver.extract(PAGE, URL)
+    found = {e.field: e for e in explain(asdict(article), article.evidence)}
+    assert tuple(found) == FIELDS
+    assert found["title"].why == "shown on the page and declared"  # <title> has the site's name, too
+    assert found["authors"].chosen == "Ada Berg" and found["published"].why == "the only candidate"
+    assert {e.candidates[e.won.index(True)].source for e in found.values() if any(e.won)} >= {"heading", "density"}
+    data = json.loads(json.dumps(as_data(found.values())))
+    assert data["title"]["chosen"] == "Rope and chain"
+    assert set(data["title"]["candidates"][0]) == {"value", "source", "locator", "confidence", "won"}
+
+
+def test_a_rule_is_named_as_the_reason() -> None:
+    rules = from_toml('[title]\nselect = ["h1"]\n[body]\nselect = ["article"]', "quay", version="rules-1")
+    page = parse(PAGE, URL)
+    for used, why in ((rules, "a learned rule, agreement 1.00"),
+                      (replace(rules, fields={n: replace(r, by_hand=True) for n, r in rules.fields.items()}),
+                       "a rule by hand")):
+        article = extract_page(page, rules=used)
+        found = {e.field: e for e in explain(asdict(article), article.evidence)}
+        assert found["title"].why == why and found["body"].why == why
+
+
+TEXTS = st.text(max_size=12)
+
+
+@given(
+    st.dictionaries(st.sampled_from(FIELDS), TEXTS | st.lists(TEXTS, max_size=3)),
+    st.lists(st.builds(Evidence, st.sampled_from(FIELDS), TEXTS, TEXTS, TEXTS, st.floats(0, 1)), max_size=8),
+)
+def test_whatever_is_stored_can_be_explained(said: dict[str, Any], evidence: list[Evidence]) -> None:
+    for found in explain(said, evidence):
+        assert found.why and len(found.won) == len(found.candidates)
+        assert sum(found.won) <= 1 or found.field in ("credits", "geotags")
+    assert explain(said, evidence) == explain(said, evidence)
