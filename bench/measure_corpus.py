@@ -81,4 +81,4 @@ def _peak(name: str, listed: Path) -> float:
     ran = run([sys.executable, str(ROOT / "bench" / "read_pages.py"), name, str(listed)])
     if ran.code:
         raise SystemExit(f"{name} could not read the pages of {listed}: {ran.err[-2000:]}")
-    return ran.peak_mb
+    return float(ran.out)
