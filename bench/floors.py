@@ -34,7 +34,7 @@ def digest(files: Iterable[Path]) -> str:
 
 def pinned(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, float]:
     """The floors of one row of figures."""
-    return {c.key: round(c.slack.floor(row[c.key]), 4) for c in columns if c.slack and row.get(c.key) is not None}
+    return {c.key: c.slack.floor(row[c.key]) for c in columns if c.slack and row.get(c.key) is not None}
 
 
 def fallen(columns: Sequence[Column], row: Mapping[str, Any], floors: Mapping[str, float], name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 Rows = Mapping[str, Mapping[str, Any]]
@@ -38,9 +39,11 @@ class Slack:
     less: bool = False
 
     def floor(self, value: float) -> float:
-        """What a figure that was measured as `value` must not fall below (rise above, where less is better)."""
+        """What a figure that was measured as `value` must not fall below (rise above, where less is better); to four
+        digits, never stricter than the slack."""
         step = abs(value) * self.by if self.relative else self.by
-        return value + step if self.less else value - step
+        near = round((value + step if self.less else value - step) * 10_000, 6)
+        return (ceil(near) if self.less else floor(near)) / 10_000
 
     def broken(self, value: float | None, floor: float) -> bool:
         """A figure that is no longer there has fallen too."""
