@@ -28,8 +28,6 @@ SHAPES = {
 }
 TABLES = {
     "sites": "What is crawled: one row a site, `settings` as JSON.",
-    "site_rules": "What was learned of a site's template, and what a person wrote: one row a version, with the time it "
-                  "holds for.",
     "runs": "One row a crawl of a site, with what it did. `outcome` is finished, interrupted or failed.",
     "pages": "The ledger: one row for every address ever found, with what came of it. It is the crawl's memory.",
     "page_sources": "Who told of an address: feed, sitemap, api, listing, link, redirect, seed or ledger.",
@@ -45,15 +43,13 @@ TABLES = {
     "article_categories": "Where an article was filed, in the page's order.",
     "article_tags": "What an article is tagged with, in the page's order.",
     "geotags": "One row a place that an article names (WGS 84).",
-    "evidence": "What each field of each article was chosen from: a view of `articles.evidence`.",
-    "disagreements": "The fields whose sources say different things: a view of `evidence`.",
     "articles_fts": f"The full-text index (FTS5, `{FTS_TOKENIZER}`) over {', '.join(FTS_COLUMNS)} of `articles`.",
 }
 
 VIEWS = {
     "evidence": (
-        "One row a candidate that an article's page had for a field, when last read: what it says (`value`), who\n"
-        "says so (`source`, `locator`), and how much that is believed by itself (`confidence`, 0 to 1).\n"
+        "One row a candidate that an article's page had for a field, when last read: what it says (`value`),\n"
+        "who says so (`source`, `locator`), and how much that is believed by itself (`confidence`, 0 to 1).\n"
         "`archiver show ID --evidence` tells which one won, and why.",
         "Which sources tell the authors of a site's articles, and how often:",
         "select source, count(*) from evidence where field = 'authors' and site = 'blog.example.org' group by source",
@@ -124,17 +120,12 @@ def _names(names: tuple[str, ...]) -> str:
 def schema() -> str:
     db = Database(memory=True)
     migrations.apply(db)
-    ours = [name for name in (*db.table_names(), *db.view_names())
-            if not name.startswith(("_", "sqlite_", "articles_fts_"))]
+    ours = [name for name in db.table_names() if not name.startswith(("_", "sqlite_", "articles_fts_"))]
     out = [NOTE, "# The archive's tables\n",
            "An archive is one SQLite file. Times are ISO 8601 text; lists and objects are JSON text.\n"]
     for name in sorted(ours, key=list(TABLES).index):
         out += [f"## {name}\n", TABLES[name] + "\n"]
         if name == "articles_fts":
-            continue
-        if name in db.view_names():
-            columns = [row[1] for row in db.execute(f"pragma table_info({name})")]
-            out.append(f"Columns: {_names(tuple(columns))}.\n")
             continue
         keys = {key.column: f"{key.other_table}.{key.other_column}" for key in db[name].foreign_keys}
         rows = [(f"`{c.name}`", c.type.lower(), "yes" if c.is_pk else "", keys.get(c.name, ""),
