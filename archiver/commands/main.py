@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import click
 
 import archiver
-from archiver.errors import ArchiverError, BadAddress, BadQuery, BadSetting, ContactMissing
+from archiver.errors import ArchiverError, BadAddress, BadQuery, BadRules, BadSetting, ContactMissing
 
-USAGE_ERRORS = (BadQuery, BadAddress, BadSetting, ContactMissing)
+USAGE_ERRORS = (BadQuery, BadAddress, BadRules, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)

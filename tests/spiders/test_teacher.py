@@ -1,0 +1,262 @@
+"""A crawl learns its site's template, keeps it, sees that it changed; and another way of reading is no edit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver import __version__
+from archiver.extraction.page import parse
+from archiver.extraction.rules import SiteRules
+from archiver.items import Article, PageKind
+from archiver.spiders.teacher import ENOUGH, Teacher
+from archiver.store.captured import readings
+from archiver.store.connect import open_archive
+from archiver.store.rules import rules_at
+from tests.small_sites import NEWSLETTER, PROMOTION, Theme, Told, classic, posts, promoting, silent
+from tests.spiders.site_server import Answer, home, serving
+from tests.spiders.test_faults import counts, rows
+
+START = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+class School:
+    """A teacher with its archive played."""
+
+    def __init__(self) -> None:
+        self.learned: list[SiteRules] = []
+        self.retired: list[datetime] = []
+        self.teacher = Teacher(None, self._learned, self._outdated)
+        self.read_pages = 0
+
+    def _learned(self, rules: SiteRules) -> SiteRules:
+        self.learned.append(replace(rules, version=f"rules-{len(self.learned) + 1}"))
+        return self.learned[-1]
+
+    def _outdated(self, since: datetime) -> SiteRules | None:
+        self.retired.append(since)
+        return None
+
+    def read(self, theme: Theme, told: list[Told]) -> list[Article]:
+        out = []
+        for post in told:
+            page = parse(theme(post, []), f"https://low.example{post.path}",
+                         captured_at=START + timedelta(minutes=self.read_pages))
+            self.read_pages += 1
+            out.append(self.teacher.read(page, None, PageKind.UNKNOWN))
+        return out
+
+
+def test_the_template_is_learned_from_25_posts_and_the_last_of_them_is_read_by_it() -> None:
+    school = School()
+    found = school.read(classic, posts(ENOUGH + 3))
+    assert [a.read_by for a in found] == [""] * (ENOUGH - 1) + ["rules-1"] * 4
+    assert school.learned[0].pages == ENOUGH
+    again = {s.url: school.teacher.again(s) for s in school.teacher.samples()}
+    assert len(again) == ENOUGH - 1
+    assert {a.read_by for a in again.values() if a} == {"rules-1"}
+    assert list(school.teacher.samples()) == []
+
+
+@pytest.mark.parametrize(("count", "learns"), [(7, 0), (8, 1), (24, 1)])
+def test_a_short_run_learns_at_its_end(count: int, learns: int) -> None:
+    school = School()
+    school.read(classic, posts(count))
+    school.teacher.finish()
+    assert len(school.learned) == learns
+
+
+def test_a_redesign_is_noticed_within_twenty_posts_and_learned_anew() -> None:
+    school = School()
+    school.read(classic, posts(ENOUGH))
+    changed = school.read_pages
+    told = posts(60)[ENOUGH:]
+    found = school.read(silent, told)
+    assert len(school.retired) == 1
+    assert school.retired[0] == START + timedelta(minutes=changed)
+    assert len(school.learned) == 2
+    assert [a.read_by for a in found][:20] == [""] * 20
+    assert {a.read_by for a in found[ENOUGH:]} == {"rules-2"}
+    for article, post in zip(found, told, strict=True):
+        assert (article.title, article.body, article.authors) == (post.title, post.body, (post.author,))
+        assert (article.published, article.categories) == (post.at, (post.category,))
+
+
+def test_a_strange_page_now_and_then_is_no_redesign() -> None:
+    school = School()
+    school.read(classic, posts(ENOUGH))
+    for n, post in enumerate(posts(90)[ENOUGH:]):
+        school.read(silent if n % 3 == 0 else classic, [post])
+    assert not school.retired
+
+
+def test_rules_that_say_otherwise_than_the_pages_are_retired() -> None:
+    def misleading(told: Told, others: Any) -> str:
+        moved = classic(told).replace('<h1 class="entry-title">', '<p class="entry-title">Read this</p><h1 class="x">')
+        moved = moved.replace("entry-meta", "was-meta").replace("entry-date", "was-date")
+        return moved.replace('<div class="entry-content">', '<div class="entry-content"><p>A note of the house, long '
+                             'enough to be taken for a text.</p></div><div class="new-text">')
+
+    school = School()
+    school.read(classic, posts(ENOUGH))
+    school.read(misleading, posts(130)[ENOUGH:])
+    assert school.retired
+
+
+def site(theme: Theme, told: list[Told], advertisement: str = "") -> dict[str, Any]:
+    pages: dict[str, Any] = {"/": home(*(t.path for t in told))}
+    for t in told:
+        text = theme(t, []).replace("</main>", f"<aside>{advertisement}</aside></main>")
+        pages[t.path] = Answer(text.encode())
+    return pages
+
+
+def empties(archive: Path) -> list[tuple[Any, ...]]:
+    return rows(archive, "select url from articles where title = '' or body = '' or authors = '[]' "
+                         "or published is null or categories = '[]' or tags = '[]'")
+
+
+def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    told = posts(40)
+    with serving(site(promoting, told)) as server:
+        first = counts(server.url, archive=archive)
+        second = counts(server.url, "--full", archive=archive)
+    assert (first["new"], second["new"], second["revised"], second["unchanged"]) == (40, 0, 0, 40)
+    assert rows(archive, "select pages, by_hand, since, until from site_rules") == [(ENOUGH, 0, None, None)]
+    assert rows(archive, "select distinct extractor from articles") == [(f"{__version__} rules-1",)]
+    assert rows(archive, "select count(*) from evidence where field = 'body' and source = 'learned'") == [(40,)]
+    assert not rows(archive, f"select 1 from articles where body like '%{PROMOTION}%' or body like '%{NEWSLETTER}%'")
+    assert rows(archive, "select count(*), max(revision) from revisions") == [(40, 1)]
+    assert not rows(archive, "select 1 from articles a join revisions r on r.article_id = a.id where "
+                             "json_extract(r.content, '$.body') <> a.body or r.meaning_digest <> a.meaning_digest")
+    assert not empties(archive)
+
+
+def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    told = posts(40)
+    with serving(site(classic, told)) as server:
+        counts(server.url, archive=archive)
+        between = datetime.now(UTC)
+        server.pages.clear()
+        server.pages.update(site(silent, told))
+        second = counts(server.url, "--full", archive=archive)
+        third = counts(server.url, "--full", archive=archive)
+    assert (second["new"], second["revised"], third["revised"]) == (0, 0, 0)
+    assert not empties(archive)
+    versions = rows(archive, "select id, pages, since, until from site_rules order by id")
+    assert [v[1] for v in versions] == [ENOUGH, ENOUGH]
+    assert versions[0][2] is None and versions[0][3] == versions[1][2] and versions[1][3] is None
+    db = open_archive(archive, read_only=True)
+    try:
+        then, now = rules_at(db, 1, between), rules_at(db, 1)
+        assert then is not None and now is not None and (then.version, now.version) == ("rules-1", "rules-2")
+        assert then.fields["title"].select == ("h1.entry-title",)
+        row = next(iter(db.query("select a.*, min(c.id) as first from articles a join captures c on c.url = a.url "
+                                 "group by a.id order by a.id limit 1")))
+        old = readings(db, tmp_path, {**row, "capture_id": row["first"]}, 1)
+    finally:
+        db.close()
+    assert [a.read_by for a in old] == ["rules-1", "", ""]
+    assert len({(a.title, a.body, a.authors, a.published) for a in old}) == 1
+
+
+def as_read_before(archive: Path, base: str, told: list[Told]) -> None:
+    """Puts posts back to what an earlier program made of them: with the promotion, and the author's name in capitals.
+    """
+    db = sqlite3.connect(archive)
+    for t in told:
+        body = f"{t.paragraphs[0]}\n\n{PROMOTION}\n\n" + "\n\n".join(t.paragraphs[1:])
+        db.execute("update articles set body = ?, authors = ?, extractor = '0.0.9' where url = ?",
+                   [body, f'["{t.author.upper()}"]', f"{base}{t.path}"])
+    db.commit()
+    db.close()
+
+
+def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    told = posts(12)
+    with serving(site(promoting, told)) as server:
+        counts(server.url, archive=archive)
+        as_read_before(archive, server.url.rstrip("/"), told[:4])
+        server.pages.update(site(promoting, told, "Shoes, half the price"))
+        edited = replace(told[1], title="Quite another name for it")
+        server.pages[told[1].path] = Answer(promoting(edited, []).encode())
+        second = counts(server.url, "--full", archive=archive)
+        assert rows(archive, "select count(*) from pages where outcome = 'unchanged' "
+                             f"and reason = 'read anew by {__version__} rules-1'") == [(3,)]
+        third = counts(server.url, "--full", archive=archive)
+    assert (second["revised"], second["unchanged"], third["revised"]) == (1, 11, 0)
+    assert rows(archive, "select r.changed, a.title from revisions r join articles a on a.id = r.article_id "
+                         "where r.revision > 1") == [('["title"]', edited.title)]
+    assert rows(archive, "select distinct extractor from articles") == [(f"{__version__} rules-1",)]
+    assert not rows(archive, f"select 1 from articles where body like '%{PROMOTION}%'")
+    assert sorted(rows(archive, "select name from authors join article_authors on author_id = id group by 1")) == [
+        (name,) for name in sorted({t.author for t in told})]
+    assert not rows(archive, "select 1 from pages where reason like 'read anew%'")  # the third found nothing to do
+
+
+def test_where_the_old_capture_is_lost_a_difference_is_an_edit(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    told = posts(12)
+    with serving(site(promoting, told)) as server:
+        counts(server.url, archive=archive)
+        as_read_before(archive, server.url.rstrip("/"), told[:2])
+        for file in (tmp_path / "warc").glob("*.warc.gz"):
+            file.unlink()
+        second = counts(server.url, "--full", archive=archive)
+    assert second["revised"] == 2
+
+
+def test_rules_outlive_a_kill(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    told = posts(60)
+
+    def slow(answer: Answer) -> Callable[[], Answer]:
+        def later() -> Answer:
+            time.sleep(1)
+            return answer
+        return later
+
+    pages = site(classic, told)
+    pages |= {t.path: slow(pages[t.path]) for t in told[40:]}
+    with serving(pages) as server:
+        environment = {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy")}
+        process = subprocess.Popen([sys.executable, "-m", "archiver", "crawl", server.url, "--archive", str(archive)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        try:
+            for _ in range(400):
+                time.sleep(0.1)
+                if archive.exists() and has_rules(archive):
+                    break
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        assert rows(archive, "select count(*) from articles")[0][0] < 60
+        assert rows(archive, "select pages from site_rules") == [(ENOUGH,)]
+        for t in told:
+            pages[t.path] = Answer(classic(t, []).encode())
+        second = counts(server.url, archive=archive)
+    assert rows(archive, "select count(*) from articles") == [(60,)]
+    assert second["outcome"] == "finished" and second["revised"] == 0
+    assert rows(archive, "select count(*) from site_rules") == [(1,)]
+    assert not empties(archive)
+
+
+def has_rules(archive: Path) -> bool:
+    try:
+        return bool(rows(archive, "select 1 from site_rules"))
+    except sqlite3.OperationalError:
+        return False
