@@ -25,12 +25,10 @@ MOST_RUN = 300_000
 MOST_ATTRIBUTES = 500
 MOST_VALUE = 20_000
 """Characters of an attribute. What is longer is data (an image, a program's state), no class and no name."""
-MOST_VALUES, FEW = 3_000_000, 60
-"""Characters of all attributes, and of each one after those."""
+MOST_CLASSES, FEW = 500_000, 60
+"""Characters of all class attributes, and of each one after those."""
 
 _UNREAD = frozenset({"script", "style"})
-
-
 _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
 # There may be a tag with very many attributes: sixty quoted values, or a thousand characters without one. That is
 # quickly asked; scripts that write markup answer to it too.
@@ -88,13 +86,14 @@ def flatten(root: Element) -> None:
 def bound(root: Element) -> None:
     """Cuts what is too long or too many of a large page's tree, in place."""
     room = MOST_TEXT
-    values = MOST_VALUES
+    classes = MOST_CLASSES
     for el in root.iter("*"):
         for name, value in el.attrib.items():
-            most = MOST_VALUE if values > 0 else FEW
+            most = FEW if name == "class" and classes <= 0 else MOST_VALUE
             if len(value) > most:
                 el.set(name, _fit(value[:most]))
-            values -= min(len(value), most)
+            if name == "class":
+                classes -= min(len(value), most)
         if el.text and el.tag not in _UNREAD:
             room = _cut(el, "text", el.text, room)
         if el.tail:

@@ -136,7 +136,7 @@ def test_characters_that_no_tree_can_hold_are_removed() -> None:
 def test_what_is_declared_comes_back(row: tuple[str, str], data: st.DataObject) -> None:
     encoding = row[1]
     text = data.draw(st.text(st.characters(codec=encoding, exclude_categories=("Cc", "Cs", "Cn", "Co"),
-                                             exclude_characters="¢£¬‖−〜"), max_size=40))
+                                             exclude_characters="¢£¬¥‖‾−〜"), max_size=40))
     body = f"<p>{text}".encode(encoding)
     assume(body.decode(encoding) == f"<p>{text}" and not _is_utf8(body) and repaired(text)[0] == text)
     page = decode(body, f"text/html; charset={encoding}")
