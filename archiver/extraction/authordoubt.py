@@ -39,9 +39,11 @@ def doubted(found: list[Candidate[Names]], page: Page, site: set[str]) -> list[C
             return True
         if all(_RUBBISH_ACCOUNT.fullmatch(n) or (times == 1 and _JOINED_ACCOUNT.fullmatch(n)) for n in one.value):
             return not page_shows(page, one.value)
-        # One name that JSON-LD alone tells is as often who entered the page as its author. WordPress says there who
-        # wrote a post, whether its theme shows it or not.
-        lone = alone and one.source == "json-ld" and len(keys) == 1 and "single-post" not in page.body_classes
+        # One name that JSON-LD or Dublin Core alone tells is as often who entered the page as its author, a phrase in
+        # a meta element as often an office. WordPress says there who wrote a post, whether its theme shows it or not.
+        phrase = one.source == "meta" and not full and times == 1 and " " in one.value[0]
+        weak = one.source == "json-ld" or one.locator.startswith("dc") or phrase
+        lone = alone and weak and len(keys) == 1 and "single-post" not in page.body_classes
         return lone and not page_shows(page, one.value)
 
     return [
