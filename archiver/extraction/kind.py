@@ -10,7 +10,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction.byline import Beside, beside_heading
 from archiver.extraction.moment import of_url
 from archiver.extraction.page import Page
-from archiver.extraction.scope import Post, find, text_length
+from archiver.extraction.scope import Post, find
 from archiver.extraction.signs import (
     ARTICLE_LIKE,
     DATE_FOLDER,
@@ -69,7 +69,7 @@ def at_a_glance(page: Page, post: Post, lead: Lead | None, known: PageKind) -> A
 
 def _empty(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
     body = page.index.tag("body")
-    if not body or (text_length(body[0]) < 3 and body[0].find(".//img") is None):
+    if not body or (page.index.text_length(body[0]) < 3 and body[0].find(".//img") is None):
         for el in page.index.select("meta[http-equiv]"):
             if (el.get("http-equiv") or "").lower() == "refresh":
                 return PageKind.OTHER, "redirect-stub"
@@ -80,7 +80,7 @@ def _empty(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Pag
 def _stub(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
     for value in page.data.meta("refresh"):
         m = re.match(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", value, re.IGNORECASE)
-        if m and int(m[1]) <= 10 and text_length(page.root) < 1_000:
+        if m and int(m[1]) <= 10 and page.index.text_length(page.root) < 1_000:
             target = page.join(m[2])
             if target and target.rstrip("/") != page.url.rstrip("/"):
                 return PageKind.OTHER, "redirect-stub"
@@ -93,7 +93,7 @@ def _password(page: Page, post: Post, beside: Beside, lead: Lead | None, known: 
     forms = page.index.select(".post-password-form") + [
         f for f in page.index.tag("form") if "postpass" in (f.get("action") or "")
     ]
-    if any(not _in_list(post, f) for f in forms) and (post.body is None or text_length(post.body) < 700):
+    if any(not _in_list(post, f) for f in forms) and (post.body is None or page.index.text_length(post.body) < 700):
         return PageKind.OTHER, "password"
     return None
 
@@ -137,11 +137,11 @@ def _not_found(page: Page, post: Post, beside: Beside, lead: Lead | None, known:
     heads = [page.head_title] + [line(h) for h in page.index.tag("h1")[:3]]
     if (
         any(NOT_FOUND.search(h) for h in heads if len(h) < 90)
-        and (post.body is None or text_length(post.body) < 1_500)
+        and (post.body is None or page.index.text_length(post.body) < 1_500)
         and not article_node(page)
     ):
         return PageKind.OTHER, "not-found"
-    if any(WALL.match(h) for h in heads) and (post.body is None or text_length(post.body) < 600):
+    if any(WALL.match(h) for h in heads) and (post.body is None or page.index.text_length(post.body) < 600):
         return PageKind.OTHER, "wall"
     return None
 
@@ -239,7 +239,7 @@ def _dated(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Pag
 
 def _text(post: Post) -> int:
     el = post.body if post.body is not None else post.holder
-    return text_length(el) if el is not None else 0
+    return post.page.index.text_length(el) if el is not None else 0
 
 
 def _told(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:

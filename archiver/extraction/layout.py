@@ -26,6 +26,11 @@ _INLINE = frozenset(
         "use", "g",
     ]
 )
+# What an element is to the walk; that of none of these is a part like any division.
+_KINDS = {
+    **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
+    **dict.fromkeys(SILENT, "silent"),
+}  # fmt: skip
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
@@ -98,7 +103,9 @@ class _Writer:
         if self.buffer:
             text = "".join(self.buffer)
             self.buffer.clear()
-            if self.pre:
+            if text.isspace():
+                parts = []
+            elif self.pre:
                 parts = [text.expandtabs(4).strip("\n").rstrip()]
             elif _NEWLINE in text:
                 parts = [
@@ -114,7 +121,8 @@ class _Writer:
                     self.linked = max(0.0, self.linked - size)
                     self.gap = "\n\n" if len(parts) > 1 else ""
             self.linked = 0.0
-        self.gap = max(self.gap, gap)
+        if gap > self.gap:
+            self.gap = gap
 
 
 def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
@@ -126,21 +134,22 @@ def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
     """
     w = _Writer(top)
     spans: dict[Element, tuple[int, int]] = {}
-    open_: list[tuple[Element, int]] = []
+    open_: list[tuple[Element, int, str]] = []
     cells: list[str] = []
     links = in_cell = 0
     walker = etree.iterwalk(top, events=("start", "end"))
     for event, el in walker:
         tag = el.tag
+        kind = _KINDS.get(tag, "")
         starts = event == "start"
-        if tag in SILENT or el in skip or not isinstance(tag, str):
+        if kind == "silent" or el in skip:
             if starts:
                 walker.skip_subtree()
                 continue
-        elif tag in _INLINE:
+        elif kind == "inline":
             if tag == "a":
                 links += 1 if starts else -1
-        elif tag in CELL and not w.pre:
+        elif kind == "cell" and not w.pre:
             if starts:
                 if in_cell or not _is_division(el):
                     in_cell += 1
@@ -148,7 +157,7 @@ def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
                     w.end_row(cells)
                     w.end_line("\n\n")
                     w.at.append(el)
-                    open_.append((el, len(w.blocks)))
+                    open_.append((el, len(w.blocks), ""))
             elif in_cell:
                 in_cell -= 1
                 if not in_cell:
@@ -164,22 +173,25 @@ def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
             if starts:
                 w.buffer.append("\n" if w.pre else _NEWLINE)
         elif w.pre and tag != "pre":
-            if tag in BREAK and not starts and w.buffer and not w.buffer[-1].endswith("\n"):
+            if kind == "break" and not starts and w.buffer and not w.buffer[-1].endswith("\n"):
                 w.buffer.append("\n")
-        elif tag in BREAK:
+        elif kind == "break":
             if tag == "tr":
                 w.end_row(cells)
-            w.end_line(_gap(el, tag, top))
             if starts:
+                gap = _gap(el, tag, top)
+                w.end_line(gap)
                 w.at.append(el)
-                open_.append((el, len(w.blocks)))
+                open_.append((el, len(w.blocks), gap))
                 w.pre += tag == "pre"
             else:
+                _, first, gap = open_.pop()
+                w.end_line(gap)
                 w.pre -= tag == "pre"
-                spans[el] = (open_.pop()[1], len(w.blocks))
+                spans[el] = (first, len(w.blocks))
                 w.at.pop()
         elif starts:
-            open_.append((el, len(w.blocks)))
+            open_.append((el, len(w.blocks), ""))
         else:
             spans[el] = (open_.pop()[1], len(w.blocks))
         text = el.text if starts else el.tail if el is not top else None

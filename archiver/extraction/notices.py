@@ -8,7 +8,13 @@ from archiver.extraction.text import clean
 
 
 def _any(*parts: str) -> re.Pattern[str]:
-    return re.compile(r"^[\W_]*(?:" + "|".join(parts) + r")[\W_]*$", re.IGNORECASE | re.DOTALL)
+    """Of texts in small letters (`_low`): the engine passes over a choice by its first letter only where case tells."""
+    return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
+
+
+def _low(text: str) -> str:
+    """Small letters, those of Turkish as those of other languages."""
+    return text.lower().replace("i̇", "i").replace("ı", "i")
 
 
 # A block that is one of these, whole, is no text of the post.
@@ -153,7 +159,7 @@ _END = _any(
 
 def is_notice(text: str) -> bool:
     """Whether a whole block is a label, a credit, an invitation or a disclosure."""
-    return len(text) < 420 and _LINE.match(clean(text)) is not None
+    return len(text) < 420 and _LINE.match(_low(clean(text))) is not None
 
 
 def points_elsewhere(text: str) -> bool:
@@ -163,4 +169,4 @@ def points_elsewhere(text: str) -> bool:
 
 def ends_the_post(text: str) -> bool:
     """Whether a heading or label introduces other posts, the author or the comments."""
-    return len(text) < 100 and _END.match(clean(text)) is not None
+    return len(text) < 100 and _END.match(_low(clean(text))) is not None

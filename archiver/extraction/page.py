@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
@@ -99,10 +100,10 @@ class Page:
     @cached_property
     def text_length(self) -> int:
         """Characters of text in the body, scripts and styles aside."""
-        silent = ("script", "style", "noscript", "template")
-        return sum(
-            len((e.text or "").strip()) + len((e.tail or "").strip()) for e in self.index.order if e.tag not in silent
-        )
+        silent = 0
+        for el in chain.from_iterable(map(self.index.tag, ("script", "style", "noscript", "template"))):
+            silent += len((el.text or "").strip()) + len((el.tail or "").strip())
+        return self.index.text_length(self.root) - silent
 
     @cached_property
     def head_title(self) -> str:
@@ -145,8 +146,7 @@ class Page:
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
             return language
-        for el in self.index.order:
-            text = el.text
+        for text, _ in self.index.texts:
             if text and 7 < len(text) < 60 and (m := _NUMBERS.search(text)):
                 first, second = int(m[1]), int(m[2])
                 if first <= 12 < second <= 31:

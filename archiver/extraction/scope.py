@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from lxml.etree import _Element as Element
@@ -36,6 +37,11 @@ _TITLE_NAME = re.compile(
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS, _UNLIKE, _ALIKE = 20, 0.4, 0.6
 _KEEP = frozenset({"html", "body", "main"})
+
+
+@lru_cache(maxsize=16_384)
+def _names_noise(names: str) -> bool:
+    return bool(_NOISE.search(names.replace("elementor-widget", "")))
 
 
 @dataclass(slots=True)
@@ -80,10 +86,10 @@ class Post:
         if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
             noisy = True
         else:
-            names = f"{el.get('class') or ''} {el.get('id') or ''}".replace("elementor-widget", "")
-            noisy = len(names) > 2 and bool(_NOISE.search(names)) and el.tag not in ("article", "time", "a", "h1")
+            names = f"{el.get('class') or ''} {el.get('id') or ''}"
+            noisy = len(names) > 2 and el.tag not in ("article", "time", "a", "h1") and _names_noise(names)
         if noisy and self.body is None and el.tag in ("div", "section", "table", "form", "aside"):
-            noisy = 2 * text_length(el) < self.page.text_length
+            noisy = 2 * self.page.index.text_length(el) < self.page.text_length
         return noisy and not any(k is not None and k is not el and is_below(k, el) for k in (self.body, self.title))
 
     @staticmethod
@@ -139,7 +145,8 @@ def _find_body(post: Post, rules: Iterable[str]) -> None:
         if not found:
             continue
         best = _longest_of_first_post(post, found)
-        if text_length(best) >= 25 or best.find(".//img") is not None or best.find(".//iframe") is not None:
+        length = post.page.index.text_length(best)
+        if length >= 25 or best.find(".//img") is not None or best.find(".//iframe") is not None:
             post.body, post.body_rule = best, rule
             return
         fallback = fallback or (best, rule)
@@ -159,9 +166,10 @@ def _post_of(post: Post, el: Element) -> Element | None:
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
     home = _post_of(post, found[0])
+    length = post.page.index.text_length
     if home is None:
-        return found[0] if len(found) == 1 or len({e.getparent() for e in found}) > 1 else max(found, key=text_length)
-    return max((e for e in found if _post_of(post, e) is home), key=text_length)
+        return found[0] if len(found) == 1 or len({e.getparent() for e in found}) > 1 else max(found, key=length)
+    return max((e for e in found if _post_of(post, e) is home), key=length)
 
 
 def _find_title(post: Post, rules: Iterable[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -153,24 +152,23 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     """Elements that may hold a date, outermost first: by their name, by <time>, by what their own text looks like."""
     index = page.index
     found: dict[Element, int] = {}
-    order: Iterable[Element] = index.order
+    begin, end = 0, len(index.elements)
     if near:
-        first, last = places.title - _ABOVE, max(places.title + _NEAR, min(places.body, places.title + _FARTHEST))
-        order = list(order)[max(0, first) : last + 1] if places.title >= 0 else ()
-        found = {e: index.order[e] for e in order if e.tag == "time" or any(map(names_a_date, _names(e)))}
+        last = max(places.title + _NEAR, min(places.body, places.title + _FARTHEST))
+        begin, end = (max(0, places.title - _ABOVE), min(last + 1, end)) if places.title >= 0 else (0, 0)
+        around = index.elements[begin:end]
+        found = {e: index.order[e] for e in around if e.tag == "time" or any(map(names_a_date, _names(e)))}
     else:
         for name in index.classes():
             if names_a_date(name):
                 found.update((e, index.order[e]) for e in index.with_class(name)[:40])
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
     digit, looks = _DIGIT.search, _LOOKS.search
-    for el in order:
-        text = el.text
+    for n, (text, tail) in enumerate(index.texts[begin:end], begin):
         if text and 5 < len(text) <= _LONGEST and digit(text) and looks(text):
-            found.setdefault(el, index.order[el])
-        text = el.tail
-        if text and 5 < len(text) <= _LONGEST and digit(text) and looks(text):
-            holder = el.getparent()
+            found.setdefault(index.elements[n], n)
+        if tail and 5 < len(tail) <= _LONGEST and digit(tail) and looks(tail):
+            holder = index.elements[n].getparent()
             if holder is not None:
                 found.setdefault(holder, index.order.get(holder, 0))
     many = sorted(found.items(), key=lambda p: p[1])

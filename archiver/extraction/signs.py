@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
-from archiver.extraction.scope import Post, text_length
+from archiver.extraction.scope import Post
 from archiver.extraction.structured import types
 from archiver.extraction.text import line
 from archiver.platforms.selector import is_below
@@ -120,8 +120,8 @@ def teasers_fill(page: Page, heads: list[Element]) -> bool:
                 e for e in (parent if parent is not None else ()) if e.tag in ("p", "div", "ul") and e not in chosen
             )
         blocks.add(block)
-    said = sum(text_length(b) for b in blocks if not any(a in blocks for a in b.iterancestors()))
-    return 2 * said > text_length(main)
+    said = sum(page.index.text_length(b) for b in blocks if not any(a in blocks for a in b.iterancestors()))
+    return 2 * said > page.index.text_length(main)
 
 
 def linked_items_fill(page: Page, post: Post) -> bool:
@@ -133,17 +133,18 @@ def linked_items_fill(page: Page, post: Post) -> bool:
         for item in page.index.tag(tag):
             if post.is_noise(item) or (item.find(".//li") is not None or item.find(".//tr") is not None):
                 continue
-            links = [(page.join(a.get("href")), text_length(a)) for a in item.iter("a")]
+            links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
             own = {
                 u.partition("#")[0]: n
                 for u, n in links
                 if u and (urlsplit(u).hostname or "").removeprefix("www.") in hosts
             }
-            length = text_length(item)
+            length = page.index.text_length(item)
             if len(own) == 1 and not set(own) & set(page.addresses) and length - sum(own.values()) <= _DATE_LENGTH:
                 seen.update(own)
                 said += length
-    whole = text_length(post.body if post.body is not None else next(iter(page.index.tag("body")), page.root))
+    main = post.body if post.body is not None else next(iter(page.index.tag("body")), page.root)
+    whole = page.index.text_length(main)
     return len(seen) >= 3 and 2 * said > whole
 
 

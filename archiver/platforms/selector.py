@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import accumulate
 
 from lxml.etree import _Element as Element
 
@@ -121,6 +122,32 @@ class Index:
     def order(self) -> dict[Element, int]:
         """Every element with its place in the document."""
         return {el: n for n, el in enumerate(self.elements)}
+
+    @cached_property
+    def texts(self) -> list[tuple[str | None, str | None]]:
+        """The text and the tail of every element in document order."""
+        return [(el.text, el.tail) for el in self.elements]
+
+    @cached_property
+    def _letters(self) -> tuple[list[int], list[int]]:
+        """How many characters stand in the texts and in the tails of the elements before each, space around aside."""
+        return (
+            [0, *accumulate(len(text.strip()) if text else 0 for text, _ in self.texts)],
+            [0, *accumulate(len(tail.strip()) if tail else 0 for _, tail in self.texts)],
+        )
+
+    def end(self, el: Element) -> int:
+        """The place after an element and all that is below it."""
+        last = el
+        while len(last):
+            last = last[-1]
+        return self.order[last] + 1
+
+    def text_length(self, el: Element) -> int:
+        """Characters of the texts in an element, white space around each aside."""
+        texts, tails = self._letters
+        start, end = self.order[el], self.end(el)
+        return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
     @cached_property
     def _classes(self) -> dict[str, list[Element]]:
