@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from archiver.extraction.datetext import span, visible
 from archiver.extraction.datewords import MODIFIED, PUBLISHED
@@ -50,6 +51,7 @@ def read_dates(
     return published, modified
 
 
+@lru_cache(maxsize=4_096)
 def label_of(text: str) -> str:
     """What the words before a date say of it, the last ones first: "published", "modified" or ""."""
     of = {name: max((m.end() for m in pattern.finditer(text)), default=-1) for name, pattern in _LABELS}

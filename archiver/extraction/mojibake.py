@@ -41,9 +41,8 @@ class _Reading:
             f"(?<={letter})(?:{pair})(?=\\s)|(?<={letter}){quote}\\s|\\s{quote}(?={letter})"
         )
 
-    def hits(self, text: str) -> bool:
-        """Whether a text holds a mark and then `_MANY` sure sequences."""
-        beyond = set(text.encode("utf-8", errors="ignore").translate(None, _ASCII).decode("utf-8"))
+    def hits(self, text: str, beyond: set[str]) -> bool:
+        """Whether a text holds a mark and then `_MANY` sure sequences; `beyond`: its characters beyond ASCII."""
         if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
             return False
         count = last = 0
@@ -81,15 +80,21 @@ def repaired(text: str) -> tuple[str, int]:
     if text.isascii():
         return text, 0
     count = 0
+    beyond = _beyond(text)
     for reading in _READINGS:
         for _ in range(2):  # twice misread is not rare
-            if not reading.hits(text):
+            if not reading.hits(text, beyond):
                 break
             text, more = _mend(text, reading)
             count += more
             if not more:
                 break
+            beyond = _beyond(text)
     return text, count
+
+
+def _beyond(text: str) -> set[str]:
+    return set(text.encode("utf-8", errors="ignore").translate(None, _ASCII).decode("utf-8"))
 
 
 def _mend(text: str, reading: _Reading) -> tuple[str, int]:

@@ -91,5 +91,7 @@ _folded_once = lru_cache(maxsize=8_192)(_folded)
 
 def tidy(text: str) -> str:
     """At most one blank line in a row, none at the ends; NFC."""
-    text = unicodedata.normalize("NFC", re.sub(r"[ \t]+\n", "\n", text))
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    if " \n" in text or "\t\n" in text:
+        text = re.sub(r"[ \t]+\n", "\n", text)
+    text = unicodedata.normalize("NFC", text)
+    return (re.sub(r"\n{3,}", "\n\n", text) if "\n\n\n" in text else text).strip()

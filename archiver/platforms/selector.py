@@ -8,7 +8,7 @@ so that some hundred rules can be asked of every page. Supported: tag, .class, #
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import accumulate
@@ -90,7 +90,12 @@ def _keys(part: _Compound) -> tuple[tuple[str, str], ...]:
         return (("id", part.id),)
     if part.classes:
         return tuple(("class", name) for name in part.classes)
-    return tuple(("attr", name) for name, _, _ in part.attrs if name in _INDEXED)[:1]
+    for name, op, want in part.attrs:
+        if name in _INDEXED:
+            # A word of the value, where the selector asks for one: few elements have it.
+            whole = op in ("=", "~=") and want.split() == [want]
+            return (("word", f"{name}={want}") if whole else ("attr", name),)
+    return ()
 
 
 def check(selector: str) -> str:
@@ -112,6 +117,7 @@ class Index:
         self.root = root
         self._tags: dict[str, list[Element]] = {}
         self._found: dict[str, list[Element]] = {}
+        self._with: dict[str, list[Element]] = {}
 
     @cached_property
     def elements(self) -> list[Element]:
@@ -150,16 +156,25 @@ class Index:
         return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
     @cached_property
-    def _classes(self) -> dict[str, list[Element]]:
+    def _by_names(self) -> dict[str, list[Element]]:
+        """Elements by all of their class attribute: one is often that of many."""
         found: dict[str, list[Element]] = {}
         for el in self.elements:
             if names := el.get("class"):
-                for name in names.split():
-                    have = found.get(name)
-                    if have is None:
-                        found[name] = [el]
-                    elif have[-1] is not el:
-                        have.append(el)
+                have = found.get(names)
+                if have is None:
+                    found[names] = [el]
+                else:
+                    have.append(el)
+        return found
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        """The class attributes that hold a class."""
+        found: dict[str, list[str]] = {}
+        for names in self._by_names:
+            for name in set(names.split()):
+                found.setdefault(name, []).append(names)
         return found
 
     @cached_property
@@ -178,8 +193,25 @@ class Index:
                 found.setdefault(attr, []).append(el)
         return found
 
-    def _map(self, kind: str) -> dict[str, list[Element]]:
-        return self._classes if kind == "class" else self._ids if kind == "id" else self._attrs
+    @cached_property
+    def _words(self) -> dict[str, list[Element]]:
+        """Elements by attribute and each word of its value: "rel=tag"."""
+        found: dict[str, list[Element]] = {}
+        for attr, elements in self._attrs.items():
+            for el in elements:
+                for word in set((el.get(attr) or "").split()):
+                    found.setdefault(f"{attr}={word}", []).append(el)
+        return found
+
+    def _map(self, kind: str) -> Container[str]:
+        if kind == "class":
+            return self._names
+        return self._ids if kind == "id" else self._words if kind == "word" else self._attrs
+
+    def _of(self, kind: str, name: str) -> list[Element]:
+        if kind == "class":
+            return self.with_class(name)
+        return (self._ids if kind == "id" else self._words if kind == "word" else self._attrs)[name]
 
     def tag(self, *names: str) -> list[Element]:
         """All elements of these tags, in document order."""
@@ -191,10 +223,16 @@ class Index:
         return found
 
     def classes(self) -> Iterable[str]:
-        return self._classes
+        return self._names
 
     def with_class(self, name: str) -> list[Element]:
-        return self._classes.get(name, [])
+        found = self._with.get(name)
+        if found is None:
+            found = [el for names in self._names.get(name, ()) for el in self._by_names[names]]
+            if len(self._names.get(name, ())) > 1:
+                found.sort(key=self.order.__getitem__)
+            self._with[name] = found
+        return found
 
     def select(self, selector: str, within: Element | None = None) -> list[Element]:
         """The elements a selector means, in document order; `within` leaves those below one element."""
@@ -231,7 +269,7 @@ class Index:
 
     def _fitting(self, part: _Compound, keys: tuple[tuple[str, str], ...]) -> list[Element]:
         if keys:
-            start = min((self._map(kind)[name] for kind, name in keys), key=len)
+            start = min((self._of(kind, name) for kind, name in keys), key=len)
             if part.bare:
                 return start
         else:
