@@ -31,7 +31,7 @@ import tomli_w
 
 from archiver.errors import BadRules
 from archiver.platforms import tables
-from archiver.platforms.selector import check
+from archiver.platforms.css import check
 
 LEARNED_FIELDS = ("title", "authors", "published", "modified", "categories", "tags", "body")
 JSON_LD = "ld+json"

@@ -242,11 +242,16 @@ def _small_aside(el: Element) -> bool:
     return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _LONGEST
 
 
+@lru_cache(maxsize=8_192)
+def _names_a_footer(names: str) -> bool:
+    return bool(_FOOTER.search(names))
+
+
 def _in_footer(el: Element) -> bool:
     """Whether an element stands in what is called the footer of a page: "last changed" there is of the site."""
     at: Element | None = el
     while at is not None:
-        if _FOOTER.search(f"{at.get('class') or ''} {at.get('id') or ''}"):
+        if _names_a_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
             return True
         at = at.getparent()
     return False

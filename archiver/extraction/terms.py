@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -135,6 +136,7 @@ def listed(texts: Iterable[str]) -> list[str]:
     return [p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _LONGEST]
 
 
+@lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
     """Which kind of term listing an address is of: a folder or a query key says it."""
     if len(href) > 500:

@@ -1,110 +1,19 @@
 """Small CSS selectors over one indexed page: what the platform tables are written in.
 
 Elements are sorted by class, id and attribute once; a rule then costs a dictionary look-up instead of a walk,
-so that some hundred rules can be asked of every page. Supported: tag, .class, #id, [attr],
-[attr=value], [attr~=word], [attr^=start], [attr*=part], descendant (space) and child (>).
+so that some hundred rules can be asked of every page.
 """
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import accumulate
 
 from lxml.etree import _Element as Element
 
-_INDEXED = frozenset(
-    ("itemprop", "rel", "property", "name", "itemtype", "role", "datetime", "data-hook", "typeof")
-)
-_PIECE = re.compile(
-    r"(?P<child>\s*>\s*)|(?P<space>\s+)|\.(?P<cls>[\w-]+)|#(?P<id>[\w-]+)|"
-    r"\[(?P<attr>[\w:-]+)(?:(?P<op>[~^*]?=)\"?(?P<val>[^\]\"]*)\"?)?\]|(?P<tag>\*|[a-z][a-z0-9]*)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Compound:
-    tag: str
-    classes: tuple[str, ...]
-    id: str
-    attrs: tuple[tuple[str, str, str], ...]
-    child: bool
-
-    @property
-    def bare(self) -> bool:
-        """Whether it is one class or one id, so that what is looked up by it fits."""
-        return not self.tag and not self.attrs and len(self.classes) + bool(self.id) == 1
-
-
-@cache
-def _parse(selector: str) -> tuple[_Compound, ...]:
-    parts: list[_Compound] = []
-    tag, ident, child, pos = "", "", False, 0
-    classes: list[str] = []
-    attrs: list[tuple[str, str, str]] = []
-    while pos < len(selector):
-        m = _PIECE.match(selector, pos)
-        if not m:
-            raise ValueError(f"not a selector this table language knows: {selector!r} at {pos}")
-        pos = m.end()
-        if m["child"] or m["space"]:
-            if not (tag or ident or classes or attrs or selector[m.start() - 1 : m.start()] == "*"):
-                raise ValueError(f"nothing stands before {m[0]!r} in the selector {selector!r}")
-            parts.append(_Compound(tag, tuple(classes), ident, tuple(attrs), child))
-            tag, ident, child, classes, attrs = "", "", bool(m["child"]), [], []
-        elif m["cls"]:
-            classes.append(m["cls"])
-        elif m["id"]:
-            ident = m["id"]
-        elif m["attr"]:
-            attrs.append((m["attr"], m["op"] or "", m["val"] or ""))
-        else:
-            tag = "" if m["tag"] == "*" else m["tag"]
-    if child and not (tag or ident or classes or attrs or selector.endswith("*")):
-        raise ValueError(f"nothing stands after '>' in the selector {selector!r}")
-    parts.append(_Compound(tag, tuple(classes), ident, tuple(attrs), child))
-    return tuple(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How a selector is found. `needs`: classes, ids and attributes without which it means nothing on a page."""
-
-    parts: tuple[_Compound, ...]
-    needs: tuple[tuple[str, str], ...]
-    keys: tuple[tuple[tuple[str, str], ...], ...]
-
-
-@cache
-def _plan(selector: str) -> _Plan:
-    parts = _parse(selector)
-    keys = tuple(_keys(part) for part in parts)
-    return _Plan(parts, tuple(dict.fromkeys(k for some in keys for k in some)), keys)
-
-
-def _keys(part: _Compound) -> tuple[tuple[str, str], ...]:
-    """What an element is looked up by: its id, else its classes, else an attribute; none where only a tag is told."""
-    if part.id:
-        return (("id", part.id),)
-    if part.classes:
-        return tuple(("class", name) for name in part.classes)
-    for name, op, want in part.attrs:
-        if name in _INDEXED:
-            # A word of the value, where the selector asks for one: few elements have it.
-            whole = op in ("=", "~=") and want.split() == [want]
-            return (("word", f"{name}={want}") if whole else ("attr", name),)
-    return ()
-
-
-def check(selector: str) -> str:
-    """What is wrong with a selector, "" where nothing is."""
-    try:
-        _parse(selector.strip())
-    except ValueError as error:
-        return str(error)
-    return "" if selector.strip() else "a selector is empty"
+from archiver.platforms.css import INDEXED, Compound, parsed
 
 
 class Index:
@@ -118,6 +27,7 @@ class Index:
         self._tags: dict[str, list[Element]] = {}
         self._found: dict[str, list[Element]] = {}
         self._with: dict[str, list[Element]] = {}
+        self._joined: dict[tuple[str, str], str] = {}
 
     @cached_property
     def elements(self) -> list[Element]:
@@ -189,7 +99,7 @@ class Index:
     def _attrs(self) -> dict[str, list[Element]]:
         found: dict[str, list[Element]] = {}
         for el in self.elements:
-            for attr in _INDEXED.intersection(el.keys()):
+            for attr in INDEXED.intersection(el.keys()):
                 found.setdefault(attr, []).append(el)
         return found
 
@@ -216,10 +126,22 @@ class Index:
     def tag(self, *names: str) -> list[Element]:
         """All elements of these tags, in document order."""
         if len(names) > 1:
-            return list(self.root.iter(*names))
-        found = self._tags.get(names[0])
+            return sorted((el for name in names for el in self.tag(name)), key=self.order.__getitem__)
+        name = names[0]
+        if name == "*":
+            return self.elements
+        if "elements" in self.__dict__:
+            return self._by_tag.get(name, [])
+        found = self._tags.get(name)
         if found is None:
-            found = self._tags[names[0]] = list(self.root.iter(names[0]))
+            found = self._tags[name] = list(self.root.iter(name))
+        return found
+
+    @cached_property
+    def _by_tag(self) -> dict[str, list[Element]]:
+        found: dict[str, list[Element]] = defaultdict(list)
+        for el in self.elements:
+            found[el.tag].append(el)
         return found
 
     def classes(self) -> Iterable[str]:
@@ -248,7 +170,7 @@ class Index:
         return found[0] if found else None
 
     def _match(self, selector: str) -> list[Element]:
-        plan = _plan(selector)
+        plan = parsed(selector)
         # Most rules name a class that the page does not have at all.
         for kind, name in plan.needs:
             if name not in self._map(kind):
@@ -267,16 +189,26 @@ class Index:
                 return []
         return found
 
-    def _fitting(self, part: _Compound, keys: tuple[tuple[str, str], ...]) -> list[Element]:
+    def _fitting(self, part: Compound, keys: tuple[tuple[str, str], ...]) -> list[Element]:
         if keys:
             start = min((self._of(kind, name) for kind, name in keys), key=len)
             if part.bare:
                 return start
         else:
             start = self.tag(part.tag or "*")
+            # Few pages hold the piece of an address that a rule asks for at all.
+            if any(op == "*=" and want not in self._values(part.tag, name) for name, op, want in part.attrs):
+                return []
         return [e for e in start if _fits(e, part)]
 
-    def _descend(self, tops: list[Element], part: _Compound) -> list[Element]:
+    def _values(self, tag: str, attr: str) -> str:
+        """All values of an attribute of the elements of a tag, one a line."""
+        found = self._joined.get((tag, attr))
+        if found is None:
+            found = self._joined[tag, attr] = "\n".join(v for el in self.tag(tag or "*") if (v := el.get(attr)))
+        return found
+
+    def _descend(self, tops: list[Element], part: Compound) -> list[Element]:
         tag = part.tag or "*"
         found: dict[Element, None] = {}
         for top in tops:
@@ -308,7 +240,7 @@ def is_below(el: Element, top: Element) -> bool:
     return False
 
 
-def _fits(el: Element, part: _Compound) -> bool:
+def _fits(el: Element, part: Compound) -> bool:
     if part.tag and el.tag != part.tag:
         return False
     if part.id and el.get("id") != part.id:

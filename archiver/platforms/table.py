@@ -11,7 +11,7 @@ from functools import cache
 from archiver.items import PageKind
 from archiver.platforms.selector import Index
 
-_NOT_TABLES = {"table", "selector"}
+_NOT_TABLES = {"table", "selector", "css"}
 
 
 @dataclass(frozen=True, slots=True)

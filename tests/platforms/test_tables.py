@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from archiver.platforms import Index, Platform, by_name, detect, tables
-from archiver.platforms.selector import _parse
+from archiver.platforms.css import parse
 
 
 def index(html: str) -> Index:
@@ -48,7 +48,7 @@ def test_every_selector_and_expression_can_be_read(platform: Platform) -> None:
         "main",
     ):
         for selector in getattr(platform, field):
-            assert _parse(selector)
+            assert parse(selector)
     for pattern, _, rule in (*platform.kinds, *platform.paths):
         re.compile(pattern)
         assert rule
@@ -105,4 +105,4 @@ def test_select_within_an_element() -> None:
 
 def test_a_selector_outside_the_language_is_refused() -> None:
     with pytest.raises(ValueError, match="not a selector"):
-        _parse("p:hover")
+        parse("p:hover")
