@@ -7,7 +7,7 @@ import re
 from lxml.etree import _Element as Element
 
 from archiver.extraction.layout import Layout, covered
-from archiver.extraction.noise import LONG, said_by_names
+from archiver.extraction.noise import LONG
 from archiver.extraction.prune import HEADINGS
 
 _SENTENCE_END = re.compile(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
@@ -47,7 +47,7 @@ def weights(layout: Layout) -> list[float]:
     silent: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
         if a < z and el.tag not in _WHOLE and heads[a] == heads[z]:
-            word = said_by_names(el) or (el.tag if el.tag in _NO_TEXT else "")
+            word = layout.noise(el) or (el.tag if el.tag in _NO_TEXT else "")
             if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
                 silent.setdefault(word, []).append((a, z))
     for word, spans in silent.items():

@@ -114,7 +114,20 @@ class _Found(list[When]):
 
 
 def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
-    """When the post was published, by every source that says so."""
+    """When the post was published, by every source that says so.
+
+    What the page itself says is asked twice: to tell a post by its date, and for the date.
+    """
+    if lead is not None and lead.published is not None:
+        return _published(page, post, lead, beside)
+    known, found = post.answers.get("published", (None, []))
+    if known is not beside:
+        found = _published(page, post, None, beside)
+        post.answers["published"] = beside, found
+    return list(found)
+
+
+def _published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
     out = _Found()
     language = page.date_language
     if lead is not None and lead.published is not None:

@@ -9,6 +9,7 @@ from itertools import accumulate, islice
 from lxml import etree
 from lxml.etree import _Element as Element
 
+from archiver.extraction.noise import said_by_names
 from archiver.extraction.text import BREAK, CELL, clean
 
 SILENT = frozenset(
@@ -56,10 +57,18 @@ class Block:
 class Layout:
     """The blocks below `top`, and for each block-level element which of them are below it (`spans`)."""
 
-    __slots__ = ("blocks", "spans", "top")
+    __slots__ = ("blocks", "said", "spans", "top")
 
     def __init__(self, top: Element, blocks: list[Block], spans: dict[Element, tuple[int, int]]) -> None:
         self.top, self.blocks, self.spans = top, blocks, spans
+        self.said: dict[Element, str] = {}
+
+    def noise(self, el: Element) -> str:
+        """The word by which an element's names say that it is no text (`noise.said_by_names`)."""
+        found = self.said.get(el)
+        if found is None:
+            found = self.said[el] = said_by_names(el)
+        return found
 
     def sums(self, of: list[float]) -> list[float]:
         """Sums of a figure before each block, so that `s[hi] - s[lo]` is that of a span."""

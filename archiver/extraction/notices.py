@@ -51,27 +51,35 @@ _LINE = _any(
     r"(?:photo(?:graph)?s?|image|picture|photo credits?|image credits?|credits?|image source|source|courtesy|foto|"
     r"bild|crédit photo|"
     r"фото|图片?来源|照片|写真)\s*(?:/|:|by|of|©|：) ?.{1,80}",
-    r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}|.{0,60}(?:getty images|shutterstock|istock|unsplash|"
-    r"alamy)",
+    r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
     r"bookmark the permalink|leave a (?:comment|reply)|(?:\d+ )?comments?|no comments|add (?:a )?comment|"
     r"(?:tags?|topics?|categor(?:y|ies)|keywords?|etiquetas|mots-clés|schlagwörter|schlagworte|теги|метки|标签|"
     r"標籤|タグ|từ khóa|"
     r"tag correlati|etiketler|תגיות|الوسوم)\s*[:：].{0,300}",
-    r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"
-    r"sponsored).{0,400}",
-    r".{0,160}\b(?:affiliate (?:links?|commission|disclosure)|(?:may )?earn (?:a|an)?\s?(?:small |"
-    r"affiliate )?commissions?).{0,260}",
     r"(?:please )?(?:sign up|subscribe|register|join).{0,80}(?:newsletter|mailing list|e-?mail|inbox|updates).{0,120}",
     r"thank(?:s| you) for (?:subscribing|signing up|completing|your submission).{0,120}|"
     r"your submission has been received.{0,40}|"
     r"(?:something|oops).{0,20} went wrong.{0,80}|(?:enter|your) e-?mail(?: address)?|"
     r"(?:we|by (?:sub|sign)).{0,60}(?:privacy policy|unsubscribe).{0,120}",
     r"follow (?:us|me|him|her|them|@?\w+(?: \w+)?) (?:on|at) .{0,100}",
-    r"(?:listen|watch|play) (?:to )?(?:this )?(?:article|story|audio|video|now)|"
-    r".{0,20}your browser does not support .{0,80}",
+    r"(?:listen|watch|play) (?:to )?(?:this )?(?:article|story|audio|video|now)",
     r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
 )
+
+# The same, where the words that tell it stand in the middle: one of these is looked for first, for that costs nothing.
+_WITHIN = _any(
+    r".{0,60}(?:getty images|shutterstock|istock|unsplash|alamy)",
+    r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"
+    r"sponsored).{0,400}",
+    r".{0,160}\b(?:affiliate (?:links?|commission|disclosure)|(?:may )?earn (?:a|an)?\s?(?:small |"
+    r"affiliate )?commissions?).{0,260}",
+    r".{0,20}your browser does not support .{0,80}",
+)
+_WITHIN_WORDS = (
+    "getty images", "shutterstock", "istock", "unsplash", "alamy", "affiliate", "sponsored", "commission",
+    "your browser",
+)  # fmt: skip
 
 # "Read also: ..." and the like: what follows is another post's title.
 _ALSO = re.compile(
@@ -159,7 +167,12 @@ _END = _any(
 
 def is_notice(text: str) -> bool:
     """Whether a whole block is a label, a credit, an invitation or a disclosure."""
-    return len(text) < 420 and _LINE.match(_low(clean(text))) is not None
+    if len(text) >= 420:
+        return False
+    low = _low(clean(text))
+    if _LINE.match(low):
+        return True
+    return any(word in low for word in _WITHIN_WORDS) and _WITHIN.match(low) is not None
 
 
 def points_elsewhere(text: str) -> bool:

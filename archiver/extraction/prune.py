@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lxml.etree import _Element as Element
 
 from archiver.extraction.layout import Block, Layout, covered
-from archiver.extraction.noise import LONG, said_by_names
+from archiver.extraction.noise import LONG
 from archiver.extraction.notices import ends_the_post, is_notice, points_elsewhere
 from archiver.extraction.text import folded
 
@@ -42,7 +42,7 @@ def dead_elements(layout: Layout, lo: int, hi: int, size: list[float], share: fl
     for el, (a, z) in layout.spans.items():
         if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
             continue
-        why = said_by_names(el) or (el.tag if el.tag in _DROP_TAGS else "")
+        why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
         if not why and el.get("aria-hidden") == "true":
             why = "hidden"
         if why and size[z] - size[a] <= share * whole and not _is_text(why, el, layout.blocks[a:z]):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 from lxml.etree import _Element as Element
 
@@ -54,6 +55,8 @@ class Post:
     body: Element | None = None
     body_rule: str = ""
     holder: Element | None = None
+    answers: dict[str, Any] = field(default_factory=dict)
+    """What was found of the post by one question and is asked again by another."""
     _noise: dict[Element, bool] = field(default_factory=dict)
     _main: set[Element] = field(default_factory=set)
 
