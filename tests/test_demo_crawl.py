@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from archiver.archive import Archive
 from archiver.demo import Demo, serve
 from archiver.demo.blog import Theme
 
@@ -84,6 +85,15 @@ def test_the_seed_article(crawled: tuple[Demo, Path]) -> None:
     assert record["body"].startswith("The US intelligence has made allegations")
     assert record["body"].endswith("since the eruption of the conflict in Ukraine in February 2022.")
     assert "\n\nConcerns and Previous Statements\n\n" in record["body"]
+
+
+def test_the_archive_tells_where_each_value_comes_from(crawled: tuple[Demo, Path]) -> None:
+    with Archive(crawled[1]) as archive:
+        for record in archive.articles():
+            explained = archive.explain(record["id"])
+            assert {e.field for e in explained if e.chosen} == {e.field for e in explained if any(e.won)}
+            encoding = next(e for e in explained if e.field == "encoding")
+            assert encoding.why == "the bytes are valid in it"  # also of pages that were put by and read once more
 
 
 def test_the_repeated_text_is_marked(crawled: tuple[Demo, Path]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from archiver.extraction import authors as _authors
@@ -71,8 +70,7 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
     times = _dates.published(page, post, lead, beside)
     when = choose.published(times, changed, of_url(page.path), page.captured_at)
     change = choose.best(changed)
-    evidence += [replace(c.evidence("published"), value=c.value.at.isoformat()) for c in times]
-    evidence += [replace(c.evidence("modified"), value=c.value.at.isoformat()) for c in changed]
+    evidence += [c.evidence("published") for c in times] + [c.evidence("modified") for c in changed]
 
     cats, tags = _categories.candidates(page, post, lead)
     category, tag = _categories.chosen(cats, tags)

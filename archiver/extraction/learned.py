@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from lxml.etree import _Element as Element
 
@@ -12,8 +14,9 @@ from archiver.extraction import choose, credits, declared
 from archiver.extraction import dates as _dates
 from archiver.extraction.body import render, whole
 from archiver.extraction.byline import Beside, beside_heading
-from archiver.extraction.candidates import from_api
+from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.geosite import as_publisher, place_of
+from archiver.extraction.geotags import evidence as geo_evidence
 from archiver.extraction.geotags import geotags
 from archiver.extraction.kind import at_a_glance, classify
 from archiver.extraction.moment import Moment, of_url
@@ -79,8 +82,7 @@ class _Reader:
         return rule is not None and rule.by_hand
 
     def say(self, name: str, value: Value, rule: Rule) -> None:
-        shown = ", ".join(value) if isinstance(value, tuple) else (
-            value.at.isoformat() if isinstance(value, Moment) else str(value))
+        shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         source = "rule by hand" if rule.by_hand else "learned"
         where = " | ".join(rule.select)[:120]
         self.evidence.append(Evidence(name, shown[:300], source, where, round(rule.agreement, 2)))
@@ -89,6 +91,10 @@ class _Reader:
         """What the site's own interface says of the post."""
         shown = ", ".join(value) if isinstance(value, tuple) else str(value)
         self.evidence.append(Evidence(name, shown[:300], "api", name, 0.97))
+
+    def weighed(self, name: str, found: Sequence[Candidate[Any]]) -> None:
+        """What a field that no rule tells is chosen from."""
+        self.evidence += [c.evidence(name) for c in found]
 
 
 def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind = PageKind.UNKNOWN) -> Article | None:
@@ -114,14 +120,19 @@ def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind
     tail = credits.read_tail(text)
     plain = "\n\n".join(text.split("\n\n")[: -tail.paragraphs]) if tail.paragraphs else text
     authors = tail.authors or _people(reader)
+    if tail.authors:
+        reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
     published, modified = _times(reader)
     categories, tags = _terms(reader)
     if reader.strange or not plain:
         return None
     pages = parts(page)
     post = Post(page, body=top, holder=top)
+    named = credits.of_post(page, post, text, tail)
     places = as_publisher(geotags(page, post, lead, credits.dateline_place(text)),
                           frozenset(place_of(p) for p in rules.places))
+    others = [Evidence("credits", one, "text", "", 0.7) for one in named]
+    others += geo_evidence(page, post, places) if places else []
     return Article(
         url=page.url, title=title, body=plain, authors=authors,
         published=published.at if published else None, published_precision=published.precision if published else None,
@@ -129,9 +140,10 @@ def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind
         language=page.language or (lead.language if lead and lead.language else None),
         description=declared.description(page, lead), image=declared.image(page, top, lead),
         canonical_url=page.canonical or None,
-        credits=credits.of_post(page, post, text, tail),
+        credits=named,
         kind=PageKind.POST, kind_rule=kind, platform=page.platform.name, post_id=declared.post_id(page, lead),
-        guid=lead.guid if lead else "", evidence=(page.decoded.evidence(), *reader.evidence), read_by=rules.version,
+        guid=lead.guid if lead else "", read_by=rules.version,
+        evidence=(page.decoded.evidence(), *reader.evidence, *others),
         parts=pages.others, part=pages.number, part_of=pages.first,
         whole_at=page.url if reader.is_whole else pages.whole,
     )
@@ -206,7 +218,9 @@ def _people(reader: _Reader) -> tuple[str, ...]:
         return value
     post, beside = reader.located()
     site = {folded(n) for n in site_names(reader.page)}
-    found = choose.authors(_authors.candidates(reader.page, post, reader.lead, site, beside))
+    people = _authors.candidates(reader.page, post, reader.lead, site, beside)
+    reader.weighed("authors", people)
+    found = choose.authors(people)
     return found.value if found else ()
 
 
@@ -218,6 +232,7 @@ def _times(reader: _Reader) -> tuple[Moment | None, Moment | None]:
     published = when if isinstance(when, Moment) else None
     if api is not None and api.modified and not (modified and reader.by_hand("modified")):
         modified = Moment(api.modified, "second", True)
+        reader.told("modified", api.modified.isoformat())
     if api is not None and api.published and not (published and reader.by_hand("published")):
         published = Moment(api.published, "second", True)
         reader.told("published", api.published.isoformat())
@@ -225,17 +240,19 @@ def _times(reader: _Reader) -> tuple[Moment | None, Moment | None]:
         post, beside = reader.located()
         changes = _dates.modified(page, post, reader.lead, beside)
         if published is None:
-            found = choose.published(_dates.published(page, post, reader.lead, beside), changes, of_url(page.path),
-                                     page.captured_at)
+            times = _dates.published(page, post, reader.lead, beside)
+            reader.weighed("published", times)
+            found = choose.published(times, changes, of_url(page.path), page.captured_at)
             published = found.value if found else None
         if modified is None and (last := choose.best(changes)) is not None:
+            reader.weighed("modified", changes)
             modified = last.value
     return published, modified
 
 
 def _terms(reader: _Reader) -> tuple[tuple[str, ...], tuple[str, ...]]:
     out: list[tuple[str, ...]] = []
-    general: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    general: tuple[list[Candidate[tuple[str, ...]]], list[Candidate[tuple[str, ...]]]] | None = None
     for n, name in enumerate(("categories", "tags")):
         told = getattr(reader.api, name) if reader.api is not None else ()
         value = reader.by_rule(name) if reader.by_hand(name) or not told else None
@@ -243,8 +260,8 @@ def _terms(reader: _Reader) -> tuple[tuple[str, ...], tuple[str, ...]]:
             value = told
             reader.told(name, told)
         if not value and not reader.knows(name):
-            general = general or _categories.chosen(*_categories.candidates(reader.page, reader.located()[0],
-                                                                             reader.lead))
-            value = general[n]
+            general = general or _categories.candidates(reader.page, reader.located()[0], reader.lead)
+            reader.weighed(name, general[n])
+            value = _categories.chosen(*general)[n]
         out.append(value if isinstance(value, tuple) else ())
     return out[0], out[1]

@@ -29,6 +29,10 @@ class Moment:
     def day(self) -> tuple[int, int, int]:
         return self.at.year, self.at.month, self.at.day
 
+    def __str__(self) -> str:
+        """ISO 8601."""
+        return self.at.isoformat()
+
 
 ISO = re.compile(
     r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})(?:[T_ ]{1,2}(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|"

@@ -160,13 +160,14 @@ class Page:
         return language
 
 
-def parse(body: bytes | str, url: str, content_type: str = "", captured_at: datetime | None = None) -> Page:
-    """Decodes and parses a page. Never raises: what is no HTML gives an empty document.
+def parse(body: bytes | str | Decoded, url: str, content_type: str = "", captured_at: datetime | None = None) -> Page:
+    """Decodes and parses a page; one that was decoded before is taken as it is. Never raises: what is no HTML gives an
+    empty document.
 
     `content_type` is the response's header, for its charset; `captured_at` (aware) as in `Page`.
     An address that cannot be one is none.
     """
-    decoded = decode(body, content_type)
+    decoded = body if isinstance(body, Decoded) else decode(body, content_type)
     root: Element | None = None
     if decoded.text.strip():
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)

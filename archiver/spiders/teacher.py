@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from archiver.extraction.article import extract_page
+from archiver.extraction.decode import Decoded
 from archiver.extraction.learn import FEWEST, Sample, learn
 from archiver.extraction.learn_body import alike
 from archiver.extraction.page import Page, parse
@@ -33,13 +34,15 @@ class _Kept:
     """A page put by, compressed: trees of 25 pages would take more memory than the crawl."""
 
     text: bytes
+    decoded: Decoded  # without its text
     url: str
     captured_at: datetime | None
     article: Article | None = None
     lead: Lead | None = None
 
     def page(self) -> Page:
-        return parse(zlib.decompress(self.text).decode("utf-8"), self.url, captured_at=self.captured_at)
+        decoded = replace(self.decoded, text=zlib.decompress(self.text).decode("utf-8"))
+        return parse(decoded, self.url, captured_at=self.captured_at)
 
     def sample(self) -> Sample:
         assert self.article is not None
@@ -84,7 +87,7 @@ class Teacher:
             if self.knows and self.rules is not None:
                 # This was the last page that was needed: it is read by what it taught.
                 self._taught_by = [k for k in self._taught_by if k.url != page.url]
-                return extract_page(parse(page.text, page.url, captured_at=page.captured_at), lead, known,
+                return extract_page(parse(page.decoded, page.url, captured_at=page.captured_at), lead, known,
                                     posts_only=True, rules=self.rules)
         return article
 
@@ -137,7 +140,7 @@ class Teacher:
         if fits:
             self._read += 1
             if self._read % _AUDIT_EACH == 1:
-                plain = extract_page(parse(page.text, page.url, captured_at=page.captured_at), lead, known,
+                plain = extract_page(parse(page.decoded, page.url, captured_at=page.captured_at), lead, known,
                                      posts_only=True)
                 self._agrees.append(_same(article, plain))
         strange = [kept for kept in self._strange if kept is not None]
@@ -151,8 +154,8 @@ class Teacher:
 
 
 def _kept(page: Page, article: Article | None = None, lead: Lead | None = None) -> _Kept:
-    return _Kept(zlib.compress(page.text.encode("utf-8", errors="replace"), 1), page.url, page.captured_at, article,
-                 lead)
+    packed = zlib.compress(page.text.encode("utf-8", errors="replace"), 1)
+    return _Kept(packed, replace(page.decoded, text=""), page.url, page.captured_at, article, lead)
 
 
 def _same(ruled: Article, plain: Article) -> bool:

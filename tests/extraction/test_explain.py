@@ -103,6 +103,9 @@ def test_a_rule_is_named_as_the_reason() -> None:
         article = extract_page(page, rules=used)
         found = {e.field: e for e in explain(asdict(article), article.evidence)}
         assert found["title"].why == why and found["body"].why == why
+        # What no rule tells was chosen from candidates, as on any site.
+        assert found["authors"].why == "shown on the page and declared; none says otherwise"
+        assert found["published"].why == "the only candidate"
 
 
 TEXTS = st.text(max_size=12)
