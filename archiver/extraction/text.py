@@ -50,9 +50,12 @@ def clean(text: str | None) -> str:
         return ""
     if "&" in text and _ENTITY.search(text):
         text = unescape(text)
+    text = " ".join(text.split())
     if text.isascii():
-        return " ".join(text.split())
-    return unicodedata.normalize("NFC", " ".join(_INVISIBLE.sub("", text).split()))
+        return text
+    if not text.isprintable():  # which invisible marks are not
+        text = " ".join(_INVISIBLE.sub("", text).split())
+    return unicodedata.normalize("NFC", text)
 
 
 def line(el: Element | None) -> str:
