@@ -13,7 +13,7 @@ from archiver.extraction.candidates import from_api
 from archiver.extraction.layout import Layout, layout, written
 from archiver.extraction.page import Page, parse
 from archiver.extraction.prune import Known, pruned
-from archiver.extraction.scope import Post
+from archiver.extraction.scope import Post, text_length
 from archiver.extraction.text import clean, folded, tidy
 from archiver.items import Lead
 from archiver.platforms import by_name, tables
@@ -90,6 +90,11 @@ def _text(plan: Layout, top: Element, known: Known, weights: list[float] | None 
 
 
 def _shown(page: Page, post: Post, title: str, beside: Beside) -> Body:
+    is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
+    if post.body is not None and is_known and 3 * text_length(post.body) > page.text_length:
+        text = render(page, post, post.body, title, beside)
+        if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
+            return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
     plan = layout(everything, _skipped(page))
     weights = container.weights(plan)
@@ -98,10 +103,9 @@ def _shown(page: Page, post: Post, title: str, beside: Beside) -> Body:
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
     if post.body is not None:
         best, own = _weight(plan, sums, top), _weight(plan, sums, post.body)
-        if post.body_rule in page.platform.body and page.platform.name != "generic":
-            if best <= 3 * own + 1_500:
-                top, source, locator, confidence = post.body, "platform", post.body_rule, 0.95
-        elif best <= 1.4 * own + 400:
+        if is_known and best <= 3 * own + 1_500:
+            top, source, locator, confidence = post.body, "platform", post.body_rule, 0.95
+        elif not is_known and best <= 1.4 * own + 400:
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known(page, title, beside, top)
     text = _text(plan, top, known, weights if source != "platform" else None)

@@ -205,9 +205,12 @@ def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
             spans[el] = (open_.pop()[1], len(w.blocks))
         text = el.text if starts else el.tail if el is not top else None
         if text:
-            w.buffer.append(text)
-            if links:
-                w.linked += width(text)
+            if w.pre or not text.isspace():
+                w.buffer.append(text)
+                if links:
+                    w.linked += width(text)
+            elif w.buffer:
+                w.buffer.append(" ")
     w.end_row(cells)
     w.end_line("")
     spans[top] = (0, len(w.blocks))
