@@ -43,6 +43,7 @@ _TAG = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _ONE = re.compile(_ATTRIBUTE)
+_MOST_LOOKS = 40
 
 
 def cut(text: str) -> str:
@@ -51,7 +52,7 @@ def cut(text: str) -> str:
     The parser takes a time that is quadratic in the attributes of an element (minutes for 100,000), so that it
     must not see them.
     """
-    if _SUSPECT.search(text):
+    if _has_too_many(text):
         text = _TAG.sub(_short, text)
     if len(text) < MOST_TAGS * 2 or text.count("<") <= MOST_TAGS:
         return text
@@ -59,6 +60,20 @@ def cut(text: str) -> str:
     for _ in range(MOST_TAGS):
         at = text.find("<", at + 1)
     return text[:at]
+
+
+def _has_too_many(text: str) -> bool:
+    """Whether a tag may have more attributes than are read: each suspected one is looked at, where they are few."""
+    at = 0
+    for _ in range(_MOST_LOOKS):
+        suspect = _SUSPECT.search(text, at)
+        if suspect is None:
+            return False
+        tag = _TAG.match(text, suspect.start())
+        if tag is None or _short(tag) != tag[0]:
+            return True
+        at = suspect.start() + 1
+    return True
 
 
 def _short(tag: re.Match[str]) -> str:

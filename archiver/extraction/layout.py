@@ -33,7 +33,7 @@ _KINDS = {
     **dict.fromkeys(SILENT, "silent"),
 }  # fmt: skip
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
-_WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
 _NEWLINE = "\x1e"
 
@@ -87,7 +87,7 @@ def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
 
 def width(text: str) -> float:
     """Letters of a text, as wide as Latin ones."""
-    return float(len(text)) if text.isascii() else len(text) + 1.5 * len(_WIDE.findall(text))
+    return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
 class _Writer:

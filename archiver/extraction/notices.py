@@ -51,6 +51,12 @@ _LINE = _any(
     r"(?:photo(?:graph)?s?|image|picture|photo credits?|image credits?|credits?|image source|source|courtesy|foto|"
     r"bild|crédit photo|"
     r"фото|图片?来源|照片|写真)\s*(?:/|:|by|of|©|：) ?.{1,80}",
+    r"(?:listen|watch|play) (?:to )?(?:this )?(?:article|story|audio|video|now)",
+    r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
+)
+_LONGEST_LINE = 160
+"""Letters that none of these has, with signs around it."""
+_LONG_LINE = _any(
     r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
     r"bookmark the permalink|leave a (?:comment|reply)|(?:\d+ )?comments?|no comments|add (?:a )?comment|"
@@ -63,8 +69,6 @@ _LINE = _any(
     r"(?:something|oops).{0,20} went wrong.{0,80}|(?:enter|your) e-?mail(?: address)?|"
     r"(?:we|by (?:sub|sign)).{0,60}(?:privacy policy|unsubscribe).{0,120}",
     r"follow (?:us|me|him|her|them|@?\w+(?: \w+)?) (?:on|at) .{0,100}",
-    r"(?:listen|watch|play) (?:to )?(?:this )?(?:article|story|audio|video|now)",
-    r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
 )
 
 # The same, where the words that tell it stand in the middle: one of these is looked for first, for that costs nothing.
@@ -170,7 +174,7 @@ def is_notice(text: str) -> bool:
     if len(text) >= 420:
         return False
     low = _low(clean(text))
-    if _LINE.match(low):
+    if _LONG_LINE.match(low) or (len(low) <= _LONGEST_LINE and _LINE.match(low)):
         return True
     return any(word in low for word in _WITHIN_WORDS) and _WITHIN.match(low) is not None
 

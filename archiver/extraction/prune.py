@@ -12,7 +12,6 @@ from archiver.extraction.noise import LONG
 from archiver.extraction.notices import ends_the_post, is_notice, points_elsewhere
 from archiver.extraction.text import folded
 
-_NO_LETTERS = re.compile(r"[\W_]+")
 _ASCII_SIGNS = {n: None for n in range(128) if not chr(n).isalnum()}
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _DROP_TAGS = frozenset({"nav", "footer", "form", "aside", "button", "figcaption"})
@@ -173,7 +172,7 @@ def _drop_repeated(blocks: list[Block], lo: int, hi: int, dead: bytearray) -> No
         b = blocks[i]
         if dead[i] or b.size < 40 or b.element.tag in ("pre", "tr"):
             continue
-        key = (b.text.translate(_ASCII_SIGNS) if b.text.isascii() else _NO_LETTERS.sub("", b.text)).lower()
+        key = (b.text.translate(_ASCII_SIGNS) if b.text.isascii() else "".join(filter(str.isalnum, b.text))).lower()
         if key in seen:
             dead[i] = 1
             continue
