@@ -15,6 +15,7 @@ from archiver.extraction import dates as _dates
 from archiver.extraction.body import render, whole
 from archiver.extraction.byline import Beside, beside_heading
 from archiver.extraction.candidates import Candidate, from_api
+from archiver.extraction.datetext import visible
 from archiver.extraction.geosite import as_publisher, place_of
 from archiver.extraction.geotags import evidence as geo_evidence
 from archiver.extraction.geotags import geotags
@@ -33,6 +34,8 @@ from archiver.platforms.selector import is_below
 
 _META = ("title", "authors", "published", "modified", "categories", "tags")
 _LONGEST_META = 300
+_LONGEST_BYLINE = 120
+_SENTENCE_END = tuple(".!?…。！？")
 _ALWAYS = 0.999  # a rule that found something on every page it was learned from
 
 
@@ -119,10 +122,12 @@ def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind
     text = _body(reader, top, title)
     tail = credits.read_tail(text)
     plain = "\n\n".join(text.split("\n\n")[: -tail.paragraphs]) if tail.paragraphs else text
-    authors = tail.authors or _people(reader)
-    if tail.authors:
+    signed = () if reader.by_hand("authors") else tail.authors
+    authors = signed or _people(reader) or tail.authors
+    if tail.authors and authors == tail.authors:
         reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
     published, modified = _times(reader)
+    plain = _without_byline(plain, [t for t in (published, modified) if t is not None], page.language or "")
     categories, tags = _terms(reader)
     if reader.strange or not plain:
         return None
@@ -196,6 +201,15 @@ def _body(reader: _Reader, top: Element, title: str) -> str:
     all_of_it = whole(text, page.url, title, reader.lead)
     reader.is_whole = bool(all_of_it)
     return all_of_it or text
+
+
+def _without_byline(text: str, times: list[Moment], language: str) -> str:
+    """A text without a first line that says no more than when (and by whom) it was published."""
+    first, _, rest = text.partition("\n\n")
+    if not rest or not times or len(first) > _LONGEST_BYLINE or first.endswith(_SENTENCE_END):
+        return text
+    said = visible(first, language)
+    return rest if said is not None and said.at.date() in {t.at.date() for t in times} else text
 
 
 def _inside(page: Page, rule: Rule, top: Element) -> Element | None:

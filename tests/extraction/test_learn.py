@@ -131,6 +131,25 @@ def test_a_full_text_feed_is_a_teacher_of_its_own_name() -> None:
     assert rules.fields["title"].agreement == 1.0
 
 
+def signed_inside(told: Told, others: object = ()) -> str:
+    """A template without names for the byline, which stands in the text's own element."""
+    signed = f"<p>{told.day} - {told.author} (@{told.author.split()[0].lower()})</p>"
+    page = classic(told, (), signed + "".join(f"<p>{p}</p>" for p in told.paragraphs))
+    page = page.replace("</head>", f'<meta property="article:published_time" content="{told.at.isoformat()}"></head>')
+    return page[:page.index('<p class="entry-meta">')] + page[page.index('<div class="entry-content">'):]
+
+
+def test_a_byline_in_the_texts_own_element_is_no_text() -> None:
+    told = posts(40)
+    rules = learned(signed_inside, told[:25])
+    for post in told[25:]:
+        article = read(signed_inside, post, rules)
+        assert article.read_by == "rules-1" and article.body == post.body
+    dated = f"{told[30].day} was the day on which the ferry to the island did not come back at all."
+    kept = replace(told[30], paragraphs=(dated, *told[30].paragraphs))
+    assert read(classic, kept, learned(classic, told[:25])).body == kept.body
+
+
 def test_too_few_posts_or_no_common_template_teach_nothing() -> None:
     assert learn(samples(classic, posts(FEWEST - 1))) is None
     mixed = [s for theme in (classic, silent) for s in samples(theme, posts(6))]
