@@ -58,7 +58,7 @@ def of_html(fragment: str, url: str, title: str = "") -> str:
     if top is None:
         return ""
     skip = {e for rules in tables() for rule in rules.drop for e in page.index.select(rule) if e is not top}
-    return _text(layout(top, skip), top, Known(title))
+    return _text(layout(top, skip, page.index.texts), top, Known(title))
 
 
 def render(page: Page, post: Post, top: Element, title: str, beside: Beside, extra_drop: Iterable[str] = ()) -> str:
@@ -96,7 +96,7 @@ def _shown(page: Page, post: Post, title: str, beside: Beside) -> Body:
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
     everything = next(iter(page.index.tag("body")), page.root)
-    plan = layout(everything, _skipped(page))
+    plan = layout(everything, _skipped(page), page.index.texts)
     weights = container.weights(plan)
     sums = plan.sums(weights)
     top = container.heaviest(plan, sums)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import accumulate, islice
 
 from lxml import etree
@@ -36,6 +36,7 @@ _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
 _NEWLINE = "\x1e"
+Texts = tuple[str | None, str | None]
 
 
 class Block:
@@ -134,11 +135,14 @@ class _Writer:
             self.gap = gap
 
 
-def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
+def layout(
+    top: Element, skip: Collection[Element] = frozenset(), texts: Mapping[Element, Texts] | None = None
+) -> Layout:
     """Reads the text below an element.
 
     Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by
-    " | ") after a line's end; two <br> in a row part paragraphs; `pre` keeps its lines. `skip`: elements left out.
+    " | ") after a line's end; two <br> in a row part paragraphs; `pre` keeps its lines. `skip`: elements left out;
+    `texts`: the text and the tail of each element, where they are known already.
     Time and memory are linear in the size of the part, however deep it nests.
     """
     w = _Writer(top)
@@ -203,7 +207,9 @@ def layout(top: Element, skip: Collection[Element] = frozenset()) -> Layout:
             open_.append((el, len(w.blocks), ""))
         else:
             spans[el] = (open_.pop()[1], len(w.blocks))
-        text = el.text if starts else el.tail if el is not top else None
+        if not starts and el is top:
+            break
+        text = texts[el][not starts] if texts is not None else el.text if starts else el.tail
         if text:
             if w.pre or not text.isspace():
                 w.buffer.append(text)

@@ -176,7 +176,10 @@ def is_notice(text: str) -> bool:
     low = _low(clean(text))
     if _LONG_LINE.match(low) or (len(low) <= _LONGEST_LINE and _LINE.match(low)):
         return True
-    return any(word in low for word in _WITHIN_WORDS) and _WITHIN.match(low) is not None
+    for word in _WITHIN_WORDS:
+        if word in low:
+            return _WITHIN.match(low) is not None
+    return False
 
 
 def points_elsewhere(text: str) -> bool:

@@ -146,7 +146,7 @@ class Page:
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
             return language
-        for text, _ in self.index.texts:
+        for text, _ in self.index.texts.values():
             if text and 7 < len(text) < 60 and ("/" in text or "-" in text) and (m := _NUMBERS.search(text)):
                 first, second = int(m[1]), int(m[2])
                 if first <= 12 < second <= 31:

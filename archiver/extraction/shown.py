@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 from lxml.etree import _Element as Element
 
@@ -164,7 +165,7 @@ def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
                 found.update((e, index.order[e]) for e in index.with_class(name)[:40])
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
     digit, looks = _DIGIT.search, _LOOKS.search
-    for n, (text, tail) in enumerate(index.texts[begin:end], begin):
+    for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
         if text and 5 < len(text) <= _LONGEST and digit(text) and looks(text):
             found.setdefault(index.elements[n], n)
         if tail and 5 < len(tail) <= _LONGEST and digit(tail) and looks(tail):

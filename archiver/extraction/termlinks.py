@@ -14,6 +14,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.terms import Kind, is_term, kind_of_address, kind_of_label, term
 from archiver.extraction.text import clean, line
+from archiver.platforms import Index
 
 _BLOCKS = frozenset(
     ("p", "div", "li", "ul", "ol", "td", "tr", "section", "article", "header", "footer", "dd", "dt", "h1", "h2", "h3",
@@ -105,8 +106,8 @@ def _links(page: Page, post: Post) -> Iterator[Element]:
     if post.holder is None:
         return
     order = page.index.order
-    first, last = _run(order, post.holder)
-    begin, end = _run(order, post.body) if post.body is not None and post.body is not post.holder else (0, 0)
+    first, last = _run(page.index, post.holder)
+    begin, end = _run(page.index, post.body) if post.body is not None and post.body is not post.holder else (0, 0)
     count = 0
     for a in page.index.tag("a"):
         at = order[a]
@@ -122,13 +123,13 @@ def _links_below(page: Page, post: Post) -> Iterator[Element]:
     if post.holder is None or post.holder.tag in ("body", "main", "html"):
         return
     order = page.index.order
-    _, first = _run(order, post.holder)
+    _, first = _run(page.index, post.holder)
     around = post.holder.getparent()
     above = around.getparent() if around is not None else None
     top = above if above is not None and above.tag not in ("body", "html") else around
     if top is None:
         return
-    last = min(_run(order, top)[1], first + _BELOW)
+    last = min(_run(page.index, top)[1], first + _BELOW)
     for a in page.index.tag("a"):
         if order[a] >= last:
             return
@@ -143,14 +144,13 @@ def _last_links(page: Page, post: Post) -> list[Element]:
     if post.body is None:
         return []
     order = page.index.order
-    begin, end = _run(order, post.body)
+    begin, end = _run(page.index, post.body)
     begin = max(begin, end - _BELOW)
     return [a for a in page.index.tag("a") if begin <= order[a] < end and a.get("href")][-_MOST_LAST:]
 
 
-def _run(order: dict[Element, int], el: Element) -> tuple[int, int]:
-    start = order.get(el, 0)
-    return start, start + sum(1 for _ in el.iter("*"))
+def _run(index: Index, el: Element) -> tuple[int, int]:
+    return index.order[el], index.end(el)
 
 
 def own_site(page: Page, href: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable
 from functools import cached_property
-from itertools import accumulate
 
 from lxml.etree import _Element as Element
 
@@ -40,17 +39,23 @@ class Index:
         return {el: n for n, el in enumerate(self.elements)}
 
     @cached_property
-    def texts(self) -> list[tuple[str | None, str | None]]:
+    def texts(self) -> dict[Element, tuple[str | None, str | None]]:
         """The text and the tail of every element in document order."""
-        return [(el.text, el.tail) for el in self.elements]
+        return {el: (el.text, el.tail) for el in self.elements}
 
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
         """How many characters stand in the texts and in the tails of the elements before each, space around aside."""
-        return (
-            [0, *accumulate(len(text.strip()) if text else 0 for text, _ in self.texts)],
-            [0, *accumulate(len(tail.strip()) if tail else 0 for _, tail in self.texts)],
-        )
+        texts, tails = [0], [0]
+        in_texts = in_tails = 0
+        for text, tail in self.texts.values():
+            if text:
+                in_texts += len(text.strip())
+            if tail:
+                in_tails += len(tail.strip())
+            texts.append(in_texts)
+            tails.append(in_tails)
+        return texts, tails
 
     def end(self, el: Element) -> int:
         """The place after an element and all that is below it."""
@@ -99,8 +104,10 @@ class Index:
     def _attrs(self) -> dict[str, list[Element]]:
         found: dict[str, list[Element]] = {}
         for el in self.elements:
-            for attr in INDEXED.intersection(el.keys()):
-                found.setdefault(attr, []).append(el)
+            keys = el.keys()
+            if not INDEXED.isdisjoint(keys):
+                for attr in INDEXED.intersection(keys):
+                    found.setdefault(attr, []).append(el)
         return found
 
     @cached_property
