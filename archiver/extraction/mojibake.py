@@ -13,12 +13,13 @@ _MANY, _MOST = 3, 20_000
 
 
 def _table(codec: str) -> dict[int, int]:
-    """Characters of a single-byte encoding to the bytes that they came from; undefined bytes stand for themselves."""
+    """Characters of a single-byte encoding to the bytes that they came from; undefined bytes stand for themselves, and
+    in windows-1252 the control characters, too, that ISO 8859-1 has in the place of its marks."""
     out: dict[int, int] = {}
     for byte in range(0x80, 0x100):
         char = bytes([byte]).decode(codec, errors="ignore") or chr(byte)
         out[ord(char)] = byte
-    return out
+    return out | ({byte: byte for byte in range(0x80, 0xA0)} if codec == "cp1252" else {})
 
 
 def _class(table: dict[int, int], first: int, last: int) -> str:
@@ -33,8 +34,7 @@ class _Reading:
         tail = _class(self.table, 0x80, 0xBF)
         two, three = _class(self.table, 0xC3, 0xDF), _class(self.table, 0xE0, 0xEF)
         letter = r"[A-Za-z]"
-        quote = f"{re.escape(chr(next(c for c, b in self.table.items() if b == 0xE2)))}"
-        quote += f"{re.escape(chr(next(c for c, b in self.table.items() if b == 0x80)))}{tail}"
+        quote = f"{_class(self.table, 0xE2, 0xE2)}{_class(self.table, 0x80, 0x80)}{tail}"
         pair = f"{_class(self.table, 0xC3, 0xC3)}{tail}"
         self.sure = re.compile(
             f"(?<={letter})(?:{pair}|{quote})(?={letter})|(?:{two}{tail}){{4}}|(?:{three}{tail}{tail}){{3}}|"
@@ -66,7 +66,7 @@ class _Reading:
 
 # The marks are the commonest letters (of Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when misread.
 _READINGS = (
-    _Reading("cp1252", "Ã â€ Ð Ñ Î± ×™ Ø§ à¸ ï¼ ã€ ã\x81 ì´ ì— ä¸"),
+    _Reading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
     _Reading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
 )
 _RUN = re.compile('[^<>"]+')

@@ -171,7 +171,7 @@ def misread(text: str, codec: str) -> str:
     return "".join(bytes([b]).decode(codec, errors="ignore") or chr(b) for b in text.encode())
 
 
-@pytest.mark.parametrize("codec", ["cp1252", "cp1251"])
+@pytest.mark.parametrize("codec", ["cp1252", "latin-1", "cp1251"])
 @pytest.mark.parametrize("language", TEXTS)
 def test_text_that_was_encoded_twice_is_repaired(codec: str, language: str) -> None:
     text = TEXTS[language] * 4
