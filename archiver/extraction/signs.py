@@ -126,25 +126,26 @@ def teasers_fill(page: Page, heads: list[Element]) -> bool:
 
 def linked_items_fill(page: Page, post: Post) -> bool:
     """Whether list items or table rows that are each little more than a link to this site make up most of the page."""
+    main = post.body if post.body is not None else next(iter(page.index.tag("body")), page.root)
+    whole = page.index.text_length(main)
+    items = [(item, page.index.text_length(item)) for tag in ("li", "tr", "dt") for item in page.index.tag(tag)]
+    if 2 * sum(length for _, length in items) <= whole:
+        return False
     hosts = {(urlsplit(u).hostname or "").removeprefix("www.") for u in page.addresses}
     seen: set[str] = set()
     said = 0
-    for tag in ("li", "tr", "dt"):
-        for item in page.index.tag(tag):
-            if post.is_noise(item) or (item.find(".//li") is not None or item.find(".//tr") is not None):
-                continue
-            links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
-            own = {
-                u.partition("#")[0]: n
-                for u, n in links
-                if u and (urlsplit(u).hostname or "").removeprefix("www.") in hosts
-            }
-            length = page.index.text_length(item)
-            if len(own) == 1 and not set(own) & set(page.addresses) and length - sum(own.values()) <= _DATE_LENGTH:
-                seen.update(own)
-                said += length
-    main = post.body if post.body is not None else next(iter(page.index.tag("body")), page.root)
-    whole = page.index.text_length(main)
+    for item, length in items:
+        if post.is_noise(item) or (item.find(".//li") is not None or item.find(".//tr") is not None):
+            continue
+        links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
+        own = {
+            u.partition("#")[0]: n
+            for u, n in links
+            if u and (urlsplit(u).hostname or "").removeprefix("www.") in hosts
+        }
+        if len(own) == 1 and not set(own) & set(page.addresses) and length - sum(own.values()) <= _DATE_LENGTH:
+            seen.update(own)
+            said += length
     return len(seen) >= 3 and 2 * said > whole
 
 

@@ -77,6 +77,7 @@ def test_a_feed_s_text_keeps_what_is_short() -> None:
 @pytest.mark.parametrize(
     "text",
     ["Advertisement", "4 min read", "Photo: Ida Brandt", "Share this:", "Sign up for our newsletter", "Werbung",
+     "PAYLAŞ", "ETİKETLER: tarih", "FOTO: Ida Brandt",
      "Реклама", "标签：历史", "シェアする", "This post may contain affiliate links.", "Last updated on March 3, 2021"],
 )  # fmt: skip
 def test_notices(text: str) -> None:

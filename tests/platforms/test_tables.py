@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from archiver.platforms import Index, Platform, by_name, detect, tables
@@ -101,6 +103,32 @@ def test_selectors(selector: str, texts: list[str]) -> None:
 def test_select_within_an_element() -> None:
     i = index(PAGE)
     assert [e.text for e in i.select("p", within=i.first("section"))] == ["2"]
+
+
+def test_what_is_found_may_be_changed() -> None:
+    i = index(PAGE)
+    i.select("p").clear()
+    assert len(i.select("p")) == 3
+
+
+def test_a_class_in_several_attributes_keeps_the_order_of_the_page() -> None:
+    i = index("<p class='k'>1</p><p class='m k k'>2</p><p class='k'>3</p><b class='kk'>4</b>")
+    assert [e.text for e in i.with_class("k")] == ["1", "2", "3"]
+    assert [e.text for e in i.select("b.kk")] == ["4"]
+
+
+def test_several_tags_keep_the_order_of_the_page() -> None:
+    assert [e.tag for e in index("<h2>a</h2><h1>b</h1><p>c</p><h2>d</h2>").tag("h1", "h2")] == ["h2", "h1", "h2"]
+
+
+@given(st.recursive(
+    st.text(" ab\n", max_size=4),
+    lambda inner: st.lists(inner, max_size=4).map(lambda x: f"<div> {'</i> b<i>'.join(x)} </div> c"), max_leaves=12,
+))  # fmt: skip
+def test_the_length_of_an_element_is_that_of_its_texts(html: str) -> None:
+    i = index(f"<i>{html}</i>")
+    for el in i.elements:
+        assert i.text_length(el) == sum(len(str(t).strip()) for t in el.itertext())
 
 
 def test_a_selector_outside_the_language_is_refused() -> None:
