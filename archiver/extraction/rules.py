@@ -85,6 +85,11 @@ class SiteRules:
                        places=hand.places or self.places,
                        version=f"{self.version}+{hand.version}".strip("+"))
 
+    def by_hand(self) -> SiteRules | None:
+        """Only what a person wrote; None where that is nothing."""
+        own = {name: rule for name, rule in self.fields.items() if rule.by_hand}
+        return replace(self, fields=own, pages=0) if own else None
+
 
 def to_toml(rules: SiteRules) -> str:
     """The rules as TOML; `from_toml` reads them back."""

@@ -76,10 +76,18 @@ class Teacher:
     def read(self, page: Page, lead: Lead | None, known: PageKind, part_of: str = "") -> Article:
         """The article of a page, by the site's rules where they fit. What it is learned from is put by."""
         article = extract_page(page, lead, known, posts_only=True, part_of=part_of, rules=self.rules)
+        split = bool(article.parts) or article.part > 1
+        if split and article.read_by:
+            # Its further pages are not laid out as a post is: all of its pages are read alike, as those of any site.
+            hand = self.rules.by_hand() if self.rules is not None else None
+            article = extract_page(parse(page.text, page.url, captured_at=page.captured_at), lead, known,
+                                   posts_only=True, rules=hand)
         if part_of or article.part > 1:
             return article
         if article.kind is not PageKind.POST:
             self._keep_other(page, article)
+        elif self.knows and split:
+            pass
         elif self.knows:
             self._watch(page, article, lead, known)
         else:

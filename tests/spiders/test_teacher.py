@@ -208,6 +208,26 @@ def test_another_reader_is_no_edit_and_an_edit_names_only_what_was_edited(tmp_pa
     assert not rows(archive, "select 1 from pages where reason like 'read anew%'")  # the third found nothing to do
 
 
+def test_a_post_of_several_pages_is_read_alike_before_and_after_learning(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    told = posts(16)
+    whole, further = told[2], told[9].paragraphs
+    pages = site(promoting, told)
+    links = [f'<div class="page-links">Pages: <a class="post-page-numbers" href="{whole.path}{end}">{n}</a></div>'
+             for n, end in ((2, "2/"), (1, ""))]
+    first, second = (promoting(replace(whole, paragraphs=p), []) for p in (whole.paragraphs, further))
+    pages[whole.path] = Answer(first.replace("<p>References</p>", f"<p>References</p>{links[0]}").encode())
+    pages[f"{whole.path}2/"] = Answer(second.replace("<p>References</p>", f"<p>References</p>{links[1]}").encode())
+    with serving(pages) as server:
+        one = counts(server.url, archive=archive)
+        body = rows(archive, f"select body from articles where url like '%{whole.path}'")[0][0]
+        two = counts(server.url, "--full", archive=archive)
+    assert (one["new"], two["new"], two["revised"]) == (16, 0, 0)
+    assert whole.paragraphs[-1] in body and further[-1] in body
+    assert rows(archive, f"select body from articles where url like '%{whole.path}'") == [(body,)]
+    assert rows(archive, "select count(*) from site_rules") == [(1,)]
+
+
 def test_where_the_old_capture_is_lost_a_difference_is_an_edit(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     told = posts(12)
