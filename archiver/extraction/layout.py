@@ -32,6 +32,9 @@ _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(SILENT, "silent"),
 }  # fmt: skip
+# Elements that are mostly a line of text with some inline elements, and what must not be in them to be read as one.
+_OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
+_NOT_PLAIN = (*sorted(BREAK | CELL | SILENT), "br", "button", "dialog")
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
@@ -108,6 +111,16 @@ class _Writer:
             self.buffer.append(" | ".join(c for c in cells if c))
             cells.clear()
 
+    def read(self, el: Element, gap: str) -> None:
+        """Reads an element without breaks in it as a block of its own."""
+        self.at.append(el)
+        self.buffer.append("".join(el.itertext()))  # type: ignore[arg-type]
+        self.linked = sum(width("".join(a.itertext())) for a in el.iter("a"))  # type: ignore[arg-type]
+        self.pre += el.tag == "pre"
+        self.end_line(gap)
+        self.pre -= el.tag == "pre"
+        self.at.pop()
+
     def end_line(self, gap: str) -> None:
         """Makes a block of the run, and leaves at least `gap` before the next one."""
         if self.buffer:
@@ -135,6 +148,22 @@ class _Writer:
             self.gap = gap
 
 
+def _above(skip: Collection[Element]) -> set[Element]:
+    """The elements around those that are left out."""
+    found: set[Element] = set()
+    for el in skip:
+        for at in el.iterancestors():
+            if at in found:
+                break
+            found.add(at)
+    return found
+
+
+def _is_plain(el: Element, touched: set[Element]) -> bool:
+    """Whether an element holds nothing but text and inline elements, all of it to be read."""
+    return el not in touched and next(el.iterdescendants(*_NOT_PLAIN), None) is None
+
+
 def layout(
     top: Element, skip: Collection[Element] = frozenset(), texts: Mapping[Element, Texts] | None = None
 ) -> Layout:
@@ -150,12 +179,16 @@ def layout(
     open_: list[tuple[Element, int, str]] = []
     cells: list[str] = []
     links = in_cell = 0
+    touched = _above(skip)
+    whole: Element | None = None
     walker = etree.iterwalk(top, events=("start", "end"))
     for event, el in walker:
         tag = el.tag
         kind = _KINDS.get(tag, "")
         starts = event == "start"
-        if kind == "silent" or el in skip:
+        if el is whole:
+            whole = None  # its end, after it was read in one piece
+        elif kind == "silent" or el in skip:
             if starts:
                 walker.skip_subtree()
                 continue
@@ -194,6 +227,12 @@ def layout(
             if starts:
                 gap = _gap(el, tag, top)
                 w.end_line(gap)
+                if tag in _OFTEN_PLAIN and len(el) > 1 and not links and el is not top and _is_plain(el, touched):
+                    w.read(el, gap)
+                    spans[el] = (len(w.blocks) - bool(w.blocks and w.blocks[-1].element is el), len(w.blocks))
+                    whole = el
+                    walker.skip_subtree()
+                    continue
                 w.at.append(el)
                 open_.append((el, len(w.blocks), gap))
                 w.pre += tag == "pre"
