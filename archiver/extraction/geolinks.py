@@ -81,15 +81,17 @@ SERVICES = (
 """Baidu's and Amap's own grids (BD-09, GCJ-02) are some hundred metres off: read only where they say WGS 84."""
 _HOSTS = tuple((re.compile(s.host), re.compile(s.path), tuple((re.compile(p), t) for p, t in s.patterns), s)
                for s in SERVICES)
-MAYBE = re.compile(
-    r"^geo:|map|google\.|goo\.gl|osm|bing\.com|yandex|//ya\.ru|2gis|baidu|waze|here\.com|geohack", re.IGNORECASE
+SIGNS = (
+    "map", "google.", "goo.gl", "osm", "bing.com", "yandex", "//ya.ru", "2gis", "baidu", "waze", "here.com", "geohack",
+    "\ngeo:",
 )
+"""Parts of the addresses of map services, in lower case; a line's beginning stands for that of the address."""
 _GEOHACK = re.compile(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
 
 
 def of_map_link(href: str) -> Position | None:
     """The position an address of a map service, or a geo: address (RFC 5870), points at; None where it has none."""
-    if len(href) > 4_000 or not MAYBE.search(href):
+    if len(href) > 4_000 or not any(sign in f"\n{href.lower()}" for sign in SIGNS):
         return None
     if href[:4].lower() == "geo:":
         return _geo_uri(href)
