@@ -115,7 +115,8 @@ class _Writer:
         """Reads an element without breaks in it as a block of its own."""
         self.at.append(el)
         self.buffer.append("".join(el.itertext()))  # type: ignore[arg-type]
-        self.linked = sum(width("".join(a.itertext())) for a in el.iter("a"))  # type: ignore[arg-type]
+        for link in el.iter("a"):
+            self.linked += width("".join(link.itertext()))  # type: ignore[arg-type]
         self.pre += el.tag == "pre"
         self.end_line(gap)
         self.pre -= el.tag == "pre"
