@@ -68,7 +68,8 @@ class Post:
 
 @dataclass
 class Reading:
-    """What one way of reading gave of a site's posts, in their order, and the seconds (CPU) each took."""
+    """What one way of reading gave of a site's posts, in their order, and the seconds (CPU) each took. Of another
+    extractor only the seconds are kept."""
 
     articles: list[Any]
     seconds: list[float]
@@ -146,7 +147,8 @@ def _in_turns(posts: Sequence[Post], calls: Sequence[Call], what: str) -> list[R
             began = time.process_time()
             article = call(post.html, post.url)
             reading.seconds.append(time.process_time() - began)
-            reading.articles.append(article)
+            if isinstance(article, Article):
+                reading.articles.append(article)
     return out
 
 
