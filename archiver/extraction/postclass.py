@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from lxml.etree import _Element as Element
@@ -79,9 +80,11 @@ def class_form(slug: str) -> str:
     return _ESCAPED.sub("", quote(slug.lower(), safe="").lower())
 
 
-def _slugs(name: str) -> set[str]:
+@lru_cache(maxsize=4_096)
+def _slugs(name: str) -> frozenset[str]:
     """The slugs that a name may have been given."""
-    return {slugify(name), slugify(re.sub(r"['’.&]", "", name)), slugify(name.replace("&", " and "))} - {""}
+    written = {name, re.sub(r"['’.&]", "", name), name.replace("&", " and ")}
+    return frozenset(map(slugify, written)) - {""}
 
 
 def _names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
