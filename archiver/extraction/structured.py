@@ -132,8 +132,12 @@ class Structured:
                     found.append(text)
         return found
 
+    @cached_property
+    def _types(self) -> list[set[str]]:
+        return [types(node) for node in self.nodes]
+
     def of_type(self, *names: str) -> list[Node]:
-        return [n for n in self.nodes if types(n) & set(names)]
+        return [node for node, kinds in zip(self.nodes, self._types, strict=True) if not kinds.isdisjoint(names)]
 
     @cached_property
     def items(self) -> list[Item]:
