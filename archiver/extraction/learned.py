@@ -251,9 +251,11 @@ def _times(reader: _Reader) -> tuple[Moment | None, Moment | None]:
         published = Moment(api.published, "second", True)
         reader.told("published", api.published.isoformat())
     if (published is None and not reader.knows("published")) or (modified is None and not reader.knows("modified")):
-        post, beside = reader.located()
+        # A last change that none of the posts learned from told is looked for among declarations only.
+        lines = published is None and not reader.knows("published")
+        post, beside = reader.located() if lines else (Post(page, body=reader.top), Beside())
         changes = _dates.modified(page, post, reader.lead, beside)
-        if published is None:
+        if lines:
             times = _dates.published(page, post, reader.lead, beside)
             reader.weighed("published", times)
             found = choose.published(times, changes, of_url(page.path), page.captured_at)
