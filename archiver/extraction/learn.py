@@ -6,6 +6,7 @@ declarations and lines. For each field the selector is looked for that says the 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,11 @@ _LONGEST = {"title": 500, "authors": 160, "published": 80, "modified": 80, "cate
 _PROPERTIES = {
     "title": ("headline", "name"), "authors": ("author",), "published": ("datePublished",),
     "modified": ("dateModified",), "categories": ("articleSection",), "tags": ("keywords",),
+}
+# A place that is called the other date's says the same only until a post is edited.
+_MISNAMED = {
+    "published": re.compile(r"modif|updat|revis", re.IGNORECASE),
+    "modified": re.compile(r"publish|creat", re.IGNORECASE),
 }
 _MOST_TRIED = 40
 _MOST_SELECTORS = 3
@@ -108,7 +114,9 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
     for sample, value in zip(samples, known, strict=True):
         if value:
             seen.update(list(dict.fromkeys(_places(sample.page, name, value))))
-    often = sorted((p for p, n in seen.items() if 3 * n >= filled or n >= FEWEST),
+    misnamed = _MISNAMED.get(name)
+    often = sorted((p for p, n in seen.items() if (3 * n >= filled or n >= FEWEST)
+                    and not (misnamed and misnamed.search(" ".join(p)))),
                    key=lambda p: (seen[p], clarity(p[0]), p), reverse=True)
     tried = [_try(Rule((selector,), attribute), name, samples, known) for selector, attribute in often[:_MOST_TRIED]]
     if not tried:
