@@ -92,6 +92,10 @@ def _folded(text: str) -> str:
 _folded_once = lru_cache(maxsize=8_192)(_folded)
 
 
+# Asked where white space begins, and nowhere inside it: a run of it without a line end would be read once a character.
+_BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
+
+
 def tidy(text: str) -> str:
     """At most one blank line in a row, none at the ends; NFC."""
     if " \n" in text or "\t\n" in text:
