@@ -11,11 +11,11 @@ from archiver.extraction import dates as _dates
 from archiver.extraction import geotags as _geotags
 from archiver.extraction import title as _title
 from archiver.extraction.body import body as read_body
-from archiver.extraction.byline import beside_heading
+from archiver.extraction.days.moment import of_url
 from archiver.extraction.kind import classify
-from archiver.extraction.moment import of_url
 from archiver.extraction.page import Page
 from archiver.extraction.parts import Parts, parts
+from archiver.extraction.people.byline import beside_heading
 from archiver.extraction.rules import SiteRules
 from archiver.extraction.scope import find
 from archiver.extraction.text import folded

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction import authormarks as marks
-from archiver.extraction.authordoubt import doubted
-from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.names import is_name, names, swapped
 from archiver.extraction.page import Page
+from archiver.extraction.people import authormarks as marks
+from archiver.extraction.people.authordoubt import doubted
+from archiver.extraction.people.byline import Beside
+from archiver.extraction.people.names import is_name, names, swapped
+from archiver.extraction.people.signed import signs, signs_of_text
 from archiver.extraction.scope import Post
-from archiver.extraction.signed import signs, signs_of_text
 from archiver.extraction.structured import Node, is_article_item, item_of, types
 from archiver.extraction.text import clean, folded, line
 from archiver.items import Lead

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction import container
-from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import from_api
-from archiver.extraction.layout import Layout, layout, written
 from archiver.extraction.page import Page, parse
-from archiver.extraction.prune import Known, pruned
+from archiver.extraction.people.byline import Beside
+from archiver.extraction.prose import container
+from archiver.extraction.prose.layout import Layout, layout, written
+from archiver.extraction.prose.prune import Known, pruned
 from archiver.extraction.scope import Post, text_length
 from archiver.extraction.text import clean, folded, tidy
 from archiver.items import Lead

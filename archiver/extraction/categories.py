@@ -11,10 +11,10 @@ from lxml.etree import _Element as Element
 from archiver.extraction.candidates import Candidate, from_api
 from archiver.extraction.choose import terms
 from archiver.extraction.page import Page
-from archiver.extraction.postclass import class_terms
 from archiver.extraction.scope import Post
-from archiver.extraction.termlinks import in_prose, own_site, term_links
-from archiver.extraction.terms import FOLDER_WORDS, Kind, Terms, is_term, kind_of_address, listed, term, unique
+from archiver.extraction.terms.postclass import class_terms
+from archiver.extraction.terms.termlinks import in_prose, own_site, term_links
+from archiver.extraction.terms.terms import FOLDER_WORDS, Kind, Terms, is_term, kind_of_address, listed, term, unique
 from archiver.extraction.text import folded, line
 from archiver.items import Lead
 from archiver.platforms import by_name

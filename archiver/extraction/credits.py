@@ -9,9 +9,9 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 from archiver.extraction.agencies import AMBIGUOUS, KNOWN, NO_OUTLET, PHOTO, of_form
-from archiver.extraction.byline_words import BY
-from archiver.extraction.names import looks_personal, names
 from archiver.extraction.page import Page
+from archiver.extraction.people.byline_words import BY
+from archiver.extraction.people.names import looks_personal, names
 from archiver.extraction.scope import Post
 from archiver.extraction.text import clean, folded, line
 

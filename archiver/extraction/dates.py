@@ -6,15 +6,15 @@ import re
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.byline import Beside
 from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.datetext import month_only, visible
-from archiver.extraction.datewords import MODIFIED
-from archiver.extraction.moment import Moment, machine, of_url
+from archiver.extraction.days.datetext import month_only, visible
+from archiver.extraction.days.datewords import MODIFIED
+from archiver.extraction.days.moment import Moment, machine, of_url
+from archiver.extraction.days.shown import Shown, dates_shown
+from archiver.extraction.markup.statedata import stated_date
 from archiver.extraction.page import Page
+from archiver.extraction.people.byline import Beside
 from archiver.extraction.scope import Post
-from archiver.extraction.shown import Shown, dates_shown
-from archiver.extraction.statedata import stated_date
 from archiver.extraction.structured import is_article_item, item_of, types
 from archiver.extraction.text import line
 from archiver.items import Lead

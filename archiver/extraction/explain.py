@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.extraction.byline_words import WEAK_ACCOUNTS
 from archiver.extraction.likeness import in_address
+from archiver.extraction.people.byline_words import WEAK_ACCOUNTS
 from archiver.extraction.text import folded
 from archiver.items import Evidence
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archiver.extraction.geomarkup import kml_links, of_maps, of_microformats, of_properties
-from archiver.extraction.geometa import of_custom_fields, of_metas
-from archiver.extraction.geoschema import of_json_ld
-from archiver.extraction.geosigns import may_tell
 from archiver.extraction.page import Page
+from archiver.extraction.places.geomarkup import kml_links, of_maps, of_microformats, of_properties
+from archiver.extraction.places.geometa import of_custom_fields, of_metas
+from archiver.extraction.places.geoschema import of_json_ld
+from archiver.extraction.places.geosigns import may_tell
 from archiver.extraction.scope import Post
 from archiver.extraction.text import folded
 from archiver.items import Evidence, GeoTag, Lead

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.byline import Beside, beside_heading
-from archiver.extraction.moment import of_url
+from archiver.extraction.days.moment import of_url
 from archiver.extraction.page import Page
+from archiver.extraction.people.byline import Beside, beside_heading
 from archiver.extraction.scope import Post, find
 from archiver.extraction.signs import (
     ARTICLE_LIKE,

@@ -14,13 +14,13 @@ from datetime import timedelta
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.geosite import place_name, publisher_places
-from archiver.extraction.learn_body import learn_body
-from archiver.extraction.moment import Moment
-from archiver.extraction.naming import clarity, names_for
+from archiver.extraction.days.moment import Moment
 from archiver.extraction.page import Page
-from archiver.extraction.ruled import READERS, Value, read_element, read_field
+from archiver.extraction.places.geosite import place_name, publisher_places
 from archiver.extraction.rules import JSON_LD, Rule, SiteRules
+from archiver.extraction.template.learn_body import learn_body
+from archiver.extraction.template.naming import clarity, names_for
+from archiver.extraction.template.ruled import READERS, Value, read_element, read_field
 from archiver.extraction.text import folded, line
 from archiver.items import Article
 

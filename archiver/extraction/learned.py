@@ -13,19 +13,19 @@ from archiver.extraction import categories as _categories
 from archiver.extraction import choose, credits, declared
 from archiver.extraction import dates as _dates
 from archiver.extraction.body import render, whole
-from archiver.extraction.byline import Beside, beside_heading
 from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.datetext import visible
-from archiver.extraction.geosite import as_publisher, place_of
+from archiver.extraction.days.datetext import visible
+from archiver.extraction.days.moment import Moment, of_url
 from archiver.extraction.geotags import evidence as geo_evidence
 from archiver.extraction.geotags import geotags
 from archiver.extraction.kind import at_a_glance, classify
-from archiver.extraction.moment import Moment, of_url
 from archiver.extraction.page import Page
 from archiver.extraction.parts import parts
-from archiver.extraction.ruled import Value, container, read_field
+from archiver.extraction.people.byline import Beside, beside_heading
+from archiver.extraction.places.geosite import as_publisher, place_of
 from archiver.extraction.rules import JSON_LD, Rule, SiteRules
 from archiver.extraction.scope import Post, find, located, text_length
+from archiver.extraction.template.ruled import Value, container, read_field
 from archiver.extraction.text import folded
 from archiver.extraction.title import site_names
 from archiver.items import Article, Evidence, Lead, PageKind

@@ -11,8 +11,8 @@ from urllib.parse import urljoin, urlsplit
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from archiver.extraction.bounds import LARGE, bound, cut, flatten
-from archiver.extraction.decode import Decoded, decode
+from archiver.extraction.source.bounds import LARGE, bound, cut, flatten
+from archiver.extraction.source.decode import Decoded, decode
 from archiver.extraction.structured import Structured
 from archiver.extraction.text import clean, line
 from archiver.platforms import Index, Platform, detect

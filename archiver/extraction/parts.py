@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.page import Page
-from archiver.extraction.partaddress import MAYBE, PAGE_WORD, Split, splits
-from archiver.extraction.partwords import BACK, NEXT, NUMBER, OF_SEVERAL, WHOLE
+from archiver.extraction.split.partaddress import MAYBE, PAGE_WORD, Split, splits
+from archiver.extraction.split.partwords import BACK, NEXT, NUMBER, OF_SEVERAL, WHOLE
 from archiver.extraction.text import clean
 from archiver.urls import urlkey
 

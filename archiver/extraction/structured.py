@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.embedded import Item, microdata, rdfa
-from archiver.extraction.json_ld import Node as Node
-from archiver.extraction.json_ld import Scripts
+from archiver.extraction.markup.embedded import Item, microdata, rdfa
+from archiver.extraction.markup.json_ld import Node as Node
+from archiver.extraction.markup.json_ld import Scripts
 from archiver.extraction.text import clean
 from archiver.platforms import Index
 

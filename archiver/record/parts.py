@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from archiver.extraction.partwords import BARE_MARK, MARK, PAGER
+from archiver.extraction.split.partwords import BARE_MARK, MARK, PAGER
 from archiver.items import Article
 from archiver.record.identity import folded
 

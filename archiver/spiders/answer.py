@@ -14,8 +14,8 @@ from urllib.parse import urljoin, urlsplit
 from archiver.discovery import feed, listing, sitemap, wordpress_api
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
-from archiver.extraction.partaddress import splits
 from archiver.extraction.parts import MOST_PARTS
+from archiver.extraction.split.partaddress import splits
 from archiver.items import Article, Capture, Lead, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job
 from archiver.store.parts import CLAIM, part_reason

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from archiver.extraction.partaddress import splits
 from archiver.extraction.parts import MOST_PARTS
+from archiver.extraction.split.partaddress import splits
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.record.parts import belongs, repeats
 from archiver.spiders.answer import Reading

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.decode import Decoded
 from archiver.extraction.learn import FEWEST, Sample, learn
-from archiver.extraction.learn_body import alike
 from archiver.extraction.page import Page, parse
 from archiver.extraction.rules import SiteRules
+from archiver.extraction.source.decode import Decoded
+from archiver.extraction.template.learn_body import alike
 from archiver.items import Article, Lead, PageKind
 from archiver.store.captured import is_taught
 

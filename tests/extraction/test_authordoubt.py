@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.authordoubt import DOUBTFUL, doubted
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.page import parse
+from archiver.extraction.people.authordoubt import DOUBTFUL, doubted
 
 PAGE = parse("<body><h1>Bees</h1><p>Seen Person keeps bees.</p></body>", "https://hive.example/bees")
 

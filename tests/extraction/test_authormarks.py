@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.extraction.authormarks import leads_to_person, leads_to_term, mark, pictured
+from archiver.extraction.people.authormarks import leads_to_person, leads_to_term, mark, pictured
 
 
 @pytest.mark.parametrize(

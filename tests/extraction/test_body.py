@@ -6,10 +6,10 @@ import pytest
 from lxml.etree import fromstring
 
 from archiver.extraction.body import body, of_html, render
-from archiver.extraction.byline import Beside
-from archiver.extraction.noise import said_by_names
-from archiver.extraction.notices import ends_the_post, is_notice, points_elsewhere
 from archiver.extraction.page import parse
+from archiver.extraction.people.byline import Beside
+from archiver.extraction.prose.noise import said_by_names
+from archiver.extraction.prose.notices import ends_the_post, is_notice, points_elsewhere
 from archiver.extraction.scope import find
 
 URL = "https://example.org/a"

@@ -6,7 +6,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse
-from archiver.extraction.terms import is_term, kind_of_address, kind_of_label, listed, term, unique
+from archiver.extraction.terms.terms import is_term, kind_of_address, kind_of_label, listed, term, unique
 
 TEXT = "<p>The ferry was late again, and the bakery at the quay had sold every roll by eight.</p>" * 3
 NEXT = '<nav class="post-navigation"><a rel="prev" href="/b">The older post</a></nav>'

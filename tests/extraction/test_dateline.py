@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.dateline import read_dates
+from archiver.extraction.days.dateline import read_dates
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.datetext import visible
-from archiver.extraction.moment import FIRST_YEAR, LAST_YEAR, machine, of_url
+from archiver.extraction.days.datetext import visible
+from archiver.extraction.days.moment import FIRST_YEAR, LAST_YEAR, machine, of_url
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.decode import _codec, decode
-from archiver.extraction.mojibake import repaired
+from archiver.extraction.source.decode import _codec, decode
+from archiver.extraction.source.mojibake import repaired
 
 WORD = "Žluťoučký kůň"
 TEXTS = {

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.geosite import as_publisher, publisher_places
 from archiver.extraction.geotags import merged
 from archiver.extraction.page import parse
+from archiver.extraction.places.geosite import as_publisher, publisher_places
 from archiver.items import Article, GeoTag
 
 

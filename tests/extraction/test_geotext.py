@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.geolinks import of_map_link
-from archiver.extraction.geotext import as_dms, checked, measured, middle, number, position
+from archiver.extraction.places.geolinks import of_map_link
+from archiver.extraction.places.geotext import as_dms, checked, measured, middle, number, position
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 
-from archiver.extraction.layout import Layout, covered, layout, width, written
 from archiver.extraction.page import parse
+from archiver.extraction.prose.layout import Layout, covered, layout, width, written
 
 URL = "https://example.org/"
 

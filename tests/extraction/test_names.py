@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.names import is_full_name, names, swapped
+from archiver.extraction.people.names import is_full_name, names, swapped
 
 
 @pytest.mark.parametrize(

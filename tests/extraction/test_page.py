@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import archiver
 from archiver.extraction.body import of_html
-from archiver.extraction.layout import layout, written
 from archiver.extraction.page import parse
+from archiver.extraction.prose.layout import layout, written
 from archiver.extraction.text import clean
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from archiver.extraction.page import parse
-from archiver.extraction.partaddress import splits
 from archiver.extraction.parts import MOST_PARTS, Parts, parts
+from archiver.extraction.split.partaddress import splits
 
 HOST = "https://example.org"
 

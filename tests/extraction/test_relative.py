@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.relative import relative
+from archiver.extraction.days.relative import relative
 
 NOW = datetime(2024, 5, 20, 13, 45, 30, tzinfo=UTC)
 

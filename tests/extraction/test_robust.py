@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.bounds import MOST_ATTRIBUTES, MOST_DEPTH, MOST_RUN, MOST_TAGS, cut
 from archiver.extraction.page import parse
+from archiver.extraction.source.bounds import MOST_ATTRIBUTES, MOST_DEPTH, MOST_RUN, MOST_TAGS, cut
 
 URL = "https://example.org/2020/01/02/a"
 PROSE = "<p>" + "Words of a text that says something, and more. " * 12 + "</p>"

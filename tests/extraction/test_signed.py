@@ -7,8 +7,8 @@ import time
 import pytest
 
 from archiver.extraction.page import parse
+from archiver.extraction.people.signed import signs, signs_of_text
 from archiver.extraction.scope import find
-from archiver.extraction.signed import signs, signs_of_text
 
 DEEP, MANY = 20_000, 100_000
 PAGES = {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.extraction.json_ld import Scripts, mended
+from archiver.extraction.markup.json_ld import Scripts, mended
 from archiver.extraction.page import parse
 from archiver.extraction.structured import Structured
 

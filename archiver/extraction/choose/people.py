@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from archiver.extraction.byline_words import WEAK_ACCOUNTS
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.choose.first import Names, best
+from archiver.extraction.people.byline_words import WEAK_ACCOUNTS
 from archiver.extraction.text import folded
 
 # Sources that repeat one another: what a page declares comes from one field of its editor, whatever forms it takes.

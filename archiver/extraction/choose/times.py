@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.choose.first import best
-from archiver.extraction.moment import Moment
+from archiver.extraction.days.moment import Moment
 
 
 def _local(moment: Moment, others: list[Candidate[Moment]]) -> Moment | None:

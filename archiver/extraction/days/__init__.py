@@ -1,0 +1,1 @@
+"""Dates as pages write them, and where a reader sees them."""

@@ -1,0 +1,1 @@
+"""Names of people and where pages sign with them."""

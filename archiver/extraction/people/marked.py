@@ -1,0 +1,128 @@
+"""The lines of a page around its post, with what marks each piece of them as an author's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lxml.etree import _Element as Element
+
+from archiver.extraction.people import authormarks as marks
+from archiver.extraction.people.byline_words import word_set
+from archiver.extraction.text import clean
+
+_BLOCK = word_set(
+    "p div ul ol li h1 h2 h3 h4 h5 h6 pre table tr td blockquote section header figure article footer aside nav hr "
+    "main dl "
+    "dt dd address br"
+)
+_SILENT = word_set(
+    "script style noscript template svg iframe select textarea object video audio canvas head button input"
+)
+
+
+_MOST = 4000  # characters of one text that are looked at: no byline is as long
+_PICTURES = 8  # of one line: a gallery shows no author
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A text without elements in it. `mark`: the innermost mark of the elements around it; `href`: of the link around
+    it; `head`: whether it is a heading's."""
+
+    text: str
+    el: Element
+    mark: str
+    href: str
+    head: bool
+
+
+@dataclass(slots=True)
+class Line:
+    chunks: list[Chunk] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+
+    text: str = ""
+
+
+def after(el: Element) -> Iterator[tuple[Element, bool]]:
+    """What follows an element in the document: (element, False) to be read whole, (element, True) its tail only."""
+    at: Element | None = el
+    while at is not None and at.tag not in ("body", "html"):
+        yield at, True
+        for sibling in at.itersiblings():
+            yield sibling, False
+            yield sibling, True
+        at = at.getparent()
+
+
+def before(el: Element) -> Iterator[tuple[Element, bool]]:
+    """What stands before an element, nearest first: the siblings before it and those before its next ancestors."""
+    at: Element | None = el
+    for _ in range(5):
+        if at is None or at.tag in ("body", "html", "main"):
+            return
+        for sibling in at.itersiblings(preceding=True):
+            yield sibling, False
+        at = at.getparent()
+
+
+class Reader:
+    """Reads elements into lines: a line ends where a block begins or ends. Menus, comments, lists of other posts,
+    quotations and forms are left out. `room`: the characters left to read."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._at = Line()
+
+    def _close(self) -> Iterator[Line]:
+        if self._at.chunks or self._at.pictures:
+            self._at.text = clean(" ".join(c.text for c in self._at.chunks))
+            yield self._at
+            self._at = Line()
+
+    def _take(self, text: str | None, el: Element | None, mark: str, href: str, head: bool) -> None:
+        if text and el is not None and (text := clean(text[:_MOST])):
+            self.room -= len(text)
+            self._at.chunks.append(Chunk(text, el, mark, href, head))
+
+    def lines(self, roots: Iterable[tuple[Element, bool]]) -> Iterator[Line]:
+        for root, tail_only in roots:
+            if self.room <= 0:
+                break
+            if tail_only:
+                self._take(root.tail, root.getparent(), "", "", False)
+            else:
+                yield from self._read(root)
+        yield from self._close()
+
+    def _read(self, root: Element) -> Iterator[Line]:
+        stack: list[tuple[Element, str, str, bool, bool]] = [(root, "", "", False, False)]
+        while stack and self.room > 0:
+            el, mark, href, head, done = stack.pop()
+            tag = el.tag
+            if not done and isinstance(tag, str) and tag not in _SILENT and not marks.is_foreign(el):
+                if tag in _BLOCK:
+                    yield from self._close()
+                stack.append((el, mark, href, head, True))
+                if tag == "img" and len(self._at.pictures) < _PICTURES and (who := marks.pictured(el)):
+                    self._at.pictures.append(who)
+                mark = _own_mark(el) or (marks.NOT if mark and marks.is_aside(el.get("class") or "") else mark)
+                href = (el.get("href") or "#") if tag == "a" else href
+                head = head or tag in ("h1", "h2")
+                self._take(el.text, el, mark, href, head)
+                stack.extend((child, mark, href, head, False) for child in reversed(el))
+                continue
+            if done and tag in _BLOCK:
+                yield from self._close()
+            if el is not root:
+                self._take(el.tail, el.getparent(), mark, href, head)
+
+
+def _own_mark(el: Element) -> str:
+    own = marks.mark(classes) if (classes := el.get("class")) else ""
+    if own == marks.NOT:
+        return own
+    if "author" in (el.get("rel") or "").split() or "author" in (el.get("itemprop") or "").split():
+        return own or marks.AUTHOR
+    return own

@@ -1,0 +1,1 @@
+"""Positions and places in every form they are written in."""

@@ -1,0 +1,1 @@
+"""How bytes become text that can be parsed: encodings, double encoding, limits."""

@@ -1,0 +1,248 @@
+"""Bytes of a page to text, once, whatever they claim to be. Never raises."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from w3lib.encoding import http_content_type_encoding, read_bom, resolve_encoding
+
+from archiver.extraction.source.guess import guess, high_share
+from archiver.extraction.source.mojibake import repaired
+from archiver.items import Evidence
+
+MAX_BYTES = 12_000_000
+"""More of a page than this is not read: no post is longer, and a parser must not be fed a film."""
+
+_HEAD = 16_384
+_META = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
+_XML = re.compile(rb"""^\s{0,99}<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{2,40})["']""", re.IGNORECASE)
+# Labels that browsers know (WHATWG Encoding, section 4.2) and Python does not.
+_LABELS = {
+    "x-gbk": "gb18030", "chinese": "gb18030", "csgb2312": "gb18030", "iso-ir-58": "gb18030", "gb_2312": "gb18030",
+    "cn-big5": "big5hkscs", "x-x-big5": "big5hkscs", "ms932": "cp932", "x-euc-jp": "euc_jp", "korean": "cp949",
+    "ks_c_5601-1987": "cp949", "ks_c_5601-1989": "cp949", "ksc_5601": "cp949", "csksc56011987": "cp949",
+    "windows-949": "cp949", "cseuckr": "cp949", "iso-ir-149": "cp949", "koi": "koi8_r", "koi8-ru": "koi8_u",
+    "koi8": "koi8_r", "cskoi8r": "koi8_r", "x-cp1250": "cp1250", "x-cp1251": "cp1251", "x-cp1252": "cp1252",
+    "x-cp1253": "cp1253", "x-cp1254": "cp1254", "x-cp1255": "cp1255", "x-cp1256": "cp1256", "x-cp1257": "cp1257",
+    "x-cp1258": "cp1258", "win-1250": "cp1250", "win1251": "cp1251", "dos-874": "cp874", "iso-8859-8-i": "iso8859-8",
+    "logical": "iso8859-8", "visual": "iso8859-8", "x-mac-cyrillic": "mac_cyrillic", "x-mac-roman": "mac_roman",
+    "x-mac-ukrainian": "mac_cyrillic", "iso88591": "cp1252", "iso885915": "iso8859-15", "unicode-1-1-utf-8": "utf-8",
+    "x-unicode20utf8": "utf-8", "unicode11utf8": "utf-8", "unicode20utf8": "utf-8", "utf8mb4": "utf-8",
+    "utf-8-sig": "utf-8",
+}
+# What browsers take the narrower label for.
+_WIDER = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "johab": "cp949",
+    "big5": "big5hkscs",
+    "iso8859-1": "cp1252",
+    "latin-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "tis-620": "cp874",
+    "iso8859-11": "cp874",
+}
+_WESTERN = frozenset({"cp1252", "iso8859-15", "mac-roman"})
+# What browsers fall back to for a language (HTML, section 13.2.3.2, the table of suggested default encodings).
+_LEGACY = {
+    "ar": "cp1256", "ba": "cp1251", "be": "cp1251", "bg": "cp1251", "cs": "cp1250", "el": "iso8859-7", "et": "cp1257",
+    "fa": "cp1256", "he": "cp1255", "hr": "cp1250", "hu": "iso8859-2", "ja": "cp932", "kk": "cp1251", "ko": "cp949",
+    "ku": "cp1254", "ky": "cp1251", "lt": "cp1257", "lv": "cp1257", "mk": "cp1251", "pl": "iso8859-2", "ru": "cp1251",
+    "sk": "cp1250", "sl": "iso8859-2", "sr": "cp1251", "tg": "cp1251", "th": "cp874", "tr": "cp1254", "tt": "cp1251",
+    "uk": "cp1251", "vi": "cp1258", "zh": "gb18030", "zh-tw": "big5hkscs", "zh-hk": "big5hkscs",
+    "zh-hant": "big5hkscs",
+}
+_LANGUAGE = re.compile(rb"""<html[^>]{0,500}?\slang\s*=\s*["']?([a-z-]{2,15})""", re.IGNORECASE)
+_CONTROL = bytes([*range(9), 11, 12, *range(14, 32)])
+UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+# Controls of ISO 6429 have no use on pages: they are windows-1252 that was taken for latin-1 on its way to UTF-8.
+_CONTROLS = {b: bytes([b]).decode("cp1252") for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+_HAS_CONTROLS = re.compile("[\x80-\x9f]")
+_HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The text of a page, the encoding it was read in (Python's name) and what decided for that encoding.
+
+    `how`: "text" (it was no bytes), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml",
+    "language" (of <html lang>), "zeros" (UTF-16 without a mark) or "detected". `repaired`: how many runs of
+    text had been encoded twice and were set right.
+    """
+
+    text: str
+    encoding: str
+    how: str
+    repaired: int = 0
+
+    def evidence(self) -> Evidence:
+        locator = f"{self.repaired} runs of text were encoded twice" if self.repaired else ""
+        sure = self.how not in ("language", "detected")
+        return Evidence("encoding", self.encoding, self.how, locator, 0.95 if sure else 0.7)
+
+
+def decode(body: bytes | str, content_type: str = "") -> Decoded:
+    """The text of a page, the bytes read in the encoding that they are in.
+
+    In this order: a byte order mark; UTF-16 by its zero bytes; bytes that are valid UTF-8 with more than
+    ASCII in them, whatever is declared; the Content-Type header; the document's own declaration; the
+    encoding that its language was written in before UTF-8; a guess; windows-1252. A declaration of a western
+    encoding does not stand against text of which most letters lie outside ASCII: servers declare latin-1 for
+    everything. Broken bytes become U+FFFD; characters that no XML tree can hold are removed; text that is
+    surely UTF-8 read as something else is repaired.
+    """
+    body = body[:MAX_BYTES]
+    if isinstance(body, str):
+        text, encoding, how = body.lstrip("\ufeff"), "utf-8", "text"
+        fit = False
+        controls = _HAS_CONTROLS.search(text) is not None
+    else:
+        text, encoding, how = _decode(body, content_type)
+        fit = len(body.translate(None, _CONTROL)) == len(body) and "\ufffe" not in text and "\uffff" not in text
+        controls = encoding == "utf-8" and _HAS_CONTROLS_UTF_8.search(body) is not None
+    if controls:
+        text = text.translate(_CONTROLS)
+    text, count = repaired(text if fit else UNFIT.sub("", text))
+    return Decoded(text, encoding, how, count)
+
+
+Found = tuple[str, str, str]
+
+
+def _decode(body: bytes, content_type: str) -> Found:
+    name, bom = read_bom(body)
+    if name and bom:
+        return body[len(bom):].decode(name, errors="replace"), name, "bom"
+    if wide := _wide(body):
+        return body.decode(wide, errors="replace"), wide, "zeros"
+    declared = _declared(body, content_type)
+    if body.isascii():
+        for name, how in declared:
+            if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
+                return text, name, how
+        return body.decode("ascii"), "utf-8", "utf-8"
+    named = {name for name, _ in declared}
+    try:
+        text, used = codecs.utf_8_decode(body, "strict", False)
+        # A character that the end cuts is no error, unless it is all there is to go by.
+        beyond = len(text) - len(text.encode("ascii", errors="ignore")) if used < len(body) else 0
+        if used == len(body) or beyond > 3 or not named or "utf-8" in named:
+            return text, "utf-8", "utf-8"
+    except UnicodeDecodeError:
+        pass
+    if (not declared or "utf-8" in named) and _broken_utf8(body) < 0.1:
+        return body.decode("utf-8", errors="archiver-stray"), "utf-8", "utf-8"
+    declared = [(name, how) for name, how in declared if name != "utf-8"]
+    if any(name in _WESTERN for name in named) and high_share(body) > 0.5:
+        declared = [(name, how) for name, how in declared if name not in _WESTERN]
+    for name, how in declared:
+        if text := _strict(body, name):
+            return text, name, how
+    for name, how in declared:
+        text = body.decode(name, errors="replace")
+        if text.count("\ufffd") < len(text) / 200:
+            return text, name, how
+    legacy = _by_language(body)
+    if text := _strict(body, legacy):
+        return text, legacy, "language"
+    name = _codec(guess(body)) or "cp1252"
+    return body.decode(name, errors="replace"), name, "detected"
+
+
+def _wide(body: bytes) -> str:
+    """UTF-16 by where its zero bytes stand: markup is ASCII, so that every other byte of it is zero."""
+    head = body[:2_000]
+    half = len(head) // 2
+    if half < 4 or b"\0" not in head:
+        return ""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if odd > 0.4 * half and even < 0.05 * half:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.4 * half and odd < 0.05 * half else ""
+
+
+def _by_language(body: bytes) -> str:
+    """The legacy encoding of the page's stated language, windows-1252 for one of western Europe, "" for none.
+
+    A western page is not written in letters outside ASCII: where it is, its language was stated wrongly.
+    """
+    match = _LANGUAGE.search(body[:_HEAD])
+    if not match:
+        return ""
+    language = match.group(1).decode("ascii").lower()
+    name = _LEGACY.get(language) or _LEGACY.get(language.split("-")[0], "cp1252")
+    return "" if name in _WESTERN and high_share(body) > 0.5 else name
+
+
+def _codec(label: str) -> str:
+    """Python's name of a declared encoding, "" for one that is unknown or unfit for the web."""
+    label = label.strip().lower()
+    name = _LABELS.get(label) or resolve_encoding(label) or ""
+    try:
+        info = codecs.lookup(name) if name else None
+    except (LookupError, ValueError):
+        return ""
+    if info is None or not getattr(info, "_is_text_encoding", True) or info.name in ("utf-7", "idna", "punycode"):
+        return ""
+    if info.name.startswith(("utf-16", "utf-32")):
+        # A declaration that can be read as ASCII is in no wide encoding (HTML, section 13.2.3.2).
+        return "utf-8"
+    if info.name.startswith(("unicode", "raw-unicode", "undefined", "mbcs", "oem")):
+        return ""
+    return _WIDER.get(info.name, info.name)
+
+
+def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
+    """(encoding, where it is declared), the strongest first, each once."""
+    head = body[:_HEAD]
+    out: dict[str, str] = {}
+    labels = [(http_content_type_encoding(content_type) or _loose_charset(content_type), "header")]
+    labels += [(m.group(1).decode("ascii", "ignore"), how) for pattern, how in ((_XML, "xml"), (_META, "meta"))
+               if (m := pattern.search(head))]
+    for label, how in labels:
+        if label and (name := _codec(label)):
+            out.setdefault(name, how)
+    return list(out.items())
+
+
+def _loose_charset(content_type: str) -> str:
+    """A label that Python has no name for, or one that stands in no proper parameter."""
+    m = re.search(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", content_type[:1_000], re.IGNORECASE)
+    return m[1] if m else ""
+
+
+def _strict(body: bytes, name: str) -> str:
+    if not name:
+        return ""
+    try:
+        return body.decode(name)
+    except (UnicodeError, LookupError, ValueError):
+        return ""
+
+
+def _broken_utf8(body: bytes) -> float:
+    """The share of what is beyond ASCII that is no UTF-8. In text of another encoding it is nearly all."""
+    text = body[:400_000].decode("utf-8", errors="replace")
+    return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)
+
+
+# Quotation marks, dashes and spaces as word processors' windows-1252 has them.
+_STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA0, 0xAB, 0xBB)}
+
+
+def _stray(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Reads one lonely byte between ASCII ones, in a page of UTF-8, as the windows-1252 mark that was pasted in."""
+    assert isinstance(error, UnicodeDecodeError)
+    at, data = error.start, error.object
+    alone = error.end - at == 1 and data[at - 1: at].isascii() and data[at + 1: at + 2].isascii()
+    return (_STRAY.get(data[at], "\ufffd") if alone else "\ufffd"), error.end
+
+
+codecs.register_error("archiver-stray", _stray)

@@ -1,0 +1,1 @@
+"""Addresses and words of posts that are split over several pages."""

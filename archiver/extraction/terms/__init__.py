@@ -1,0 +1,1 @@
+"""Categories and tags: words, links and classes that file a post."""
