@@ -99,6 +99,6 @@ _BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
 def tidy(text: str) -> str:
     """At most one blank line in a row, none at the ends; NFC."""
     if " \n" in text or "\t\n" in text:
-        text = re.sub(r"[ \t]+\n", "\n", text)
+        text = _BEFORE_BREAK.sub("\n", text)
     text = unicodedata.normalize("NFC", text)
     return (re.sub(r"\n{3,}", "\n\n", text) if "\n\n\n" in text else text).strip()

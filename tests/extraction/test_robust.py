@@ -61,7 +61,7 @@ PAGES: dict[str, str | bytes] = {
     "unclosed quotation": article('<p class="x y z ' * 100_000),
     "1 MB of classes": article(f"<div class='{'post-share ' * 100_000}'>{PROSE}</div>"),
     "a million classes": article("".join(f"<i class='{' '.join(map(str, range(n, n + 50)))}'>" for n in range(20_000))),
-    "spaces in code": article("<pre>x" + " " * 200_000 + "x</pre>"),
+    "spaces in code": article("<pre>x \n" + " " * 200_000 + "x</pre>"),
     "items": article("<div itemscope itemtype='http://schema.org/Article'><i itemprop='author name'>" * 30_000),
     "things": article("<div vocab='http://schema.org/' typeof='Article'><i property='author name'>" * 30_000),
 }
