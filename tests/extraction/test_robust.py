@@ -168,3 +168,11 @@ def test_control_characters_that_entities_bring_are_no_error() -> None:
 def test_an_address_that_is_none_is_no_error(url: str) -> None:
     html = "<link rel=canonical href='http://['><base href='http://['><h1>x</h1><a href='http://[x'>y</a><p>text"
     assert archiver.extract(html, url).title == "x"
+
+
+def test_a_stray_quotation_mark_does_not_hide_a_tag_with_too_many_attributes() -> None:
+    many = " ".join(f"data-{n}='x y'" for n in range(50_000))
+    page = f'<html><body><p>Before.</p><svg role="img"stray" {many}></svg><p>After it all.</p></body></html>'
+    start = time.process_time()
+    archiver.extract(page.encode(), URL)
+    assert time.process_time() - start < 2

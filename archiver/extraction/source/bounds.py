@@ -44,6 +44,9 @@ _TAG = re.compile(
 )
 _ONE = re.compile(_ATTRIBUTE)
 _MOST_LOOKS = 40
+_MOST_EQUALS, _LONG = 4_000, 150_000
+"""Equals signs, and characters, of a page up to which a single tag cannot hold the parser up for long."""
+_LONG_TAG = re.compile("<[a-zA-Z][^<>]{6000}")
 
 
 def cut(text: str) -> str:
@@ -63,10 +66,18 @@ def cut(text: str) -> str:
 
 
 def _has_too_many(text: str) -> bool:
-    """Whether a tag may have more attributes than are read: each suspected one is looked at, where they are few."""
+    """Whether a tag has more attributes than are read. What looks like one is looked at, and the source is rewritten
+    without a closer look where too much looks so."""
+    if _one_has(text, _SUSPECT):
+        return True
+    # A stray quotation mark hides the tag from the count of quoted values, but not how long it is.
+    return (text.count("=") > _MOST_EQUALS or len(text) > _LONG) and _one_has(text, _LONG_TAG)
+
+
+def _one_has(text: str, suspects: re.Pattern[str]) -> bool:
     at = 0
     for _ in range(_MOST_LOOKS):
-        suspect = _SUSPECT.search(text, at)
+        suspect = suspects.search(text, at)
         if suspect is None:
             return False
         tag = _TAG.match(text, suspect.start())
