@@ -176,3 +176,12 @@ def test_a_stray_quotation_mark_does_not_hide_a_tag_with_too_many_attributes() -
     start = time.process_time()
     archiver.extract(page.encode(), URL)
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("before", ['<p title="a"b" ', "<p ", "<p title='x' y ", '<svg a="x"icon w" ', "<script ",
+                                    "<script>if (a<b) c='d\"</script><p ", "<!-- <b a='x\" --><p ", '<p a="b"="c" '])
+@pytest.mark.parametrize("value", ["", "=1", "='x y'", '="a > b"', "=\"'\"", "='<b>'"])
+def test_no_tag_hides_its_attributes(before: str, value: str) -> None:
+    """Quotation marks that stand where none may are no beginning of a value."""
+    page = "<a href='/x'>y</a>" * 50 + before + " ".join(f"a{n}{value}" for n in range(9_000)) + "><p>x</p>"
+    assert len(cut(page)) < 20_000

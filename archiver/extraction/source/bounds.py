@@ -30,23 +30,22 @@ MOST_CLASSES, FEW = 500_000, 60
 
 _UNREAD = frozenset({"script", "style"})
 _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
-# There may be a tag with very many attributes: sixty quoted values, or a thousand characters without one. That is
-# quickly asked; scripts that write markup answer to it too.
-_SUSPECT = re.compile(
-    rf"""<[a-zA-Z](?:[^<>"']{{0,999}}+{_QUOTED}){{0,59}}+(?:[^<>"']{{1000}}|[^<>"']*+{_QUOTED})"""
+# Tags that are no longer than tags are, each read once from its name to its end (HTML, section 13.2.5): quotation marks
+# count after a sign of equality, scripts and comments are passed. Where this stops short of the end of a source there
+# may be a tag with very many attributes.
+_INSIDE = rf"(?:[^>=]{{1,20}}+|=\s*+{_QUOTED}?){{0,1500}}+(?:>|$)"
+_RAW = "|".join(rf"(?i:{name})\b{_INSIDE}(?:[^<]++|<(?!/(?i:{name})))*+" for name in ("script", "style", "textarea"))
+_ORDINARY = re.compile(
+    rf"""(?:[^<]++|<(?:/|!--(?:[^-]++|-(?!->))*+|(?=[sStT])(?:{_RAW})|[a-zA-Z]{_INSIDE}|(?![a-zA-Z])))*+"""
 )
-_ATTRIBUTE = rf"""[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
-# Tags as a browser reads them (HTML, section 13.2.5), past what only looks like one.
+_ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
+# The same tags, slowly: what a browser takes for attributes.
 _TAG = re.compile(
     rf"""<!--(?:.*?-->|.*+)|<(?:(?P<raw>script|style|textarea)\b|[a-zA-Z][^\s/>]*+)(?P<all>(?:{_ATTRIBUTE})*+)"""
     r"""(?P<after>(?(raw)[\s/]*+>(?:.*?</(?P=raw)|.*+)|))""",
     re.DOTALL | re.IGNORECASE,
 )
 _ONE = re.compile(_ATTRIBUTE)
-_MOST_LOOKS = 40
-_MOST_EQUALS, _LONG = 4_000, 150_000
-"""Equals signs, and characters, of a page up to which a single tag cannot hold the parser up for long."""
-_LONG_TAG = re.compile("<[a-zA-Z][^<>]{6000}")
 
 
 def cut(text: str) -> str:
@@ -55,7 +54,7 @@ def cut(text: str) -> str:
     The parser takes a time that is quadratic in the attributes of an element (minutes for 100,000), so that it
     must not see them.
     """
-    if _has_too_many(text):
+    if (ordinary := _ORDINARY.match(text)) is None or ordinary.end() < len(text):
         text = _TAG.sub(_short, text)
     if len(text) < MOST_TAGS * 2 or text.count("<") <= MOST_TAGS:
         return text
@@ -63,28 +62,6 @@ def cut(text: str) -> str:
     for _ in range(MOST_TAGS):
         at = text.find("<", at + 1)
     return text[:at]
-
-
-def _has_too_many(text: str) -> bool:
-    """Whether a tag has more attributes than are read. What looks like one is looked at, and the source is rewritten
-    without a closer look where too much looks so."""
-    if _one_has(text, _SUSPECT):
-        return True
-    # A stray quotation mark hides the tag from the count of quoted values, but not how long it is.
-    return (text.count("=") > _MOST_EQUALS or len(text) > _LONG) and _one_has(text, _LONG_TAG)
-
-
-def _one_has(text: str, suspects: re.Pattern[str]) -> bool:
-    at = 0
-    for _ in range(_MOST_LOOKS):
-        suspect = suspects.search(text, at)
-        if suspect is None:
-            return False
-        tag = _TAG.match(text, suspect.start())
-        if tag is None or _short(tag) != tag[0]:
-            return True
-        at = suspect.start() + 1
-    return True
 
 
 def _short(tag: re.Match[str]) -> str:
