@@ -17,7 +17,7 @@ from archiver.extraction.title import mended, without_site
     [
         ("The ferry moves | Harbour News", ["Harbour News"], "h.example", "/a", "The ferry moves"),
         ("Harbour News: The ferry moves", ["Harbour News"], "h.example", "/a", "The ferry moves"),
-        ("The ferry moves | Koia", [], "www.drinkkoia.example", "/a", "The ferry moves"),
+        ("The ferry moves | Lumo", [], "www.drinklumo.example", "/a", "The ferry moves"),
         ("The ferry moves | Blog | Quay Street", [], "quaystreet.example", "/blog/a", "The ferry moves"),
         ("The ferry moves | District", [], "h.example", "/district/12", "The ferry moves"),
         ("The ferry moves - a report", [], "h.example", "/a", "The ferry moves - a report"),

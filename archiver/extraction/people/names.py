@@ -8,7 +8,7 @@ from functools import lru_cache
 from archiver.extraction.people.byline_words import AND, BY, NOT_A_NAME, word_set
 from archiver.extraction.text import clean
 
-# What a byline says in brackets belongs to the name as it is written ("Yumin Zhou (Brian)", "Qi Zhu (Cloudera)"),
+# What a byline says in brackets belongs to the name as it is written ("Mei Tan (May)", "Jon Reed (Acme Labs)"),
 # unless it is a handle, an address, a role or an agency.
 _PAREN = re.compile(
     r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
