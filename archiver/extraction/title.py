@@ -66,7 +66,7 @@ def _leads_home(page: Page, el: Element) -> bool:
 
 
 def _named_like(part: str, separator: str, host: str, path: str) -> bool:
-    """Whether the last part of a title is the site's name by its host ("Lumo" of drinklumo.example), or a section of it.
+    """Whether the last part of a title is the site's name by its host ("Lumo" of drinklumo.example) or a section.
 
     A section is one by the page's own address ("District" of /district/1), or by a word in common use.
     """

@@ -30,18 +30,21 @@ MOST_CLASSES, FEW = 500_000, 60
 
 _UNREAD = frozenset({"script", "style"})
 _QUOTED = """(?:"[^"]*+"|'[^']*+')"""
-# Tags that are no longer than tags are, each read once from its name to its end (HTML, section 13.2.5): quotation marks
-# count after a sign of equality, scripts and comments are passed. Where this stops short of the end of a source there
-# may be a tag with very many attributes.
+# Tags, end tags too, that are no longer than tags are, each read once from its name to its end (HTML, section 13.2.5):
+# quotation marks count after a sign of equality, scripts and comments are passed. Where this stops short of the end of
+# a source there may be a tag with very many attributes.
 _INSIDE = rf"(?:[^>=]{{1,20}}+|=\s*+{_QUOTED}?){{0,1500}}+(?:>|$)"
-_RAW = "|".join(rf"(?i:{name})\b{_INSIDE}(?:[^<]++|<(?!/(?i:{name})))*+" for name in ("script", "style", "textarea"))
+_RAW_NAMES = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
+_RAW = "|".join(rf"(?i:{name})\b{_INSIDE}(?:[^<]++|<(?!/(?i:{name})))*+" for name in _RAW_NAMES)
+# A comment ends at "-->" and at "--!>"; "<!-->" and "<!--->" are whole ones.
+_COMMENT = r"!--(?!-?>)(?:[^-]++|-(?!-!?>))*+"
 _ORDINARY = re.compile(
-    rf"""(?:[^<]++|<(?:/|!--(?:[^-]++|-(?!->))*+|(?=[sStT])(?:{_RAW})|[a-zA-Z]{_INSIDE}|(?![a-zA-Z])))*+"""
+    rf"""(?:[^<]++|<(?:{_COMMENT}|(?=[sStTxXiInN])(?:{_RAW})|/?[a-zA-Z]{_INSIDE}|(?!/?[a-zA-Z])))*+"""
 )
 _ATTRIBUTE = rf"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:{_QUOTED}|[^\s>"'][^\s>]*+)?)?"""
 # The same tags, slowly: what a browser takes for attributes.
 _TAG = re.compile(
-    rf"""<!--(?:.*?-->|.*+)|<(?:(?P<raw>script|style|textarea)\b|[a-zA-Z][^\s/>]*+)(?P<all>(?:{_ATTRIBUTE})*+)"""
+    rf"""<!--(?:-?>|.*?--!?>|.*+)|<(?:(?P<raw>{"|".join(_RAW_NAMES)})\b|/?[a-zA-Z][^\s/>]*+)(?P<all>(?:{_ATTRIBUTE})*+)"""
     r"""(?P<after>(?(raw)[\s/]*+>(?:.*?</(?P=raw)|.*+)|))""",
     re.DOTALL | re.IGNORECASE,
 )
