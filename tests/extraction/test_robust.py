@@ -179,8 +179,9 @@ def test_a_stray_quotation_mark_does_not_hide_a_tag_with_too_many_attributes() -
 
 
 @pytest.mark.parametrize("before", [
-    '<p title="a"b" ', "<p ", "<p title='x' y ", '<svg a="x"icon w" ', "<script ", "<script>if (a<b) c='d\"</script><p ",
-    "<!-- <b a='x\" --><p ", "<!--><p ", "<!-- a --!><p ", '<title><a b="</title><p ', '<iframe><a b="</iframe><p ',
+    '<p title="a"b" ', "<p ", "<p title='x' y ", '<svg a="x"icon w" ', "<script ",
+    "<script>if (a<b) c='d\"</script><p ", "<!-- <b a='x\" --><p ",
+    "<!--><p ", "<!-- a --!><p ", '<title><a b="</title><p ', '<iframe><a b="</iframe><p ',
     "</p ", '<p a="b"="c" ',
 ])
 @pytest.mark.parametrize("value", ["", "=1", "='x y'", '="a > b"', "=\"'\"", "='<b>'"])
