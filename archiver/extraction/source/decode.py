@@ -122,21 +122,23 @@ def _decode(body: bytes, content_type: str) -> Found:
         return body[len(bom):].decode(name, errors="replace"), name, "bom"
     if wide := _wide(body):
         return body.decode(wide, errors="replace"), wide, "zeros"
-    declared = _declared(body, content_type)
     if body.isascii():
-        for name, how in declared:
-            if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
-                return text, name, how
+        if b"\x1b" in body or b"~{" in body:  # what the encodings of seven bits switch their sets of letters by
+            for name, how in _declared(body, content_type):
+                if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
+                    return text, name, how
         return body.decode("ascii"), "utf-8", "utf-8"
-    named = {name for name, _ in declared}
     try:
         text, used = codecs.utf_8_decode(body, "strict", False)
-        # A character that the end cuts is no error, unless it is all there is to go by.
-        beyond = len(text) - len(text.encode("ascii", errors="ignore")) if used < len(body) else 0
-        if used == len(body) or beyond > 3 or not named or "utf-8" in named:
-            return text, "utf-8", "utf-8"
     except UnicodeDecodeError:
-        pass
+        text, used = "", 0
+    if text and used == len(body):
+        return text, "utf-8", "utf-8"
+    declared = _declared(body, content_type)
+    named = {name for name, _ in declared}
+    # A character that the end cuts is no error, unless it is all there is to go by.
+    if text and (not named or "utf-8" in named or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
+        return text, "utf-8", "utf-8"
     if (not declared or "utf-8" in named) and _broken_utf8(body) < 0.1:
         return body.decode("utf-8", errors="archiver-stray"), "utf-8", "utf-8"
     declared = [(name, how) for name, how in declared if name != "utf-8"]
