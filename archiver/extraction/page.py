@@ -93,6 +93,14 @@ class Page:
         }
 
     @cached_property
+    def hosts(self) -> tuple[str, str, tuple[str, ...]]:
+        """The page's host and that of its canonical address, without "www."; how addresses there begin."""
+        own, canonical = (_host(url).removeprefix("www.") for url in (self.url, self.canonical or self.url))
+        beginnings = (f"{scheme}//{www}{host}/" for scheme in ("https:", "http:", "") for www in ("", "www.")
+                      for host in dict.fromkeys((own, canonical)) if host)
+        return own, canonical, tuple(beginnings)
+
+    @cached_property
     def path(self) -> str:
         """The address's path; a folder's index file stands for the folder."""
         return folder_path(urlsplit(self.url).path or "/")
@@ -180,8 +188,15 @@ def parse(body: bytes | str | Decoded, url: str, content_type: str = "", capture
     else:
         flatten(root)
         if len(decoded.text) > LARGE:
-            bound(root)
+            bound(root, len(decoded.text))
     return Page(root, decoded, url if _is_address(url) else "", captured_at)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_address(url: str) -> bool:

@@ -28,7 +28,7 @@ BREAK = frozenset(
 )
 """Elements that begin and end a line of their own."""
 CELL = frozenset({"td", "th"})
-_NOT_INLINE = (*sorted(BREAK | CELL | _SILENT), "br")
+_NOT_INLINE = BREAK | CELL | _SILENT | {"br"}
 
 
 class _Kept(dict[int, str | None]):
@@ -64,7 +64,7 @@ def line(el: Element | None) -> str:
         return ""
     if len(el) == 0:
         return clean(el.text)
-    if next(el.iterdescendants(*_NOT_INLINE), None) is None:
+    if all(below.tag not in _NOT_INLINE for below in el.iterdescendants()):
         return clean("".join(el.itertext()))  # type: ignore[arg-type]
     parts: list[str] = []
     for event, at in (walker := etree.iterwalk(el, events=("start", "end"))):

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterable
 from functools import cached_property
+from itertools import accumulate
 
 from lxml.etree import _Element as Element
 
 from archiver.platforms.css import INDEXED, Compound, parsed
+
+_Map = dict[str, list[Element]]
 
 
 class Index:
@@ -46,16 +49,10 @@ class Index:
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
         """How many characters stand in the texts and in the tails of the elements before each, space around aside."""
-        texts, tails = [0], [0]
-        in_texts = in_tails = 0
-        for text, tail in self.texts.values():
-            if text:
-                in_texts += len(text.strip())
-            if tail:
-                in_tails += len(tail.strip())
-            texts.append(in_texts)
-            tails.append(in_tails)
-        return texts, tails
+        both = self.texts.values()
+        texts = accumulate((len(text.strip()) if text else 0 for text, _ in both), initial=0)
+        tails = accumulate((len(tail.strip()) if tail else 0 for _, tail in both), initial=0)
+        return list(texts), list(tails)
 
     def end(self, el: Element) -> int:
         """The place after an element and all that is below it."""
@@ -71,17 +68,42 @@ class Index:
         return texts[end] - texts[start] + tails[end] - tails[start + 1]
 
     @cached_property
-    def _by_names(self) -> dict[str, list[Element]]:
-        """Elements by all of their class attribute: one is often that of many."""
-        found: dict[str, list[Element]] = {}
+    def _maps(self) -> tuple[_Map, _Map, _Map]:
+        """Elements by all of their class attribute (one is often that of many), by id, by each attribute of INDEXED."""
+        by_names: _Map = {}
+        ids: _Map = {}
+        attrs: _Map = {}
+        of = {"class": by_names, "id": ids}
+        pairs: Iterable[tuple[str, str]]
         for el in self.elements:
-            if names := el.get("class"):
-                have = found.get(names)
+            pairs = el.items()  # type: ignore[assignment]
+            for name, value in pairs:
+                key = value
+                found = of.get(name)
+                if found is None:
+                    if name not in INDEXED:
+                        continue
+                    found, key = attrs, name
+                elif not value:
+                    continue
+                have = found.get(key)
                 if have is None:
-                    found[names] = [el]
+                    found[key] = [el]
                 else:
                     have.append(el)
-        return found
+        return by_names, ids, attrs
+
+    @property
+    def _by_names(self) -> _Map:
+        return self._maps[0]
+
+    @property
+    def _ids(self) -> _Map:
+        return self._maps[1]
+
+    @property
+    def _attrs(self) -> _Map:
+        return self._maps[2]
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
@@ -89,25 +111,11 @@ class Index:
         found: dict[str, list[str]] = {}
         for names in self._by_names:
             for name in set(names.split()):
-                found.setdefault(name, []).append(names)
-        return found
-
-    @cached_property
-    def _ids(self) -> dict[str, list[Element]]:
-        found: dict[str, list[Element]] = {}
-        for el in self.elements:
-            if ident := el.get("id"):
-                found.setdefault(ident, []).append(el)
-        return found
-
-    @cached_property
-    def _attrs(self) -> dict[str, list[Element]]:
-        found: dict[str, list[Element]] = {}
-        for el in self.elements:
-            keys = el.keys()
-            if not INDEXED.isdisjoint(keys):
-                for attr in INDEXED.intersection(keys):
-                    found.setdefault(attr, []).append(el)
+                have = found.get(name)
+                if have is None:
+                    found[name] = [names]
+                else:
+                    have.append(names)
         return found
 
     @cached_property

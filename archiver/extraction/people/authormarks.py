@@ -142,6 +142,7 @@ _FOREIGN = re.compile(
 _FOOTER = re.compile(r"(?:^|[\s_-])footer(?:$|[\s_-])", re.IGNORECASE)
 _POST_FOOTER = re.compile(r"entry|post|article|story|blog|content", re.IGNORECASE)
 _DEPTH = 40
+_WHOLE = frozenset({"html", "body", "main", "article"})
 _FOREIGN_TAGS = frozenset({"nav", "blockquote", "figure", "form"})
 
 
@@ -161,10 +162,10 @@ def is_foreign(el: Element) -> bool:
         return True
     if el.tag == "footer" and not any(a.tag in ("article", "main") for a in around(el)):
         return True
-    names = el.get("class") or ""
-    if ident := el.get("id"):
+    names, ident = el.get("class") or "", el.get("id")
+    if ident:
         names = f"{names} {ident}"
-    return 1 < len(names) < 600 and el.tag not in ("html", "body", "main", "article") and _foreign_names(names)
+    return 1 < len(names) < 600 and el.tag not in _WHOLE and _foreign_names(names)
 
 
 _ALT = re.compile(

@@ -76,13 +76,13 @@ class Reader:
         self._at = Line()
 
     def _close(self) -> Iterator[Line]:
-        if self._at.chunks or self._at.pictures:
-            self._at.text = clean(" ".join(c.text for c in self._at.chunks))
-            yield self._at
-            self._at = Line()
+        one = self._at
+        one.text = clean(" ".join(c.text for c in one.chunks))
+        yield one
+        self._at = Line()
 
     def _take(self, text: str | None, el: Element | None, mark: str, href: str, head: bool) -> None:
-        if text and el is not None and (text := clean(text[:_MOST])):
+        if text and el is not None and not text.isspace() and (text := clean(text[:_MOST])):
             self.room -= len(text)
             self._at.chunks.append(Chunk(text, el, mark, href, head))
 
@@ -94,7 +94,8 @@ class Reader:
                 self._take(root.tail, root.getparent(), "", "", False)
             else:
                 yield from self._read(root)
-        yield from self._close()
+        if self._at.chunks or self._at.pictures:
+            yield from self._close()
 
     def _read(self, root: Element) -> Iterator[Line]:
         stack: list[tuple[Element, str, str, bool, bool]] = [(root, "", "", False, False)]
@@ -102,7 +103,7 @@ class Reader:
             el, mark, href, head, done = stack.pop()
             tag = el.tag
             if not done and isinstance(tag, str) and tag not in _SILENT and not marks.is_foreign(el):
-                if tag in _BLOCK:
+                if tag in _BLOCK and (self._at.chunks or self._at.pictures):
                     yield from self._close()
                 stack.append((el, mark, href, head, True))
                 if tag == "img" and len(self._at.pictures) < _PICTURES and (who := marks.pictured(el)):
@@ -110,19 +111,22 @@ class Reader:
                 mark = _own_mark(el) or (marks.NOT if mark and marks.is_aside(el.get("class") or "") else mark)
                 href = (el.get("href") or "#") if tag == "a" else href
                 head = head or tag in ("h1", "h2")
-                self._take(el.text, el, mark, href, head)
-                stack.extend((child, mark, href, head, False) for child in reversed(el))
+                if text := el.text:
+                    self._take(text, el, mark, href, head)
+                if len(el):
+                    stack += [(child, mark, href, head, False) for child in reversed(el)]
                 continue
-            if done and tag in _BLOCK:
+            if done and tag in _BLOCK and (self._at.chunks or self._at.pictures):
                 yield from self._close()
-            if el is not root:
-                self._take(el.tail, el.getparent(), mark, href, head)
+            if el is not root and (text := el.tail):
+                self._take(text, el.getparent(), mark, href, head)
 
 
 def _own_mark(el: Element) -> str:
     own = marks.mark(classes) if (classes := el.get("class")) else ""
     if own == marks.NOT:
         return own
-    if "author" in (el.get("rel") or "").split() or "author" in (el.get("itemprop") or "").split():
-        return own or marks.AUTHOR
+    for value in (el.get("rel"), el.get("itemprop")):
+        if value and "author" in value.split():
+            return own or marks.AUTHOR
     return own

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Mapping
 from itertools import accumulate, islice
 
-from lxml import etree
 from lxml.etree import _Element as Element
 
 from archiver.extraction.prose.noise import said_by_names
@@ -34,11 +33,11 @@ _KINDS = {
 }  # fmt: skip
 # Elements that are mostly a line of text with some inline elements, and what must not be in them to be read as one.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
-_NOT_PLAIN = (*sorted(BREAK | CELL | SILENT), "br", "button", "dialog")
+_NOT_PLAIN = BREAK | CELL | SILENT | {"br", "button", "dialog"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
-_NEWLINE = "\x1e"
+_NEWLINE, _BLANK = "\x1e", "\n\n"
 Texts = tuple[str | None, str | None]
 
 
@@ -94,33 +93,136 @@ def width(text: str) -> float:
     return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
-class _Writer:
-    """What is read so far: finished blocks, and the run of text that the next break ends."""
+class _Reader:
+    """What is read so far: finished blocks, the span of each element, and the run of text that the next break ends.
 
-    __slots__ = ("at", "blocks", "buffer", "gap", "linked", "pre")
+    `at` is the block-level element being read; `pre`, `links`, `in_cell` count those that are open; `cells` holds
+    the cells of a row that were read.
+    """
 
-    def __init__(self, top: Element) -> None:
+    __slots__ = (
+        "at", "blocks", "buffer", "cells", "gap", "in_cell", "linked", "links", "pre", "skip", "spans", "texts", "top",
+        "touched",
+    )  # fmt: skip
+
+    def __init__(self, top: Element, skip: Collection[Element], texts: Mapping[Element, Texts]) -> None:
+        self.top, self.skip, self.texts = top, skip, texts
+        self.touched = _above(skip)
         self.blocks: list[Block] = []
+        self.spans: dict[Element, tuple[int, int]] = {}
         self.buffer: list[str] = []
-        self.at = [top]
-        self.gap, self.linked, self.pre = "", 0.0, 0
+        self.cells: list[str] = []
+        self.at = top
+        self.gap, self.linked = "", 0.0
+        self.pre = self.links = self.in_cell = 0
 
-    def end_row(self, cells: list[str]) -> None:
+    def inside(self, el: Element) -> None:
+        """Reads the text of an element and all that is below it."""
+        texts, skip = self.texts, self.skip
+        if text := texts[el][0]:
+            self.take(text)
+        for child in el:
+            tag = child.tag
+            kind = _KINDS.get(tag, "")
+            if kind != "silent" and child not in skip:
+                if kind == "break" and not self.in_cell and not self.pre:
+                    self.block(child, tag)
+                elif kind == "inline":
+                    if tag == "a":
+                        self.links += 1
+                        self.inside(child)
+                        self.links -= 1
+                    else:
+                        self.inside(child)
+                else:
+                    self.other(child, tag, kind)
+            if text := texts[child][1]:
+                self.take(text)
+
+    def take(self, text: str) -> None:
+        if self.pre or not text.isspace():
+            self.buffer.append(text)
+            if self.links:
+                self.linked += width(text)
+        elif self.buffer:
+            self.buffer.append(" ")
+
+    def block(self, el: Element, tag: str) -> None:
+        """Reads an element that begins and ends a line."""
+        if tag == "tr":
+            self.end_row()
+        gap = ""
+        if self.buffer or self.gap != _BLANK:  # else nothing can come of it
+            gap = _gap(el, tag, self.top)
+            self.end_line(gap)
+        outer, first = self.at, len(self.blocks)
+        self.at = el
+        if tag in _OFTEN_PLAIN and len(el) > 1 and not self.links and el not in self.touched and _is_plain(el):
+            self.buffer.append("".join(el.itertext()))  # type: ignore[arg-type]
+            for link in el.iter("a"):
+                self.linked += width("".join(link.itertext()))  # type: ignore[arg-type]
+            self.pre += tag == "pre"
+        else:
+            self.pre += tag == "pre"
+            self.inside(el)
+            if tag == "tr":
+                self.end_row()
+        if self.buffer or self.gap != _BLANK:
+            self.end_line(gap or _gap(el, tag, self.top))
+        self.pre -= tag == "pre"
+        self.spans[el] = (first, len(self.blocks))
+        self.at = outer
+
+    def cell(self, el: Element) -> None:
+        """Reads a table's cell: a piece of its row's line, or a division of a page that is laid out as a table."""
+        if self.in_cell or not _is_division(el):
+            self.in_cell += 1
+            self.inside(el)
+            self.in_cell -= 1
+            if not self.in_cell:
+                self.cells.append(clean("".join(self.buffer).replace(_NEWLINE, " ")))
+                self.buffer.clear()
+            return
+        self.end_row()
+        self.end_line(_BLANK)
+        outer, first = self.at, len(self.blocks)
+        self.at = el
+        self.inside(el)
+        self.end_line(_BLANK)
+        self.spans[el] = (first, len(self.blocks))
+        self.at = outer
+
+    def other(self, el: Element, tag: str, kind: str) -> None:
+        """Reads an element by where it stands and what it is, the commonest cases of `inside` aside."""
+        if kind == "inline":
+            self.links += tag == "a"
+            self.inside(el)
+            self.links -= tag == "a"
+        elif kind == "cell" and not self.pre:
+            self.cell(el)
+        elif self.in_cell and not self.pre:
+            self.buffer.append(" ")
+            self.inside(el)
+            self.buffer.append(" ")
+        elif tag == "br":
+            self.buffer.append("\n" if self.pre else _NEWLINE)
+            self.inside(el)
+        elif self.pre and tag != "pre":
+            self.inside(el)
+            if kind == "break" and self.buffer and not self.buffer[-1].endswith("\n"):
+                self.buffer.append("\n")
+        elif kind == "break":
+            self.block(el, tag)
+        else:
+            first = len(self.blocks)
+            self.inside(el)
+            self.spans[el] = (first, len(self.blocks))
+
+    def end_row(self) -> None:
         """Writes the cells that were read as one line."""
-        if cells:
-            self.buffer.append(" | ".join(c for c in cells if c))
-            cells.clear()
-
-    def read(self, el: Element, gap: str) -> None:
-        """Reads an element without breaks in it as a block of its own."""
-        self.at.append(el)
-        self.buffer.append("".join(el.itertext()))  # type: ignore[arg-type]
-        for link in el.iter("a"):
-            self.linked += width("".join(link.itertext()))  # type: ignore[arg-type]
-        self.pre += el.tag == "pre"
-        self.end_line(gap)
-        self.pre -= el.tag == "pre"
-        self.at.pop()
+        if self.cells:
+            self.buffer.append(" | ".join(c for c in self.cells if c))
+            self.cells.clear()
 
     def end_line(self, gap: str) -> None:
         """Makes a block of the run, and leaves at least `gap` before the next one."""
@@ -141,9 +243,9 @@ class _Writer:
             for part in parts:
                 if part and not part.isspace():
                     size = width(part)
-                    self.blocks.append(Block(part, self.gap, self.at[-1], size, min(self.linked, size)))
+                    self.blocks.append(Block(part, self.gap, self.at, size, min(self.linked, size)))
                     self.linked = max(0.0, self.linked - size)
-                    self.gap = "\n\n" if len(parts) > 1 else ""
+                    self.gap = _BLANK if len(parts) > 1 else ""
             self.linked = 0.0
         if gap > self.gap:
             self.gap = gap
@@ -160,9 +262,9 @@ def _above(skip: Collection[Element]) -> set[Element]:
     return found
 
 
-def _is_plain(el: Element, touched: set[Element]) -> bool:
+def _is_plain(el: Element) -> bool:
     """Whether an element holds nothing but text and inline elements, all of it to be read."""
-    return el not in touched and next(el.iterdescendants(*_NOT_PLAIN), None) is None
+    return all(child.tag not in _NOT_PLAIN and (not len(child) or _is_plain(child)) for child in el)
 
 
 def layout(
@@ -173,94 +275,17 @@ def layout(
     Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by
     " | ") after a line's end; two <br> in a row part paragraphs; `pre` keeps its lines. `skip`: elements left out;
     `texts`: the text and the tail of each element, where they are known already.
-    Time and memory are linear in the size of the part, however deep it nests.
+    Time and memory are linear in the size of the part. It recurses once or twice a level, and a `Page` is no deeper
+    than `bounds.MOST_DEPTH`.
     """
-    w = _Writer(top)
-    spans: dict[Element, tuple[int, int]] = {}
-    open_: list[tuple[Element, int, str]] = []
-    cells: list[str] = []
-    links = in_cell = 0
-    touched = _above(skip)
-    whole: Element | None = None
-    walker = etree.iterwalk(top, events=("start", "end"))
-    for event, el in walker:
-        tag = el.tag
-        kind = _KINDS.get(tag, "")
-        starts = event == "start"
-        if el is whole:
-            whole = None  # its end, after it was read in one piece
-        elif kind == "silent" or el in skip:
-            if starts:
-                walker.skip_subtree()
-                continue
-        elif kind == "inline":
-            if tag == "a":
-                links += 1 if starts else -1
-        elif kind == "cell" and not w.pre:
-            if starts:
-                if in_cell or not _is_division(el):
-                    in_cell += 1
-                else:
-                    w.end_row(cells)
-                    w.end_line("\n\n")
-                    w.at.append(el)
-                    open_.append((el, len(w.blocks), ""))
-            elif in_cell:
-                in_cell -= 1
-                if not in_cell:
-                    cells.append(clean("".join(w.buffer).replace(_NEWLINE, " ")))
-                    w.buffer.clear()
-            elif open_ and open_[-1][0] is el:
-                w.end_line("\n\n")
-                spans[el] = (open_.pop()[1], len(w.blocks))
-                w.at.pop()
-        elif in_cell and not w.pre:
-            w.buffer.append(" ")
-        elif tag == "br":
-            if starts:
-                w.buffer.append("\n" if w.pre else _NEWLINE)
-        elif w.pre and tag != "pre":
-            if kind == "break" and not starts and w.buffer and not w.buffer[-1].endswith("\n"):
-                w.buffer.append("\n")
-        elif kind == "break":
-            if tag == "tr":
-                w.end_row(cells)
-            if starts:
-                gap = _gap(el, tag, top)
-                w.end_line(gap)
-                if tag in _OFTEN_PLAIN and len(el) > 1 and not links and el is not top and _is_plain(el, touched):
-                    w.read(el, gap)
-                    spans[el] = (len(w.blocks) - bool(w.blocks and w.blocks[-1].element is el), len(w.blocks))
-                    whole = el
-                    walker.skip_subtree()
-                    continue
-                w.at.append(el)
-                open_.append((el, len(w.blocks), gap))
-                w.pre += tag == "pre"
-            else:
-                _, first, gap = open_.pop()
-                w.end_line(gap)
-                w.pre -= tag == "pre"
-                spans[el] = (first, len(w.blocks))
-                w.at.pop()
-        elif starts:
-            open_.append((el, len(w.blocks), ""))
-        else:
-            spans[el] = (open_.pop()[1], len(w.blocks))
-        if not starts and el is top:
-            break
-        text = texts[el][not starts] if texts is not None else el.text if starts else el.tail
-        if text:
-            if w.pre or not text.isspace():
-                w.buffer.append(text)
-                if links:
-                    w.linked += width(text)
-            elif w.buffer:
-                w.buffer.append(" ")
-    w.end_row(cells)
-    w.end_line("")
-    spans[top] = (0, len(w.blocks))
-    return Layout(top, w.blocks, spans)
+    reader = _Reader(top, skip, texts if texts is not None else {e: (e.text, e.tail) for e in top.iter("*")})
+    tag, kind = top.tag, _KINDS.get(top.tag, "")
+    if kind != "silent" and top not in skip:
+        reader.other(top, tag, kind)
+    reader.end_row()
+    reader.end_line("")
+    reader.spans[top] = (0, len(reader.blocks))
+    return Layout(top, reader.blocks, reader.spans)
 
 
 def _is_division(cell: Element) -> bool:

@@ -12,7 +12,7 @@ from archiver.extraction.prose.noise import LONG
 from archiver.extraction.prose.notices import ends_the_post, is_notice, points_elsewhere
 from archiver.extraction.text import folded
 
-_ASCII_SIGNS = {n: None for n in range(128) if not chr(n).isalnum()}
+_ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _DROP_TAGS = frozenset({"nav", "footer", "form", "aside", "button", "figcaption"})
 _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL)
@@ -172,7 +172,10 @@ def _drop_repeated(blocks: list[Block], lo: int, hi: int, dead: bytearray) -> No
         b = blocks[i]
         if dead[i] or b.size < 40 or b.element.tag in ("pre", "tr"):
             continue
-        key = (b.text.translate(_ASCII_SIGNS) if b.text.isascii() else "".join(filter(str.isalnum, b.text))).lower()
+        if b.text.isascii():  # bytes are translated some ten times as fast
+            key = b.text.encode("ascii").translate(None, _ASCII_SIGNS).decode("ascii").lower()
+        else:
+            key = "".join(filter(str.isalnum, b.text)).lower()
         if key in seen:
             dead[i] = 1
             continue

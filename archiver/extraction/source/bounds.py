@@ -7,6 +7,7 @@ the tree, so that every rule that reads it is bounded with it. Ordinary pages ar
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import islice
 
 from lxml import etree
@@ -89,21 +90,27 @@ def flatten(root: Element) -> None:
         el.text = _fit(text)
 
 
-def bound(root: Element) -> None:
-    """Cuts what is too long or too many of a large page's tree, in place."""
-    room = MOST_TEXT
+_LONG_VALUES = etree.XPath(f"//*[@*[string-length() > {MOST_VALUE}]]")
+
+
+def bound(root: Element, size: int) -> None:
+    """Cuts what is too long or too many of a large page's tree, in place. `size`: characters of its source."""
+    few = size <= min(MOST_CLASSES, MOST_TEXT)  # only one value, one text can be too long
+    some: Iterable[Element] = _LONG_VALUES(root) if few else root.iter("*")  # type: ignore[assignment]
     classes = MOST_CLASSES
-    for el in root.iter("*"):
+    for el in some:
         for name, value in el.attrib.items():
             most = FEW if name == "class" and classes <= 0 else MOST_VALUE
             if len(value) > most:
                 el.set(name, _fit(value[:most]))
             if name == "class":
                 classes -= min(len(value), most)
-        if el.text and el.tag not in _UNREAD:
-            room = _cut(el, "text", el.text, room)
-        if el.tail:
-            room = _cut(el, "tail", el.tail, room)
+    room = MOST_TEXT
+    for el in root.iter("*"):
+        if (text := el.text) and el.tag not in _UNREAD:
+            room = _cut(el, "text", text, room)
+        if tail := el.tail:
+            room = _cut(el, "tail", tail, room)
 
 
 def _cut(el: Element, where: str, value: str, room: int) -> int:

@@ -157,12 +157,13 @@ def own_site(page: Page, href: str) -> bool:
     """Whether an address is of the page's own site: relative, the same host, or a host below or above it."""
     if "//" not in href[:10]:
         return not href.startswith(("#", "mailto:", "javascript:", "tel:"))
+    own, canonical, beginnings = page.hosts
+    if href.startswith(beginnings):
+        return True
     try:
         host = (urlsplit(href).hostname or "").removeprefix("www.")
-        own = (urlsplit(page.url).hostname or "").removeprefix("www.")
     except ValueError:
         return False
-    canonical = (urlsplit(page.canonical).hostname or "").removeprefix("www.") if page.canonical else own
     return host in (own, canonical) or (host.count(".") >= 1 and own.endswith("." + host)) or host.endswith("." + own)
 
 

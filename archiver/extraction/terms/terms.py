@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -31,6 +32,7 @@ _FOLDERS: dict[Kind, str] = {
     ),
 }
 _QUERY: dict[Kind, str] = {"category": r"cat|category_name|category", "tag": r"tag|tag_id"}
+_FOLDER = {kind: re.compile(names, re.IGNORECASE) for kind, names in _FOLDERS.items()}
 _ADDRESS = {
     kind: re.compile(rf"/(?:{_FOLDERS[kind]})/[^/?]|[?&](?:{_QUERY[kind]})=[^&]", re.IGNORECASE) for kind in _FOLDERS
 }
@@ -142,10 +144,20 @@ def kind_of_address(href: str) -> Kind | None:
     if len(href) > 500:
         return None
     path = unquote(href)
-    found = [k for k in _ADDRESS if _ADDRESS[k].search(path) or _ANCHOR[k].search(path)]
+    found: dict[Kind, None] = {}
+    for piece, after in pairwise(path.split("/")[1:]):
+        if after and after[0] != "?":
+            found.update(dict.fromkeys(_kinds_of_folder(piece)))
+    if "=" in path or "#" in path:
+        found.update((k, None) for k in _ADDRESS if _ADDRESS[k].search(path) or _ANCHOR[k].search(path))
     if len(found) == 2:  # "/category/tags/x": the last word counts
         return max(found, key=lambda k: max(m.start() for p in (_ADDRESS[k], _ANCHOR[k]) for m in p.finditer(path)))
-    return found[0] if found else None
+    return next(iter(found), None)
+
+
+@lru_cache(maxsize=8_192)
+def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
+    return tuple(kind for kind, names in _FOLDER.items() if names.fullmatch(name))
 
 
 def kind_of_label(text: str) -> Kind | None:
