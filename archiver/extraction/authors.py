@@ -97,20 +97,19 @@ def candidates(
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _visible(page, post, add)
-    signed, many = signs(page, post)
-    for sign in [*signed, *signs_of_text(text)]:
-        add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
+    seen = len(out)
     add(_of_node(page, node), "json-ld", "author", 0.85)
     _microdata(page, post, add)
     add(_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
-    for keys, confidence in _META:
-        for key in keys:
-            found: list[str] = []
-            for value in page.data.meta(key):
-                if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
-                    found += names(swapped(value) if "citation" in key or "dc" in key else value)
-            add(found, "meta", key, confidence)
-    _twitter_labels(page, add)
+    _metas(page, add)
+    declared = out[seen:]
+    del out[seen:]
+    told = {frozenset(map(folded, c.value)) for c in declared}
+    agreed = any(c.visible and frozenset(map(folded, c.value)) in told for c in out)
+    signed, many = signs(page, post, told, agreed=agreed)
+    for sign in [*signed, *signs_of_text(text)]:
+        add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
+    out += declared
     if beside.names and not many:
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return doubted(out, page, site)
@@ -195,6 +194,17 @@ def _microdata(page: Page, post: Post, add: Add) -> None:
         else:
             found += names(el.get("content") or line(el))
     add(found, "microdata", "author", 0.84)
+
+
+def _metas(page: Page, add: Add) -> None:
+    for keys, confidence in _META:
+        for key in keys:
+            found: list[str] = []
+            for value in page.data.meta(key):
+                if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
+                    found += names(swapped(value) if "citation" in key or "dc" in key else value)
+            add(found, "meta", key, confidence)
+    _twitter_labels(page, add)
 
 
 def _twitter_labels(page: Page, add: Add) -> None:

@@ -109,7 +109,9 @@ class Post:
         index = self.page.index
         loose: list[tuple[Element, str]] = []
         for s in selectors:
-            found = [e for e in index.select(s) if not self.is_noise(e) and not self.in_body(e)]
+            if not (met := index.select(s)):
+                continue
+            found = [e for e in met if not self.is_noise(e) and not self.in_body(e)]
             inside = [e for e in found if self.holder is None or is_below(e, self.holder)]
             if inside:
                 return [(e, s) for e in inside]

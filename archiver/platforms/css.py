@@ -68,31 +68,33 @@ def parse(selector: str) -> tuple[Compound, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a selector is found. `needs`: classes, ids and attributes without which it means nothing on a page."""
+    """How a selector is found. `keys`: for each part what elements are looked up by; `needs`: all of these, without
+    which it means nothing on a page. A key is ".class", "#id", "[attribute" or "=attribute=word".
+    """
 
     parts: tuple[Compound, ...]
-    needs: tuple[tuple[str, str], ...]
-    keys: tuple[tuple[tuple[str, str], ...], ...]
+    needs: frozenset[str]
+    keys: tuple[tuple[str, ...], ...]
 
 
 @cache
 def parsed(selector: str) -> Plan:
     parts = parse(selector)
     keys = tuple(_keys(part) for part in parts)
-    return Plan(parts, tuple(dict.fromkeys(k for some in keys for k in some)), keys)
+    return Plan(parts, frozenset(k for some in keys for k in some), keys)
 
 
-def _keys(part: Compound) -> tuple[tuple[str, str], ...]:
+def _keys(part: Compound) -> tuple[str, ...]:
     """What an element is looked up by: its id, else its classes, else an attribute; none where only a tag is told."""
     if part.id:
-        return (("id", part.id),)
+        return (f"#{part.id}",)
     if part.classes:
-        return tuple(("class", name) for name in part.classes)
+        return tuple(f".{name}" for name in part.classes)
     for name, op, want in part.attrs:
         if name in INDEXED:
             # A word of the value, where the selector asks for one: few elements have it.
             whole = op in ("=", "~=") and want.split() == [want]
-            return (("word", f"{name}={want}") if whole else ("attr", name),)
+            return (f"={name}={want}" if whole else f"[{name}",)
     return ()
 
 

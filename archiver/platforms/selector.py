@@ -7,13 +7,13 @@ so that some hundred rules can be asked of every page.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from itertools import accumulate
 
 from lxml.etree import _Element as Element
 
-from archiver.platforms.css import INDEXED, Compound, parsed
+from archiver.platforms.css import INDEXED, Compound, Plan, parsed
 
 _Map = dict[str, list[Element]]
 
@@ -128,15 +128,19 @@ class Index:
                     found.setdefault(f"{attr}={word}", []).append(el)
         return found
 
-    def _map(self, kind: str) -> Container[str]:
-        if kind == "class":
-            return self._names
-        return self._ids if kind == "id" else self._words if kind == "word" else self._attrs
+    @cached_property
+    def _keys(self) -> set[str]:
+        """All that elements are looked up by, as `css.Plan.needs` writes it."""
+        return {
+            *(f".{name}" for name in self._names), *(f"#{ident}" for ident in self._ids),
+            *(f"[{attr}" for attr in self._attrs), *(f"={word}" for word in self._words),
+        }  # fmt: skip
 
-    def _of(self, kind: str, name: str) -> list[Element]:
-        if kind == "class":
+    def _of(self, key: str) -> list[Element]:
+        sign, name = key[0], key[1:]
+        if sign == ".":
             return self.with_class(name)
-        return (self._ids if kind == "id" else self._words if kind == "word" else self._attrs)[name]
+        return (self._ids if sign == "#" else self._attrs if sign == "[" else self._words)[name]
 
     def tag(self, *names: str) -> list[Element]:
         """All elements of these tags, in document order."""
@@ -175,7 +179,11 @@ class Index:
         """The elements a selector means, in document order; `within` leaves those below one element."""
         found = self._found.get(selector)
         if found is None:
-            found = self._found[selector] = self._match(selector)
+            plan = parsed(selector)
+            # Most rules name a class that the page does not have at all.
+            if not plan.needs <= self._keys:
+                return []
+            found = self._found[selector] = self._match(plan)
         if within is not None and within is not self.root:
             return [e for e in found if is_below(e, within)]
         return found[:]
@@ -184,12 +192,7 @@ class Index:
         found = self.select(selector, within)
         return found[0] if found else None
 
-    def _match(self, selector: str) -> list[Element]:
-        plan = parsed(selector)
-        # Most rules name a class that the page does not have at all.
-        for kind, name in plan.needs:
-            if name not in self._map(kind):
-                return []
+    def _match(self, plan: Plan) -> list[Element]:
         found: list[Element] = []
         for n, (part, keys) in enumerate(zip(plan.parts, plan.keys, strict=True)):
             if not n:
@@ -204,9 +207,9 @@ class Index:
                 return []
         return found
 
-    def _fitting(self, part: Compound, keys: tuple[tuple[str, str], ...]) -> list[Element]:
+    def _fitting(self, part: Compound, keys: tuple[str, ...]) -> list[Element]:
         if keys:
-            start = min((self._of(kind, name) for kind, name in keys), key=len)
+            start = min(map(self._of, keys), key=len)
             if part.bare:
                 return start
         else:

@@ -7,7 +7,7 @@ marks it, or, weakest, where a plain full name stands beside a date or an office
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
@@ -23,6 +23,7 @@ from archiver.extraction.text import clean, folded, line
 
 CONFIDENCE = {"by": 0.9, "mark": 0.88, "link": 0.87, "avatar": 0.8, "role": 0.7, "date": 0.62, "box": 0.72}
 """How much each kind of sign is believed beside the heading."""
+_SURE = ("by", "mark", "link")
 _AWAY = 0.14  # what a sign loses after the text
 _MANY = 3  # bylines of one post: more are those of several posts
 _TOP = 2  # lines below the heading in which the post's own byline stands, whatever follows
@@ -49,12 +50,23 @@ class Sign:
     line: int = 0
 
     @property
+    def folded(self) -> frozenset[str]:
+        return frozenset(map(folded, self.names))
+
+    @property
     def confidence(self) -> float:
         return CONFIDENCE[self.kind] - (_AWAY if self.place == "after" and self.kind != "box" else 0)
 
 
-def signs(page: Page, post: Post) -> tuple[list[Sign], bool]:
-    """Every byline found, best first, and whether they are those of many posts or works, each with its author."""
+def signs(
+    page: Page, post: Post, declared: Collection[frozenset[str]] = (), *, agreed: bool = False
+) -> tuple[list[Sign], bool]:
+    """Every byline found, best first, and whether they are those of many posts or works, each with its author.
+
+    `declared`: sets of names (folded) that the page declares as its authors. Where a byline beside the heading names
+    just one of these sets, or another visible one did (`agreed`), what stands after the text is not read: two witnesses
+    of different kinds are enough.
+    """
     out: list[Sign] = []
     top = _anchor(page, post)
     end = -1
@@ -68,13 +80,21 @@ def signs(page: Page, post: Post) -> tuple[list[Sign], bool]:
     else:
         body = page.index.tag("body")[:1]
         near = list(_till_text(Reader(3500).lines((child, False) for b in body for child in b)))
-        out += [s for s in _read(near, "below") if s.kind in ("by", "mark", "link")]
+        out += [s for s in _read(near, "below") if s.kind in _SURE]
+    many = len({s.names for s in out if s.kind in _SURE and s.place == "below"}) > _MANY
+    if many or not (agreed or any(s.kind in _SURE and s.folded in declared for s in out)):
+        out += _after(page, post, end, top)
+    return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
+
+
+def _after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
+    """The bylines below the text, and the boxes about an author."""
+    out: list[Sign] = []
     if post.body is not None:
         rest = [x for _, x in zip(range(10), Reader(900).lines(after(post.body)), strict=False)]
-        out += [s for s in _read(list(_till_heading(rest)), "after") if s.kind in ("by", "mark", "link")]
+        out += [s for s in _read(list(_till_heading(rest)), "after") if s.kind in _SURE]
     out += [Sign((who,), "box", "after", raw) for who, raw in boxed(page, end, top)]
-    many = len({s.names for s in out if s.kind in ("by", "mark", "link") and s.place == "below"}) > _MANY
-    return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
+    return out
 
 
 def signs_of_text(text: str) -> list[Sign]:

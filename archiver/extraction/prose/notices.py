@@ -14,7 +14,8 @@ def _any(*parts: str) -> re.Pattern[str]:
 
 def _low(text: str) -> str:
     """Small letters, those of Turkish as those of other languages."""
-    return text.lower().replace("i̇", "i").replace("ı", "i")
+    low = text.lower()
+    return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
 
 # A block that is one of these, whole, is no text of the post.
@@ -170,10 +171,10 @@ _END = _any(
 
 
 def is_notice(text: str) -> bool:
-    """Whether a whole block is a label, a credit, an invitation or a disclosure."""
+    """Whether a whole block, its lines clean, is a label, a credit, an invitation or a disclosure."""
     if len(text) >= 420:
         return False
-    low = _low(clean(text))
+    low = _low(text.replace("\n", " "))
     if _LONG_LINE.match(low) or (len(low) <= _LONGEST_LINE and _LINE.match(low)):
         return True
     for word in _WITHIN_WORDS:

@@ -99,6 +99,7 @@ def decode(body: bytes | str, content_type: str = "") -> Decoded:
     surely UTF-8 read as something else is repaired.
     """
     body = body[:MAX_BYTES]
+    source = b""
     if isinstance(body, str):
         text, encoding, how = body.lstrip("\ufeff"), "utf-8", "text"
         fit = False
@@ -107,9 +108,11 @@ def decode(body: bytes | str, content_type: str = "") -> Decoded:
         text, encoding, how = _decode(body, content_type)
         fit = len(body.translate(None, _CONTROL)) == len(body) and "\ufffe" not in text and "\uffff" not in text
         controls = encoding == "utf-8" and _HAS_CONTROLS_UTF_8.search(body) is not None
+        if how == "utf-8" and fit and not controls:
+            source = body
     if controls:
         text = text.translate(_CONTROLS)
-    text, count = repaired(text if fit else UNFIT.sub("", text))
+    text, count = repaired(text if fit else UNFIT.sub("", text), source)
     return Decoded(text, encoding, how, count)
 
 
