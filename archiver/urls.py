@@ -36,6 +36,8 @@ _INDEX = re.compile(r"/(index|default)\.(html?|php|aspx?|jsp)$", re.IGNORECASE)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+# Most addresses are written as they are kept: no port, no query, no escape, nothing to resolve.
+_NORMAL = re.compile(r"https?://[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?:/[A-Za-z0-9._~-]++)*+/?")
 
 
 def _host(parts: SplitResult) -> str:
@@ -79,6 +81,8 @@ def normalize(url: str, base: str = "") -> str | None:
     javascript:, a broken host or port) or is longer than 2,000 characters. Keeps the order of
     parameters, path case, and a trailing slash.
     """
+    if _NORMAL.fullmatch(url) and len(url) <= _MAX_LENGTH and url.count("/") > 2:
+        return url
     try:
         parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
         if parts.scheme.lower() not in _DEFAULT_PORT or not parts.hostname:

@@ -57,6 +57,11 @@ def test_normalize_never_raises_and_is_stable(text: str) -> None:
         assert urlkey(once) == urlkey(once)
 
 
+@given(st.from_regex(r"https?://[a-z0-9.-]{1,9}[a-z](?:/[A-Za-z0-9._~-]{1,5}){0,3}/?", fullmatch=True))
+def test_an_address_that_is_written_as_it_is_kept_is_read_like_any_other(url: str) -> None:
+    assert normalize(url) == normalize(f"{url}#x")
+
+
 def test_start_address() -> None:
     assert start_address("example.org") == "https://example.org/"
     assert start_address(" http://localhost:8000/blog ") == "http://localhost:8000/blog"

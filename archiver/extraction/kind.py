@@ -179,6 +179,8 @@ def _home(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Page
 
 def _many(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
     """Several posts, each with a linked heading of its own, and no one of them the page's."""
+    if article_node(page):
+        return None
     entries = 0
     for name in ("hentry", "h-entry", "type-post", "wp-block-post"):
         entries = max(
@@ -191,10 +193,8 @@ def _many(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Page
         )
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     linked = sum(1 for e in articles if linked_heading(page, e))
-    if max(entries, linked) >= 2 and max(entries, linked) >= len(articles) - 1 and not article_node(page):
+    if max(entries, linked) >= 2 and max(entries, linked) >= len(articles) - 1:
         return PageKind.LISTING, "several posts"
-    if article_node(page):
-        return None
     heads = linked_headings(page, post)
     if len(heads) >= 2 and post.title is not None and heading_link(page, post.title):
         return PageKind.LISTING, "several headings"

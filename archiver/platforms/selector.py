@@ -42,17 +42,18 @@ class Index:
         return {el: n for n, el in enumerate(self.elements)}
 
     @cached_property
-    def texts(self) -> dict[Element, tuple[str | None, str | None]]:
-        """The text and the tail of every element in document order."""
-        return {el: (el.text, el.tail) for el in self.elements}
+    def texts(self) -> dict[Element, tuple[str, str]]:
+        """The text and the tail of every element in document order, "" where there is none."""
+        return {el: (el.text or "", el.tail or "") for el in self.elements}
 
     @cached_property
     def _letters(self) -> tuple[list[int], list[int]]:
         """How many characters stand in the texts and in the tails of the elements before each, space around aside."""
-        both = self.texts.values()
-        texts = accumulate((len(text.strip()) if text else 0 for text, _ in both), initial=0)
-        tails = accumulate((len(tail.strip()) if tail else 0 for _, tail in both), initial=0)
-        return list(texts), list(tails)
+        texts, tails = zip(*self.texts.values(), strict=True)
+        return (
+            list(accumulate(map(len, map(str.strip, texts)), initial=0)),
+            list(accumulate(map(len, map(str.strip, tails)), initial=0)),
+        )
 
     def end(self, el: Element) -> int:
         """The place after an element and all that is below it."""

@@ -38,7 +38,7 @@ _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
 _WIDE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 _PARAGRAPHS = re.compile("\x1e\\s*\x1e[\\s\x1e]*")
 _NEWLINE, _BLANK = "\x1e", "\n\n"
-Texts = tuple[str | None, str | None]
+Texts = tuple[str, str]
 
 
 class Block:
@@ -278,7 +278,9 @@ def layout(
     Time and memory are linear in the size of the part. It recurses once or twice a level, and a `Page` is no deeper
     than `bounds.MOST_DEPTH`.
     """
-    reader = _Reader(top, skip, texts if texts is not None else {e: (e.text, e.tail) for e in top.iter("*")})
+    if texts is None:
+        texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
+    reader = _Reader(top, skip, texts)
     tag, kind = top.tag, _KINDS.get(top.tag, "")
     if kind != "silent" and top not in skip:
         reader.other(top, tag, kind)
