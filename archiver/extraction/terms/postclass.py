@@ -19,6 +19,7 @@ from archiver.platforms.selector import is_below
 
 _CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
 _ESCAPED = re.compile(r"%[0-9a-f]{2}|[^a-z0-9_-]")
+_SIMPLE = re.compile(r"[a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def _post_class(post: Post) -> list[str]:
 
 def class_form(slug: str) -> str:
     """A slug as WordPress writes it in a class: without what is percent-encoded."""
-    return _ESCAPED.sub("", quote(slug.lower(), safe="").lower())
+    low = slug.lower()
+    return low if _SIMPLE.fullmatch(low) else _ESCAPED.sub("", quote(low, safe="").lower())
 
 
 @lru_cache(maxsize=4_096)

@@ -170,6 +170,7 @@ def kind_of_label(text: str) -> Kind | None:
     return None
 
 
+@lru_cache(maxsize=8_192)
 def slug_of(href: str) -> str:
     """The last folder of an address, decoded: a term's slug."""
     try:
