@@ -50,7 +50,8 @@ def published(
         latest = captured_at + timedelta(days=1)
         found = [c for c in found if c.value.at <= latest]
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
-    first = _agreed(usable, {c.value.day for c in changed})
+    days_changed = {c.value.day for c in changed}
+    first = _agreed(_without_changes(usable, days_changed), days_changed)
     if first is None:
         return None
     if first.source == "api":
@@ -90,7 +91,7 @@ _WITNESS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
-_PER_WITNESS, _NEAR_HEADING = 0.1, 0.7
+_PER_WITNESS, _NEAR_HEADING, _DECLARED = 0.1, 0.7, 0.84
 
 
 def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) -> Candidate[Moment] | None:
@@ -115,6 +116,20 @@ def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) 
         and (first.value.at - c.value.at).days > 1
     ]  # fmt: skip
     return max(earlier, key=support, default=first)
+
+
+def _without_changes(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) -> list[Candidate[Moment]]:
+    """Without what shows the day of the last change, where the page declares an earlier day as that of publication.
+
+    Themes that show readers the last change keep the element, and its name, of the day of publication.
+    """
+    declared = [
+        c.value.at for c in found if not c.visible and c.confidence >= _DECLARED and c.value.day not in changed
+    ]  # fmt: skip
+    if not declared:
+        return found
+    first = min(declared)
+    return [c for c in found if not (c.visible and c.value.day in changed and (c.value.at - first).days > 1)]
 
 
 def _witness(one: Candidate[Moment]) -> str:

@@ -12,6 +12,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.days.dateline import label_of, read_dates
 from archiver.extraction.days.datetext import span
+from archiver.extraction.days.datewords import FIRST
 from archiver.extraction.days.moment import Moment, machine
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
@@ -200,6 +201,8 @@ def _read(page: Page, el: Element, text: str, where: str, named: bool, language:
         if attribute is None:
             return []
         says = label_of(text) or label_of(before)
+        if says == "sent":
+            return []
         published, modified = (None, attribute) if says == "modified" else (attribute, None)
     label = label_of(before) or label_of(text)
     around = span(text, language)
@@ -211,7 +214,9 @@ def _read(page: Page, el: Element, text: str, where: str, named: bool, language:
         if moment is not None:
             strong, weak = _TRUST.get(where, (0.5, 0.4))
             confidence = strong if named or label else weak
-            out.append(Shown(moment, el, where, says, bool(label), confidence + (0.06 if label == says else 0.0)))
+            confidence += 0.06 if label == says else 0.0
+            confidence += 0.02 if says == "published" and FIRST.search(f"{before} {text}") else 0.0
+            out.append(Shown(moment, el, where, says, bool(label), confidence))
     return out
 
 
