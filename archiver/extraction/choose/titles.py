@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.likeness import in_address, likeness
 from archiver.extraction.text import folded
 
 _RELATED, _FAR_RELATED, _SENTENCE = 0.34, 0.28, 5
 """From this likeness on a heading speaks of what the page declares, if in other words; of a long one less is enough."""
-_PLAINLY = 0.1
+_PLAINLY = 0.15
+_CUT_OR_MORE = re.compile(r"\s\|\s|(?:\.\.\.|…)$")
 _LONGEST = 200
 """Of more letters than these a heading is a paragraph; declarations tell the title."""
 
@@ -49,9 +52,14 @@ def title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candid
 
 
 def _first_written(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
-    """The heading, unless the declared title is another one that the address was plainly made from."""
-    declared = max((c for c in found if not c.visible), key=lambda c: c.confidence)
-    same = any(folded(c.value) == folded(heading.value) for c in found if not c.visible)
-    if not same and in_address(declared.value, path) > in_address(heading.value, path) + _PLAINLY:
-        return declared
-    return heading
+    """The heading, unless the declared title is another one that the address was plainly made from.
+
+    What is cut, or has something behind a bar, was not the title.
+    """
+    others = [c for c in found if not c.visible]
+    whole = [c for c in others if not _CUT_OR_MORE.search(c.value)]
+    if not whole or any(folded(c.value) == folded(heading.value) for c in others):
+        return heading
+    declared = max(whole, key=lambda c: c.confidence)
+    plainly = in_address(declared.value, path) > in_address(heading.value, path) + _PLAINLY
+    return declared if plainly else heading
