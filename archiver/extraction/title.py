@@ -119,7 +119,7 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
         if n and len(t) > len(n):
             if t.endswith(n):
                 head = title[: len(title) - len(name)]
-                if re.search(r"[\s|·•»«›‹–—:~_｜-]+$", head) and (cut := re.sub(r"[\s|·•»«›‹–—:~_｜-]+$", "", head)):
+                if re.search(r"[|·•»«›‹–—:~_｜-]\s*$", head) and (cut := re.sub(r"[\s|·•»«›‹–—:~_｜-]+$", "", head)):
                     return without_site(cut, names, host, path)
             if t.startswith(n):
                 tail = title[len(name) :]
@@ -189,12 +189,13 @@ def without_labels(el: Element, declared: set[str]) -> str:
 def without_section(text: str, declared: set[str], bare: str) -> str:
     """A heading without the section or site that stands behind it, where a declaration has none.
 
-    `declared`: folded titles that the page declares; `bare`: the heading without the site's name.
+    `declared`: folded titles that the page declares; `bare`: the heading without the site's name. What stands before
+    it stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only by our own cut.
     """
     if folded(text) in declared:
         return text
     for cut in (bare, *(text[: m.start()] for m in _BAR.finditer(text))):
-        if folded(cut) in declared:
+        if folded(cut) in declared and text.startswith(cut):
             return cut
     return text
 

@@ -25,6 +25,8 @@ from archiver.extraction.title import mended, restored, without_section, without
         ("The ferry moves | NATO", ["World Harbour Awards"], "h.example", "/a", "The ferry moves | NATO"),
         ("The ferry moves | Lumo.example", [], "blog.lumo.example", "/a", "The ferry moves"),
         ("The ferry moves – Lumo – Lumo", ["Lumo"], "h.example", "/a", "The ferry moves"),
+        ("Introducing the ferry of Lumo", ["Lumo"], "h.example", "/a", "Introducing the ferry of Lumo"),
+        ("Introducing the ferry of Lumo | Lumo", ["Lumo"], "h.example", "/a", "Introducing the ferry of Lumo"),
         ("Lumo The ferry moves", ["Lumo"], "h.example", "/the-ferry-moves", "The ferry moves"),
         ("Lumo moves the ferry", ["Lumo"], "h.example", "/lumo-moves-the-ferry", "Lumo moves the ferry"),
         ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
@@ -58,6 +60,7 @@ def test_a_section_behind_a_heading_goes_where_a_declaration_has_none() -> None:
     declared = {"theferrymoves"}
     assert without_section("The ferry moves | Comment", declared, "") == "The ferry moves"
     assert without_section("The ferry | moves", declared, "") == "The ferry | moves"
+    assert without_section("Quay: the ferry moves", declared, "the ferry moves") == "Quay: the ferry moves"
     assert without_section("The ferry moves | and more", {*declared, "theferrymovesandmore"}, "") == (
         "The ferry moves | and more"
     )

@@ -50,8 +50,7 @@ def published(
         latest = captured_at + timedelta(days=1)
         found = [c for c in found if c.value.at <= latest]
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
-    days_changed = {c.value.day for c in changed}
-    first = _agreed(_without_changes(usable, days_changed), days_changed)
+    first = _agreed(_without_changes(usable, changed), {c.value.day for c in changed})
     if first is None:
         return None
     if first.source == "api":
@@ -91,7 +90,7 @@ _WITNESS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
-_PER_WITNESS, _NEAR_HEADING, _DECLARED = 0.1, 0.7, 0.84
+_PER_WITNESS, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 
 def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) -> Candidate[Moment] | None:
@@ -118,18 +117,23 @@ def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) 
     return max(earlier, key=support, default=first)
 
 
-def _without_changes(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) -> list[Candidate[Moment]]:
-    """Without what shows the day of the last change, where the page declares an earlier day as that of publication.
+def _without_changes(found: list[Candidate[Moment]], changed: list[Candidate[Moment]]) -> list[Candidate[Moment]]:
+    """Without what shows the day of the last change or a later one, where the page declares an earlier publication.
 
-    Themes that show readers the last change keep the element, and its name, of the day of publication.
+    Themes that show readers the last change keep the element, and its name, of the day of publication; what is later
+    than the last change is of another post.
     """
-    declared = [
-        c.value.at for c in found if not c.visible and c.confidence >= _DECLARED and c.value.day not in changed
-    ]  # fmt: skip
-    if not declared:
+    days = {c.value.day for c in changed}
+    declared = [c.value for c in found if not c.visible and c.confidence >= _DECLARED and c.value.day not in days]
+    changes = [c.value.at for c in changed if c.confidence >= _CHANGED]
+    if not declared or not changes:
         return found
-    first = min(declared)
-    return [c for c in found if not (c.visible and c.value.day in changed and (c.value.at - first).days > 1)]
+    known, first, last = {m.day for m in declared}, min(m.at for m in declared), max(changes)
+
+    def too_late(at: Moment) -> bool:
+        return (at.at - first).days > 1 and (at.day in days or (at.at - last).days > 1) and at.day not in known
+
+    return [c for c in found if not (c.visible and too_late(c.value))]
 
 
 def _witness(one: Candidate[Moment]) -> str:

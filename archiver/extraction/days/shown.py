@@ -80,8 +80,12 @@ class _Places:
         order = page.index.order
         self.order = order
         self.title = order.get(post.title, -1) if post.title is not None else -1
-        if self.title < 0 and (h1 := page.index.tag("h1")):
-            self.title = order[h1[0]]
+        heads = page.index.tag("h1")
+        if self.title < 0 and heads:
+            self.title = order[heads[0]]
+        said = line(post.title) if len(heads) > 1 else ""
+        # Pages have a heading for each width of the screen.
+        self.copies = [order[h] for h in heads if said and h is not post.title and line(h) == said]
         self.body = order.get(post.body, -1) if post.body is not None else -1
         self.end = self.body
         if post.body is not None:
@@ -92,7 +96,8 @@ class _Places:
 
     def close(self, el: Element) -> bool:
         """Whether an element is so near to the heading that its date is the post's, whatever it is called."""
-        return self.title >= 0 and -_CLOSE <= self.order.get(el, 0) - self.title <= _CLOSE
+        n = self.order.get(el, 0)
+        return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
 
     def of(self, el: Element) -> str:
         """near, above, edge, in, after or far."""
@@ -104,6 +109,8 @@ class _Places:
                 return "near"
             if -_ABOVE <= ahead < 0:
                 return "above"
+        if any(0 <= n - at <= _CLOSE for at in self.copies):
+            return "near"
         if inside:
             return "edge" if n - self.body <= _EDGE or self.end - n <= _EDGE else "in"
         if self.body < 0 or n < self.body:
