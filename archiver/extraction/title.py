@@ -111,7 +111,7 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
     known = {folded(n) for n in names if n}
     bare = re.sub(r"^www\d?\.", "", host.partition(":")[0])
     steps = bare.split(".")
-    labels = {folded(part) for part in (bare, ".".join(steps[:-1]), ".".join(steps[-2:]), *steps[:-1])}
+    labels = {folded(part) for part in (bare, ".".join(steps[:-1]), ".".join(steps[-2:]), steps[0])}
     known |= {k for k in labels if len(k) > 2}
     known.discard("")
     for name in sorted(names, key=len, reverse=True):
@@ -189,8 +189,9 @@ def without_labels(el: Element, declared: set[str]) -> str:
 def without_section(text: str, declared: set[str], bare: str) -> str:
     """A heading without the section or site that stands behind it, where a declaration has none.
 
-    `declared`: folded titles that the page declares; `bare`: the heading without the site's name. What stands before
-    it stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only by our own cut.
+    `declared`: folded titles that the page declares; `bare`: the heading without the site's name as it is declared.
+    What stands before it stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only by our
+    own cut.
     """
     if folded(text) in declared:
         return text
@@ -253,7 +254,7 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
         known = rule in page.platform.title and page.platform.name != "generic"
         said = {folded(c.value) for c in declared if c.source != "microdata"}
         text = without_labels(post.title, said)
-        text = without_section(text, said, without_site(text, names, host, page.path))
+        text = without_section(text, said, without_site(text, names, ""))
         source, trust = ("platform", 0.95) if known else ("heading", 0.7 if rule == "h1" else 0.85)
         if not text or folded(text) != folded(host.removeprefix("www.")):
             add(restored(text, [c.value for c in declared]), source, rule, trust, seen=True)
