@@ -100,6 +100,15 @@ def test_a_heading_that_says_nothing_of_the_declared_title_loses() -> None:
     assert choose.title(found, set(), "/1") is found[1]
 
 
+def test_without_a_heading_the_headline_of_the_article_is_believed() -> None:
+    headline = Candidate("Reach the island: our tips", "json-ld", "headline", 0.8)
+    found = [headline, declared("Five ways to reach the island")]
+    found.append(Candidate("Five ways to reach the island", "head", "title", 0.6))
+    assert choose.title(found, set(), "/1") is headline
+    cut = Candidate("Reach the island: our ...", "json-ld", "headline", 0.8)
+    assert choose.title([cut, *found[1:]], set(), "/1") is found[1]
+
+
 def test_a_post_may_have_no_title() -> None:
     found = [shown("", "platform"), declared("A weblog")]
     chosen = choose.title(found, set(), "/1")
