@@ -90,6 +90,7 @@ _WITNESS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
+_ONE_HAND, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
 _PER_WITNESS, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 
@@ -97,7 +98,8 @@ def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) 
     """The candidate with the most trust, its own and that of each other kind of witness to the same day.
 
     An instant with a zone and a clock agrees with the days beside its own: pages show the day of their own zone.
-    A declaration that nothing else bears out is of a move to another system where readers see an earlier day.
+    A declaration that nothing else bears out is of a move to another system where readers see an earlier day; so are
+    JSON-LD and meta elements, which one hand writes, where the byline has an earlier day in an element made for it.
     """
 
     def support(one: Candidate[Moment]) -> float:
@@ -106,7 +108,10 @@ def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) 
         return one.confidence + _PER_WITNESS * len(others)
 
     first = max(found, key=support, default=None)
-    if first is None or first.confidence > 0.95 or support(first) > first.confidence or _witness(first) == "reader":
+    if first is None or first.confidence > 0.95 or _witness(first) == "reader":
+        return first
+    kinds = {_witness(c) for c in found if _same_day(first.value, c.value)}
+    if len(kinds) > 1 and kinds - _ONE_HAND:
         return first
     earlier = [
         c
@@ -114,6 +119,9 @@ def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) 
         if _witness(c) == "reader" and c.confidence >= _NEAR_HEADING and c.value.day not in changed
         and (first.value.at - c.value.at).days > 1
     ]  # fmt: skip
+    if len(kinds) > 1:
+        marked = {c.value.day for c in found if c.source in _MARKED}
+        earlier = [c for c in earlier if c.source == "byline" and c.value.day in marked]
     return max(earlier, key=support, default=first)
 
 
