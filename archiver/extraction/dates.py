@@ -219,7 +219,8 @@ def _declared(page: Page, post: Post, out: _Found, language: str) -> None:
                 out.add(machine(text) or visible(text, language), "meta", key, confidence)
     for key in page.data.meta_names():
         if key not in known and _META_PUBLISHED.search(key) and not _META_OTHER.search(key):
-            out.add(machine(page.data.meta_first(key)), "meta", key, 0.6)
+            text = page.data.meta_first(key)
+            out.add(machine(text) or visible(text, language), "meta", key, 0.6)
 
 
 def _platform(page: Page, post: Post, out: _Found) -> None:
@@ -237,14 +238,14 @@ def _platform(page: Page, post: Post, out: _Found) -> None:
             if found:
                 moment, seen, el = found[0]
                 inside = post.holder is not None and any(a is post.holder for a in el.iterancestors())
+                text = visible(line(el), language)
                 out.add(
                     moment,
                     "platform" if platform is not generic else "class",
                     rule,
                     confidence if inside else confidence - 0.08,
-                    el.tag != "meta",
+                    el.tag != "meta" and (text is None or text.day == moment.day),
                 )
-                text = visible(line(el), language)
                 tip = visible(el.get("title") or "", language)
                 if tip is not None and not tip.zoned and moment.zoned and tip.precision != "day":
                     out.add(tip, "text", f"{rule} title", confidence - 0.05, True)

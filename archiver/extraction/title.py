@@ -7,7 +7,7 @@ import re
 from lxml.etree import _Element as Element
 
 from archiver.extraction.candidates import Candidate, from_api
-from archiver.extraction.likeness import likeness
+from archiver.extraction.likeness import in_address, likeness
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
 from archiver.extraction.structured import is_article_item, item_of
@@ -15,6 +15,9 @@ from archiver.extraction.text import clean, folded, line
 from archiver.items import Lead
 
 _SEPARATOR = re.compile(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
+_BAR = re.compile(r"\s+[|·•»]\s+|\s*｜\s*")
+_MOST_LOST = 5
+_LOST, _LOST_IN_WORD = re.compile("[?\ufffd]"), re.compile(r"\w\?\w")
 _PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
 
 
@@ -107,7 +110,8 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
         return title
     known = {folded(n) for n in names if n}
     bare = re.sub(r"^www\d?\.", "", host.partition(":")[0])
-    labels = {folded(bare), folded(bare.rsplit(".", 1)[0]), folded(bare.split(".")[0])} - {""}
+    steps = bare.split(".")
+    labels = {folded(part) for part in (bare, ".".join(steps[:-1]), ".".join(steps[-2:]), steps[0])}
     known |= {k for k in labels if len(k) > 2}
     known.discard("")
     for name in sorted(names, key=len, reverse=True):
@@ -115,8 +119,8 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
         if n and len(t) > len(n):
             if t.endswith(n):
                 head = title[: len(title) - len(name)]
-                if re.search(r"[\s|·•»«›‹–—:~_｜-]+$", head) and (cut := re.sub(r"[\s|·•»«›‹–—:~_｜-]+$", "", head)):
-                    return cut
+                if re.search(r"[|·•»«›‹–—:~_｜-]\s*$", head) and (cut := re.sub(r"[\s|·•»«›‹–—:~_｜-]+$", "", head)):
+                    return without_site(cut, names, host, path)
             if t.startswith(n):
                 tail = title[len(name) :]
                 if re.match(r"\s*[|·•»«›‹–—:~_｜-]", tail) and (cut := re.sub(r"^[\s|·•»«›‹–—:~_｜-]+", "", tail)):
@@ -133,6 +137,15 @@ def without_site(title: str, names: list[str], host: str, path: str = "") -> str
     for m in cuts:
         if folded(title[: m.start()]) in known and title[m.end() :].strip():
             return title[m.end() :].strip()
+    return _behind_name(title, [bare, *names], path)
+
+
+def _behind_name(title: str, names: list[str], path: str) -> str:
+    """A title that follows the site's name without any sign between them, where the address was made from it alone."""
+    for name in names:
+        rest = title[len(name) :].strip()
+        if rest and title.casefold().startswith(f"{name.casefold()} ") and in_address(rest, path) == 1.0:
+            return rest
     return title
 
 
@@ -173,6 +186,37 @@ def without_labels(el: Element, declared: set[str]) -> str:
     return text
 
 
+def without_section(text: str, declared: set[str], bare: str) -> str:
+    """A heading without the section or site that stands behind it, where a declaration has none.
+
+    `declared`: folded titles that the page declares; `bare`: the heading without the site's name as it is declared.
+    What stands before it stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only by our
+    own cut.
+    """
+    if folded(text) in declared:
+        return text
+    for cut in (bare, *(text[: m.start()] for m in _BAR.finditer(text))):
+        if folded(cut) in declared and text.startswith(cut):
+            return cut
+    return text
+
+
+def restored(text: str, declared: list[str]) -> str:
+    """A heading in which "?" or U+FFFD stands for signs that were lost, as a declaration has it; else as it is.
+
+    "The ferry?s pier" is "The ferry’s pier". A question mark is one where the declaration has the same letters.
+    """
+    parts = _LOST.split(text)
+    if not 1 < len(parts) <= _MOST_LOST:
+        return text
+    pattern = re.compile(".{0,3}".join(map(re.escape, parts)), re.IGNORECASE)
+    sure = "\ufffd" in text or _LOST_IN_WORD.search(text)
+    for one in declared:
+        if pattern.fullmatch(one) and not _LOST.search(one) and (sure or folded(one) != folded(text)):
+            return one
+    return text
+
+
 def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Candidate[str]]:
     """Titles with their sources, without the site's name; a post that shows an empty title gives "" as one."""
     names = site_names(page)
@@ -208,13 +252,12 @@ def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Can
     if post.title is not None:
         rule = post.title_rule
         known = rule in page.platform.title and page.platform.name != "generic"
-        add(
-            without_labels(post.title, {folded(c.value) for c in declared if c.source != "microdata"}),
-            "platform" if known else "heading",
-            rule,
-            0.95 if known else 0.7 if rule == "h1" else 0.85,
-            seen=True,
-        )
+        said = {folded(c.value) for c in declared if c.source != "microdata"}
+        text = without_labels(post.title, said)
+        text = without_section(text, said, without_site(text, names, ""))
+        source, trust = ("platform", 0.95) if known else ("heading", 0.7 if rule == "h1" else 0.85)
+        if not text or folded(text) != folded(host.removeprefix("www.")):
+            add(restored(text, [c.value for c in declared]), source, rule, trust, seen=True)
     out += declared
     if lead is not None and not from_api(lead):
         add(lead.title, "feed", "title", 0.75)

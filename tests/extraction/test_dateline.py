@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.days.dateline import read_dates
+from archiver.extraction.days.dateline import label_of, read_dates
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,10 @@ from archiver.extraction.days.dateline import read_dates
         ("", "Updated July 9, 2025, first published August 16, 2019", "2019-08-16", "2025-07-09"),
         ("", "Aktualisiert am 9.7.2025", None, "2025-07-09"),
         ("", "2024-05-01 更新", None, "2024-05-01"),
+        ("", "Received 3 May 2020; accepted 9 June 2020", None, None),
+        ("", "Received 3 May 2020; revised 1 June 2020; accepted 9 June 2020; 2 July 2020", "2020-07-02", "2020-06-01"),
+        ("Eingegangen am", "3.5.2020", None, None),
+        ("", "Submitted by Ada on 3 May 2020", "2020-05-03", None),
         ("", "© 2020-05-01 Harbour News", None, None),
         ("", "no date at all", None, None),
     ],
@@ -42,3 +46,14 @@ def test_read_dates(before: str, text: str, published: str | None, modified: str
 def test_each_date_has_its_own_time_of_day(text: str, language: str, published: str, modified: str | None) -> None:
     found = read_dates(text, language)
     assert tuple(m.at.isoformat()[:16] if m else None for m in found) == (published, modified)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("Publish date", "published"), ("Publication date:", "published"), ("Date of publication", "published"),
+        ("Published, then updated", "modified"), ("Accepted:", "sent"), ("accepted by all", ""), ("Pier two", ""),
+    ],
+)  # fmt: skip
+def test_what_the_words_before_a_date_say(words: str, says: str) -> None:
+    assert label_of(words) == says

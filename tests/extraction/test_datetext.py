@@ -73,7 +73,7 @@ def test_visible(text: str, language: str, iso: str, precision: str) -> None:
     "text",
     [
         "", "no date", "Aug 14", "14:05", "version 2.10.3", "99/99/2020", "1 of 12 2000 pages", "12 March 20:30",
-        "1445/08/12", "۳۰ اسفند ۱۴۰۰", "31 June 2020", "3 May 1874",
+        "1445/08/12", "۳۰ اسفند ۱۴۰۰", "31 June 2020", "3 May 1874", "9.5/10 of 80 votes",
     ],
 )
 def test_what_is_no_date(text: str) -> None:

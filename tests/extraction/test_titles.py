@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archiver.extraction import choose
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.likeness import in_address, likeness
-from archiver.extraction.title import mended, without_site
+from archiver.extraction.title import mended, restored, without_section, without_site
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,12 @@ from archiver.extraction.title import mended, without_site
         ("The ferry moves - a report", [], "h.example", "/a", "The ferry moves - a report"),
         ("The ferry moves | WHA", ["World Harbour Awards"], "h.example", "/a", "The ferry moves"),
         ("The ferry moves | NATO", ["World Harbour Awards"], "h.example", "/a", "The ferry moves | NATO"),
+        ("The ferry moves | Lumo.example", [], "blog.lumo.example", "/a", "The ferry moves"),
+        ("The ferry moves – Lumo – Lumo", ["Lumo"], "h.example", "/a", "The ferry moves"),
+        ("Introducing the ferry of Lumo", ["Lumo"], "h.example", "/a", "Introducing the ferry of Lumo"),
+        ("Introducing the ferry of Lumo | Lumo", ["Lumo"], "h.example", "/a", "Introducing the ferry of Lumo"),
+        ("Lumo The ferry moves", ["Lumo"], "h.example", "/the-ferry-moves", "The ferry moves"),
+        ("Lumo moves the ferry", ["Lumo"], "h.example", "/lumo-moves-the-ferry", "Lumo moves the ferry"),
         ("Ferry - Harbour", ["Harbour"], "h.example", "/a", "Ferry"),
     ],
 )
@@ -33,6 +39,31 @@ def test_without_site(title: str, names: list[str], host: str, path: str, bare: 
 def test_text_that_was_decoded_wrongly_is_mended() -> None:
     assert mended("The harbour\u00e2\u0080\u0099s ferry") == "The harbour\u2019s ferry"
     assert mended("Caf\u00e9 \u00c2ge") == "Caf\u00e9 \u00c2ge"
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "whole"),
+    [
+        ("The ferry?s pier", "The ferry\u2019s pier", "The ferry\u2019s pier"),
+        ("The ferry\ufffds pier", "The ferry\u2019s pier", "The ferry\u2019s pier"),
+        ("Who moved? The ferry", "Who moved: the ferry", "Who moved? The ferry"),
+        ("Who moved it?", "Who moved it", "Who moved it?"),
+        ("The ferry?s pier", "The ferry and its pier", "The ferry?s pier"),
+        ("?" * 300, "The ferry", "?" * 300),
+    ],
+)
+def test_signs_that_a_heading_lost(text: str, declared: str, whole: str) -> None:
+    assert restored(text, [declared]) == whole
+
+
+def test_a_section_behind_a_heading_goes_where_a_declaration_has_none() -> None:
+    declared = {"theferrymoves"}
+    assert without_section("The ferry moves | Comment", declared, "") == "The ferry moves"
+    assert without_section("The ferry | moves", declared, "") == "The ferry | moves"
+    assert without_section("Quay: the ferry moves", declared, "the ferry moves") == "Quay: the ferry moves"
+    assert without_section("The ferry moves | and more", {*declared, "theferrymovesandmore"}, "") == (
+        "The ferry moves | and more"
+    )
 
 
 def shown(value: str, source: str = "heading") -> Candidate[str]:
@@ -53,9 +84,29 @@ def test_the_address_is_a_second_witness() -> None:
     assert choose.title(found, set(), "/five-ways-to-reach-the-island") is found[1]
 
 
+@pytest.mark.parametrize("written", ["Ferry Moves | Pier Guide", "Ferry moves, pier guide ..."])
+def test_what_is_cut_or_has_more_behind_a_bar_was_not_the_title(written: str) -> None:
+    found = [shown("The ferry moves to the second pier: what to know"), declared(written)]
+    assert choose.title(found, set(), "/ferry-moves-pier-guide") is found[0]
+
+
+def test_the_address_must_tell_plainly() -> None:
+    found = [shown("The ferry moves to pier two until autumn"), declared("The ferry moves to pier two")]
+    assert choose.title(found, set(), "/the-ferry-moves-to-pier-two-in-may-2021") is found[0]
+
+
 def test_a_heading_that_says_nothing_of_the_declared_title_loses() -> None:
     found = [shown("Comments"), declared("Five ways to reach the island")]
     assert choose.title(found, set(), "/1") is found[1]
+
+
+def test_without_a_heading_the_headline_of_the_article_is_believed() -> None:
+    headline = Candidate("Reach the island: our tips", "json-ld", "headline", 0.8)
+    found = [headline, declared("Five ways to reach the island")]
+    found.append(Candidate("Five ways to reach the island", "head", "title", 0.6))
+    assert choose.title(found, set(), "/1") is headline
+    cut = Candidate("Reach the island: our ...", "json-ld", "headline", 0.8)
+    assert choose.title([cut, *found[1:]], set(), "/1") is found[1]
 
 
 def test_a_post_may_have_no_title() -> None:

@@ -50,7 +50,7 @@ def published(
         latest = captured_at + timedelta(days=1)
         found = [c for c in found if c.value.at <= latest]
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
-    first = _agreed(usable, {c.value.day for c in changed})
+    first = _agreed(_without_changes(usable, changed), {c.value.day for c in changed})
     if first is None:
         return None
     if first.source == "api":
@@ -90,14 +90,16 @@ _WITNESS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
     "text": "reader", "byline": "reader", "shown": "reader",
 }  # fmt: skip
-_PER_WITNESS, _NEAR_HEADING = 0.1, 0.7
+_ONE_HAND, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
+_PER_WITNESS, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 
 def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) -> Candidate[Moment] | None:
     """The candidate with the most trust, its own and that of each other kind of witness to the same day.
 
     An instant with a zone and a clock agrees with the days beside its own: pages show the day of their own zone.
-    A declaration that nothing else bears out is of a move to another system where readers see an earlier day.
+    A declaration that nothing else bears out is of a move to another system where readers see an earlier day; so are
+    JSON-LD and meta elements, which one hand writes, where the byline has an earlier day in an element made for it.
     """
 
     def support(one: Candidate[Moment]) -> float:
@@ -106,7 +108,10 @@ def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) 
         return one.confidence + _PER_WITNESS * len(others)
 
     first = max(found, key=support, default=None)
-    if first is None or first.confidence > 0.95 or support(first) > first.confidence or _witness(first) == "reader":
+    if first is None or first.confidence > 0.95 or _witness(first) == "reader":
+        return first
+    kinds = {_witness(c) for c in found if _same_day(first.value, c.value)}
+    if len(kinds) > 1 and kinds - _ONE_HAND:
         return first
     earlier = [
         c
@@ -114,7 +119,29 @@ def _agreed(found: list[Candidate[Moment]], changed: set[tuple[int, int, int]]) 
         if _witness(c) == "reader" and c.confidence >= _NEAR_HEADING and c.value.day not in changed
         and (first.value.at - c.value.at).days > 1
     ]  # fmt: skip
+    if len(kinds) > 1:
+        marked = {c.value.day for c in found if c.source in _MARKED}
+        earlier = [c for c in earlier if c.source == "byline" and c.value.day in marked]
     return max(earlier, key=support, default=first)
+
+
+def _without_changes(found: list[Candidate[Moment]], changed: list[Candidate[Moment]]) -> list[Candidate[Moment]]:
+    """Without what shows the day of the last change or a later one, where the page declares an earlier publication.
+
+    Themes that show readers the last change keep the element, and its name, of the day of publication; what is later
+    than the last change is of another post.
+    """
+    days = {c.value.day for c in changed}
+    declared = [c.value for c in found if not c.visible and c.confidence >= _DECLARED and c.value.day not in days]
+    changes = [c.value.at for c in changed if c.confidence >= _CHANGED]
+    if not declared or not changes:
+        return found
+    known, first, last = {m.day for m in declared}, min(m.at for m in declared), max(changes)
+
+    def too_late(at: Moment) -> bool:
+        return (at.at - first).days > 1 and (at.day in days or (at.at - last).days > 1) and at.day not in known
+
+    return [c for c in found if not (c.visible and too_late(c.value))]
 
 
 def _witness(one: Candidate[Moment]) -> str:

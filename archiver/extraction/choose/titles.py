@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from archiver.extraction.candidates import Candidate
 from archiver.extraction.likeness import in_address, likeness
 from archiver.extraction.text import folded
 
 _RELATED, _FAR_RELATED, _SENTENCE = 0.34, 0.28, 5
 """From this likeness on a heading speaks of what the page declares, if in other words; of a long one less is enough."""
-_PLAINLY = 0.1
+_PLAINLY = 0.15
+_OF_ARTICLE = frozenset({"json-ld", "microdata", "rdfa"})
+_CUT_OR_MORE = re.compile(r"\s\|\s|(?:\.\.\.|…)$")
 _LONGEST = 200
 """Of more letters than these a heading is a paragraph; declarations tell the title."""
 
@@ -16,12 +20,13 @@ _LONGEST = 200
 def title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candidate[str] | None:
     """The title: the heading that readers see, where it bears out what the page declares; else what most agree on.
 
-    What the platform shows is believed unless it is the site's own name; a heading found by its looks alone is, where
-    it is like a title that the page declares: declarations are written for search engines and cut, the heading is
-    the author's. Where the name in the address (`path`) was plainly made from the declared one, it was the title
-    first, and two witnesses stand against the heading. A heading that has nothing of them (a logo, a section,
-    "Comments") is one vote among others. A post whose title place is there but empty has no title: "" is chosen,
-    never the site's name.
+    What the platform shows is believed unless it is the site's own name; a heading found by its looks alone is,
+    where it is like a title that the page declares: declarations are written for search engines and cut, the
+    heading is the author's. Where the name in the address (`path`) was plainly made from the declared one, it was
+    the title first, and two witnesses stand against the heading. A heading that has nothing of them (a logo, a
+    section, "Comments") is one vote among others. Where there is no heading, the headline that the article declares
+    of itself is believed before the titles that are made for browsers and for sharing. A post whose title place is
+    there but empty has no title: "" is chosen, never the site's name.
     """
     shown = next((c for c in found if c.visible and c.source in ("platform", "api")), None)
     if shown is not None and (not shown.value or folded(shown.value) not in site):
@@ -35,6 +40,10 @@ def title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candid
         least = _RELATED if len(one.value.split()) < _SENTENCE else _FAR_RELATED
         if len(one.value) <= _LONGEST and any(likeness(one.value, text) >= least for text in declared):
             return _first_written(one, usable, path)
+    if not headings:
+        own = [c for c in usable if c.source in _OF_ARTICLE and not _CUT_OR_MORE.search(c.value)]
+        if own:
+            return max(own, key=lambda c: c.confidence)
     texts = [(c, folded(c.value)) for c in usable]
 
     def support(one: Candidate[str], text: str) -> float:
@@ -49,9 +58,14 @@ def title(found: list[Candidate[str]], site: set[str], path: str = "") -> Candid
 
 
 def _first_written(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
-    """The heading, unless the declared title is another one that the address was plainly made from."""
-    declared = max((c for c in found if not c.visible), key=lambda c: c.confidence)
-    same = any(folded(c.value) == folded(heading.value) for c in found if not c.visible)
-    if not same and in_address(declared.value, path) > in_address(heading.value, path) + _PLAINLY:
-        return declared
-    return heading
+    """The heading, unless the declared title is another one that the address was plainly made from.
+
+    What is cut, or has something behind a bar, was not the title.
+    """
+    others = [c for c in found if not c.visible]
+    whole = [c for c in others if not _CUT_OR_MORE.search(c.value)]
+    if not whole or any(folded(c.value) == folded(heading.value) for c in others):
+        return heading
+    declared = max(whole, key=lambda c: c.confidence)
+    plainly = in_address(declared.value, path) > in_address(heading.value, path) + _PLAINLY
+    return declared if plainly else heading

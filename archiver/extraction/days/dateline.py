@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import lru_cache
 
 from archiver.extraction.days.datetext import span, visible
-from archiver.extraction.days.datewords import MODIFIED, PUBLISHED
+from archiver.extraction.days.datewords import MODIFIED, PUBLISHED, SENT
 from archiver.extraction.days.moment import Moment
 from archiver.extraction.days.relative import relative
 
+_DATES = 4  # of a line: a paper's are those of its arrival, revision, acceptance and publication
 _RIGHTS = re.compile(r"©|\(c\)|copyright|all rights reserved|alle rechte|tous droits|版权|著作権", re.IGNORECASE)
 
 
@@ -20,14 +21,15 @@ def read_dates(
     """The date of publication and that of the last change that a line tells, each None where it tells none.
 
     `before`: the words that stand before the line, for a label in an element of its own. A date
-    without a label is one of publication. A year in a notice of rights is no date.
+    without a label is one of publication. A year in a notice of rights is no date; nor is a day on which a paper was
+    sent to its journal or accepted there.
     """
     if _RIGHTS.search(text):
         return None, None
     published: Moment | None = None
     modified: Moment | None = None
     rest, label = text, before
-    for _ in range(3):
+    for _ in range(_DATES):
         moment = visible(rest, language)
         around = span(rest, language) if moment is not None else None
         if moment is None or around is None:
@@ -38,7 +40,7 @@ def read_dates(
             says = "modified"
         if says == "modified":
             modified = modified or moment
-        else:
+        elif says != "sent":
             published = published or moment
         rest, label = tail, ""
         if published and modified:
@@ -53,13 +55,13 @@ def read_dates(
 
 @lru_cache(maxsize=4_096)
 def label_of(text: str) -> str:
-    """What the words before a date say of it, the last ones first: "published", "modified" or ""."""
+    """What the words before a date say of it, the last ones first: "published", "modified", "sent" or ""."""
     of = {name: max((m.end() for m in pattern.finditer(text)), default=-1) for name, pattern in _LABELS}
     name = max(of, key=lambda n: of[n])
     return name if of[name] >= 0 else ""
 
 
-_LABELS = (("published", PUBLISHED), ("modified", MODIFIED))
+_LABELS = (("published", PUBLISHED), ("modified", MODIFIED), ("sent", SENT))
 
 
 def _after(tail: str) -> bool:

@@ -158,7 +158,8 @@ MODIFIED = re.compile(
 )
 # ... and of the publication.
 PUBLISHED = re.compile(
-    r"\b(?:publi(?:shed|ée?|cado|cada|cerad)|posted|post\s+(?:date|time)|created|released?|written\s+on|originally|"
+    r"\b(?:publi(?:shed|sh\s+date|cation\s+date|ée?|cado|cada|cerad)|date\s+of\s+publication|posted|post\s+(?:date|time)|"
+    r"created|released?|written\s+on|originally|"
     r"veröffentlicht|erschienen|erstellt|pubblicato|pubblicata|data\s+di\s+pubblicazione|fecha\s+de\s+publicaci[oó]n|"
     r"date\s+de\s+publication|mis\s+en\s+ligne|geplaatst|gepubliceerd|opublikowan|dodano|udgivet|publisert|julkaistu|"
     r"опубликован\w*|опубліковано|дата\s+публикации|дата\s+публікації|"
@@ -166,5 +167,19 @@ PUBLISHED = re.compile(
     r"zveřejněno|δημοσιεύ\w*)|"
     r"发布|發布|发表|發表|发佈|刊登|投稿日|公開日|掲載|配信|作成日|작성일|입력|등록|게시|نشر|تاريخ|انتشار|פורסם|פורסמה|תאריך|"
     r"เผยแพร่|โพสต์|प्रकाशित",
+    re.IGNORECASE,
+)
+# ... and, right before the date, that a paper came to its journal or was accepted there. "Submitted" is no such word:
+# systems write it for "posted".
+SENT = re.compile(
+    r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
+    r"accettato|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
+    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|접수일?|게재확정일?)[\s:：]*$",
+    re.IGNORECASE,
+)
+# ... and that it is of the first publication, where another day stands beside it.
+FIRST = re.compile(
+    r"\b(?:originally|first)\s+(?:published|posted|appeared)|\b(?:ursprünglich|erstmals|initialement|originalmente|"
+    r"originariamente|oorspronkelijk|первоначально|впервые\s+опубликован)",
     re.IGNORECASE,
 )

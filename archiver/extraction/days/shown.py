@@ -12,6 +12,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.days.dateline import label_of, read_dates
 from archiver.extraction.days.datetext import span
+from archiver.extraction.days.datewords import FIRST
 from archiver.extraction.days.moment import Moment, machine
 from archiver.extraction.page import Page
 from archiver.extraction.scope import Post
@@ -79,8 +80,12 @@ class _Places:
         order = page.index.order
         self.order = order
         self.title = order.get(post.title, -1) if post.title is not None else -1
-        if self.title < 0 and (h1 := page.index.tag("h1")):
-            self.title = order[h1[0]]
+        heads = page.index.tag("h1")
+        if self.title < 0 and heads:
+            self.title = order[heads[0]]
+        said = line(post.title) if len(heads) > 1 else ""
+        # Pages have a heading for each width of the screen.
+        self.copies = [order[h] for h in heads if said and h is not post.title and line(h) == said]
         self.body = order.get(post.body, -1) if post.body is not None else -1
         self.end = self.body
         if post.body is not None:
@@ -91,7 +96,8 @@ class _Places:
 
     def close(self, el: Element) -> bool:
         """Whether an element is so near to the heading that its date is the post's, whatever it is called."""
-        return self.title >= 0 and -_CLOSE <= self.order.get(el, 0) - self.title <= _CLOSE
+        n = self.order.get(el, 0)
+        return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
 
     def of(self, el: Element) -> str:
         """near, above, edge, in, after or far."""
@@ -103,6 +109,8 @@ class _Places:
                 return "near"
             if -_ABOVE <= ahead < 0:
                 return "above"
+        if any(0 <= n - at <= _CLOSE for at in self.copies):
+            return "near"
         if inside:
             return "edge" if n - self.body <= _EDGE or self.end - n <= _EDGE else "in"
         if self.body < 0 or n < self.body:
@@ -200,6 +208,8 @@ def _read(page: Page, el: Element, text: str, where: str, named: bool, language:
         if attribute is None:
             return []
         says = label_of(text) or label_of(before)
+        if says == "sent":
+            return []
         published, modified = (None, attribute) if says == "modified" else (attribute, None)
     label = label_of(before) or label_of(text)
     around = span(text, language)
@@ -211,7 +221,9 @@ def _read(page: Page, el: Element, text: str, where: str, named: bool, language:
         if moment is not None:
             strong, weak = _TRUST.get(where, (0.5, 0.4))
             confidence = strong if named or label else weak
-            out.append(Shown(moment, el, where, says, bool(label), confidence + (0.06 if label == says else 0.0)))
+            confidence += 0.06 if label == says else 0.0
+            confidence += 0.02 if says == "published" and FIRST.search(f"{before} {text}") else 0.0
+            out.append(Shown(moment, el, where, says, bool(label), confidence))
     return out
 
 
