@@ -119,7 +119,7 @@ def _visible(page: Page, post: Post, add: Add) -> None:
     generic = by_name("generic")
     tables = [(page.platform, 0.86)] if page.platform is not generic else []
     for platform, confidence in [*tables, (generic, 0.7)]:
-        for rule in platform.authors:
+        for rule in page.index.present(platform.authors):
             found = [f for f in post.select([rule]) if not _is_other(f[0])]
             value: list[str] = []
             for el, _ in found[:12]:

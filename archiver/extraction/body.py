@@ -57,7 +57,8 @@ def of_html(fragment: str, url: str, title: str = "") -> str:
     top = page.index.first(".archiver-whole")
     if top is None:
         return ""
-    skip = {e for rules in tables() for rule in rules.drop for e in page.index.select(rule) if e is not top}
+    index = page.index
+    skip = {e for table in tables() for rule in index.present(table.drop) for e in index.select(rule) if e is not top}
     return _text(layout(top, skip, page.index.texts), top, Known(title))
 
 
@@ -73,8 +74,11 @@ def _begins(part: str, whole: str) -> bool:
 
 def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     generic = by_name("generic")
-    rules = (*page.platform.drop, *extra) if page.platform is generic else (*page.platform.drop, *generic.drop, *extra)
-    return {e for rule in rules for e in page.index.select(rule)}
+    index = page.index
+    rules = [*index.present(page.platform.drop), *extra]
+    if page.platform is not generic:
+        rules += index.present(generic.drop)
+    return {e for rule in rules for e in index.select(rule)}
 
 
 def _known(page: Page, title: str, beside: Beside, top: Element) -> Known:

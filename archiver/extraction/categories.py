@@ -92,7 +92,7 @@ def _by_rule(page: Page, post: Post) -> Iterator[Found]:
         kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = ("category", platform.categories), ("tag", platform.tags)
         for kind, rules in kinds:
             both = kind == "tag" or platform is generic
-            for rule in rules:
+            for rule in page.index.present(rules):
                 if texts := _texts(page, post, rule, kind, both):
                     yield _found(kind, texts, source, rule, confidence, True)
                     break

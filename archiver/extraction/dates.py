@@ -228,7 +228,7 @@ def _platform(page: Page, post: Post, out: _Found) -> None:
     language = page.date_language
     tables = [(page.platform, 0.9)] if page.platform is not generic else []
     for platform, confidence in [*tables, (generic, 0.72)]:
-        for rule in platform.published:
+        for rule in page.index.present(platform.published):
             found = [
                 (m, seen, el)
                 for el, _ in post.select([rule])[:3]
@@ -300,7 +300,7 @@ def modified(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[
         out.add(machine(text), "json-ld", "dateModified", 0.86)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "dateModified")[:1]:
         out.add(machine(text), "rdfa", "dateModified", 0.84)
-    for rule in page.platform.modified + by_name("generic").modified:
+    for rule in page.index.present(page.platform.modified + by_name("generic").modified):
         for el, _ in post.select([rule])[:1]:
             moment, seen = of_element(el, page.date_language)
             out.add(moment, "platform", rule, 0.84, seen)

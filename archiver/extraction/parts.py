@@ -25,8 +25,8 @@ _OWN_BLOCK = re.compile(
     r"(?:^|[\s_-])(?:page-?links?|post-page-numbers|wp-?link-?pages|link-?pages|post-nav-links|content-page-links|"
     r"(?:post|entry|article|story)-?(?:pages|pagination|paging|pager))(?=$|[\s_-])", re.IGNORECASE)
 _PAGERS = (
-    "pagination", "pager", "paging", "pages", "page-links", "page-numbers", "page-nav", "pagenav", "pagenavi",
-    "pagebar", "post-pagination", "article-pagination", "article-pages", "multipage", "fenye",
+    ".pagination", ".pager", ".paging", ".pages", ".page-links", ".page-numbers", ".page-nav", ".pagenav", ".pagenavi",
+    ".pagebar", ".post-pagination", ".article-pagination", ".article-pages", ".multipage", ".fenye",
 )
 # Here stand pages of something else: of the comments, of a list of other posts.
 _FOREIGN = re.compile(
@@ -233,5 +233,5 @@ def _is_foreign_host(href: str, host: str) -> bool:
 
 def _says_several(page: Page) -> bool:
     """Whether a block of page links says "page 1 of 4", though none of its links can be followed."""
-    elements = chain.from_iterable(page.index.with_class(name)[:3] for name in _PAGERS)
+    elements = chain.from_iterable(page.index.select(rule)[:3] for rule in page.index.present(_PAGERS))
     return any(OF_SEVERAL.search(_text(el)) for el in elements)

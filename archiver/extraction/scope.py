@@ -135,9 +135,9 @@ def find(page: Page) -> Post:
     post = Post(page)
     generic = by_name("generic")
     rules = page.platform.body if page.platform is generic else (*page.platform.body, *generic.body)
-    _find_body(post, rules)
+    _find_body(post, page.index.present(rules))
     titles = page.platform.title if page.platform is generic else (*page.platform.title, *generic.title)
-    _find_title(post, titles)
+    _find_title(post, page.index.present(titles))
     _find_holder(post)
     post._noise.clear()
     return post

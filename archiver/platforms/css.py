@@ -84,6 +84,18 @@ def parsed(selector: str) -> Plan:
     return Plan(parts, frozenset(k for some in keys for k in some), keys)
 
 
+@cache
+def by_need(selectors: tuple[str, ...]) -> tuple[frozenset[str], dict[str, list[int]], list[int]]:
+    """A table of selectors for asking which of them may mean something on a page: all that they need first, the
+    places of those that need one thing or more by the first of these, and of those that need nothing."""
+    first: dict[str, list[int]] = {}
+    free: list[int] = []
+    for n, selector in enumerate(selectors):
+        needs = sorted(parsed(selector).needs)
+        (first.setdefault(needs[0], []) if needs else free).append(n)
+    return frozenset(first), first, free
+
+
 def _keys(part: Compound) -> tuple[str, ...]:
     """What an element is looked up by: its id, else its classes, else an attribute; none where only a tag is told."""
     if part.id:

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from lxml.etree import _Element as Element
 
-from archiver.platforms.css import INDEXED, Compound, Plan, parsed
+from archiver.platforms.css import INDEXED, Compound, Plan, by_need, parsed
 
 _Map = dict[str, list[Element]]
 
@@ -146,7 +146,7 @@ class Index:
     def tag(self, *names: str) -> list[Element]:
         """All elements of these tags, in document order."""
         if len(names) > 1:
-            return sorted((el for name in names for el in self.tag(name)), key=self.order.__getitem__)
+            return list(self.root.iter(*names))
         name = names[0]
         if name == "*":
             return self.elements
@@ -188,6 +188,13 @@ class Index:
         if within is not None and within is not self.root:
             return [e for e in found if is_below(e, within)]
         return found[:]
+
+    def present(self, selectors: tuple[str, ...]) -> list[str]:
+        """Those of a table's selectors that may mean something here, in their order: most name what the page does not
+        have at all."""
+        needed, first, free = by_need(selectors)
+        places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
+        return [selectors[n] for n in places]
 
     def first(self, selector: str, within: Element | None = None) -> Element | None:
         found = self.select(selector, within)

@@ -54,7 +54,7 @@ class Platform:
         if self.generator and generator and re.search(self.generator, generator, re.IGNORECASE):
             return True
         met = 0
-        for mark in self.marks:
+        for mark in index.present(self.marks):
             if index.first(mark) is not None:
                 met += 1
                 if met > self.many_marks:

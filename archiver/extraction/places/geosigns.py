@@ -13,8 +13,8 @@ from archiver.extraction.places.geolinks import SIGNS
 # Parts of names, of metas and of properties, without case.
 _NAMES = ("geo", "icbm", "lat", "locality", "location", "coverage", "spatial", "country", "region", "place", "dateline")
 _CLASSES = (
-    "geo", "h-geo", "p-geo", "u-geo", "h-card", "p-location", "adr", "h-adr", "p-adr", "latitude", "p-latitude",
-    "post-meta-key", "post-location", "entry-location", "post-geo", "geo-location",
+    ".geo", ".h-geo", ".p-geo", ".u-geo", ".h-card", ".p-location", ".adr", ".h-adr", ".p-adr", ".latitude",
+    ".p-latitude", ".post-meta-key", ".post-location", ".entry-location", ".post-geo", ".geo-location",
 )
 # Of a subject, an author or a publisher only positions count, so that these words cover them too.
 _JSON = ('"geo"', "latitude", "map", "contentlocation", "spatial", "locationcreated", "dateline", '"location"')
@@ -30,7 +30,7 @@ def may_tell(page: Page, body: Element | None) -> bool:
              *(el.get("property") or "" for el in index.select("[property]"))]
     return bool(
         _has(_NAMES, " ".join(names))
-        or any(index.with_class(name) for name in _CLASSES)
+        or index.present(_CLASSES)
         or (page.data.nodes and _has(_JSON, _json_ld(page)))
         or (body is not None and _in_text(page, body))
     )
