@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import archiver
 from archiver.extraction.page import parse
 from archiver.extraction.people.signed import signs, signs_of_text
 from archiver.extraction.scope import find
@@ -35,3 +36,26 @@ def test_a_closing_line_names_the_author_and_a_sentence_does_not() -> None:
     assert [s.names for s in signs_of_text(text.format("Written by Jane Doe, who keeps bees."))] == [("Jane Doe",)]
     assert signs_of_text(text.format("By the end of May the hive was full.")) == []
     assert signs_of_text(text.format("Edited by Jane Doe")) == []
+
+
+BOX = "<div class='author-box'><b class='author-name'>Ida Moe</b> keeps the shop.</div>"
+DECLARED = "<meta name='author' content='Jane Doe'>"
+
+
+@pytest.mark.parametrize(
+    ("declared", "byline", "read"),
+    [
+        (DECLARED, "<p class='byline'>By Jane Doe</p>", False),
+        (DECLARED, "<p class='byline'>By Eva Roe</p>", True),
+        (DECLARED, "", True),
+        ("", "<p class='byline'>By Jane Doe</p>", True),
+    ],
+    ids=["agreed", "two-names", "declared-only", "byline-only"],
+)
+def test_what_stands_after_the_text_is_read_until_two_kinds_of_witness_agree(
+    declared: str, byline: str, read: bool
+) -> None:
+    text = "<p>Bees fly far, and come home with what they found on the way.</p>" * 99
+    html = f"<head>{declared}</head><article><h1>Bees</h1>{byline}<div class='entry-content'>{text}</div>{BOX}</article>"
+    evidence = archiver.extract(html, "https://bees.example/far").evidence
+    assert read == any(e.source == "signed" and "Ida Moe" in e.value for e in evidence)

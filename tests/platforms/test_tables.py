@@ -117,6 +117,13 @@ def test_a_class_in_several_attributes_keeps_the_order_of_the_page() -> None:
     assert [e.text for e in i.select("b.kk")] == ["4"]
 
 
+def test_of_a_table_those_are_present_whose_classes_ids_and_attributes_a_page_has() -> None:
+    page = index("<div class='b a'><a rel='tag nofollow' id=x>1</a></div>")
+    table = ("p", ".c", ".a", ".a .c", "#x", "#y", "a[rel~=tag]", "[rel~=author]", ".a > #x")
+    assert page.present(table) == ["p", ".a", ".a .c", "#x", "a[rel~=tag]", ".a > #x"]
+    assert {s for s in table if page.select(s)} <= set(page.present(table))
+
+
 def test_several_tags_keep_the_order_of_the_page() -> None:
     assert [e.tag for e in index("<h2>a</h2><h1>b</h1><p>c</p><h2>d</h2>").tag("h1", "h2")] == ["h2", "h1", "h2"]
 
