@@ -56,6 +56,6 @@ def test_what_stands_after_the_text_is_read_until_two_kinds_of_witness_agree(
     declared: str, byline: str, read: bool
 ) -> None:
     text = "<p>Bees fly far, and come home with what they found on the way.</p>" * 99
-    html = f"<head>{declared}</head><article><h1>Bees</h1>{byline}<div class='entry-content'>{text}</div>{BOX}</article>"
-    evidence = archiver.extract(html, "https://bees.example/far").evidence
+    post = f"<article><h1>Bees</h1>{byline}<div class='entry-content'>{text}</div>{BOX}</article>"
+    evidence = archiver.extract(f"<head>{declared}</head>{post}", "https://bees.example/far").evidence
     assert read == any(e.source == "signed" and "Ida Moe" in e.value for e in evidence)
