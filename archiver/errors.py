@@ -56,6 +56,43 @@ class ArchiveInUse(ArchiverError):
         )
 
 
+class ArchiveLocked(ArchiverError):
+    def __init__(self, path: str, seconds: float = 0.0) -> None:
+        waited = f" for {seconds:.0f} seconds" if seconds >= 1 else ""
+        super().__init__(
+            path,
+            f"Another program has locked {path}{waited} (an sqlite3 shell with an open transaction, for one): "
+            "let it finish, then crawl again; it goes on where it stopped.",
+        )
+
+
+class ArchiveMoved(ArchiverError):
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            path,
+            f"{path} was removed, moved or replaced while the crawl was writing it: put it back, or leave it as it is, "
+            "then crawl again; what is missing is fetched again.",
+        )
+
+
+class ArchiveDamaged(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            path,
+            f"{path} is damaged ({why}): put a backup in its place, or save what is readable with "
+            f"'sqlite3 {path} .recover'.",
+        )
+
+
+class DiskFull(ArchiverError):
+    def __init__(self, folder: str, free: int) -> None:
+        super().__init__(
+            folder,
+            f"The disk is full where {folder} lies ({free / 1e6:.1f} MB are free): make room, then crawl again; "
+            "it goes on where it stopped, and nothing that was stored is lost.",
+        )
+
+
 class BadAddress(ArchiverError):
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, f"{url!r} is not an address that can be crawled: {why}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import fcntl
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +11,8 @@ from types import TracebackType
 from typing import BinaryIO
 
 from archiver.capture.exchange import Exchange, Original, exchange_records, warcinfo_record
+from archiver.capture.index import cdxj_line, open_index_of, seal, sync_folder
 from archiver.items import Capture
-from archiver.urls import urlkey
 
 _ROTATE_AT = 1 << 30
 
@@ -19,8 +20,9 @@ _ROTATE_AT = 1 << 30
 class WarcWriter:
     """WARC files under `root`/warc, a new one for each run and at each GiB.
 
-    A file is only ever appended to, a record at a time and whole, by one writer: after a kill at
-    most its last record is torn. Beside NAME.warc.gz stands NAME.cdxj, sorted when the file is closed.
+    A file is only ever appended to, a record at a time and whole, by one writer that holds a lock on it: after a kill
+    at most its last record is torn. NAME.cdxj beside NAME.warc.gz says that the file is finished; a file without it is
+    being written, or was when its crawl died (see `capture.mend`).
     """
 
     def __init__(self, root: Path, prefix: str, software: str, description: str = "") -> None:
@@ -28,10 +30,11 @@ class WarcWriter:
         self._prefix = prefix
         self._software = software
         self._description = description
-        self._file: BinaryIO | None = None
-        self._cdxj: BinaryIO | None = None
-        self._name = ""
+        self._file: int | None = None
+        self._path = Path()
+        self._gathered: BinaryIO | None = None
         self._offset = 0
+        self._synced = 0
         self._serial = 0
 
     def __enter__(self) -> WarcWriter:
@@ -46,60 +49,83 @@ class WarcWriter:
         response, request, capture = exchange_records(exchange, original)
         if self._file is None or self._offset >= _ROTATE_AT:
             self._open(exchange.at)
-        capture = replace(capture, warc_file=self._name, warc_offset=self._offset, warc_length=len(response))
+        capture = replace(capture, warc_file=f"warc/{self._path.name}", warc_offset=self._offset,
+                          warc_length=len(response))
         self._append(response + request)
-        assert self._cdxj is not None
-        self._cdxj.write(cdxj_line(capture))
-        self._cdxj.flush()
+        assert self._gathered is not None
+        self._gathered.write(cdxj_line(capture))
         return capture
 
-    def close(self) -> None:
-        """Close the files; the CDXJ index is sorted, as the format asks."""
-        if self._file is None or self._cdxj is None:
+    def sync(self) -> None:
+        """What was written is on the disk when this returns. Raises OSError, also where the file is no longer there.
+
+        A row that points to a record is committed after this, so that a power cut leaves no row without its record.
+        """
+        if self._file is None or self._synced == self._offset:
             return
-        self._file.close()
-        self._cdxj.close()
-        index = Path(self._cdxj.name)
-        index.write_bytes(b"".join(sorted(index.read_bytes().splitlines(keepends=True))))
-        self._file = self._cdxj = None
+        if not os.fstat(self._file).st_nlink:
+            raise FileNotFoundError(f"{self._path} was removed while it was written")
+        os.fsync(self._file)
+        if not self._synced:
+            sync_folder(self._path.parent)
+        self._synced = self._offset
+
+    def close(self) -> None:
+        """Finish the file and put its index in place. Raises OSError; the next crawl of the site then does it."""
+        if self._file is None or self._gathered is None:
+            return
+        try:
+            self.sync()
+            self._gathered.close()
+            with open_index_of(self._path).open("rb") as lines:
+                seal(self._path, lines)
+        finally:
+            os.close(self._file)
+            self._file = self._gathered = None
+
+    def abandon(self) -> None:
+        """Let go of the file as it is, after a fault: the next crawl of the site finishes it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def _open(self, at: datetime) -> None:
         self.close()
         folder = self._root / "warc"
         folder.mkdir(parents=True, exist_ok=True)
         stamp = at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-        while True:
+        while self._file is None:
             self._serial += 1
-            stem = f"{self._prefix}-{stamp}-{self._serial:05}"
-            try:
-                self._file = (folder / f"{stem}.warc.gz").open("xb")
-                break
-            except FileExistsError:
-                continue
-        self._cdxj = (folder / f"{stem}.cdxj").open("wb")
-        self._name = f"warc/{stem}.warc.gz"
-        self._offset = 0
-        self._append(warcinfo_record(f"{stem}.warc.gz", at, self._software, self._description))
+            self._path = folder / f"{self._prefix}-{stamp}-{self._serial:05}.warc.gz"
+            self._file = _new_file(self._path)
+        self._offset = self._synced = 0
+        self._gathered = open_index_of(self._path).open("wb")
+        self._append(warcinfo_record(self._path.name, at, self._software, self._description))
 
     def _append(self, data: bytes) -> None:
+        """Unbuffered: what could not be written must not come later. Half a record is cut off again."""
         assert self._file is not None
+        left = memoryview(data)
         try:
-            self._file.write(data)
-            self._file.flush()
+            while left:
+                left = left[os.write(self._file, left):]
         except OSError:
-            # A full disk leaves half a record: cut it off, so that what was written before stays readable.
-            self._file.seek(self._offset)
-            self._file.truncate()
+            os.ftruncate(self._file, self._offset)
             raise
         self._offset += len(data)
 
 
-def cdxj_line(capture: Capture) -> bytes:
-    """One CDXJ line: urlkey, 14-digit timestamp, and the capture as JSON."""
-    fields = {
-        "url": capture.url, "mime": "warc/revisit" if capture.record_type == "revisit" else capture.media_type,
-        "status": str(capture.status), "digest": capture.digest, "length": str(capture.warc_length),
-        "offset": str(capture.warc_offset), "filename": capture.warc_file.rsplit("/", 1)[-1],
-    }
-    stamp = capture.captured_at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-    return f"{urlkey(capture.url)} {stamp} {json.dumps(fields, ensure_ascii=False)}\n".encode()
+def _new_file(path: Path) -> int | None:
+    """A new file, locked; None where there is one of this name, or a crawl that mends took it for a dead one's."""
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o666)
+    except FileExistsError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(handle).st_nlink:
+            return handle
+    except BlockingIOError:
+        pass
+    os.close(handle)
+    return None

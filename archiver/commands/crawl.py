@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -83,16 +84,16 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
       archiver crawl --limit 20 http://127.0.0.1:8081/
 
     \b
-    Exit code: 0 all is well; 1 a page or a site failed, or the crawl was stopped; 2 wrong usage.
+    Exit code: 0 all is well; 1 a page or a site failed; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     with ExitStack() as stack:
         known = _known_sites(archive)
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack)
         settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
         plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
-        results = run(plans, Path(archive), limit=limit or 0, full=full,
-                      since=since.date().isoformat() if since else "", workers=workers,
-                      progress=not quiet and not as_json)
+        results, signum = run(plans, Path(archive), limit=limit or 0, full=full,
+                              since=since.date().isoformat() if since else "", workers=workers,
+                              progress=not quiet and not as_json, quiet=quiet or as_json)
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
     elif not quiet:
@@ -105,33 +106,35 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
         if result.outcome == "failed":
             click.echo(f"Error: {result.reason}", err=True)
     if not all(r.clean for r in results):
-        sys.exit(130 if any(r.outcome == "interrupted" for r in results) else 1)
+        interrupted = any(r.outcome == "interrupted" for r in results)
+        sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
 
 
 def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str, workers: int,
-        progress: bool) -> list[Result]:
-    """Crawl all plans in this process, `workers` at a time; a result for each, in their order.
+        progress: bool, quiet: bool) -> tuple[list[Result], int]:
+    """Crawl all plans in this process, `workers` at a time; a result for each, in their order, and the signal that
+    ended them (0: none).
 
     Raises what opening the archive raises, before the first request.
     """
-    from scrapy.crawler import AsyncCrawlerProcess, Crawler
+    from scrapy.crawler import Crawler
     from scrapy.settings import Settings
 
+    from archiver.commands.process import CrawlProcess, prepare_log
     from archiver.spiders.site import SiteSpider
 
     open_archive(archive, create=True).close()
     settings = Settings()
     settings.setmodule("archiver.settings", priority="project")
-    log = archive.parent / "log" / "crawl.log"
-    log.parent.mkdir(exist_ok=True)
-    settings.setdict({"ARCHIVE_PATH": str(archive), "PROGRESS": progress, "LOG_FILE": str(log)}, priority="cmdline")
-    process = AsyncCrawlerProcess(settings)
+    settings.setdict({"ARCHIVE_PATH": str(archive), "PROGRESS": progress}, priority="cmdline")
+    prepare_log(archive, settings, quiet=quiet)
+    process = CrawlProcess(settings)
     crawlers: dict[int, Crawler] = {}
     refused: list[ArchiverError] = []
     waiting = list(enumerate(plans))
 
     async def worker() -> None:
-        while waiting:
+        while waiting and not process.signum:
             index, plan = waiting.pop(0)
             own = settings.copy()
             own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
@@ -149,9 +152,13 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     running = asyncio.get_event_loop().create_task(everything())
     process.start(stop_after_crawl=False)
     running.cancel()
+    for crawler in crawlers.values():
+        # The process was not allowed to wait for the pages under way.
+        if session := getattr(crawler.spider, "session", None):
+            session.close("interrupted", "stopped")
     if refused:
         raise refused[0]
-    return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)]
+    return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)], process.signum
 
 
 def _stop_reactor() -> None:

@@ -7,42 +7,36 @@ bodies that are still content-encoded; the decoded body would be another payload
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import NotConfigured
 from scrapy.http import Request, Response
-from slugify import slugify
 
-from archiver import __version__
 from archiver.capture.exchange import Exchange, Headers, Original
-from archiver.capture.writer import WarcWriter
+from archiver.errors import ArchiverError
+
+if TYPE_CHECKING:
+    from archiver.spiders.session import CrawlSession
 
 
 class CaptureMiddleware:
     """Puts the capture of a response into `request.meta["capture"]`.
 
     `request.meta["original"]`, where the spider set it, is the record of the same address's last
-    payload: a 304 or an equal digest then makes a revisit record.
+    payload: a 304 or an equal digest then makes a revisit record. Nothing is captured outside of a crawl session.
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        archive = crawler.settings.get("ARCHIVE_PATH")
-        if not archive:
-            raise NotConfigured("ARCHIVE_PATH is not set: nothing is captured")
-        self._root = Path(archive).parent
         self._crawler = crawler
-        self._writer: WarcWriter | None = None
-        crawler.signals.connect(self._closed, signal=signals.spider_closed)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        if "cached" in response.flags:
+        spider: Any = self._crawler.spider
+        session: CrawlSession | None = getattr(spider, "session", None)
+        if "cached" in response.flags or session is None:
             return response
         exchange = _exchange(request, response)
         original: Original | None = request.meta.get("original")
@@ -50,18 +44,13 @@ class CaptureMiddleware:
             original = None
         if exchange.status == 304 and original is None:
             return response
-        request.meta["capture"] = self._open().write(exchange, original)
+        try:
+            request.meta["capture"] = session.capture(exchange, original)
+        except ArchiverError as fault:
+            # What cannot be kept as evidence is not read: its page is still due.
+            spider.halt(fault)
+            raise
         return response
-
-    def _open(self) -> WarcWriter:
-        if self._writer is None:
-            name = getattr(self._crawler.spider, "site_name", "") or "site"
-            self._writer = WarcWriter(self._root, slugify(name), f"archiver/{__version__}", f"crawl of {name}")
-        return self._writer
-
-    def _closed(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
 
 
 def _exchange(request: Request, response: Response) -> Exchange:

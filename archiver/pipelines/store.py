@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from typing import Self
+from typing import Any, Self
 
 from scrapy.crawler import Crawler
 
+from archiver.errors import ArchiverError
 from archiver.items import Visit
 
 
@@ -24,12 +24,11 @@ class StorePipeline:
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
-    async def process_item(self, item: Visit) -> Visit:
-        spider = self._crawler.spider
-        try:
-            spider.session.done(item)  # type: ignore[union-attr]
-        except sqlite3.Error as error:
-            spider.fatal = f"The archive cannot be written: {error}."  # type: ignore[union-attr]
-            assert self._crawler.engine is not None
-            await self._crawler.engine.close_spider_async(reason="archive-not-writable")
+    def process_item(self, item: Visit) -> Visit:
+        spider: Any = self._crawler.spider
+        if not spider.halted:
+            try:
+                spider.session.done(item)
+            except ArchiverError as fault:
+                spider.halt(fault)
         return item

@@ -16,6 +16,11 @@ from twisted.python.failure import Failure
 
 from archiver.items import Outcome
 
+
+class EndOfCrawl(IgnoreRequest):
+    """A request that was not sent, since the run ends: no attempt, and its page is still due."""
+
+
 _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (CannotResolveHostError, Outcome.FAILED, "no-host", "there is no such host"),
     (DownloadTimeoutError, Outcome.FAILED, "timeout", "the server did not answer in time"),

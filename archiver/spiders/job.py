@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from archiver.capture.exchange import Original
 from archiver.items import Lead, PageKind
+from archiver.store.doubt import RULE
 from archiver.store.ledger import lead_from, moment
 from archiver.store.parts import StoredPart
 
@@ -25,7 +26,9 @@ class Job:
     `hops` counts redirects that stayed at the same address (http to https, a slash); `number` the
     pages of the source read so far, `alive` how many posts it should still count; `known` says
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
-    before; a further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
+    before. `stored`: it is, as far as is known, an article that is in place; `doubted`: it was gone when most others
+    were; `worked`: it was read as a source before, and failed `attempts` times in a row since. A further page under
+    way has what it last showed as `text`, and the post it is asked for in `gathering`.
     """
 
     page_id: int
@@ -42,6 +45,10 @@ class Job:
     step: ApiStep = "posts"
     number: int = 1
     alive: int = -1
+    stored: bool = False
+    doubted: bool = False
+    worked: bool = False
+    attempts: int = 0
     parts: tuple[StoredPart, ...] = ()
     text: str | None = None
     gathering: Gathering | None = None
@@ -69,5 +76,8 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
         lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
         original=original, fetched_at=fetched_at,
+        stored=row["article_id"] is not None and row["outcome"] not in ("gone", "duplicate", "part"),
+        doubted=row["rule"] == RULE, worked=row["outcome"] == "not-article" or bool(row["attempts"]),
+        attempts=row["attempts"] or 0,
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )

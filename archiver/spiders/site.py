@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
@@ -16,16 +17,19 @@ from twisted.python.failure import Failure
 
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
+from archiver.errors import ArchiverError
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.answer import Answer, Reading, api_address, read
-from archiver.spiders.failure import failure_of
+from archiver.spiders.failure import EndOfCrawl, failure_of
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
 from archiver.spiders.session import CrawlSession
-from archiver.urls import normalize, start_address
+from archiver.spiders.watch import Watch, drop_queued
+from archiver.urls import normalize, start_address, urlkey
 
 # Requests handed to Scrapy at a time: enough to keep its slots busy, few enough to lose nothing by.
 _WINDOW = 64
+T = TypeVar("T")
 
 
 class SiteSpider(Spider):
@@ -47,7 +51,9 @@ class SiteSpider(Spider):
         self.limit = int(limit)
         self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
         self.fatal = ""
+        self.halted = False
         self.session: CrawlSession
+        self._watch: Watch
         self._posts = 0
         self._robots_sitemaps: list[str] = []
         self._guesses: dict[PageKind, list[Target]] = {}
@@ -57,6 +63,8 @@ class SiteSpider(Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
+        spider._watch = Watch(spider.session.site_name, spider.start_url, spider.stop,
+                              believes_gone=spider.session.believes_gone)
         crawler.signals.connect(spider._idle, signal=signals.spider_idle)
         crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
         crawler.signals.connect(spider._ended, signal=signals.spider_closed)
@@ -66,8 +74,21 @@ class SiteSpider(Spider):
     def site_name(self) -> str:
         return self.session.site_name
 
+    def stop(self, sentence: str) -> None:
+        """End the run before its end; `sentence` says why. What is under way is still waited for."""
+        self.fatal = self.fatal or sentence
+        engine = self.crawler.engine
+        if engine is not None and engine.spider is not None:
+            drop_queued(engine)
+            self._closing = asyncio.get_running_loop().create_task(engine.close_spider_async(reason="stopped"))
+
+    def halt(self, fault: ArchiverError) -> None:
+        """End the run, since the archive cannot be written: nothing more is, and all that was not is still due."""
+        self.halted = True
+        self.stop(str(fault))
+
     async def start(self) -> AsyncIterator[Request]:
-        for request in self._next_requests():
+        for request in self._guarded(self._next_requests):
             yield request
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Visit | Request]:
@@ -75,21 +96,32 @@ class SiteSpider(Spider):
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
         self.session.counts.bytes += len(response.body)
-        reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read)
-        yield from self._carry_on(job, reading)
+        yield from self._guarded(lambda: self._carry_on(job, read(
+            _answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read)))
 
     def failed(self, failure: Failure) -> Iterator[Visit | Request]:
         """No answer: refused by robots.txt, no such host, a time-out ..."""
         request = failure.request  # type: ignore[attr-defined]
         job: Job = request.meta["job"]
+        if isinstance(failure.value, EndOfCrawl | ArchiverError):
+            return
         outcome, rule, reason = failure_of(failure)
         if job.is_seed and not job.known:
             self.fatal = f"{self.start_url} cannot be crawled: {reason}."
         visit = Visit(url=job.url, final_url=job.url, at=datetime.now(UTC), outcome=outcome, kind=job.kind,
                       reason=reason, rule=rule)
-        yield from self._carry_on(job, Reading(visit))
+        yield from self._guarded(lambda: self._carry_on(job, Reading(visit)))
+
+    def _guarded(self, steps: Callable[[], Iterable[T]]) -> Iterator[T]:
+        """The steps, until the archive cannot be written any more."""
+        try:
+            if not self.halted:
+                yield from steps()
+        except ArchiverError as fault:
+            self.halt(fault)
 
     def _carry_on(self, job: Job, reading: Reading) -> Iterator[Visit | Request]:
+        self._watch.seen(reading.visit, self.crawler.engine)
         if job.gathering and not reading.follow:
             part, gathering = take(job.gathering, reading, job)
             yield replace(part, targets=tuple(self._settled(t) for t in part.targets))
@@ -102,7 +134,12 @@ class SiteSpider(Spider):
         if begun := begin(visit, job, self.session.scope, self.session.stored):
             yield from self._gather(begun)
             return
-        yield from self._done(visit, reading)
+        sure = list(self._watch.sure(job, visit))
+        yield from (other for other in sure if other is not visit)
+        if visit in sure:
+            yield from self._done(visit, reading)
+        elif self.session.under_way < _WINDOW // 2:
+            yield from self._next_requests()
 
     def _gather(self, gathering: Gathering) -> Iterator[Visit | Request]:
         """The next page of a post that has several, or the post itself once they are read."""
@@ -137,11 +174,15 @@ class SiteSpider(Spider):
         self._base = visit.final_url
         self.session.remember_platform(reading.platform)
         declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
-        kinds = {t.kind for t in (*visit.targets, *declared)}
+        kinds, waiting, asked = {t.kind for t in (*visit.targets, *declared)}, set[str](), set[str]()
+        if job.known and not self.full:
+            # A run that died may have died between two guesses.
+            was_read, waiting, asked = self.session.sources_known()
+            kinds |= {PageKind(kind) for kind in was_read}
         for guess in guesses(self._base, self.session.scope):
-            if guess.kind not in kinds and not (reading.is_feed or (job.known and not self.full)):
+            if guess.kind not in kinds and urlkey(guess.url) not in asked and not reading.is_feed:
                 self._guesses.setdefault(guess.kind, []).append(guess)
-        first = [queue.pop(0) for queue in self._guesses.values() if queue]
+        first = [queue.pop(0) for kind, queue in self._guesses.items() if queue and kind not in waiting]
         return replace(visit, targets=(*visit.targets, *declared, *first))
 
     def _next_guess(self, job: Job, reading: Reading) -> list[Target]:
@@ -181,7 +222,11 @@ class SiteSpider(Spider):
                        priority=10 if job.is_source else 0)
 
     def _idle(self) -> None:
-        requests = self._next_requests()
+        requests = list(self._guarded(self._next_requests))
+        if not requests and not self.fatal:
+            for visit in self._watch.rest():
+                self.session.done(visit)
+            requests = list(self._guarded(self._next_requests))
         for request in requests:
             self.crawler.engine.crawl(request)
         if requests:
@@ -198,7 +243,7 @@ class SiteSpider(Spider):
             outcome, reason = "failed", self.fatal
         elif reason == "finished":
             reason = f"the limit of {self.limit} posts" if self.limit and self._posts >= self.limit else ""
-        self.session.close(outcome, reason)
+        self.session.close(outcome, reason, broken=self.halted)
 
 
 def _answer(response: Response) -> Answer:

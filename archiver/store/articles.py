@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from archiver.items import Article
 from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
 from archiver.store.ledger import last_rowid, stamp
+from archiver.store.lost import prove
 from archiver.store.versions import (
     Reread,
     article_from_row,
@@ -86,8 +87,10 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     if changed and not edited and (article.read_by or not was_ruled(row["extractor"])):
         _overwrite(db, row, article, extractor, **seen)
         rewrite_revision(db, article_id, row["revision"], article)
+        prove(db, article_id, capture_id)
         return Stored(article_id, Change.REREAD, changed, tuple(aliases))
     if not edited:
+        prove(db, article_id, capture_id)
         kept = {k: v for k, v in article_row(article).items() if k in ("url", "canonical_url", "modified", "image")}
         if not changed and extractor is not None:
             kept["extractor"] = extractor

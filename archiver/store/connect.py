@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound, ArchiveNotWritable, ArchiveTooNew, NotAnArchive
+from archiver.store.faults import fault_of
 from archiver.store.migrations import migrations
 
 _BUSY_SECONDS = 30.0
@@ -18,7 +19,11 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
     """The archive at `path`, at this version's schema.
 
     With `create`, a missing file (and its folder) is made. With `read_only`, nothing is written,
-    not even a migration. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew or ArchiveNotWritable.
+    not even a migration. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveNotWritable, or what else
+    `faults.fault_of` makes of the place it lies in.
+
+    What is promised at a power cut (`synchronous=NORMAL` with a write-ahead log): the database is whole, and as it was
+    at one of its last commits.
     """
     file = Path(path)
     if not file.exists() and not create:
@@ -37,7 +42,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
                 migrations.apply(db)
     except sqlite3.OperationalError as error:
         db.close()
-        raise ArchiveNotWritable(str(file), str(error)) from error
+        raise fault_of(error, file) from error
     except BaseException:
         db.close()
         raise
@@ -52,7 +57,9 @@ def _make_writable(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
+        raise fault_of(error, file) from error
     if not _writable(file.parent) or (file.exists() and not _writable(file)):
         raise ArchiveNotWritable(str(file), "permission denied")
 
@@ -69,7 +76,7 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
         uri = file.resolve().as_uri() + options
         conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
     except sqlite3.OperationalError as error:
-        raise ArchiveNotWritable(str(file), str(error)) from error
+        raise fault_of(error, file) from error
     conn.execute("PRAGMA foreign_keys=ON")
     return conn
 

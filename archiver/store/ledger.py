@@ -169,7 +169,7 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
 
 
 _JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
-        "p.article_id, p.fetched_at, c.url as capture_url, c.captured_at, c.digest from pages p "
+        "p.article_id, p.fetched_at, p.attempts, p.rule, c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 
 
@@ -198,9 +198,10 @@ def _lead_of(db: Database, page_id: int) -> Lead | None:
     return lead_from(db.execute("select lead from pages where id = ?", [page_id]).fetchone()[0])
 
 
-def make_due(db: Database, site_id: int, *, everything: bool) -> None:
+def make_due(db: Database, site_id: int, seed_keys: Iterable[str], *, everything: bool) -> None:
     """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
 
+    The seed is asked for whatever it answered before: a home page that was gone or refused for a day may be back.
     A child sitemap with a lastmod is asked for when its index says that it changed, one of tags
     or authors at the site's revisit period. A further page of a post comes with its post, which is
     due where one failed.
@@ -214,6 +215,8 @@ def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     db.execute(
         "update pages set due_at = ? where site_id = ? and urlkey in (select t.post from parts t "
         "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')", [_EPOCH, site_id, site_id])
+    for key in seed_keys:
+        db.execute("update pages set due_at = ? where urlkey = ? and site_id = ?", [_EPOCH, key, site_id])
 
 
 def vanished(db: Database, site_id: int, source: Source, found_on: str, since: datetime) -> list[int]:
@@ -250,6 +253,14 @@ def has_api(db: Database, site_id: int) -> bool:
     """Whether an API that counts all posts was read in an earlier run."""
     return db.execute("select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'",
                       [site_id]).fetchone() is not None
+
+
+def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
+    """Of feeds, sitemaps and the API: the kinds that were read, the kinds that wait, and the urlkeys of all."""
+    rows = db.execute("select kind, urlkey, outcome from pages where site_id = ? "
+                      "and kind in ('feed', 'sitemap', 'api')", [site_id]).fetchall()
+    return ({row[0] for row in rows if row[2] == "not-article"},
+            {row[0] for row in rows if row[2] in ("due", "failed")}, {row[1] for row in rows})
 
 
 def make_new_due(db: Database, site_id: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -43,10 +44,14 @@ def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
     return next(iter(db.query("select * from sites where name = ?", [scope.name])))
 
 
-def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime) -> int:
-    """Enter a run as under way. One that never ended (a kill, a power cut) is closed as interrupted."""
-    db.execute("update runs set outcome = 'interrupted', reason = 'the process ended without closing the run' "
-               "where site_id = ? and finished_at is null and outcome is null", [site_id])
+def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, mended: Sequence[str] = ()) -> int:
+    """Enter a run as under way. One that never ended (a kill, a power cut) is closed as interrupted.
+
+    `mended` are phrases that tell what had to be mended after it.
+    """
+    reason = "; ".join(("the process ended without closing the run", *mended))
+    db.execute("update runs set outcome = 'interrupted', reason = ? "
+               "where site_id = ? and finished_at is null and outcome is null", [reason, site_id])
     row: dict[str, Any] = {"site_id": site_id, "mode": mode, "started_at": stamp(now), "version": version}
     db.table("runs").insert({**row, **asdict(Counts())})
     return last_rowid(db)
@@ -57,7 +62,15 @@ def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str
     db.table("runs").update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now)})
 
 
-def last_finished(db: Database, site_id: int, but: int) -> dict[str, Any] | None:
-    """The newest run of this site that ended by itself, before run `but`."""
-    return next(iter(db.query("select * from runs where site_id = ? and outcome = 'finished' and id < ? "
-                              "order by id desc limit 1", [site_id, but])), None)
+def crawl_started(db: Database, site_id: int, run_id: int) -> str:
+    """When the crawl began that this run is a part of: one that was interrupted goes on in the next run."""
+    began: str = db.execute(
+        "select min(started_at) from runs where site_id = ? and id <= ? and id > "
+        "(select coalesce(max(id), 0) from runs where site_id = ? and outcome = 'finished' and id < ?)",
+        [site_id, run_id, site_id, run_id]).fetchone()[0]
+    return began
+
+
+def has_finished(db: Database, site_id: int) -> bool:
+    """Whether any run of this site ended by itself."""
+    return db.execute("select 1 from runs where site_id = ? and outcome = 'finished'", [site_id]).fetchone() is not None

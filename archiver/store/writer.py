@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -13,11 +14,14 @@ from archiver.frontier.schedule import DEFAULT_REVISIT, next_visit
 from archiver.items import Capture, Outcome, PageKind, Source, Visit
 from archiver.store import ledger, parts
 from archiver.store.articles import Change, Stored, add_alias, mark_gone, store_article, touch
-from archiver.store.runs import Counts
+from archiver.store.faults import is_fault
+from archiver.store.runs import Counts, crawl_started
+from archiver.store.transaction import PATIENCE, writing
 from archiver.store.versions import Reread, extractor_of
 from archiver.urls import urlkey
 
 _BATCH = 100
+_log = logging.getLogger(__name__)
 
 
 class VisitWriter:
@@ -26,21 +30,24 @@ class VisitWriter:
     A visit is in the archive with all of that or not at all. `counts` is what was written so far.
     With `listings_wait` an API counts the site's posts: a new listing (of a new tag, say) tells nothing
     more and waits for the site's revisit period, unless the API fails in this run. `version` is that of the program
-    that reads the pages, `reread` reads a stored article's capture once more.
+    that reads the pages, `reread` reads a stored article's capture once more. `before_commit` puts on the disk what the
+    rows of a batch point to.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], run_id: int, run_started: datetime,
                  revisit: timedelta = DEFAULT_REVISIT, *, listings_wait: bool = False, version: str = "",
-                 reread: Reread = lambda row: ()) -> None:
+                 reread: Reread = lambda row: (), before_commit: Callable[[], None] = lambda: None) -> None:
         self.db = db
         self.counts = Counts()
         self._site = site
         self._run_id = run_id
         self._started = run_started
+        self._crawl_started = ledger.moment(crawl_started(db, site["id"], run_id)) or run_started
         self._revisit = revisit
         self._listings_wait = listings_wait
         self._version = version
         self._reread = reread
+        self._before_commit = before_commit
         self._waiting: list[Visit] = []
         self.on_article: Callable[[Visit, Stored], None] | None = None
 
@@ -49,16 +56,41 @@ class VisitWriter:
         if len(self._waiting) >= _BATCH:
             self.flush()
 
-    def flush(self) -> None:
-        """Write what waits. Raises sqlite3.Error with nothing of the batch written, and keeps the batch."""
+    def flush(self, patience: float = PATIENCE) -> None:
+        """Write what waits. Raises a fault of the archive's place, with nothing of the batch written, and keeps it.
+
+        A visit that cannot be stored for what it says is a failed page, and keeps no other from being stored.
+        """
         if not self._waiting:
             return
+        self._before_commit()
+        try:
+            self._commit(self._waiting, patience)
+        except Exception as error:
+            if is_fault(error):
+                raise
+            while self._waiting:
+                self._commit_alone(self._waiting[0], patience)
+                del self._waiting[0]
+        self._waiting.clear()
+
+    def _commit(self, visits: list[Visit], patience: float) -> None:
         counts = Counts()
-        with self.db.atomic():
-            for visit in self._waiting:
+        with writing(self.db, patience):
+            for visit in visits:
                 self._write(visit, counts)
         self.counts.add(counts)
-        self._waiting.clear()
+
+    def _commit_alone(self, visit: Visit, patience: float) -> None:
+        try:
+            self._commit([visit], patience)
+        except Exception as error:
+            if is_fault(error):
+                raise
+            _log.exception("%s could not be stored", visit.url)
+            reason = f"it could not be stored ({type(error).__name__}: {str(error)[:200]})"
+            self._commit([Visit(url=visit.url, final_url=visit.url, at=visit.at, outcome=Outcome.FAILED,
+                                kind=visit.kind, status=visit.status, reason=reason, rule="not-stored")], patience)
 
     def _write(self, visit: Visit, counts: Counts) -> None:
         db, site_id = self.db, self._site["id"]
@@ -125,7 +157,7 @@ class VisitWriter:
             capture_id = extractor = None
         stored = store_article(
             self.db, self._site["name"], visit.article, redirects=visit.redirects, at=visit.at,
-            capture_id=capture_id, run_id=self._run_id, run_started=self._started, extractor=extractor,
+            capture_id=capture_id, run_id=self._run_id, run_started=self._crawl_started, extractor=extractor,
             reread=self._reread,
         )
         if visit.parts:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import ArchiveNotFound, ArchiveNotWritable, NotAnArchive
+from archiver.errors import ArchiveLocked, ArchiveNotFound, ArchiveNotWritable, NotAnArchive
 from archiver.store.connect import open_archive
 
 NOBODY = 65534
@@ -66,6 +66,6 @@ def test_a_locked_archive_is_said_to_be_locked(tmp_path: Path, monkeypatch: pyte
     other = sqlite3.connect(file)
     other.execute("create table t (x)")
     other.execute("begin exclusive")
-    with pytest.raises(ArchiveNotWritable, match="locked"):
+    with pytest.raises(ArchiveLocked, match="locked"):
         open_archive(file, create=True)
     other.close()

@@ -1,0 +1,108 @@
+"""The records of a WARC file as they lie on the disk: a gzip member each (WARC/1.1, annex D.2), whole or torn."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from archiver.items import Capture
+
+_CHUNK = 1 << 20
+_HEAD = 1 << 16
+_MAGIC = b"\x1f\x8b\x08"
+_VERSION = re.compile(rb"WARC/1\.[01]\r\n")
+_HEAD_END = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One whole record: its place in the file, and the beginning of what it unpacks to."""
+
+    offset: int
+    length: int
+    head: bytes
+
+
+def whole_members(handle: BinaryIO) -> Iterator[Member]:
+    """Every whole record of the file, in order; what lies between two of them or behind the last is none."""
+    offset: int | None = 0
+    while offset is not None:
+        member = _member(handle, offset)
+        if member is not None:
+            yield member
+        offset = member.offset + member.length if member else _next_start(handle, offset + 1)
+
+
+def _member(handle: BinaryIO, offset: int) -> Member | None:
+    """The record that begins at `offset`; None where no whole one does."""
+    handle.seek(offset)
+    unpack = zlib.decompressobj(wbits=31)
+    head, size, read = b"", 0, 0
+    try:
+        while not unpack.eof:
+            chunk = handle.read(_CHUNK)
+            if not chunk:
+                return None
+            read += len(chunk)
+            while chunk and not unpack.eof:
+                # A small file can unpack to a huge one: it is never held as a whole.
+                data = unpack.decompress(chunk, _CHUNK)
+                head += data[:_HEAD - len(head)]
+                size += len(data)
+                chunk = unpack.unconsumed_tail
+    except zlib.error:
+        return None
+    length = read - len(unpack.unused_data)
+    start = head.find(_HEAD_END)
+    declared = re.search(rb"\r\nContent-Length: *(\d+)\r\n", head[:start + 2], re.IGNORECASE)
+    if start < 0 or declared is None or not _VERSION.match(head):
+        return None
+    # A record is its header, a blank line, its block, and two line ends (section 4).
+    return Member(offset, length, head) if size == start + 4 + int(declared[1]) + 4 else None
+
+
+def _next_start(handle: BinaryIO, offset: int) -> int | None:
+    """Where the next gzip member may begin, from `offset` on; None at the end of the file."""
+    handle.seek(offset)
+    tail = b""
+    while chunk := handle.read(_CHUNK):
+        found = (tail + chunk).find(_MAGIC)
+        if found >= 0:
+            return offset - len(tail) + found
+        offset += len(chunk)
+        tail = (tail + chunk)[-2:]
+    return None
+
+
+def capture_of(member: Member, warc_file: str) -> Capture | None:
+    """The capture that a response or revisit record is; None for a record of another type."""
+    block = member.head.find(_HEAD_END)
+    warc = _fields(member.head[:block])
+    kind = warc.get("warc-type", "")
+    if kind not in ("response", "revisit"):
+        return None
+    http = member.head[block + 4:]
+    http = http[:http.find(_HEAD_END)] if _HEAD_END in http else http
+    status = re.match(rb"HTTP/\d(?:\.\d)? (\d{3})", http)
+    return Capture(
+        url=warc.get("warc-target-uri", ""), captured_at=datetime.fromisoformat(warc["warc-date"]),
+        status=int(status[1]) if status else 0,
+        media_type=_fields(http).get("content-type", "").split(";")[0].strip().lower(),
+        digest=warc.get("warc-payload-digest", ""), warc_file=warc_file, warc_offset=member.offset,
+        warc_length=member.length, record_type=kind,
+    )
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    """Named fields; of those that are there twice the first, as `Exchange.media_type` takes it."""
+    out: dict[str, str] = {}
+    for line in head.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            encoding = "utf-8" if name.lower().startswith(b"warc-") else "latin-1"
+            out.setdefault(name.decode("latin-1").lower(), value.strip().decode(encoding, "replace"))
+    return out

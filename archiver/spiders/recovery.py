@@ -1,0 +1,70 @@
+"""Before a crawl begins: keep others out of the site, and mend what a crawl that died has left."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from slugify import slugify
+from sqlite_utils import Database
+
+from archiver.capture.mend import Mended, mend, unfinished
+from archiver.errors import ArchiveInUse
+from archiver.store.lost import files_of_broken_runs, forget_lost
+from archiver.store.transaction import writing
+
+_notice = logging.getLogger("archiver.notice")
+
+
+def warc_prefix(site: str) -> str:
+    """What the names of a site's WARC files begin with."""
+    return slugify(site)
+
+
+def lock_site(archive: Path, site: str) -> BinaryIO:
+    """An exclusive lock that the system drops when the process ends, however it ends.
+
+    Raises ArchiveInUse where another process crawls this site into this archive, and OSError.
+    """
+    path = archive.parent / f".{archive.name}.{slugify(site)}.lock"
+    handle = path.open("a+b")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.seek(0)
+        holder = handle.read(100).decode(errors="replace").strip() or "unknown"
+        handle.close()
+        raise ArchiveInUse(f"{archive} for {site}", f"process {holder}") from error
+    handle.truncate(0)
+    handle.write(str(os.getpid()).encode())
+    handle.flush()
+    return handle
+
+
+def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:
+    """Mend the site's WARC files that no crawl has finished; phrases that tell of those that were torn.
+
+    Files that another process is writing are left alone. A kill in the midst of this leaves the rest for the next run.
+    Expects the site's lock to be held, and to run before the new run is entered. Raises OSError and sqlite3.Error.
+    """
+    told: list[str] = []
+    broken = {folder / name for name in files_of_broken_runs(db, site["id"])}
+    for file in sorted({*unfinished(folder / "warc", warc_prefix(site["name"])), *(f for f in broken if f.exists())}):
+        mend(file, lambda mended: _forget(db, mended, told))
+    for name in sorted(str(file.relative_to(folder)) for file in broken if not file.exists()):
+        _forget(db, Mended(name, frozenset()), told, f"{name} is missing")
+    return told
+
+
+def _forget(db: Database, mended: Mended, told: list[str], sentence: str = "") -> None:
+    with writing(db):
+        lost = forget_lost(db, mended.file, mended.records)
+    sentence = sentence or mended.sentence
+    if lost:
+        sentence = f"{sentence or mended.file}; {lost} captures were lost with it, their pages are due again"
+    if sentence:
+        _notice.warning("%s", sentence)
+        told.append(sentence)

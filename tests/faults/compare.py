@@ -1,0 +1,70 @@
+"""Whether two archives of one site say the same, record by record."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+_FIELDS = ("url", "title", "body", "authors", "published", "published_precision", "modified", "categories", "tags",
+           "geotags", "language", "description", "image", "canonical_url", "credits", "revision", "content_digest",
+           "meaning_digest", "site", "platform", "guid", "post_id")
+# That a page was asked once more than in the other archive is no difference.
+_SAME = {"unchanged": "archived"}
+Records = dict[str, dict[str, Any]]
+
+
+def differences(expected: Path, actual: Path) -> list[str]:
+    """What the second archive says otherwise than the first, a line each; [] where they are equal."""
+    out = []
+    for what, read in (("article", _articles), ("page", _pages)):
+        old, new = read(expected), read(actual)
+        out += [f"{what} {key} is missing" for key in old.keys() - new.keys()]
+        out += [f"{what} {key} is too much" for key in new.keys() - old.keys()]
+        out += [f"{what} {key}: {name} is {new[key][name]!r} and should be {value!r}"
+                for key in sorted(old.keys() & new.keys()) for name, value in old[key].items()
+                if new[key][name] != value]
+    return out
+
+
+def _articles(archive: Path) -> Records:
+    """By the article's own address; an address that two articles have shows as a key of its own."""
+    db = _open(archive)
+    out: Records = {}
+    for row in db.execute("select * from articles order by id"):
+        key = row["urlkey"]
+        while key in out:
+            key += " (again)"
+        out[key] = {name: row[name] for name in _FIELDS}
+        out[key]["gone"] = row["gone_at"] is not None
+        out[key]["duplicate_of"] = next((r[0] for r in db.execute(
+            "select urlkey from articles where id = ?", [row["duplicate_of"]])), None)
+        out[key]["aliases"] = sorted(r[0] for r in db.execute(
+            "select url from addresses where article_id = ? and kind <> 'url'", [row["id"]]))
+        out[key]["revisions"] = [(r["revision"], r["changed"], r["meaning_digest"], json.loads(r["content"]))
+                                 for r in db.execute("select * from revisions where article_id = ? order by revision",
+                                                     [row["id"]])]
+        out[key]["captured"] = row["capture_id"] is not None
+    db.close()
+    return out
+
+
+def _pages(archive: Path) -> Records:
+    db = _open(archive)
+    out: Records = {}
+    for row in db.execute("select p.*, a.urlkey as article from pages p left join articles a on a.id = p.article_id"):
+        sources = sorted(r[0] for r in db.execute("select source from page_sources where page_id = ?", [row["id"]]))
+        out[row["urlkey"]] = {
+            "url": row["url"], "kind": row["kind"], "outcome": _SAME.get(row["outcome"], row["outcome"]),
+            "redirect": row["redirect_urlkey"], "article": row["article"], "sources": sources, "lead": row["lead"],
+            "fetched": row["fetched_at"] is not None, "captured": row["capture_id"] is not None,
+        }
+    db.close()
+    return out
+
+
+def _open(archive: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(archive)
+    db.row_factory = sqlite3.Row
+    return db

@@ -1,0 +1,114 @@
+"""Crawls that die: a process is started, and killed (-9) at a moment that dice decide."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from tests.faults.server import BlogServer
+
+Moment = Literal["start", "repair", "sources", "middle", "end"]
+_WEIGHTS: dict[Moment, int] = {"start": 2, "repair": 3, "sources": 3, "middle": 9, "end": 3}
+_TAIL = 20_000
+
+
+def command(url: str, archive: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "archiver", "crawl", url, "--archive", str(archive), "--delay", "0", *words]
+
+
+def environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy")}
+
+
+def crawl(url: str, archive: Path, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """One crawl to its end."""
+    return subprocess.run(command(url, archive, *words), capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          timeout=timeout, env=environment(), check=False)
+
+
+@dataclass
+class Tally:
+    """What a siege came to: kills by moment, runs that ended by themselves, WARC tails that were cut off as well."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    ended: int = 0
+    cut: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+def besiege(server: BlogServer, archive: Path, kills: int, seed: int, *, pages: int, cut: float = 0.3,
+            say: Callable[[str], None] = lambda line: None) -> Tally:
+    """Crawl again and again, each time killed at a moment of its own, until so many are dead.
+
+    Now and then the last WARC file loses its tail between two runs, as in a power cut on a disk that did not keep what
+    it promised (`cut` is how often). `pages` is how many requests a whole crawl takes: the kills are spread over it.
+    """
+    dice, tally, begun = Random(seed), Tally(), len(server.asked)
+    while sum(tally.kills.values()) < kills:
+        moment = dice.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+        asked = len(server.asked)
+        # Once all is stored there is little to ask for: then every page is asked whether it has changed.
+        more = ["--full"] if tally.ended else []
+        if moment == "end" and not more and len(set(server.asked[begun:])) < 0.9 * pages:
+            moment = "middle"
+        process = subprocess.Popen(command(server.url, archive, "--quiet", *more), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment())
+        _wait(moment, process, server, archive, dice, asked, pages / kills)
+        process.send_signal(signal.SIGKILL)
+        _, errors = process.communicate()
+        if process.returncode == -signal.SIGKILL:
+            tally.kills[moment] += 1
+        else:
+            tally.ended += 1
+            if process.returncode:
+                tally.errors.append(errors.decode()[-500:])
+        say(f"{sum(tally.kills.values()):3} {moment:8} {len(server.asked) - asked:5} requests "
+            f"{'killed' if process.returncode == -signal.SIGKILL else 'had ended'}")
+        if dice.random() < cut and _cut_tail(archive, dice):
+            tally.cut += 1
+    return tally
+
+
+def _wait(moment: Moment, process: subprocess.Popen[bytes], server: BlogServer, archive: Path, dice: Random,
+          asked: int, share: float) -> None:
+    """Until the moment of the kill has come, or the crawl has ended."""
+    def until(come: Callable[[], bool]) -> None:
+        while process.poll() is None and not come():
+            time.sleep(0.002)
+
+    if moment == "start":
+        time.sleep(dice.uniform(0, 1.2))
+        return
+    lock = next(iter(archive.parent.glob(f".{archive.name}.*.lock")), None)
+    if moment == "repair" and lock:
+        until(lambda: lock.read_text() == str(process.pid))
+        time.sleep(dice.uniform(0, 0.06))
+    elif moment == "end":
+        until(lambda: len(server.asked) > asked and time.monotonic() - server.last > 0.3)
+        time.sleep(dice.uniform(0, 0.2))
+    else:
+        most = 8 if moment == "sources" else 4 * share
+        target = asked + 1 + dice.randint(0, int(most))
+        # Where little is left to ask for, a crawl ends before the moment comes: then a little after its last request.
+        until(lambda: len(server.asked) >= target or (len(server.asked) > asked and
+                                                      time.monotonic() - server.last > 0.7))
+        time.sleep(dice.uniform(0, 0.03))
+
+
+def _cut_tail(archive: Path, dice: Random) -> bool:
+    files = sorted((archive.parent / "warc").glob("*.warc.gz"), key=lambda f: f.stat().st_mtime)
+    files = [f for f in files if not f.with_name(f.name.replace(".warc.gz", ".cdxj")).exists()]
+    if not files:
+        return False
+    size = files[-1].stat().st_size
+    os.truncate(files[-1], max(0, size - dice.randint(1, _TAIL)))
+    return True
