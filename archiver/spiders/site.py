@@ -175,7 +175,7 @@ class SiteSpider(Spider):
         self.session.remember_platform(reading.platform)
         declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
         kinds, waiting, asked = {t.kind for t in (*visit.targets, *declared)}, set[str](), set[str]()
-        if job.known and not self.full:
+        if job.known:
             # A run that died may have died between two guesses.
             was_read, waiting, asked = self.session.sources_known()
             kinds |= {PageKind(kind) for kind in was_read}

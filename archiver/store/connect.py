@@ -40,7 +40,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
             db.conn.execute("PRAGMA synchronous=NORMAL")
             if migrations.pending(db):
                 migrations.apply(db)
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         db.close()
         raise fault_of(error, file) from error
     except BaseException:
@@ -85,9 +85,9 @@ def _check(db: Database, file: Path) -> None:
     """Refuse a file that is no SQLite, holds something else, or was written by a newer version."""
     try:
         tables = set(db.table_names())
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise
         raise NotAnArchive(str(file), "it is no SQLite database") from error
     if tables and "_sqlite_migrations" not in tables:
         raise NotAnArchive(str(file), "it is the database of another program")

@@ -57,7 +57,9 @@ def _pages(archive: Path) -> Records:
         sources = sorted(r[0] for r in db.execute("select source from page_sources where page_id = ?", [row["id"]]))
         out[row["urlkey"]] = {
             "url": row["url"], "kind": row["kind"], "outcome": _SAME.get(row["outcome"], row["outcome"]),
-            "redirect": row["redirect_urlkey"], "article": row["article"], "sources": sources, "lead": row["lead"],
+            # Which article a redirect leads to is told by its alias; its row says so only if the post came first.
+            "redirect": row["redirect_urlkey"], "article": row["redirect_urlkey"] or row["article"], "sources": sources,
+            "lead": row["lead"],
             "fetched": row["fetched_at"] is not None, "captured": row["capture_id"] is not None,
         }
     db.close()

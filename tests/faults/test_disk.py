@@ -1,0 +1,151 @@
+"""A full disk, a locked database, a folder that is taken away: a sentence, exit code 1, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.compare import differences
+from tests.faults.killing import command, crawl, environment
+from tests.faults.server import serving
+from tests.faults.site import Blog
+from tests.faults.sound import flaws
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own in memory, of 100 KB at first."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip("mounting a small file system takes root, in a machine that allows it")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def resize(folder: Path, size: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
+
+
+def test_a_full_disk_ends_the_crawl_with_a_sentence_and_with_room_it_goes_on(tmp_path: Path, small_disk: Path) -> None:
+    peaceful, cramped = tmp_path / "peaceful" / "a.db", small_disk / "a.db"
+    with serving(Blog(30)) as server:
+        crawl(server.url, peaceful)
+        for size in ("100k", "300k", "500k", "700k"):
+            resize(small_disk, size)
+            done = crawl(server.url, cramped, "--quiet")
+            assert "Traceback" not in done.stderr
+            assert done.returncode == 1, (size, done.stdout, done.stderr)
+            assert done.stderr.startswith("Error: The disk is full where"), (size, done.stderr)
+            assert "make room, then crawl again" in done.stderr
+            assert len(done.stderr.strip().splitlines()) == 1, (size, done.stderr)
+        resize(small_disk, "64m")
+        last = crawl(server.url, cramped)
+    assert last.returncode == 0, last.stderr
+    assert [*flaws(cramped), *differences(peaceful, cramped)] == []
+
+
+def test_a_crawl_waits_for_a_lock_and_says_so(tmp_path: Path) -> None:
+    peaceful, locked = tmp_path / "peaceful" / "a.db", tmp_path / "locked" / "a.db"
+    with serving(Blog(40)) as server:
+        crawl(server.url, peaceful)
+        crawl(server.url, locked, "--limit", "5")
+        other = sqlite3.connect(locked, isolation_level=None, check_same_thread=False)
+        other.execute("begin immediate")
+        release = threading.Timer(4, other.rollback)
+        release.start()
+        done = crawl(server.url, locked)
+        release.join()
+        other.close()
+    assert done.returncode == 0, done.stderr
+    assert "is locked by another program; the crawl waits for up to 60 seconds" in done.stderr
+    assert [*flaws(locked), *differences(peaceful, locked)] == []
+
+
+def test_a_lock_that_stays_ends_the_crawl_with_a_sentence(tmp_path: Path) -> None:
+    from archiver.errors import ArchiveLocked
+    from archiver.store.connect import open_archive
+    from archiver.store.transaction import writing
+
+    first, second = (open_archive(tmp_path / "a.db", create=True) for _ in range(2))
+    with writing(first):
+        begun = time.monotonic()
+        with pytest.raises(ArchiveLocked, match=r"has locked .*a\.db for 1 seconds"), writing(second, patience=1.0):
+            pass
+        assert 1.0 <= time.monotonic() - begun < 5
+    first.close()
+    second.close()
+
+
+def test_sigterm_ends_a_crawl_that_waits_for_a_lock(tmp_path: Path) -> None:
+    locked = tmp_path / "a.db"
+    with serving(Blog(40)) as server:
+        crawl(server.url, locked, "--limit", "5")
+        other = sqlite3.connect(locked, isolation_level=None)
+        other.execute("begin immediate")
+        process = subprocess.Popen(command(server.url, locked), stderr=subprocess.PIPE, text=True, env=environment())
+        assert process.stderr is not None
+        while "waits for up to" not in process.stderr.readline():
+            pass
+        begun = time.monotonic()
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+        other.close()
+    assert time.monotonic() - begun < 5
+    assert "has locked" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("what", ["removed", "replaced", "folder"])
+def test_an_archive_that_is_taken_away_under_a_crawl(tmp_path: Path, what: str) -> None:
+    archive = tmp_path / "kept" / "a.db"
+    with serving(Blog(150)) as server:
+        process = subprocess.Popen(command(server.url, archive, "--quiet"), stderr=subprocess.PIPE, text=True,
+                                   env=environment())
+        while len(server.asked) < 60:
+            time.sleep(0.005)
+        if what == "folder":
+            shutil.rmtree(archive.parent)
+        else:
+            archive.unlink()
+            if what == "replaced":
+                archive.write_bytes(b"")
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "was removed, moved or replaced while the crawl was writing it" in errors
+    assert "Traceback" not in errors
+    assert len(errors.strip().splitlines()) == 1, errors
+
+
+def test_a_read_only_disk(tmp_path: Path, small_disk: Path) -> None:
+    resize(small_disk, "64m")
+    with serving(Blog(20)) as server:
+        crawl(server.url, small_disk / "a.db")
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+        done = crawl(server.url, small_disk / "a.db")
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_archive_is_said_to_be_damaged(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(Blog(20)) as server:
+        crawl(server.url, archive)
+        size = archive.stat().st_size
+        with archive.open("r+b") as handle:
+            handle.seek(4096)
+            handle.write(os.urandom(size - 4096))
+        done = crawl(server.url, archive)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "is damaged (" in done.stderr
