@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable
+import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +21,9 @@ from archiver.errors import ArchiverError
 from archiver.store.connect import open_archive
 from archiver.store.runs import Counts
 from archiver.urls import start_address
+
+GRACE = 5.0
+"""Seconds that pages under way get to come in once a crawl is to end; what does not come is still due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     settings.setmodule("archiver.settings", priority="project")
     settings.setdict({"ARCHIVE_PATH": str(archive), "PROGRESS": progress}, priority="cmdline")
     prepare_log(archive, settings, quiet=quiet)
-    process = CrawlProcess(settings)
+    process = CrawlProcess(settings, GRACE)
     crawlers: dict[int, Crawler] = {}
     refused: list[ArchiverError] = []
     waiting = list(enumerate(plans))
@@ -141,31 +144,35 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
                          "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
             crawlers[index] = Crawler(SiteSpider, own)
             try:
-                await process.crawl(crawlers[index], url=plan.url, full=full, limit=limit, since=since)
+                await _until_over(crawlers[index], process.crawl(crawlers[index], url=plan.url, full=full, limit=limit,
+                                                                 since=since))
             except ArchiverError as error:
                 refused.append(error)
 
     async def everything() -> None:
         await asyncio.gather(*(worker() for _ in range(min(workers, len(plans)))))
-        asyncio.get_running_loop().call_soon(_stop_reactor)
+        asyncio.get_running_loop().call_soon(process.end)
 
     running = asyncio.get_event_loop().create_task(everything())
     process.start(stop_after_crawl=False)
     running.cancel()
     for crawler in crawlers.values():
         # The process was not allowed to wait for the pages under way.
-        if session := getattr(crawler.spider, "session", None):
-            session.close("interrupted", "stopped")
+        if crawler.spider is not None:
+            crawler.spider.ended("stopped")  # type: ignore[attr-defined]
     if refused:
         raise refused[0]
     return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)], process.signum
 
 
-def _stop_reactor() -> None:
-    from twisted.internet import reactor
-
-    stop: Callable[[], None] = reactor.stop  # type: ignore[misc, attr-defined, unused-ignore]
-    stop()
+async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
+    """Wait for a crawl; one that has ended early is not waited for until servers that say nothing have timed out."""
+    while not task.done():
+        await asyncio.wait({task}, timeout=1.0)
+        stopped_at = getattr(crawler.spider, "stopped_at", None)
+        if stopped_at is not None and time.monotonic() - stopped_at > GRACE:
+            return
+    await task
 
 
 def _result(plan: Plan, crawler: Any) -> Result:

@@ -9,22 +9,37 @@ from typing import Any
 import click
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.settings import Settings
+from twisted.internet.defer import Deferred, succeed
 
 from archiver.store.faults import fault_of
 from archiver.store.transaction import hurry
-
-_GRACE = 5.0
-"""Seconds that pages under way get to come in after Ctrl-C or SIGTERM; what does not come is still due."""
 
 
 class CrawlProcess(AsyncCrawlerProcess):
     """Scrapy's process. `signum` is the signal that ended it, 0 without one.
 
-    The first signal ends every crawl when its pages under way are in, or after a grace period without them; a second
+    The first signal ends every crawl when its pages under way are in, or without them after `grace` seconds; a second
     ends them at once. Either way the caller closes what is open.
     """
 
     signum = 0
+
+    def __init__(self, settings: Settings, grace: float) -> None:
+        super().__init__(settings)
+        self._grace = grace
+        self._waited = False
+
+    def end(self) -> None:
+        """Stop now: crawls that are still open are closed by the caller."""
+        self._waited = True
+        self._stop_reactor()
+
+    def _stop_dfd(self) -> Deferred[Any]:
+        return succeed(None) if self._waited else super()._stop_dfd()
+
+    def _signal_kill(self, signum: int, frame: Any) -> None:
+        self._waited = True
+        super()._signal_kill(signum, frame)
 
     def _signal_shutdown(self, signum: int, frame: Any) -> None:
         from twisted.internet import reactor
@@ -33,7 +48,7 @@ class CrawlProcess(AsyncCrawlerProcess):
         self.signum = signum
         hurry()
         super()._signal_shutdown(signum, frame)
-        clock.callFromThread(lambda: clock.callLater(_GRACE, self._stop_reactor))
+        clock.callFromThread(lambda: clock.callLater(self._grace, self.end))
 
 
 class Notices(logging.Handler):

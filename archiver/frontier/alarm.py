@@ -1,4 +1,4 @@
-"""When a run should not be believed any more: the server is away, or most of its posts seem to be gone at once.
+"""When a run should not be believed any more: the server is away, or most of its pages seem to be gone at once.
 
 Pure decisions over what the last requests came to; the spider acts on them.
 """
@@ -13,7 +13,7 @@ T = TypeVar("T")
 FAILURES_IN_A_ROW = 3
 """Pages that fail one after the other before it is asked whether the home page still answers."""
 ASKED = 20
-"""Known posts that are asked before their answers say anything of the site as a whole."""
+"""Known pages that are asked before their answers say anything of the site as a whole."""
 
 
 class Streak:
@@ -33,7 +33,7 @@ class Streak:
 
 
 class GoneWatch(Generic[T]):
-    """Holds the last `asked` answers for known posts, until it is sure that not most of them are gone at once."""
+    """Holds the last `asked` answers for known pages, until it is sure that not most of them are gone at once."""
 
     def __init__(self, asked: int = ASKED) -> None:
         self._asked = asked
@@ -41,11 +41,11 @@ class GoneWatch(Generic[T]):
 
     @property
     def alarm(self) -> bool:
-        """More than half of the last answers say that a post is gone: the site is ill, not its posts."""
+        """More than half of the last answers say that a page is gone: the site is ill, not its pages."""
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Enter an answer: what is to be held of a post that is gone, else None. Gives back what is sure by now."""
+        """Enter an answer: what is to be held of a page that is gone, else None. Gives back what is sure by now."""
         sure = []
         if len(self._last) == self._asked and (first := self._last.popleft()) is not None:
             sure.append(first)

@@ -26,7 +26,7 @@ class Job:
     `hops` counts redirects that stayed at the same address (http to https, a slash); `number` the
     pages of the source read so far, `alive` how many posts it should still count; `known` says
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
-    before. `stored`: it is, as far as is known, an article that is in place; `doubted`: it was gone when most others
+    before. `stood`: when it was last asked for, it was there; `doubted`: it was gone when most others
     were; `worked`: it was read as a source before, and failed `attempts` times in a row since. A further page under
     way has what it last showed as `text`, and the post it is asked for in `gathering`.
     """
@@ -45,7 +45,7 @@ class Job:
     step: ApiStep = "posts"
     number: int = 1
     alive: int = -1
-    stored: bool = False
+    stood: bool = False
     doubted: bool = False
     worked: bool = False
     attempts: int = 0
@@ -76,7 +76,7 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
         lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
         original=original, fetched_at=fetched_at,
-        stored=row["article_id"] is not None and row["outcome"] not in ("gone", "duplicate", "part"),
+        stood=row["outcome"] not in ("gone", "failed", "part", "due") or row["rule"] == RULE,
         doubted=row["rule"] == RULE, worked=row["outcome"] == "not-article" or bool(row["attempts"]),
         attempts=row["attempts"] or 0,
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",

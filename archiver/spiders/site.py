@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -52,6 +53,7 @@ class SiteSpider(Spider):
         self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
         self.fatal = ""
         self.halted = False
+        self.stopped_at: float | None = None
         self.session: CrawlSession
         self._watch: Watch
         self._posts = 0
@@ -67,7 +69,7 @@ class SiteSpider(Spider):
                               believes_gone=spider.session.believes_gone)
         crawler.signals.connect(spider._idle, signal=signals.spider_idle)
         crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
-        crawler.signals.connect(spider._ended, signal=signals.spider_closed)
+        crawler.signals.connect(spider.ended, signal=signals.spider_closed)
         return spider
 
     @property
@@ -76,7 +78,7 @@ class SiteSpider(Spider):
 
     def stop(self, sentence: str) -> None:
         """End the run before its end; `sentence` says why. What is under way is still waited for."""
-        self.fatal = self.fatal or sentence
+        self.fatal, self.stopped_at = self.fatal or sentence, self.stopped_at or time.monotonic()
         engine = self.crawler.engine
         if engine is not None and engine.spider is not None:
             drop_queued(engine)
@@ -177,8 +179,8 @@ class SiteSpider(Spider):
         kinds, waiting, asked = {t.kind for t in (*visit.targets, *declared)}, set[str](), set[str]()
         if job.known:
             # A run that died may have died between two guesses.
-            was_read, waiting, asked = self.session.sources_known()
-            kinds |= {PageKind(kind) for kind in was_read}
+            has, waiting, asked = self.session.sources_known()
+            kinds |= {PageKind(kind) for kind in has}
         for guess in guesses(self._base, self.session.scope):
             if guess.kind not in kinds and urlkey(guess.url) not in asked and not reading.is_feed:
                 self._guesses.setdefault(guess.kind, []).append(guess)
@@ -202,7 +204,7 @@ class SiteSpider(Spider):
     def _next_requests(self) -> list[Request]:
         most = int(self.session.options.get("max_pages") or 0)
         full = most and self.session.counts.fetched + self.session.under_way >= most
-        if full or (self.limit and self._posts >= self.limit) or self.fatal:
+        if full or (self.limit and self._posts >= self.limit) or self.fatal or self._watch.asking:
             return []
         room = _WINDOW - self.session.under_way
         if self.limit:
@@ -237,7 +239,8 @@ class SiteSpider(Spider):
         found = getattr(robotparser.rp, "sitemaps", ())
         self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]
 
-    def _ended(self, spider: Spider, reason: str) -> None:
+    def ended(self, reason: str) -> None:
+        """Close the session, if that has not been done."""
         outcome = "finished" if reason == "finished" else "interrupted"
         if self.fatal:
             outcome, reason = "failed", self.fatal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from scrapy import Request
 
 from archiver.frontier.alarm import ASKED, GoneWatch, Streak
-from archiver.items import Outcome, PageKind, Visit
+from archiver.items import Outcome, Visit
 from archiver.spiders.failure import EndOfCrawl
 from archiver.spiders.job import Job
 from archiver.store.doubt import doubted
@@ -36,22 +36,27 @@ class Watch:
         self._gone: GoneWatch[tuple[Job, Visit]] = GoneWatch()
         self._probe: asyncio.Task[None] | None = None
 
+    @property
+    def asking(self) -> bool:
+        """Whether the home page is asked at this moment: meanwhile no page is begun."""
+        return self._probe is not None and not self._probe.done()
+
     def seen(self, visit: Visit, engine: ExecutionEngine | None) -> None:
         """Enter what came of a page. After some failures in a row the home page is asked, and without it the run ends.
 
         A section of a site that does not answer is no reason to leave the rest alone.
         """
         failed = visit.outcome is Outcome.FAILED and (visit.rule in _AWAY or visit.rule.startswith("http-5"))
-        if self._streak.add(failed) and engine is not None and (self._probe is None or self._probe.done()):
+        if self._streak.add(failed) and engine is not None and not self.asking:
             self._probe = asyncio.get_running_loop().create_task(self._ask(engine, visit.reason))
 
     def sure(self, job: Job, visit: Visit) -> Iterator[Visit]:
-        """The visits that may be written after this one: most often itself. Of known posts those that are gone wait."""
+        """The visits that may be written after this one: most often itself. Of known pages those that are gone wait."""
         if job.is_source and job.worked and visit.outcome in (Outcome.GONE, Outcome.REFUSED) and (
                 job.attempts + 1 < _BELIEVED_AFTER):
             yield _tried_again(visit)
             return
-        known = job.stored and job.kind in (PageKind.POST, PageKind.UNKNOWN) and not self._believes_gone
+        known = job.stood and not job.is_source and not self._believes_gone
         if not known or visit.outcome in (Outcome.FAILED, Outcome.REFUSED):
             yield visit
             return
@@ -62,7 +67,7 @@ class Watch:
         if self._gone.alarm:
             held = self._gone.rest()
             yield from (doubted(v) for j, v in held if not j.doubted)
-            self._stop(f"{len(held)} of the last {ASKED} posts of {self._site} that were asked for suddenly "
+            self._stop(f"{len(held)} of the last {ASKED} pages of {self._site} that were asked for suddenly "
                        f"answer that they are gone: none was marked as gone, and the crawl was ended. Look at "
                        f"{self._start_url}; if they are gone indeed, a crawl a day later believes it.")
 

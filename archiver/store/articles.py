@@ -55,11 +55,12 @@ class Stored:
 
 def store_article(db: Database, site: str, article: Article, *, redirects: Iterable[str], at: datetime,
                   capture_id: int | None, run_id: int, run_started: datetime, extractor: str | None = None,
-                  reread: Reread = lambda row: ()) -> Stored:
+                  reread: Reread = lambda row: (), completes: bool = False) -> Stored:
     """Enter one reading: a new article, a new revision of one that is there, or nothing but a last-seen time.
 
     `extractor` says who read it; None where it was put together from what is stored. What differs from a stored
-    reading of another extractor may be no edit: `reread` reads the stored article's capture as today.
+    reading of another extractor may be no edit: `reread` reads the stored article's capture as today. `completes`: the
+    stored text lacked pages that could not be read then; that they are there now is no edit either.
     """
     row = _find(db, site, article, redirects)
     if row is None:
@@ -84,7 +85,9 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     seen = {"last_seen": stamp(at), "gone_at": None}
     if changed and extractor is not None and extractor != row["extractor"] and (readings := reread(row)):
         edited = edited_fields(row, article, changed, readings)
-    if changed and not edited and (article.read_by or not was_ruled(row["extractor"])):
+    if completes and edited == ("body",) and len(article.body) > len(old.body):
+        edited = ()
+    if changed and not edited and (completes or article.read_by or not was_ruled(row["extractor"])):
         _overwrite(db, row, article, extractor, **seen)
         rewrite_revision(db, article_id, row["revision"], article)
         prove(db, article_id, capture_id)

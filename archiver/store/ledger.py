@@ -256,11 +256,17 @@ def has_api(db: Database, site_id: int) -> bool:
 
 
 def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
-    """Of feeds, sitemaps and the API: the kinds that were read, the kinds that wait, and the urlkeys of all."""
-    rows = db.execute("select kind, urlkey, outcome from pages where site_id = ? "
-                      "and kind in ('feed', 'sitemap', 'api')", [site_id]).fetchall()
-    return ({row[0] for row in rows if row[2] == "not-article"},
-            {row[0] for row in rows if row[2] in ("due", "failed")}, {row[1] for row in rows})
+    """Of feeds, sitemaps and the API: the kinds that the site has, the kinds that are guessed at, the urlkeys of all.
+
+    It has what was read or what it declares, whatever that answers today.
+    """
+    rows = db.execute(
+        "select kind, urlkey, outcome, outcome = 'not-article' or outcome in ('due', 'failed') and exists "
+        "(select 1 from page_sources s where s.page_id = p.id and s.source <> 'seed') or outcome = 'failed' and exists "
+        "(select 1 from page_sources s where s.found_on = p.url) from pages p where site_id = ? "
+        "and kind in ('feed', 'sitemap', 'api')", [site_id]).fetchall()
+    return ({row[0] for row in rows if row[3]}, {row[0] for row in rows if row[2] in ("due", "failed") and not row[3]},
+            {row[1] for row in rows})
 
 
 def make_new_due(db: Database, site_id: int) -> None:

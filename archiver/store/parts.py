@@ -17,6 +17,7 @@ from archiver.store.articles import claim
 from archiver.store.versions import article_from_row
 from archiver.urls import urlkey
 
+_UNREAD = "of it could not be read"
 CLAIM = "claims to be a part"
 """The rule by which a page is a part that no post has listed yet."""
 _RELEASED = "its post does not list it as a page"
@@ -133,7 +134,13 @@ def settle(db: Database, site_id: int, visit: Visit, article_id: int | None) -> 
     missing = [str(row[0]) for row in db.execute(
         "select t.number from parts t join pages p on p.urlkey = t.urlkey where t.post = ? "
         "and p.outcome in ('failed', 'refused') order by 1", [urlkey(visit.url)])]
-    return f"page {', '.join(missing)} of it could not be read" if missing else ""
+    return f"page {', '.join(missing)} {_UNREAD}" if missing else ""
+
+
+def was_incomplete(db: Database, key: str) -> bool:
+    """Whether the post at this urlkey was stored without some of its pages, since they could not be read."""
+    row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
+    return row is not None and _UNREAD in (row[0] or "")
 
 
 def prove(db: Database, article_id: int, post: str) -> None:

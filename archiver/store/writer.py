@@ -158,7 +158,7 @@ class VisitWriter:
         stored = store_article(
             self.db, self._site["name"], visit.article, redirects=visit.redirects, at=visit.at,
             capture_id=capture_id, run_id=self._run_id, run_started=self._crawl_started, extractor=extractor,
-            reread=self._reread,
+            reread=self._reread, completes=parts.was_incomplete(self.db, urlkey(visit.url)),
         )
         if visit.parts:
             parts.prove(self.db, stored.article_id, urlkey(visit.url))

@@ -78,8 +78,12 @@ class BlogServer:
         self._socket = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port)
 
     async def _close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
+        if self._socket is None:
+            return
+        # What was accepted in this very moment gets its transport first: asyncio would leave it open and silent.
+        self._loop.remove_reader(self._socket.sockets[0].fileno())
+        await asyncio.sleep(0.05)
+        self._socket.close()
         self._socket = None
         for transport in list(self._open):
             transport.abort()

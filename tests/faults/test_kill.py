@@ -1,4 +1,4 @@
-"""kill -9 at any moment: the archive becomes what it would have become anyway. `python -m tests.faults` is the long form.
+"""kill -9 at any moment: the archive becomes what it would have been anyway. `python -m tests.faults` is the long form.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def test_two_addresses_of_one_post_met_before_and_after_a_kill_are_no_move(tmp_p
     with db.atomic():
         site = ensure_site(db, "https://blog.example.org/", at)["id"]
         first, second = (begin_run(db, site, "incremental", "1", at + timedelta(days=n)) for n in (0, 1))
-        assert crawl_started(db, site, second) == crawl_started(db, site, first) == at.isoformat(timespec="microseconds")
+        assert crawl_started(db, site, second) == crawl_started(db, site, first)
+        assert crawl_started(db, site, second).startswith("2024-05-01")
         end_run(db, second, Counts(), "finished", "", at + timedelta(days=1))
         third = begin_run(db, site, "incremental", "1", at + timedelta(days=2))
         assert crawl_started(db, site, third).startswith("2024-05-03")
