@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.compare import differences
+from tests.faults.conftest import Reference
 from tests.faults.killing import command, crawl, environment
 from tests.faults.server import serving
 from tests.faults.site import Blog
@@ -36,36 +37,32 @@ def resize(folder: Path, size: str) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
 
 
-def test_a_full_disk_ends_the_crawl_with_a_sentence_and_with_room_it_goes_on(tmp_path: Path, small_disk: Path) -> None:
-    peaceful, cramped = tmp_path / "peaceful" / "a.db", small_disk / "a.db"
-    with serving(Blog(30)) as server:
-        crawl(server.url, peaceful)
-        for size in ("100k", "300k", "500k", "700k"):
-            resize(small_disk, size)
-            done = crawl(server.url, cramped, "--quiet")
-            assert "Traceback" not in done.stderr
-            assert done.returncode == 1, (size, done.stdout, done.stderr)
-            assert done.stderr.startswith("Error: The disk is full where"), (size, done.stderr)
-            assert "make room, then crawl again" in done.stderr
-            assert len(done.stderr.strip().splitlines()) == 1, (size, done.stderr)
-        resize(small_disk, "64m")
-        last = crawl(server.url, cramped)
+def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(reference: Reference, small_disk: Path) -> None:
+    server, peaceful, cramped = reference.server, reference.peaceful, small_disk / "a.db"
+    for size in ("100k", "300k", "500k", "700k"):
+        resize(small_disk, size)
+        done = crawl(server.url, cramped, "--quiet")
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 1, (size, done.stdout, done.stderr)
+        assert done.stderr.startswith("Error: The disk is full where"), (size, done.stderr)
+        assert "make room, then crawl again" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1, (size, done.stderr)
+    resize(small_disk, "64m")
+    last = crawl(server.url, cramped)
     assert last.returncode == 0, last.stderr
     assert [*flaws(cramped), *differences(peaceful, cramped)] == []
 
 
-def test_a_crawl_waits_for_a_lock_and_says_so(tmp_path: Path) -> None:
-    peaceful, locked = tmp_path / "peaceful" / "a.db", tmp_path / "locked" / "a.db"
-    with serving(Blog(40)) as server:
-        crawl(server.url, peaceful)
-        crawl(server.url, locked, "--limit", "5")
-        other = sqlite3.connect(locked, isolation_level=None, check_same_thread=False)
-        other.execute("begin immediate")
-        release = threading.Timer(4, other.rollback)
-        release.start()
-        done = crawl(server.url, locked)
-        release.join()
-        other.close()
+def test_a_crawl_waits_for_a_lock_and_says_so(reference: Reference, tmp_path: Path) -> None:
+    server, peaceful, locked = reference.server, reference.peaceful, tmp_path / "locked" / "a.db"
+    crawl(server.url, locked, "--limit", "5")
+    other = sqlite3.connect(locked, isolation_level=None, check_same_thread=False)
+    other.execute("begin immediate")
+    release = threading.Timer(4, other.rollback)
+    release.start()
+    done = crawl(server.url, locked)
+    release.join()
+    other.close()
     assert done.returncode == 0, done.stderr
     assert "is locked by another program; the crawl waits for up to 60 seconds" in done.stderr
     assert [*flaws(locked), *differences(peaceful, locked)] == []

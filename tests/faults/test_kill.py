@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.compare import differences
+from tests.faults.conftest import Reference
 from tests.faults.killing import besiege, crawl
 from tests.faults.server import serving
 from tests.faults.site import Blog
@@ -28,20 +29,18 @@ def test_an_archive_after_kills_equals_one_of_an_undisturbed_crawl(tmp_path: Pat
     assert [*flaws(peaceful), *flaws(besieged), *differences(peaceful, besieged)] == []
 
 
-def test_a_lost_tail_is_cut_to_the_last_whole_record_and_fetched_again(tmp_path: Path) -> None:
-    peaceful, torn = tmp_path / "peaceful" / "a.db", tmp_path / "torn" / "a.db"
-    with serving(Blog(60)) as server:
-        crawl(server.url, peaceful)
-        crawl(server.url, torn)
-        # As after a power cut in the midst of the run: no index, no end of the run, and the disk kept half of the file.
-        file = next((torn.parent / "warc").glob("*.warc.gz"))
-        file.with_name(file.name.replace(".warc.gz", ".cdxj")).unlink()
-        os.truncate(file, file.stat().st_size // 2 + 7)
-        db = sqlite3.connect(torn)
-        db.execute("update runs set outcome = null, finished_at = null")
-        db.commit()
-        db.close()
-        again = crawl(server.url, torn)
+def test_a_lost_tail_is_cut_to_the_last_whole_record_and_fetched_again(reference: Reference, tmp_path: Path) -> None:
+    server, peaceful, torn = reference.server, reference.peaceful, tmp_path / "torn" / "a.db"
+    crawl(server.url, torn)
+    # As after a power cut in the midst of the run: no index, no end of the run, and the disk kept half of the file.
+    file = next((torn.parent / "warc").glob("*.warc.gz"))
+    file.with_name(file.name.replace(".warc.gz", ".cdxj")).unlink()
+    os.truncate(file, file.stat().st_size // 2 + 7)
+    db = sqlite3.connect(torn)
+    db.execute("update runs set outcome = null, finished_at = null")
+    db.commit()
+    db.close()
+    again = crawl(server.url, torn)
     assert again.returncode == 0, again.stderr
     assert f"warc/{file.name} was cut back by" in again.stderr
     db = sqlite3.connect(torn)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.faults.compare import differences
+from tests.faults.conftest import Reference
 from tests.faults.killing import command, crawl, environment
 from tests.faults.server import BlogServer, Fault, serving
 from tests.faults.site import Blog
@@ -40,26 +41,24 @@ def when(server: BlogServer, asked: int, act: Callable[[], None]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def test_a_server_that_vanishes_ends_the_crawl_early_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    peaceful, cut_off = tmp_path / "peaceful" / "a.db", tmp_path / "cut-off" / "a.db"
-    with serving(Blog(120)) as server:
-        crawl(server.url, peaceful)
-        when(server, len(server.asked) + 60, server.vanish)
-        done = crawl(server.url, cut_off)
-        assert done.returncode == 1
-        assert "does not answer any more (the server takes no connection), neither does its home page" in done.stderr
-        assert "Traceback" not in done.stderr
-        assert rows(cut_off, "select count(*) from pages where outcome = 'gone'") < [(3,)]
-        assert rows(cut_off, "select count(*) from pages where outcome = 'failed'") < [(40,)]
-        assert rows(cut_off, "select outcome from runs") == [("failed",)]
-        server.come_back()
-        again = crawl(server.url, cut_off)
+def test_a_server_that_vanishes_ends_the_crawl_early(reference: Reference, tmp_path: Path) -> None:
+    server, peaceful, cut_off = reference.server, reference.peaceful, tmp_path / "cut-off" / "a.db"
+    when(server, len(server.asked) + 40, server.vanish)
+    done = crawl(server.url, cut_off)
+    assert done.returncode == 1
+    assert "does not answer any more (the server takes no connection), neither does its home page" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert rows(cut_off, "select count(*) from pages where outcome = 'gone'") < [(3,)]
+    assert rows(cut_off, "select count(*) from pages where outcome = 'failed'") < [(40,)]
+    assert rows(cut_off, "select outcome from runs") == [("failed",)]
+    server.come_back()
+    again = crawl(server.url, cut_off)
     assert again.returncode == 0, again.stderr
     assert [*flaws(cut_off), *differences(peaceful, cut_off)] == []
 
 
-def test_a_server_that_resets_cuts_off_and_lies(tmp_path: Path) -> None:
-    peaceful, archive = tmp_path / "peaceful" / "a.db", tmp_path / "lied-to" / "a.db"
+def test_a_server_that_resets_cuts_off_and_lies(reference: Reference, tmp_path: Path) -> None:
+    server, peaceful, archive = reference.server, reference.peaceful, tmp_path / "lied-to" / "a.db"
     dice, lying = Random(7), {"share": 0.4}
 
     def fault(path: str) -> Fault:
@@ -67,15 +66,13 @@ def test_a_server_that_resets_cuts_off_and_lies(tmp_path: Path) -> None:
             return ""
         return dice.choice(("reset", "cut", "longer", "garbage", "broken"))
 
-    with serving(Blog(60)) as server:
-        crawl(server.url, peaceful)
-        server.fault = fault
-        codes = []
-        for share in (0.5, 0.3, 0.1, 0.0):
-            lying["share"] = share
-            done = crawl(server.url, archive)
-            assert "Traceback" not in done.stderr
-            codes.append(done.returncode)
+    server.fault = fault
+    codes = []
+    for share in (0.5, 0.3, 0.1, 0.0):
+        lying["share"] = share
+        done = crawl(server.url, archive)
+        assert "Traceback" not in done.stderr
+        codes.append(done.returncode)
     assert (codes[0], codes[-1]) == (1, 0)
     assert [*flaws(archive), *differences(peaceful, archive)] == []
 
@@ -93,35 +90,33 @@ def test_a_dead_section_does_not_end_the_crawl(tmp_path: Path) -> None:
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(60 - dead,)]
 
 
-def test_a_site_that_is_gone_all_at_once_is_not_believed_on_the_first_day(tmp_path: Path) -> None:
-    peaceful, archive = tmp_path / "peaceful" / "a.db", tmp_path / "a.db"
-    with serving(Blog(60)) as server:
-        crawl(server.url, peaceful)
-        crawl(server.url, archive)
-        server.fault = lambda path: "" if path in ("/", "/robots.txt") else "missing"
-        done = crawl(server.url, archive, "--full")
-        assert done.returncode == 1
-        assert "suddenly answer that they are gone: none was marked as gone, and the crawl was ended" in done.stderr
-        assert rows(archive, "select count(*) from articles where gone_at is not null") == [(0,)]
-        again = crawl(server.url, archive)
-        assert again.returncode == 1
-        assert rows(archive, "select count(*) from articles where gone_at is not null") == [(0,)]
-        server.fault = lambda path: ""
-        back = crawl(server.url, archive)
-        assert back.returncode == 0, back.stderr
-        assert [*flaws(archive), *differences(peaceful, archive)] == []
+def test_a_site_that_is_gone_all_at_once_is_not_believed_on_the_first_day(reference: Reference, tmp_path: Path) -> None:
+    server, peaceful, archive = reference.server, reference.peaceful, tmp_path / "a.db"
+    crawl(server.url, archive)
+    server.fault = lambda path: "" if path in ("/", "/robots.txt") else "missing"
+    done = crawl(server.url, archive, "--full")
+    assert done.returncode == 1
+    assert "suddenly answer that they are gone: none was marked as gone, and the crawl was ended" in done.stderr
+    assert rows(archive, "select count(*) from articles where gone_at is not null") == [(0,)]
+    again = crawl(server.url, archive)
+    assert again.returncode == 1
+    assert rows(archive, "select count(*) from articles where gone_at is not null") == [(0,)]
+    server.fault = lambda path: ""
+    back = crawl(server.url, archive)
+    assert back.returncode == 0, back.stderr
+    assert [*flaws(archive), *differences(peaceful, archive)] == []
 
-        server.fault = lambda path: "" if path in ("/", "/robots.txt") else "missing"
-        crawl(server.url, archive, "--full")
-        db = sqlite3.connect(archive)
-        db.execute("update pages set fetched_at = datetime(fetched_at, '-1 day') where rule = 'gone with most others'")
-        db.commit()
-        db.close()
-        crawl(server.url, archive, "--full")
-        assert rows(archive, "select count(*) from articles where gone_at is null") == [(0,)]
-        server.fault = lambda path: ""
-        crawl(server.url, archive, "--full")
-        assert [*flaws(archive), *differences(peaceful, archive)] == []
+    server.fault = lambda path: "" if path in ("/", "/robots.txt") else "missing"
+    crawl(server.url, archive, "--full")
+    db = sqlite3.connect(archive)
+    db.execute("update pages set fetched_at = datetime(fetched_at, '-1 day') where rule = 'gone with most others'")
+    db.commit()
+    db.close()
+    crawl(server.url, archive, "--full")
+    assert rows(archive, "select count(*) from articles where gone_at is null") == [(0,)]
+    server.fault = lambda path: ""
+    crawl(server.url, archive, "--full")
+    assert [*flaws(archive), *differences(peaceful, archive)] == []
 
 
 def test_a_home_page_that_was_gone_for_a_day_is_asked_for_again(tmp_path: Path) -> None:
@@ -136,7 +131,7 @@ def test_a_home_page_that_was_gone_for_a_day_is_asked_for_again(tmp_path: Path) 
 def test_a_server_that_stalls_ends_the_crawl(tmp_path: Path) -> None:
     with serving(Blog(200)) as server:
         server.fault = lambda path: "stall" if len(server.asked) > 60 else ""
-        options = {"ARCHIVE_PATH": tmp_path / "a.db", "DOWNLOAD_TIMEOUT": 0.5, "DOWNLOAD_DELAY": 0, "RETRY_TIMES": 1}
+        options = {"ARCHIVE_PATH": tmp_path / "a.db", "DOWNLOAD_TIMEOUT": 0.3, "DOWNLOAD_DELAY": 0, "RETRY_TIMES": 1}
         words = [sys.executable, "-m", "scrapy", "crawl", "site", "-a", f"url={server.url}"]
         begun = time.monotonic()
         subprocess.run([*words, *(w for k, v in options.items() for w in ("-s", f"{k}={v}"))], check=True, timeout=90,
@@ -150,29 +145,27 @@ def test_a_server_that_stalls_ends_the_crawl(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("signals", "code", "seconds"), [
     ((signal.SIGTERM,), 143, 9), ((signal.SIGINT, signal.SIGINT), 130, 4)], ids=["SIGTERM", "Ctrl-C twice"])
 def test_a_crawl_that_is_asked_to_stop_ends_within_seconds(
-    tmp_path: Path, signals: tuple[signal.Signals, ...], code: int, seconds: float
+    reference: Reference, tmp_path: Path, signals: tuple[signal.Signals, ...], code: int, seconds: float
 ) -> None:
-    peaceful, archive = tmp_path / "peaceful" / "a.db", tmp_path / "a.db"
-    with serving(Blog(60)) as server:
-        crawl(server.url, peaceful)
-        asked = len(server.asked)
-        server.fault = lambda path: "stall" if len(server.asked) > asked + 40 else ""
-        process = subprocess.Popen(command(server.url, archive), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, env=environment())
-        while len(server.asked) < asked + 42:
-            time.sleep(0.005)
-        time.sleep(0.3)
-        begun = time.monotonic()
-        for signum in signals:
-            process.send_signal(signum)
-            time.sleep(0.2)
-        out, errors = process.communicate(timeout=30)
-        assert time.monotonic() - begun < seconds
-        assert process.returncode == code
-        assert "Traceback" not in errors
-        assert "the next crawl goes on from here" in out
-        assert rows(archive, "select outcome from runs") == [("interrupted",)]
-        assert flaws(archive) == []
-        server.fault = lambda path: ""
-        assert crawl(server.url, archive).returncode == 0
+    server, peaceful, archive = reference.server, reference.peaceful, tmp_path / "a.db"
+    asked = len(server.asked)
+    server.fault = lambda path: "stall" if len(server.asked) > asked + 40 else ""
+    process = subprocess.Popen(command(server.url, archive), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env=environment())
+    while len(server.asked) < asked + 42:
+        time.sleep(0.005)
+    time.sleep(0.3)
+    begun = time.monotonic()
+    for signum in signals:
+        process.send_signal(signum)
+        time.sleep(0.2)
+    out, errors = process.communicate(timeout=30)
+    assert time.monotonic() - begun < seconds
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    assert "the next crawl goes on from here" in out
+    assert rows(archive, "select outcome from runs") == [("interrupted",)]
+    assert flaws(archive) == []
+    server.fault = lambda path: ""
+    assert crawl(server.url, archive).returncode == 0
     assert [*flaws(archive), *differences(peaceful, archive)] == []
