@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scrapy.core.engine import ExecutionEngine
 
 _AWAY = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "truncated"})
-_PATIENCE = 20
+_PATIENCE = 20.0  # seconds
 _BELIEVED_AFTER = 3
 """Visits that find a feed, sitemap or API gone, or a wall before it, that worked before."""
 
@@ -76,8 +76,9 @@ class Watch:
         return [visit for _, visit in self._gone.rest()]
 
     async def _ask(self, engine: ExecutionEngine, reason: str) -> None:
+        patience = min(_PATIENCE, engine.settings.getfloat("DOWNLOAD_TIMEOUT"))
         request = Request(self._start_url, dont_filter=True, meta={
-            "dont_retry": True, "dont_redirect": True, "handle_httpstatus_all": True, "download_timeout": _PATIENCE,
+            "dont_retry": True, "dont_redirect": True, "handle_httpstatus_all": True, "download_timeout": patience,
             "download_slot": "probe"})
         try:
             response = await engine.download_async(request)

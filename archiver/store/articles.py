@@ -85,7 +85,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     seen = {"last_seen": stamp(at), "gone_at": None}
     if changed and extractor is not None and extractor != row["extractor"] and (readings := reread(row)):
         edited = edited_fields(row, article, changed, readings)
-    if completes and edited == ("body",) and len(article.body) > len(old.body):
+    if completes and edited == ("body",) and set(old.body.split("\n\n")) < set(article.body.split("\n\n")):
         edited = ()
     if changed and not edited and (completes or article.read_by or not was_ruled(row["extractor"])):
         _overwrite(db, row, article, extractor, **seen)

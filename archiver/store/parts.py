@@ -131,10 +131,12 @@ def settle(db: Database, site_id: int, visit: Visit, article_id: int | None) -> 
                    "where urlkey = ?) and id <> ?", [article_id, urlkey(url), article_id])
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
     claim(db, article_id, urls, "part", visit.at)
-    missing = [str(row[0]) for row in db.execute(
-        "select t.number from parts t join pages p on p.urlkey = t.urlkey where t.post = ? "
-        "and p.outcome in ('failed', 'refused') order by 1", [urlkey(visit.url)])]
-    return f"page {', '.join(missing)} {_UNREAD}" if missing else ""
+    failed = db.execute(
+        "select t.number, t.text is null from parts t join pages p on p.urlkey = t.urlkey where t.post = ? "
+        "and p.outcome in ('failed', 'refused') order by 1", [urlkey(visit.url)]).fetchall()
+    phrases = ((_UNREAD, [str(number) for number, unread in failed if unread]),
+               ("of it fails now, its text is kept", [str(number) for number, unread in failed if not unread]))
+    return "; ".join(f"page {', '.join(numbers)} {phrase}" for phrase, numbers in phrases if numbers)
 
 
 def was_incomplete(db: Database, key: str) -> bool:

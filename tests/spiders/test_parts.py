@@ -132,8 +132,11 @@ def test_a_page_that_fails_is_missing_and_tried_again(tmp_path: Path, status: in
         # What was read once stays, whatever a later visit meets.
         pages["/river/3/"] = Answer(b"", status)
         third = counts(site.url, "--full", archive=archive)
-    assert (second["failed"], second["revised"]) == (0, 1)
+    # That we could read more of it is no edit of the post.
+    assert (second["failed"], second["revised"]) == (0, 0)
     assert (third["failed"], third["revised"]) == (1, 0)
+    assert rows(archive, "select reason from pages where kind = 'post'")[0][0].endswith(
+        "page 3 of it fails now, its text is kept")
     assert bodies(archive)[TITLE] == body_of(1, 2, 3)
 
 
