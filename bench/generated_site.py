@@ -1,7 +1,7 @@
 """A site made up by number: any count of posts, each page the same at each run, nothing of it held in memory.
 
-It has what a blog has: a home page and its paging, posts with their template around them, a feed of the newest, a sitemap
-index whose children carry lastmod, robots.txt. `Site.get` is a plain function from path to answer.
+It has what a blog has: a home page and its paging, categories, posts with their template around them, a feed of the
+newest, a sitemap index whose children carry lastmod, robots.txt. `Site.get` is a plain function from path to answer.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from html import escape
 
-_WORDS = ["harbour", "lamp", "meadow", "bridge", "winter", "market", "letter", "garden", "train", "window", "story", "valley", "morning", "river", "baker", "school", "summer", "corner", "island", "paper", "carpenter", "station", "forest", "neighbour", "evening", "kitchen", "village", "bicycle", "orchard", "museum", "tunnel", "ferry", "lantern", "cellar", "mountain", "library", "weather", "fountain", "island", "sailor", "painter", "doctor", "teacher", "farmer", "rope", "stone", "copper", "silver", "wooden", "narrow", "quiet", "early", "distant", "bright", "heavy", "gentle", "hidden", "common", "famous", "broken", "ancient"]
+_WORDS = (
+    "harbour", "lamp", "meadow", "bridge", "winter", "market", "letter", "garden", "train", "window", "story",
+    "valley", "morning", "river", "baker", "school", "summer", "corner", "island", "paper", "carpenter", "station",
+    "forest", "neighbour", "evening", "kitchen", "village", "bicycle", "orchard", "museum", "tunnel", "ferry",
+    "lantern", "cellar", "mountain", "library", "weather", "fountain", "sailor", "painter", "doctor", "teacher",
+    "farmer", "rope", "stone", "copper", "silver", "wooden", "narrow", "quiet", "early", "distant", "bright",
+    "heavy", "gentle", "hidden", "common", "famous", "broken", "ancient",
+)  # fmt: skip
 _PEOPLE = ("Ida Moe", "Jonas Falk", "Marta Oliveira", "Pavel Novak", "Aiko Tanaka", "Lea Brandt")
 _CATEGORIES = ("Travel", "Food", "Crafts", "Weather", "Books")
 _FIRST_DAY = datetime(2004, 1, 1, 8, 0, tzinfo=UTC)
@@ -34,8 +41,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Site:
-    """`posts` posts of some `kilobytes` each at `origin` ("http://127.0.0.1:8000"). `edited`: numbers of posts that were
-    changed after they were published; `lastmod`: whether the sitemaps say when; `sitemap`: whether there are any."""
+    """`posts` posts of some `kilobytes` each at `origin` ("http://127.0.0.1:8000").
+
+    `edited`: numbers of posts that were changed after they were published; `lastmod`: whether the sitemaps say when;
+    `sitemap`: whether there are any.
+    """
 
     origin: str
     posts: int
@@ -43,7 +53,6 @@ class Site:
     edited: frozenset[int] = frozenset()
     lastmod: bool = True
     sitemap: bool = True
-    _pages: dict[str, Served] = field(default_factory=dict, compare=False, repr=False)
 
     def get(self, path: str) -> Served:
         """The answer to a path; 404 for what is not there."""
@@ -72,7 +81,8 @@ class Site:
     def _routes(self) -> tuple[tuple[str, Callable[[str], Served | None]], ...]:
         return (
             ("/robots.txt", self._robots), ("/sitemap.xml", self._index), ("/sitemap-posts-", self._sitemap),
-            ("/feed/", self._feed), ("/page/", self._listing), ("/category/", self._category), ("/", self._home_or_post),
+            ("/feed/", self._feed), ("/page/", self._listing), ("/category/", self._category),
+            ("/", self._home_or_post),
         )
 
     def _robots(self, rest: str) -> Served | None:
@@ -85,7 +95,8 @@ class Site:
         entries = []
         for n in range((self.posts + _A_SITEMAP - 1) // _A_SITEMAP):
             newest = max(map(self.changed, range(n * _A_SITEMAP, min((n + 1) * _A_SITEMAP, self.posts))))
-            entries.append(f"<sitemap><loc>{self.origin}/sitemap-posts-{n + 1}.xml</loc>{self._lastmod(newest)}</sitemap>")
+            loc = f"<loc>{self.origin}/sitemap-posts-{n + 1}.xml</loc>"
+            entries.append(f"<sitemap>{loc}{self._lastmod(newest)}</sitemap>")
         return _xml("sitemapindex", entries)
 
     def _sitemap(self, rest: str) -> Served | None:
@@ -155,7 +166,7 @@ class Site:
                 f"<p class='meta'>By <a rel='author' href='/about/#{n % len(_PEOPLE)}'>{who}</a> on "
                 f"<time class='entry-date' datetime='{at.isoformat()}'>{at:%d %B %Y}</time></p></header>"
                 f"<div class='entry-content'>{paragraphs}</div>"
-                f"<footer>Filed under <a rel='category tag' href='/category/{category.lower()}/'>{category}</a></footer>"
+                f"<footer>In <a rel='category tag' href='/category/{category.lower()}/'>{category}</a></footer>"
                 f"</article><aside class='related'><h2>Related posts</h2><ul>{others}</ul></aside></main>")
         return self._around(_title(n), post, head)
 
@@ -173,7 +184,8 @@ class Site:
         script = "".join(f"var v{i}={{'a':{i},'b':'x{i}'}};" for i in range(filler // 2 // 32))
         return (
             "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
-            "<link rel='alternate' type='application/rss+xml' href='/feed/'><meta property='og:site_name' content='By number'>",
+            "<link rel='alternate' type='application/rss+xml' href='/feed/'>"
+            "<meta property='og:site_name' content='By number'>",
             f"<style>{style}</style></head><body><header class='site-header'><nav><ul>{menu}</ul></nav></header>@main@"
             f"<footer class='site-footer'><ul>{menu}</ul><p>Copyright By number</p></footer><script>{script}</script>"
             "</body></html>",

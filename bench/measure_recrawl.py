@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from process import ROOT, crawl, free_port, requests
-from table import Column, whole
+from table import Column, hundredths, whole
 
 COLUMNS = (
-    Column("posts", "posts"), Column("first", "first crawl"), Column("per_post", "a post", at_most=1.3, form="{:.2f}".format),
+    Column("posts", "posts"), Column("first", "first crawl"),
+    Column("per_post", "a post, listings aside", at_most=1.3, form=hundredths),
     Column("unchanged", "unchanged", at_most=10), Column("edited", "one edited", at_most=12),
     Column("revised", "edits found", 1), Column("peak_mb", "peak MB", at_most=300, form=whole),
 )
