@@ -23,19 +23,20 @@ COLUMNS = (
 )
 
 
-def measure(counts: list[int], kilobytes: int, work: Path) -> dict[str, dict[str, Any]]:
-    """A row of figures for a site of each of these counts of posts; its sitemaps say when a post was changed."""
-    return {f"{posts:,} posts": _one(posts, kilobytes, work / str(posts)) for posts in counts}
+def measure(counts: list[int], kilobytes: int, work: Path, *options: str) -> dict[str, dict[str, Any]]:
+    """A row of figures for a site of each of these counts of posts; its sitemaps say when a post was changed, unless
+    `options` of serve_generated.py forbid it."""
+    return {f"{posts:,} posts": _one(posts, kilobytes, work / str(posts), options) for posts in counts}
 
 
-def _one(posts: int, kilobytes: int, work: Path) -> dict[str, Any]:
+def _one(posts: int, kilobytes: int, work: Path, options: tuple[str, ...]) -> dict[str, Any]:
     work.mkdir()
     archive, log, port = work / "archive.db", work / "access.jsonl", free_port()
     found: list[tuple[dict[str, Any], int]] = []
     peak = 0.0
     for edited in ((), (), (posts // 20,)):
         before = len(requests(log)) if log.exists() else 0
-        with served(posts, kilobytes, port, log, edited) as start:
+        with served(posts, kilobytes, port, log, edited, options) as start:
             summary, ran = crawl(start, archive)
         peak = max(peak, ran.peak_mb)
         found.append((summary, len(requests(log)) - before))
@@ -46,10 +47,11 @@ def _one(posts: int, kilobytes: int, work: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def served(posts: int, kilobytes: int, port: int, log: Path, edited: tuple[int, ...]) -> Iterator[str]:
+def served(posts: int, kilobytes: int, port: int, log: Path, edited: tuple[int, ...],
+           options: tuple[str, ...]) -> Iterator[str]:
     """A generated site on this port, as it stands after these posts were edited; its start address."""
     command = [sys.executable, str(ROOT / "bench" / "serve_generated.py"), str(posts), "--port", str(port),
-               "--kilobytes", str(kilobytes), "--log", str(log), "--edited", *map(str, edited)]
+               "--kilobytes", str(kilobytes), "--log", str(log), *options, "--edited", *map(str, edited)]
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT / "bench")
     try:
         for _ in range(300):

@@ -75,7 +75,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
         etag=answer.headers.get("etag", ""), last_modified=answer.headers.get("last-modified", ""),
-        capture=answer.capture,
+        capture=answer.capture, same_validator=_same_validator(answer, job),
     )
     if answer.status == 304:
         return Reading(replace(visit, final_url=job.url, outcome=Outcome.UNCHANGED, rule="http-304",
@@ -97,6 +97,15 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
         return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
                                reason=f"it is no HTML page ({what})"))
     return _html(answer, visit, job, scope, is_news, read_page)
+
+
+def _same_validator(answer: Answer, job: Job) -> bool:
+    """Whether the page still has the validator that was held of it: its server says that nothing has changed."""
+    if answer.status != 200 or answer.url != job.url:
+        return False
+    etag = answer.headers.get("etag", "")
+    return etag == job.etag if job.etag else bool(job.last_modified) and (
+        answer.headers.get("last-modified", "") == job.last_modified)
 
 
 def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) -> Reading:

@@ -32,6 +32,7 @@ from archiver.urls import Scope, urlkey
 
 # Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
 _MOST_TOLD = 100_000
+_PROVED, _SOURCES_PROVED = 40, 10
 
 
 class CrawlSession:
@@ -92,9 +93,16 @@ class CrawlSession:
         sources_only = any(job.is_source for job in self._under_way.values())
         rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
         free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
-        jobs = [replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row)) for row in free]
+        jobs = [replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)), parts=self._parts(row))
+                for row in free]
         self._under_way |= {job.urlkey: job for job in jobs}
         return jobs
+
+    def _anew(self, row: dict[str, Any]) -> bool:
+        """Whether a page is asked for whole: its server's validators proved false, or it is this page's turn to prove
+        them. Each page has one turn in so many runs, a source sooner than a post."""
+        every = _PROVED if row["priority"] else _SOURCES_PROVED
+        return not self.writer.trust.in_validators or (self.run_id + row["id"]) % every == 0
 
     def _parts(self, row: dict[str, Any]) -> tuple[StoredPart, ...]:
         return parts.parts_of(self.db, row["urlkey"]) if row["kind"] == PageKind.POST and row["fetched_at"] else ()
