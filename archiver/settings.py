@@ -37,7 +37,18 @@ TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 CONCURRENT_ITEMS = 1
 LOG_LEVEL = "WARNING"
 
+# Each one wraps what the spider hands on once more, and the ledger does what they do: it knows what follows on what,
+# addresses are bounded before they are entered, every status is an answer, and a page need not know who led to it.
+SPIDER_MIDDLEWARES: dict[str, Any] = {
+    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
+    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
+}
 DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "archiver.middlewares.robots.RobotsMiddleware": 100,
     "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
