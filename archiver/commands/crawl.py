@@ -33,7 +33,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one run ended. `outcome` is finished, interrupted or failed."""
+    """How one run ended. `outcome` is finished, waiting (for the host), interrupted or failed."""
 
     site: str
     url: str
@@ -42,6 +42,7 @@ class Result:
     seconds: float
     counts: Counts
     failures: tuple[tuple[str, int], ...]
+    due: int = 0
 
     @property
     def clean(self) -> bool:
@@ -49,7 +50,8 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         return {"site": self.site, "url": self.url, "outcome": self.outcome, "reason": self.reason,
-                "seconds": round(self.seconds, 2), **asdict(self.counts), "failures": dict(self.failures)}
+                "seconds": round(self.seconds, 2), **asdict(self.counts), "due": self.due,
+                "failures": dict(self.failures)}
 
 
 @click.command(short_help="Crawl sites into the archive.")
@@ -102,7 +104,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
         for line in search_hints(archive, results[0].counts.new if len(results) == 1 else 0):
             click.echo(line)
     for result in results:
-        if result.outcome == "failed":
+        if result.outcome in ("failed", "waiting"):
             click.echo(f"Error: {result.reason}", err=True)
     if not all(r.clean for r in results):
         sys.exit(130 if any(r.outcome == "interrupted" for r in results) else 1)
@@ -165,8 +167,9 @@ def _result(plan: Plan, crawler: Any) -> Result:
     session = getattr(getattr(crawler, "spider", None), "session", None)
     if session is None or session.result is None:
         return Result(plan.url, plan.url, "interrupted", "stopped before it began", 0.0, Counts(), ())
-    outcome, reason, seconds, failures = session.result
-    return Result(session.site_name, plan.url, outcome, reason, seconds, session.counts, failures)
+    end = session.result
+    return Result(session.site_name, plan.url, end.outcome, end.reason, end.seconds, session.counts, end.failures,
+                  end.due)
 
 
 def _plan(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:

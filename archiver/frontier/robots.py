@@ -10,17 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from protego import Protego
 
 PRODUCT_TOKEN = "archiver"
 LARGEST = 500 * 1024
 """Bytes of the file that are read (section 2.5 asks for at least these)."""
-FRESH = timedelta(hours=24)
-"""For how long a copy may stand for the file (section 2.4)."""
-MOST_REDIRECTS = 10
-"""Redirects of the file that are followed; section 2.3.1.2 asks for at least five."""
 
 _LINE = re.compile(r"\r\n|\r|\n")
 _TOKEN = re.compile(r"[A-Za-z_-]+|\*")
@@ -113,22 +108,6 @@ def _matcher(rules: tuple[str, ...]) -> Protego:
 
 def _seconds(text: str) -> list[float]:
     return [float(text)] if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text) else []
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A file of a host as it was last read: `body` is "" where the host has none. `fetched_at` is the last time the
-    host said so, be it by an answer 304.
-    """
-
-    fetched_at: datetime
-    status: int
-    body: bytes
-    etag: str = ""
-    last_modified: str = ""
-
-    def is_fresh(self, now: datetime) -> bool:
-        return timedelta(0) <= now - self.fetched_at < FRESH
 
 
 def readable(status: int) -> bool:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archiver.frontier.robots import LARGEST, Copy, parse_robots, readable
+from archiver.frontier.hostfile import HostFile
+from archiver.frontier.robots import LARGEST, parse_robots, readable
 
 TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "no file": ("", "/x", True),
@@ -106,6 +107,6 @@ def test_an_answer_says_what_is_allowed_or_nobody_knows(status: int, known: bool
 
 def test_a_copy_stands_for_the_file_for_a_day() -> None:
     now = datetime(2026, 5, 1, tzinfo=UTC)
-    assert Copy(now - timedelta(hours=23), 200, b"").is_fresh(now)
-    assert not Copy(now - timedelta(hours=25), 200, b"").is_fresh(now)
-    assert not Copy(now + timedelta(hours=1), 200, b"").is_fresh(now)
+    assert HostFile(now - timedelta(hours=23), 200).is_fresh(now)
+    assert not HostFile(now - timedelta(hours=25), 200).is_fresh(now)
+    assert not HostFile(now + timedelta(hours=1), 200).is_fresh(now)

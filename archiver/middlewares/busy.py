@@ -1,0 +1,30 @@
+"""What is asked again after a failure: at once after a fault, after the host's pause where it said that it is busy."""
+
+from __future__ import annotations
+
+from scrapy.downloadermiddlewares.retry import RetryMiddleware
+from scrapy.http import Request, Response
+
+from archiver.extensions.manners import Manners, host_of
+from archiver.frontier.pace import BUSY
+from archiver.middlewares.refusals import HostBusy
+
+
+class BusyMiddleware(RetryMiddleware):
+    """Scrapy's retries, but none to a host that was given up, for which HostBusy is raised.
+
+    A page that is asked for again goes to the end of the queue, behind its host's pause (`Manners` sees to it).
+    """
+
+    def process_request(self, request: Request) -> None:
+        if why := self._given_up(request):
+            raise HostBusy(why)
+
+    def process_response(self, request: Request, response: Response, spider: object = None) -> Request | Response:
+        if response.status in BUSY and (why := self._given_up(request)):
+            raise HostBusy(why)
+        return super().process_response(request, response)
+
+    def _given_up(self, request: Request) -> str:
+        manners = self.crawler.get_extension(Manners)
+        return manners.given_up(host_of(request)) if manners else ""
