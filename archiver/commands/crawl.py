@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -112,7 +113,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
 
 def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str, workers: int,
         progress: bool) -> list[Result]:
-    """Crawl all plans in this process, `workers` at a time; a result for each, in their order.
+    """Crawl all plans in this process, `workers` hosts at a time; a result for each, in their order.
 
     Raises what opening the archive raises, before the first request.
     """
@@ -130,22 +131,26 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     process = AsyncCrawlerProcess(settings)
     crawlers: dict[int, Crawler] = {}
     refused: list[ArchiverError] = []
-    waiting = list(enumerate(plans))
+    waiting = _by_host(plans)
+
+    async def one(index: int, plan: Plan) -> None:
+        own = settings.copy()
+        own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
+                     "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
+        crawlers[index] = Crawler(SiteSpider, own)
+        try:
+            await process.crawl(crawlers[index], url=plan.url, full=full, limit=limit, since=since)
+        except ArchiverError as error:
+            refused.append(error)
 
     async def worker() -> None:
         while waiting:
-            index, plan = waiting.pop(0)
-            own = settings.copy()
-            own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
-                         "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
-            crawlers[index] = Crawler(SiteSpider, own)
-            try:
-                await process.crawl(crawlers[index], url=plan.url, full=full, limit=limit, since=since)
-            except ArchiverError as error:
-                refused.append(error)
+            for index, plan in waiting.pop(0):
+                await one(index, plan)
+                await asyncio.sleep(plan.delay)
 
     async def everything() -> None:
-        await asyncio.gather(*(worker() for _ in range(min(workers, len(plans)))))
+        await asyncio.gather(*(worker() for _ in range(min(workers, len(waiting)))))
         asyncio.get_running_loop().call_soon(_stop_reactor)
 
     running = asyncio.get_event_loop().create_task(everything())
@@ -154,6 +159,18 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     if refused:
         raise refused[0]
     return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)]
+
+
+def _by_host(plans: list[Plan]) -> list[list[tuple[int, Plan]]]:
+    """The plans with their places, those of one host together: they are crawled one after the other.
+
+    Servers without a delay are this machine's own, and each port is one of them.
+    """
+    groups: dict[str, list[tuple[int, Plan]]] = {}
+    for index, plan in enumerate(plans):
+        parts = urlsplit(plan.url)
+        groups.setdefault((parts.hostname or "") if plan.delay else parts.netloc, []).append((index, plan))
+    return list(groups.values())
 
 
 def _stop_reactor() -> None:

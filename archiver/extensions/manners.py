@@ -21,6 +21,9 @@ from archiver.frontier.pace import BUSY, Pace, retry_after
 from archiver.middlewares.refusals import HostBusy, RunEnded
 
 _TICK_SECONDS = 0.5
+# Without any delay Scrapy 2.19 sends all that waits for a slot at once, whatever its concurrency: it counts what is
+# under way only when the event loop has gone round. With a millisecond between two requests it counts right.
+_AT_ONCE = 0.001
 
 
 class Manners:
@@ -60,6 +63,10 @@ class Manners:
         """Why this host is not asked any more in this run; "" where it is."""
         return self._given_up.get(host, "")
 
+    def drop_waiting(self) -> None:
+        """The run ends: what waits for its turn is not asked for, and raises RunEnded."""
+        self._drop(lambda request: RunEnded("the run ended"))
+
     def _before(self, request: Request) -> None:
         self._apply(host_of(request))
 
@@ -89,7 +96,7 @@ class Manners:
         if slot is None:
             return
         pace = self.pace(host)
-        slot.delay = pace.delay
+        slot.delay = max(pace.delay, _AT_ONCE)
         slot.concurrency = 1 if pace.delay > 0 else self._concurrency
         # Scrapy waits for `delay` after `lastseen`: a pause is a request that will have been made when it ends.
         if pace.pause(monotonic()):
@@ -101,7 +108,7 @@ class Manners:
             tick()
         engine = self._crawler.engine
         if engine is not None and (not engine.running or getattr(self._crawler.spider, "ending", None)):
-            self._drop(lambda request: RunEnded("the run ended"))
+            self.drop_waiting()
 
     def _drop(self, why: Callable[[Request], Exception | None]) -> None:
         for slot in list(self._slots.values()):

@@ -7,16 +7,18 @@ from scrapy.http import Request, Response
 
 from archiver.extensions.manners import Manners, host_of
 from archiver.frontier.pace import BUSY
-from archiver.middlewares.refusals import HostBusy
+from archiver.middlewares.refusals import HostBusy, RunEnded
 
 
 class BusyMiddleware(RetryMiddleware):
-    """Scrapy's retries, but none to a host that was given up, for which HostBusy is raised.
+    """Scrapy's retries, but none to a host that was given up (HostBusy), nor in a run that ends (RunEnded).
 
     A page that is asked for again goes to the end of the queue, behind its host's pause (`Manners` sees to it).
     """
 
     def process_request(self, request: Request) -> None:
+        if getattr(self.crawler.spider, "ending", None):
+            raise RunEnded("the run ended")
         if why := self._given_up(request):
             raise HostBusy(why)
 

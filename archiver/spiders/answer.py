@@ -16,6 +16,7 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
 from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
+from archiver.frontier.pace import BUSY
 from archiver.items import Article, Capture, Lead, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job
 from archiver.store.parts import CLAIM, part_reason
@@ -122,6 +123,8 @@ def _refusal(visit: Visit, job: Job) -> Reading:
         outcome, reason = Outcome.GONE, f"the server answers {status}"
     elif status in (401, 403, 407, 451):
         outcome, reason = Outcome.REFUSED, f"the server refuses it ({status})"
+    elif status in BUSY:
+        outcome, reason = Outcome.FAILED, f"the server is busy (it answers {status})"
     else:
         outcome, reason = Outcome.FAILED, f"the server answers {status}"
     return Reading(replace(visit, outcome=outcome, reason=reason, rule=rule))

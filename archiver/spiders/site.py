@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
+from archiver.extensions.manners import Manners
 from archiver.frontier.budget import Budget
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
@@ -213,6 +214,8 @@ class SiteSpider(Spider):
         engine = self.crawler.engine
         if self.ending is None and engine is not None:
             self.ending = ending
+            if manners := self.crawler.get_extension(Manners):
+                manners.drop_waiting()
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="ended"))
 
     def host_is_busy(self, host: str, why: str, until: datetime | None) -> None:
@@ -225,6 +228,12 @@ class SiteSpider(Spider):
         seconds = (datetime.now(UTC) - self.session.started).total_seconds()
         if bound := self.budget.spent(0, self.session.counts.bytes, seconds):
             self.end(at_bound(bound))
+
+    def _bound(self) -> str:
+        """Which bound on the number of posts or pages has left something to be fetched."""
+        if self.limit and self._posts >= self.limit:
+            return f"the limit of {self.limit} posts"
+        return self.budget.spent(self.session.counts.requests, 0, 0) if self.session.due(1) else ""
 
     def _downloaded(self, response: Response) -> None:
         self.session.counts.bytes += len(response.body)
@@ -243,8 +252,7 @@ class SiteSpider(Spider):
         if self.fatal:
             ending = Ending("failed", self.fatal)
         elif ending is None and reason == "finished":
-            limit = f"the limit of {self.limit} posts" if self.limit and self._posts >= self.limit else ""
-            ending = at_bound(limit or self.budget.spent(self.session.counts.requests, 0, 0))
+            ending = at_bound(self._bound())
         self.session.close(ending or Ending("interrupted", reason))
 
 
