@@ -8,6 +8,7 @@ from scrapy.http import Request, Response
 from archiver.extensions.manners import Manners, host_of
 from archiver.frontier.pace import BUSY
 from archiver.middlewares.refusals import HostBusy, RunEnded
+from archiver.middlewares.tls import tls_problem
 
 
 class BusyMiddleware(RetryMiddleware):
@@ -26,6 +27,11 @@ class BusyMiddleware(RetryMiddleware):
         if response.status in BUSY and (why := self._given_up(request)):
             raise HostBusy(why)
         return super().process_response(request, response)
+
+    def process_exception(self, request: Request, exception: Exception,
+                          spider: object = None) -> Request | Response | None:
+        # A certificate does not get better by asking again.
+        return None if tls_problem(exception) else super().process_exception(request, exception)
 
     def _given_up(self, request: Request) -> str:
         manners = self.crawler.get_extension(Manners)

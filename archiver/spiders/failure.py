@@ -15,6 +15,7 @@ from scrapy.exceptions import (
 
 from archiver.items import Outcome
 from archiver.middlewares.refusals import ForbiddenByRobots, HostBusy, RobotsUnreadable
+from archiver.middlewares.tls import tls_problem
 
 UNREACHABLE = frozenset({"no-host", "no-connection", "tls"})
 """Rules of failures after which nothing at all can be asked of a host."""
@@ -41,6 +42,8 @@ def failure_of(error: BaseException | None) -> tuple[Outcome, str, str]:
         return Outcome.FAILED, "busy", str(error)
     if isinstance(error, IgnoreRequest):
         return Outcome.FAILED, "ignored", str(error) or "it was ignored"
+    if problem := tls_problem(error):
+        return Outcome.FAILED, "tls", problem
     for kind, outcome, rule, reason in _TABLE:
         if isinstance(error, kind):
             return outcome, rule, reason
