@@ -48,6 +48,7 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.robots.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "archiver.middlewares.busy.BusyMiddleware": 550,
+    "archiver.middlewares.tdmrep.TdmRepMiddleware": 110,
     "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
     # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,

@@ -8,7 +8,7 @@ between two User-agent lines would part them. So the group is picked here, and P
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from protego import Protego
@@ -100,6 +100,12 @@ def _records(body: bytes) -> Iterator[tuple[str, str]]:
         record = _RECORDS.get(name.strip().lower())
         if colon and record:
             yield record, value.strip()
+
+
+def path_matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether an address's path begins with this pattern, which may have `*` and `$` (sections 2.2.2 and 2.2.3)."""
+    matcher = _matcher((f"Disallow: {' '.join(pattern.split())}",))
+    return lambda url: not matcher.can_fetch(url, PRODUCT_TOKEN)
 
 
 def _matcher(rules: tuple[str, ...]) -> Protego:

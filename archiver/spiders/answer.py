@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 
+from archiver.capture.rights import of_page
 from archiver.discovery import feed, listing, sitemap, wordpress_api
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
 from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
 from archiver.frontier.pace import BUSY
-from archiver.items import Article, Capture, Lead, Outcome, PageKind, Source, Target, Visit
+from archiver.items import Article, Capture, Lead, Outcome, PageKind, Right, Source, Target, Visit
 from archiver.spiders.job import Job
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
@@ -33,7 +34,10 @@ _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response as it matters here. Header names are in lower case; `body` is decoded of its content coding."""
+    """A response as it matters here. Header names are in lower case; `body` is decoded of its content coding.
+
+    `rights` are what its header fields and its host's file say of its use.
+    """
 
     url: str
     status: int
@@ -41,6 +45,7 @@ class Answer:
     body: bytes
     at: datetime
     capture: Capture | None = None
+    rights: tuple[Right, ...] = ()
 
     @property
     def content_type(self) -> str:
@@ -76,7 +81,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
         etag=answer.headers.get("etag", ""), last_modified=answer.headers.get("last-modified", ""),
-        capture=answer.capture,
+        capture=answer.capture, rights=answer.rights,
     )
     if answer.status == 304:
         return Reading(replace(visit, final_url=job.url, outcome=Outcome.UNCHANGED, rule="http-304",
@@ -186,6 +191,8 @@ def api_address(job: Job) -> str:
 def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool],
           read_page: ReadPage) -> Reading:
     page = parse(answer.body, answer.url, answer.content_type, answer.at)
+    if page.root is not None:
+        visit = replace(visit, rights=(*visit.rights, *of_page(page.root, answer.url)))
     links = _links(page, answer, scope)
     if links and links.refresh:
         target = normalize(links.refresh)

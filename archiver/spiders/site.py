@@ -16,6 +16,7 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
+from archiver.capture.rights import TdmFile, of_headers
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
 from archiver.extensions.manners import Manners
@@ -258,5 +259,8 @@ class SiteSpider(Spider):
 
 def _answer(response: Response) -> Answer:
     headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
+    tdm: TdmFile = response.meta.get("tdm") or TdmFile()
+    told = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
     return Answer(url=response.url, status=response.status, headers=headers, body=response.body,
-                  at=datetime.now(UTC), capture=response.meta.get("capture"))
+                  at=datetime.now(UTC), capture=response.meta.get("capture"),
+                  rights=(*of_headers(told, response.url), *tdm.of(response.url)))

@@ -13,6 +13,7 @@ from archiver.frontier.schedule import DEFAULT_REVISIT, next_visit
 from archiver.items import Capture, Outcome, PageKind, Source, Visit
 from archiver.store import ledger, parts
 from archiver.store.articles import Change, Stored, add_alias, mark_gone, store_article, touch
+from archiver.store.rights import store_rights
 from archiver.store.runs import Counts
 from archiver.store.versions import Reread, extractor_of
 from archiver.urls import urlkey
@@ -63,6 +64,8 @@ class VisitWriter:
     def _write(self, visit: Visit, counts: Counts) -> None:
         db, site_id = self.db, self._site["id"]
         capture_id = self._capture(visit.capture) if visit.capture else None
+        if capture_id is not None:
+            store_rights(db, capture_id, visit.rights)
         later = visit.at + self._revisit if self._listings_wait else None
         found = ledger.record_targets(db, site_id, visit.targets, visit.at, later)
         counts.found += found
