@@ -59,6 +59,11 @@ class Manners:
         host = host_of(request)
         self._paces[host] = self.pace(host).at_least(seconds)
 
+    def pause(self) -> float:
+        """Seconds that are left of the longest pause a host has asked for; 0 where none has."""
+        now = monotonic()
+        return max((pace.pause(now) for pace in self._paces.values()), default=0.0)
+
     def given_up(self, host: str) -> str:
         """Why this host is not asked any more in this run; "" where it is."""
         return self._given_up.get(host, "")

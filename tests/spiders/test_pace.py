@@ -103,6 +103,9 @@ def test_a_pause_longer_than_a_run_is_kept_by_the_next_run_too(tmp_path: Path) -
         assert timedelta(minutes=115) < until - datetime.now(UTC) < timedelta(minutes=121)
         assert rows(archive, "select outcome from pages where url like '%/one/'") == [("due",)]
         asked = len(site.requests)
+        shown = subprocess.run([sys.executable, "-m", "archiver", "sites", "show", site.url, "--archive", str(archive)],
+                               capture_output=True, text=True, cwd=ROOT, check=True)
+        assert "it asked to be left alone until" in shown.stdout
         done = crawl(site.url, archive=archive)
         assert done.returncode == 1 and "nothing was asked of it" in done.stderr
         assert len(site.requests) == asked
