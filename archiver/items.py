@@ -187,6 +187,21 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class Right:
+    """One statement of a response on its own use.
+
+    `source` is where it stands: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
+    `name` is robots (X-Robots-Tag and meta robots, one directive in each), tdm-reservation, tdm-policy, license or
+    content-usage; `agent` the crawler it is meant for, "" where it is meant for all.
+    """
+
+    source: str
+    name: str
+    value: str
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """One attempt at one address, and all that came of it: what the spider hands to the pipelines.
 
@@ -198,6 +213,7 @@ class Visit:
     Of a further page of a post, `part_of` is the post's address and `part` the page's number. Of a post that was read
     from several pages, `parts` are the numbers and addresses of the others; number 0 is the view that has them all.
     `same_validator`: the page was sent whole, with the ETag (or the Last-Modified) that it had before.
+    `rights` are what the response said of its use, kept with its capture.
     """
 
     url: str
@@ -219,3 +235,4 @@ class Visit:
     part: int = 1
     parts: tuple[tuple[int, str], ...] = ()
     same_validator: bool = False
+    rights: tuple[Right, ...] = ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from archiver import __version__
+from archiver.frontier.pace import LONGEST_PAUSE, MOST_STRIKES
+from archiver.frontier.robots import PRODUCT_TOKEN
 
 BOT_NAME = "archiver"
 SPIDER_MODULES = ["archiver.spiders"]
@@ -13,8 +15,12 @@ ARCHIVE_PATH = "output/archive.db"
 
 USER_AGENT = f"archiver/{__version__}"
 ROBOTSTXT_OBEY = True
-ROBOTSTXT_USER_AGENT = "archiver"
+ROBOTSTXT_USER_AGENT = PRODUCT_TOKEN
 DOWNLOAD_DELAY = 0.5
+# The delay is a promise: Scrapy would vary it by half of it to either side, and ask sooner than it or robots.txt says.
+DOWNLOAD_DELAY_JITTER = 0
+BUSY_MOST_STRIKES = MOST_STRIKES
+BUSY_LONGEST_PAUSE = LONGEST_PAUSE
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
@@ -51,6 +57,9 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "archiver.middlewares.robots.RobotsMiddleware": 100,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "archiver.middlewares.busy.BusyMiddleware": 550,
+    "archiver.middlewares.tdmrep.TdmRepMiddleware": 110,
     "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
     # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
@@ -62,5 +71,6 @@ ITEM_PIPELINES: dict[str, Any] = {
 }
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,
+    "archiver.extensions.manners.Manners": 400,
     "archiver.extensions.progress.Progress": 500,
 }

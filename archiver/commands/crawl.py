@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -33,7 +34,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one run ended. `outcome` is finished, interrupted or failed."""
+    """How one run ended. `outcome` is finished, waiting (for the host), interrupted or failed."""
 
     site: str
     url: str
@@ -42,6 +43,7 @@ class Result:
     seconds: float
     counts: Counts
     failures: tuple[tuple[str, int], ...]
+    due: int = 0
 
     @property
     def clean(self) -> bool:
@@ -49,7 +51,8 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         return {"site": self.site, "url": self.url, "outcome": self.outcome, "reason": self.reason,
-                "seconds": round(self.seconds, 2), **asdict(self.counts), "failures": dict(self.failures)}
+                "seconds": round(self.seconds, 2), **asdict(self.counts), "due": self.due,
+                "failures": dict(self.failures)}
 
 
 @click.command(short_help="Crawl sites into the archive.")
@@ -102,7 +105,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
         for line in search_hints(archive, results[0].counts.new if len(results) == 1 else 0):
             click.echo(line)
     for result in results:
-        if result.outcome == "failed":
+        if result.outcome in ("failed", "waiting"):
             click.echo(f"Error: {result.reason}", err=True)
     if not all(r.clean for r in results):
         sys.exit(130 if any(r.outcome == "interrupted" for r in results) else 1)
@@ -110,7 +113,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
 
 def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str, workers: int,
         progress: bool) -> list[Result]:
-    """Crawl all plans in this process, `workers` at a time; a result for each, in their order.
+    """Crawl all plans in this process, `workers` hosts at a time; a result for each, in their order.
 
     Raises what opening the archive raises, before the first request.
     """
@@ -128,22 +131,26 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     process = AsyncCrawlerProcess(settings)
     crawlers: dict[int, Crawler] = {}
     refused: list[ArchiverError] = []
-    waiting = list(enumerate(plans))
+    waiting = _by_host(plans)
+
+    async def one(index: int, plan: Plan) -> None:
+        own = settings.copy()
+        own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
+                     "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
+        crawlers[index] = Crawler(SiteSpider, own)
+        try:
+            await process.crawl(crawlers[index], url=plan.url, full=full, limit=limit, since=since)
+        except ArchiverError as error:
+            refused.append(error)
 
     async def worker() -> None:
         while waiting:
-            index, plan = waiting.pop(0)
-            own = settings.copy()
-            own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
-                         "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
-            crawlers[index] = Crawler(SiteSpider, own)
-            try:
-                await process.crawl(crawlers[index], url=plan.url, full=full, limit=limit, since=since)
-            except ArchiverError as error:
-                refused.append(error)
+            for index, plan in waiting.pop(0):
+                await one(index, plan)
+                await asyncio.sleep(plan.delay)
 
     async def everything() -> None:
-        await asyncio.gather(*(worker() for _ in range(min(workers, len(plans)))))
+        await asyncio.gather(*(worker() for _ in range(min(workers, len(waiting)))))
         asyncio.get_running_loop().call_soon(_stop_reactor)
 
     running = asyncio.get_event_loop().create_task(everything())
@@ -152,6 +159,18 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     if refused:
         raise refused[0]
     return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)]
+
+
+def _by_host(plans: list[Plan]) -> list[list[tuple[int, Plan]]]:
+    """The plans with their places, those of one host together: they are crawled one after the other.
+
+    Servers without a delay are this machine's own, and each port is one of them.
+    """
+    groups: dict[str, list[tuple[int, Plan]]] = {}
+    for index, plan in enumerate(plans):
+        parts = urlsplit(plan.url)
+        groups.setdefault((parts.hostname or "") if plan.delay else parts.netloc, []).append((index, plan))
+    return list(groups.values())
 
 
 def _stop_reactor() -> None:
@@ -165,8 +184,9 @@ def _result(plan: Plan, crawler: Any) -> Result:
     session = getattr(getattr(crawler, "spider", None), "session", None)
     if session is None or session.result is None:
         return Result(plan.url, plan.url, "interrupted", "stopped before it began", 0.0, Counts(), ())
-    outcome, reason, seconds, failures = session.result
-    return Result(session.site_name, plan.url, outcome, reason, seconds, session.counts, failures)
+    end = session.result
+    return Result(session.site_name, plan.url, end.outcome, end.reason, end.seconds, session.counts, end.failures,
+                  end.due)
 
 
 def _plan(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:

@@ -32,7 +32,9 @@ def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
     if result["outcome"] == "interrupted":
         lines.append("  stopped before its end; the next crawl goes on from here")
     elif result["reason"] and result["outcome"] == "finished":
-        lines.append(f"  ended at {result['reason']}")
+        lines.append(f"  ended at {result['reason']}; {result['due']} addresses are still due")
+    elif result["outcome"] == "waiting":
+        lines.append(f"  {result['due']} addresses are still due; the next crawl goes on from here")
     lines.append(f"  archive: {archive}")
     return lines
 

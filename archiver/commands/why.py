@@ -72,7 +72,14 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
              for part in found["parts"]]
     rows += [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
                          f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
+    if found["captures"] and (rights := found["captures"][-1]["rights"]):
+        rows.append(("its use", "; ".join(_right(right) for right in rights)))
     return rows
+
+
+def _right(right: dict[str, Any]) -> str:
+    agent = f" for {right['agent']}" if right["agent"] else ""
+    return f"{right['name']} {right['value']} ({right['source']}{agent})"
 
 
 def _source(source: dict[str, Any]) -> str:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 
+from archiver.capture.rights import of_page
 from archiver.discovery import feed, listing, sitemap, wordpress_api
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
 from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
-from archiver.items import Article, Capture, Lead, Outcome, PageKind, Source, Target, Visit
+from archiver.frontier.pace import BUSY
+from archiver.items import Article, Capture, Lead, Outcome, PageKind, Right, Source, Target, Visit
 from archiver.spiders.job import Job
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
@@ -32,7 +34,10 @@ _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response as it matters here. Header names are in lower case; `body` is decoded of its content coding."""
+    """A response as it matters here. Header names are in lower case; `body` is decoded of its content coding.
+
+    `rights` are what its header fields and its host's file say of its use.
+    """
 
     url: str
     status: int
@@ -40,6 +45,7 @@ class Answer:
     body: bytes
     at: datetime
     capture: Capture | None = None
+    rights: tuple[Right, ...] = ()
 
     @property
     def content_type(self) -> str:
@@ -75,7 +81,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
         etag=answer.headers.get("etag", ""), last_modified=answer.headers.get("last-modified", ""),
-        capture=answer.capture, same_validator=_same_validator(answer, job),
+        capture=answer.capture, same_validator=_same_validator(answer, job), rights=answer.rights,
     )
     if answer.status == 304:
         return Reading(replace(visit, final_url=job.url, outcome=Outcome.UNCHANGED, rule="http-304",
@@ -131,6 +137,8 @@ def _refusal(visit: Visit, job: Job) -> Reading:
         outcome, reason = Outcome.GONE, f"the server answers {status}"
     elif status in (401, 403, 407, 451):
         outcome, reason = Outcome.REFUSED, f"the server refuses it ({status})"
+    elif status in BUSY:
+        outcome, reason = Outcome.FAILED, f"the server is busy (it answers {status})"
     else:
         outcome, reason = Outcome.FAILED, f"the server answers {status}"
     return Reading(replace(visit, outcome=outcome, reason=reason, rule=rule))
@@ -192,6 +200,8 @@ def api_address(job: Job) -> str:
 def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool],
           read_page: ReadPage) -> Reading:
     page = parse(answer.body, answer.url, answer.content_type, answer.at)
+    if page.root is not None:
+        visit = replace(visit, rights=(*visit.rights, *of_page(page.root, answer.url)))
     links = _links(page, answer, scope)
     if links and links.refresh:
         target = normalize(links.refresh)

@@ -12,9 +12,13 @@ from scrapy.exceptions import (
     ResponseDataLossError,
     UnsupportedURLSchemeError,
 )
-from twisted.python.failure import Failure
 
 from archiver.items import Outcome
+from archiver.middlewares.refusals import ForbiddenByRobots, HostBusy, RobotsUnreadable
+from archiver.middlewares.tls import tls_problem
+
+UNREACHABLE = frozenset({"no-host", "no-connection", "tls"})
+"""Rules of failures after which nothing at all can be asked of a host."""
 
 _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (CannotResolveHostError, Outcome.FAILED, "no-host", "there is no such host"),
@@ -27,13 +31,19 @@ _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
 )
 
 
-def failure_of(failure: Failure) -> tuple[Outcome, str, str]:
-    """Outcome, rule and reason of a failure."""
-    error = failure.value
+def failure_of(error: BaseException | None) -> tuple[Outcome, str, str]:
+    """Outcome, rule and reason of a failed request."""
+    if isinstance(error, RobotsUnreadable):
+        reason = error.reason if error.rule in UNREACHABLE else str(error)
+        return Outcome.FAILED, error.rule, reason
+    if isinstance(error, ForbiddenByRobots):
+        return Outcome.REFUSED, "robots", str(error)
+    if isinstance(error, HostBusy):
+        return Outcome.FAILED, "busy", str(error)
     if isinstance(error, IgnoreRequest):
-        if "robots.txt" in str(error):
-            return Outcome.REFUSED, "robots", "robots.txt forbids it"
         return Outcome.FAILED, "ignored", str(error) or "it was ignored"
+    if problem := tls_problem(error):
+        return Outcome.FAILED, "tls", problem
     for kind, outcome, rule, reason in _TABLE:
         if isinstance(error, kind):
             return outcome, rule, reason

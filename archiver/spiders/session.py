@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +16,9 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.errors import ArchiveInUse
 from archiver.extraction.rules import SiteRules
+from archiver.frontier.budget import Budget
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
+from archiver.spiders.ending import Ending
 from archiver.spiders.job import Job, job_of
 from archiver.spiders.teacher import Teacher
 from archiver.store import ledger, parts
@@ -33,6 +35,17 @@ from archiver.urls import Scope, urlkey
 # Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
 _MOST_TOLD = 100_000
 _PROVED, _SOURCES_PROVED = 40, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: `failures` says what failed how often, `due` how many addresses are still to be fetched."""
+
+    outcome: str
+    reason: str
+    seconds: float
+    failures: tuple[tuple[str, int], ...]
+    due: int
 
 
 class CrawlSession:
@@ -57,12 +70,17 @@ class CrawlSession:
             raise
         self.scope = Scope(self.site["host"], self.site["path"])
         self.options: dict[str, Any] = json.loads(self.site["settings"] or "{}")
+        self.budget = Budget.of(self.options)
+        until = ledger.moment(self.site["quiet_until"])
+        self.quiet_until = until if until and until > self.started else None
         seed = Target(start_url, Source.SEED)
         with self.db.atomic():
             self.run_id = begin_run(self.db, self.site["id"], "full" if full else "incremental", __version__,
                                     self.started)
             ledger.record_targets(self.db, self.site["id"], [seed], self.started)
             ledger.make_due(self.db, self.site["id"], everything=full)
+            if not self.quiet_until:
+                ledger.wait_no_more(self.db, self.site["id"])
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]),
@@ -71,7 +89,7 @@ class CrawlSession:
         self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
         self._told: set[tuple[str, Source, PageKind]] = set()
-        self.result: tuple[str, str, float, tuple[tuple[str, int], ...]] | None = None
+        self.result: Ended | None = None
 
     @property
     def site_name(self) -> str:
@@ -184,8 +202,8 @@ class CrawlSession:
                 with self.db.atomic():
                     read_anew(self.db, sample.article, after, extractor_of(__version__, after))
 
-    def close(self, outcome: str, reason: str) -> None:
-        """Write what waits and close the run; `result` is then outcome, reason, seconds and how often what failed."""
+    def close(self, ending: Ending) -> None:
+        """Write what waits and close the run; then there is a `result`."""
         if self._lock is None:
             return
         self.teacher.finish()
@@ -193,11 +211,14 @@ class CrawlSession:
         self.writer.flush()
         self._read_anew()
         with self.db.atomic():
-            end_run(self.db, self.run_id, self.counts, outcome, reason, now)
+            end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, now)
+            if ending.pages:
+                ledger.let_wait(self.db, self.site["id"], ending.pages, ending.quiet_until)
         failures = tuple((row[0], row[1]) for row in self.db.execute(
             "select reason, count(*) from pages where site_id = ? and outcome = 'failed' and fetched_at >= ? "
             "group by reason order by 2 desc", [self.site["id"], ledger.stamp(self.started)]))
-        self.result = (outcome, reason, (now - self.started).total_seconds(), failures)
+        known, done = self.balance()
+        self.result = Ended(ending.outcome, ending.reason, (now - self.started).total_seconds(), failures, known - done)
         self.db.close()
         self._lock.close()
         self._lock = None

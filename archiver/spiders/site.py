@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
@@ -14,11 +16,16 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
+from archiver.capture.rights import TdmFile, of_headers
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
+from archiver.extensions.manners import Manners
+from archiver.frontier.budget import Budget
 from archiver.items import Outcome, PageKind, Source, Target, Visit
+from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
 from archiver.spiders.answer import Answer, Reading, api_address, read
-from archiver.spiders.failure import failure_of
+from archiver.spiders.ending import Ending, at_bound, cannot_crawl, host_busy, robots_unreadable, still_quiet
+from archiver.spiders.failure import UNREACHABLE, failure_of
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
 from archiver.spiders.session import CrawlSession
@@ -47,6 +54,8 @@ class SiteSpider(Spider):
         self.limit = int(limit)
         self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
         self.fatal = ""
+        self.ending: Ending | None = None
+        self._closing: asyncio.Future[None] | None = None
         self.session: CrawlSession
         self._posts = 0
         self._robots_sitemaps: list[str] = []
@@ -57,10 +66,17 @@ class SiteSpider(Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
+        if until := spider.session.quiet_until:
+            spider.ending = still_quiet(spider.start_url, until)
         crawler.signals.connect(spider._idle, signal=signals.spider_idle)
+        crawler.signals.connect(spider._downloaded, signal=signals.response_downloaded)
         crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
         crawler.signals.connect(spider._ended, signal=signals.spider_closed)
         return spider
+
+    @property
+    def budget(self) -> Budget:
+        return self.session.budget
 
     @property
     def site_name(self) -> str:
@@ -74,7 +90,6 @@ class SiteSpider(Spider):
         """Any answer at all: the job in its meta says what it was asked for."""
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
-        self.session.counts.bytes += len(response.body)
         reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read)
         yield from self._carry_on(job, reading)
 
@@ -82,9 +97,15 @@ class SiteSpider(Spider):
         """No answer: refused by robots.txt, no such host, a time-out ..."""
         request = failure.request  # type: ignore[attr-defined]
         job: Job = request.meta["job"]
-        outcome, rule, reason = failure_of(failure)
+        if isinstance(failure.value, RunEnded) or (self.ending and self.ending.outcome == "waiting"):
+            return
+        if self._is_own(request) and isinstance(failure.value, RobotsUnreadable) and (
+                failure.value.rule not in UNREACHABLE):
+            self.end(robots_unreadable(self.start_url, failure.value.reason))
+            return
+        outcome, rule, reason = failure_of(failure.value)
         if job.is_seed and not job.known:
-            self.fatal = f"{self.start_url} cannot be crawled: {reason}."
+            self.fatal = cannot_crawl(self.start_url, reason).reason
         visit = Visit(url=job.url, final_url=job.url, at=datetime.now(UTC), outcome=outcome, kind=job.kind,
                       reason=reason, rule=rule)
         yield from self._carry_on(job, Reading(visit))
@@ -132,7 +153,7 @@ class SiteSpider(Spider):
             return visit
         if visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
                 visit.rule == "not-html"):
-            self.fatal = self.fatal or f"{self.start_url} cannot be crawled: {visit.reason}."
+            self.fatal = self.fatal or cannot_crawl(self.start_url, visit.reason).reason
             return visit
         self._base = visit.final_url
         self.session.remember_platform(reading.platform)
@@ -159,13 +180,15 @@ class SiteSpider(Spider):
         return replace(target, url=at_origin(target.url, origin_of(self._base)))
 
     def _next_requests(self) -> list[Request]:
-        most = int(self.session.options.get("max_pages") or 0)
-        full = most and self.session.counts.fetched + self.session.under_way >= most
-        if full or (self.limit and self._posts >= self.limit) or self.fatal:
+        if self.ending or self.fatal or (self.limit and self._posts >= self.limit):
             return []
         room = _WINDOW - self.session.under_way
         if self.limit:
             room = min(room, self.limit - self._posts - self.session.under_way)
+        if most := self.budget.max_pages:
+            room = min(room, most - self.session.counts.requests - self.session.under_way)
+        if room <= 0:
+            return []
         return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
                 for job in self.session.due(room) if not self._too_old(job)]
 
@@ -189,21 +212,57 @@ class SiteSpider(Spider):
         if requests:
             raise DontCloseSpider
 
+    def end(self, ending: Ending) -> None:
+        """End the run: what is under way is finished, what waits is not asked for and stays due."""
+        engine = self.crawler.engine
+        if self.ending is None and engine is not None:
+            self.ending = ending
+            if manners := self.crawler.get_extension(Manners):
+                manners.drop_waiting()
+            self._closing = asyncio.ensure_future(engine.close_spider_async(reason="ended"))
+
+    def host_is_busy(self, host: str, why: str, until: datetime | None) -> None:
+        """A host answered 429 or 503 so often, or for so long, that it is not asked any more (see `Manners`)."""
+        if host == (urlsplit(self._base).hostname or ""):
+            self.end(host_busy(self.start_url, why, until))
+
+    def tick(self) -> None:
+        """Ends the run where its time or bytes are used up; pages are counted before they are asked for."""
+        seconds = (datetime.now(UTC) - self.session.started).total_seconds()
+        if bound := self.budget.spent(0, self.session.counts.bytes, seconds):
+            self.end(at_bound(bound))
+
+    def _bound(self) -> str:
+        """Which bound on the number of posts or pages has left something to be fetched."""
+        if self.limit and self._posts >= self.limit:
+            return f"the limit of {self.limit} posts"
+        return self.budget.spent(self.session.counts.requests, 0, 0) if self.session.due(1) else ""
+
+    def _downloaded(self, response: Response) -> None:
+        self.session.counts.bytes += len(response.body)
+        self.tick()
+
+    def _is_own(self, request: Request) -> bool:
+        return urlsplit(request.url).hostname in {urlsplit(url).hostname for url in (self._base, self.start_url)}
+
     def _robots(self, robotparser: Any, request: Request) -> None:
         """robots.txt names sitemaps (RFC 9309 leaves room for it); Scrapy reads the rules, not these."""
         found = getattr(robotparser.rp, "sitemaps", ())
         self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]
 
     def _ended(self, spider: Spider, reason: str) -> None:
-        outcome = "finished" if reason == "finished" else "interrupted"
+        ending = self.ending
         if self.fatal:
-            outcome, reason = "failed", self.fatal
-        elif reason == "finished":
-            reason = f"the limit of {self.limit} posts" if self.limit and self._posts >= self.limit else ""
-        self.session.close(outcome, reason)
+            ending = Ending("failed", self.fatal)
+        elif ending is None and reason == "finished":
+            ending = at_bound(self._bound())
+        self.session.close(ending or Ending("interrupted", reason))
 
 
 def _answer(response: Response) -> Answer:
     headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
+    tdm: TdmFile = response.meta.get("tdm") or TdmFile()
+    told = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
     return Answer(url=response.url, status=response.status, headers=headers, body=response.body,
-                  at=datetime.now(UTC), capture=response.meta.get("capture"))
+                  at=datetime.now(UTC), capture=response.meta.get("capture"),
+                  rights=(*of_headers(told, response.url), *tdm.of(response.url)))

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 
 from archiver.errors import PageUnknown
 from archiver.items import Outcome, Source
+from archiver.store.rights import rights_of
 from archiver.urls import start_address, urlkey
 
 _STATE = """case
@@ -118,10 +119,16 @@ def trace(db: Database, address: str) -> dict[str, Any]:
         "parts": list(db.query(
             "select t.number, t.url, p.outcome from parts t join pages p on p.urlkey = t.urlkey "
             "where t.post = ? and t.number <> 1 order by t.number", [key])),
-        "captures": list(db.query(
-            "select captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "
-            "from captures where url = ? or id = ? order by captured_at", [url, own.get("capture_id")])),
+        "captures": _captures(db, url, own.get("capture_id")),
     }
+
+
+def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, Any]]:
+    """The captures of an address, oldest first, each with what it said of its use."""
+    found = list(db.query(
+        "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "
+        "from captures where url = ? or id = ? order by captured_at", [url, capture_id]))
+    return [{**row, "rights": rights_of(db, row.pop("id"))} for row in found]
 
 
 def _article(db: Database, article_id: int | None, address_kind: str | None) -> dict[str, Any] | None:

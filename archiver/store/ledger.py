@@ -20,6 +20,7 @@ from archiver.urls import urlkey
 
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
 _PAGE_BREAK = "<!--nextpage-->"
+_WAITING = "waiting"
 _EPOCH = "1970-01-01T00:00:00+00:00"
 _SITEMAPS_A_RUN = 4
 
@@ -307,3 +308,18 @@ def make_due_again(db: Database, key: str, reason: str, *, anew: bool = False) -
     db.execute("update pages set due_at = ?, reason = ?, etag = case when ? then null else etag end, "
                "last_modified = case when ? then null else last_modified end where urlkey = ?",
                [_EPOCH, reason, anew, anew, key])
+
+
+def let_wait(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
+    """The host cannot be asked: what is due says why, and no run asks before `until`."""
+    db.execute("update pages set reason = ?, rule = ? where site_id = ? and outcome = 'due'",
+               [reason, _WAITING, site_id])
+    if until is not None:
+        db.execute("update sites set quiet_until = ? where id = ?", [stamp(until), site_id])
+
+
+def wait_no_more(db: Database, site_id: int) -> None:
+    """The host may be asked again."""
+    db.execute("update pages set reason = '', rule = null where site_id = ? and outcome = 'due' and rule = ?",
+               [site_id, _WAITING])
+    db.execute("update sites set quiet_until = null where id = ? and quiet_until is not null", [site_id])

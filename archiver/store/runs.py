@@ -53,7 +53,7 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
 
 
 def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime) -> None:
-    """Close a run. `outcome` is finished, interrupted or failed; `reason` a sentence where it is not finished."""
+    """Close a run. `outcome` as in `Ending`; `reason` is a sentence where it is not finished."""
     db.table("runs").update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now)})
 
 

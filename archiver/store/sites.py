@@ -57,6 +57,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number(0), "seconds between two requests to its host"),
     Setting("revisit_days", _count, "days within which every known page is looked at again"),
     Setting("max_pages", _count, "pages fetched in one run at most"),
+    Setting("max_megabytes", _number(0.001), "megabytes (1,000,000 bytes) received in one run at most"),
+    Setting("max_minutes", _number(0.001), "minutes that one run takes at most"),
     Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
 )
 

@@ -13,6 +13,7 @@ from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
 from archiver.items import Capture, Outcome, PageKind, Source, Visit
 from archiver.store import ledger, parts
 from archiver.store.articles import Change, Stored, add_alias, edited_at, mark_gone, store_article, touch
+from archiver.store.rights import store_rights
 from archiver.store.runs import Counts
 from archiver.store.trust import Trust
 from archiver.store.versions import Reread, extractor_of
@@ -65,6 +66,8 @@ class VisitWriter:
     def _write(self, visit: Visit, counts: Counts) -> None:
         db, site_id = self.db, self._site["id"]
         capture_id = self._capture(visit.capture) if visit.capture else None
+        if capture_id is not None:
+            store_rights(db, capture_id, visit.rights)
         later = visit.at + self._revisit if self._listings_wait else None
         found = ledger.record_targets(db, site_id, visit.targets, visit.at, later, self.trust.in_dates)
         counts.found += found
