@@ -18,11 +18,17 @@ DOWNLOAD_DELAY = 0.5
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
+# Seconds for the whole of an answer, from the look-up of the name to the last byte.
 DOWNLOAD_TIMEOUT = 60
+# Bytes on the wire, and again unpacked. A sitemap may have 50 MB; of a page 12 MB are read.
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
+PAGE_MAXSIZE = 16 * 1024 * 1024
+DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
+# Pages are asked for in the ledger's order: the page read before is no referrer, and no other host's business.
+REFERER_ENABLED = False
 # Codings that the standard library can undo, so that a capture can be read by anyone.
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/rss+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -37,12 +43,20 @@ TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 CONCURRENT_ITEMS = 1
 LOG_LEVEL = "WARNING"
 
+# Nothing but the web: no redirect can lead to a file of this machine.
+DOWNLOAD_HANDLERS: dict[str, Any] = {
+    "http": "archiver.handlers.http.GuardedHTTPHandler",
+    "https": "archiver.handlers.http.GuardedHTTPHandler",
+    "data": None, "file": None, "ftp": None, "s3": None,
+}
 DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "archiver.middlewares.addresses.AddressMiddleware": 50,
     "archiver.middlewares.robots.RobotsMiddleware": 100,
     "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
     # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "archiver.middlewares.limits.LimitsMiddleware": 595,
     "archiver.middlewares.capture.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {

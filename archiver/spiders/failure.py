@@ -14,6 +14,7 @@ from scrapy.exceptions import (
 )
 from twisted.python.failure import Failure
 
+from archiver.handlers.refusal import Refusal
 from archiver.items import Outcome
 
 _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
@@ -30,7 +31,11 @@ _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
 def failure_of(failure: Failure) -> tuple[Outcome, str, str]:
     """Outcome, rule and reason of a failure."""
     error = failure.value
+    if isinstance(error, Refusal):
+        return error.outcome, error.rule, error.reason
     if isinstance(error, IgnoreRequest):
+        if "during decompression" in str(error):
+            return Outcome.FAILED, "too-large", "the answer unpacks to more than is accepted"
         if "robots.txt" in str(error):
             return Outcome.REFUSED, "robots", "robots.txt forbids it"
         return Outcome.FAILED, "ignored", str(error) or "it was ignored"

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
+from archiver.frontier.reach import Permission, permission
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.answer import Answer, Reading, api_address, read
 from archiver.spiders.failure import failure_of
@@ -47,6 +48,7 @@ class SiteSpider(Spider):
         self.limit = int(limit)
         self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
         self.fatal = ""
+        self.permission = Permission()
         self.session: CrawlSession
         self._posts = 0
         self._robots_sitemaps: list[str] = []
@@ -57,6 +59,7 @@ class SiteSpider(Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
+        spider.permission = permission(spider.start_url, private=bool(spider.session.options.get("private")))
         crawler.signals.connect(spider._idle, signal=signals.spider_idle)
         crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
         crawler.signals.connect(spider._ended, signal=signals.spider_closed)
