@@ -27,8 +27,13 @@ DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
-# Pages are asked for in the ledger's order: the page read before is no referrer, and no other host's business.
-REFERER_ENABLED = False
+# Pages are asked for in the ledger's order: the page read before is no referrer, and no other host's business. A page
+# may name a policy of its own (Referrer-Policy): all that it can name is this one.
+REFERRER_POLICY = "no-referrer"
+REFERRER_POLICIES = dict.fromkeys(
+    ("", "no-referrer", "no-referrer-when-downgrade", "same-origin", "origin", "strict-origin",
+     "origin-when-cross-origin", "strict-origin-when-cross-origin", "unsafe-url", "scrapy-default"),
+    "scrapy.spidermiddlewares.referer.NoReferrerPolicy")
 # Codings that the standard library can undo, so that a capture can be read by anyone.
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/rss+xml,application/xml;q=0.9,*/*;q=0.8",

@@ -17,7 +17,7 @@ from archiver.extraction.page import Page, parse
 from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
 from archiver.items import Article, Capture, Lead, Outcome, PageKind, Source, Target, Visit
-from archiver.spiders.job import Job
+from archiver.spiders.job import MOST_REDIRECTS, Job
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
@@ -107,6 +107,11 @@ def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) ->
         if job.hops >= _MAX_HOPS or target == visit.final_url:
             return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
         return Reading(replace(visit, outcome=Outcome.DUE), follow=(target, replace(job, hops=job.hops + 1)))
+    if urlkey(target) in job.came_from:
+        return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
+    if len(job.came_from) >= MOST_REDIRECTS:
+        reason = f"it redirects on after {MOST_REDIRECTS} redirects: it may have no end"
+        return Reading(replace(visit, reason=reason, rule="redirect-loop"))
     if not scope.contains(target) and job.kind not in (PageKind.FEED, PageKind.SITEMAP):
         return Reading(replace(visit, outcome=Outcome.OUT_OF_SCOPE, reason=f"it redirects to {target}", rule=rule))
     source = Source.SEED if job.is_seed else Source.REDIRECT

@@ -17,7 +17,7 @@ from archiver import __version__
 from archiver.errors import ArchiveInUse
 from archiver.extraction.rules import SiteRules
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
-from archiver.spiders.job import Job, job_of
+from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
 from archiver.spiders.teacher import Teacher
 from archiver.store import ledger, parts
 from archiver.store.articles import read_anew
@@ -62,6 +62,7 @@ class CrawlSession:
                                     self.started)
             ledger.record_targets(self.db, self.site["id"], [seed], self.started)
             ledger.make_due(self.db, self.site["id"], everything=full)
+            ledger.make_refused_due(self.db, urlkey(start_url))
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]),
@@ -92,7 +93,8 @@ class CrawlSession:
         sources_only = any(job.is_source for job in self._under_way.values())
         rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
         free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
-        jobs = [replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row)) for row in free]
+        jobs = [replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row),
+                        came_from=ledger.came_from(self.db, row["id"], MOST_REDIRECTS)) for row in free]
         self._under_way |= {job.urlkey: job for job in jobs}
         return jobs
 

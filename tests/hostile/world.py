@@ -60,9 +60,9 @@ class World:
         environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         environment |= {"HOSTILE_WORLD": json.dumps(world), "PYTHONPATH": str(ROOT), **self.environment}
         begun = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", "tests.hostile.launch", *words, "--archive", str(folder / archive)],
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, env=environment,
-                              cwd=folder, check=False)
+        command = [sys.executable, "-m", "tests.hostile.launch", *words, "--archive", str(folder / archive)]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
+                              env=environment, cwd=folder, check=False)
         return Crawled(folder / archive, done.returncode, done.stdout, done.stderr, time.monotonic() - begun,
                        int(peak.read_text()) if peak.exists() else 0, tuple(log.read_text().split()))
 
