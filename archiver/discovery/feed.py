@@ -14,12 +14,12 @@ from archiver.discovery.feed_item import is_comment, target_of
 from archiver.discovery.feed_json import JsonItem
 from archiver.discovery.feed_xml import NAMESPACES, XmlItem
 from archiver.discovery.json_body import parse_json
-from archiver.discovery.markup import MAX_TARGETS, decode, document_text, inflate, parse_xml, plain_text
+from archiver.discovery.markup import MAX_TARGETS, decode, document_text, inflate, parse_document, plain_text
+from archiver.discovery.xml_source import root_at
 from archiver.items import Target
 from archiver.urls import normalize
 
-_ROOT = re.compile(
-    r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>\s*)*<([A-Za-z:]+)[\s>/]", re.DOTALL)
+_ROOT = re.compile(r"<([A-Za-z:]+)[\s>/]")
 _KINDS = {"rss": "rss", "feed": "atom", "rdf": "rdf", "channel": "rss"}
 _JSON_VERSION = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
 
@@ -31,7 +31,8 @@ class Feed:
     `kind` is rss, rdf, atom, json, comments (a feed of comments: no targets) or "" where the
     body is no feed at all. `next_url` is the next page the feed itself declares (RFC 5005,
     JSON Feed's next_url), `guessed_next` one that its platform has without declaring it
-    (WordPress): it ends in a 404 and is to be asked for only where older posts are missing.
+    (WordPress): it ends in a 404 and is to be asked for only where older posts are missing. `is_cut`: the feed
+    tells of more than is read of one document (MAX_TARGETS, MOST_TAGS).
     """
 
     targets: tuple[Target, ...] = ()
@@ -42,6 +43,7 @@ class Feed:
     language: str = ""
     generator: str = ""
     guessed_next: str | None = None
+    is_cut: bool = False
 
 
 def looks_like_feed(body: bytes) -> bool:
@@ -50,7 +52,8 @@ def looks_like_feed(body: bytes) -> bool:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return bool(_JSON_VERSION.search(decode(head)))
     start = document_text(head)
-    match = _ROOT.match(start)
+    at = root_at(start)
+    match = _ROOT.match(start, at) if at >= 0 else None
     if not match:
         return False
     name = match.group(1).lower()
@@ -67,16 +70,16 @@ def parse_feed(body: bytes, url: str) -> Feed:
     """
     if inflate(body[:65_536], limit=64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return _json_feed(body, url)
-    root = parse_xml(body)
+    root, is_cut = parse_document(body)
     if root is None:
         return Feed()
     kind = _KINDS.get(_local(root).rpartition(":")[2], "")
     if not kind:
         return Feed()
-    return _xml_feed(root, url, kind)
+    return _xml_feed(root, url, kind, is_cut)
 
 
-def _xml_feed(root: etree._Element, url: str, kind: str) -> Feed:
+def _xml_feed(root: etree._Element, url: str, kind: str, is_cut: bool = False) -> Feed:
     core = NAMESPACES.get(root.tag[1:].rpartition("}")[0].lower(), "") if kind == "atom" else "rss"
     channel = next((e for e in root if _local(e) == "channel"), root)
     meta = XmlItem(channel, url, core)
@@ -96,6 +99,7 @@ def _xml_feed(root: etree._Element, url: str, kind: str) -> Feed:
         next_url=_next_page(following, url),
         kind=kind,
         guessed_next=_guessed_next(url, generator) if posts and not following else None,
+        is_cut=is_cut or len(items) >= MAX_TARGETS,
         **facts,  # type: ignore[arg-type]
     )
 
@@ -163,4 +167,5 @@ def _json_feed(body: bytes, url: str) -> Feed:
         kind="json",
         home_url=normalize(home, url) if isinstance(home, str) else None,
         language=language,
+        is_cut=len(rows) >= MAX_TARGETS,
     )

@@ -25,6 +25,7 @@ from archiver.urls import Scope, normalize, urlkey
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
+_MORE = "; it has more than is read of one document"
 # Clocks differ, and some servers take a zone-less time for their own: what comes twice is known and costs nothing.
 _CLOCK_MARGIN = timedelta(days=1)
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
@@ -137,7 +138,7 @@ def _feed(answer: Answer, visit: Visit, job: Job) -> Reading:
     targets = tuple(replace(t, found_on=job.url) for t in parsed.targets)
     visit = replace(visit, final_url=job.url if job.number > 1 else visit.final_url, kind=PageKind.FEED,
                     outcome=Outcome.NOT_ARTICLE, rule=f"feed {parsed.kind}", targets=targets,
-                    reason=f"a feed of {len(targets)} posts")
+                    reason=f"a feed of {len(targets)} posts{_MORE if parsed.is_cut else ''}")
     if parsed.next_url and targets and not job.known and job.number < 10_000:
         onward = replace(job, number=job.number + 1)
         return Reading(replace(visit, outcome=Outcome.DUE), follow=(parsed.next_url, onward), is_feed=True)
@@ -152,6 +153,7 @@ def _sitemap(answer: Answer, visit: Visit, job: Job) -> Reading | None:
     kind = sitemap.kind_of_sitemap(answer.url)
     rule = f"sitemap of {kind}" if kind in (PageKind.LISTING, PageKind.PAGE) else "sitemap"
     reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps"
+    reason += _MORE if parsed.is_cut else ""
     return Reading(replace(visit, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason,
                            targets=targets), is_sitemap=True)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from gzip import BadGzipFile
+
 from scrapy.exceptions import (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -23,6 +26,8 @@ _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (DownloadConnectionRefusedError, Outcome.FAILED, "no-connection", "the server takes no connection"),
     (ResponseDataLossError, Outcome.FAILED, "truncated", "the answer was cut off before its end"),
     (DownloadCancelledError, Outcome.FAILED, "too-large", "the answer is larger than is accepted"),
+    (BadGzipFile, Outcome.FAILED, "bad-coding", "the answer is not packed as it says"),
+    (zlib.error, Outcome.FAILED, "bad-coding", "the answer is not packed as it says"),
     (UnsupportedURLSchemeError, Outcome.OUT_OF_SCOPE, "scheme", "its scheme cannot be crawled"),
     (DownloadFailedError, Outcome.FAILED, "broken-connection", "the connection broke"),
 )
