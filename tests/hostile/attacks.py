@@ -163,8 +163,8 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("said to be packed", answer(POST, BOMB + b"gzip\r\n"), ("failed", "bad-coding")),
     Attack("said to be deflated", answer(POST, BOMB + b"deflate\r\n"), ("failed", "bad-coding")),
     # Redirects.
-    Attack("redirects without end", redirect(lambda path: f"/attack/{len(path)}{path[8:]}"), ("failed", "redirect-loop"),
-           prefix=True),
+    Attack("redirects without end", redirect(lambda path: f"/attack/{len(path)}{path[8:]}"),
+           ("failed", "redirect-loop"), prefix=True),
     Attack("redirects in a circle", redirect(lambda path: "/attack/b/" if path == "/attack/" else "/attack/"),
            ("failed", "redirect-loop"), prefix=True),
     Attack("a redirect to a file", redirect(lambda path: "file:///etc/passwd"), ("failed", "http-302")),
