@@ -16,6 +16,7 @@ from archiver.items import GeoTag, Lead, PageKind, Source, Target
 from archiver.urls import normalize
 
 _ROOT = re.compile(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
+_ENTRIES = tuple(f"{{*}}{form(name)}" for name in ("url", "sitemap") for form in (str, str.title, str.upper))
 # The first row that matches the file name decides. Names as Yoast, Rank Math, WordPress core, Jetpack, Ghost,
 # Squarespace and news publishers give them.
 _KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple((re.compile(pattern), kind) for pattern, kind in (
@@ -86,7 +87,7 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
     pages: dict[str, Target] = {}
     children: dict[str, Target] = {}
     known = _local(root) in ("urlset", "sitemapindex")
-    for element in root.iter(etree.Element):
+    for element in root.iter(*_ENTRIES):
         name = _local(element)
         if name not in ("url", "sitemap"):
             continue
