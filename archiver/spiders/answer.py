@@ -25,6 +25,7 @@ from archiver.urls import Scope, normalize, urlkey
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
+_LONGEST_VALIDATOR = 1_000
 _MORE = "; it has more than is read of one document"
 # Clocks differ, and some servers take a zone-less time for their own: what comes twice is known and costs nothing.
 _CLOCK_MARGIN = timedelta(days=1)
@@ -75,7 +76,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
     """
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
-        etag=answer.headers.get("etag", ""), last_modified=answer.headers.get("last-modified", ""),
+        etag=_validator(answer, "etag"), last_modified=_validator(answer, "last-modified"),
         capture=answer.capture,
     )
     if answer.status == 304:
@@ -98,6 +99,12 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
         return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
                                reason=f"it is no HTML page ({what})"))
     return _html(answer, visit, job, scope, is_news, read_page)
+
+
+def _validator(answer: Answer, name: str) -> str:
+    """What is kept to ask conditionally; one longer than servers write is not, for each request would carry it."""
+    value = answer.headers.get(name, "")
+    return value if len(value) <= _LONGEST_VALIDATOR else ""
 
 
 def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) -> Reading:

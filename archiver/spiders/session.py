@@ -32,6 +32,8 @@ from archiver.urls import Scope, urlkey
 
 # Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
 _MOST_TOLD = 100_000
+SOURCES_FIRST = 500
+"""Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
 
 
 class CrawlSession:
@@ -70,6 +72,7 @@ class CrawlSession:
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
         self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
+        self._sources = 0
         self._told: set[tuple[str, Source, PageKind]] = set()
         self.result: tuple[str, str, float, tuple[tuple[str, int], ...]] | None = None
 
@@ -90,12 +93,15 @@ class CrawlSession:
         """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
         self.writer.flush()
         self._read_anew()
-        sources_only = any(job.is_source for job in self._under_way.values())
-        rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
+        mixed = self._sources >= SOURCES_FIRST
+        sources_only = not mixed and any(job.is_source for job in self._under_way.values())
+        rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only,
+                                mixed)
         free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
         jobs = [replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row),
                         came_from=ledger.came_from(self.db, row["id"], MOST_REDIRECTS)) for row in free]
         self._under_way |= {job.urlkey: job for job in jobs}
+        self._sources += sum(job.is_source for job in jobs)
         return jobs
 
     def _parts(self, row: dict[str, Any]) -> tuple[StoredPart, ...]:

@@ -178,18 +178,21 @@ def page_row(db: Database, key: str) -> dict[str, Any] | None:
     return next(iter(db.query(f"{_JOB} where p.urlkey = ?", [key])), None)
 
 
-def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool) -> list[dict[str, Any]]:
+def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool,
+              mixed: bool = False) -> list[dict[str, Any]]:
     """The next pages to fetch, at most `limit`, the longest due first.
 
-    While a source is due, only sources are given out: what they say of a post comes before its page.
+    While a source is due, only sources are given out: what they say of a post comes before its page. With `mixed`
+    at most half of what is given out are sources.
     """
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
+        room = (limit + 1) // 2 if mixed and level == 0 else limit - len(rows)
         rows += db.query(
             f"{_JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
-            [site_id, level, stamp(now), limit - len(rows)],
+            [site_id, level, stamp(now), room],
         )
-        if len(rows) >= limit or (level == 0 and rows):
+        if len(rows) >= limit or (level == 0 and rows and not mixed):
             break
     return rows
 
