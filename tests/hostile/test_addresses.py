@@ -75,7 +75,8 @@ def test_a_public_site_reaches_nothing_private(tmp_path: Path) -> None:
 def test_a_name_that_turns_private_is_refused_when_it_is_connected_to(tmp_path: Path) -> None:
     """DNS rebinding: public for the first connections, private from then on."""
     close = {"Content-Type": "text/html", "Connection": "close"}
-    pages = {"/robots.txt": Answer(b"", headers=close), "/": Answer(home("/one/", "/two/").body, headers=close),
+    pages = {"/robots.txt": Answer(b"Sitemap: http://news.example/sitemap.xml\n", headers=close),
+             "/": Answer(home("/one/", "/two/", head=feeds("/feed.xml")).body, headers=close),
              "/one/": page("The first"), "/two/": page("The second")}
     with serving(pages) as news:  # type: ignore[arg-type]
         world = World(names={"news.example": [[PUBLIC]] * 3 + [["127.0.0.1"]]},
