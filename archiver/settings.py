@@ -24,8 +24,12 @@ BUSY_LONGEST_PAUSE = LONGEST_PAUSE
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
+# Seconds for the whole of an answer, from the look-up of the name to the last byte.
 DOWNLOAD_TIMEOUT = 60
+# Bytes on the wire, and again unpacked. A sitemap may have 50 MB; of a page 12 MB are read.
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
+PAGE_MAXSIZE = 16 * 1024 * 1024
+DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
@@ -52,10 +56,17 @@ SPIDER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
 }
+# Nothing but the web: no redirect can lead to a file of this machine.
+DOWNLOAD_HANDLERS: dict[str, Any] = {
+    "http": "archiver.handlers.http.GuardedHTTPHandler",
+    "https": "archiver.handlers.http.GuardedHTTPHandler",
+    "data": None, "file": None, "ftp": None, "s3": None,
+}
 DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "archiver.middlewares.addresses.AddressMiddleware": 50,
     "archiver.middlewares.robots.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "archiver.middlewares.busy.BusyMiddleware": 550,
@@ -63,6 +74,7 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
     # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "archiver.middlewares.limits.LimitsMiddleware": 595,
     "archiver.middlewares.capture.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {

@@ -129,6 +129,8 @@ def start_address(text: str) -> str:
     scheme = url.partition("://")[0].lower()
     if scheme not in _DEFAULT_PORT:
         raise BadAddress(text, f"only http and https can be crawled, not {scheme}")
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise BadAddress(text, "it holds a user name, which would stand in the archive: leave out what is before the @")
     out = normalize(url)
     host = urlsplit(out).hostname if out else None
     if not out or not host:

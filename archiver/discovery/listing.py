@@ -41,6 +41,7 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = etree.XPath("//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url")
 _LISTING_ENTRIES = 3
+_LONGEST = 4_000  # characters of an address as written; what is known of it is kept for the pages that follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class _Page:
 
     def _facts(self, href: str | None) -> Facts | None:
         """Feeds and sitemaps are noted here; what comes back is a page that is wanted, or None."""
-        if not href or href.startswith("#"):
+        if not href or href.startswith("#") or len(href) > _LONGEST:
             return None
         base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
         known = facts(href, base, self.origin, self.scope, self.latest_year)
@@ -255,7 +256,7 @@ def _in_pager(element: etree._Element) -> bool:
         if node is None:
             return False
         for names in (node.get("class"), node.get("id")):
-            if names and _is_pager_class(names):
+            if names and _is_pager_class(names[:_LONGEST]):
                 return True
         node = node.getparent()
     return False
@@ -263,7 +264,7 @@ def _in_pager(element: etree._Element) -> bool:
 
 def _is_entry(element: etree._Element) -> bool:
     """Whether a link stands where listings put the title of an entry."""
-    if (names := element.get("class")) and _is_entry_class(names):
+    if (names := element.get("class")) and _is_entry_class(names[:_LONGEST]):
         return True
     if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading
         return True
@@ -271,7 +272,7 @@ def _is_entry(element: etree._Element) -> bool:
     for _ in range(3):
         if node is None:
             return False
-        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names)):
+        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names[:_LONGEST])):
             return True
         node = node.getparent()
     return False

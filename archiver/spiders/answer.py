@@ -19,7 +19,7 @@ from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
 from archiver.frontier.pace import BUSY
 from archiver.items import Article, Capture, Lead, Outcome, PageKind, Right, Source, Target, Visit
-from archiver.spiders.job import Job
+from archiver.spiders.job import MOST_REDIRECTS, Job
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
@@ -27,6 +27,8 @@ from archiver.urls import Scope, normalize, urlkey
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
+_LONGEST_VALIDATOR = 1_000
+_MORE = "; it has more than is read of one document"
 # Clocks differ, and some servers take a zone-less time for their own: what comes twice is known and costs nothing.
 _CLOCK_MARGIN = timedelta(days=1)
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
@@ -80,7 +82,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
     """
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
-        etag=answer.headers.get("etag", ""), last_modified=answer.headers.get("last-modified", ""),
+        etag=_validator(answer, "etag"), last_modified=_validator(answer, "last-modified"),
         capture=answer.capture, same_validator=_same_validator(answer, job), rights=answer.rights,
     )
     if answer.status == 304:
@@ -114,6 +116,12 @@ def _same_validator(answer: Answer, job: Job) -> bool:
         answer.headers.get("last-modified", "") == job.last_modified)
 
 
+def _validator(answer: Answer, name: str) -> str:
+    """What is kept to ask conditionally; one longer than servers write is not, for each request would carry it."""
+    value = answer.headers.get(name, "")
+    return value if len(value) <= _LONGEST_VALIDATOR else ""
+
+
 def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) -> Reading:
     target = normalize(urljoin(visit.final_url, location)) if location else None
     if target is None:
@@ -122,6 +130,11 @@ def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) ->
         if job.hops >= _MAX_HOPS or target == visit.final_url:
             return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
         return Reading(replace(visit, outcome=Outcome.DUE), follow=(target, replace(job, hops=job.hops + 1)))
+    if urlkey(target) in job.came_from:
+        return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
+    if len(job.came_from) >= MOST_REDIRECTS:
+        reason = f"it redirects on after {MOST_REDIRECTS} redirects: it may have no end"
+        return Reading(replace(visit, reason=reason, rule="redirect-loop"))
     if not scope.contains(target) and job.kind not in (PageKind.FEED, PageKind.SITEMAP):
         return Reading(replace(visit, outcome=Outcome.OUT_OF_SCOPE, reason=f"it redirects to {target}", rule=rule))
     source = Source.SEED if job.is_seed else Source.REDIRECT
@@ -149,7 +162,7 @@ def _feed(answer: Answer, visit: Visit, job: Job) -> Reading:
     targets = tuple(replace(t, found_on=job.url) for t in parsed.targets)
     visit = replace(visit, final_url=job.url if job.number > 1 else visit.final_url, kind=PageKind.FEED,
                     outcome=Outcome.NOT_ARTICLE, rule=f"feed {parsed.kind}", targets=targets,
-                    reason=f"a feed of {len(targets)} posts")
+                    reason=f"a feed of {len(targets)} posts{_MORE if parsed.is_cut else ''}")
     if parsed.next_url and targets and not job.known and job.number < 10_000:
         onward = replace(job, number=job.number + 1)
         return Reading(replace(visit, outcome=Outcome.DUE), follow=(parsed.next_url, onward), is_feed=True)
@@ -164,6 +177,7 @@ def _sitemap(answer: Answer, visit: Visit, job: Job) -> Reading | None:
     kind = sitemap.kind_of_sitemap(answer.url)
     rule = f"sitemap of {kind}" if kind in (PageKind.LISTING, PageKind.PAGE) else "sitemap"
     reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps"
+    reason += _MORE if parsed.is_cut else ""
     return Reading(replace(visit, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason,
                            targets=targets), is_sitemap=True)
 

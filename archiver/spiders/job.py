@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from archiver.spiders.gathering import Gathering
 
 # The WordPress API is read in steps under one ledger page: all posts, or what changed and then the numbers.
+MOST_REDIRECTS = 10
+"""Addresses that may lead on to one another. RFC 9110, section 15.4 asks to intervene, and leaves the number open."""
 ApiStep = Literal["posts", "changes", "ids"]
 
 
@@ -23,7 +25,8 @@ ApiStep = Literal["posts", "changes", "ids"]
 class Job:
     """`url` and `urlkey` name the row of the ledger; a source of several pages keeps them while it is paged through.
 
-    `hops` counts redirects that stayed at the same address (http to https, a slash); `number` the
+    `hops` counts redirects that stayed at the same address (http to https, a slash); `came_from` are the urlkeys of
+    other addresses that redirected here, the nearest first (MOST_REDIRECTS of them at most); `number` counts the
     pages of the source read so far, `alive` how many posts it should still count; `known` says
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
     before; a further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
@@ -41,6 +44,7 @@ class Job:
     original: Original | None = None
     fetched_at: datetime | None = None
     hops: int = 0
+    came_from: tuple[str, ...] = ()
     step: ApiStep = "posts"
     number: int = 1
     alive: int = -1

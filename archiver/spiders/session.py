@@ -19,7 +19,7 @@ from archiver.extraction.rules import SiteRules
 from archiver.frontier.budget import Budget
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.ending import Ending
-from archiver.spiders.job import Job, job_of
+from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
 from archiver.spiders.teacher import Teacher
 from archiver.store import ledger, parts
 from archiver.store.articles import read_anew
@@ -35,6 +35,8 @@ from archiver.urls import Scope, urlkey
 # Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
 _MOST_TOLD = 100_000
 _PROVED, _SOURCES_PROVED = 40, 10
+SOURCES_FIRST = 500
+"""Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class CrawlSession:
             ledger.make_due(self.db, self.site["id"], everything=full)
             if not self.quiet_until:
                 ledger.wait_no_more(self.db, self.site["id"])
+            ledger.make_refused_due(self.db, urlkey(start_url))
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]),
@@ -88,6 +91,7 @@ class CrawlSession:
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
         self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
+        self._sources = 0
         self._told: set[tuple[str, Source, PageKind]] = set()
         self.result: Ended | None = None
 
@@ -108,12 +112,15 @@ class CrawlSession:
         """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
         self.writer.flush()
         self._read_anew()
-        sources_only = any(job.is_source for job in self._under_way.values())
-        rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
+        mixed = self._sources >= SOURCES_FIRST
+        sources_only = not mixed and any(job.is_source for job in self._under_way.values())
+        rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only,
+                                mixed)
         free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
-        jobs = [replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)), parts=self._parts(row))
-                for row in free]
+        jobs = [replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)), parts=self._parts(row),
+                        came_from=ledger.came_from(self.db, row["id"], MOST_REDIRECTS)) for row in free]
         self._under_way |= {job.urlkey: job for job in jobs}
+        self._sources += sum(job.is_source for job in jobs)
         return jobs
 
     def _anew(self, row: dict[str, Any]) -> bool:

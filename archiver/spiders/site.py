@@ -21,6 +21,7 @@ from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
 from archiver.extensions.manners import Manners
 from archiver.frontier.budget import Budget
+from archiver.frontier.reach import Permission, permission
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
 from archiver.spiders.answer import Answer, Reading, api_address, read
@@ -56,6 +57,7 @@ class SiteSpider(Spider):
         self.fatal = ""
         self.ending: Ending | None = None
         self._closing: asyncio.Future[None] | None = None
+        self.permission = Permission()
         self.session: CrawlSession
         self._posts = 0
         self._robots_sitemaps: list[str] = []
@@ -68,6 +70,7 @@ class SiteSpider(Spider):
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
         if until := spider.session.quiet_until:
             spider.ending = still_quiet(spider.start_url, until)
+        spider.permission = permission(spider.start_url, private=bool(spider.session.options.get("private")))
         crawler.signals.connect(spider._idle, signal=signals.spider_idle)
         crawler.signals.connect(spider._downloaded, signal=signals.response_downloaded)
         crawler.signals.connect(spider._robots, signal=signals.robots_parsed)

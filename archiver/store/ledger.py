@@ -187,18 +187,21 @@ def page_row(db: Database, key: str) -> dict[str, Any] | None:
     return next(iter(db.query(f"{_JOB} where p.urlkey = ?", [key])), None)
 
 
-def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool) -> list[dict[str, Any]]:
+def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool,
+              mixed: bool = False) -> list[dict[str, Any]]:
     """The next pages to fetch, at most `limit`, the longest due first.
 
-    While a source is due, only sources are given out: what they say of a post comes before its page.
+    While a source is due, only sources are given out: what they say of a post comes before its page. With `mixed`
+    at most half of what is given out are sources.
     """
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
+        room = (limit + 1) // 2 if mixed and level == 0 else limit - len(rows)
         rows += db.query(
             f"{_JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
-            [site_id, level, stamp(now), limit - len(rows)],
+            [site_id, level, stamp(now), room],
         )
-        if len(rows) >= limit or (level == 0 and rows):
+        if len(rows) >= limit or (level == 0 and rows and not mixed):
             break
     return rows
 
@@ -240,6 +243,28 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     by_news = sorted(rows, key=lambda row: row[1] or "", reverse=True)
     chosen = {row[0] for row in (*by_news[: _SITEMAPS_A_RUN - 2], *rows[-1:], *sorted(rows, key=lambda r: r[2])[:1])}
     return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_A_RUN else []
+
+
+def make_refused_due(db: Database, key: str) -> None:
+    """A start address is asked for by every run, whatever came of it last time."""
+    db.execute("update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
+               [_EPOCH, key])
+
+
+def came_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
+    """The urlkeys of the addresses that redirected to this page, the nearest first; at most `most`."""
+    found: list[str] = []
+    own: int | None = page_id
+    while own is not None and len(found) < most:
+        row = db.execute("select found_on from page_sources where page_id = ? and source in ('redirect', 'seed') "
+                         "and found_on <> '' order by source", [own]).fetchone()
+        key = urlkey(row[0]) if row else ""
+        if not key or key in found:
+            break
+        found.append(key)
+        before = db.execute("select id from pages where urlkey = ?", [key]).fetchone()
+        own = before[0] if before else None
+    return tuple(found)
 
 
 def vanished(db: Database, site_id: int, source: Source, found_on: str, since: datetime) -> list[int]:
