@@ -86,7 +86,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
       archiver crawl --limit 20 http://127.0.0.1:8081/
 
     \b
-    Exit code: 0 all is well; 1 a page or a site failed, or the crawl was stopped; 2 wrong usage.
+    Exit code: 0 all is well; 1 a page or a site failed, or a site asked to wait; 2 wrong usage; 130 stopped.
     """
     with ExitStack() as stack:
         known = _known_sites(archive)

@@ -72,8 +72,10 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
              for part in found["parts"]]
     rows += [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
                          f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
-    if found["captures"] and (rights := found["captures"][-1]["rights"]):
-        rows.append(("its use", "; ".join(_right(right) for right in rights)))
+    # An answer 304 has no page, and mostly not its header fields either.
+    whole = [c["rights"] for c in found["captures"] if c["status"] != 304]
+    if whole and whole[-1]:
+        rows.append(("its use", "; ".join(_right(right) for right in whole[-1])))
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from archiver.capture.rights import TdmFile, of_headers
+from archiver.commands.contact import contact_for, names_contact, user_agent
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
 from archiver.extensions.manners import Manners
@@ -67,6 +69,10 @@ class SiteSpider(Spider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
+        if not names_contact(crawler.settings["USER_AGENT"]):
+            # `scrapy crawl site` comes here without the manners of `archiver crawl`.
+            contact = contact_for(spider.start_url, os.environ.get("ARCHIVER_CONTACT"))
+            crawler.settings.set("USER_AGENT", user_agent(contact), priority="spider")
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
         if until := spider.session.quiet_until:
             spider.ending = still_quiet(spider.start_url, until)

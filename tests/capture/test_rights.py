@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import html
 
 from archiver.capture.rights import MOST, of_headers, of_page, parse_tdm_file, tdm_of
@@ -83,6 +86,26 @@ def test_as_much_as_a_page_may_say_and_no_more() -> None:
     fields = [("X-Robots-Tag", ", ".join(f"word{n}x" for n in range(300)).replace("0", "o")),
               ("tdm-policy", "https://e.test/" + "p" * 1000)]
     assert len(of_headers(fields, URL)) <= MOST
+
+
+@given(st.text(max_size=300),
+       st.sampled_from(("X-Robots-Tag", "Link", "tdm-policy", "tdm-reservation", "Content-Usage")))
+def test_any_header_field_is_read_without_an_error(value: str, name: str) -> None:
+    assert all(right.value for right in of_headers([(name, value)], URL))
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(max_size=30), lambda inner: st.lists(inner, max_size=4)
+                    | st.dictionaries(st.sampled_from(("location", "tdm-reservation", "tdm-policy")), inner)))
+def test_any_file_is_read_without_an_error(told: object) -> None:
+    parse_tdm_file(json.dumps([told]).encode(), URL).of(URL)
+
+
+@pytest.mark.parametrize("value", ["<" * 4000, "<a>" + " ;" * 2000, "<a>;" + " rel=" * 800, "a:" * 2000, "," * 4000,
+                                   "unavailable_after:" * 200])
+def test_a_field_made_to_be_slow_is_not(value: str) -> None:
+    begun = time.process_time()
+    of_headers([("Link", value), ("X-Robots-Tag", value)], URL)
+    assert time.process_time() - begun < 0.5
 
 
 FILE = json.dumps([

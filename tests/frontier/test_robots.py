@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archiver.frontier.hostfile import HostFile
 from archiver.frontier.robots import LARGEST, parse_robots, readable
@@ -85,6 +87,13 @@ def test_the_rule_that_forbids_is_told() -> None:
 ])
 def test_the_crawl_delay_is_that_of_the_own_group(file: str, delay: float | None) -> None:
     assert parse_robots(file.encode()).crawl_delay == delay
+
+
+@given(st.binary(max_size=300) | st.lists(st.sampled_from(
+    (b"User-agent: ", b"archiver", b"*", b"\n", b"Disallow: ", b"/", b"%", b"$", b"Crawl-delay: 9", b"\xff", b":")),
+    max_size=40).map(b"".join))
+def test_any_file_is_read_without_an_error(body: bytes) -> None:
+    parse_robots(body).refusal("https://e.test/a%2Fb?c=ü")
 
 
 def test_sitemaps_hold_for_everybody() -> None:

@@ -25,7 +25,7 @@ def sites(*words: str, archive: Path) -> str:
 
 def slow(title: str) -> Any:
     def answer() -> Answer:
-        time.sleep(0.2)
+        time.sleep(0.5)
         return page(title)
     return answer
 

@@ -91,6 +91,7 @@ def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("home_page", "sentence"), [
     (Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}), "it is no HTML page (application/pdf)"),
     (Answer(b"", 500), "the server answers 500"),
+    (Answer(b"", 503), "the server is busy (it answers 503)"),
     (Answer(b"", 404), "the server answers 404"),
     (Answer(b"", 403), "the server refuses it (403)"),
     (Answer(b"", 301, {"Location": "http://elsewhere.test/"}), "it redirects to http://elsewhere.test/"),

@@ -1,4 +1,7 @@
-"""How a crawl behaves towards a host that is slow or busy, on real servers."""
+"""How a crawl behaves towards a host that is slow or busy, on real servers.
+
+Times are those at which a request arrives, which a loaded machine moves a little: what is asserted leaves room for it.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def test_a_slow_host_rests_as_long_as_it_worked(tmp_path: Path) -> None:
     with serving({"/": home(*names), **{n: slow(f"Post {n}") for n in names}}) as site:
         crawl(site.url, "--delay", "0.05", archive=tmp_path / "a.db")
         times = [at for at, asked in zip(site.times, site.requests, strict=True) if asked in names]
-    assert min(b - a for a, b in pairwise(times)) >= 0.78
+    assert min(b - a for a, b in pairwise(times)) >= 0.7
 
 
 @pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (503, "date")])
@@ -57,8 +60,8 @@ def test_retry_after_is_obeyed_and_the_page_asked_for_again(tmp_path: Path, stat
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
         first, again = asked_at(site, "/one/")
         # Four were under way at once; what was asked for after the answer came after the pause.
-        assert again - first >= 1.95
-        assert not [at for at in site.times if first + 0.3 < at < first + 1.95]
+        assert again - first >= 1.9
+        assert not [at for at in site.times if first + 0.3 < at < first + 1.9]
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(3,)]
 
 
@@ -67,7 +70,7 @@ def test_without_retry_after_the_delay_doubles_and_a_page_is_given_three_tries(t
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 1
         tries = asked_at(site, "/two/")
     gaps = [b - a for a, b in pairwise(tries)]
-    assert len(gaps) == 2 and gaps[0] >= 0.95 and gaps[1] >= 1.95
+    assert len(gaps) == 2 and gaps[0] >= 0.9 and gaps[1] >= 1.9
     assert rows(tmp_path / "a.db", "select outcome, reason, due_at > fetched_at from pages where url like '%two/'") == [
         ("failed", "the server is busy (it answers 503)", 1)]
 
@@ -127,8 +130,8 @@ def test_a_pause_of_one_host_is_none_of_another_in_the_same_process(tmp_path: Pa
     with serving(busy) as slow, serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as quick:
         assert crawl(slow.url, quick.url, archive=tmp_path / "a.db").returncode == 0
         struck, again = asked_at(slow, "/one/")
-        assert again - struck >= 3.95
-        assert max(quick.times) < struck + 2
+        assert again - struck >= 3.9
+        assert max(quick.times) < struck + 3.5
 
 
 def test_ctrl_c_does_not_sit_out_a_pause(tmp_path: Path) -> None:
@@ -155,5 +158,59 @@ def test_sites_of_one_host_take_turns(tmp_path: Path) -> None:
     with serving(pages) as site:
         crawl(f"{site.url}a/", f"{site.url}b/", "--delay", "0.1", archive=tmp_path / "a.db")
         parts = [path[1] for path in site.requests if path in names]
-        assert min(b - a for a, b in pairwise(site.times)) >= 0.095
+        assert min(b - a for a, b in pairwise(site.times)) >= 0.05
     assert "".join(parts) == "aaaabbbb"
+
+
+@pytest.mark.parametrize(("words", "most"), [((), 4), (("--delay", "0.01"), 1)])
+def test_no_more_connections_at_once_than_are_promised(tmp_path: Path, words: tuple[str, ...], most: int) -> None:
+    now: list[int] = []
+    seen: list[int] = []
+
+    def slow(title: str) -> Any:
+        def answer() -> Answer:
+            now.append(1)
+            seen.append(len(now))
+            time.sleep(0.1)
+            now.pop()
+            return page(title)
+        return answer
+
+    names = [f"/{n}/" for n in range(20)]
+    with serving({"/": home(*names), **{n: slow(f"Post {n}") for n in names}}) as site:
+        crawl(site.url, *words, archive=tmp_path / "a.db")
+    assert len(seen) == 20 and max(seen) == most
+
+
+def test_another_host_that_is_busy_fails_alone(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving({"/feed": text("", 429, Retry_After="7200")}) as other:
+        feed = other.url.replace("127.0.0.1", "localhost") + "feed"
+        head = f'<link rel="alternate" type="application/rss+xml" href="{feed}">'
+        with serving({"/": home("/one/", head=head), "/one/": page("One")}) as site:
+            done = crawl(site.url, archive=archive)
+    assert done.returncode == 1
+    assert "1 failed: localhost is busy (it answers 429); the next crawl tries again" in done.stdout
+    assert last_run(archive) == ("finished", "")
+    assert rows(archive, "select count(*) from articles") == [(1,)]
+    assert rows(archive, "select quiet_until from sites") == [(None,)]
+
+
+def test_every_request_says_who_asks(tmp_path: Path) -> None:
+    with serving({"/": home("/one/"), "/one/": page("One")}) as site:
+        crawl(site.url, "--contact", "me@example.org", archive=tmp_path / "a.db")
+        assert {"/robots.txt", "/.well-known/tdmrep.json", "/", "/one/"} <= set(site.requests)
+        agents = {asked["user-agent"] for asked in site.asked}
+    assert len(agents) == 1
+    assert agents.pop().startswith("archiver/") and "(+me@example.org)" in site.asked[0]["user-agent"]
+
+
+def test_scrapy_crawl_asks_for_a_contact_too(tmp_path: Path) -> None:
+    # This machine, but not by a name that says so.
+    with serving({"/": home("/one/"), "/one/": page("One")}) as site:
+        foreign = site.url.replace("127.0.0.1", "0.0.0.0")
+        done = scrapy(foreign, tmp_path / "a.db")
+        assert "Before 0.0.0.0 is crawled its owner must be able to reach you" in done.stderr
+        assert not site.requests
+        scrapy(foreign, tmp_path / "a.db", USER_AGENT="my-archive (me@example.org)")
+        assert site.asked[0]["user-agent"] == "my-archive (me@example.org)"

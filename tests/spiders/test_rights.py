@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.spiders.crawling import ROOT, crawl, rows, text
-from tests.spiders.site_server import home, page, serving
+from tests.spiders.site_server import Answer, home, page, serving
 
 QUERY = ("select r.source, r.agent, r.name, r.value from rights r join captures c on c.id = r.capture_id "
          "where c.url like '%{}' order by r.id")
@@ -40,10 +40,13 @@ def test_headers_page_and_file_are_kept_with_the_capture(tmp_path: Path) -> None
         told = subprocess.run([*command, "--json"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
         assert {"source": "meta", "agent": "", "name": "robots", "value": "noarchive"} in (
             json.loads(told)["captures"][-1]["rights"])
-        crawl(site.url, archive=archive)
+        site.pages["/one/"] = Answer(status=304)
+        crawl(site.url, "--full", archive=archive)
+        told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+        assert "robots noarchive (meta)" in " ".join(told.split())
         asked = [a for a in site.asked if a["path"] == "/.well-known/tdmrep.json"]
         assert len(asked) == 2 and asked[1]["if-none-match"] == '"t"'
-        assert rights(archive, "/")[-1][2:] == ("tdm-reservation", "1")
+        assert rights(archive, "/two/") == [("file", "", "tdm-reservation", "1")] * 2
 
 
 def test_robots_txt_is_obeyed_for_the_file_too(tmp_path: Path) -> None:
