@@ -197,6 +197,7 @@ class Visit:
     this one told of something new. An outcome of `due` is a part of a source that goes on.
     Of a further page of a post, `part_of` is the post's address and `part` the page's number. Of a post that was read
     from several pages, `parts` are the numbers and addresses of the others; number 0 is the view that has them all.
+    `same_validator`: the page was sent whole, with the ETag (or the Last-Modified) that it had before.
     """
 
     url: str
@@ -217,3 +218,4 @@ class Visit:
     part_of: str = ""
     part: int = 1
     parts: tuple[tuple[int, str], ...] = ()
+    same_validator: bool = False

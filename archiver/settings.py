@@ -27,13 +27,6 @@ DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
-# Pages are asked for in the ledger's order: the page read before is no referrer, and no other host's business. A page
-# may name a policy of its own (Referrer-Policy): all that it can name is this one.
-REFERRER_POLICY = "no-referrer"
-REFERRER_POLICIES = dict.fromkeys(
-    ("", "no-referrer", "no-referrer-when-downgrade", "same-origin", "origin", "strict-origin",
-     "origin-when-cross-origin", "strict-origin-when-cross-origin", "unsafe-url", "scrapy-default"),
-    "scrapy.spidermiddlewares.referer.NoReferrerPolicy")
 # Codings that the standard library can undo, so that a capture can be read by anyone.
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/rss+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -54,7 +47,18 @@ DOWNLOAD_HANDLERS: dict[str, Any] = {
     "https": "archiver.handlers.http.GuardedHTTPHandler",
     "data": None, "file": None, "ftp": None, "s3": None,
 }
+# Each one wraps what the spider hands on once more, and the ledger does what they do: it knows what follows on what,
+# addresses are bounded before they are entered, every status is an answer, and no server need know who led to a page.
+SPIDER_MIDDLEWARES: dict[str, Any] = {
+    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
+    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
+}
 DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "archiver.middlewares.addresses.AddressMiddleware": 50,
     "archiver.middlewares.robots.RobotsMiddleware": 100,

@@ -17,7 +17,8 @@ from fastwarc import GzipWriter, WarcRecord, WarcRecordType
 
 from archiver.items import Capture
 
-_GZIP_LEVEL = 6
+# Against level 6: 40 % less time for 5 % more bytes (120 news pages).
+_GZIP_LEVEL = 4
 # WARC/1.1, section 6.7.2: a server that answers 304 has confirmed the payload of an earlier record.
 REVISIT_SAME_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 REVISIT_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"

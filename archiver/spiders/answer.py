@@ -77,7 +77,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
         etag=_validator(answer, "etag"), last_modified=_validator(answer, "last-modified"),
-        capture=answer.capture,
+        capture=answer.capture, same_validator=_same_validator(answer, job),
     )
     if answer.status == 304:
         return Reading(replace(visit, final_url=job.url, outcome=Outcome.UNCHANGED, rule="http-304",
@@ -105,6 +105,15 @@ def _validator(answer: Answer, name: str) -> str:
     """What is kept to ask conditionally; one longer than servers write is not, for each request would carry it."""
     value = answer.headers.get(name, "")
     return value if len(value) <= _LONGEST_VALIDATOR else ""
+
+
+def _same_validator(answer: Answer, job: Job) -> bool:
+    """Whether the page still has the validator that was held of it: its server says that nothing has changed."""
+    if answer.status != 200 or answer.url != job.url:
+        return False
+    etag = answer.headers.get("etag", "")
+    return etag == job.etag if job.etag else bool(job.last_modified) and (
+        answer.headers.get("last-modified", "") == job.last_modified)
 
 
 def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) -> Reading:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from archiver.capture.exchange import Original
+from archiver.frontier.schedule import is_news
 from archiver.items import Lead, PageKind
 from archiver.store.ledger import lead_from, moment
 from archiver.store.parts import StoredPart
@@ -29,6 +30,7 @@ class Job:
     pages of the source read so far, `alive` how many posts it should still count; `known` says
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
     before; a further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
+    `anew`: it is asked for whole, whatever validators it had: something tells of a change, or they are put to the test.
     """
 
     page_id: int
@@ -49,6 +51,7 @@ class Job:
     parts: tuple[StoredPart, ...] = ()
     text: str | None = None
     gathering: Gathering | None = None
+    anew: bool = False
 
     @property
     def is_source(self) -> bool:
@@ -60,8 +63,9 @@ class Job:
         return self.fetched_at is not None
 
 
-def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
-    """The job for a row of `ledger.due_pages`; in a full run an API is asked for all posts, not for changes."""
+def job_of(row: dict[str, Any], seed_key: str, *, full: bool, anew: bool = False) -> Job:
+    """The job for a row of `ledger.due_pages`; in a full run an API is asked for all posts, not for changes. `anew`: no
+    page is asked for conditionally, as one that its source tells news of never is."""
     original = None
     if row["digest"]:
         captured = moment(row["captured_at"])
@@ -73,5 +77,6 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
         lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
         original=original, fetched_at=fetched_at,
+        anew=anew or is_news(row["reason"] or ""),
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )

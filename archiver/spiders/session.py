@@ -24,8 +24,9 @@ from archiver.store.articles import read_anew
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.parts import StoredPart
+from archiver.store.redirects import came_from
 from archiver.store.rules import retire, rules_at, store_learned
-from archiver.store.runs import Counts, begin_run, end_run, ensure_site
+from archiver.store.runs import Counts, ask_again, begin_run, end_run, ensure_site
 from archiver.store.versions import extractor_of
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
@@ -34,6 +35,7 @@ from archiver.urls import Scope, urlkey
 _MOST_TOLD = 100_000
 SOURCES_FIRST = 500
 """Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
+_PROVED, _SOURCES_PROVED = 40, 10
 
 
 class CrawlSession:
@@ -64,7 +66,7 @@ class CrawlSession:
                                     self.started)
             ledger.record_targets(self.db, self.site["id"], [seed], self.started)
             ledger.make_due(self.db, self.site["id"], everything=full)
-            ledger.make_refused_due(self.db, urlkey(start_url))
+            ask_again(self.db, urlkey(start_url))
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]),
@@ -98,11 +100,17 @@ class CrawlSession:
         rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only,
                                 mixed)
         free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
-        jobs = [replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row),
-                        came_from=ledger.came_from(self.db, row["id"], MOST_REDIRECTS)) for row in free]
+        jobs = [replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)), parts=self._parts(row),
+                        came_from=came_from(self.db, row["id"], MOST_REDIRECTS)) for row in free]
         self._under_way |= {job.urlkey: job for job in jobs}
         self._sources += sum(job.is_source for job in jobs)
         return jobs
+
+    def _anew(self, row: dict[str, Any]) -> bool:
+        """Whether a page is asked for whole: its server's validators proved false, or it is this page's turn to prove
+        them. Each page has one turn in so many runs, a source sooner than a post."""
+        every = _PROVED if row["priority"] else _SOURCES_PROVED
+        return not self.writer.trust.in_validators or (self.run_id + row["id"]) % every == 0
 
     def _parts(self, row: dict[str, Any]) -> tuple[StoredPart, ...]:
         return parts.parts_of(self.db, row["urlkey"]) if row["kind"] == PageKind.POST and row["fetched_at"] else ()

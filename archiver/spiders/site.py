@@ -179,7 +179,9 @@ class SiteSpider(Spider):
     def _request(self, url: str, job: Job) -> Request:
         meta = {"job": job, "dont_redirect": True, "handle_httpstatus_all": True}
         if url == job.url:
-            meta |= {"etag": job.etag, "last_modified": job.last_modified, "original": job.original}
+            meta["original"] = job.original
+            if not job.anew:
+                meta |= {"etag": job.etag, "last_modified": job.last_modified}
         return Request(url, callback=self.parse, errback=self.failed, meta=meta, dont_filter=True,
                        priority=10 if job.is_source else 0)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from archiver.urls import urlkey
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
 _PAGE_BREAK = "<!--nextpage-->"
 _EPOCH = "1970-01-01T00:00:00+00:00"
+_SITEMAPS_A_RUN = 4
 
 
 def stamp(at: datetime) -> str:
@@ -79,24 +80,31 @@ def _known(row: tuple[Any, ...]) -> Known:
                  priority=row[9])
 
 
+def reason_of(db: Database, key: str) -> str:
+    """Why the page is due, or what its last visit came to; "" where there is no such page."""
+    row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
+    return row[0] or "" if row else ""
+
+
 def known_page(db: Database, key: str) -> Known | None:
     row = db.execute(f"select {_COLUMNS} from pages where urlkey = ?", [key]).fetchone()
     return _known(row) if row else None
 
 
 def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: datetime,
-                   listings_due: datetime | None = None) -> int:
-    """Enter what was found; returns how many addresses were new.
+                   listings_due: datetime | None = None, by_dates: Callable[[Source], bool] = lambda source: True,
+                   ) -> int:
+    """Enter what was found; returns how many addresses were new. `by_dates`: whether a source's dates are believed.
 
     A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
     due again only where the target brings news of it (see `news_of`).
     """
     later = stamp(listings_due) if listings_due else _EPOCH
-    return sum(_record_target(db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH)
-               for target in targets)
+    return sum(_record_target(db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH,
+                              by_dates(target.source)) for target in targets)
 
 
-def _record_target(db: Database, site_id: int, target: Target, now: str, due: str) -> bool:
+def _record_target(db: Database, site_id: int, target: Target, now: str, due: str, by_dates: bool) -> bool:
     key = urlkey(target.url)
     digests = {target.source: lead_digest(target.lead)} if target.lead else {}
     lead = lead_json(target.lead, digests) if target.lead else None
@@ -112,7 +120,7 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
         known = known_page(db, key)
         assert known is not None
         page_id = known.id
-        _update_known(db, known, target, lastmod)
+        _update_known(db, known, target, lastmod, by_dates)
     db.execute(
         "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, ?, ?, ?, ?) "
         "on conflict (page_id, source) do update set last_seen = excluded.last_seen, found_on = excluded.found_on",
@@ -121,9 +129,9 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
     return bool(inserted)
 
 
-def _update_known(db: Database, known: Known, target: Target, lastmod: str | None) -> None:
+def _update_known(db: Database, known: Known, target: Target, lastmod: str | None, by_dates: bool) -> None:
     digest = lead_digest(target.lead) if target.lead else ""
-    news = news_of(known, target, digest)
+    news = news_of(known, target, digest, by_dates=by_dates or known.kind is PageKind.SITEMAP)
     if news and known.kind is PageKind.PART:
         # A page of a post comes with its post.
         post = db.execute("select post from parts where urlkey = ?", [known.urlkey]).fetchone()
@@ -169,7 +177,7 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
 
 
 _JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
-        "p.article_id, p.fetched_at, c.url as capture_url, c.captured_at, c.digest from pages p "
+        "p.article_id, p.fetched_at, p.reason, c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 
 
@@ -205,40 +213,35 @@ def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
 
     A child sitemap with a lastmod is asked for when its index says that it changed, one of tags
-    or authors at the site's revisit period. A further page of a post comes with its post, which is
-    due where one failed.
+    or authors at the site's revisit period; of those without a lastmod only a few in each run (see
+    `_sitemaps_in_turn`). A further page of a post comes with its post, which is due where one failed.
     """
+    waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
         "update pages set due_at = ? where site_id = ? and kind <> 'part' and (? "
         "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
         [_EPOCH, site_id, everything],
     )
+    db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(
         "update pages set due_at = ? where site_id = ? and urlkey in (select t.post from parts t "
         "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')", [_EPOCH, site_id, site_id])
 
 
-def make_refused_due(db: Database, key: str) -> None:
-    """A start address is asked for by every run, whatever came of it last time."""
-    db.execute("update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
-               [_EPOCH, key])
+def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
+    """Child sitemaps that are not asked for in this run, each with the time at which it is due.
 
-
-def came_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
-    """The urlkeys of the addresses that redirected to this page, the nearest first; at most `most`."""
-    found: list[str] = []
-    own: int | None = page_id
-    while own is not None and len(found) < most:
-        row = db.execute("select found_on from page_sources where page_id = ? and source in ('redirect', 'seed') "
-                         "and found_on <> '' order by source", [own]).fetchone()
-        key = urlkey(row[0]) if row else ""
-        if not key or key in found:
-            break
-        found.append(key)
-        before = db.execute("select id from pages where urlkey = ?", [key]).fetchone()
-        own = before[0] if before else None
-    return tuple(found)
+    An index that says no lastmod may have hundreds of children. In each run those come first that told of something
+    new last, then the one that was entered last, where new posts go, and the one that was asked longest ago.
+    """
+    rows = list(db.execute(
+        "select p.id, p.changed_at, p.fetched_at, p.due_at from pages p join page_sources s on s.page_id = p.id "
+        "and s.source = 'sitemap' where p.site_id = ? and p.kind = 'sitemap' and p.lastmod is null "
+        "and p.fetched_at is not null and p.outcome = 'not-article' order by p.id", [site_id]))
+    by_news = sorted(rows, key=lambda row: row[1] or "", reverse=True)
+    chosen = {row[0] for row in (*by_news[: _SITEMAPS_A_RUN - 2], *rows[-1:], *sorted(rows, key=lambda r: r[2])[:1])}
+    return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_A_RUN else []
 
 
 def vanished(db: Database, site_id: int, source: Source, found_on: str, since: datetime) -> list[int]:
@@ -293,6 +296,13 @@ def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> No
 def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
     for page_id in page_ids:
         db.execute("update pages set due_at = ?, reason = ? where id = ?", [_EPOCH, reason, page_id])
+
+
+def put_off(db: Database, site_id: int, reason: str, until: datetime) -> None:
+    """Pages that are due at once for a reason that begins so are due at `until`."""
+    db.execute("update pages set due_at = ? where site_id = ? and due_at = ? and fetched_at is not null "
+               "and kind <> 'sitemap' and substr(reason, 1, ?) = ?",
+               [stamp(until), site_id, _EPOCH, len(reason), reason])
 
 
 def make_due_again(db: Database, key: str, reason: str, *, anew: bool = False) -> None:

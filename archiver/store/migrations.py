@@ -161,3 +161,9 @@ def m008_rules_and_evidence(db: Database) -> None:
         select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
         from evidence where field not in ('credits', 'geotags') group by article_id, field
         having count(distinct value) > 1""")
+
+
+@migrations()
+def m011_distrusted(db: Database) -> None:
+    # What the site's server says of change and is not believed, with the time at which it proved false (JSON).
+    db.table("sites").add_column("distrusted", str)

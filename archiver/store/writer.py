@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.schedule import DEFAULT_REVISIT, next_visit
+from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
 from archiver.items import Capture, Outcome, PageKind, Source, Visit
 from archiver.store import ledger, parts
-from archiver.store.articles import Change, Stored, add_alias, mark_gone, store_article, touch
+from archiver.store.articles import Change, Stored, add_alias, edited_at, mark_gone, store_article, touch
 from archiver.store.runs import Counts
+from archiver.store.trust import Trust
 from archiver.store.versions import Reread, extractor_of
 from archiver.urls import urlkey
 
@@ -41,6 +42,7 @@ class VisitWriter:
         self._listings_wait = listings_wait
         self._version = version
         self._reread = reread
+        self.trust = Trust(db, site, run_started, revisit)
         self._waiting: list[Visit] = []
         self.on_article: Callable[[Visit, Stored], None] | None = None
 
@@ -64,7 +66,7 @@ class VisitWriter:
         db, site_id = self.db, self._site["id"]
         capture_id = self._capture(visit.capture) if visit.capture else None
         later = visit.at + self._revisit if self._listings_wait else None
-        found = ledger.record_targets(db, site_id, visit.targets, visit.at, later)
+        found = ledger.record_targets(db, site_id, visit.targets, visit.at, later, self.trust.in_dates)
         counts.found += found
         if visit.kind is PageKind.API and visit.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
             self._listings_wait = False
@@ -79,7 +81,13 @@ class VisitWriter:
                             reason="")
         if visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
             visit = parts.join(db, visit)
+        due_for = ledger.reason_of(db, urlkey(visit.url))
         outcome, reason, article_id, changed = self._outcome(visit, capture_id, counts)
+        if visit.kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
+            self.trust.hold(due_for, changed=changed)
+        if visit.same_validator and (found if visit.kind in SOURCE_KINDS else changed and outcome is Outcome.ARCHIVED):
+            self.trust.validators_lied()
+        changed = changed or bool(found and visit.kind in SOURCE_KINDS)
         counts.refused += outcome is Outcome.REFUSED
         counts.failed += outcome is Outcome.FAILED
         if visit.kind is not PageKind.PART:
@@ -89,7 +97,7 @@ class VisitWriter:
             db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
             capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
             due_at=None if visit.kind is PageKind.PART else next_visit(outcome, visit.kind, visit.at, published,
-                                                                       self._revisit),
+                                                                       self._revisit, edited_at(db, article_id)),
         )
         self._recheck_vanished(visit)
 
