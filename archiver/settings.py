@@ -48,7 +48,7 @@ CONCURRENT_ITEMS = 1
 LOG_LEVEL = "WARNING"
 
 # Each one wraps what the spider hands on once more, and the ledger does what they do: it knows what follows on what,
-# addresses are bounded before they are entered, every status is an answer, and a page need not know who led to it.
+# addresses are bounded before they are entered, every status is an answer, and no server need know who led to a page.
 SPIDER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
     "scrapy.spidermiddlewares.referer.RefererMiddleware": None,

@@ -26,8 +26,9 @@ from archiver.store.articles import read_anew
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.parts import StoredPart
+from archiver.store.redirects import came_from
 from archiver.store.rules import retire, rules_at, store_learned
-from archiver.store.runs import Counts, begin_run, end_run, ensure_site
+from archiver.store.runs import Counts, ask_again, begin_run, end_run, ensure_site
 from archiver.store.versions import extractor_of
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
@@ -83,7 +84,7 @@ class CrawlSession:
             ledger.make_due(self.db, self.site["id"], everything=full)
             if not self.quiet_until:
                 ledger.wait_no_more(self.db, self.site["id"])
-            ledger.make_refused_due(self.db, urlkey(start_url))
+            ask_again(self.db, urlkey(start_url))
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]),
@@ -118,7 +119,7 @@ class CrawlSession:
                                 mixed)
         free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
         jobs = [replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)), parts=self._parts(row),
-                        came_from=ledger.came_from(self.db, row["id"], MOST_REDIRECTS)) for row in free]
+                        came_from=came_from(self.db, row["id"], MOST_REDIRECTS)) for row in free]
         self._under_way |= {job.urlkey: job for job in jobs}
         self._sources += sum(job.is_source for job in jobs)
         return jobs

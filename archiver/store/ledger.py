@@ -245,28 +245,6 @@ def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
     return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_A_RUN else []
 
 
-def make_refused_due(db: Database, key: str) -> None:
-    """A start address is asked for by every run, whatever came of it last time."""
-    db.execute("update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
-               [_EPOCH, key])
-
-
-def came_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
-    """The urlkeys of the addresses that redirected to this page, the nearest first; at most `most`."""
-    found: list[str] = []
-    own: int | None = page_id
-    while own is not None and len(found) < most:
-        row = db.execute("select found_on from page_sources where page_id = ? and source in ('redirect', 'seed') "
-                         "and found_on <> '' order by source", [own]).fetchone()
-        key = urlkey(row[0]) if row else ""
-        if not key or key in found:
-            break
-        found.append(key)
-        before = db.execute("select id from pages where urlkey = ?", [key]).fetchone()
-        own = before[0] if before else None
-    return tuple(found)
-
-
 def vanished(db: Database, site_id: int, source: Source, found_on: str, since: datetime) -> list[int]:
     """Pages that this source document once listed and did not list in this run (it was read whole since `since`)."""
     rows = db.execute(

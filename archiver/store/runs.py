@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlite_utils import Database
@@ -61,3 +61,9 @@ def last_finished(db: Database, site_id: int, but: int) -> dict[str, Any] | None
     """The newest run of this site that ended by itself, before run `but`."""
     return next(iter(db.query("select * from runs where site_id = ? and outcome = 'finished' and id < ? "
                               "order by id desc limit 1", [site_id, but])), None)
+
+
+def ask_again(db: Database, key: str) -> None:
+    """A start address is asked for by every run, whatever came of it last time."""
+    db.execute("update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
+               [stamp(datetime.fromtimestamp(0, UTC)), key])

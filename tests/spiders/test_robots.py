@@ -105,7 +105,7 @@ def test_crawl_delay_is_a_floor(tmp_path: Path) -> None:
 
 def test_a_robots_txt_of_another_host_keeps_only_that_host_waiting(tmp_path: Path) -> None:
     with serving({"/robots.txt": text("", 500), "/feed": text("no")}) as other:
-        feed = other.url.replace("127.0.0.1", "localhost") + "feed"
+        feed = other.url + "feed"
         pages = site_of(text(""), "/one/")
         pages["/"] = home("/one/", head=f'<link rel="alternate" type="application/rss+xml" href="{feed}">')
         with serving(pages) as site:
