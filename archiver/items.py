@@ -51,6 +51,7 @@ class Outcome(StrEnum):
     GONE = "gone"
     REFUSED = "refused"
     OUT_OF_SCOPE = "out-of-scope"
+    TRAP = "trap"
     FAILED = "failed"
 
 
@@ -113,7 +114,10 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address that something told of: the only thing discovery produces."""
+    """An address that something told of: the only thing discovery produces.
+
+    `trap` names the rule by which it is not asked for ("" for nearly all).
+    """
 
     url: str
     source: Source
@@ -121,6 +125,7 @@ class Target:
     found_on: str = ""
     lastmod: datetime | None = None
     lead: Lead | None = None
+    trap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,7 @@ class Visit:
     this one told of something new. An outcome of `due` is a part of a source that goes on.
     Of a further page of a post, `part_of` is the post's address and `part` the page's number. Of a post that was read
     from several pages, `parts` are the numbers and addresses of the others; number 0 is the view that has them all.
+    `shown` is the digest of what a page of a list leads to, the list's other pages aside; "" for any other page.
     """
 
     url: str
@@ -217,3 +223,4 @@ class Visit:
     part_of: str = ""
     part: int = 1
     parts: tuple[tuple[int, str], ...] = ()
+    shown: str = ""

@@ -26,6 +26,7 @@ class Job:
     pages of the source read so far, `alive` how many posts it should still count; `known` says
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
     before; a further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
+    `is_probe`: the address does not exist and has no row; how the site says so is what is asked for.
     """
 
     page_id: int
@@ -44,12 +45,13 @@ class Job:
     alive: int = -1
     parts: tuple[StoredPart, ...] = ()
     text: str | None = None
+    is_probe: bool = False
     gathering: Gathering | None = None
 
     @property
     def is_source(self) -> bool:
         """Whether this document tells of pages; while one is under way, no post is asked for."""
-        return self.is_seed or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
+        return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
     @property
     def known(self) -> bool:

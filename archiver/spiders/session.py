@@ -5,21 +5,25 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import __version__
+from archiver.discovery import nowhere
+from archiver.discovery.nowhere import Nowhere
 from archiver.errors import ArchiveInUse
 from archiver.extraction.rules import SiteRules
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job, job_of
 from archiver.spiders.teacher import Teacher
-from archiver.store import ledger, parts
+from archiver.spiders.watch import Watch
+from archiver.store import aside, ledger, missing, parts
 from archiver.store.articles import read_anew
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
@@ -32,6 +36,8 @@ from archiver.urls import Scope, urlkey
 
 # Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
 _MOST_TOLD = 100_000
+Only = Literal["", "missing", "set-aside"]
+"""A run that asks for nothing but what is missing (and, on wish, what a rule has set aside)."""
 
 
 class CrawlSession:
@@ -40,10 +46,11 @@ class CrawlSession:
     Raises the errors of `open_archive`, and ArchiveInUse where another process crawls this site into this archive.
     """
 
-    def __init__(self, archive: Path, start_url: str, *, full: bool = False) -> None:
+    def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
         self.started = datetime.now(UTC)
         self._folder = archive.parent
         self.full = full
+        self.only = only
         self.start_url = start_url
         self.db: Database = open_archive(archive, create=True)
         self._lock: BinaryIO | None = None
@@ -58,15 +65,21 @@ class CrawlSession:
         self.options: dict[str, Any] = json.loads(self.site["settings"] or "{}")
         seed = Target(start_url, Source.SEED)
         with self.db.atomic():
-            self.run_id = begin_run(self.db, self.site["id"], "full" if full else "incremental", __version__,
+            self.run_id = begin_run(self.db, self.site["id"], only or ("full" if full else "incremental"), __version__,
                                     self.started)
             ledger.record_targets(self.db, self.site["id"], [seed], self.started)
-            ledger.make_due(self.db, self.site["id"], everything=full)
+            if only:
+                missing.make_due(self.db, self.site["id"], with_aside=only == "set-aside")
+            else:
+                ledger.make_due(self.db, self.site["id"], everything=full)
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]),
                                   version=__version__, reread=self._readings)
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
+        self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
+        self.writer.on_written = self.watch.written
+        self.nowhere = None if full else _remembered(self.site, self.started - revisit)
         self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
         self._told: set[tuple[str, Source, PageKind]] = set()
@@ -90,11 +103,49 @@ class CrawlSession:
         self.writer.flush()
         self._read_anew()
         sources_only = any(job.is_source for job in self._under_way.values())
-        rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
-        free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
-        jobs = [replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row)) for row in free]
-        self._under_way |= {job.urlkey: job for job in jobs}
-        return jobs
+        jobs: list[Job] = []
+        while True:
+            rows = self._due_rows(limit + len(self._under_way), sources_only)
+            free = [row for row in rows if row["urlkey"] not in self._under_way]
+            set_aside = 0
+            for row in free:
+                verdict = self.watch.judge(row)
+                if verdict.what == "aside":
+                    with self.db.atomic():
+                        aside.set_aside(self.db, row["id"], verdict.rule, verdict.reason)
+                    set_aside += 1
+                elif verdict.what == "ask":
+                    job = replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row))
+                    jobs.append(job)
+                    self._under_way[job.urlkey] = job
+                    if len(jobs) >= limit:
+                        break
+            self.counts.trapped += set_aside
+            if not set_aside or len(jobs) >= limit:
+                return jobs
+
+    def _due_rows(self, limit: int, sources_only: bool) -> list[dict[str, Any]]:
+        if self.only:
+            return missing.due_pages(self.db, self.site["id"], self.started, limit)
+        return ledger.due_pages(self.db, self.site["id"], self.started, limit, sources_only)
+
+    def probe(self) -> Job | None:
+        """The job of asking for an address that does not exist; None where the answer is known."""
+        if self.nowhere is not None:
+            return None
+        url = nowhere.address(self.start_url, self.scope, secrets.token_hex(10))
+        job = Job(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)
+        self._under_way[job.urlkey] = job
+        return job
+
+    def probed(self, job: Job, answer: Nowhere | None) -> None:
+        """How the site answers for what does not exist, kept with the site; None where it gave no answer."""
+        self._under_way.pop(job.urlkey, None)
+        self.nowhere = answer
+        if answer is not None:
+            with self.db.atomic():
+                self.db.execute("update sites set nowhere = ?, nowhere_at = ? where id = ?",
+                                [nowhere.to_json(answer), ledger.stamp(self.started), self.site["id"]])
 
     def _parts(self, row: dict[str, Any]) -> tuple[StoredPart, ...]:
         return parts.parts_of(self.db, row["urlkey"]) if row["kind"] == PageKind.POST and row["fetched_at"] else ()
@@ -117,7 +168,7 @@ class CrawlSession:
     def is_news(self, target: Target) -> bool:
         """Whether this link was not told of before in this run, in the same way. Forgets when it knows too many."""
         told = (target.url, target.source, target.kind)
-        if told in self._told:
+        if told in self._told or not self.watch.is_wanted(target):
             return False
         if len(self._told) >= _MOST_TOLD:
             self._told.clear()
@@ -129,6 +180,10 @@ class CrawlSession:
         self.writer.add(visit)
         if visit.outcome is not Outcome.DUE:
             self._under_way.pop(urlkey(visit.url), None)
+
+    def is_seed(self, visit: Visit) -> bool:
+        """Whether this is the home page."""
+        return urlkey(visit.url) == self._seed_key
 
     def seed_moved(self, url: str) -> None:
         """The start address redirects: the page it leads to is the home page."""
@@ -193,6 +248,11 @@ class CrawlSession:
         self.db.close()
         self._lock.close()
         self._lock = None
+
+
+def _remembered(site: dict[str, Any], not_before: datetime) -> Nowhere | None:
+    """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
+    return nowhere.from_json(site["nowhere"]) if (site["nowhere_at"] or "") >= ledger.stamp(not_before) else None
 
 
 def _lock(archive: Path, site: str) -> BinaryIO:

@@ -16,12 +16,16 @@ from twisted.python.failure import Failure
 
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
+from archiver.discovery.listing import is_redirector
+from archiver.discovery.traps import SCOPE
+from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
 from archiver.items import Outcome, PageKind, Source, Target, Visit
-from archiver.spiders.answer import Answer, Reading, api_address, read
+from archiver.spiders.answer import Answer, Reading, api_address, nowhere_of, read
 from archiver.spiders.failure import failure_of
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
-from archiver.spiders.session import CrawlSession
+from archiver.spiders.session import CrawlSession, Only
+from archiver.spiders.watch import WALLS
 from archiver.urls import normalize, start_address
 
 # Requests handed to Scrapy at a time: enough to keep its slots busy, few enough to lose nothing by.
@@ -40,13 +44,15 @@ class SiteSpider(Spider):
     custom_settings = None
 
     def __init__(self, url: str = "", full: str | bool = False, limit: str | int = 0, since: str = "",
-                 **kwargs: Any) -> None:
+                 only: Only = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start_url = start_address(url)
         self.full = str(full).lower() in ("1", "true", "yes")
         self.limit = int(limit)
         self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
+        self.only: Only = only
         self.fatal = ""
+        self.wall = ""
         self.session: CrawlSession
         self._posts = 0
         self._robots_sitemaps: list[str] = []
@@ -56,7 +62,8 @@ class SiteSpider(Spider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
-        spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
+        spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full,
+                                       only=spider.only)
         crawler.signals.connect(spider._idle, signal=signals.spider_idle)
         crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
         crawler.signals.connect(spider._ended, signal=signals.spider_closed)
@@ -75,13 +82,22 @@ class SiteSpider(Spider):
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
         self.session.counts.bytes += len(response.body)
-        reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read)
+        if job.is_probe:
+            self.session.probed(job, nowhere_of(_answer(response)))
+            yield from self._next_requests()
+            return
+        reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read,
+                       self.session.nowhere)
         yield from self._carry_on(job, reading)
 
     def failed(self, failure: Failure) -> Iterator[Visit | Request]:
         """No answer: refused by robots.txt, no such host, a time-out ..."""
         request = failure.request  # type: ignore[attr-defined]
         job: Job = request.meta["job"]
+        if job.is_probe:
+            self.session.probed(job, None)
+            yield from self._next_requests()
+            return
         outcome, rule, reason = failure_of(failure)
         if job.is_seed and not job.known:
             self.fatal = f"{self.start_url} cannot be crawled: {reason}."
@@ -98,6 +114,7 @@ class SiteSpider(Spider):
         visit = reading.visit
         if job.is_seed:
             visit = self._seed_read(visit, reading, job)
+        visit = self.session.watch.settled(visit)
         visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(job, reading)))
         if begun := begin(visit, job, self.session.scope, self.session.stored):
             yield from self._gather(begun)
@@ -114,7 +131,11 @@ class SiteSpider(Spider):
 
     def _done(self, visit: Visit, reading: Reading | None = None) -> Iterator[Visit | Request]:
         self._posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
+        if self.session.watch.is_walled(visit):
+            self.fatal = self.fatal or self._walled(visit.rule)
         yield visit
+        if self._is_home_read(visit, reading) and (probe := self.session.probe()):
+            yield self._request(probe.url, probe)
         if reading and reading.follow:
             url, onward = reading.follow
             if onward.step == "ids" and onward.alive < 0:
@@ -124,13 +145,24 @@ class SiteSpider(Spider):
         if self.session.under_way < _WINDOW // 2:
             yield from self._next_requests()
 
+    def _is_home_read(self, visit: Visit, reading: Reading | None) -> bool:
+        """Whether this is the home page, answering for itself: only then is it worth asking for what is not there."""
+        return reading is not None and not self.fatal and visit.final_url == self._base and (
+            visit.outcome not in (Outcome.DUE, Outcome.DUPLICATE)) and self.session.is_seed(visit)
+
+    def _walled(self, wall: str) -> str:
+        return (f"{self.start_url} cannot be crawled: a {wall} stands before the site and is all that its pages show; "
+                "ask its owner for access, or take it out with 'archiver sites remove'.")
+
     def _seed_read(self, visit: Visit, reading: Reading, job: Job) -> Visit:
         """The home page has answered: its scheme and host are the site's; what it does not declare is guessed."""
         if visit.outcome is Outcome.DUPLICATE:
             self.session.seed_moved(visit.final_url)
         if visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return visit
-        if visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
+        if visit.rule in WALLS:
+            self.wall = visit.rule  # feeds and sitemaps may tell of posts that stand before it
+        elif visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
                 visit.rule == "not-html"):
             self.fatal = self.fatal or f"{self.start_url} cannot be crawled: {visit.reason}."
             return visit
@@ -155,8 +187,14 @@ class SiteSpider(Spider):
         return [queue.pop(0)]
 
     def _settled(self, target: Target) -> Target:
-        """Addresses of the site take the scheme and the www of its home page: one page, one way to ask for it."""
-        return replace(target, url=at_origin(target.url, origin_of(self._base)))
+        """Addresses of the site take the scheme and the www of its home page: one page, one way to ask for it.
+
+        What a sitemap, feed or API tells of that lies outside the site is told, and not asked for.
+        """
+        target = replace(target, url=at_origin(target.url, origin_of(self._base)))
+        outside = target.source in VOUCHING and target.kind not in SOURCE_KINDS and not (
+            self.session.scope.contains(target.url) or is_redirector(target.url))
+        return replace(target, trap=SCOPE) if outside else target
 
     def _next_requests(self) -> list[Request]:
         most = int(self.session.options.get("max_pages") or 0)
@@ -194,6 +232,8 @@ class SiteSpider(Spider):
 
     def _ended(self, spider: Spider, reason: str) -> None:
         outcome = "finished" if reason == "finished" else "interrupted"
+        if self.wall and not self._posts:
+            self.fatal = self.fatal or self._walled(self.wall)
         if self.fatal:
             outcome, reason = "failed", self.fatal
         elif reason == "finished":

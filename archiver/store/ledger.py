@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.schedule import Known, news_of, priority
+from archiver.discovery.traps import outcome_of, says
+from archiver.frontier.schedule import VOUCHING, Known, news_of, priority
 from archiver.items import GeoTag, Lead, Outcome, PageKind, Source, Target, Visit
 from archiver.urls import urlkey
 
@@ -85,26 +86,27 @@ def known_page(db: Database, key: str) -> Known | None:
 
 
 def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: datetime,
-                   listings_due: datetime | None = None) -> int:
-    """Enter what was found; returns how many addresses were new.
+                   listings_due: datetime | None = None, folder: str = "/") -> list[Target]:
+    """Enter what was found; returns what nothing had told of before. `folder` is the scope's path.
 
     A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
     due again only where the target brings news of it (see `news_of`).
     """
     later = stamp(listings_due) if listings_due else _EPOCH
-    return sum(_record_target(db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH)
-               for target in targets)
+    return [target for target in targets if _record_target(
+        db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH, folder)]
 
 
-def _record_target(db: Database, site_id: int, target: Target, now: str, due: str) -> bool:
+def _record_target(db: Database, site_id: int, target: Target, now: str, due: str, folder: str) -> bool:
     key = urlkey(target.url)
     digests = {target.source: lead_digest(target.lead)} if target.lead else {}
     lead = lead_json(target.lead, digests) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, lastmod, lead, priority, found_at, due_at) "
-        "values (?, ?, ?, ?, 'due', '', ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
-        [site_id, target.url, key, target.kind, lastmod, lead, priority(target.kind, target.source), now, due],
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, lead, priority, found_at, due_at) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
+        [site_id, target.url, key, target.kind, outcome_of(target.trap), says(target.trap), target.trap or None,
+         lastmod, lead, priority(target.kind, target.source, target.url, folder), now, None if target.trap else due],
     ).fetchone()
     if inserted:
         page_id = inserted[0]
@@ -112,7 +114,8 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
         known = known_page(db, key)
         assert known is not None
         page_id = known.id
-        _update_known(db, known, target, lastmod)
+        if not target.trap:
+            _update_known(db, known, target, lastmod, folder)
     db.execute(
         "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, ?, ?, ?, ?) "
         "on conflict (page_id, source) do update set last_seen = excluded.last_seen, found_on = excluded.found_on",
@@ -121,9 +124,12 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
     return bool(inserted)
 
 
-def _update_known(db: Database, known: Known, target: Target, lastmod: str | None) -> None:
+def _update_known(db: Database, known: Known, target: Target, lastmod: str | None, folder: str) -> None:
     digest = lead_digest(target.lead) if target.lead else ""
     news = news_of(known, target, digest)
+    vouched = known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING
+    if vouched:
+        news = f"{target.source} vouches for it"
     if news and known.kind is PageKind.PART:
         # A page of a post comes with its post.
         post = db.execute("select post from parts where urlkey = ?", [known.urlkey]).fetchone()
@@ -140,9 +146,11 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
     db.execute(
         "update pages set lastmod = max(coalesce(lastmod, ''), coalesce(?, '')), "
         "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
-        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end where id = ?",
+        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
+        "outcome = case when ? then 'due' else outcome end where id = ?",
         [lastmod, lead, target.kind if surer else known.kind,
-         priority(target.kind if surer else known.kind, target.source), bool(news), _EPOCH, bool(news), news, known.id],
+         priority(target.kind if surer else known.kind, target.source, target.url, folder), bool(news), _EPOCH,
+         bool(news), news, vouched, known.id],
     )
     db.execute("update pages set lastmod = null where id = ? and lastmod = ''", [known.id])
 
@@ -168,14 +176,14 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
     )
 
 
-_JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
+JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
         "p.article_id, p.fetched_at, c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 
 
 def page_row(db: Database, key: str) -> dict[str, Any] | None:
     """One page as `due_pages` gives it, due or not."""
-    return next(iter(db.query(f"{_JOB} where p.urlkey = ?", [key])), None)
+    return next(iter(db.query(f"{JOB} where p.urlkey = ?", [key])), None)
 
 
 def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool) -> list[dict[str, Any]]:
@@ -186,7 +194,7 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_onl
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
         rows += db.query(
-            f"{_JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
+            f"{JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
             [site_id, level, stamp(now), limit - len(rows)],
         )
         if len(rows) >= limit or (level == 0 and rows):
@@ -206,7 +214,7 @@ def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     due where one failed.
     """
     db.execute(
-        "update pages set due_at = ? where site_id = ? and kind <> 'part' and (? "
+        "update pages set due_at = ? where site_id = ? and kind <> 'part' and outcome not in ('trap') and (? "
         "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
         [_EPOCH, site_id, everything],

@@ -161,3 +161,11 @@ def m008_rules_and_evidence(db: Database) -> None:
         select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
         from evidence where field not in ('credits', 'geotags') group by article_id, field
         having count(distinct value) > 1""")
+
+
+@migrations()
+def m010_nowhere_and_traps(db: Database) -> None:
+    # What the site answers for an address that does not exist (JSON), and when that was asked.
+    db.table("sites").add_column("nowhere", str)
+    db.table("sites").add_column("nowhere_at", str)
+    db.table("runs").add_column("trapped", int)
