@@ -71,8 +71,8 @@ def series_of(url: str) -> str:
 
 
 def is_side_way(url: str, folder: str = "/") -> bool:
-    """Whether a listing shows posts that the site's own pages of posts show, too: by tag, author, category or date."""
-    return shape_of(url, folder).family in ("terms", "dates")
+    """Whether a page shows in another way what others show: posts by tag, author, category, date or a parameter."""
+    return shape_of(url, folder).family in ("terms", "dates", "query")
 
 
 def _series(path: str, pairs: list[tuple[str, str]]) -> str:

@@ -11,8 +11,9 @@ from lxml import etree
 
 _LOGIN = re.compile(
     r"(?:please )?(?:log ?in|sign ?in|anmelden|anmeldung|einloggen|connexion|se connecter|iniciar sesión|"
-    r"inicia sesión|accedi|entrar|inloggen|logga in|logg inn|log ind|zaloguj|đăng nhập|登录|登入|ログイン|로그인|войти|вход|giriş yap|"
-    r"members? only|subscribers? only|nur für (?:mitglieder|abonnenten))\b", re.IGNORECASE)
+    r"inicia sesión|accedi|entrar|inloggen|logga in|logg inn|log ind|zaloguj|đăng nhập|"
+    r"登录|登入|ログイン|로그인|войти|вход|giriş yap|members? only|"
+    r"subscribers? only|nur für (?:mitglieder|abonnenten))\b", re.IGNORECASE)
 _CONSENT_HEADING = re.compile(
     r"(?:before you continue|(?:your|about your) privacy|we (?:value|respect|care about) your privacy|privacy|"
     r"(?:this site|we) uses? cookies|cookies?\b|cookie (?:consent|settings|notice)|consent\b|datenschutz|"

@@ -18,7 +18,7 @@ PRIORITY: dict[PageKind, int] = {
     PageKind.ROBOTS: 0, PageKind.API: 0, PageKind.SITEMAP: 0, PageKind.FEED: 0,
     PageKind.POST: 1, PageKind.PART: 1, PageKind.LISTING: 2, PageKind.UNKNOWN: 3, PageKind.PAGE: 3, PageKind.OTHER: 4,
 }
-_SIDE_WAY = 4
+SIDE_WAY = 4
 VOUCHING = frozenset({Source.FEED, Source.API, Source.SITEMAP})
 """Sources that speak of pages on purpose: what they name is fetched, whatever its address looks like."""
 SOURCE_KINDS = frozenset(k for k, p in PRIORITY.items() if p == 0)
@@ -49,12 +49,13 @@ class Known:
 def priority(kind: PageKind, source: Source, url: str = "", folder: str = "/") -> int:
     """0 is fetched first. The seed is a source: it names the feeds and the API.
 
-    Lists of tags, authors and months come last: they show what the pages of posts show, too, and once those are
-    read it can be told whether they show more.
+    Lists of tags, authors and months and other views of a page come last: they show what the pages of posts show,
+    too, and once those are read it can be told whether they show more.
     """
     if source is Source.SEED:
         return 0
-    return _SIDE_WAY if kind is PageKind.LISTING and url and is_side_way(url, folder) else PRIORITY[kind]
+    side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_side_way(url, folder)
+    return SIDE_WAY if side else PRIORITY[kind]
 
 
 def news_of(known: Known, target: Target, lead_digest: str) -> str:

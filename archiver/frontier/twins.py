@@ -91,6 +91,17 @@ class Twins:
         for way in {family(w) for w in ways(key) if w in plain_is_post}:
             self._trust[way] = replace(self._trust.get(way, Trust()), refuted=True)
 
+    def open(self, key: str) -> dict[str, tuple[str, int]]:
+        """The ways in which an address may be a twin, as far as they are in doubt: the other address, and how many
+        more pages would settle the way.
+        """
+        out = {}
+        for way, plain in ways(key).items():
+            trust = self._trust.get(family(way), Trust())
+            if not trust.refuted and trust.borne_out < ENOUGH:
+                out[way] = (plain, ENOUGH - trust.borne_out)
+        return out
+
     @property
     def believed(self) -> frozenset[str]:
         """The ways that are believed."""

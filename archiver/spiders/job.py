@@ -26,7 +26,8 @@ class Job:
     pages of the source read so far, `alive` how many posts it should still count; `known` says
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
     before; a further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
-    `is_probe`: the address does not exist and has no row; how the site says so is what is asked for.
+    `is_probe`: the address does not exist and has no row; how the site says so is what is asked for. `level` is the
+    ledger's priority.
     """
 
     page_id: int
@@ -46,6 +47,7 @@ class Job:
     parts: tuple[StoredPart, ...] = ()
     text: str | None = None
     is_probe: bool = False
+    level: int = 0
     gathering: Gathering | None = None
 
     @property
@@ -70,6 +72,6 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
     return Job(
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
         lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
-        original=original, fetched_at=fetched_at,
+        original=original, fetched_at=fetched_at, level=row["priority"],
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )

@@ -19,6 +19,7 @@ from archiver.discovery import nowhere
 from archiver.discovery.nowhere import Nowhere
 from archiver.errors import ArchiveInUse
 from archiver.extraction.rules import SiteRules
+from archiver.frontier.schedule import SIDE_WAY
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.job import Job, job_of
 from archiver.spiders.teacher import Teacher
@@ -107,6 +108,10 @@ class CrawlSession:
         while True:
             rows = self._due_rows(limit + len(self._under_way), sources_only)
             free = [row for row in rows if row["urlkey"] not in self._under_way]
+            # Lists of tags and months wait until all else is read: what they show is news or not by then.
+            first = any(job.level < SIDE_WAY for job in (*self._under_way.values(), *jobs)) or any(
+                row["priority"] < SIDE_WAY for row in free)
+            free = [row for row in free if row["priority"] < SIDE_WAY or not first]
             set_aside = 0
             for row in free:
                 verdict = self.watch.judge(row)

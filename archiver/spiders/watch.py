@@ -23,7 +23,7 @@ from archiver.urls import Scope, urlkey
 REPEATED = "repeated listing"
 ATTACHMENT = "attachment"
 WALLS = frozenset({"login wall", "consent wall"})
-_MOST_OF_A_RULE = 1_000  # addresses that the ledger keeps of one rule of the table: an example would do
+_MOST_OF_A_RULE = 1_000
 _MOST_WALLS = 20
 _OWN_WAYS = frozenset({PageKind.PART, *SOURCE_KINDS})
 _ENTRIES = VOUCHING | {Source.LISTING}
@@ -49,6 +49,7 @@ class Watch:
         self._budget = Budget(lambda: aside.posts_known(db, site_id))
         self._twins = Twins()
         self._under_way: dict[str, Shape] = {}
+        self._doubts: dict[str, frozenset[str]] = {}
         self._lists: dict[tuple[str, str], str] = {}
         self._traps = Counter(aside.counted(db, site_id))
         self._walls = 0
@@ -60,27 +61,48 @@ class Watch:
         kind, key = PageKind(row["kind"]), row["urlkey"]
         if row["fetched_at"] or row["priority"] == 0 or kind in _OWN_WAYS:
             return _ASK
-        if verdict := self._as_twin(row):
-            return verdict
+        way, plain = self._twin_of(key)
+        if way and not any(source in VOUCHING for source, _ in aside.told_by(self._db, row["id"])):
+            return Verdict("aside", f"{twins.RULE}: {twins.family(way)}", twins.reason(way, plain))
+        doubted = self._doubted(key)
+        if doubted is None:
+            return _WAIT
         shape = self._shape(row)
         if shape is NONE:
+            self._doubts[key] = doubted
             return _ASK
         waiting = sum(1 for other in self._under_way.values() if other == shape)
         if self._budget.left(shape) > waiting:
             self._under_way[key] = shape
+            self._doubts[key] = doubted
             return _ASK
         told = [(source, shape_of(at, self._scope.path)) for source, at in aside.told_by(self._db, row["id"])]
         if is_promised(shape, told):
             return _ASK
         return _WAIT if waiting else Verdict("aside", f"{budget.RULE}: {shape.family}", budget.reason(shape))
 
-    def _as_twin(self, row: dict[str, Any]) -> Verdict | None:
-        for way, plain in self._twins.plainer(row["urlkey"]):
-            stands = aside.stands_for(self._db, plain) or (way.startswith("?") and any(
-                twins.ways(other).get(way) == plain for other in aside.siblings(self._db, plain)))
-            if stands and not any(source in VOUCHING for source, _ in aside.told_by(self._db, row["id"])):
-                return Verdict("aside", f"{twins.RULE}: {twins.family(way)}", twins.reason(way, plain))
-        return None
+    def _twin_of(self, key: str) -> tuple[str, str]:
+        """The way, of those that are believed, in which an address is another's twin, and the other; else empty."""
+        believed = self._twins.plainer(key)
+        return next(((way, plain) for way, plain in believed if self._stands(key, way, plain)), ("", ""))
+
+    def _stands(self, key: str, way: str, plain: str) -> bool:
+        """Whether what is at `key`, were it a twin in this way, is read at another address."""
+        return aside.stands_for(self._db, plain) or (way.startswith("?") and any(
+            other != key and twins.ways(other).get(way) == plain for other in aside.siblings(self._db, plain)))
+
+    def _doubted(self, key: str) -> frozenset[str] | None:
+        """The ways of which this page would tell whether they are to be believed; None where enough such pages are
+        under way: what they show is awaited.
+        """
+        out = set()
+        for way, (plain, more) in self._twins.open(key).items():
+            name = twins.family(way)
+            if name not in out and self._stands(key, way, plain):
+                if sum(name in ways for ways in self._doubts.values()) >= more:
+                    return None
+                out.add(name)
+        return frozenset(out)
 
     def _shape(self, row: dict[str, Any]) -> Shape:
         shape = shape_of(row["url"], self._scope.path)
@@ -91,11 +113,15 @@ class Watch:
         return shape
 
     def is_wanted(self, target: Target) -> bool:
-        """Whether the ledger has room for one more address of this rule of the table."""
-        if not target.trap:
+        """Whether the ledger has room for it: of what is not asked for by one rule, an example would do."""
+        rule = target.trap
+        if not rule and target.source in (Source.LINK, Source.LISTING):
+            way, _ = self._twin_of(urlkey(target.url))
+            rule = f"{twins.RULE}: {twins.family(way)}" if way else ""
+        if not rule:
             return True
-        self._traps[target.trap] += 1
-        return self._traps[target.trap] <= _MOST_OF_A_RULE
+        self._traps[rule] += 1
+        return self._traps[rule] <= _MOST_OF_A_RULE
 
     # What came back
 
@@ -135,18 +161,21 @@ class Watch:
         """A visit was written; `fresh` is what it told of that nothing had told of before."""
         key = urlkey(visit.url)
         is_post = visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
+        self._doubts.pop(key, None)
         shape = self._under_way.pop(key, None)
         if shape is not None:
-            self._budget.note(shape, is_post=is_post, has_news=any(self._is_news(t) for t in fresh))
+            self._budget.note(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in fresh))
         if visit.outcome is Outcome.DUPLICATE and article_id is not None:
             self._twins.same(key, aside.addresses_of(self._db, article_id))
         elif visit.outcome is Outcome.ARCHIVED and article_id is not None:
             found = {way: aside.article_of(self._db, plain) for way, plain in twins.ways(key).items()}
             self._twins.another(key, {way for way, other in found.items() if other not in (None, article_id)})
 
-    def _is_news(self, target: Target) -> bool:
-        return not target.trap and target.kind not in SOURCE_KINDS and shape_of(
-            target.url, self._scope.path).family in _NEWS
+    def _is_news(self, target: Target, told_by: Shape) -> bool:
+        """Whether a page of this shape led to what may be a post by telling of this."""
+        shape = shape_of(target.url, self._scope.path)
+        return not target.trap and target.kind not in SOURCE_KINDS and shape.family in _NEWS and (
+            shape != told_by and not self._twin_of(urlkey(target.url))[0])
 
     def is_walled(self, visit: Visit) -> bool:
         """Whether so many pages in a row showed a wall that it stands before all of the site."""

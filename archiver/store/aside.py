@@ -58,10 +58,10 @@ def stands_for(db: Database, key: str) -> bool:
 
 
 def siblings(db: Database, plain: str) -> list[str]:
-    """The urlkeys of posts that were read at this address with parameters behind it, at most 50."""
+    """The urlkeys at this address with parameters behind it that were posts or are yet to be read, at most 50."""
     path = plain.partition("?")[0]
-    rows = db.execute("select urlkey from pages where urlkey > ? and urlkey < ? and article_id is not null limit ?",
-                      [path + "?", path + "@", _MOST_SIBLINGS])
+    rows = db.execute("select urlkey from pages where urlkey > ? and urlkey < ? and (article_id is not null or "
+                      "outcome = 'due') limit ?", [path + "?", path + "@", _MOST_SIBLINGS])
     return [row[0] for row in rows]
 
 

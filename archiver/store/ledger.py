@@ -103,8 +103,8 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
     lead = lead_json(target.lead, digests) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, lead, priority, found_at, due_at) "
-        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, lead, priority, found_at, "
+        "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
         [site_id, target.url, key, target.kind, outcome_of(target.trap), says(target.trap), target.trap or None,
          lastmod, lead, priority(target.kind, target.source, target.url, folder), now, None if target.trap else due],
     ).fetchone()

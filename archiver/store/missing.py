@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.items import PageKind
 from archiver.store import aside
 from archiver.store.ledger import JOB, stamp
 
@@ -15,6 +14,9 @@ from archiver.store.ledger import JOB, stamp
 _OPEN = "p.site_id = ? and p.kind <> 'part' and (p.outcome in ('due', 'failed') or p.urlkey in (" \
         "select t.post from parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id " \
         "and f.outcome = 'failed'))"
+# A list that is put off because an API counts the posts is not missing: it waits for its time.
+_LACKING = "p.site_id = ? and (p.outcome = 'failed' or (p.outcome = 'due' and not " \
+           "(p.kind = 'listing' and p.due_at > ?)))"
 _EPOCH = "1970-01-01T00:00:00+00:00"
 
 
@@ -26,9 +28,15 @@ def make_due(db: Database, site_id: int, *, with_aside: bool) -> None:
 
 
 def due_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """The next pages to fetch in a run for what is missing, with what such pages newly told of; as `ledger.due_pages`."""
+    """The next pages of a run for what is missing, with what such pages newly told of; as `ledger.due_pages`."""
     return list(db.query(f"{JOB} where {_OPEN} and p.due_at <= ? order by p.priority, p.due_at, p.id limit ?",
                          [site_id, stamp(now), limit]))
+
+
+def count(db: Database, site_id: int) -> int:
+    """How many pages are missing, of whatever kind."""
+    row = db.execute(f"select count(*) from pages p where {_LACKING}", [site_id, stamp(datetime.now(UTC))]).fetchone()
+    return int(row[0])
 
 
 def listed(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
@@ -38,9 +46,7 @@ def listed(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
     """
     rows = list(db.query(
         "select p.id, p.url, p.kind, p.outcome, p.reason, p.rule, p.status, p.attempts, p.due_at from pages p "
-        "where p.site_id = ? and p.outcome in ('due', 'failed') order by p.priority, p.id limit ?", [site_id, limit]))
+        f"where {_LACKING} order by p.priority, p.id limit ?", [site_id, stamp(datetime.now(UTC)), limit]))
     for row in rows:
-        told = aside.told_by(db, row.pop("id"))
-        row["sources"] = sorted({str(source) for source, _ in told})
-        row["is_source"] = row["kind"] in (PageKind.FEED, PageKind.SITEMAP, PageKind.API, PageKind.LISTING)
+        row["sources"] = sorted({str(source) for source, _ in aside.told_by(db, row.pop("id"))})
     return rows

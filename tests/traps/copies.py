@@ -90,7 +90,8 @@ def traps() -> list[Trap]:
     return [
         _copies("share", 61, lambda t: [f"{t.path}?share={s}&nb=1" for s in ("facebook", "x", "email")],
                 _with("share"), ("unchanged", "")),
-        _copies("replytocom", 62, lambda t: [f"{t.path}?replytocom={n}#respond" for n in range(4)], _with("replytocom")),
+        _copies("replytocom", 62, lambda t: [f"{t.path}?replytocom={n}#respond" for n in range(4)],
+                _with("replytocom")),
         _copies("print-query", 63, lambda t: [f"{t.path}?print=1", f"{t.path}?print=print"], _with("print")),
         _copies("print-value", 64, lambda t: [f"{t.path}?print=page"], _with("print"), ("trap", "print")),
         _copies("print-step", 65, lambda t: [f"{t.path}print/"], _without_step("print"), ("trap", "print")),
@@ -106,7 +107,8 @@ def traps() -> list[Trap]:
         _copies("slash", 73, lambda t: [t.path.rstrip("/"), t.path], lambda ask: ask.path + "/"),
         _copies("case", 74, lambda t: [t.path.upper(), t.path.title()], lambda ask: ask.path.lower(), spare=12),
         _copies("index-file", 75, lambda t: [f"{t.path}index.html"], lambda ask: ask.path.removesuffix("index.html")),
-        _copies("two-slashes", 76, lambda t: [f"http://two-slashes.test/{t.path}"], lambda ask: ask.path.replace("//", "/"), spare=12),
+        _copies("two-slashes", 76, lambda t: [f"http://two-slashes.test/{t.path}"],
+                lambda ask: ask.path.replace("//", "/"), spare=12),
         _copies("language", 77, lambda t: [f"{t.path}?lang={code}" for code in ("de", "fr", "pt")], _with("lang"),
                 spare=20),
         _copies("reference", 78, lambda t: [f"{t.path}?from=related", f"{t.path}?ref=home"], _with("from", "ref"),
@@ -123,6 +125,7 @@ def traps() -> list[Trap]:
         Trap("phone-host", blog(mobile, "phone-host.test", tail=lambda t: links(f"http://m.phone-host.test{t.path}")),
              tuple(mobile), 3, more={"m.phone-host.test": phone}),
         Trap("dead-ends", blog(dead, "dead-ends.test", tail=lambda t: links(
-            "mailto:x@y.test", "javascript:void(0)", "/wp-login.php?redirect_to=%2F", f"/cart/?add-to-cart={t.number}")),
+            "mailto:x@y.test", "javascript:void(0)", "/wp-login.php?redirect_to=%2F",
+            f"/cart/?add-to-cart={t.number}")),
              tuple(dead), 3, {"/wp-login.php?redirect_to=%2F": ("trap", "account")}),
     ]

@@ -34,13 +34,13 @@ def _posts(told: list[Told]) -> Respond:
     return lambda ask: article(at[ask.path]) if ask.path in at else None
 
 
-def _list(told: list[Told], number: Number, older: Callable[[int], str], *, clamp: bool, size: int = PER_PAGE) -> Respond:
+def _list(told: list[Told], number: Number, older: Callable[[int], str], *, clamp: bool) -> Respond:
     """Pages that go on for ever: beyond the end they show the last page again, or nothing."""
     def respond(ask: Ask) -> Reply | None:
         at = 1 if ask.path == "/" and not ask.query else number(ask)
         if at is None:
             return None
-        shown = paged(told, min(at, last_page(told, size)) if clamp else at, size)
+        shown = paged(told, min(at, last_page(told)) if clamp else at)
         return listing(shown, older=older(at + 1))
     return respond
 
@@ -59,7 +59,7 @@ def _endless(name: str, seed: int, number: Number, older: Callable[[int], str], 
 
 
 def _months(told: list[Told], chained: bool) -> Respond:
-    """A home page with the three newest posts, and a list of months (or only the newest month, and each names the one before)."""
+    """A home page with the three newest posts, and all months; `chained`: only the newest, and each names the next."""
     by_month = {key: list(group) for key, group in groupby(told, lambda t: f"/{t.at:%Y/%m}/")}
     keys = list(by_month)
 
@@ -115,7 +115,8 @@ def traps() -> list[Trap]:
         _endless("empty-pages", 42, _after("/page/"), lambda n: f"/page/{n}/", clamp=False),
         _endless("page-query", 43, _value("page"), lambda n: f"/?page={n}", clamp=True),
         _endless("start-query", 44, _value("start", PER_PAGE), lambda n: f"/?start={(n - 1) * PER_PAGE}", clamp=False),
-        _endless("offset-query", 45, _value("offset", PER_PAGE), lambda n: f"/?offset={(n - 1) * PER_PAGE}", clamp=True),
+        _endless("offset-query", 45, _value("offset", PER_PAGE), lambda n: f"/?offset={(n - 1) * PER_PAGE}",
+                 clamp=True),
         _endless("p-path", 46, _after("/p/"), lambda n: f"/p/{n}", clamp=True),
         Trap("deep", first_of(lambda ask: _deep(deep, ask), blog(deep, "deep.test")), tuple(deep), 400),
         Trap("months", _months(months, chained=False), tuple(months), 1 + len({f"{t.at:%Y%m}" for t in months})),

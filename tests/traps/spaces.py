@@ -84,16 +84,17 @@ def _session_query(told: list[Told], key: str, form: str) -> Respond:
     return respond
 
 
+_CHOICES = {"sort": "date title author", "order": "asc desc", "view": "grid list full", "filter[]": "coast trades",
+            "period": "day week year", "length": "short long"}
+
+
 def _facets(told: list[Told]) -> Respond:
     def respond(ask: Ask) -> Reply | None:
         if ask.path != "/archive/":
             return None
-        choices = [("sort", s) for s in ("date", "title", "author")] + [("order", s) for s in ("asc", "desc")] + [
-            ("view", s) for s in ("grid", "list", "full")] + [("filter[]", s) for s in ("coast", "trades", "kitchen")] + [
-            ("period", s) for s in ("day", "week", "year")] + [("length", s) for s in ("short", "long")]
         more = ["/archive/?" + "&".join(f"{k}={v}" for k, v in {**ask.values, key: value}.items())
-                for key, value in choices]
-        shown = sorted(told, key=lambda t: (hash(ask.query) * t.number) % 97)[:8]
+                for key, values in _CHOICES.items() for value in values.split()]
+        shown = sorted(told, key=lambda t: (len(ask.query) * t.number) % 97)[:8]
         return listing(shown, title="Archive", pager=links(*more))
     return respond
 
@@ -167,10 +168,11 @@ def traps() -> list[Trap]:
         Trap("session-path", _session_path(by_path), tuple(by_path), 1),
         Trap("session-php", _session_query(by_query, "PHPSESSID", "{:026x}"), tuple(by_query), 1),
         Trap("session-sid", _session_query(short, "sid", "{:024x}"), tuple(short), 1),
-        Trap("session-odd", _session_query(odd, "xq", "v{:08x}"), tuple(odd), 1, spare=20),
+        Trap("session-odd", _session_query(odd, "xq", "v{:08x}"), tuple(odd), 1, spare=30),
         Trap("facets", first_of(_facets(faceted), blog(faceted, "facets.test", menu=lambda t: links("/archive/"))),
              tuple(faceted), 4, spare=25),
-        Trap("combined", first_of(_combined(combined), blog(combined, "combined.test", menu=lambda t: links("/tag/t1/"))),
+        Trap("combined", first_of(_combined(combined), blog(
+            combined, "combined.test", menu=lambda t: links("/tag/t1/"))),
              tuple(combined), 4, spare=25),
         Trap("cloud", first_of(_cloud(clouded), blog(clouded, "cloud.test", menu=lambda t: "" if t else cloud)),
              tuple(clouded), 6, spare=25),
@@ -178,8 +180,8 @@ def traps() -> list[Trap]:
             guests, "authors.test", menu=lambda t: links(*(f"/author/guest-{n}/" for n in range(200))))),
             tuple(guests), 3, spare=25),
         Trap("searches", first_of(_searches(searched), blog(
-            searched, "searches.test", menu=lambda t: links("/?s=sea", "/search/sea/", "/search/" + quote("größe") + "/"))),
-            tuple(searched), 3, {"/?s=sea": ("trap", "search"), "/search/sea/": ("trap", "search")}),
+            searched, "searches.test", menu=lambda t: links("/?s=sea", "/search/sea/", f"/search/{quote('größe')}/"))),
+            tuple(searched), 3, {"/?s=sea": ("trap", "search")}, spare=25),
         Trap("growing", first_of(lambda ask: listing(growing) if ask.path == "/" else None, _growing(growing)),
              tuple(growing), 1, spare=20),
     ]

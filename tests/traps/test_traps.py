@@ -1,4 +1,4 @@
-"""Each trap that the web sets, as a site of its own: all its posts are archived, nothing else is, and it costs little."""
+"""Each trap that the web sets, as a site of its own: all its posts are archived, nothing else, and at little cost."""
 
 from __future__ import annotations
 

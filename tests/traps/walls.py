@@ -49,8 +49,8 @@ def _dead(name: str, seed: int, missing: Callable[[list[Told], Ask], Reply], rul
 def _themed(told: list[Told], ask: Ask) -> Reply:
     """In a language that no table of ours has, with a date and the newest posts beside it."""
     newest = "".join(f'<li><a href="{t.path}">{t.title}</a></li>' for t in told[:5])
-    return document("Ekki fannst | Low Water", f"""<article><h1>Ekki fannst</h1><p class="byline">By <span class="author">
-Low Water</span>, <time datetime="2024-05-01">May 1, 2024</time></p><div class="text"><p>Því miður er síðan {ask.path}
+    return document("Ekki fannst | Low Water", f"""<article><h1>Ekki fannst</h1><p class="byline">By
+<span class="author">Low Water</span>, <time datetime="2024-05-01">May 1, 2024</time></p><div class="text"><p>Því miður er síðan {ask.path}
 ekki lengur til. Hún kann að hafa verið flutt, eða henni hefur verið eytt fyrir löngu, og enginn veit lengur hvert.</p>
 <p>Reyndu að leita að henni, eða farðu aftur á forsíðuna þar sem nýjustu færslurnar eru.</p></div></article>
 <ul>{newest}</ul>""")
@@ -125,7 +125,7 @@ def traps() -> list[Trap]:
             return article(at[ask.path], text=f"<p>{at[ask.path].paragraphs[0][:70]}.</p>", foot=frame)
         if ask.path.strip("/") and not ask.path.endswith((".xml", ".txt", ".gz", ".json", ".html")) \
                 and ask.parts[0] not in ("page", "feed", "rss", "feeds"):
-            return document("Nichts da | Low Water", "<article><h1>Nichts da</h1><p>Leider nein.</p></article>", foot=frame)
+            return document("Nichts da | Low Water", "<h1>Nichts da</h1><p>Leider nein.</p>", foot=frame)
         return None
 
     soft = ("gone", "soft-404")
@@ -142,5 +142,5 @@ def traps() -> list[Trap]:
         Trap("consent", _consent(walled, "consent.test"), (), 0, {walled[0].path: ("refused", "consent wall")},
              says="consent wall", spare=20),
         Trap("circles", _circles(circled, "circles.test"), tuple(circled), 3,
-             {p: ("failed", "redirect-loop") for p in ("/a/", "/b/", "/x/", "/cookie/")}, spare=8),
+             dict.fromkeys(("/a/", "/b/", "/x/", "/cookie/"), ("failed", "redirect-loop")), spare=8),
     ]
