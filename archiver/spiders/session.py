@@ -186,6 +186,12 @@ class CrawlSession:
         if visit.outcome is not Outcome.DUE:
             self._under_way.pop(urlkey(visit.url), None)
 
+    @property
+    def home(self) -> str:
+        """The home page's own address, as far as an earlier run has met it."""
+        row = ledger.page_row(self.db, self._seed_key)
+        return str(row["url"]) if row else self.start_url
+
     def is_seed(self, visit: Visit) -> bool:
         """Whether this is the home page."""
         return urlkey(visit.url) == self._seed_key

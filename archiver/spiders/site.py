@@ -64,6 +64,8 @@ class SiteSpider(Spider):
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full,
                                        only=spider.only)
+        if spider.only:  # the home page is not asked for: it tells nothing of what is missing
+            spider._base = spider.session.home
         crawler.signals.connect(spider._idle, signal=signals.spider_idle)
         crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
         crawler.signals.connect(spider._ended, signal=signals.spider_closed)

@@ -8,7 +8,7 @@ from tests.small_sites import Told
 from tests.traps.trap import Trap
 from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, moved, telling, xml
 
-N = 30
+N = 24
 Beside = Callable[[Told], "list[str]"]
 Find = Callable[[Ask], str]
 

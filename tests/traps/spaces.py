@@ -9,7 +9,7 @@ from tests.small_sites import Told
 from tests.traps.trap import Trap
 from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, listing, telling
 
-N = 30
+N = 24
 
 
 def _month(at: date, by: int) -> date:

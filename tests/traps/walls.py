@@ -23,7 +23,7 @@ from tests.traps.web import (
     words,
 )
 
-N = 30
+N = 24
 DEAD = tuple(f"/a-lost-post-{n}/" for n in range(8))
 
 
@@ -50,8 +50,9 @@ def _themed(told: list[Told], ask: Ask) -> Reply:
     """In a language that no table of ours has, with a date and the newest posts beside it."""
     newest = "".join(f'<li><a href="{t.path}">{t.title}</a></li>' for t in told[:5])
     return document("Ekki fannst | Low Water", f"""<article><h1>Ekki fannst</h1><p class="byline">By
-<span class="author">Low Water</span>, <time datetime="2024-05-01">May 1, 2024</time></p><div class="text"><p>Því miður er síðan {ask.path}
-ekki lengur til. Hún kann að hafa verið flutt, eða henni hefur verið eytt fyrir löngu, og enginn veit lengur hvert.</p>
+<span class="author">Low Water</span>, <time datetime="2024-05-01">May 1, 2024</time></p>
+<div class="text"><p>Því miður er síðan {ask.path} ekki lengur til. Hún kann að
+hafa verið flutt, eða henni hefur verið eytt fyrir löngu, og enginn veit lengur hvert.</p>
 <p>Reyndu að leita að henni, eða farðu aftur á forsíðuna þar sem nýjustu færslurnar eru.</p></div></article>
 <ul>{newest}</ul>""")
 
