@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,6 +196,15 @@ class CrawlSession:
     def is_seed(self, visit: Visit) -> bool:
         """Whether this is the home page."""
         return urlkey(visit.url) == self._seed_key
+
+    def leave(self, jobs: Sequence[Job]) -> None:
+        """These pages are left alone in this run: they are due again at the next."""
+        until = ledger.stamp(self.started + timedelta(seconds=1))
+        with self.db.atomic():
+            for job in jobs:
+                self._under_way.pop(job.urlkey, None)
+                self.watch.leave(job.urlkey)
+                aside.put_off(self.db, job.page_id, until)
 
     def seed_moved(self, url: str) -> None:
         """The start address redirects: the page it leads to is the home page."""

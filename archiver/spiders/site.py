@@ -206,8 +206,13 @@ class SiteSpider(Spider):
         room = _WINDOW - self.session.under_way
         if self.limit:
             room = min(room, self.limit - self._posts - self.session.under_way)
-        return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
-                for job in self.session.due(room) if not self._too_old(job)]
+        while jobs := self.session.due(room):
+            old = [job for job in jobs if self._too_old(job)]
+            self.session.leave(old)
+            if len(old) < len(jobs):
+                return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
+                        for job in jobs if job not in old]
+        return []
 
     def _too_old(self, job: Job) -> bool:
         published = job.lead.published if job.lead else None

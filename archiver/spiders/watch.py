@@ -112,6 +112,11 @@ class Watch:
             return BELOW
         return shape
 
+    def leave(self, key: str) -> None:
+        """A page that was to be asked for is not, after all."""
+        self._under_way.pop(key, None)
+        self._doubts.pop(key, None)
+
     def is_wanted(self, target: Target) -> bool:
         """Whether the ledger has room for it: of what is not asked for by one rule, an example would do."""
         rule = target.trap

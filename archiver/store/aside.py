@@ -21,6 +21,11 @@ def set_aside(db: Database, page_id: int, rule: str, reason: str) -> None:
                [rule, reason, page_id])
 
 
+def put_off(db: Database, page_id: int, until: str) -> None:
+    """A page that is due is not asked for before that time."""
+    db.execute("update pages set due_at = ? where id = ?", [until, page_id])
+
+
 def take_up(db: Database, site_id: int, due_at: str) -> None:
     """What a run learned to set aside is due after all; what the table of addresses tells stays where it is."""
     for rule in LEARNED:

@@ -8,7 +8,9 @@ from tests.small_sites import Told
 from tests.traps.trap import Trap
 from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, moved, telling, xml
 
-N = 24
+N = 16
+FEW = 7
+"""Enough where an address is told to be a copy without being fetched."""
 Beside = Callable[[Told], "list[str]"]
 Find = Callable[[Ask], str]
 
@@ -89,26 +91,27 @@ def traps() -> list[Trap]:
     dead = telling(95, N)
     return [
         _copies("share", 61, lambda t: [f"{t.path}?share={s}&nb=1" for s in ("facebook", "x", "email")],
-                _with("share"), ("unchanged", "")),
+                _with("share"), ("unchanged", ""), n=FEW),
         _copies("replytocom", 62, lambda t: [f"{t.path}?replytocom={n}#respond" for n in range(4)],
-                _with("replytocom")),
-        _copies("print-query", 63, lambda t: [f"{t.path}?print=1", f"{t.path}?print=print"], _with("print")),
-        _copies("print-value", 64, lambda t: [f"{t.path}?print=page"], _with("print"), ("trap", "print")),
-        _copies("print-step", 65, lambda t: [f"{t.path}print/"], _without_step("print"), ("trap", "print")),
+                _with("replytocom"), n=FEW),
+        _copies("print-query", 63, lambda t: [f"{t.path}?print=1", f"{t.path}?print=print"], _with("print"), n=FEW),
+        _copies("print-value", 64, lambda t: [f"{t.path}?print=page"], _with("print"), ("trap", "print"), n=FEW),
+        _copies("print-step", 65, lambda t: [f"{t.path}print/"], _without_step("print"), ("trap", "print"), n=FEW),
         _copies("print-folder", 66, lambda t: [f"/print{t.path}"], _without_step("print"), spare=12),
         _copies("comment-page", 67, lambda t: [f"{t.path}comment-page-{n}/#comments" for n in (1, 2)], _comment_pages,
-                ("trap", "comments")),
-        _copies("cpage", 68, lambda t: [f"{t.path}?cpage={n}#comments" for n in (1, 2)], _with("cpage")),
-        _copies("amp-step", 69, lambda t: [f"{t.path}amp/"], _without_step("amp"), ("trap", "amp")),
-        _copies("amp-query", 70, lambda t: [f"{t.path}?amp=1", f"{t.path}?amp"], _with("amp")),
+                ("trap", "comments"), n=FEW),
+        _copies("cpage", 68, lambda t: [f"{t.path}?cpage={n}#comments" for n in (1, 2)], _with("cpage"), n=FEW),
+        _copies("amp-step", 69, lambda t: [f"{t.path}amp/"], _without_step("amp"), ("trap", "amp"), n=FEW),
+        _copies("amp-query", 70, lambda t: [f"{t.path}?amp=1", f"{t.path}?amp"], _with("amp"), n=FEW),
         _copies("amp-folder", 71, lambda t: [f"/amp{t.path}"], _without_step("amp"), spare=12,
                 head=lambda t: f'<link rel="amphtml" href="/amp{t.path}">'),
-        _copies("phone-query", 72, lambda t: [f"{t.path}?m=1"], _with("m")),
-        _copies("slash", 73, lambda t: [t.path.rstrip("/"), t.path], lambda ask: ask.path + "/"),
+        _copies("phone-query", 72, lambda t: [f"{t.path}?m=1"], _with("m"), n=FEW),
+        _copies("slash", 73, lambda t: [t.path.rstrip("/"), t.path], lambda ask: ask.path + "/", n=FEW),
         _copies("case", 74, lambda t: [t.path.upper(), t.path.title()], lambda ask: ask.path.lower(), spare=12),
-        _copies("index-file", 75, lambda t: [f"{t.path}index.html"], lambda ask: ask.path.removesuffix("index.html")),
+        _copies("index-file", 75, lambda t: [f"{t.path}index.html"], lambda ask: ask.path.removesuffix("index.html"),
+                n=FEW),
         _copies("two-slashes", 76, lambda t: [f"http://two-slashes.test/{t.path}"],
-                lambda ask: ask.path.replace("//", "/"), spare=12),
+                lambda ask: ask.path.replace("//", "/"), n=FEW),
         _copies("language", 77, lambda t: [f"{t.path}?lang={code}" for code in ("de", "fr", "pt")], _with("lang"),
                 spare=20),
         _copies("reference", 78, lambda t: [f"{t.path}?from=related", f"{t.path}?ref=home"], _with("from", "ref"),

@@ -25,7 +25,7 @@ from tests.traps.web import (
     telling,
 )
 
-N = 24
+N = 16
 Number = Callable[[Ask], "int | None"]
 
 
@@ -108,7 +108,7 @@ def _load_more(told: list[Told]) -> Respond:
 
 
 def traps() -> list[Trap]:
-    months, chain, mapped, fed, loaded = (telling(n, 90) for n in range(50, 55))
+    months, chain, mapped, fed, loaded = (telling(n, 60) for n in range(50, 55))
     deep = telling(55, 400)
     return [
         _endless("last-again", 41, _after("/page/"), lambda n: f"/page/{n}/", clamp=True),

@@ -9,7 +9,7 @@ from tests.small_sites import Told
 from tests.traps.trap import Trap
 from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, listing, telling
 
-N = 24
+N = 16
 
 
 def _month(at: date, by: int) -> date:
@@ -156,7 +156,7 @@ def _growing(told: list[Told]) -> Respond:
 def traps() -> list[Trap]:
     by_path, by_query, odd = telling(20, N), telling(21, N), telling(22, N)
     short = telling(23, N)
-    faceted, combined, clouded = telling(24, N), telling(25, N), telling(26, 60)
+    faceted, combined, clouded = telling(24, N), telling(25, N), telling(26, 30)
     guests, searched, growing = telling(27, N), telling(28, N), telling(29, N)
     cloud = "".join(f'<a href="/tag/word-{n}/" rel="tag">word {n}</a> ' for n in range(900))
     return [
@@ -175,7 +175,7 @@ def traps() -> list[Trap]:
             combined, "combined.test", menu=lambda t: links("/tag/t1/"))),
              tuple(combined), 4, spare=25),
         Trap("cloud", first_of(_cloud(clouded), blog(clouded, "cloud.test", menu=lambda t: "" if t else cloud)),
-             tuple(clouded), 6, spare=25),
+             tuple(clouded), 5, spare=25),
         Trap("authors", first_of(_authors(guests), blog(
             guests, "authors.test", menu=lambda t: links(*(f"/author/guest-{n}/" for n in range(200))))),
             tuple(guests), 3, spare=25),

@@ -57,3 +57,17 @@ def test_what_was_set_aside_is_asked_for_on_wish(tmp_path: Path) -> None:
 def test_missing_and_full_exclude_each_other(tmp_path: Path) -> None:
     done = crawl("http://127.0.0.1:1/", "--full", "--missing", archive=tmp_path / "a.db")
     assert done.returncode == 2 and "use one" in done.stderr
+
+
+def test_since_leaves_old_posts_alone_and_finds_the_new_ones_behind_them(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    entries = "".join(f"<entry><title>Post {n}</title><link href='/post-{n}/'/><id>tag:x:{n}</id><published>"
+                      f"{2023 + n // 100}-05-01T00:00:00Z</published></entry>" for n in range(103))
+    feed = Answer(f"<feed xmlns='http://www.w3.org/2005/Atom'>{entries}</feed>".encode(),
+                  headers={"Content-Type": "application/atom+xml"})
+    pages: dict[str, Any] = {"/": home(head='<link rel="alternate" type="application/atom+xml" href="/atom.xml">'),
+                             "/atom.xml": feed, **{f"/post-{n}/": page(f"Post {n}") for n in range(103)}}
+    with serving(pages) as site:
+        assert counts(site.url, "--since", "2024-01-01", archive=archive)["new"] == 3
+        assert sorted(r for r in site.requests if r.startswith("/post-1")) == [f"/post-{n}/" for n in (100, 101, 102)]
+    assert len(status(archive, "--missing")[0]["missing"]) == 100

@@ -23,7 +23,7 @@ from tests.traps.web import (
     words,
 )
 
-N = 24
+N = 16
 DEAD = tuple(f"/a-lost-post-{n}/" for n in range(8))
 
 

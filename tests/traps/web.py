@@ -16,7 +16,7 @@ from tests.small_sites import WORDS, Told, posts
 
 _RUNAWAY = 1_300
 """Requests after which a site breaks off, so that a crawl that is caught in a trap fails its test and ends."""
-PER_PAGE = 8
+PER_PAGE = 6
 
 
 @dataclass(frozen=True)
