@@ -19,6 +19,9 @@ _DATED = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/
 _PAGE_STEP = re.compile(r"/(?:page|pagina|página|pag|p|seite|trang|strona|strana|side|sida|sayfa|halaman)[/_-]?\d{1,5}"
                         r"(?:\.\w{3,5})?/?$|/index[_-]?\d{1,4}\.\w{3,5}$|-page-\d{1,5}/?$", re.IGNORECASE)
 _PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
+# The next page told by where this one ends: Blogger's updated-max, cursors.
+_CHAIN_KEY = re.compile(r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than",
+                        re.IGNORECASE)
 _POST_KEY = re.compile(r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
                        r"path|file|artikel|noticia)", re.IGNORECASE)
 _DATE_KEYS = frozenset({"m", "year", "monthnum"})
@@ -77,15 +80,15 @@ def is_side_way(url: str, folder: str = "/") -> bool:
 
 def _series(path: str, pairs: list[tuple[str, str]]) -> str:
     if paged := _PAGE_STEP.search(path):
-        return f"{path[:paged.start()]}/#?{_rest(pairs, '')}"
-    key = next((k for k, v in pairs if v.isdecimal() and _PAGE_KEY.fullmatch(k)), "")
-    if key == "p" and len(pairs) == 1 and path in ("", "/", "/index.php"):
+        return f"{path[:paged.start()]}/#?{_rest(pairs, set())}"
+    keys = {k for k, v in pairs if (v.isdecimal() and _PAGE_KEY.fullmatch(k)) or (v and _CHAIN_KEY.fullmatch(k))}
+    if keys == {"p"} and path in ("", "/", "/index.php"):
         return ""  # WordPress's number of a post
-    return f"{path}?{_rest(pairs, key)}#" if key else ""
+    return f"{path}?{_rest(pairs, keys)}#" if keys else ""
 
 
-def _rest(pairs: list[tuple[str, str]], without: str) -> str:
-    return "&".join(sorted(f"{k}={v}" for k, v in pairs if k != without))
+def _rest(pairs: list[tuple[str, str]], without: set[str]) -> str:
+    return "&".join(sorted(f"{k}={v}" for k, v in pairs if k not in without))
 
 
 def _term(path: str, folder: str) -> str:

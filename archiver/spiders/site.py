@@ -53,6 +53,7 @@ class SiteSpider(Spider):
         self.only: Only = only
         self.fatal = ""
         self.wall = ""
+        self._home_tells = False
         self.session: CrawlSession
         self._posts = 0
         self._robots_sitemaps: list[str] = []
@@ -85,7 +86,9 @@ class SiteSpider(Spider):
         self.session.counts.requests += 1
         self.session.counts.bytes += len(response.body)
         if job.is_probe:
-            self.session.probed(job, nowhere_of(_answer(response)))
+            found = nowhere_of(_answer(response))
+            # A home page without a link may be the notice of a fault that all addresses show: it tells of none.
+            self.session.probed(job, found if found.look is None or self._home_tells else None)
             yield from self._next_requests()
             return
         reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read,
@@ -169,6 +172,8 @@ class SiteSpider(Spider):
             self.fatal = self.fatal or f"{self.start_url} cannot be crawled: {visit.reason}."
             return visit
         self._base = visit.final_url
+        self._home_tells = visit.status == 304 or any(
+            t.kind not in SOURCE_KINDS and not t.trap for t in visit.targets)
         self.session.remember_platform(reading.platform)
         declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
         kinds = {t.kind for t in (*visit.targets, *declared)}

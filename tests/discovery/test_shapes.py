@@ -22,6 +22,8 @@ A, B = "https://example.org", "https://example.org"
     ("/?page=2", "/?page=3", "paging"),
     ("/news?start=10", "/news?start=40", "paging"),
     ("/p/2", "/p/14", "paging"),
+    ("/search?updated-max=2010-01-01T00:00:00Z&max-results=7", "/search?updated-max=2009-02-01T00:00:00Z&start=14",
+     "paging"),
     ("/archive/?view=grid", "/archive/?length=long&period=day", "query"),
     ("/shelf/12/", "/shelf/13/", "numbers"),
 ])

@@ -107,9 +107,23 @@ def _load_more(told: list[Told]) -> Respond:
     return first_of(respond, _posts(told))
 
 
+def _known_before(told: list[Told], host: str) -> Respond:
+    """Two posts a page, each page told by the day it ends at; the sitemap has all but the ten oldest posts."""
+    def respond(ask: Ask) -> Reply | None:
+        if ask.path == "/sitemap.xml":
+            return sitemap([f"http://{host}{t.path}" for t in told[:-10]])
+        if ask.path not in ("/", "/search"):
+            return None
+        until = ask.values.get("updated-max", "9")
+        shown = [t for t in told if t.at.isoformat()[:19] < until[:19]]
+        older = f"/search?updated-max={shown[1].at:%Y-%m-%dT%H:%M:%S}Z&max-results=2" if len(shown) > 2 else ""
+        return listing(shown[:2], older=older)
+    return first_of(respond, _posts(told))
+
+
 def traps() -> list[Trap]:
     months, chain, mapped, fed, loaded = (telling(n, 60) for n in range(50, 55))
-    deep = telling(55, 400)
+    deep, known = telling(55, 400), telling(56, 70)
     return [
         _endless("last-again", 41, _after("/page/"), lambda n: f"/page/{n}/", clamp=True),
         _endless("empty-pages", 42, _after("/page/"), lambda n: f"/page/{n}/", clamp=False),
@@ -119,6 +133,7 @@ def traps() -> list[Trap]:
                  clamp=True),
         _endless("p-path", 46, _after("/p/"), lambda n: f"/p/{n}", clamp=True),
         Trap("deep", first_of(lambda ask: _deep(deep, ask), blog(deep, "deep.test")), tuple(deep), 400),
+        Trap("known-before", _known_before(known, "known-before.test"), tuple(known), 35),
         Trap("months", _months(months, chained=False), tuple(months), 1 + len({f"{t.at:%Y%m}" for t in months})),
         Trap("month-chain", _months(chain, chained=True), tuple(chain), 1 + len({f"{t.at:%Y%m}" for t in chain})),
         Trap("only-sitemap", _only_sitemap(mapped, "only-sitemap.test"), tuple(mapped), 1),

@@ -112,8 +112,22 @@ def _circles(told: list[Told], host: str) -> Respond:
     return first_of(respond, blog(told, host, menu=lambda t: links("/a/", "/cookie/", "/x/")))
 
 
+def _shut(told: list[Told], host: str) -> Respond:
+    """The home page has a notice, which all addresses show but those of the posts, in the frame they have."""
+    at = {t.path: t for t in told}
+
+    def respond(ask: Ask) -> Reply | None:
+        if ask.path in at:
+            return article(at[ask.path])
+        if ask.path == "/sitemap.xml":
+            return sitemap([f"http://{host}{t.path}" for t in told])
+        return Reply("", 404) if ask.path == "/robots.txt" else None
+    return respond
+
+
 def traps() -> list[Trap]:
     mixed, walled, circled, short = telling(110, N), telling(111, N), telling(112, N), telling(113, N)
+    told_of = telling(114, N)
     open_posts = tuple(t for t in mixed if t.number % 3)
     shut = next(t for t in mixed if not t.number % 3)
     brief = blog(short, "brief.test")
@@ -137,6 +151,8 @@ def traps() -> list[Trap]:
         _dead("search-page", 104, _search_page, soft, told_by_sitemap=True),
         _dead("to-home", 105, _to_home, soft, told_by_sitemap=True),
         _dead("anything", 106, _anything, ("not-article", "")),
+        Trap("outage", first_of(_shut(told_of, "outage.test"), lambda ask: document("Closed", "<p>Back soon.</p>")),
+             tuple(told_of), 0),
         Trap("brief", first_of(terse, brief), tuple(short), 3),
         Trap("members", first_of(_members(mixed), blog(mixed, "members.test")), open_posts, 3,
              {shut.path: ("refused", "login wall")}, spare=len(mixed) // 3),
