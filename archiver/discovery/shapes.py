@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl
 
 from archiver.discovery.addresses import kind_by_address, listing_word
+from archiver.discovery.traps import path_and_query
 from archiver.items import PageKind
 
 _NUMBER = re.compile(r"\d+")
@@ -44,8 +45,7 @@ NONE = Shape("", "")
 @lru_cache(maxsize=16_384)
 def shape_of(url: str, folder: str = "/") -> Shape:
     """The shape of an address. `folder` is the scope's path."""
-    parts = urlsplit(url)
-    path, query = unquote(parts.path), parts.query
+    path, query = path_and_query(url)
     pairs = parse_qsl(query, keep_blank_values=True)
     series = _series(path, pairs)
     term = _term(path, folder) or _term_query(pairs)
@@ -69,8 +69,8 @@ def shape_of(url: str, folder: str = "/") -> Shape:
 
 def series_of(url: str) -> str:
     """The list that this address is a page of, "" where it is none: the address without the page's number."""
-    parts = urlsplit(url)
-    return _series(unquote(parts.path), parse_qsl(parts.query, keep_blank_values=True))
+    path, query = path_and_query(url)
+    return _series(path, parse_qsl(query, keep_blank_values=True))
 
 
 def is_side_way(url: str, folder: str = "/") -> bool:

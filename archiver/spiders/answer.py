@@ -211,7 +211,7 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         targets = (*api, *(t for t in (*links.all, *links.traps) if is_news(t) and _wanted(t, article.kind, scope)
                            and not _comes_with(article, t)))
     visit = replace(
-        visit, kind=article.kind, rule=article.kind_rule, targets=targets, shown=shown(links, answer.url),
+        visit, kind=article.kind, rule=article.kind_rule, targets=targets, shown=shown(links, page),
         next_pages=tuple(t.url for t in links.next_pages) if links and article.kind is not PageKind.POST else (),
     )
     if article.kind is PageKind.POST and article.part_of and job.kind is not PageKind.PART and scope.contains(

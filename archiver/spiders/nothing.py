@@ -28,10 +28,14 @@ def shows_nothing(page: Page, visit: Visit, job: Job, nowhere: Nowhere | None) -
     return None
 
 
-def shown(links: Links | None, url: str) -> str:
-    """The digest of what a page of a list leads to; "" for a page of no list."""
-    series = series_of(url)
+def shown(links: Links | None, page: Page) -> str:
+    """The digest of what a page of a list leads to and says, numbers aside; "" for a page of no list.
+
+    Links to the list's other pages are left out. A post may stand where pagers do, by the names around it.
+    """
+    series = series_of(page.url)
     if not series or links is None:
         return ""
-    others = sorted({urlkey(t.url) for t in links.links if series_of(t.url) != series})
-    return hashlib.blake2b("\n".join(others).encode(), digest_size=12).hexdigest()
+    others = sorted({urlkey(t.url) for t in (*links.links, *links.next_pages) if series_of(t.url) != series})
+    said = [word for word in look_of(page.root, "", page.url).words if not word.isdecimal()]
+    return hashlib.blake2b("\n".join([*others, *said]).encode(), digest_size=12).hexdigest()

@@ -24,6 +24,7 @@ A, B = "https://example.org", "https://example.org"
     ("/p/2", "/p/14", "paging"),
     ("/search?updated-max=2010-01-01T00:00:00Z&max-results=7", "/search?updated-max=2009-02-01T00:00:00Z&start=14",
      "paging"),
+    ("/search%3Fupdated-max=2010-01-01&max-results=7.html", "/search%3Fupdated-max=2009-02-01&start=14.html", "paging"),
     ("/archive/?view=grid", "/archive/?length=long&period=day", "query"),
     ("/shelf/12/", "/shelf/13/", "numbers"),
 ])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
 
 from tests.small_sites import Told
@@ -121,9 +122,20 @@ def _known_before(told: list[Told], host: str) -> Respond:
     return first_of(respond, _posts(told))
 
 
+def _dressed(told: list[Told]) -> Respond:
+    """A theme whose list bears the name that others give to their pagers."""
+    def respond(ask: Ask) -> Reply | None:
+        number = int(ask.parts[1]) if ask.parts[:1] == ["page"] else int(ask.path == "/")
+        if not number or not paged(told, number):
+            return None
+        plain = listing(paged(told, number), older=f"/page/{number + 1}/" if number < last_page(told) else "")
+        return replace(plain, body=plain.body.replace("<main>", '<main class="infinite-scroll">'))
+    return first_of(respond, _posts(told))
+
+
 def traps() -> list[Trap]:
     months, chain, mapped, fed, loaded = (telling(n, 60) for n in range(50, 55))
-    deep, known = telling(55, 400), telling(56, 70)
+    deep, known, dressed = telling(55, 400), telling(56, 70), telling(57, 30)
     return [
         _endless("last-again", 41, _after("/page/"), lambda n: f"/page/{n}/", clamp=True),
         _endless("empty-pages", 42, _after("/page/"), lambda n: f"/page/{n}/", clamp=False),
@@ -134,6 +146,7 @@ def traps() -> list[Trap]:
         _endless("p-path", 46, _after("/p/"), lambda n: f"/p/{n}", clamp=True),
         Trap("deep", first_of(lambda ask: _deep(deep, ask), blog(deep, "deep.test")), tuple(deep), 400),
         Trap("known-before", _known_before(known, "known-before.test"), tuple(known), 35),
+        Trap("dressed", _dressed(dressed), tuple(dressed), 5),
         Trap("months", _months(months, chained=False), tuple(months), 1 + len({f"{t.at:%Y%m}" for t in months})),
         Trap("month-chain", _months(chain, chained=True), tuple(chain), 1 + len({f"{t.at:%Y%m}" for t in chain})),
         Trap("only-sitemap", _only_sitemap(mapped, "only-sitemap.test"), tuple(mapped), 1),
