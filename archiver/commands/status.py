@@ -98,7 +98,8 @@ def _print(state: dict[str, Any]) -> None:
 
 def _verdict(state: dict[str, Any]) -> str:
     """In one line, as in "sitemap 691, API 690, listings 690: archived 690, missing 0"."""
-    told = [f"{_COUNTED.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"]]
+    told = [f"{_COUNTED.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"]
+            if row["found"]]
     posts = state["posts"]
     rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
     came = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]

@@ -92,9 +92,8 @@ def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
         "where p.site_id = ? group by 1, 2", [site_id],
     ):
         outcomes.setdefault(source, []).append((outcome, number))
-    found = [{"source": str(source), **_by_state(states.get(source, [])), "balance": _balance(outcomes[source])}
-             for source in _SOURCES if source in outcomes]
-    return [row for row in found if row["found"]]
+    return [{"source": str(source), **_by_state(states.get(source, [])), "balance": _balance(outcomes[source])}
+            for source in _SOURCES if source in outcomes]
 
 
 def _traps(db: Database, site_id: int) -> list[dict[str, Any]]:
