@@ -51,6 +51,7 @@ class Outcome(StrEnum):
     GONE = "gone"
     REFUSED = "refused"
     OUT_OF_SCOPE = "out-of-scope"
+    TRAP = "trap"
     FAILED = "failed"
 
 
@@ -113,7 +114,10 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address that something told of: the only thing discovery produces."""
+    """An address that something told of: the only thing discovery produces.
+
+    `trap` names the rule by which it is not asked for ("" for nearly all).
+    """
 
     url: str
     source: Source
@@ -121,6 +125,7 @@ class Target:
     found_on: str = ""
     lastmod: datetime | None = None
     lead: Lead | None = None
+    trap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,7 @@ class Visit:
     from several pages, `parts` are the numbers and addresses of the others; number 0 is the view that has them all.
     `same_validator`: the page was sent whole, with the ETag (or the Last-Modified) that it had before.
     `rights` are what the response said of its use, kept with its capture.
+    `shown` is the digest of what a page of a list leads to, the list's other pages aside; "" for any other page.
     """
 
     url: str
@@ -236,3 +242,4 @@ class Visit:
     parts: tuple[tuple[int, str], ...] = ()
     same_validator: bool = False
     rights: tuple[Right, ...] = ()
+    shown: str = ""

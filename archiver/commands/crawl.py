@@ -60,6 +60,9 @@ class Result:
 @archive_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End each run after N posts.")
 @click.option("--full", is_flag=True, help="Revisit every page, not only what changed.")
+@click.option("--missing", is_flag=True,
+              help="Fetch only what is missing: what failed or was never fetched, now, whenever it would be due.")
+@click.option("--set-aside", is_flag=True, help="As --missing, and what a crawl set aside as leading nowhere, too.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="Leave posts alone that a feed, sitemap or API dates earlier.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
@@ -71,8 +74,9 @@ class Result:
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog, whatever else the archive holds.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
-def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, since: Any, workers: int,
-          delay: float | None, contact: str | None, demo: bool, quiet: bool, as_json: bool) -> None:
+def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, missing: bool, set_aside: bool,
+          since: Any, workers: int, delay: float | None, contact: str | None, demo: bool, quiet: bool,
+          as_json: bool) -> None:
     """Crawl sites into the archive.
 
     A SITE is a start address, or the name of a site that is in the archive already. Without one, every
@@ -84,17 +88,21 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
       archiver crawl https://blog.example.org --contact me@example.org
       archiver crawl example.org other.example --archive news.db --workers 2
       archiver crawl --limit 20 http://127.0.0.1:8081/
+      archiver crawl example.org --missing
 
     \b
     Exit code: 0 all is well; 1 a page or a site failed, or a site asked to wait; 2 wrong usage; 130 stopped.
     """
+    if full and (missing or set_aside):
+        raise click.UsageError("--full asks for every page, --missing and --set-aside for what is missing: use one.")
+    only = "set-aside" if set_aside else "missing" if missing else ""
     with ExitStack() as stack:
         known = _known_sites(archive)
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack)
         settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
         plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
         results = run(plans, Path(archive), limit=limit or 0, full=full,
-                      since=since.date().isoformat() if since else "", workers=workers,
+                      since=since.date().isoformat() if since else "", workers=workers, only=only,
                       progress=not quiet and not as_json)
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
@@ -112,9 +120,10 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
 
 
 def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str, workers: int,
-        progress: bool) -> list[Result]:
+        progress: bool, only: str = "") -> list[Result]:
     """Crawl all plans in this process, `workers` hosts at a time; a result for each, in their order.
 
+    `only` as in `spiders.session.Only`.
     Raises what opening the archive raises, before the first request.
     """
     from scrapy.crawler import AsyncCrawlerProcess, Crawler

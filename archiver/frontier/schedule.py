@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from archiver.discovery.shapes import is_side_way
 from archiver.items import Outcome, PageKind, Source, Target
 
 # Sources come before posts, so that what a feed or an API says of a post is known when its page is read.
@@ -17,6 +18,9 @@ PRIORITY: dict[PageKind, int] = {
     PageKind.ROBOTS: 0, PageKind.API: 0, PageKind.SITEMAP: 0, PageKind.FEED: 0,
     PageKind.POST: 1, PageKind.PART: 1, PageKind.LISTING: 2, PageKind.UNKNOWN: 3, PageKind.PAGE: 3, PageKind.OTHER: 4,
 }
+SIDE_WAY = 4
+VOUCHING = frozenset({Source.FEED, Source.API, Source.SITEMAP})
+"""Sources that speak of pages on purpose: what they name is fetched, whatever its address looks like."""
 SOURCE_KINDS = frozenset(k for k, p in PRIORITY.items() if p == 0)
 
 _RETRY = timedelta(hours=1)
@@ -42,9 +46,16 @@ class Known:
     priority: int
 
 
-def priority(kind: PageKind, source: Source) -> int:
-    """0 is fetched first. The seed is a source: it names the feeds and the API."""
-    return 0 if source is Source.SEED else PRIORITY[kind]
+def priority(kind: PageKind, source: Source, url: str = "", folder: str = "/") -> int:
+    """0 is fetched first. The seed is a source: it names the feeds and the API.
+
+    Lists of tags, authors and months and other views of a page come last: they show what the pages of posts show,
+    too, and once those are read it can be told whether they show more.
+    """
+    if source is Source.SEED:
+        return 0
+    side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_side_way(url, folder)
+    return SIDE_WAY if side else PRIORITY[kind]
 
 
 def news_of(known: Known, target: Target, lead_digest: str, *, by_dates: bool = True) -> str:
@@ -55,7 +66,7 @@ def news_of(known: Known, target: Target, lead_digest: str, *, by_dates: bool = 
     """
     if known.fetched_at is None:
         return ""
-    if known.outcome is Outcome.GONE and target.source in (Source.FEED, Source.API, Source.SITEMAP):
+    if known.outcome is Outcome.GONE and target.source in VOUCHING:
         return "listed again after it was gone"
     if lead_digest and lead_digest != known.digests.get(target.source, lead_digest):
         return f"{target.source} tells another text of it"

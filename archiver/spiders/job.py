@@ -31,6 +31,8 @@ class Job:
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
     before; a further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
     `anew`: it is asked for whole, whatever validators it had: something tells of a change, or they are put to the test.
+    `is_probe`: the address does not exist and has no row; how the site says so is what is asked for. `level` is the
+    ledger's priority.
     """
 
     page_id: int
@@ -50,13 +52,15 @@ class Job:
     alive: int = -1
     parts: tuple[StoredPart, ...] = ()
     text: str | None = None
+    is_probe: bool = False
+    level: int = 0
     gathering: Gathering | None = None
     anew: bool = False
 
     @property
     def is_source(self) -> bool:
         """Whether this document tells of pages; while one is under way, no post is asked for."""
-        return self.is_seed or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
+        return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
     @property
     def known(self) -> bool:
@@ -76,7 +80,7 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool, anew: bool = False
     return Job(
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
         lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
-        original=original, fetched_at=fetched_at,
+        original=original, fetched_at=fetched_at, level=row["priority"],
         anew=anew or is_news(row["reason"] or ""),
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )

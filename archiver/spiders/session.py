@@ -5,23 +5,29 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import __version__
+from archiver.discovery import nowhere
+from archiver.discovery.nowhere import Nowhere
 from archiver.errors import ArchiveInUse
 from archiver.extraction.rules import SiteRules
 from archiver.frontier.budget import Budget
+from archiver.frontier.schedule import SIDE_WAY
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.ending import Ending
 from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
 from archiver.spiders.teacher import Teacher
-from archiver.store import ledger, parts
+from archiver.spiders.watch import Watch
+from archiver.store import aside, ledger, missing, parts
 from archiver.store.articles import read_anew
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
@@ -38,6 +44,9 @@ _MOST_TOLD = 100_000
 _PROVED, _SOURCES_PROVED = 40, 10
 SOURCES_FIRST = 500
 """Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
+
+Only = Literal["", "missing", "set-aside"]
+"""A run that asks for nothing but what is missing (and, on wish, what a rule has set aside)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +66,11 @@ class CrawlSession:
     Raises the errors of `open_archive`, and ArchiveInUse where another process crawls this site into this archive.
     """
 
-    def __init__(self, archive: Path, start_url: str, *, full: bool = False) -> None:
+    def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
         self.started = datetime.now(UTC)
         self._folder = archive.parent
         self.full = full
+        self.only = only
         self.start_url = start_url
         self.db: Database = open_archive(archive, create=True)
         self._lock: BinaryIO | None = None
@@ -78,18 +88,24 @@ class CrawlSession:
         self.quiet_until = until if until and until > self.started else None
         seed = Target(start_url, Source.SEED)
         with self.db.atomic():
-            self.run_id = begin_run(self.db, self.site["id"], "full" if full else "incremental", __version__,
+            self.run_id = begin_run(self.db, self.site["id"], only or ("full" if full else "incremental"), __version__,
                                     self.started)
             ledger.record_targets(self.db, self.site["id"], [seed], self.started)
-            ledger.make_due(self.db, self.site["id"], everything=full)
+            if only:
+                missing.make_due(self.db, self.site["id"], with_aside=only == "set-aside")
+            else:
+                ledger.make_due(self.db, self.site["id"], everything=full)
+                ask_again(self.db, urlkey(start_url))
             if not self.quiet_until:
                 ledger.wait_no_more(self.db, self.site["id"])
-            ask_again(self.db, urlkey(start_url))
         revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit,
                                   listings_wait=not full and ledger.has_api(self.db, self.site["id"]),
                                   version=__version__, reread=self._readings)
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
+        self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
+        self.writer.on_written = self.watch.written
+        self.nowhere = None if full else _remembered(self.site, self.started - revisit)
         self._seed_key = ledger.landing(self.db, urlkey(start_url))
         self._under_way: dict[str, Job] = {}
         self._sources = 0
@@ -115,14 +131,55 @@ class CrawlSession:
         self._read_anew()
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(job.is_source for job in self._under_way.values())
-        rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only,
-                                mixed)
-        free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
-        jobs = [replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)), parts=self._parts(row),
-                        came_from=came_from(self.db, row["id"], MOST_REDIRECTS)) for row in free]
-        self._under_way |= {job.urlkey: job for job in jobs}
-        self._sources += sum(job.is_source for job in jobs)
-        return jobs
+        jobs: list[Job] = []
+        while True:
+            rows = self._due_rows(limit + len(self._under_way), sources_only, mixed)
+            free = [row for row in rows if row["urlkey"] not in self._under_way]
+            # Lists of tags and months wait until all else is read: what they show is news or not by then.
+            first = any(job.level < SIDE_WAY for job in (*self._under_way.values(), *jobs)) or any(
+                row["priority"] < SIDE_WAY for row in free)
+            free = [row for row in free if row["priority"] < SIDE_WAY or not first]
+            set_aside = 0
+            for row in free:
+                verdict = self.watch.judge(row)
+                if verdict.what == "aside":
+                    with self.db.atomic():
+                        aside.set_aside(self.db, row["id"], verdict.rule, verdict.reason)
+                    set_aside += 1
+                elif verdict.what == "ask":
+                    job = replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)),
+                                  parts=self._parts(row), came_from=came_from(self.db, row["id"], MOST_REDIRECTS))
+                    self._sources += job.is_source
+                    jobs.append(job)
+                    self._under_way[job.urlkey] = job
+                    if len(jobs) >= limit:
+                        break
+            self.counts.trapped += set_aside
+            if not set_aside or len(jobs) >= limit:
+                return jobs
+
+    def _due_rows(self, limit: int, sources_only: bool, mixed: bool) -> list[dict[str, Any]]:
+        if self.only:
+            return missing.due_pages(self.db, self.site["id"], self.started, limit)
+        return ledger.due_pages(self.db, self.site["id"], self.started, limit, sources_only, mixed)
+
+    def probe(self) -> Job | None:
+        """The job of asking for an address that does not exist; None where the answer is known."""
+        if self.nowhere is not None:
+            return None
+        url = nowhere.address(self.start_url, self.scope, secrets.token_hex(10))
+        job = Job(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)
+        self._under_way[job.urlkey] = job
+        return job
+
+    def probed(self, job: Job, answer: Nowhere | None) -> None:
+        """How the site answers for what does not exist, kept with the site; None where it gave no answer."""
+        self._under_way.pop(job.urlkey, None)
+        self.nowhere = answer
+        if answer is not None:
+            with self.db.atomic():
+                self.db.execute("update sites set nowhere = ?, nowhere_at = ? where id = ?",
+                                [nowhere.to_json(answer), ledger.stamp(self.started), self.site["id"]])
 
     def _anew(self, row: dict[str, Any]) -> bool:
         """Whether a page is asked for whole: its server's validators proved false, or it is this page's turn to prove
@@ -151,7 +208,7 @@ class CrawlSession:
     def is_news(self, target: Target) -> bool:
         """Whether this link was not told of before in this run, in the same way. Forgets when it knows too many."""
         told = (target.url, target.source, target.kind)
-        if told in self._told:
+        if told in self._told or not self.watch.is_wanted(target):
             return False
         if len(self._told) >= _MOST_TOLD:
             self._told.clear()
@@ -163,6 +220,25 @@ class CrawlSession:
         self.writer.add(visit)
         if visit.outcome is not Outcome.DUE:
             self._under_way.pop(urlkey(visit.url), None)
+
+    @property
+    def home(self) -> str:
+        """The home page's own address, as far as an earlier run has met it."""
+        row = ledger.page_row(self.db, self._seed_key)
+        return str(row["url"]) if row else self.start_url
+
+    def is_seed(self, visit: Visit) -> bool:
+        """Whether this is the home page."""
+        return urlkey(visit.url) == self._seed_key
+
+    def leave(self, jobs: Sequence[Job]) -> None:
+        """These pages are left alone in this run: they are due again at the next."""
+        until = ledger.stamp(self.started + timedelta(seconds=1))
+        with self.db.atomic():
+            for job in jobs:
+                self._under_way.pop(job.urlkey, None)
+                self.watch.leave(job.urlkey)
+                aside.put_off(self.db, job.page_id, until)
 
     def seed_moved(self, url: str) -> None:
         """The start address redirects: the page it leads to is the home page."""
@@ -230,6 +306,11 @@ class CrawlSession:
         self.db.close()
         self._lock.close()
         self._lock = None
+
+
+def _remembered(site: dict[str, Any], not_before: datetime) -> Nowhere | None:
+    """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
+    return nowhere.from_json(site["nowhere"]) if (site["nowhere_at"] or "") >= ledger.stamp(not_before) else None
 
 
 def _lock(archive: Path, site: str) -> BinaryIO:

@@ -21,17 +21,21 @@ from archiver.capture.rights import TdmFile, of_headers
 from archiver.commands.contact import contact_for, names_contact, user_agent
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
+from archiver.discovery.listing import is_redirector
+from archiver.discovery.traps import SCOPE
 from archiver.extensions.manners import Manners
 from archiver.frontier.budget import Budget
 from archiver.frontier.reach import Permission, permission
+from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
-from archiver.spiders.answer import Answer, Reading, api_address, read
+from archiver.spiders.answer import Answer, Reading, api_address, nowhere_of, read
 from archiver.spiders.ending import Ending, at_bound, cannot_crawl, host_busy, robots_unreadable, still_quiet
 from archiver.spiders.failure import UNREACHABLE, failure_of
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
-from archiver.spiders.session import CrawlSession
+from archiver.spiders.session import CrawlSession, Only
+from archiver.spiders.watch import WALLS
 from archiver.urls import normalize, start_address
 
 # Requests handed to Scrapy at a time: enough to keep its slots busy, few enough to lose nothing by.
@@ -50,16 +54,19 @@ class SiteSpider(Spider):
     custom_settings = None
 
     def __init__(self, url: str = "", full: str | bool = False, limit: str | int = 0, since: str = "",
-                 **kwargs: Any) -> None:
+                 only: Only = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start_url = start_address(url)
         self.full = str(full).lower() in ("1", "true", "yes")
         self.limit = int(limit)
         self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
+        self.only: Only = only
         self.fatal = ""
         self.ending: Ending | None = None
         self._closing: asyncio.Future[None] | None = None
         self.permission = Permission()
+        self.wall = ""
+        self._home_tells = False
         self.session: CrawlSession
         self._posts = 0
         self._robots_sitemaps: list[str] = []
@@ -73,7 +80,10 @@ class SiteSpider(Spider):
             # `scrapy crawl site` comes here without the manners of `archiver crawl`.
             contact = contact_for(spider.start_url, os.environ.get("ARCHIVER_CONTACT"))
             crawler.settings.set("USER_AGENT", user_agent(contact), priority="spider")
-        spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
+        spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full,
+                                       only=spider.only)
+        if spider.only:  # the home page is not asked for: it tells nothing of what is missing
+            spider._base = spider.session.home
         if until := spider.session.quiet_until:
             spider.ending = still_quiet(spider.start_url, until)
         spider.permission = permission(spider.start_url, private=bool(spider.session.options.get("private")))
@@ -99,13 +109,24 @@ class SiteSpider(Spider):
         """Any answer at all: the job in its meta says what it was asked for."""
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
-        reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read)
+        if job.is_probe:
+            found = nowhere_of(_answer(response))
+            # A home page without a link may be the notice of a fault that all addresses show: it tells of none.
+            self.session.probed(job, found if found.look is None or self._home_tells else None)
+            yield from self._next_requests()
+            return
+        reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read,
+                       self.session.nowhere)
         yield from self._carry_on(job, reading)
 
     def failed(self, failure: Failure) -> Iterator[Visit | Request]:
         """No answer: refused by robots.txt, no such host, a time-out ..."""
         request = failure.request  # type: ignore[attr-defined]
         job: Job = request.meta["job"]
+        if job.is_probe:
+            self.session.probed(job, None)
+            yield from self._next_requests()
+            return
         if isinstance(failure.value, RunEnded) or (self.ending and self.ending.outcome == "waiting"):
             return
         if self._is_own(request) and isinstance(failure.value, RobotsUnreadable) and (
@@ -128,6 +149,7 @@ class SiteSpider(Spider):
         visit = reading.visit
         if job.is_seed:
             visit = self._seed_read(visit, reading, job)
+        visit = self.session.watch.settled(visit)
         visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(job, reading)))
         if begun := begin(visit, job, self.session.scope, self.session.stored):
             yield from self._gather(begun)
@@ -144,7 +166,11 @@ class SiteSpider(Spider):
 
     def _done(self, visit: Visit, reading: Reading | None = None) -> Iterator[Visit | Request]:
         self._posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
+        if self.session.watch.is_walled(visit):
+            self.fatal = self.fatal or self._walled(visit.rule)
         yield visit
+        if self._is_home_read(visit, reading) and (probe := self.session.probe()):
+            yield self._request(probe.url, probe)
         if reading and reading.follow:
             url, onward = reading.follow
             if onward.step == "ids" and onward.alive < 0:
@@ -154,17 +180,30 @@ class SiteSpider(Spider):
         if self.session.under_way < _WINDOW // 2:
             yield from self._next_requests()
 
+    def _is_home_read(self, visit: Visit, reading: Reading | None) -> bool:
+        """Whether this is the home page, answering for itself: only then is it worth asking for what is not there."""
+        return reading is not None and not self.fatal and visit.final_url == self._base and (
+            visit.outcome not in (Outcome.DUE, Outcome.DUPLICATE)) and self.session.is_seed(visit)
+
+    def _walled(self, wall: str) -> str:
+        return (f"{self.start_url} cannot be crawled: a {wall} stands before the site and is all that its pages show; "
+                "ask its owner for access, or take it out with 'archiver sites remove'.")
+
     def _seed_read(self, visit: Visit, reading: Reading, job: Job) -> Visit:
         """The home page has answered: its scheme and host are the site's; what it does not declare is guessed."""
         if visit.outcome is Outcome.DUPLICATE:
             self.session.seed_moved(visit.final_url)
         if visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return visit
-        if visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
+        if visit.rule in WALLS:
+            self.wall = visit.rule  # feeds and sitemaps may tell of posts that stand before it
+        elif visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
                 visit.rule == "not-html"):
             self.fatal = self.fatal or cannot_crawl(self.start_url, visit.reason).reason
             return visit
         self._base = visit.final_url
+        self._home_tells = visit.status == 304 or any(
+            t.kind not in SOURCE_KINDS and not t.trap for t in visit.targets)
         self.session.remember_platform(reading.platform)
         declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
         kinds = {t.kind for t in (*visit.targets, *declared)}
@@ -185,8 +224,14 @@ class SiteSpider(Spider):
         return [queue.pop(0)]
 
     def _settled(self, target: Target) -> Target:
-        """Addresses of the site take the scheme and the www of its home page: one page, one way to ask for it."""
-        return replace(target, url=at_origin(target.url, origin_of(self._base)))
+        """Addresses of the site take the scheme and the www of its home page: one page, one way to ask for it.
+
+        What a sitemap, feed or API tells of that lies outside the site is told, and not asked for.
+        """
+        target = replace(target, url=at_origin(target.url, origin_of(self._base)))
+        outside = target.source in VOUCHING and target.kind not in SOURCE_KINDS and not (
+            self.session.scope.contains(target.url) or is_redirector(target.url))
+        return replace(target, trap=SCOPE) if outside else target
 
     def _next_requests(self) -> list[Request]:
         if self.ending or self.fatal or (self.limit and self._posts >= self.limit):
@@ -196,10 +241,13 @@ class SiteSpider(Spider):
             room = min(room, self.limit - self._posts - self.session.under_way)
         if most := self.budget.max_pages:
             room = min(room, most - self.session.counts.requests - self.session.under_way)
-        if room <= 0:
-            return []
-        return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
-                for job in self.session.due(room) if not self._too_old(job)]
+        while room > 0 and (jobs := self.session.due(room)):
+            old = [job for job in jobs if self._too_old(job)]
+            self.session.leave(old)
+            if len(old) < len(jobs):
+                return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
+                        for job in jobs if job not in old]
+        return []
 
     def _too_old(self, job: Job) -> bool:
         published = job.lead.published if job.lead else None
@@ -261,6 +309,8 @@ class SiteSpider(Spider):
 
     def _ended(self, spider: Spider, reason: str) -> None:
         ending = self.ending
+        if self.wall and not self._posts:
+            self.fatal = self.fatal or self._walled(self.wall)
         if self.fatal:
             ending = Ending("failed", self.fatal)
         elif ending is None and reason == "finished":

@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.schedule import Known, news_of, priority
+from archiver.discovery.traps import outcome_of, says
+from archiver.frontier.schedule import VOUCHING, Known, news_of, priority
 from archiver.items import GeoTag, Lead, Outcome, PageKind, Source, Target, Visit
 from archiver.urls import urlkey
 
@@ -93,27 +94,31 @@ def known_page(db: Database, key: str) -> Known | None:
 
 
 def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: datetime,
-                   listings_due: datetime | None = None, by_dates: Callable[[Source], bool] = lambda source: True,
-                   ) -> int:
-    """Enter what was found; returns how many addresses were new. `by_dates`: whether a source's dates are believed.
+                   listings_due: datetime | None = None, folder: str = "/",
+                   by_dates: Callable[[Source], bool] = lambda source: True) -> list[Target]:
+    """Enter what was found; returns what nothing had told of before. `folder` is the scope's path, `by_dates` says
+    whether a source's dates are believed.
 
     A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
     due again only where the target brings news of it (see `news_of`).
     """
     later = stamp(listings_due) if listings_due else _EPOCH
-    return sum(_record_target(db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH,
-                              by_dates(target.source)) for target in targets)
+    return [target for target in targets if _record_target(
+        db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH, folder,
+        by_dates(target.source))]
 
 
-def _record_target(db: Database, site_id: int, target: Target, now: str, due: str, by_dates: bool) -> bool:
+def _record_target(db: Database, site_id: int, target: Target, now: str, due: str, folder: str,
+                   by_dates: bool) -> bool:
     key = urlkey(target.url)
     digests = {target.source: lead_digest(target.lead)} if target.lead else {}
     lead = lead_json(target.lead, digests) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, lastmod, lead, priority, found_at, due_at) "
-        "values (?, ?, ?, ?, 'due', '', ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
-        [site_id, target.url, key, target.kind, lastmod, lead, priority(target.kind, target.source), now, due],
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, lead, priority, found_at, "
+        "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
+        [site_id, target.url, key, target.kind, outcome_of(target.trap), says(target.trap), target.trap or None,
+         lastmod, lead, priority(target.kind, target.source, target.url, folder), now, None if target.trap else due],
     ).fetchone()
     if inserted:
         page_id = inserted[0]
@@ -121,7 +126,8 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
         known = known_page(db, key)
         assert known is not None
         page_id = known.id
-        _update_known(db, known, target, lastmod, by_dates)
+        if not target.trap:
+            _update_known(db, known, target, lastmod, folder, by_dates)
     db.execute(
         "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, ?, ?, ?, ?) "
         "on conflict (page_id, source) do update set last_seen = excluded.last_seen, found_on = excluded.found_on",
@@ -130,9 +136,13 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
     return bool(inserted)
 
 
-def _update_known(db: Database, known: Known, target: Target, lastmod: str | None, by_dates: bool) -> None:
+def _update_known(db: Database, known: Known, target: Target, lastmod: str | None, folder: str,
+                  by_dates: bool) -> None:
     digest = lead_digest(target.lead) if target.lead else ""
     news = news_of(known, target, digest, by_dates=by_dates or known.kind is PageKind.SITEMAP)
+    vouched = known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING
+    if vouched:
+        news = f"{target.source} vouches for it"
     if news and known.kind is PageKind.PART:
         # A page of a post comes with its post.
         post = db.execute("select post from parts where urlkey = ?", [known.urlkey]).fetchone()
@@ -149,9 +159,11 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
     db.execute(
         "update pages set lastmod = max(coalesce(lastmod, ''), coalesce(?, '')), "
         "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
-        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end where id = ?",
+        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
+        "outcome = case when ? then 'due' else outcome end where id = ?",
         [lastmod, lead, target.kind if surer else known.kind,
-         priority(target.kind if surer else known.kind, target.source), bool(news), _EPOCH, bool(news), news, known.id],
+         priority(target.kind if surer else known.kind, target.source, target.url, folder), bool(news), _EPOCH,
+         bool(news), news, vouched, known.id],
     )
     db.execute("update pages set lastmod = null where id = ? and lastmod = ''", [known.id])
 
@@ -177,14 +189,14 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
     )
 
 
-_JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
+JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
         "p.article_id, p.fetched_at, p.reason, c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 
 
 def page_row(db: Database, key: str) -> dict[str, Any] | None:
     """One page as `due_pages` gives it, due or not."""
-    return next(iter(db.query(f"{_JOB} where p.urlkey = ?", [key])), None)
+    return next(iter(db.query(f"{JOB} where p.urlkey = ?", [key])), None)
 
 
 def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool,
@@ -198,7 +210,7 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_onl
     for level in range(1 if sources_only else 5):
         room = (limit + 1) // 2 if mixed and level == 0 else limit - len(rows)
         rows += db.query(
-            f"{_JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
+            f"{JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
             [site_id, level, stamp(now), room],
         )
         if len(rows) >= limit or (level == 0 and rows and not mixed):
@@ -219,7 +231,7 @@ def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     """
     waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
-        "update pages set due_at = ? where site_id = ? and kind <> 'part' and (? "
+        "update pages set due_at = ? where site_id = ? and kind <> 'part' and outcome not in ('trap') and (? "
         "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
         [_EPOCH, site_id, everything],

@@ -184,6 +184,14 @@ def m009_manners_and_rights(db: Database) -> None:
 
 
 @migrations()
+def m010_nowhere_and_traps(db: Database) -> None:
+    # What the site answers for an address that does not exist (JSON), and when that was asked.
+    db.table("sites").add_column("nowhere", str)
+    db.table("sites").add_column("nowhere_at", str)
+    db.table("runs").add_column("trapped", int)
+
+
+@migrations()
 def m011_distrusted(db: Database) -> None:
     # What the site's server says of change and is not believed, with the time at which it proved false (JSON).
     db.table("sites").add_column("distrusted", str)

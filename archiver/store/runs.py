@@ -28,6 +28,7 @@ class Counts:
     gone: int = 0
     refused: int = 0
     failed: int = 0
+    trapped: int = 0
 
     def add(self, other: Counts) -> None:
         for name, value in asdict(other).items():

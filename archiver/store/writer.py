@@ -10,8 +10,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
-from archiver.items import Capture, Outcome, PageKind, Source, Visit
-from archiver.store import ledger, parts
+from archiver.items import Capture, Outcome, PageKind, Source, Target, Visit
+from archiver.store import circles, ledger, parts
 from archiver.store.articles import Change, Stored, add_alias, edited_at, mark_gone, store_article, touch
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts
@@ -46,6 +46,7 @@ class VisitWriter:
         self.trust = Trust(db, site, run_started, revisit)
         self._waiting: list[Visit] = []
         self.on_article: Callable[[Visit, Stored], None] | None = None
+        self.on_written: Callable[[Visit, int | None, list[Target]], None] | None = None
 
     def add(self, visit: Visit) -> None:
         self._waiting.append(visit)
@@ -69,8 +70,10 @@ class VisitWriter:
         if capture_id is not None:
             store_rights(db, capture_id, visit.rights)
         later = visit.at + self._revisit if self._listings_wait else None
-        found = ledger.record_targets(db, site_id, visit.targets, visit.at, later, self.trust.in_dates)
-        counts.found += found
+        found = ledger.record_targets(db, site_id, visit.targets, visit.at, later, self._site["path"],
+                                      self.trust.in_dates)
+        counts.found += len(found)
+        counts.trapped += sum(bool(target.trap) for target in found)
         if visit.kind is PageKind.API and visit.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
             self._listings_wait = False
             ledger.make_new_due(db, site_id)
@@ -85,6 +88,8 @@ class VisitWriter:
         if visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
             visit = parts.join(db, visit)
         due_for = ledger.reason_of(db, urlkey(visit.url))
+        if visit.outcome is Outcome.DUPLICATE and circles.is_circle(db, urlkey(visit.url), urlkey(visit.final_url)):
+            visit = replace(visit, outcome=Outcome.FAILED, rule=circles.RULE, reason=circles.REASON)
         outcome, reason, article_id, changed = self._outcome(visit, capture_id, counts)
         if visit.kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
             self.trust.hold(due_for, changed=changed)
@@ -102,7 +107,11 @@ class VisitWriter:
             due_at=None if visit.kind is PageKind.PART else next_visit(outcome, visit.kind, visit.at, published,
                                                                        self._revisit, edited_at(db, article_id)),
         )
+        if visit.rule == circles.RULE:
+            counts.failed += circles.close_circle(db, urlkey(visit.url))
         self._recheck_vanished(visit)
+        if self.on_written:
+            self.on_written(replace(visit, outcome=outcome), article_id, found)
 
     def _outcome(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
         """Do to the articles what this visit means: the page's outcome, reason and article, and whether it changed."""
