@@ -51,6 +51,7 @@ class Outcome(StrEnum):
     GONE = "gone"
     REFUSED = "refused"
     OUT_OF_SCOPE = "out-of-scope"
+    TRAP = "trap"
     FAILED = "failed"
 
 
@@ -113,7 +114,10 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address that something told of: the only thing discovery produces."""
+    """An address that something told of: the only thing discovery produces.
+
+    `trap` names the rule by which it is not asked for ("" for nearly all).
+    """
 
     url: str
     source: Source
@@ -121,6 +125,7 @@ class Target:
     found_on: str = ""
     lastmod: datetime | None = None
     lead: Lead | None = None
+    trap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,21 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
+class Right:
+    """One statement of a response on its own use.
+
+    `source` is where it stands: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
+    `name` is robots (X-Robots-Tag and meta robots, one directive in each), tdm-reservation, tdm-policy, license or
+    content-usage; `agent` the crawler it is meant for, "" where it is meant for all.
+    """
+
+    source: str
+    name: str
+    value: str
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """One attempt at one address, and all that came of it: what the spider hands to the pipelines.
 
@@ -197,6 +217,9 @@ class Visit:
     this one told of something new. An outcome of `due` is a part of a source that goes on.
     Of a further page of a post, `part_of` is the post's address and `part` the page's number. Of a post that was read
     from several pages, `parts` are the numbers and addresses of the others; number 0 is the view that has them all.
+    `same_validator`: the page was sent whole, with the ETag (or the Last-Modified) that it had before.
+    `rights` are what the response said of its use, kept with its capture.
+    `shown` is the digest of what a page of a list leads to, the list's other pages aside; "" for any other page.
     """
 
     url: str
@@ -217,3 +240,6 @@ class Visit:
     part_of: str = ""
     part: int = 1
     parts: tuple[tuple[int, str], ...] = ()
+    same_validator: bool = False
+    rights: tuple[Right, ...] = ()
+    shown: str = ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from archiver import __version__
+from archiver.frontier.pace import LONGEST_PAUSE, MOST_STRIKES
+from archiver.frontier.robots import PRODUCT_TOKEN
 
 BOT_NAME = "archiver"
 SPIDER_MODULES = ["archiver.spiders"]
@@ -13,13 +15,21 @@ ARCHIVE_PATH = "output/archive.db"
 
 USER_AGENT = f"archiver/{__version__}"
 ROBOTSTXT_OBEY = True
-ROBOTSTXT_USER_AGENT = "archiver"
+ROBOTSTXT_USER_AGENT = PRODUCT_TOKEN
 DOWNLOAD_DELAY = 0.5
+# The delay is a promise: Scrapy would vary it by half of it to either side, and ask sooner than it or robots.txt says.
+DOWNLOAD_DELAY_JITTER = 0
+BUSY_MOST_STRIKES = MOST_STRIKES
+BUSY_LONGEST_PAUSE = LONGEST_PAUSE
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
+# Seconds for the whole of an answer, from the look-up of the name to the last byte.
 DOWNLOAD_TIMEOUT = 60
+# Bytes on the wire, and again unpacked. A sitemap may have 50 MB; of a page 12 MB are read.
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
+PAGE_MAXSIZE = 16 * 1024 * 1024
+DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
@@ -37,12 +47,34 @@ TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 CONCURRENT_ITEMS = 1
 LOG_LEVEL = "WARNING"
 
+# Each one wraps what the spider hands on once more, and the ledger does what they do: it knows what follows on what,
+# addresses are bounded before they are entered, every status is an answer, and no server need know who led to a page.
+SPIDER_MIDDLEWARES: dict[str, Any] = {
+    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
+    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
+}
+# Nothing but the web: no redirect can lead to a file of this machine.
+DOWNLOAD_HANDLERS: dict[str, Any] = {
+    "http": "archiver.handlers.http.GuardedHTTPHandler",
+    "https": "archiver.handlers.http.GuardedHTTPHandler",
+    "data": None, "file": None, "ftp": None, "s3": None,
+}
 DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+    "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "archiver.middlewares.addresses.AddressMiddleware": 50,
     "archiver.middlewares.robots.RobotsMiddleware": 100,
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+    "archiver.middlewares.busy.BusyMiddleware": 550,
+    "archiver.middlewares.tdmrep.TdmRepMiddleware": 110,
     "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
     # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "archiver.middlewares.limits.LimitsMiddleware": 595,
     "archiver.middlewares.capture.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {
@@ -51,5 +83,6 @@ ITEM_PIPELINES: dict[str, Any] = {
 }
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,
+    "archiver.extensions.manners.Manners": 400,
     "archiver.extensions.progress.Progress": 500,
 }

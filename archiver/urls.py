@@ -32,6 +32,8 @@ SAME_PAGE = re.compile(
 _SAME_PAGE_VALUE = {"m": re.compile(r"[01]"), "output": re.compile(r"(amp|1)"), "format": re.compile(r"amp"),
                     "sid": re.compile(r"[0-9a-f]{16,}", re.IGNORECASE), "print": re.compile(r"(1|true|print|pdf|)"),
                     "amp": re.compile(r"(1|true|)")}
+# Session ids that servers put into the path for visitors without cookies: Java's and PHP's, ASP.NET's.
+_SESSION = re.compile(r";\w*(?:session|sid|sess)\w*=[^/;?]*|/\((?:[A-Z]\([0-9A-Za-z]{10,}\))+\)", re.IGNORECASE)
 _INDEX = re.compile(r"/(index|default)\.(html?|php|aspx?|jsp)$", re.IGNORECASE)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
@@ -56,7 +58,7 @@ def _host(parts: SplitResult) -> str:
 
 def _path(path: str) -> str:
     """Percent-escapes made uniform (RFC 3986, section 6.2.2): needless ones undone, the others in upper case."""
-    path = re.sub(r"/{2,}", "/", path) or "/"
+    path = _SESSION.sub("", re.sub(r"/{2,}", "/", path)) or "/"
     return quote(unquote(path, errors="surrogateescape"), safe="/!$&'()*+,;=:@~-._", errors="surrogateescape")
 
 
@@ -88,7 +90,8 @@ def normalize(url: str, base: str = "") -> str | None:
         if parts.scheme.lower() not in _DEFAULT_PORT or not parts.hostname:
             return None
         query = _query(parts.query)
-        out = urlunsplit((parts.scheme.lower(), _host(parts), safe_url_string(parts.path) or "/", query, ""))
+        path = safe_url_string(_SESSION.sub("", parts.path)) or "/"
+        out = urlunsplit((parts.scheme.lower(), _host(parts), path, query, ""))
     except (ValueError, UnicodeError):
         return None
     return out if len(out) <= _MAX_LENGTH and not _UNSAFE.search(out) else None
@@ -129,6 +132,8 @@ def start_address(text: str) -> str:
     scheme = url.partition("://")[0].lower()
     if scheme not in _DEFAULT_PORT:
         raise BadAddress(text, f"only http and https can be crawled, not {scheme}")
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise BadAddress(text, "it holds a user name, which would stand in the archive: leave out what is before the @")
     out = normalize(url)
     host = urlsplit(out).hostname if out else None
     if not out or not host:

@@ -28,8 +28,12 @@ SHAPES = {
 }
 TABLES = {
     "sites": "What is crawled: one row a site, `settings` as JSON.",
-    "runs": "One row a crawl of a site, with what it did. `outcome` is finished, interrupted or failed.",
+    "runs": "One row a crawl of a site, with what it did. `outcome` is finished, waiting (the host asked for a pause, "
+            "or its robots.txt cannot be read), interrupted or failed.",
     "pages": "The ledger: one row for every address ever found, with what came of it. It is the crawl's memory.",
+    "host_files": "robots.txt and tdmrep.json of each host, as last read.",
+    "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
+              "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
     "page_sources": "Who told of an address: feed, sitemap, api, listing, link, redirect, seed or ledger.",
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",

@@ -13,6 +13,9 @@ from fastwarc.stream_io import GzipReader
 from archiver.capture.exchange import payload_digest
 from archiver.errors import UnreadableInput
 
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes that are read of one body once it is unpacked: as many as a crawl takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
@@ -61,16 +64,27 @@ def verify(stored: StoredResponse) -> bool:
     return stored.record_type == "revisit" or payload_digest(stored.payload) == stored.digest
 
 
-def decoded(payload: bytes, coding: str) -> bytes:
-    """A payload without its Content-Encoding (RFC 9110, section 8.4.1); one that cannot be undone is left as it is."""
+def decoded(payload: bytes, coding: str, limit: int = MAX_BODY) -> bytes:
+    """A payload without its Content-Encoding (RFC 9110, section 8.4.1).
+
+    One that cannot be undone, or not within `limit` bytes, is left as it is.
+    """
     for name in reversed([c.strip().lower() for c in coding.split(",") if c.strip()]):
         try:
             if name in ("gzip", "x-gzip"):
-                payload = zlib.decompress(payload, wbits=31)
+                payload = _inflated(payload, 31, limit)
             elif name == "deflate":
-                payload = zlib.decompress(payload, wbits=-15 if payload[:1] != b"\x78" else 15)
+                payload = _inflated(payload, -15 if payload[:1] != b"\x78" else 15, limit)
             elif name != "identity":
                 return payload
         except zlib.error:
             return payload
     return payload
+
+
+def _inflated(payload: bytes, wbits: int, limit: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits)
+    body = unpacker.decompress(payload, limit)
+    if not unpacker.eof:
+        raise zlib.error("it is cut off, or larger than is read")
+    return body

@@ -25,6 +25,11 @@ def user_agent(contact: str) -> str:
     return f"archiver/{__version__} (+{contact})" if contact else f"archiver/{__version__}"
 
 
+def names_contact(agent: str) -> bool:
+    """Whether a User-Agent tells how to reach whoever sends it."""
+    return "@" in agent or "://" in agent
+
+
 def delay_for(url: str, delay: float | None) -> float:
     """Seconds between two requests: as asked for, else polite; a server on this machine needs no manners."""
     if delay is not None:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -37,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one run ended. `outcome` is finished, interrupted or failed."""
+    """How one run ended. `outcome` is finished, waiting (for the host), interrupted or failed."""
 
     site: str
     url: str
@@ -46,6 +47,7 @@ class Result:
     seconds: float
     counts: Counts
     failures: tuple[tuple[str, int], ...]
+    due: int = 0
 
     @property
     def clean(self) -> bool:
@@ -53,7 +55,8 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         return {"site": self.site, "url": self.url, "outcome": self.outcome, "reason": self.reason,
-                "seconds": round(self.seconds, 2), **asdict(self.counts), "failures": dict(self.failures)}
+                "seconds": round(self.seconds, 2), **asdict(self.counts), "due": self.due,
+                "failures": dict(self.failures)}
 
 
 @click.command(short_help="Crawl sites into the archive.")
@@ -61,6 +64,9 @@ class Result:
 @archive_option
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End each run after N posts.")
 @click.option("--full", is_flag=True, help="Revisit every page, not only what changed.")
+@click.option("--missing", is_flag=True,
+              help="Fetch only what is missing: what failed or was never fetched, now, whenever it would be due.")
+@click.option("--set-aside", is_flag=True, help="As --missing, and what a crawl set aside as leading nowhere, too.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="Leave posts alone that a feed, sitemap or API dates earlier.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
@@ -72,8 +78,9 @@ class Result:
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog, whatever else the archive holds.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
-def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, since: Any, workers: int,
-          delay: float | None, contact: str | None, demo: bool, quiet: bool, as_json: bool) -> None:
+def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, missing: bool, set_aside: bool,
+          since: Any, workers: int, delay: float | None, contact: str | None, demo: bool, quiet: bool,
+          as_json: bool) -> None:
     """Crawl sites into the archive.
 
     A SITE is a start address, or the name of a site that is in the archive already. Without one, every
@@ -85,17 +92,22 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
       archiver crawl https://blog.example.org --contact me@example.org
       archiver crawl example.org other.example --archive news.db --workers 2
       archiver crawl --limit 20 http://127.0.0.1:8081/
+      archiver crawl example.org --missing
 
     \b
-    Exit code: 0 all is well; 1 a page or a site failed; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    Exit code: 0 all is well; 1 a page or a site failed, or a site asked to wait; 2 wrong usage; 130 or 143 stopped
+    by Ctrl-C or SIGTERM.
     """
+    if full and (missing or set_aside):
+        raise click.UsageError("--full asks for every page, --missing and --set-aside for what is missing: use one.")
+    only = "set-aside" if set_aside else "missing" if missing else ""
     with ExitStack() as stack:
         known = _known_sites(archive)
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack)
         settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
         plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
         results, signum = run(plans, Path(archive), limit=limit or 0, full=full,
-                              since=since.date().isoformat() if since else "", workers=workers,
+                              since=since.date().isoformat() if since else "", workers=workers, only=only,
                               progress=not quiet and not as_json, quiet=quiet or as_json)
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
@@ -106,7 +118,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
         for line in search_hints(archive, results[0].counts.new if len(results) == 1 else 0):
             click.echo(line)
     for result in results:
-        if result.outcome == "failed":
+        if result.outcome in ("failed", "waiting"):
             click.echo(f"Error: {result.reason}", err=True)
     if not all(r.clean for r in results):
         interrupted = any(r.outcome == "interrupted" for r in results)
@@ -114,10 +126,11 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, s
 
 
 def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str, workers: int,
-        progress: bool, quiet: bool) -> tuple[list[Result], int]:
-    """Crawl all plans in this process, `workers` at a time; a result for each, in their order, and the signal that
-    ended them (0: none).
+        progress: bool, quiet: bool, only: str = "") -> tuple[list[Result], int]:
+    """Crawl all plans in this process, `workers` hosts at a time; a result for each, in their order, and the signal
+    that ended them (0: none).
 
+    `only` as in `spiders.session.Only`.
     Raises what opening the archive raises, before the first request.
     """
     from scrapy.crawler import Crawler
@@ -134,23 +147,29 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     process = CrawlProcess(settings, GRACE)
     crawlers: dict[int, Crawler] = {}
     refused: list[ArchiverError] = []
-    waiting = list(enumerate(plans))
+    waiting = _by_host(plans)
+
+    async def one(index: int, plan: Plan) -> None:
+        own = settings.copy()
+        own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
+                     "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
+        crawlers[index] = Crawler(SiteSpider, own)
+        try:
+            await _until_over(crawlers[index], process.crawl(crawlers[index], url=plan.url, full=full, limit=limit,
+                                                             since=since, only=only))
+        except ArchiverError as error:
+            refused.append(error)
 
     async def worker() -> None:
-        while waiting and not process.signum:
-            index, plan = waiting.pop(0)
-            own = settings.copy()
-            own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
-                         "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
-            crawlers[index] = Crawler(SiteSpider, own)
-            try:
-                await _until_over(crawlers[index], process.crawl(crawlers[index], url=plan.url, full=full, limit=limit,
-                                                                 since=since))
-            except ArchiverError as error:
-                refused.append(error)
+        while waiting:
+            for index, plan in waiting.pop(0):
+                if process.signum:
+                    return
+                await one(index, plan)
+                await asyncio.sleep(plan.delay)
 
     async def everything() -> None:
-        await asyncio.gather(*(worker() for _ in range(min(workers, len(plans)))))
+        await asyncio.gather(*(worker() for _ in range(min(workers, len(waiting)))))
         asyncio.get_running_loop().call_soon(process.end)
 
     running = asyncio.get_event_loop().create_task(everything())
@@ -175,12 +194,25 @@ async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
     await task
 
 
+def _by_host(plans: list[Plan]) -> list[list[tuple[int, Plan]]]:
+    """The plans with their places, those of one host together: they are crawled one after the other.
+
+    Servers without a delay are this machine's own, and each port is one of them.
+    """
+    groups: dict[str, list[tuple[int, Plan]]] = {}
+    for index, plan in enumerate(plans):
+        parts = urlsplit(plan.url)
+        groups.setdefault((parts.hostname or "") if plan.delay else parts.netloc, []).append((index, plan))
+    return list(groups.values())
+
+
 def _result(plan: Plan, crawler: Any) -> Result:
     session = getattr(getattr(crawler, "spider", None), "session", None)
     if session is None or session.result is None:
         return Result(plan.url, plan.url, "interrupted", "stopped before it began", 0.0, Counts(), ())
-    outcome, reason, seconds, failures = session.result
-    return Result(session.site_name, plan.url, outcome, reason, seconds, session.counts, failures)
+    end = session.result
+    return Result(session.site_name, plan.url, end.outcome, end.reason, end.seconds, session.counts, end.failures,
+                  end.due)
 
 
 def _plan(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:

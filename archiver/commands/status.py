@@ -12,37 +12,51 @@ from archiver.commands.screen import count, instant, line, say, table, write_jso
 
 _TOLD = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
 
+_COUNTED = {"api": "API", "listing": "listings", "link": "links", "redirect": "redirects"}
+_OUTCOMES = {"found": "found", "archived": "archived", "duplicate": "duplicate", "part": "part",
+             "not-article": "no article", "gone": "gone", "refused": "refused", "out-of-scope": "outside",
+             "trap": "set aside", "failed": "failed", "due": "due"}
 _AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone": "gone"}
 
 
 @click.command(short_help="Show what was found, archived, refused, and what is missing.")
 @click.argument("site", required=False)
+@click.option("--missing", is_flag=True, help="List all that is missing, and nothing else.")
 @json_option
 @archive_option
-def status(site: str | None, as_json: bool, archive: str) -> None:
+def status(site: str | None, missing: bool, as_json: bool, archive: str) -> None:
     """Show whether the archive is complete: what each source told of against what is archived.
 
     A post is missing when a feed, sitemap, API or page told of it and its text is not stored, nor is it
-    known to be gone or refused. Without SITE, all sites are shown.
+    known to be gone or refused. Without SITE, all sites are shown. 'archiver crawl SITE --missing' fetches
+    what is missing and nothing else.
 
     \b
     Examples:
       archiver status
       archiver status blog.example.org --json
+      archiver status blog.example.org --missing --json
 
     \b
     Exit code: 0 complete; 1 posts are missing, or a site's last run did not end by itself; 2 wrong usage.
     """
     from archiver.store.connect import open_archive
     from archiver.store.coverage import coverage
+    from archiver.store.missing import listed
     from archiver.store.sites import find_site, list_sites
 
     db = open_archive(archive, read_only=True)
     try:
         sites = [find_site(db, site)] if site else list_sites(db)
-        states = [coverage(db, row) for row in sites]
+        if missing:
+            lists = [{"site": row["name"], "missing": listed(db, row["id"])} for row in sites]
+        else:
+            states = [coverage(db, row) for row in sites]
     finally:
         db.close()
+    if missing:
+        _print_missing(lists, as_json)
+        return
     if as_json:
         write_json(states)
     elif not states:
@@ -63,14 +77,17 @@ def _print(state: dict[str, Any]) -> None:
         return
     say(line(_verdict(state), indent=2), line(_articles(state["articles"]), indent=2))
     if state["sources"]:
-        say("")
-        columns = ("found", "archived", "missing", "gone", "refused")
-        rows = [[row["source"], *(row[name] for name in columns)] for row in state["sources"]]
-        table(("source", *columns), [*rows, ["together", *(state["posts"][name] for name in columns)]],
-              numbers=range(1, 6))
+        say("", line(("every address", "bold"), " by who told of it and what came of it"))
+        _table(state)
+    if state["traps"]:
+        say("", line(("leads nowhere, or on and on", "bold")))
+        table(("rule", "addresses", "fetched", "for example"), [
+            (row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]],
+            numbers=(1,))
     if state["missing"]:
-        say("", line(("missing", "bold red"), f" (archiver why URL tells more; first {len(state['missing'])})"
-                     if state["posts"]["missing"] > len(state["missing"]) else ""))
+        more = "" if state["missing_total"] <= len(state["missing"]) else f", the first {len(state['missing'])}"
+        say("", line(("missing", "bold red"), f" ({count(state['missing_total'], 'address', 'addresses')}{more}; "
+                                              f"'archiver crawl {state['site']} --missing' fetches them)"))
         say(*(line(f"{row['url']}  {row['reason'] or 'not fetched yet'}", indent=2) for row in state["missing"]))
     if state["failures"]:
         say("", line(("failures", "bold red")))
@@ -80,11 +97,34 @@ def _print(state: dict[str, Any]) -> None:
 
 
 def _verdict(state: dict[str, Any]) -> str:
-    """In one line, as in "sitemap 691, api 690, archived 690, missing 0"."""
-    told = [f"{row['source']} {row['found']:,}" for row in state["sources"]]
+    """In one line, as in "sitemap 691, API 690, listings 690: archived 690, missing 0"."""
+    told = [f"{_COUNTED.get(row['source'], row['source'])} {row['found']:,}" for row in state["sources"]
+            if row["found"]]
     posts = state["posts"]
     rest = [f"{name} {posts[name]:,}" for name in ("gone", "refused") if posts[name]]
-    return ", ".join([*told, f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"])
+    came = [f"archived {posts['archived']:,}", *rest, f"missing {posts['missing']:,}"]
+    return ": ".join(part for part in (", ".join(told), ", ".join(came)) if part)
+
+
+def _table(state: dict[str, Any]) -> None:
+    """Sources against outcomes; columns without a number are left out."""
+    shown = [name for name in _OUTCOMES if state["balance"][name]]
+    rows = [[_COUNTED.get(row["source"], row["source"]), *(row["balance"][name] for name in shown)]
+            for row in state["sources"]]
+    together = ["together", *(state["balance"][name] for name in shown)]
+    table(("source", *(_OUTCOMES[name] for name in shown)), [*rows, together], numbers=range(1, len(shown) + 1))
+
+
+def _print_missing(lists: list[dict[str, Any]], as_json: bool) -> None:
+    """All that is missing, site by site; exit code 1 where there is any."""
+    if as_json:
+        write_json(lists)
+    for one in [] if as_json else lists:
+        say(line((one["site"], "bold"), f": {count(len(one['missing']), 'address', 'addresses')} missing"))
+        say(*(line(f"{row['url']}  {row['reason'] or 'not fetched yet'} ({', '.join(row['sources'])})", indent=2)
+              for row in one["missing"]))
+    if any(one["missing"] for one in lists):
+        sys.exit(1)
 
 
 def _articles(articles: dict[str, int]) -> str:

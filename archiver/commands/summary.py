@@ -25,6 +25,9 @@ def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
     rate = result["fetched"] / result["seconds"] if result["seconds"] else 0.0
     lines.append(f"  {result['found']} addresses found, {result['requests']} requests "
                  f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s")
+    if result["trapped"]:
+        lines.append(f"  {result['trapped']} addresses set aside that lead nowhere or on and on "
+                     f"('archiver status {result['site']}' tells which)")
     if result["refused"]:
         lines.append(f"  {result['refused']} refused (robots.txt, password, or the server)")
     for reason, count in result["failures"].items():
@@ -32,7 +35,9 @@ def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
     if result["outcome"] == "interrupted":
         lines.append("  stopped before its end; the next crawl goes on from here")
     elif result["reason"] and result["outcome"] == "finished":
-        lines.append(f"  ended at {result['reason']}")
+        lines.append(f"  ended at {result['reason']}; {result['due']} addresses are still due")
+    elif result["outcome"] == "waiting":
+        lines.append(f"  {result['due']} addresses are still due; the next crawl goes on from here")
     lines.append(f"  archive: {archive}")
     return lines
 

@@ -14,7 +14,7 @@ _MEANS = {
     "duplicate": "another address of an archived article", "part": "a part of an article",
     "not-article": "fetched, and no article", "gone": "gone from the site",
     "refused": "not fetched, because it is refused",
-    "out-of-scope": "outside the site's scope", "failed": "could not be fetched",
+    "out-of-scope": "outside the site's scope", "trap": "set aside and not fetched", "failed": "could not be fetched",
 }
 _ADDRESS = {
     "url": "its own address", "canonical": "the address its page declares", "redirect": "an address that leads to it",
@@ -35,7 +35,7 @@ def why(url: str, as_json: bool, archive: str) -> None:
       archiver why https://blog.example.org/?p=7 --json
     """
     from archiver.store.connect import open_archive
-    from archiver.store.coverage import trace
+    from archiver.store.trace import trace
 
     db = open_archive(archive, read_only=True)
     try:
@@ -53,6 +53,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     outcome = _MEANS.get(found["outcome"], "never fetched by this name")
     article = found["article"]
     rows = [
+        ("read as", f"{found['url']} (what was left out of {found['typed']} says nothing of the page)"
+         if found["typed"] else ""),
         ("outcome", outcome + (f": {found['reason']}" if found["reason"] else "")),
         ("kind", f"{found['kind']}" if found["kind"] else ""),
         ("rule", found["rule"] or ""),
@@ -60,6 +62,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         *(("found by", _source(source)) for source in found["sources"]),
         ("told", ", ".join(f"{k}: {v}" for k, v in (found["lead"] or {}).items() if k in ("title", "published"))),
         ("fetched", _fetched(found) if found["outcome"] else ""),
+        ("ask anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
         ("next", f"due {instant(found['due_at'])}" if found["due_at"] and found["outcome"] != "out-of-scope" else ""),
     ]
     if article:
@@ -72,7 +75,23 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
              for part in found["parts"]]
     rows += [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
                          f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
+    # An answer 304 has no page, and mostly not its header fields either.
+    whole = [c["rights"] for c in found["captures"] if c["status"] != 304]
+    if whole and whole[-1]:
+        rows.append(("its use", "; ".join(_right(right) for right in whole[-1])))
     return rows
+
+
+def _right(right: dict[str, Any]) -> str:
+    agent = f" for {right['agent']}" if right["agent"] else ""
+    return f"{right['name']} {right['value']} ({right['source']}{agent})"
+
+
+def _is_learned(found: dict[str, Any]) -> bool:
+    """Whether a crawl set it aside by what it learned of the site, which may be asked for after all."""
+    from archiver.store.aside import LEARNED
+
+    return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED)
 
 
 def _source(source: dict[str, Any]) -> str:

@@ -7,11 +7,11 @@ programs put in addresses, in the languages they are translated into.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from archiver.discovery.traps import path_and_query, trap_rule
 from archiver.items import PageKind
 from archiver.urls import Scope, normalize
 
@@ -40,7 +40,6 @@ _MONTH, _DAY = "(?:0?[1-9]|1[0-2])", "(?:0?[1-9]|[12]\\d|3[01])"
 _DATED = re.compile(
     rf"(?<!/\d)(?<!/\d\d)/(?:19|20)\d\d(?:/{_MONTH}(?:/{_DAY})?)?/?$|"
     r"/(?:19|20)\d\d[-_](?:0[1-9]|1[0-2])(?:[-_]\d\d)?(?:[-_]archive\.html)?/?$|/(?:19|20)\d\d[-_]archive\.html$")
-_YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
 _LISTING_QUERY = re.compile(r"(?:cat|category|category_name|tag|author|author_name|updated-max)", re.IGNORECASE)
 _LISTING_NUMBER = re.compile(r"(?:paged|page|pg|pagina|seite|year|monthnum|start-index|offset|start)", re.IGNORECASE)
 
@@ -49,26 +48,6 @@ _ASSET = re.compile(
     r"mp[34]|m4[av]|og[gva]|opus|wav|flac|aac|avi|mov|wm[av]|mkv|webm|flv|swf|css|m?js|map|json|geojson|woff2?|ttf|otf|eot|"
     r"zip|gz|tgz|bz2|xz|rar|7z|tar|exe|msi|dmg|apk|iso|deb|rpm|jar|bin|sig|asc|sha\d*|md5|ics|vcf|torrent|kmz?|gpx|"
     r"txt|xml|xsl|xsd|rss|atom|rdf|wasm|ipynb|patch|diff|log|yaml|yml|toml|ini|sql|db)$", re.IGNORECASE)
-_TRAP_PATH = re.compile(
-    r"/(?:wp-admin|wp-json|wp-content|wp-includes|wp-login\.php|wp-signup\.php|wp-register\.php|wp-trackback\.php|"
-    r"wp-comments-post\.php|xmlrpc\.php|cgi-bin|cdn-cgi|cart|basket|checkout|my-account|login|log-in|signin|sign-in|"
-    r"logout|register|signup|sign-up|user/login|password|wishlist|mailto:|javascript:|feed/comments|"
-    r"b/post-preview|share-post\.g|comment\.g|post-edit\.g|email-post\.g|delete-comment\.g)(?:/|$)|"
-    r"/(?:trackback|embed|amp|print|printable|oembed)/?$|/calendar/|/kalender/\d|/comments?/\d+/?$|/comment-page-\d+/?$|#comment",
-    re.IGNORECASE)
-_SEARCH_PATH = re.compile(r"/search/?$", re.IGNORECASE)
-_TRAP_QUERY = re.compile(
-    r"(?:s|q|query|search|search_query|suche|buscar|replytocom|showcomment|reverse-paginate|share|print|add-to-cart|remove_item|orderby|order|sort|"
-    r"sortby|filter_\w+|min_price|max_price|doing_wp_cron|preview|preview_id|ical|outlook-ical|tribe[-_][\w-]+|eventdisplay|"
-    r"redirect_to|redirect|returnurl|return_to|login|logout|unsubscribe|attachment_id|rest_route|oldid|diff|"
-    r"vote|like|rate|calendar|bloguid|cal-?date)", re.IGNORECASE)
-# Old programs show their posts by ?action=, too: here the value decides.
-_ACTION_QUERY = re.compile(r"(?:action|do|act|mode|op|task)", re.IGNORECASE)
-_ACTION = re.compile(
-    r"(?:edit|login|logout|register|lostpassword|reply|print|printable|vote|delete|history|raw|submit|search|compare|"
-    r"e?mail|send|report|add|new|post)", re.IGNORECASE)
-_CALENDAR = re.compile(r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)",
-                       re.IGNORECASE)
 _FEED_PATH = re.compile(
     r"/(?:feed|rss|atom|rdf|feed/(?:rss2?|atom|rdf)|rss2|rss/feed)/?$|/(?:feed|rss)/index\.(?:xml|html)$|"
     r"/index\.(?:xml|rss|rdf|atom)$|\.(?:rss|atom|rdf)(?:\.xml)?$|/[\w.-]*(?:feed|rss|atom)[\w.-]*\.(?:xml|json|php)$|"
@@ -82,24 +61,23 @@ _COMMENT_FEED = re.compile(
 _SITEMAP_PATH = re.compile(r"/[\w.-]*site-?map[\w.-]*\.(?:xml|txt|xml\.gz|gz)$|/wp-sitemap[\w-]*\.xml$", re.IGNORECASE)
 _INDEX = re.compile(r"/(?:index|default)\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _LONG_SLUG = re.compile(r"(?:[^-_]+[-_]){4,}")
-_MOST_SEGMENTS = 14
-_EARLIEST = 1990
 
 
-Role = Literal["page", "feed", "sitemap", "comments", "unwanted"]
+Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
 
 
 class Facts(NamedTuple):
-    """What is known of one link before it is followed. `kind` is only set where `role` is page."""
+    """What is known of one link before it is followed. `kind` is only set where `role` is page, `rule` where trap."""
 
     url: str
     role: Role
     kind: PageKind
+    rule: str = ""
 
 
 @lru_cache(maxsize=16_384)  # a site's menu stands on each of its pages
 def facts(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> Facts | None:
-    """The facts of a link, or None where it is no web address. `unwanted`: out of scope, an asset or a trap.
+    """The facts of a link, or None where it is no web address. `unwanted`: out of scope, or an asset.
 
     `origin` ("https://example.org/") is the form of the site's address that is preferred.
     """
@@ -108,15 +86,18 @@ def facts(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> 
         return None
     url = at_origin(url, origin)
     role: Role = "page"
+    rule = ""
     if is_sitemap(url):
         role = "sitemap"
     elif is_comment_feed(url):
         role = "comments"
     elif is_feed(url):
         role = "feed"
-    elif not scope.contains(url) or is_asset(url) or is_trap(url, latest_year):
+    elif not scope.contains(url) or is_asset(url):
         role = "unwanted"
-    return Facts(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN)
+    elif rule := trap_rule(url, latest_year):
+        role = "trap"
+    return Facts(url, role, kind_by_address(url, scope.path) if role == "page" else PageKind.UNKNOWN, rule)
 
 
 def origin_of(url: str) -> str:
@@ -156,7 +137,7 @@ def is_part_feed(url: str, folder: str = "/") -> bool:
 
 def is_comment_feed(url: str) -> bool:
     """Whether an address is, by its shape, a feed of comments (WordPress, Blogger and what imitates them)."""
-    return bool(_COMMENT_FEED.search(url))
+    return bool(_COMMENT_FEED.search(url[len(origin_of(url)) - 1:]))
 
 
 def is_sitemap(url: str) -> bool:
@@ -169,39 +150,14 @@ def is_asset(url: str) -> bool:
     return bool(_ASSET.search(urlsplit(url).path))
 
 
-def _path_and_query(url: str) -> tuple[str, str]:
-    """Path (undone) and query. A static copy of a site keeps the query in the file name, as "%3F...html"."""
-    parts = urlsplit(url)
-    path, separator, kept = unquote(parts.path).partition("?")
-    return path, f"{parts.query}&{kept.removesuffix('.html')}".strip("&") if separator else parts.query
-
-
 def is_trap(url: str, latest_year: int = 2100) -> bool:
-    """Whether an address leads nowhere that an archive wants, or on and on.
-
-    Log-ins, carts, searches, sorted and filtered copies of lists, comment pages, calendars without
-    end, years before 1990 or after `latest_year`, and paths that repeat themselves.
-    """
-    path, query = _path_and_query(url)
-    if _TRAP_PATH.search(path) or (_SEARCH_PATH.search(path) and "updated-max" not in query):
-        return True
-    segments = [s for s in path.split("/") if s]
-    if len(segments) > _MOST_SEGMENTS or (segments and max(Counter(segments).values()) >= 4):
-        return True
-    year = _YEAR_IN_PATH.search(path)
-    if year and not _EARLIEST <= int(year.group(1)) <= latest_year:
-        return True
-    if not query:
-        return bool(_CALENDAR.search(path) and _DATED.search(path))
-    pairs = [(k.lower(), v) for k, v in parse_qsl(query, keep_blank_values=True)]
-    if any(_TRAP_QUERY.fullmatch(k) or (_ACTION_QUERY.fullmatch(k) and _ACTION.fullmatch(v)) for k, v in pairs):
-        return True
-    return bool(_CALENDAR.search(path) and any(k in ("date", "month", "year", "day", "week", "view") for k, _ in pairs))
+    """Whether an address leads nowhere that an archive wants, or on and on (see `discovery.traps`)."""
+    return bool(trap_rule(url, latest_year))
 
 
 def kind_by_address(url: str, folder: str = "/") -> PageKind:
     """LISTING, PAGE (WordPress's ?page_id=), or UNKNOWN. `folder` is the scope's path."""
-    path, query = _path_and_query(url)
+    path, query = path_and_query(url)
     if query and (kind := _kind_by_query(query)):
         return kind
     if folder != "/" and path.startswith(folder):
@@ -226,16 +182,28 @@ def _kind_by_query(query: str) -> PageKind | None:
 
 
 def _is_listing_path(segments: list[str]) -> bool:
+    return bool(listing_word(segments)) or segments[:2] == ["search", "label"] or _is_overview(segments)
+
+
+def _is_overview(segments: list[str]) -> bool:
+    """/tags/, /en/archive.html: a word for a list with nothing behind it."""
+    first = next((at for at, s in enumerate(segments[:3]) if _bare_word(s) in _LISTING_WORD), -1)
+    return first >= 0 and not segments[first + 1:]
+
+
+def listing_word(segments: list[str]) -> str:
+    """The word by which a path is the list of one term ("tag" of /en/tag/sea/), "" where it is none."""
     for at, segment in enumerate(segments[:3]):
-        word = re.sub(r"\.(?:html?|php|aspx?)$", "", segment)
-        kind = _LISTING_WORD.get(word)
-        if kind is None:
+        kind, rest = _LISTING_WORD.get(_bare_word(segment)), segments[at + 1:]
+        if kind is None or not rest:
             continue
-        rest = segments[at + 1:]
-        if not rest:
-            return True
-        last = re.sub(r"\.(?:html?|php|aspx?)$", "", rest[-1])
+        last = _bare_word(rest[-1])
         if kind == "archive":  # many sites keep the posts themselves under /archives/
-            return False
-        return not (_LONG_SLUG.match(last) or (last.isdecimal() and len(last) > 4) or len(rest) > 3)
-    return segments[:2] == ["search", "label"]
+            return ""
+        is_post = _LONG_SLUG.match(last) or (last.isdecimal() and len(last) > 4) or len(rest) > 3
+        return "" if is_post else segment
+    return ""
+
+
+def _bare_word(segment: str) -> str:
+    return re.sub(r"\.(?:html?|php|aspx?)$", "", segment)

@@ -7,10 +7,18 @@ from typing import Any
 
 from archiver.discovery.markup import decode, inflate
 
+_MOST_VALUES = 3_000_000
+"""Brackets and commas that are read of one body: a value takes some 60 bytes of memory and two on the wire."""
+
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value in a body, or None. Text before it (a notice that PHP printed) and after it is passed over."""
+    """The JSON value in a body, or None. Text before it (a notice that PHP printed) and after it is passed over.
+
+    None too where it holds more values than are read of one body.
+    """
     text = decode(inflate(body)).strip()
+    if len(text) > _MOST_VALUES and sum(map(text.count, "[{,")) > _MOST_VALUES:
+        return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -37,10 +37,13 @@ _PAGER_CLASS = re.compile(
     r"pagination|paginator|page-numbers|pagenavi|page-nav|pager|nav-links|nav-previous|nav-next|older|newer|load-?more|"
     r"next-?page|infinite|prevnext|page-link|extend", re.IGNORECASE)
 _FEED_HOSTS = frozenset({"feeds.feedburner.com", "feedpress.me", "rss.app", "feeds2.feedburner.com"})
+_REDIRECTORS = _FEED_HOSTS | {"feedproxy.google.com", "rss.feedsportal.com", "feedads.g.doubleclick.net"}
 _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = etree.XPath("//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url")
 _LISTING_ENTRIES = 3
+_LONGEST = 4_000  # characters of an address as written; what is known of it is kept for the pages that follow
+_MOST_TRAPS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Links:
     `next_pages` are further pages of this listing, `links` everything else in scope: kind LISTING
     by address or rel, else UNKNOWN; source LISTING where the link stands as the title of an entry, else
     LINK. `refresh` and `canonical` are absolute and may be out of scope. `nofollow` is the page's
-    wish (meta robots) that its links be not followed. `is_listing`: the page itself lists posts.
+    wish (meta robots) that its links be not followed. `is_listing`: the page itself lists posts. `traps` are
+    addresses in scope that lead nowhere or on and on; they are told of and not asked for.
     """
 
     feeds: tuple[Target, ...] = ()
@@ -62,6 +66,7 @@ class Links:
     canonical: str | None = None
     nofollow: bool = False
     is_listing: bool = False
+    traps: tuple[Target, ...] = ()
 
     @property
     def all(self) -> tuple[Target, ...]:
@@ -71,13 +76,18 @@ class Links:
 def parse_page(root: etree._Element, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100) -> Links:
     """The links of the page at `url` (its final address). `root` is its lxml.html tree.
 
-    Out of scope, assets, traps (see `addresses.is_trap`), comment feeds and AMP copies are left out, and so are
+    Out of scope, assets, comment feeds and AMP copies are left out, and so are
     the feeds of single categories, tags and authors except on the home page: their listings tell more.
     Feeds and sitemaps may lie anywhere on the host, declared feeds anywhere. Links that differ from the page
     only in http/https or www are taken at the page's own form. rel=nofollow on a link of the same site
     speaks of ranking and is passed over.
     """
     return _Page(root, url, scope, latest_year).links(link_header)
+
+
+def is_redirector(url: str) -> bool:
+    """Whether a host only passes visitors on to the site's own pages, as FeedBurner's does."""
+    return (urlsplit(url).hostname or "") in _REDIRECTORS
 
 
 class _Page:
@@ -94,6 +104,7 @@ class _Page:
         self.sitemaps: dict[str, Target] = {}
         self.pagers: dict[str, Target] = {}
         self.found: dict[str, Target] = {}
+        self.traps: dict[str, Target] = {}
         self.canonical: str | None = None
         self.refresh: str | None = None
         self.nofollow = False
@@ -116,11 +127,12 @@ class _Page:
         rest = tuple(t for a, t in self.found.items() if a not in following)
         return Links(
             tuple(self.feeds.values()), tuple(self.sitemaps.values()), endpoint(self.root, link_header, self.url),
-            tuple(following.values()), rest, self.refresh, self.canonical, self.nofollow, is_listing)
+            tuple(following.values()), rest, self.refresh, self.canonical, self.nofollow, is_listing,
+            tuple(self.traps.values()))
 
     def _facts(self, href: str | None) -> Facts | None:
         """Feeds and sitemaps are noted here; what comes back is a page that is wanted, or None."""
-        if not href or href.startswith("#"):
+        if not href or href.startswith("#") or len(href) > _LONGEST:
             return None
         base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
         known = facts(href, base, self.origin, self.scope, self.latest_year)
@@ -130,13 +142,15 @@ class _Page:
             self._sitemap(known.url)
         elif known.role == "feed":
             self._feed(known.url, declared=False)
+        elif known.role == "trap" and len(self.traps) < _MOST_TRAPS:
+            self.traps.setdefault(known.url, Target(known.url, Source.LINK, found_on=self.url, trap=known.rule))
         return known if known.role == "page" and known.url != self.url else None
 
     def _anchor(self, element: etree._Element) -> None:
         known = self._facts(element.get("href"))
         if known is None:
             return
-        address, _, kind = known
+        address, kind = known.url, known.kind
         if _FEED_TEXT.fullmatch(element.text or ""):
             self._feed(address, declared=False)
         rels = (element.get("rel") or "").lower().split()
@@ -255,7 +269,7 @@ def _in_pager(element: etree._Element) -> bool:
         if node is None:
             return False
         for names in (node.get("class"), node.get("id")):
-            if names and _is_pager_class(names):
+            if names and _is_pager_class(names[:_LONGEST]):
                 return True
         node = node.getparent()
     return False
@@ -263,7 +277,7 @@ def _in_pager(element: etree._Element) -> bool:
 
 def _is_entry(element: etree._Element) -> bool:
     """Whether a link stands where listings put the title of an entry."""
-    if (names := element.get("class")) and _is_entry_class(names):
+    if (names := element.get("class")) and _is_entry_class(names[:_LONGEST]):
         return True
     if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading
         return True
@@ -271,7 +285,7 @@ def _is_entry(element: etree._Element) -> bool:
     for _ in range(3):
         if node is None:
             return False
-        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names)):
+        if node.tag in _HEADINGS or ((names := node.get("class")) and _is_entry_class(names[:_LONGEST])):
             return True
         node = node.getparent()
     return False

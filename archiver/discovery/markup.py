@@ -1,7 +1,7 @@
 """Bytes to an XML tree, and scraps of HTML to plain text: never raising, never fetching, bounded.
 
-No entity of a document is ever expanded (its DOCTYPE is cut off before parsing), so that "billion
-laughs" and external entities have nothing to work with.
+No entity of a document is ever expanded (parsing begins behind its DOCTYPE), so that "billion laughs"
+and external entities have nothing to work with.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from html.entities import html5
 
 from lxml import etree
 
+from archiver.discovery.xml_source import cut, pieces, root_at
+
 MAX_BYTES = 64 * 1024 * 1024
 """What is read of one document, after decompression. The sitemap protocol allows 50 MB."""
 MAX_TARGETS = 100_000
@@ -24,16 +26,17 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BO
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
 _MOST_BEFORE = 16_384
+_MOST_MENDED = 1_000_000  # ampersands; each takes part in a list while it is mended
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
-_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]{0,2000}(?:\[.*?\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _AMPERSAND = re.compile(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
 _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{0,31});")
 _XML_NAMED = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<![^<>]*>")
 _BLOCK = re.compile(r"<(?:p|br|div|li|h[1-6]|tr|td|script|style)\b|<!--", re.IGNORECASE)
-_UNSHOWN = re.compile(r"<(script|style|head|template)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+_UNSHOWN = re.compile(r"<(script|style|head|template)\b|<!--", re.IGNORECASE)
+_SHOWN_AGAIN = {"": re.compile("-->")} | {
+    name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style", "head", "template")}
 
 
 def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
@@ -83,17 +86,25 @@ def parse_xml(body: bytes) -> etree._Element | None:
     """The root of an XML document, mended where it is broken; None where nothing of it can be read.
 
     Mended are: text before the first tag, control characters, bare ampersands, HTML's named
-    entities, missing end tags, and whatever libxml2 recovers from.
+    entities, missing end tags, and whatever libxml2 recovers from. At most MOST_TAGS are read.
     """
-    text = document_text(body)
-    if not text:
-        return None
-    text = _DOCTYPE.sub("", _CONTROL.sub("", text), count=1)
-    root = _tree(text, recover=False)
+    return parse_document(body)[0]
+
+
+def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
+    """As `parse_xml`, and whether the document has more than is read of one."""
+    text = _CONTROL.sub("", document_text(body))
+    start = root_at(text)
+    if not text or start < 0:
+        return None, False
+    whole = len(text)
+    text = cut(text)
+    is_cut = len(text) < whole
+    text = text[start:]
+    root = None if is_cut else _tree(text, recover=False)
     if root is None:
-        pieces = _CDATA.split(text)
-        root = _tree("".join(p if p.startswith("<![CDATA[") else _mended(p) for p in pieces), recover=True)
-    return root
+        root = _tree("".join(p if is_cdata else _mended(p) for p, is_cdata in pieces(text)), recover=True)
+    return root, is_cut
 
 
 def document_text(body: bytes) -> str:
@@ -117,6 +128,8 @@ def _tree(text: str, recover: bool) -> etree._Element | None:
 
 
 def _mended(text: str) -> str:
+    if text.count("&") > _MOST_MENDED:
+        return text
     return _NAMED.sub(_named, _AMPERSAND.sub("&amp;", text))
 
 
@@ -128,6 +141,21 @@ def _named(match: re.Match[str]) -> str:
     return html.escape(known) if known else "&amp;" + match.group(0)[1:]
 
 
+def _shown(markup: str) -> str:
+    """Without scripts, styles and comments. What has no end is left as it is, and looked for once."""
+    out, done, at = [], 0, 0
+    endless: set[str] = set()
+    while match := _UNSHOWN.search(markup, at):
+        name, at = (match.group(1) or "").lower(), match.end()
+        end = None if name in endless else _SHOWN_AGAIN[name].search(markup, at)
+        if end is None:
+            endless.add(name)
+            continue
+        out += [markup[done:match.start()], " "]
+        done = at = end.end()
+    return "".join(out) + markup[done:]
+
+
 def plain_text(markup: str, limit: int = 10_000) -> str:
     """A scrap of HTML (a headline, a summary) as one line of text: tags out, entities undone, blanks folded.
 
@@ -135,7 +163,7 @@ def plain_text(markup: str, limit: int = 10_000) -> str:
     """
     text = markup[: limit * 8]
     if "<" in text:
-        text = _TAG.sub(" ", _UNSHOWN.sub(" ", text)) if _BLOCK.search(text) else _TAG.sub("", text)
+        text = _TAG.sub(" ", _shown(text)) if _BLOCK.search(text) else _TAG.sub("", text)
     text = html.unescape(text)
     if "&" in text:
         text = html.unescape(text)

@@ -10,12 +10,13 @@ from lxml import etree
 
 from archiver.discovery.addresses import kind_by_address
 from archiver.discovery.feed import looks_like_feed, parse_feed
-from archiver.discovery.markup import MAX_TARGETS, decode, inflate, parse_xml, plain_text
+from archiver.discovery.markup import MAX_TARGETS, decode, inflate, parse_document, plain_text
 from archiver.discovery.when import parse_time
 from archiver.items import GeoTag, Lead, PageKind, Source, Target
 from archiver.urls import normalize
 
 _ROOT = re.compile(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
+_ENTRIES = tuple(f"{{*}}{form(name)}" for name in ("url", "sitemap") for form in (str, str.title, str.upper))
 # The first row that matches the file name decides. Names as Yoast, Rank Math, WordPress core, Jetpack, Ghost,
 # Squarespace and news publishers give them.
 _KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple((re.compile(pattern), kind) for pattern, kind in (
@@ -32,11 +33,13 @@ class Sitemap:
     """What one sitemap tells: addresses of pages, and further sitemaps (kind SITEMAP, of an index).
 
     `title` and lead are only there in news sitemaps. `is_sitemap` is False where the body is none.
+    `is_cut`: it has more than is read of one document (MAX_TARGETS, MOST_TAGS).
     """
 
     targets: tuple[Target, ...] = ()
     children: tuple[Target, ...] = ()
     is_sitemap: bool = False
+    is_cut: bool = False
 
 
 def kind_of_sitemap(url: str) -> PageKind:
@@ -68,13 +71,15 @@ def parse_sitemap(body: bytes, url: str) -> Sitemap:
     body = inflate(body)
     if looks_like_feed(body):
         feed = parse_feed(body, url)
-        return Sitemap(tuple(replace(t, source=Source.SITEMAP) for t in feed.targets), is_sitemap=bool(feed.targets))
+        return Sitemap(tuple(replace(t, source=Source.SITEMAP) for t in feed.targets), is_sitemap=bool(feed.targets),
+                       is_cut=feed.is_cut)
     if b"<" not in body[:1_000].replace(b"\x00", b""):
         return _text_sitemap(body, url)
-    root = parse_xml(body)
+    root, is_cut = parse_document(body)
     if root is None:
         return Sitemap()
-    return _xml_sitemap(root, url)
+    found = _xml_sitemap(root, url)
+    return replace(found, is_cut=is_cut or len(found.targets) + len(found.children) >= MAX_TARGETS)
 
 
 def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
@@ -82,7 +87,7 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
     pages: dict[str, Target] = {}
     children: dict[str, Target] = {}
     known = _local(root) in ("urlset", "sitemapindex")
-    for element in root.iter(etree.Element):
+    for element in root.iter(*_ENTRIES):
         name = _local(element)
         if name not in ("url", "sitemap"):
             continue
@@ -159,4 +164,4 @@ def _text_sitemap(body: bytes, url: str) -> Sitemap:
             found.setdefault(address, Target(address, Source.SITEMAP, _kind_of(address, kind), url))
     if not good or good * 2 < len(lines[:MAX_TARGETS]):
         return Sitemap()
-    return Sitemap(tuple(found.values()), is_sitemap=True)
+    return Sitemap(tuple(found.values()), is_sitemap=True, is_cut=len(lines) > MAX_TARGETS)

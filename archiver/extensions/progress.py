@@ -13,6 +13,8 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from twisted.internet.task import LoopingCall
 
+from archiver.extensions.manners import Manners
+
 _REDRAW_SECONDS = 0.25
 _LINE_SECONDS = 15.0
 
@@ -54,7 +56,8 @@ class Progress:
         if session is None:
             return
         known, done = session.balance()
-        line = progress_line(known, session.counts, time.monotonic() - self._begun)
+        manners = self._crawler.get_extension(Manners)
+        line = progress_line(known, session.counts, time.monotonic() - self._begun, manners.pause() if manners else 0)
         if self._bar:
             self._bar.update(self._task, total=known, completed=done, line=line)
         else:
@@ -88,8 +91,9 @@ def _leave(bar: Bar, task: Any) -> None:
         _displays.clear()
 
 
-def progress_line(known: int, counts: Any, seconds: float) -> str:
-    """ "found 120  fetched 80  stored 44  failed 1  12.5/s" """
+def progress_line(known: int, counts: Any, seconds: float, pause: float = 0) -> str:
+    """ "found 120  fetched 80  stored 44  failed 1  12.5/s"; `pause` is in seconds, told from two on."""
     rate = counts.fetched / seconds if seconds > 0 else 0.0
     stored = counts.new + counts.revised
-    return f"found {known}  fetched {counts.fetched}  stored {stored}  failed {counts.failed}  {rate:.1f}/s"
+    waits = f"  the host asked for a pause: {pause:.0f} s left" if pause >= 2 else ""
+    return f"found {known}  fetched {counts.fetched}  stored {stored}  failed {counts.failed}  {rate:.1f}/s{waits}"

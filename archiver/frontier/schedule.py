@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from archiver.discovery.shapes import is_side_way
 from archiver.items import Outcome, PageKind, Source, Target
 
 # Sources come before posts, so that what a feed or an API says of a post is known when its page is read.
@@ -17,6 +18,9 @@ PRIORITY: dict[PageKind, int] = {
     PageKind.ROBOTS: 0, PageKind.API: 0, PageKind.SITEMAP: 0, PageKind.FEED: 0,
     PageKind.POST: 1, PageKind.PART: 1, PageKind.LISTING: 2, PageKind.UNKNOWN: 3, PageKind.PAGE: 3, PageKind.OTHER: 4,
 }
+SIDE_WAY = 4
+VOUCHING = frozenset({Source.FEED, Source.API, Source.SITEMAP})
+"""Sources that speak of pages on purpose: what they name is fetched, whatever its address looks like."""
 SOURCE_KINDS = frozenset(k for k, p in PRIORITY.items() if p == 0)
 
 _RETRY = timedelta(hours=1)
@@ -42,34 +46,46 @@ class Known:
     priority: int
 
 
-def priority(kind: PageKind, source: Source) -> int:
-    """0 is fetched first. The seed is a source: it names the feeds and the API."""
-    return 0 if source is Source.SEED else PRIORITY[kind]
+def priority(kind: PageKind, source: Source, url: str = "", folder: str = "/") -> int:
+    """0 is fetched first. The seed is a source: it names the feeds and the API.
+
+    Lists of tags, authors and months and other views of a page come last: they show what the pages of posts show,
+    too, and once those are read it can be told whether they show more.
+    """
+    if source is Source.SEED:
+        return 0
+    side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_side_way(url, folder)
+    return SIDE_WAY if side else PRIORITY[kind]
 
 
-def news_of(known: Known, target: Target, lead_digest: str) -> str:
+def news_of(known: Known, target: Target, lead_digest: str, *, by_dates: bool = True) -> str:
     """Why a page that was fetched before must be fetched again because of this target; "" where it need not.
 
-    A source's own date for the page decides, or the digest of what a feed or API says of it; that
-    it is still listed is no reason.
+    A source's own date for the page decides (unless not `by_dates`: they proved false), or the digest of what a feed or
+    API says of it; that it is still listed is no reason.
     """
     if known.fetched_at is None:
         return ""
-    if known.outcome is Outcome.GONE and target.source in (Source.FEED, Source.API, Source.SITEMAP):
+    if known.outcome is Outcome.GONE and target.source in VOUCHING:
         return "listed again after it was gone"
-    if target.lastmod and known.lastmod and target.lastmod > known.lastmod:
-        return f"{target.source} says it changed at {target.lastmod.isoformat()}"
     if lead_digest and lead_digest != known.digests.get(target.source, lead_digest):
         return f"{target.source} tells another text of it"
-    if target.lastmod and not known.lastmod and target.lastmod > known.fetched_at:
+    if by_dates and target.lastmod and target.lastmod > (known.lastmod or known.fetched_at):
         return f"{target.source} says it changed at {target.lastmod.isoformat()}"
     return ""
 
 
+def is_news(reason: str) -> bool:
+    """Whether a page's reason is one that `news_of` gave: it is then asked for as if it were not known."""
+    return any(words in reason for words in ("says it changed at", "tells another text", "listed again"))
+
+
 def next_visit(
-    outcome: Outcome, kind: PageKind, now: datetime, published: datetime | None, revisit: timedelta = DEFAULT_REVISIT
+    outcome: Outcome, kind: PageKind, now: datetime, published: datetime | None, revisit: timedelta = DEFAULT_REVISIT,
+    edited: datetime | None = None,
 ) -> datetime:
-    """When a page is due again. Young posts are looked at often, old ones once in the site's revisit period.
+    """When a page is due again. Young posts are looked at often, old ones once in the site's revisit period; one that
+    was `edited` is young once more.
 
     A failure is tried again at the next run, an hour later at the earliest; sources are asked at every run,
     whatever stands here.
@@ -77,6 +93,6 @@ def next_visit(
     if outcome is Outcome.FAILED:
         return now + _RETRY
     if kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and published is not None:
-        age = max(now - published, timedelta(0))
+        age = max(now - max(published, edited or published), timedelta(0))
         return now + min(max(age / 10, _YOUNGEST), revisit)
     return now + revisit

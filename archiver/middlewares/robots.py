@@ -1,41 +1,81 @@
-"""robots.txt by RFC 9309, on Scrapy's middleware: what a missing or failing file means, and Crawl-delay."""
+"""robots.txt by RFC 9309 at Scrapy's requests; the rules themselves are in `archiver.frontier.robots`."""
 
 from __future__ import annotations
 
-from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
-from scrapy.http import Request, Response
-from scrapy.robotstxt import RobotParser
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
 
-_FORBID_ALL = b"User-agent: *\nDisallow: /\n"
-_MAX_BYTES = 512 * 1024
-# A longer wait than this is a wish to be left alone, or a mistake; the site is then still crawled, slowly.
-_LONGEST_DELAY = 60.0
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest, NotConfigured
+from scrapy.http import Request
+
+from archiver.discovery.addresses import origin_of
+from archiver.extensions.manners import Manners
+from archiver.frontier.robots import Robots, parse_robots, readable
+from archiver.middlewares.hostfiles import HostFileReader, OncePerOrigin
+from archiver.middlewares.refusals import ForbiddenByRobots, RobotsUnreadable, RunEnded
+from archiver.spiders.failure import failure_of
 
 
-class RobotsMiddleware(RobotsTxtMiddleware):
-    """Section 2.3.1: a file that is not there allows everything, a server that fails (5xx) forbids everything.
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """What the signal `robots_parsed` hands out, in the form of Scrapy's own parsers."""
 
-    Crawl-delay is no part of the RFC, but a site that states one means it: the host's delay is at least that,
-    unless the crawl was started without any delay (a host of one's own).
+    rp: Robots
+
+
+class RobotsMiddleware:
+    """Lets a request through, or raises ForbiddenByRobots or RobotsUnreadable.
+
+    The file is read once a run and origin, again after 24 hours. Where it cannot be read, a copy that is younger than
+    that stands for it (sections 2.3.1.4 and 2.4); without one nothing of the host is fetched.
     """
 
-    async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
-        body = response.body[:_MAX_BYTES]
-        if response.status >= 500:
-            body = _FORBID_ALL
-        elif response.status >= 300:
-            body = b""
-        await super()._parse_robots(response.replace(body=body), netloc, request)
-        parser = self._parsers[netloc]
-        if isinstance(parser, RobotParser):
-            self._slow_down(parser, response)
+    def __init__(self, crawler: Crawler) -> None:
+        if not crawler.settings.getbool("ROBOTSTXT_OBEY"):
+            raise NotConfigured
+        self._crawler = crawler
+        self._reader = HostFileReader(crawler, "robots.txt")
+        self._robots = OncePerOrigin(self._read)
 
-    def _slow_down(self, parser: RobotParser, response: Response) -> None:
-        asked = parser.crawl_delay(self._robotstxt_useragent or self._default_useragent)
-        engine = self.crawler.engine
-        slot_name = response.meta.get("download_slot") if response.request else None
-        if asked is None or engine is None or slot_name is None:
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        if request.meta.get("dont_obey_robotstxt") or not request.url.startswith(("http:", "https:")):
             return
-        slot = engine.downloader.slots.get(slot_name)
-        if slot is not None and slot.delay > 0:
-            slot.delay = max(slot.delay, min(asked, _LONGEST_DELAY))
+        robots = await self._robots.get(origin_of(request.url))
+        if isinstance(robots, IgnoreRequest):
+            raise robots
+        manners = self._crawler.get_extension(Manners)
+        if robots.crawl_delay and manners:
+            manners.at_least(request, robots.crawl_delay)
+        if rule := robots.refusal(request.url):
+            raise ForbiddenByRobots(rule)
+
+    async def _read(self, origin: str) -> Robots | IgnoreRequest:
+        try:
+            file, response = await self._reader.ask(origin, obey_robots=False)
+        except RunEnded as ended:
+            return ended
+        except IgnoreRequest:
+            # More redirects than are followed: there is none (section 2.3.1.2).
+            return Robots()
+        except Exception as error:
+            _, rule, reason = failure_of(error)
+            return self._from_copy(origin) or RobotsUnreadable(rule, reason)
+        if not readable(file.status):
+            why = RobotsUnreadable(f"http-{file.status}", f"the server answers {file.status}")
+            return self._from_copy(origin) or why
+        self._reader.keep(origin, file)
+        robots = parse_robots(file.body)
+        self._crawler.signals.send_catch_log(signals.robots_parsed, robotparser=_Parsed(robots),
+                                             request=response.request)
+        return robots
+
+    def _from_copy(self, origin: str) -> Robots | None:
+        kept = self._reader.kept(origin)
+        return parse_robots(kept.body) if kept and kept.is_fresh(datetime.now(UTC)) else None

@@ -11,13 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urljoin, urlsplit
 
+from archiver.capture.rights import of_page
 from archiver.discovery import feed, listing, sitemap, wordpress_api
+from archiver.discovery.nowhere import Nowhere, look_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
 from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
-from archiver.items import Article, Capture, Lead, Outcome, PageKind, Source, Target, Visit
-from archiver.spiders.job import Job
+from archiver.frontier.pace import BUSY
+from archiver.items import Article, Capture, Lead, Outcome, PageKind, Right, Source, Target, Visit
+from archiver.spiders.job import MOST_REDIRECTS, Job
+from archiver.spiders.nothing import SOFT_404, shown, shows_nothing
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
@@ -25,6 +29,8 @@ from archiver.urls import Scope, normalize, urlkey
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
+_LONGEST_VALIDATOR = 1_000
+_MORE = "; it has more than is read of one document"
 # Clocks differ, and some servers take a zone-less time for their own: what comes twice is known and costs nothing.
 _CLOCK_MARGIN = timedelta(days=1)
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
@@ -32,7 +38,10 @@ _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response as it matters here. Header names are in lower case; `body` is decoded of its content coding."""
+    """A response as it matters here. Header names are in lower case; `body` is decoded of its content coding.
+
+    `rights` are what its header fields and its host's file say of its use.
+    """
 
     url: str
     status: int
@@ -40,6 +49,7 @@ class Answer:
     body: bytes
     at: datetime
     capture: Capture | None = None
+    rights: tuple[Right, ...] = ()
 
     @property
     def content_type(self) -> str:
@@ -67,21 +77,22 @@ def as_any_site(page: Page, lead: Lead | None, known: PageKind, part_of: str) ->
 
 
 def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], bool] = lambda target: True,
-         read_page: ReadPage = as_any_site) -> Reading:
+         read_page: ReadPage = as_any_site, nowhere: Nowhere | None = None) -> Reading:
     """One answer to what it means. Never raises for anything a server can send.
 
     `is_news` says whether a page's link is worth reporting: the menu of a site stands on each of its pages.
+    `nowhere` is what the site answers for an address that does not exist.
     """
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
-        etag=answer.headers.get("etag", ""), last_modified=answer.headers.get("last-modified", ""),
-        capture=answer.capture,
+        etag=_validator(answer, "etag"), last_modified=_validator(answer, "last-modified"),
+        capture=answer.capture, same_validator=_same_validator(answer, job), rights=answer.rights,
     )
     if answer.status == 304:
         return Reading(replace(visit, final_url=job.url, outcome=Outcome.UNCHANGED, rule="http-304",
                                reason="the server says it is unchanged"))
     if answer.status in _REDIRECTS:
-        return _redirect(answer.headers.get("location", ""), visit, job, scope, f"http-{answer.status}")
+        return _redirect(answer.headers.get("location", ""), visit, job, scope, f"http-{answer.status}", nowhere)
     if answer.status != 200:
         return _refusal(visit, job)
     if job.kind is PageKind.API:
@@ -96,10 +107,26 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
         what = answer.content_type.split(";")[0] or "of no stated type"
         return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
                                reason=f"it is no HTML page ({what})"))
-    return _html(answer, visit, job, scope, is_news, read_page)
+    return _html(answer, visit, job, scope, is_news, read_page, nowhere)
 
 
-def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) -> Reading:
+def _same_validator(answer: Answer, job: Job) -> bool:
+    """Whether the page still has the validator that was held of it: its server says that nothing has changed."""
+    if answer.status != 200 or answer.url != job.url:
+        return False
+    etag = answer.headers.get("etag", "")
+    return etag == job.etag if job.etag else bool(job.last_modified) and (
+        answer.headers.get("last-modified", "") == job.last_modified)
+
+
+def _validator(answer: Answer, name: str) -> str:
+    """What is kept to ask conditionally; one longer than servers write is not, for each request would carry it."""
+    value = answer.headers.get(name, "")
+    return value if len(value) <= _LONGEST_VALIDATOR else ""
+
+
+def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str,
+              nowhere: Nowhere | None = None) -> Reading:
     target = normalize(urljoin(visit.final_url, location)) if location else None
     if target is None:
         return Reading(replace(visit, reason=f"it redirects to no usable address ({location[:100]!r})", rule=rule))
@@ -107,8 +134,19 @@ def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str) ->
         if job.hops >= _MAX_HOPS or target == visit.final_url:
             return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
         return Reading(replace(visit, outcome=Outcome.DUE), follow=(target, replace(job, hops=job.hops + 1)))
+    if urlkey(target) in job.came_from:
+        return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
+    if len(job.came_from) >= MOST_REDIRECTS:
+        reason = f"it redirects on after {MOST_REDIRECTS} redirects: it may have no end"
+        return Reading(replace(visit, reason=reason, rule="redirect-loop"))
     if not scope.contains(target) and job.kind not in (PageKind.FEED, PageKind.SITEMAP):
         return Reading(replace(visit, outcome=Outcome.OUT_OF_SCOPE, reason=f"it redirects to {target}", rule=rule))
+    if not job.is_seed and nowhere is not None and nowhere.leads_to(target):
+        return Reading(replace(visit, outcome=Outcome.GONE, rule=SOFT_404,
+                               reason=f"it redirects to {target}: {nowhere.reason}"))
+    if job.kind is PageKind.POST and not job.is_seed and urlkey(target) == urlkey(f"http://{scope.host}{scope.path}"):
+        return Reading(replace(visit, outcome=Outcome.GONE, rule=SOFT_404,
+                               reason="it was told to be a post, and redirects to the home page"))
     source = Source.SEED if job.is_seed else Source.REDIRECT
     kind = PageKind.UNKNOWN if job.kind is PageKind.PART else job.kind
     onward = Target(target, source, kind, found_on=job.url, lead=job.lead)
@@ -122,6 +160,8 @@ def _refusal(visit: Visit, job: Job) -> Reading:
         outcome, reason = Outcome.GONE, f"the server answers {status}"
     elif status in (401, 403, 407, 451):
         outcome, reason = Outcome.REFUSED, f"the server refuses it ({status})"
+    elif status in BUSY:
+        outcome, reason = Outcome.FAILED, f"the server is busy (it answers {status})"
     else:
         outcome, reason = Outcome.FAILED, f"the server answers {status}"
     return Reading(replace(visit, outcome=outcome, reason=reason, rule=rule))
@@ -132,7 +172,7 @@ def _feed(answer: Answer, visit: Visit, job: Job) -> Reading:
     targets = tuple(replace(t, found_on=job.url) for t in parsed.targets)
     visit = replace(visit, final_url=job.url if job.number > 1 else visit.final_url, kind=PageKind.FEED,
                     outcome=Outcome.NOT_ARTICLE, rule=f"feed {parsed.kind}", targets=targets,
-                    reason=f"a feed of {len(targets)} posts")
+                    reason=f"a feed of {len(targets)} posts{_MORE if parsed.is_cut else ''}")
     if parsed.next_url and targets and not job.known and job.number < 10_000:
         onward = replace(job, number=job.number + 1)
         return Reading(replace(visit, outcome=Outcome.DUE), follow=(parsed.next_url, onward), is_feed=True)
@@ -147,6 +187,7 @@ def _sitemap(answer: Answer, visit: Visit, job: Job) -> Reading | None:
     kind = sitemap.kind_of_sitemap(answer.url)
     rule = f"sitemap of {kind}" if kind in (PageKind.LISTING, PageKind.PAGE) else "sitemap"
     reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps"
+    reason += _MORE if parsed.is_cut else ""
     return Reading(replace(visit, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason,
                            targets=targets), is_sitemap=True)
 
@@ -181,13 +222,18 @@ def api_address(job: Job) -> str:
 
 
 def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool],
-          read_page: ReadPage) -> Reading:
+          read_page: ReadPage, nowhere: Nowhere | None) -> Reading:
     page = parse(answer.body, answer.url, answer.content_type, answer.at)
+    if page.root is not None:
+        visit = replace(visit, rights=(*visit.rights, *of_page(page.root, answer.url)))
     links = _links(page, answer, scope)
+    if nothing := shows_nothing(page, visit, job, nowhere):
+        sources = (*links.feeds, *links.sitemaps) if links and job.is_seed else ()
+        return Reading(replace(nothing, targets=sources))
     if links and links.refresh:
         target = normalize(links.refresh)
         if target and urlkey(target) != job.urlkey:
-            return _redirect(target, visit, job, scope, "meta-refresh")
+            return _redirect(target, visit, job, scope, "meta-refresh", nowhere)
     known_kind = _KNOWN_KINDS.get(job.kind, PageKind.UNKNOWN)
     article = read_page(page, job.lead, known_kind, job.gathering.job.url if job.gathering else "")
     if job.is_seed and article.kind is PageKind.POST and scope.path == "/":
@@ -195,10 +241,10 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
     targets: tuple[Target, ...] = ()
     if links:
         api = (Target(links.api, Source.LINK, PageKind.API, found_on=answer.url),) if links.api and job.is_seed else ()
-        targets = (*api, *(t for t in links.all if is_news(t) and _wanted(t, article.kind, scope)
+        targets = (*api, *(t for t in (*links.all, *links.traps) if is_news(t) and _wanted(t, article.kind, scope)
                            and not _comes_with(article, t)))
     visit = replace(
-        visit, kind=article.kind, rule=article.kind_rule, targets=targets,
+        visit, kind=article.kind, rule=article.kind_rule, targets=targets, shown=shown(links, page),
         next_pages=tuple(t.url for t in links.next_pages) if links and article.kind is not PageKind.POST else (),
     )
     if article.kind is PageKind.POST and article.part_of and job.kind is not PageKind.PART and scope.contains(
@@ -213,6 +259,18 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
     else:
         visit = replace(visit, outcome=Outcome.NOT_ARTICLE, reason=f"it is no post: {article.kind_rule}")
     return Reading(visit, platform=article.platform)
+
+
+def nowhere_of(answer: Answer) -> Nowhere:
+    """What a site answers for an address that does not exist, from its answer for one."""
+    if answer.status in _REDIRECTS:
+        target = normalize(urljoin(answer.url, answer.headers.get("location", "")))
+        same = target is not None and urlkey(target) == urlkey(answer.url)
+        return Nowhere(answer.url, answer.status, urlkey(target) if target and not same else "")
+    if answer.status != 200 or not _is_html(answer):
+        return Nowhere(answer.url, answer.status)
+    page = parse(answer.body, answer.url, answer.content_type, answer.at)
+    return Nowhere(answer.url, answer.status, look=look_of(page.root, page.head_title, answer.url))
 
 
 def _comes_with(article: Article, target: Target) -> bool:

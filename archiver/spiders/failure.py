@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from gzip import BadGzipFile
+
 from scrapy.exceptions import (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -12,14 +15,14 @@ from scrapy.exceptions import (
     ResponseDataLossError,
     UnsupportedURLSchemeError,
 )
-from twisted.python.failure import Failure
 
+from archiver.handlers.refusal import Refusal
 from archiver.items import Outcome
+from archiver.middlewares.refusals import ForbiddenByRobots, HostBusy, RobotsUnreadable
+from archiver.middlewares.tls import tls_problem
 
-
-class EndOfCrawl(IgnoreRequest):
-    """A request that was not sent, since the run ends: no attempt, and its page is still due."""
-
+UNREACHABLE = frozenset({"no-host", "no-connection", "tls"})
+"""Rules of failures after which nothing at all can be asked of a host."""
 
 _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (CannotResolveHostError, Outcome.FAILED, "no-host", "there is no such host"),
@@ -27,18 +30,30 @@ _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (DownloadConnectionRefusedError, Outcome.FAILED, "no-connection", "the server takes no connection"),
     (ResponseDataLossError, Outcome.FAILED, "truncated", "the answer was cut off before its end"),
     (DownloadCancelledError, Outcome.FAILED, "too-large", "the answer is larger than is accepted"),
+    (BadGzipFile, Outcome.FAILED, "bad-coding", "the answer is not packed as it says"),
+    (zlib.error, Outcome.FAILED, "bad-coding", "the answer is not packed as it says"),
     (UnsupportedURLSchemeError, Outcome.OUT_OF_SCOPE, "scheme", "its scheme cannot be crawled"),
     (DownloadFailedError, Outcome.FAILED, "broken-connection", "the connection broke"),
 )
 
 
-def failure_of(failure: Failure) -> tuple[Outcome, str, str]:
-    """Outcome, rule and reason of a failure."""
-    error = failure.value
+def failure_of(error: BaseException | None) -> tuple[Outcome, str, str]:
+    """Outcome, rule and reason of a failed request."""
+    if isinstance(error, Refusal):
+        return error.outcome, error.rule, error.reason
+    if isinstance(error, RobotsUnreadable):
+        reason = error.reason if error.rule in UNREACHABLE else str(error)
+        return Outcome.FAILED, error.rule, reason
+    if isinstance(error, ForbiddenByRobots):
+        return Outcome.REFUSED, "robots", str(error)
+    if isinstance(error, HostBusy):
+        return Outcome.FAILED, "busy", str(error)
     if isinstance(error, IgnoreRequest):
-        if "robots.txt" in str(error):
-            return Outcome.REFUSED, "robots", "robots.txt forbids it"
+        if "during decompression" in str(error):
+            return Outcome.FAILED, "too-large", "the answer unpacks to more than is accepted"
         return Outcome.FAILED, "ignored", str(error) or "it was ignored"
+    if problem := tls_problem(error):
+        return Outcome.FAILED, "tls", problem
     for kind, outcome, rule, reason in _TABLE:
         if isinstance(error, kind):
             return outcome, rule, reason

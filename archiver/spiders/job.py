@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from archiver.capture.exchange import Original
+from archiver.frontier.schedule import is_news
 from archiver.items import Lead, PageKind
 from archiver.store.doubt import RULE
 from archiver.store.ledger import lead_from, moment
@@ -16,19 +17,27 @@ if TYPE_CHECKING:
     from archiver.spiders.gathering import Gathering
 
 # The WordPress API is read in steps under one ledger page: all posts, or what changed and then the numbers.
+MOST_REDIRECTS = 10
+"""Addresses that may lead on to one another. RFC 9110, section 15.4 asks to intervene, and leaves the number open."""
 ApiStep = Literal["posts", "changes", "ids"]
+
+
+_STANDS = frozenset({"archived", "unchanged", "duplicate", "not-article", "refused", "out-of-scope"})
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """`url` and `urlkey` name the row of the ledger; a source of several pages keeps them while it is paged through.
 
-    `hops` counts redirects that stayed at the same address (http to https, a slash); `number` the
+    `hops` counts redirects that stayed at the same address (http to https, a slash); `came_from` are the urlkeys of
+    other addresses that redirected here, the nearest first (MOST_REDIRECTS of them at most); `number` counts the
     pages of the source read so far, `alive` how many posts it should still count; `known` says
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
-    before. `stood`: when it was last asked for, it was there; `doubted`: it was gone when most others
-    were; `worked`: it was read as a source before, and failed `attempts` times in a row since. A further page under
-    way has what it last showed as `text`, and the post it is asked for in `gathering`.
+    before. A further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
+    `anew`: it is asked for whole, whatever validators it had: something tells of a change, or they are put to the test.
+    `is_probe`: the address does not exist and has no row; how the site says so is what is asked for. `level` is the
+    ledger's priority. `stood`: it was there when it was last asked for; `doubted`: it was gone when most others were;
+    `worked`: it was read as a source before, and failed `attempts` times in a row since.
     """
 
     page_id: int
@@ -42,6 +51,7 @@ class Job:
     original: Original | None = None
     fetched_at: datetime | None = None
     hops: int = 0
+    came_from: tuple[str, ...] = ()
     step: ApiStep = "posts"
     number: int = 1
     alive: int = -1
@@ -51,20 +61,24 @@ class Job:
     attempts: int = 0
     parts: tuple[StoredPart, ...] = ()
     text: str | None = None
+    is_probe: bool = False
+    level: int = 0
     gathering: Gathering | None = None
+    anew: bool = False
 
     @property
     def is_source(self) -> bool:
         """Whether this document tells of pages; while one is under way, no post is asked for."""
-        return self.is_seed or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
+        return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
     @property
     def known(self) -> bool:
         return self.fetched_at is not None
 
 
-def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
-    """The job for a row of `ledger.due_pages`; in a full run an API is asked for all posts, not for changes."""
+def job_of(row: dict[str, Any], seed_key: str, *, full: bool, anew: bool = False) -> Job:
+    """The job for a row of `ledger.due_pages`; in a full run an API is asked for all posts, not for changes. `anew`: no
+    page is asked for conditionally, as one that its source tells news of never is."""
     original = None
     if row["digest"]:
         captured = moment(row["captured_at"])
@@ -75,9 +89,9 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool) -> Job:
     return Job(
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
         lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
-        original=original, fetched_at=fetched_at,
-        stood=row["outcome"] not in ("gone", "failed", "part", "due") or row["rule"] == RULE,
-        doubted=row["rule"] == RULE, worked=row["outcome"] == "not-article" or bool(row["attempts"]),
-        attempts=row["attempts"] or 0,
+        original=original, fetched_at=fetched_at, level=row["priority"],
+        anew=anew or is_news(row["reason"] or ""),
+        stood=row["outcome"] in _STANDS or row["rule"] == RULE, doubted=row["rule"] == RULE,
+        worked=row["outcome"] == "not-article" or bool(row["attempts"]), attempts=row["attempts"] or 0,
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )

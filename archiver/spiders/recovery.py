@@ -12,7 +12,7 @@ from slugify import slugify
 from sqlite_utils import Database
 
 from archiver.capture.mend import Mended, mend, unfinished
-from archiver.errors import ArchiveInUse
+from archiver.errors import ArchiveInUse, ArchiveMoved
 from archiver.store.lost import files_of_broken_runs, forget_lost
 from archiver.store.transaction import writing
 
@@ -42,6 +42,23 @@ def lock_site(archive: Path, site: str) -> BinaryIO:
     handle.write(str(os.getpid()).encode())
     handle.flush()
     return handle
+
+
+class Place:
+    """Where the archive's file stood when the run began. One that was removed can be written to for hours, in vain."""
+
+    def __init__(self, archive: Path) -> None:
+        self._archive = archive
+        self._file = self._found()
+
+    def check(self) -> None:
+        """Raises ArchiveMoved, or the OSError of a folder that is gone, where another file or none stands there now."""
+        if self._found() != self._file:
+            raise ArchiveMoved(str(self._archive))
+
+    def _found(self) -> tuple[int, int]:
+        found = self._archive.stat()
+        return found.st_dev, found.st_ino
 
 
 def recover(db: Database, folder: Path, site: dict[str, Any]) -> list[str]:

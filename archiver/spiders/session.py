@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import wraps
 from pathlib import Path
-from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Literal
 
 from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.capture.exchange import Exchange, Original
 from archiver.capture.writer import WarcWriter
-from archiver.errors import ArchiveMoved, ArchiverError
+from archiver.discovery import nowhere
+from archiver.discovery.nowhere import Nowhere
+from archiver.errors import ArchiverError
 from archiver.extraction.rules import SiteRules
+from archiver.frontier.budget import Budget
+from archiver.frontier.schedule import SIDE_WAY
 from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, Visit
-from archiver.spiders.job import Job, job_of
-from archiver.spiders.recovery import lock_site, recover, warc_prefix
+from archiver.spiders.ending import Ended, Ending
+from archiver.spiders.guarded import guarded
+from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
+from archiver.spiders.recovery import Place, lock_site, warc_prefix
+from archiver.spiders.run import enter_run, leave_run, remembered
 from archiver.spiders.teacher import Teacher
-from archiver.store import ledger, parts
+from archiver.spiders.watch import Watch
+from archiver.store import aside, ledger, missing, parts
 from archiver.store.articles import read_anew
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.doubt import is_confirmed
-from archiver.store.faults import fault_of
 from archiver.store.parts import StoredPart
+from archiver.store.redirects import came_from
 from archiver.store.rules import retire, rules_at, store_learned
-from archiver.store.runs import Counts, begin_run, end_run, ensure_site, has_finished
+from archiver.store.runs import Counts, ensure_site, has_finished
+from archiver.store.sources import sources_known
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.versions import extractor_of
 from archiver.store.writer import VisitWriter
@@ -39,21 +48,12 @@ from archiver.urls import Scope, urlkey
 
 # Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
 _MOST_TOLD = 100_000
-P = ParamSpec("P")
-R = TypeVar("R")
+_PROVED, _SOURCES_PROVED = 40, 10
+SOURCES_FIRST = 500
+"""Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
 
-
-def _guarded(method: Callable[Concatenate[CrawlSession, P], R]) -> Callable[Concatenate[CrawlSession, P], R]:
-    """What goes wrong with the place the archive lies in comes as an ArchiverError, one sentence for a person."""
-
-    @wraps(method)
-    def guarded(self: CrawlSession, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(self, *args, **kwargs)
-        except (sqlite3.Error, OSError) as error:
-            raise fault_of(error, self.archive) from error
-
-    return guarded
+Only = Literal["", "missing", "set-aside"]
+"""A run that asks for nothing but what is missing (and, on wish, what a rule has set aside)."""
 
 
 class CrawlSession:
@@ -63,12 +63,12 @@ class CrawlSession:
     of its methods raises an ArchiverError where the archive cannot be written any more.
     """
 
-    @_guarded
-    def __init__(self, archive: Path, start_url: str, *, full: bool = False) -> None:
+    @guarded
+    def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
         self.archive = archive
         self.started = datetime.now(UTC)
-        self._folder = archive.parent
         self.full = full
+        self.only = only
         self.start_url = start_url
         self.db: Database = open_archive(archive, create=True)
         self._lock: BinaryIO | None = None
@@ -83,31 +83,35 @@ class CrawlSession:
                 self._lock.close()
             raise
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
+        self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
+        self.writer.on_written = self.watch.written
         self.believes_gone = is_confirmed(self.db, self.site["id"], self.started)
         self._under_way: dict[str, Job] = {}
+        self._sources = 0
         self._told: set[tuple[str, Source, PageKind]] = set()
-        self.result: tuple[str, str, float, tuple[tuple[str, int], ...]] | None = None
+        self.result: Ended | None = None
 
     def _begin(self) -> None:
         """Mend what the last run left, and enter this one."""
+        site_id = self.site["id"]
         self.scope = Scope(self.site["host"], self.site["path"])
         self.options: dict[str, Any] = json.loads(self.site["settings"] or "{}")
-        mended = recover(self.db, self._folder, self.site)
+        self.budget = Budget.of(self.options)
+        until = ledger.moment(self.site["quiet_until"])
+        self.quiet_until = until if until and until > self.started else None
         self._seed_key = ledger.landing(self.db, urlkey(self.start_url))
-        with writing(self.db):
-            self.run_id = begin_run(self.db, self.site["id"], "full" if self.full else "incremental", __version__,
-                                    self.started, mended)
-            ledger.record_targets(self.db, self.site["id"], [Target(self.start_url, Source.SEED)], self.started)
-            ledger.make_due(self.db, self.site["id"], {urlkey(self.start_url), self._seed_key}, everything=self.full)
-        self._file_id = _file_id(self.archive)
-        self.warc = WarcWriter(self._folder, warc_prefix(self.site_name), f"archiver/{__version__}",
+        self.run_id = enter_run(
+            self.db, self.archive.parent, self.site, self.started, self.start_url,
+            {urlkey(self.start_url), self._seed_key}, only=self.only, full=self.full, quiet=bool(self.quiet_until))
+        self._place = Place(self.archive)
+        self.warc = WarcWriter(self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}",
                                f"crawl of {self.site_name}")
+        revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         # An API counts all posts of a site only once a crawl has read it to its end.
-        counted = not self.full and has_finished(self.db, self.site["id"]) and (
-            ledger.has_api(self.db, self.site["id"]))
-        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started,
-                                  timedelta(days=float(self.options.get("revisit_days", 30))), listings_wait=counted,
+        counted = not self.full and has_finished(self.db, site_id) and ledger.has_api(self.db, site_id)
+        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit, listings_wait=counted,
                                   version=__version__, reread=self._readings, before_commit=self._before_commit)
+        self.nowhere = None if self.full else remembered(self.site, self.started - revisit)
 
     @property
     def site_name(self) -> str:
@@ -122,28 +126,80 @@ class CrawlSession:
         """How many pages are asked for and not yet written."""
         return len(self._under_way)
 
-    @_guarded
+    @guarded
     def due(self, limit: int) -> list[Job]:
         """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
         self.writer.flush()
         self._read_anew()
-        sources_only = any(job.is_source for job in self._under_way.values())
-        rows = ledger.due_pages(self.db, self.site["id"], self.started, limit + len(self._under_way), sources_only)
-        free = [row for row in rows if row["urlkey"] not in self._under_way][:limit]
-        jobs = [replace(job_of(row, self._seed_key, full=self.full), parts=self._parts(row)) for row in free]
-        self._under_way |= {job.urlkey: job for job in jobs}
-        return jobs
+        mixed = self._sources >= SOURCES_FIRST
+        sources_only = not mixed and any(job.is_source for job in self._under_way.values())
+        jobs: list[Job] = []
+        while True:
+            rows = self._due_rows(limit + len(self._under_way), sources_only, mixed)
+            free = [row for row in rows if row["urlkey"] not in self._under_way]
+            # Lists of tags and months wait until all else is read: what they show is news or not by then.
+            first = any(job.level < SIDE_WAY for job in (*self._under_way.values(), *jobs)) or any(
+                row["priority"] < SIDE_WAY for row in free)
+            free = [row for row in free if row["priority"] < SIDE_WAY or not first]
+            set_aside = 0
+            for row in free:
+                verdict = self.watch.judge(row)
+                if verdict.what == "aside":
+                    with writing(self.db):
+                        aside.set_aside(self.db, row["id"], verdict.rule, verdict.reason)
+                    set_aside += 1
+                elif verdict.what == "ask":
+                    job = replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)),
+                                  parts=self._parts(row), came_from=came_from(self.db, row["id"], MOST_REDIRECTS))
+                    self._sources += job.is_source
+                    jobs.append(job)
+                    self._under_way[job.urlkey] = job
+                    if len(jobs) >= limit:
+                        break
+            self.counts.trapped += set_aside
+            if not set_aside or len(jobs) >= limit:
+                return jobs
+
+    def _due_rows(self, limit: int, sources_only: bool, mixed: bool) -> list[dict[str, Any]]:
+        if self.only:
+            return missing.due_pages(self.db, self.site["id"], self.started, limit)
+        return ledger.due_pages(self.db, self.site["id"], self.started, limit, sources_only, mixed)
+
+    def probe(self) -> Job | None:
+        """The job of asking for an address that does not exist; None where the answer is known."""
+        if self.nowhere is not None:
+            return None
+        url = nowhere.address(self.start_url, self.scope, secrets.token_hex(10))
+        job = Job(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)
+        self._under_way[job.urlkey] = job
+        return job
+
+    @guarded
+    def probed(self, job: Job, answer: Nowhere | None) -> None:
+        """How the site answers for what does not exist, kept with the site; None where it gave no answer."""
+        self._under_way.pop(job.urlkey, None)
+        self.nowhere = answer
+        if answer is not None:
+            with writing(self.db):
+                self.db.execute("update sites set nowhere = ?, nowhere_at = ? where id = ?",
+                                [nowhere.to_json(answer), ledger.stamp(self.started), self.site["id"]])
+
+    def _anew(self, row: dict[str, Any]) -> bool:
+        """Whether a page is asked for whole: its server's validators proved false, or it is this page's turn to prove
+        them. Each page has one turn in so many runs, a source sooner than a post."""
+        every = _PROVED if row["priority"] else _SOURCES_PROVED
+        return not self.writer.trust.in_validators or (self.run_id + row["id"]) % every == 0
 
     def _parts(self, row: dict[str, Any]) -> tuple[StoredPart, ...]:
         return parts.parts_of(self.db, row["urlkey"]) if row["kind"] == PageKind.POST and row["fetched_at"] else ()
 
-    @_guarded
+    @guarded
     def stored(self, job: Job) -> Article | None:
         """The article of this page, as far as it is written."""
         self.writer.flush()
         return parts.article_at(self.db, job.urlkey)
 
-    @_guarded
+    @guarded
     def part_job(self, url: str) -> Job:
         """The job for a further page of a post: asked for conditionally where what it showed is known."""
         self.writer.flush()
@@ -157,36 +213,56 @@ class CrawlSession:
     def is_news(self, target: Target) -> bool:
         """Whether this link was not told of before in this run, in the same way. Forgets when it knows too many."""
         told = (target.url, target.source, target.kind)
-        if told in self._told:
+        if told in self._told or not self.watch.is_wanted(target):
             return False
         if len(self._told) >= _MOST_TOLD:
             self._told.clear()
         self._told.add(told)
         return True
 
-    @_guarded
+    @guarded
     def done(self, visit: Visit) -> None:
         """Hand a visit to the writer; its page is no longer under way (but for a source that goes on)."""
         self.writer.add(visit)
         if visit.outcome is not Outcome.DUE:
             self._under_way.pop(urlkey(visit.url), None)
 
-    @_guarded
+    @property
+    def home(self) -> str:
+        """The home page's own address, as far as an earlier run has met it."""
+        row = ledger.page_row(self.db, self._seed_key)
+        return str(row["url"]) if row else self.start_url
+
+    def is_seed(self, visit: Visit) -> bool:
+        """Whether this is the home page."""
+        return urlkey(visit.url) == self._seed_key
+
+    @guarded
+    def leave(self, jobs: Sequence[Job]) -> None:
+        """These pages are left alone in this run: they are due again at the next."""
+        until = ledger.stamp(self.started + timedelta(seconds=1))
+        with writing(self.db):
+            for job in jobs:
+                self._under_way.pop(job.urlkey, None)
+                self.watch.leave(job.urlkey)
+                aside.put_off(self.db, job.page_id, until)
+
+    @guarded
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:
-        """As `ledger.sources_known`, with all that was read written."""
+        """As `store.sources`, with all that was read written."""
         self.writer.flush()
-        return ledger.sources_known(self.db, self.site["id"])
+        return sources_known(self.db, self.site["id"])
 
     def seed_moved(self, url: str) -> None:
         """The start address redirects: the page it leads to is the home page."""
         self._seed_key = urlkey(url)
 
-    @_guarded
+    @guarded
     def alive(self, source: Source, found_on: str) -> int:
         self.writer.flush()
         return ledger.alive(self.db, self.site["id"], source, found_on)
 
-    @_guarded
+    @guarded
     def balance(self) -> tuple[int, int]:
         """Pages of this site that are known, and of these the ones that are not due."""
         known, due = self.db.execute(
@@ -194,26 +270,26 @@ class CrawlSession:
             [ledger.stamp(self.started), self.site["id"]]).fetchone()
         return int(known), int(known - due)
 
-    @_guarded
+    @guarded
     def remember_platform(self, name: str) -> None:
         if name and name != self.site["platform"]:
             with writing(self.db):
                 self.db.table("sites").update(self.site["id"], {"platform": name})
             self.site["platform"] = name
 
-    @_guarded
+    @guarded
     def _learned(self, rules: SiteRules) -> SiteRules:
         with writing(self.db):
             return store_learned(self.db, self.site["id"], rules, datetime.now(UTC))
 
-    @_guarded
+    @guarded
     def _outdated(self, since: datetime) -> SiteRules | None:
         with writing(self.db):
             retire(self.db, self.site["id"], since)
         return rules_at(self.db, self.site["id"])
 
     def _readings(self, row: dict[str, Any]) -> list[Article]:
-        return readings(self.db, self._folder, row, self.site["id"])
+        return readings(self.db, self.archive.parent, row, self.site["id"])
 
     def _read_anew(self) -> None:
         """The posts that the template was learned from were read without it: those that are written are read by it."""
@@ -228,60 +304,45 @@ class CrawlSession:
                 with writing(self.db):
                     read_anew(self.db, sample.article, after, extractor_of(__version__, after))
 
-    @_guarded
+    @guarded
     def capture(self, exchange: Exchange, original: Original | None) -> Capture:
         """Write one exchange to the run's WARC file."""
         return self.warc.write(exchange, original)
 
     def _before_commit(self) -> None:
-        if _file_id(self.archive) != self._file_id:
-            raise ArchiveMoved(str(self.archive))
+        self._place.check()
         self.warc.sync()
 
-    def close(self, outcome: str, reason: str, *, broken: bool = False) -> None:
-        """Write what waits and close the run; `result` is then outcome, reason, seconds and how often what failed.
+    def close(self, ending: Ending, *, broken: bool = False) -> None:
+        """Write what waits and close the run; then there is a `result`.
 
         Where that is no longer possible, or after a fault (`broken`), what can be written is; the rest is still due,
         and the next crawl closes the run.
         """
         if self._lock is None:
             return
-        failures: tuple[tuple[str, int], ...] = ()
         seconds = (datetime.now(UTC) - self.started).total_seconds()
+        self.result = Ended(ending.outcome, ending.reason, seconds, (), 0)
         try:
-            failures = self._finish(outcome, reason, 0.0 if broken else PATIENCE)
+            failures, due = self._finish(ending, 0.0 if broken else PATIENCE)
+            self.result = replace(self.result, failures=failures, due=due)
         except ArchiverError as fault:
             if not broken:
-                outcome, reason = "failed", str(fault)
-        self.result = (outcome, reason, seconds, failures)
+                self.result = replace(self.result, outcome="failed", reason=str(fault))
         self.warc.abandon()
         with suppress(sqlite3.Error):
             self.db.close()
         self._lock.close()
         self._lock = None
 
-    @_guarded
-    def _finish(self, outcome: str, reason: str, patience: float) -> tuple[tuple[str, int], ...]:
+    @guarded
+    def _finish(self, ending: Ending, patience: float) -> tuple[tuple[tuple[str, int], ...], int]:
         if patience:
             self.teacher.finish()
         self.writer.flush(patience)
         if patience:
             self._read_anew()
-        unsealed: OSError | None = None
-        try:
-            self.warc.close()
-        except OSError as error:
-            unsealed = error
-        with writing(self.db, patience):
-            end_run(self.db, self.run_id, self.counts, outcome, reason, datetime.now(UTC))
-        if unsealed:
-            raise unsealed
-        return tuple((row[0], row[1]) for row in self.db.execute(
-            "select reason, count(*) from pages where site_id = ? and outcome = 'failed' and fetched_at >= ? "
-            "group by reason order by 2 desc", [self.site["id"], ledger.stamp(self.started)]))
-
-
-def _file_id(file: Path) -> tuple[int, int]:
-    """Which file stands at this path. A database that was removed can be written to for hours, to no effect."""
-    found = file.stat()
-    return found.st_dev, found.st_ino
+        failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.counts, ending, self.warc,
+                             patience)
+        known, done = self.balance()
+        return failures, known - done

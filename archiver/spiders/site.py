@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
@@ -16,16 +16,26 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
+from archiver.capture.rights import TdmFile, of_headers
+from archiver.commands.contact import contact_for, names_contact, user_agent
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
+from archiver.discovery.listing import is_redirector
+from archiver.discovery.traps import SCOPE
 from archiver.errors import ArchiverError
+from archiver.frontier.reach import Permission, permission
+from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
 from archiver.items import Outcome, PageKind, Source, Target, Visit
-from archiver.spiders.answer import Answer, Reading, api_address, read
-from archiver.spiders.failure import EndOfCrawl, failure_of
+from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
+from archiver.spiders.alarms import Alarms
+from archiver.spiders.answer import Answer, Reading, api_address, nowhere_of, read
+from archiver.spiders.ending import cannot_crawl, robots_unreadable, still_quiet
+from archiver.spiders.ends import EndsEarly
+from archiver.spiders.failure import UNREACHABLE, failure_of
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
-from archiver.spiders.session import CrawlSession
-from archiver.spiders.watch import Watch, drop_queued
+from archiver.spiders.session import CrawlSession, Only
+from archiver.spiders.watch import WALLS
 from archiver.urls import normalize, start_address, urlkey
 
 # Requests handed to Scrapy at a time: enough to keep its slots busy, few enough to lose nothing by.
@@ -33,7 +43,7 @@ _WINDOW = 64
 T = TypeVar("T")
 
 
-class SiteSpider(Spider):
+class SiteSpider(EndsEarly, Spider):
     """Crawls one site into the archive named by the setting ARCHIVE_PATH.
 
     Arguments (`scrapy crawl site -a url=... -a full=1 -a limit=10 -a since=2024-01-01`): `url` is the start
@@ -45,17 +55,17 @@ class SiteSpider(Spider):
     custom_settings = None
 
     def __init__(self, url: str = "", full: str | bool = False, limit: str | int = 0, since: str = "",
-                 **kwargs: Any) -> None:
+                 only: Only = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start_url = start_address(url)
         self.full = str(full).lower() in ("1", "true", "yes")
         self.limit = int(limit)
         self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
-        self.fatal = ""
-        self.halted = False
-        self.stopped_at: float | None = None
+        self.only: Only = only
+        self.permission = Permission()
+        self._home_tells = False
         self.session: CrawlSession
-        self._watch: Watch
+        self._alarms: Alarms
         self._posts = 0
         self._robots_sitemaps: list[str] = []
         self._guesses: dict[PageKind, list[Target]] = {}
@@ -64,10 +74,21 @@ class SiteSpider(Spider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
-        spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full)
-        spider._watch = Watch(spider.session.site_name, spider.start_url, spider.stop,
-                              believes_gone=spider.session.believes_gone)
+        if not names_contact(crawler.settings["USER_AGENT"]):
+            # `scrapy crawl site` comes here without the manners of `archiver crawl`.
+            contact = contact_for(spider.start_url, os.environ.get("ARCHIVER_CONTACT"))
+            crawler.settings.set("USER_AGENT", user_agent(contact), priority="spider")
+        spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full,
+                                       only=spider.only)
+        spider._alarms = Alarms(spider.site_name, spider.start_url, spider.stop,
+                                believes_gone=spider.session.believes_gone)
+        if spider.only:  # the home page is not asked for: it tells nothing of what is missing
+            spider._base = spider.session.home
+        if until := spider.session.quiet_until:
+            spider.ending = still_quiet(spider.start_url, until)
+        spider.permission = permission(spider.start_url, private=bool(spider.session.options.get("private")))
         crawler.signals.connect(spider._idle, signal=signals.spider_idle)
+        crawler.signals.connect(spider._downloaded, signal=signals.response_downloaded)
         crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
         crawler.signals.connect(spider.ended, signal=signals.spider_closed)
         return spider
@@ -75,19 +96,6 @@ class SiteSpider(Spider):
     @property
     def site_name(self) -> str:
         return self.session.site_name
-
-    def stop(self, sentence: str) -> None:
-        """End the run before its end; `sentence` says why. What is under way is still waited for."""
-        self.fatal, self.stopped_at = self.fatal or sentence, self.stopped_at or time.monotonic()
-        engine = self.crawler.engine
-        if engine is not None and engine.spider is not None:
-            drop_queued(engine)
-            self._closing = asyncio.get_running_loop().create_task(engine.close_spider_async(reason="stopped"))
-
-    def halt(self, fault: ArchiverError) -> None:
-        """End the run, since the archive cannot be written: nothing more is, and all that was not is still due."""
-        self.halted = True
-        self.stop(str(fault))
 
     async def start(self) -> AsyncIterator[Request]:
         for request in self._guarded(self._next_requests):
@@ -97,33 +105,44 @@ class SiteSpider(Spider):
         """Any answer at all: the job in its meta says what it was asked for."""
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
-        self.session.counts.bytes += len(response.body)
-        yield from self._guarded(lambda: self._carry_on(job, read(
-            _answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read)))
+        yield from self._guarded(lambda: self._answered(job, _answer(response)))
+
+    def _answered(self, job: Job, answer: Answer) -> Iterator[Visit | Request]:
+        if job.is_probe:
+            found = nowhere_of(answer)
+            # A home page without a link may be the notice of a fault that all addresses show: it tells of none.
+            self.session.probed(job, found if found.look is None or self._home_tells else None)
+            yield from self._next_requests()
+            return
+        yield from self._carry_on(job, read(answer, job, self.session.scope, self.session.is_news,
+                                            self.session.teacher.read, self.session.nowhere))
 
     def failed(self, failure: Failure) -> Iterator[Visit | Request]:
         """No answer: refused by robots.txt, no such host, a time-out ..."""
         request = failure.request  # type: ignore[attr-defined]
         job: Job = request.meta["job"]
-        if isinstance(failure.value, EndOfCrawl | ArchiverError):
+        if job.is_probe:
+            yield from self._guarded(lambda: self._unanswered(job))
             return
-        outcome, rule, reason = failure_of(failure)
+        if isinstance(failure.value, RunEnded | ArchiverError) or (self.ending and self.ending.outcome == "waiting"):
+            return
+        if self._is_own(request) and isinstance(failure.value, RobotsUnreadable) and (
+                failure.value.rule not in UNREACHABLE):
+            self.end(robots_unreadable(self.start_url, failure.value.reason))
+            return
+        outcome, rule, reason = failure_of(failure.value)
         if job.is_seed and not job.known:
-            self.fatal = f"{self.start_url} cannot be crawled: {reason}."
+            self.fatal = cannot_crawl(self.start_url, reason).reason
         visit = Visit(url=job.url, final_url=job.url, at=datetime.now(UTC), outcome=outcome, kind=job.kind,
                       reason=reason, rule=rule)
         yield from self._guarded(lambda: self._carry_on(job, Reading(visit)))
 
-    def _guarded(self, steps: Callable[[], Iterable[T]]) -> Iterator[T]:
-        """The steps, until the archive cannot be written any more."""
-        try:
-            if not self.halted:
-                yield from steps()
-        except ArchiverError as fault:
-            self.halt(fault)
+    def _unanswered(self, job: Job) -> Iterator[Request]:
+        self.session.probed(job, None)
+        yield from self._next_requests()
 
     def _carry_on(self, job: Job, reading: Reading) -> Iterator[Visit | Request]:
-        self._watch.seen(reading.visit, self.crawler.engine)
+        self._alarms.seen(reading.visit, self.crawler.engine)
         if job.gathering and not reading.follow:
             part, gathering = take(job.gathering, reading, job)
             yield replace(part, targets=tuple(self._settled(t) for t in part.targets))
@@ -132,11 +151,12 @@ class SiteSpider(Spider):
         visit = reading.visit
         if job.is_seed:
             visit = self._seed_read(visit, reading, job)
+        visit = self.session.watch.settled(visit)
         visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(job, reading)))
         if begun := begin(visit, job, self.session.scope, self.session.stored):
             yield from self._gather(begun)
             return
-        sure = list(self._watch.sure(job, visit))
+        sure = list(self._alarms.sure(job, visit))
         yield from (other for other in sure if other is not visit)
         if visit in sure:
             yield from self._done(visit, reading)
@@ -153,7 +173,11 @@ class SiteSpider(Spider):
 
     def _done(self, visit: Visit, reading: Reading | None = None) -> Iterator[Visit | Request]:
         self._posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
+        if self.session.watch.is_walled(visit):
+            self.fatal = self.fatal or self._walled(visit.rule)
         yield visit
+        if self._is_home_read(visit, reading) and (probe := self.session.probe()):
+            yield self._request(probe.url, probe)
         if reading and reading.follow:
             url, onward = reading.follow
             if onward.step == "ids" and onward.alive < 0:
@@ -163,17 +187,26 @@ class SiteSpider(Spider):
         if self.session.under_way < _WINDOW // 2:
             yield from self._next_requests()
 
+    def _is_home_read(self, visit: Visit, reading: Reading | None) -> bool:
+        """Whether this is the home page, answering for itself: only then is it worth asking for what is not there."""
+        return reading is not None and not self.fatal and visit.final_url == self._base and (
+            visit.outcome not in (Outcome.DUE, Outcome.DUPLICATE)) and self.session.is_seed(visit)
+
     def _seed_read(self, visit: Visit, reading: Reading, job: Job) -> Visit:
         """The home page has answered: its scheme and host are the site's; what it does not declare is guessed."""
         if visit.outcome is Outcome.DUPLICATE:
             self.session.seed_moved(visit.final_url)
         if visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return visit
-        if visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
+        if visit.rule in WALLS:
+            self.wall = visit.rule  # feeds and sitemaps may tell of posts that stand before it
+        elif visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
                 visit.rule == "not-html"):
-            self.fatal = self.fatal or f"{self.start_url} cannot be crawled: {visit.reason}."
+            self.fatal = self.fatal or cannot_crawl(self.start_url, visit.reason).reason
             return visit
         self._base = visit.final_url
+        self._home_tells = visit.status == 304 or any(
+            t.kind not in SOURCE_KINDS and not t.trap for t in visit.targets)
         self.session.remember_platform(reading.platform)
         declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
         kinds, waiting, asked = {t.kind for t in (*visit.targets, *declared)}, set[str](), set[str]()
@@ -198,19 +231,30 @@ class SiteSpider(Spider):
         return [queue.pop(0)]
 
     def _settled(self, target: Target) -> Target:
-        """Addresses of the site take the scheme and the www of its home page: one page, one way to ask for it."""
-        return replace(target, url=at_origin(target.url, origin_of(self._base)))
+        """Addresses of the site take the scheme and the www of its home page: one page, one way to ask for it.
+
+        What a sitemap, feed or API tells of that lies outside the site is told, and not asked for.
+        """
+        target = replace(target, url=at_origin(target.url, origin_of(self._base)))
+        outside = target.source in VOUCHING and target.kind not in SOURCE_KINDS and not (
+            self.session.scope.contains(target.url) or is_redirector(target.url))
+        return replace(target, trap=SCOPE) if outside else target
 
     def _next_requests(self) -> list[Request]:
-        most = int(self.session.options.get("max_pages") or 0)
-        full = most and self.session.counts.fetched + self.session.under_way >= most
-        if full or (self.limit and self._posts >= self.limit) or self.fatal or self._watch.asking:
+        if self.ending or self.fatal or self._alarms.asking or (self.limit and self._posts >= self.limit):
             return []
         room = _WINDOW - self.session.under_way
         if self.limit:
             room = min(room, self.limit - self._posts - self.session.under_way)
-        return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
-                for job in self.session.due(room) if not self._too_old(job)]
+        if most := self.budget.max_pages:
+            room = min(room, most - self.session.counts.requests - self.session.under_way)
+        while room > 0 and (jobs := self.session.due(room)):
+            old = [job for job in jobs if self._too_old(job)]
+            self.session.leave(old)
+            if len(old) < len(jobs):
+                return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
+                        for job in jobs if job not in old]
+        return []
 
     def _too_old(self, job: Job) -> bool:
         published = job.lead.published if job.lead else None
@@ -219,37 +263,44 @@ class SiteSpider(Spider):
     def _request(self, url: str, job: Job) -> Request:
         meta = {"job": job, "dont_redirect": True, "handle_httpstatus_all": True}
         if url == job.url:
-            meta |= {"etag": job.etag, "last_modified": job.last_modified, "original": job.original}
+            meta["original"] = job.original
+            if not job.anew:
+                meta |= {"etag": job.etag, "last_modified": job.last_modified}
         return Request(url, callback=self.parse, errback=self.failed, meta=meta, dont_filter=True,
                        priority=10 if job.is_source else 0)
 
     def _idle(self) -> None:
         requests = list(self._guarded(self._next_requests))
-        if not requests and not self.fatal:
-            for visit in self._watch.rest():
-                self.session.done(visit)
-            requests = list(self._guarded(self._next_requests))
+        if not requests and not (self.fatal or self.ending):
+            requests = list(self._guarded(self._held_back))
         for request in requests:
             self.crawler.engine.crawl(request)
         if requests:
             raise DontCloseSpider
+
+    def _held_back(self) -> list[Request]:
+        """What waited to be sure is so, now that nothing else comes."""
+        for visit in self._alarms.rest():
+            self.session.done(visit)
+        return self._next_requests()
+
+    def _downloaded(self, response: Response) -> None:
+        self.session.counts.bytes += len(response.body)
+        self.tick()
+
+    def _is_own(self, request: Request) -> bool:
+        return urlsplit(request.url).hostname in {urlsplit(url).hostname for url in (self._base, self.start_url)}
 
     def _robots(self, robotparser: Any, request: Request) -> None:
         """robots.txt names sitemaps (RFC 9309 leaves room for it); Scrapy reads the rules, not these."""
         found = getattr(robotparser.rp, "sitemaps", ())
         self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]
 
-    def ended(self, reason: str) -> None:
-        """Close the session, if that has not been done."""
-        outcome = "finished" if reason == "finished" else "interrupted"
-        if self.fatal:
-            outcome, reason = "failed", self.fatal
-        elif reason == "finished":
-            reason = f"the limit of {self.limit} posts" if self.limit and self._posts >= self.limit else ""
-        self.session.close(outcome, reason, broken=self.halted)
-
 
 def _answer(response: Response) -> Answer:
     headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
+    tdm: TdmFile = response.meta.get("tdm") or TdmFile()
+    told = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
     return Answer(url=response.url, status=response.status, headers=headers, body=response.body,
-                  at=datetime.now(UTC), capture=response.meta.get("capture"))
+                  at=datetime.now(UTC), capture=response.meta.get("capture"),
+                  rights=(*of_headers(told, response.url), *tdm.of(response.url)))

@@ -1,104 +1,188 @@
-"""Watches whether a run still makes sense: the server answers, and its posts are not all gone at once."""
+"""What a run learns of a site's traps while it goes: which pages it need not ask for, and which show nothing new."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any, Literal, NamedTuple
 
-from scrapy import Request
+from sqlite_utils import Database
 
-from archiver.frontier.alarm import ASKED, GoneWatch, Streak
-from archiver.items import Outcome, Visit
-from archiver.spiders.failure import EndOfCrawl
-from archiver.spiders.job import Job
-from archiver.store.doubt import doubted
+from archiver.discovery.shapes import NONE, Shape, series_of, shape_of
+from archiver.frontier import allowance, twins
+from archiver.frontier.allowance import BELOW, Allowances, is_promised
+from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
+from archiver.frontier.twins import Twins
+from archiver.items import Outcome, PageKind, Source, Target, Visit
+from archiver.record.identity import content_digest
+from archiver.store import aside
+from archiver.urls import Scope, urlkey
 
-if TYPE_CHECKING:
-    from scrapy.core.engine import ExecutionEngine
+REPEATED = "repeated listing"
+ATTACHMENT = "attachment"
+WALLS = frozenset({"login wall", "consent wall"})
+_MOST_OF_A_RULE = 1_000
+_MOST_WALLS = 20
+_OWN_WAYS = frozenset({PageKind.PART, *SOURCE_KINDS})
+_ENTRIES = VOUCHING | {Source.LISTING}
+_NEWS = frozenset({"", "numbers", "query"})
 
-_AWAY = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "truncated"})
-_PATIENCE = 20.0  # seconds
-_BELIEVED_AFTER = 3
-"""Visits that find a feed, sitemap or API gone, or a wall before it, that worked before."""
+
+class Verdict(NamedTuple):
+    """`ask` for it now, `wait` until others of its shape have answered, or set it `aside` by a rule."""
+
+    what: Literal["ask", "wait", "aside"]
+    rule: str = ""
+    reason: str = ""
+
+
+_ASK, _WAIT = Verdict("ask"), Verdict("wait")
 
 
 class Watch:
-    """Of one run. `stop` ends the run with a sentence; `believes_gone`: most posts were gone a day ago as well."""
+    """One run's knowledge of one site. `flush` writes what waits, before the ledger is asked about it."""
 
-    def __init__(self, site: str, start_url: str, stop: Callable[[str], None], *, believes_gone: bool) -> None:
-        self._site = site
-        self._start_url = start_url
-        self._stop = stop
-        self._believes_gone = believes_gone
-        self._streak = Streak()
-        self._gone: GoneWatch[tuple[Job, Visit]] = GoneWatch()
-        self._probe: asyncio.Task[None] | None = None
+    def __init__(self, db: Database, site_id: int, scope: Scope, flush: Callable[[], None]) -> None:
+        self._db, self._site_id, self._scope, self._flush = db, site_id, scope, flush
+        self._budget = Allowances(lambda: aside.posts_known(db, site_id))
+        self._twins = Twins()
+        self._under_way: dict[str, Shape] = {}
+        self._doubts: dict[str, frozenset[str]] = {}
+        self._lists: dict[tuple[str, str], str] = {}
+        self._traps = Counter(aside.counted(db, site_id))
+        self._walls = 0
 
-    @property
-    def asking(self) -> bool:
-        """Whether the home page is asked at this moment: meanwhile no page is begun."""
-        return self._probe is not None and not self._probe.done()
+    # What is asked for
 
-    def seen(self, visit: Visit, engine: ExecutionEngine | None) -> None:
-        """Enter what came of a page. After some failures in a row the home page is asked, and without it the run ends.
+    def judge(self, row: dict[str, Any]) -> Verdict:
+        """What to do with a page that is due (a row of `ledger.due_pages`)."""
+        kind, key = PageKind(row["kind"]), row["urlkey"]
+        if row["fetched_at"] or row["priority"] == 0 or kind in _OWN_WAYS:
+            return _ASK
+        way, plain = self._twin_of(key)
+        if way and not any(source in VOUCHING for source, _ in aside.told_by(self._db, row["id"])):
+            return Verdict("aside", f"{twins.RULE}: {twins.family(way)}", twins.reason(way, plain))
+        doubted = self._doubted(key)
+        if doubted is None:
+            return _WAIT
+        shape = self._shape(row)
+        if shape is NONE:
+            self._doubts[key] = doubted
+            return _ASK
+        waiting = sum(1 for other in self._under_way.values() if other == shape)
+        if self._budget.left(shape) > waiting:
+            self._under_way[key] = shape
+            self._doubts[key] = doubted
+            return _ASK
+        told = [(source, shape_of(at, self._scope.path)) for source, at in aside.told_by(self._db, row["id"])]
+        if is_promised(shape, told):
+            return _ASK
+        return _WAIT if waiting else Verdict("aside", f"{allowance.RULE}: {shape.family}", allowance.reason(shape))
 
-        A section of a site that does not answer is no reason to leave the rest alone.
+    def _twin_of(self, key: str) -> tuple[str, str]:
+        """The way, of those that are believed, in which an address is another's twin, and the other; else empty."""
+        believed = self._twins.plainer(key)
+        return next(((way, plain) for way, plain in believed if self._stands(key, way, plain)), ("", ""))
+
+    def _stands(self, key: str, way: str, plain: str) -> bool:
+        """Whether what is at `key`, were it a twin in this way, is read at another address."""
+        return aside.stands_for(self._db, plain) or (way.startswith("?") and any(
+            other != key and twins.ways(other).get(way) == plain for other in aside.siblings(self._db, plain)))
+
+    def _doubted(self, key: str) -> frozenset[str] | None:
+        """The ways of which this page would tell whether they are to be believed; None where enough such pages are
+        under way: what they show is awaited.
         """
-        failed = visit.outcome is Outcome.FAILED and (visit.rule in _AWAY or visit.rule.startswith("http-5"))
-        if self._streak.add(failed) and engine is not None and not self.asking:
-            self._probe = asyncio.get_running_loop().create_task(self._ask(engine, visit.reason))
+        out = set()
+        for way, (plain, more) in self._twins.open(key).items():
+            name = twins.family(way)
+            if name not in out and self._stands(key, way, plain):
+                if sum(name in ways for ways in self._doubts.values()) >= more:
+                    return None
+                out.add(name)
+        return frozenset(out)
 
-    def sure(self, job: Job, visit: Visit) -> Iterator[Visit]:
-        """The visits that may be written after this one: most often itself. Of known pages those that are gone wait."""
-        if job.is_source and job.worked and visit.outcome in (Outcome.GONE, Outcome.REFUSED) and (
-                job.attempts + 1 < _BELIEVED_AFTER):
-            yield _tried_again(visit)
-            return
-        known = job.stood and not job.is_source and not self._believes_gone
-        if not known or visit.outcome in (Outcome.FAILED, Outcome.REFUSED):
-            yield visit
-            return
-        gone = visit.outcome is Outcome.GONE
-        yield from (held for _, held in self._gone.add((job, visit) if gone else None))
-        if not gone:
-            yield visit
-        if self._gone.alarm:
-            held = self._gone.rest()
-            yield from (doubted(v) for j, v in held if not j.doubted)
-            self._stop(f"{len(held)} of the last {ASKED} pages of {self._site} that were asked for suddenly "
-                       f"answer that they are gone: none was marked as gone, and the crawl was ended. Look at "
-                       f"{self._start_url}; if they are gone indeed, a crawl a day later believes it.")
+    def _shape(self, row: dict[str, Any]) -> Shape:
+        shape = shape_of(row["url"], self._scope.path)
+        above, _, last = row["urlkey"].rpartition("/")
+        if shape is NONE and row["kind"] == PageKind.UNKNOWN and not last.isdecimal() and aside.is_post(
+                self._db, above):
+            return BELOW
+        return shape
 
-    def rest(self) -> list[Visit]:
-        """What waits at the end of a run in which nothing was strange."""
-        return [visit for _, visit in self._gone.rest()]
+    def leave(self, key: str) -> None:
+        """A page that was to be asked for is not, after all."""
+        self._under_way.pop(key, None)
+        self._doubts.pop(key, None)
 
-    async def _ask(self, engine: ExecutionEngine, reason: str) -> None:
-        patience = min(_PATIENCE, engine.settings.getfloat("DOWNLOAD_TIMEOUT"))
-        request = Request(self._start_url, dont_filter=True, meta={
-            "dont_retry": True, "dont_redirect": True, "handle_httpstatus_all": True, "download_timeout": patience,
-            "download_slot": "probe"})
-        try:
-            response = await engine.download_async(request)
-            if response.status < 500:
-                return
-            reason = f"the server answers {response.status}"
-        except Exception:
-            pass
-        self._stop(f"{self._site} does not answer any more ({reason}), neither does its home page: the crawl was "
-                   "ended; the next one goes on where it stopped.")
+    def is_wanted(self, target: Target) -> bool:
+        """Whether the ledger has room for it: of what is not asked for by one rule, an example would do."""
+        rule = target.trap
+        if not rule and target.source in (Source.LINK, Source.LISTING):
+            way, _ = self._twin_of(urlkey(target.url))
+            rule = f"{twins.RULE}: {twins.family(way)}" if way else ""
+        if not rule:
+            return True
+        self._traps[rule] += 1
+        return self._traps[rule] <= _MOST_OF_A_RULE
 
+    # What came back
 
-def _tried_again(visit: Visit) -> Visit:
-    """A source that worked before and answers that it is gone: asked again by the next crawls before it is given up."""
-    return replace(visit, outcome=Outcome.FAILED, reason=f"{visit.reason}, and it told of posts before")
+    def settled(self, visit: Visit) -> Visit:
+        """A visit in the light of those before it: a list that shows again what another page of it showed ends
+        there, and a page of a picture below its post is no post.
+        """
+        if visit.kind is not PageKind.POST and visit.shown:
+            return self._as_repeated(visit)
+        if visit.outcome is Outcome.ARCHIVED and visit.article and not content_digest(visit.article.body):
+            return self._as_attachment(visit)
+        return visit
 
+    def _as_repeated(self, visit: Visit) -> Visit:
+        series = series_of(visit.url)
+        first = self._lists.setdefault((series, visit.shown), visit.url)
+        if first == visit.url:
+            return visit
+        rest = tuple(t for t in visit.targets if series_of(t.url) != series)
+        return replace(visit, targets=rest, next_pages=(), rule=REPEATED,
+                       reason=f"it leads to what {first} leads to: the pages of this list end there")
 
-def drop_queued(engine: ExecutionEngine) -> None:
-    """The run ends: requests that wait for their turn are not sent any more. Their pages are still due."""
-    for slot in engine.downloader.slots.values():
-        while slot.queue:
-            _, waiting = slot.queue.popleft()
-            waiting.errback(EndOfCrawl("the crawl ends"))
+    def _as_attachment(self, visit: Visit) -> Visit:
+        above = urlkey(visit.url).rpartition("/")[0]
+        if re.search(r"/\d+$", urlkey(visit.url)):
+            return visit
+        self._flush()
+        if not aside.is_post(self._db, above):
+            return visit
+        row = self._db.execute("select id from pages where urlkey = ?", [urlkey(visit.url)]).fetchone()
+        if row and any(source in _ENTRIES for source, _ in aside.told_by(self._db, row[0])):
+            return visit
+        return replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, article=None, rule=ATTACHMENT,
+                       reason="it has no text and stands below a post: it shows a picture of it")
+
+    def written(self, visit: Visit, article_id: int | None, fresh: list[Target]) -> None:
+        """A visit was written; `fresh` is what it told of that nothing had told of before."""
+        key = urlkey(visit.url)
+        is_post = visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
+        self._doubts.pop(key, None)
+        shape = self._under_way.pop(key, None)
+        if shape is not None:
+            self._budget.note(shape, is_post=is_post, has_news=any(self._is_news(t, shape) for t in fresh))
+        if visit.outcome is Outcome.DUPLICATE and article_id is not None:
+            self._twins.same(key, aside.addresses_of(self._db, article_id))
+        elif visit.outcome is Outcome.ARCHIVED and article_id is not None:
+            found = {way: aside.article_of(self._db, plain) for way, plain in twins.ways(key).items()}
+            self._twins.another(key, {way for way, other in found.items() if other not in (None, article_id)})
+
+    def _is_news(self, target: Target, told_by: Shape) -> bool:
+        """Whether a page of this shape led to what may be a post by telling of this."""
+        shape = shape_of(target.url, self._scope.path)
+        return not target.trap and target.kind not in SOURCE_KINDS and shape.family in _NEWS and (
+            shape != told_by and not self._twin_of(urlkey(target.url))[0])
+
+    def is_walled(self, visit: Visit) -> bool:
+        """Whether so many pages in a row showed a wall that it stands before all of the site."""
+        self._walls = self._walls + 1 if visit.rule in WALLS else 0
+        return self._walls >= _MOST_WALLS

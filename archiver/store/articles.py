@@ -178,6 +178,13 @@ def _promote(db: Database, article_id: int, key: str) -> None:
                [key, key, article_id])
 
 
+def edited_at(db: Database, article_id: int | None) -> datetime | None:
+    """When an article's newest edit was first seen; None where it was never edited."""
+    row = db.execute("select max(observed_at) from revisions where article_id = ? and revision > 1",
+                     [article_id]).fetchone()
+    return datetime.fromisoformat(row[0]) if row[0] else None
+
+
 def touch(db: Database, article_id: int, at: datetime) -> None:
     """The post was seen in place, unchanged."""
     db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.schedule import Known, news_of, priority
+from archiver.discovery.traps import outcome_of, says
+from archiver.frontier.schedule import VOUCHING, Known, news_of, priority
 from archiver.items import GeoTag, Lead, Outcome, PageKind, Source, Target, Visit
 from archiver.urls import urlkey
 
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
 _PAGE_BREAK = "<!--nextpage-->"
+_WAITING = "waiting"
 _EPOCH = "1970-01-01T00:00:00+00:00"
+_SITEMAPS_A_RUN = 4
 
 
 def stamp(at: datetime) -> str:
@@ -79,32 +82,43 @@ def _known(row: tuple[Any, ...]) -> Known:
                  priority=row[9])
 
 
+def reason_of(db: Database, key: str) -> str:
+    """Why the page is due, or what its last visit came to; "" where there is no such page."""
+    row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
+    return row[0] or "" if row else ""
+
+
 def known_page(db: Database, key: str) -> Known | None:
     row = db.execute(f"select {_COLUMNS} from pages where urlkey = ?", [key]).fetchone()
     return _known(row) if row else None
 
 
 def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: datetime,
-                   listings_due: datetime | None = None) -> int:
-    """Enter what was found; returns how many addresses were new.
+                   listings_due: datetime | None = None, folder: str = "/",
+                   by_dates: Callable[[Source], bool] = lambda source: True) -> list[Target]:
+    """Enter what was found; returns what nothing had told of before. `folder` is the scope's path, `by_dates` says
+    whether a source's dates are believed.
 
     A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
     due again only where the target brings news of it (see `news_of`).
     """
     later = stamp(listings_due) if listings_due else _EPOCH
-    return sum(_record_target(db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH)
-               for target in targets)
+    return [target for target in targets if _record_target(
+        db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH, folder,
+        by_dates(target.source))]
 
 
-def _record_target(db: Database, site_id: int, target: Target, now: str, due: str) -> bool:
+def _record_target(db: Database, site_id: int, target: Target, now: str, due: str, folder: str,
+                   by_dates: bool) -> bool:
     key = urlkey(target.url)
     digests = {target.source: lead_digest(target.lead)} if target.lead else {}
     lead = lead_json(target.lead, digests) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, lastmod, lead, priority, found_at, due_at) "
-        "values (?, ?, ?, ?, 'due', '', ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
-        [site_id, target.url, key, target.kind, lastmod, lead, priority(target.kind, target.source), now, due],
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, lead, priority, found_at, "
+        "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
+        [site_id, target.url, key, target.kind, outcome_of(target.trap), says(target.trap), target.trap or None,
+         lastmod, lead, priority(target.kind, target.source, target.url, folder), now, None if target.trap else due],
     ).fetchone()
     if inserted:
         page_id = inserted[0]
@@ -112,7 +126,8 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
         known = known_page(db, key)
         assert known is not None
         page_id = known.id
-        _update_known(db, known, target, lastmod)
+        if not target.trap:
+            _update_known(db, known, target, lastmod, folder, by_dates)
     db.execute(
         "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, ?, ?, ?, ?) "
         "on conflict (page_id, source) do update set last_seen = excluded.last_seen, found_on = excluded.found_on",
@@ -121,9 +136,13 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
     return bool(inserted)
 
 
-def _update_known(db: Database, known: Known, target: Target, lastmod: str | None) -> None:
+def _update_known(db: Database, known: Known, target: Target, lastmod: str | None, folder: str,
+                  by_dates: bool) -> None:
     digest = lead_digest(target.lead) if target.lead else ""
-    news = news_of(known, target, digest)
+    news = news_of(known, target, digest, by_dates=by_dates or known.kind is PageKind.SITEMAP)
+    vouched = known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING
+    if vouched:
+        news = f"{target.source} vouches for it"
     if news and known.kind is PageKind.PART:
         # A page of a post comes with its post.
         post = db.execute("select post from parts where urlkey = ?", [known.urlkey]).fetchone()
@@ -140,9 +159,11 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
     db.execute(
         "update pages set lastmod = max(coalesce(lastmod, ''), coalesce(?, '')), "
         "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
-        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end where id = ?",
+        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
+        "outcome = case when ? then 'due' else outcome end where id = ?",
         [lastmod, lead, target.kind if surer else known.kind,
-         priority(target.kind if surer else known.kind, target.source), bool(news), _EPOCH, bool(news), news, known.id],
+         priority(target.kind if surer else known.kind, target.source, target.url, folder), bool(news), _EPOCH,
+         bool(news), news, vouched, known.id],
     )
     db.execute("update pages set lastmod = null where id = ? and lastmod = ''", [known.id])
 
@@ -168,28 +189,32 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
     )
 
 
-_JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
-        "p.article_id, p.fetched_at, p.attempts, p.rule, c.url as capture_url, c.captured_at, c.digest from pages p "
+JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
+        "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
+        "c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 
 
 def page_row(db: Database, key: str) -> dict[str, Any] | None:
     """One page as `due_pages` gives it, due or not."""
-    return next(iter(db.query(f"{_JOB} where p.urlkey = ?", [key])), None)
+    return next(iter(db.query(f"{JOB} where p.urlkey = ?", [key])), None)
 
 
-def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool) -> list[dict[str, Any]]:
+def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_only: bool,
+              mixed: bool = False) -> list[dict[str, Any]]:
     """The next pages to fetch, at most `limit`, the longest due first.
 
-    While a source is due, only sources are given out: what they say of a post comes before its page.
+    While a source is due, only sources are given out: what they say of a post comes before its page. With `mixed`
+    at most half of what is given out are sources.
     """
     rows: list[dict[str, Any]] = []
     for level in range(1 if sources_only else 5):
+        room = (limit + 1) // 2 if mixed and level == 0 else limit - len(rows)
         rows += db.query(
-            f"{_JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
-            [site_id, level, stamp(now), limit - len(rows)],
+            f"{JOB} where p.site_id = ? and p.priority = ? and p.due_at <= ? order by p.due_at, p.id limit ?",
+            [site_id, level, stamp(now), room],
         )
-        if len(rows) >= limit or (level == 0 and rows):
+        if len(rows) >= limit or (level == 0 and rows and not mixed):
             break
     return rows
 
@@ -198,25 +223,39 @@ def _lead_of(db: Database, page_id: int) -> Lead | None:
     return lead_from(db.execute("select lead from pages where id = ?", [page_id]).fetchone()[0])
 
 
-def make_due(db: Database, site_id: int, seed_keys: Iterable[str], *, everything: bool) -> None:
+def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
 
-    The seed is asked for whatever it answered before: a home page that was gone or refused for a day may be back.
     A child sitemap with a lastmod is asked for when its index says that it changed, one of tags
-    or authors at the site's revisit period. A further page of a post comes with its post, which is
-    due where one failed.
+    or authors at the site's revisit period; of those without a lastmod only a few in each run (see
+    `_sitemaps_in_turn`). A further page of a post comes with its post, which is due where one failed.
     """
+    waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
-        "update pages set due_at = ? where site_id = ? and kind <> 'part' and (? "
+        "update pages set due_at = ? where site_id = ? and kind <> 'part' and outcome not in ('trap') and (? "
         "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
         [_EPOCH, site_id, everything],
     )
+    db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(
         "update pages set due_at = ? where site_id = ? and urlkey in (select t.post from parts t "
         "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')", [_EPOCH, site_id, site_id])
-    for key in seed_keys:
-        db.execute("update pages set due_at = ? where urlkey = ? and site_id = ?", [_EPOCH, key, site_id])
+
+
+def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
+    """Child sitemaps that are not asked for in this run, each with the time at which it is due.
+
+    An index that says no lastmod may have hundreds of children. In each run those come first that told of something
+    new last, then the one that was entered last, where new posts go, and the one that was asked longest ago.
+    """
+    rows = list(db.execute(
+        "select p.id, p.changed_at, p.fetched_at, p.due_at from pages p join page_sources s on s.page_id = p.id "
+        "and s.source = 'sitemap' where p.site_id = ? and p.kind = 'sitemap' and p.lastmod is null "
+        "and p.fetched_at is not null and p.outcome = 'not-article' order by p.id", [site_id]))
+    by_news = sorted(rows, key=lambda row: row[1] or "", reverse=True)
+    chosen = {row[0] for row in (*by_news[: _SITEMAPS_A_RUN - 2], *rows[-1:], *sorted(rows, key=lambda r: r[2])[:1])}
+    return [(row[0], row[3]) for row in rows if row[0] not in chosen] if len(rows) > _SITEMAPS_A_RUN else []
 
 
 def vanished(db: Database, site_id: int, source: Source, found_on: str, since: datetime) -> list[int]:
@@ -255,20 +294,6 @@ def has_api(db: Database, site_id: int) -> bool:
                       [site_id]).fetchone() is not None
 
 
-def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
-    """Of feeds, sitemaps and the API: the kinds that the site has, the kinds that are guessed at, the urlkeys of all.
-
-    It has what was read or what it declares, whatever that answers today.
-    """
-    rows = db.execute(
-        "select kind, urlkey, outcome, outcome = 'not-article' or outcome in ('due', 'failed') and exists "
-        "(select 1 from page_sources s where s.page_id = p.id and s.source <> 'seed') or outcome = 'failed' and exists "
-        "(select 1 from page_sources s where s.found_on = p.url) from pages p where site_id = ? "
-        "and kind in ('feed', 'sitemap', 'api')", [site_id]).fetchall()
-    return ({row[0] for row in rows if row[3]}, {row[0] for row in rows if row[2] in ("due", "failed") and not row[3]},
-            {row[1] for row in rows})
-
-
 def make_new_due(db: Database, site_id: int) -> None:
     """Pages that were put off before they were ever fetched are due after all."""
     db.execute("update pages set due_at = ? where site_id = ? and outcome = 'due' and fetched_at is null",
@@ -287,8 +312,30 @@ def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
         db.execute("update pages set due_at = ?, reason = ? where id = ?", [_EPOCH, reason, page_id])
 
 
+def put_off(db: Database, site_id: int, reason: str, until: datetime) -> None:
+    """Pages that are due at once for a reason that begins so are due at `until`."""
+    db.execute("update pages set due_at = ? where site_id = ? and due_at = ? and fetched_at is not null "
+               "and kind <> 'sitemap' and substr(reason, 1, ?) = ?",
+               [stamp(until), site_id, _EPOCH, len(reason), reason])
+
+
 def make_due_again(db: Database, key: str, reason: str, *, anew: bool = False) -> None:
     """The page at this urlkey is due; `anew`: whether it has changed or not."""
     db.execute("update pages set due_at = ?, reason = ?, etag = case when ? then null else etag end, "
                "last_modified = case when ? then null else last_modified end where urlkey = ?",
                [_EPOCH, reason, anew, anew, key])
+
+
+def let_wait(db: Database, site_id: int, reason: str, until: datetime | None) -> None:
+    """The host cannot be asked: what is due says why, and no run asks before `until`."""
+    db.execute("update pages set reason = ?, rule = ? where site_id = ? and outcome = 'due'",
+               [reason, _WAITING, site_id])
+    if until is not None:
+        db.execute("update sites set quiet_until = ? where id = ?", [stamp(until), site_id])
+
+
+def wait_no_more(db: Database, site_id: int) -> None:
+    """The host may be asked again."""
+    db.execute("update pages set reason = '', rule = null where site_id = ? and outcome = 'due' and rule = ?",
+               [site_id, _WAITING])
+    db.execute("update sites set quiet_until = null where id = ? and quiet_until is not null", [site_id])

@@ -161,3 +161,37 @@ def m008_rules_and_evidence(db: Database) -> None:
         select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
         from evidence where field not in ('credits', 'geotags') group by article_id, field
         having count(distinct value) > 1""")
+
+
+@migrations()
+def m009_manners_and_rights(db: Database) -> None:
+    # A host that asked for a longer pause than a run sits out (429 or 503 with Retry-After) is left alone until then.
+    db.table("sites").add_column("quiet_until", str)
+    # robots.txt and tdmrep.json as last read: asked for conditionally, and what holds while they cannot be read.
+    db.table("host_files").create(
+        {"origin": str, "name": str, "fetched_at": str, "status": int, "etag": str, "last_modified": str,
+         "body": bytes},
+        pk=("origin", "name"), not_null={"fetched_at", "status"},
+    )
+    # What a response said of its use. It never decides what is crawled; publishing reads it.
+    db.table("rights").create(
+        {"id": int, "capture_id": int, "source": str, "agent": str, "name": str, "value": str},
+        pk="id", not_null={"capture_id", "source", "agent", "name", "value"},
+        foreign_keys=[("capture_id", "captures", "id")],
+    )
+    db.table("rights").create_index(["capture_id"])
+    db.table("rights").create_index(["name", "value"])
+
+
+@migrations()
+def m010_nowhere_and_traps(db: Database) -> None:
+    # What the site answers for an address that does not exist (JSON), and when that was asked.
+    db.table("sites").add_column("nowhere", str)
+    db.table("sites").add_column("nowhere_at", str)
+    db.table("runs").add_column("trapped", int)
+
+
+@migrations()
+def m011_distrusted(db: Database) -> None:
+    # What the site's server says of change and is not believed, with the time at which it proved false (JSON).
+    db.table("sites").add_column("distrusted", str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlite_utils import Database
@@ -29,6 +29,7 @@ class Counts:
     gone: int = 0
     refused: int = 0
     failed: int = 0
+    trapped: int = 0
 
     def add(self, other: Counts) -> None:
         for name, value in asdict(other).items():
@@ -58,7 +59,7 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
 
 
 def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime) -> None:
-    """Close a run. `outcome` is finished, interrupted or failed; `reason` a sentence where it is not finished."""
+    """Close a run. `outcome` as in `Ending`; `reason` is a sentence where it is not finished."""
     db.table("runs").update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now)})
 
 
@@ -74,3 +75,9 @@ def crawl_started(db: Database, site_id: int, run_id: int) -> str:
 def has_finished(db: Database, site_id: int) -> bool:
     """Whether any run of this site ended by itself."""
     return db.execute("select 1 from runs where site_id = ? and outcome = 'finished'", [site_id]).fetchone() is not None
+
+
+def ask_again(db: Database, key: str) -> None:
+    """A start address is asked for by every run, whatever came of it last time."""
+    db.execute("update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
+               [stamp(datetime.fromtimestamp(0, UTC)), key])

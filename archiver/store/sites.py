@@ -47,6 +47,12 @@ def _count(text: str) -> int:
     return int(value)
 
 
+def _yes(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ValueError("it is yes or no")
+    return text.lower() == "yes"
+
+
 def _contact(text: str) -> str:
     if "@" not in text and not text.startswith(("http://", "https://")):
         raise ValueError("give a mail address or the address of a page")
@@ -57,7 +63,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number(0), "seconds between two requests to its host"),
     Setting("revisit_days", _count, "days within which every known page is looked at again"),
     Setting("max_pages", _count, "pages fetched in one run at most"),
+    Setting("max_megabytes", _number(0.001), "megabytes (1,000,000 bytes) received in one run at most"),
+    Setting("max_minutes", _number(0.001), "minutes that one run takes at most"),
     Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
+    Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
 )
 
 

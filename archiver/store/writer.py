@@ -10,13 +10,15 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.schedule import DEFAULT_REVISIT, next_visit
-from archiver.items import Capture, Outcome, PageKind, Source, Visit
-from archiver.store import ledger, parts
-from archiver.store.articles import Change, Stored, add_alias, mark_gone, store_article, touch
+from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
+from archiver.items import Capture, Outcome, PageKind, Source, Target, Visit
+from archiver.store import circles, ledger, parts
+from archiver.store.articles import Change, Stored, add_alias, edited_at, mark_gone, store_article, touch
 from archiver.store.faults import is_fault
+from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, crawl_started
 from archiver.store.transaction import PATIENCE, writing
+from archiver.store.trust import Trust
 from archiver.store.versions import Reread, extractor_of
 from archiver.urls import urlkey
 
@@ -48,8 +50,10 @@ class VisitWriter:
         self._version = version
         self._reread = reread
         self._before_commit = before_commit
+        self.trust = Trust(db, site, run_started, revisit)
         self._waiting: list[Visit] = []
         self.on_article: Callable[[Visit, Stored], None] | None = None
+        self.on_written: Callable[[Visit, int | None, list[Target]], None] | None = None
 
     def add(self, visit: Visit) -> None:
         self._waiting.append(visit)
@@ -95,9 +99,13 @@ class VisitWriter:
     def _write(self, visit: Visit, counts: Counts) -> None:
         db, site_id = self.db, self._site["id"]
         capture_id = self._capture(visit.capture) if visit.capture else None
+        if capture_id is not None:
+            store_rights(db, capture_id, visit.rights)
         later = visit.at + self._revisit if self._listings_wait else None
-        found = ledger.record_targets(db, site_id, visit.targets, visit.at, later)
-        counts.found += found
+        found = ledger.record_targets(db, site_id, visit.targets, visit.at, later, self._site["path"],
+                                      self.trust.in_dates)
+        counts.found += len(found)
+        counts.trapped += sum(bool(target.trap) for target in found)
         if visit.kind is PageKind.API and visit.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
             self._listings_wait = False
             ledger.make_new_due(db, site_id)
@@ -111,7 +119,15 @@ class VisitWriter:
                             reason="")
         if visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
             visit = parts.join(db, visit)
+        due_for = ledger.reason_of(db, urlkey(visit.url))
+        if visit.outcome is Outcome.DUPLICATE and circles.is_circle(db, urlkey(visit.url), urlkey(visit.final_url)):
+            visit = replace(visit, outcome=Outcome.FAILED, rule=circles.RULE, reason=circles.REASON)
         outcome, reason, article_id, changed = self._outcome(visit, capture_id, counts)
+        if visit.kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
+            self.trust.hold(due_for, changed=changed)
+        if visit.same_validator and (found if visit.kind in SOURCE_KINDS else changed and outcome is Outcome.ARCHIVED):
+            self.trust.validators_lied()
+        changed = changed or bool(found and visit.kind in SOURCE_KINDS)
         counts.refused += outcome is Outcome.REFUSED
         counts.failed += outcome is Outcome.FAILED
         if visit.kind is not PageKind.PART:
@@ -121,9 +137,13 @@ class VisitWriter:
             db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
             capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
             due_at=None if visit.kind is PageKind.PART else next_visit(outcome, visit.kind, visit.at, published,
-                                                                       self._revisit),
+                                                                       self._revisit, edited_at(db, article_id)),
         )
+        if visit.rule == circles.RULE:
+            counts.failed += circles.close_circle(db, urlkey(visit.url))
         self._recheck_vanished(visit)
+        if self.on_written:
+            self.on_written(replace(visit, outcome=outcome), article_id, found)
 
     def _outcome(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
         """Do to the articles what this visit means: the page's outcome, reason and article, and whether it changed."""

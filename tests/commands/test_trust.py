@@ -17,14 +17,14 @@ from tests.commands.conftest import Run
 def test_status_sets_the_sources_against_each_other(run: Run) -> None:
     result = run("status", "harbour.example")
     assert result.exit_code == 1
-    assert "api 1, sitemap 5, feed 3, link 1, archived 3, gone 1, refused 1, missing 2" in result.stdout
+    assert "API 1, sitemap 5, feed 3, links 1: archived 3, gone 1, refused 1, missing 2" in result.stdout
     assert "https://harbour.example/2024/05/broken  HTTP 503" in result.stdout
     assert "interrupted (stopped by Ctrl-C)" in result.stdout
 
 
 def test_status_of_a_complete_site(run: Run) -> None:
     result = run("status", "notes.example/blog")
-    assert result.exit_code == 0 and "sitemap 2, archived 2, missing 0" in result.stdout
+    assert result.exit_code == 0 and "sitemap 2: archived 2, missing 0" in result.stdout
     assert "never crawled" in run("status", "quiet.example").stdout
 
 

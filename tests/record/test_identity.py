@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.items import Article, GeoTag
-from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, same_post
+from archiver.record.identity import changed_fields, content_digest, folded, is_part, is_stub, same_post
 from archiver.record.validate import validated
 
 TEXT = "The ferry runs again since Monday, twice a day, and the winch at the slipway has been mended at last. " * 3
@@ -74,3 +74,8 @@ def test_what_cannot_be_true_is_dropped() -> None:
     assert article.geotags == (GeoTag(1.0, 2.0),)
     assert article.tags == ("a",)
     assert len(problems) == 2
+
+
+@given(st.text(max_size=80) | st.text(st.characters(max_codepoint=127), max_size=120))
+def test_texts_of_ascii_are_folded_like_all_others(text: str) -> None:
+    assert folded(text) == " ".join(folded(f"{text}é").removesuffix("é").split())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -25,9 +27,12 @@ Pages = dict[str, "Answer | Callable[[], Answer]"]
 
 
 class SiteServer:
-    """`pages` maps a request target to its answer; anything else is 404. `requests` are the targets asked for."""
+    """`pages` maps a request target to its answer; anything else is 404. `requests` are the targets asked for.
 
-    def __init__(self, pages: Pages) -> None:
+    With a `certificate` (a file with key and certificate) it speaks TLS.
+    """
+
+    def __init__(self, pages: Pages, certificate: Path | None = None) -> None:
         self.pages = pages
         self.requests: list[str] = []
         self.times: list[float] = []
@@ -65,7 +70,13 @@ class SiteServer:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True,
+                                                      do_handshake_on_connect=False)
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -74,8 +85,8 @@ class SiteServer:
 
 
 @contextmanager
-def serving(pages: Pages) -> Iterator[SiteServer]:
-    server = SiteServer(pages)
+def serving(pages: Pages, certificate: Path | None = None) -> Iterator[SiteServer]:
+    server = SiteServer(pages, certificate)
     try:
         yield server
     finally:

@@ -88,18 +88,10 @@ def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path: Path) -> None:
     assert (second["new"], second["failed"], second["outcome"]) == (1, 0, "finished")
 
 
-def test_a_server_that_fails_at_robots_txt_forbids_everything(tmp_path: Path) -> None:
-    pages = {"/": home("/one/"), "/one/": page("The first"), "/robots.txt": Answer(b"", 500)}
-    with serving(pages) as site:  # type: ignore[arg-type]
-        done = crawl(site.url, archive=tmp_path / "a.db")
-        assert set(site.requests) == {"/robots.txt"}
-    assert done.returncode == 1
-    assert "robots.txt forbids it" in done.stderr
-
-
 @pytest.mark.parametrize(("home_page", "sentence"), [
     (Answer(b"%PDF-1.4", headers={"Content-Type": "application/pdf"}), "it is no HTML page (application/pdf)"),
     (Answer(b"", 500), "the server answers 500"),
+    (Answer(b"", 503), "the server is busy (it answers 503)"),
     (Answer(b"", 404), "the server answers 404"),
     (Answer(b"", 403), "the server refuses it (403)"),
     (Answer(b"", 301, {"Location": "http://elsewhere.test/"}), "it redirects to http://elsewhere.test/"),
@@ -220,13 +212,3 @@ def test_two_crawls_of_one_site_do_not_meet(tmp_path: Path) -> None:
         first.wait(timeout=60)
     assert done.returncode == 1
     assert f"process {first.pid}" in done.stderr
-
-
-def test_crawl_delay_is_kept_to(tmp_path: Path) -> None:
-    robots = Answer(b"User-agent: *\nCrawl-delay: 1\n", headers={"Content-Type": "text/plain"})
-    with serving({"/": home("/one/"), "/one/": page("The first"), "/robots.txt": robots}) as site:
-        crawl(site.url, "--delay", "0.01", "--limit", "1", archive=tmp_path / "a.db")
-        gaps = [b - a for a, b in zip(site.times, site.times[1:], strict=False)]
-    assert "/one/" in site.requests
-    # Scrapy spreads a delay by half of it to either side.
-    assert min(gaps[1:]) >= 0.45

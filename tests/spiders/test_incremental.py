@@ -145,7 +145,7 @@ def test_a_home_page_behind_a_redirect_is_the_home_page(tmp_path: Path) -> None:
         assert "/sitemap.xml" in site.requests
         site.requests.clear()
         again = counts(site.url, archive=archive)
-        assert set(site.requests) <= {"/robots.txt", "/", "/en/", "/en/news.rss"}
+        assert set(site.requests) <= {"/robots.txt", "/.well-known/tdmrep.json", "/", "/en/", "/en/news.rss"}
     assert (again["new"], again["outcome"]) == (0, "finished")
 
 

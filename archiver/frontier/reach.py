@@ -1,0 +1,171 @@
+"""Which network addresses a crawl may reach: those of the public internet, and what a person named of the others.
+
+Pure. What an address is for stands in IANA's registries of special-purpose addresses (RFC 6890, sections 2.2.2 and
+2.2.3, as amended since). The tables are kept here and not taken from `ipaddress`, whose own change from one release of
+Python to the next.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from urllib.parse import unquote, urlsplit
+
+from archiver.urls import Scope
+
+Address = IPv4Address | IPv6Address
+
+
+class Zone(StrEnum):
+    """What an address is for; the value is how a sentence calls it."""
+
+    PUBLIC = "public"
+    LOOPBACK = "loopback"
+    PRIVATE = "private"
+    LINK_LOCAL = "link-local"
+    SHARED = "shared"
+    DOCUMENTATION = "documentation"
+    MULTICAST = "multicast"
+    UNSPECIFIED = "unspecified"
+    RESERVED = "reserved"
+    METADATA = "cloud metadata"
+
+
+PERMITTABLE = frozenset({Zone.LOOPBACK, Zone.PRIVATE, Zone.LINK_LOCAL, Zone.SHARED, Zone.UNSPECIFIED})
+"""What a person may allow for a site of theirs: the addresses that hosts of one's own have."""
+
+# The first row that an address lies in decides.
+_ZONES: tuple[tuple[IPv4Network | IPv6Network, Zone], ...] = tuple((ip_network(net), zone) for zone, nets in (
+    # What answers there gives out the keys of the machine that asks: AWS, Azure, Google, Alibaba, Oracle.
+    (Zone.METADATA, "169.254.169.254/32 169.254.170.2/32 168.63.129.16/32 100.100.100.200/32 192.0.0.192/32 "
+                    "fd00:ec2::254/128 fd20:ce::254/128"),
+    (Zone.UNSPECIFIED, "0.0.0.0/8 ::/128"),
+    (Zone.LOOPBACK, "127.0.0.0/8 ::1/128"),
+    (Zone.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10 64:ff9b:1::/48"),
+    (Zone.LINK_LOCAL, "169.254.0.0/16 fe80::/10"),
+    (Zone.SHARED, "100.64.0.0/10"),
+    (Zone.DOCUMENTATION, "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20"),
+    (Zone.MULTICAST, "224.0.0.0/4 ff00::/8"),
+    (Zone.RESERVED, "192.0.0.0/24 192.88.99.0/24 198.18.0.0/15 240.0.0.0/4 2001::/23 100::/64"),
+) for net in nets.split())
+_UNICAST = IPv6Network("2000::/3")  # RFC 4291, section 2.4: the rest is not given out
+
+# Addresses of IPv6 that a network turns into one of IPv4, and how many bits stand behind that: IPv4-mapped and
+# -compatible (RFC 4291, section 2.5.5), IPv4-translated (RFC 2765), NAT64 (RFC 6052), 6to4 (RFC 3056).
+_EMBEDDING = tuple((IPv6Network(net), shift) for net, shift in (
+    ("::ffff:0:0/96", 0), ("::ffff:0:0:0/96", 0), ("::/96", 0), ("64:ff9b::/96", 0), ("2002::/16", 80)))
+
+# Names that mean the own machine or the own network wherever they are asked for: RFC 6761 (section 6.3), RFC 6762
+# (section 3), RFC 8375, ICANN's board on .internal (2024-07-29).
+_OWN_NAMES = re.compile(r"(?:.+\.)?(localhost|localhost\.localdomain|ip6-localhost|ip6-loopback)")
+_LOCAL_NAMES = re.compile(r".+\.(?:local|internal|home\.arpa|localdomain)")
+_METADATA_NAMES = frozenset({"metadata.google.internal", "instance-data.ec2.internal"})
+_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]*|[0-9]+)")
+
+
+def zone_of(address: Address) -> Zone:
+    """What an address is for; one that carries an address of IPv4 is for what that one is for."""
+    for net, zone in _ZONES:
+        if address.version == net.version and address in net:
+            return zone
+    if isinstance(address, IPv4Address):
+        return Zone.PUBLIC
+    for net, shift in _EMBEDDING:
+        if address in net:
+            return zone_of(IPv4Address((int(address) >> shift) & 0xFFFFFFFF))
+    return Zone.PUBLIC if address in _UNICAST else Zone.RESERVED
+
+
+def literal(host: str) -> Address | None:
+    """The address that a host is, in every spelling that a resolver takes for one; None where it is a name.
+
+    IPv4 as inet_aton reads it: one to four numbers, decimal, octal or hexadecimal, the last one filling what is left
+    (also URL Standard, section 3.5, "IPv4 parser"). IPv6 with or without brackets and zone.
+    """
+    text = unquote(host).strip("[]").rstrip(".")
+    if ":" in text:
+        try:
+            return IPv6Address(text.partition("%")[0])
+        except ValueError:
+            return None
+    parts = text.split(".")
+    if len(parts) > 4 or not all(_NUMBER.fullmatch(p) for p in parts):
+        return None
+    try:
+        *high, last = [_number(p) for p in parts]
+    except ValueError:
+        return None
+    room = 8 * (4 - len(high))
+    if any(n > 255 for n in high) or last >= 1 << room:
+        return None
+    return IPv4Address(sum(n << 8 * (3 - at) for at, n in enumerate(high)) + last)
+
+
+def _number(text: str) -> int:
+    if len(text) > 40:
+        raise ValueError(text)
+    if text[:2].lower() == "0x":
+        return int(text[2:] or "0", 16)
+    return int(text, 8) if len(text) > 1 and text.startswith("0") else int(text)
+
+
+def zone_of_host(host: str) -> Zone | None:
+    """The zone of a host by its spelling alone; None for a name that only a resolver can tell of."""
+    if (address := literal(host)) is not None:
+        return zone_of(address)
+    name = unquote(host).lower().rstrip(".")
+    if name in _METADATA_NAMES:
+        return Zone.METADATA
+    if _OWN_NAMES.fullmatch(name):
+        return Zone.LOOPBACK
+    return Zone.PRIVATE if _LOCAL_NAMES.fullmatch(name) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What one crawl may reach beside the public internet: these zones, at this host (and port) alone."""
+
+    site: str = ""
+    host: str = ""
+    zones: frozenset[Zone] = frozenset()
+
+    def covers(self, url: str) -> bool:
+        return bool(self.host) and Scope(self.host).contains(url)
+
+
+def permission(start_url: str, *, private: bool = False) -> Permission:
+    """The permission that a person gave with a start address, or with the site's setting `private`.
+
+    An address typed as such is meant: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name allows what it
+    means by its own nature (localhost, nas.local); another one that leads into a private network needs the setting.
+    """
+    scope = Scope.of(start_url)
+    host = urlsplit(start_url).hostname or ""
+    zone = zone_of_host(host)
+    if private or (zone is Zone.PRIVATE and literal(host) is None):
+        return Permission(scope.name, scope.host, PERMITTABLE)
+    return Permission(scope.name, scope.host, frozenset({zone}) & PERMITTABLE if zone else frozenset())
+
+
+def objection_to_url(url: str, given: Permission) -> str:
+    """Why an address may not be asked for, told without a resolver; "" where nothing speaks against it."""
+    host = urlsplit(url).hostname or ""
+    zone = zone_of_host(host)
+    return _objection(host, zone, url, given) if zone else ""
+
+
+def objection_to_address(address: Address, url: str, given: Permission) -> str:
+    """Why no connection to `address` may be made for `url`; "" where it may."""
+    return _objection(str(address), zone_of(address), url, given)
+
+
+def _objection(what: str, zone: Zone, url: str, given: Permission) -> str:
+    own = given.covers(url)
+    if zone is Zone.PUBLIC or (own and zone in given.zones):
+        return ""
+    article = "an" if zone is Zone.UNSPECIFIED else "a"
+    reason = f"it leads to {what}, {article} {zone} address"
+    return f"{reason}; 'archiver sites set {given.site} private=yes' allows that" if (
+        own and zone in PERMITTABLE) else reason

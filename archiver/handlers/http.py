@@ -1,0 +1,138 @@
+"""Scrapy's handler for http and https, made safe against servers that mean harm.
+
+It adds three things that no setting of Scrapy 2.19 gives: a check of the address that is connected to, a limit for the
+header of an answer (Twisted takes header lines for as long as they come), and names for what went wrong, so that what
+cannot get better by asking again is not asked again.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from scrapy.core.downloader.handlers.http11 import (
+    HTTP11DownloadHandler,
+    _LenientHTTP11ClientFactory,
+    _LenientHTTP11ClientProtocol,
+    _ScrapyAgent,
+)
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
+from scrapy.http import Request, Response
+from scrapy.utils._download_handlers import wrap_twisted_exceptions
+from scrapy.utils.defer import maybe_deferred_to_future
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
+from twisted.web._newclient import HEADER, STATUS, BadHeaders, ParseError, ResponseFailed
+from twisted.web.client import Agent
+from twisted.web.iweb import IResponse
+
+from archiver.frontier.reach import Address, Permission, objection_to_address
+from archiver.handlers.guard import GuardedReactor
+from archiver.handlers.refusal import Refusal, private_address
+from archiver.items import Outcome
+
+
+class HeaderFlood(Exception):
+    """The header of an answer is longer than is accepted."""
+
+
+class GuardedHTTPHandler(HTTP11DownloadHandler):
+    """Setting DOWNLOAD_HEADER_MAXSIZE: bytes of status line and header fields, those of interim answers (1xx) too.
+
+    What a crawl may reach is its spider's `permission`; a spider without one is confined to the public internet.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        pool: Any = self._pool
+        pool._factory = partial(_Factory, crawler.settings.getint("DOWNLOAD_HEADER_MAXSIZE"))
+
+    async def download_request(self, request: Request) -> Response:
+        agent = _GuardedAgent(
+            contextFactory=self._contextFactory, bindAddress=self._bind_address, pool=self._pool,
+            maxsize=self._default_maxsize, warnsize=self._default_warnsize, crawler=self._crawler,
+            fail_on_dataloss=self._fail_on_dataloss, tls_verbose_logging=self._tls_verbose_logging,
+        )
+        try:
+            with wrap_twisted_exceptions():
+                return await maybe_deferred_to_future(agent.download_request(request))
+        except DownloadTimeoutError as error:
+            if agent.has_begun:
+                reason = "its answer comes so slowly that it was not complete in time"
+                raise Refusal(Outcome.FAILED, "too-slow", reason) from error
+            raise
+        except DownloadFailedError as error:
+            if refusal := _told(error.__cause__):
+                raise refusal from error
+            raise
+
+
+class _GuardedAgent(_ScrapyAgent):
+    @property
+    def has_begun(self) -> bool:
+        """Whether the header of an answer has come."""
+        return self._txresponse is not None
+
+    def _get_agent(self, request: Request, timeout: float) -> Agent:
+        agent = super()._get_agent(request, timeout)
+        if not request.meta.get("proxy"):
+            # A proxy is the operator's own, and resolves the names itself.
+            given: Permission = getattr(self._crawler.spider, "permission", None) or Permission()
+
+            def check(address: Address) -> None:
+                if reason := objection_to_address(address, request.url, given):
+                    raise private_address(reason)
+
+            endpoints: Any = agent._endpointFactory
+            endpoints._reactor = GuardedReactor(endpoints._reactor, check)
+        return agent
+
+
+class _Protocol(_LenientHTTP11ClientProtocol):
+    def __init__(self, quiescent: Any, most_header_bytes: int) -> None:
+        super().__init__(quiescent)  # type: ignore[no-untyped-call]
+        self._most, self._head = most_header_bytes, 0
+
+    def request(self, request: Any) -> Deferred[IResponse]:
+        self._head = 0
+        return super().request(request)
+
+    def dataReceived(self, data: bytes) -> None:
+        parser = self._parser
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+        if parser is None or parser is not self._parser or parser.state not in (STATUS, HEADER):
+            return
+        self._head += len(data)
+        if self._most and self._head > self._most:
+            self._giveUp(Failure(HeaderFlood()))  # type: ignore[no-untyped-call]
+
+
+class _Factory(_LenientHTTP11ClientFactory):
+    def __init__(self, most_header_bytes: int, quiescent: Any, metadata: str) -> None:
+        super().__init__(quiescent, metadata)  # type: ignore[no-untyped-call]
+        self._most = most_header_bytes
+
+    def buildProtocol(self, addr: IAddress | None) -> _Protocol:
+        return _Protocol(self._quiescentCallback, self._most)
+
+
+_NO_HTTP = "its server does not keep to HTTP"
+_TABLE: tuple[tuple[type[BaseException], str, str], ...] = (
+    (HeaderFlood, "header-flood", "the header of its answer is longer than is accepted"),
+    (ParseError, "bad-http", _NO_HTTP),  # no status line
+    (BadHeaders, "bad-http", _NO_HTTP),
+    (ValueError, "bad-http", _NO_HTTP),  # lengths that are none or contradict each other
+    (KeyError, "bad-http", _NO_HTTP),  # a transfer coding that is not known
+)
+
+
+def _told(cause: BaseException | None) -> Refusal | None:
+    """What made Twisted give up an answer, where asking again would not help."""
+    reasons = cause.reasons if isinstance(cause, ResponseFailed) else []
+    for failure in reasons:
+        for kind, rule, reason in _TABLE:
+            if isinstance(failure.value, kind):
+                return Refusal(Outcome.FAILED, rule, reason)
+    return None

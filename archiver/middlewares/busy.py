@@ -1,0 +1,38 @@
+"""What is asked again after a failure: at once after a fault, after the host's pause where it said that it is busy."""
+
+from __future__ import annotations
+
+from scrapy.downloadermiddlewares.retry import RetryMiddleware
+from scrapy.http import Request, Response
+
+from archiver.extensions.manners import Manners, host_of
+from archiver.frontier.pace import BUSY
+from archiver.middlewares.refusals import HostBusy, RunEnded
+from archiver.middlewares.tls import tls_problem
+
+
+class BusyMiddleware(RetryMiddleware):
+    """Scrapy's retries, but none to a host that was given up (HostBusy), nor in a run that ends (RunEnded).
+
+    A page that is asked for again goes to the end of the queue, behind its host's pause (`Manners` sees to it).
+    """
+
+    def process_request(self, request: Request) -> None:
+        if getattr(self.crawler.spider, "ending", None):
+            raise RunEnded("the run ended")
+        if why := self._given_up(request):
+            raise HostBusy(why)
+
+    def process_response(self, request: Request, response: Response, spider: object = None) -> Request | Response:
+        if response.status in BUSY and (why := self._given_up(request)):
+            raise HostBusy(why)
+        return super().process_response(request, response)
+
+    def process_exception(self, request: Request, exception: Exception,
+                          spider: object = None) -> Request | Response | None:
+        # A certificate does not get better by asking again.
+        return None if tls_problem(exception) else super().process_exception(request, exception)
+
+    def _given_up(self, request: Request) -> str:
+        manners = self.crawler.get_extension(Manners)
+        return manners.given_up(host_of(request)) if manners else ""

@@ -1,0 +1,86 @@
+"""Reading the files that speak for a whole host: robots.txt and tdmrep.json."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from scrapy.crawler import Crawler
+from scrapy.http import Request, Response
+from scrapy.http.request import NO_CALLBACK
+
+from archiver.frontier.hostfile import FRESH, HostFile
+from archiver.store.hostfiles import store_file, stored_file
+
+T = TypeVar("T")
+# Before any page of the host.
+_PRIORITY = 1000
+
+
+class OncePerOrigin(Generic[T]):
+    """What `read` makes of an origin, read once however many requests wait for it, and again after a day."""
+
+    def __init__(self, read: Callable[[str], Awaitable[T]]) -> None:
+        self._read = read
+        self._known: dict[str, tuple[datetime, asyncio.Future[T]]] = {}
+
+    async def get(self, origin: str) -> T:
+        now = datetime.now(UTC)
+        begun, reading = self._known.get(origin, (None, None))
+        if begun is None or reading is None or now - begun >= FRESH:
+            reading = asyncio.ensure_future(self._read(origin))
+            self._known[origin] = (now, reading)
+        # Shielded: one request that is given up does not take the file from the others.
+        return await asyncio.shield(reading)
+
+
+class HostFileReader:
+    """Asks for a file of a host, conditionally where the archive has it, and keeps what comes."""
+
+    def __init__(self, crawler: Crawler, name: str) -> None:
+        self._crawler = crawler
+        self._name = name
+
+    async def ask(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
+        """The file as the host has it now, and the answer. Redirects are followed, also to other hosts.
+
+        Raises what a download raises.
+        """
+        assert self._crawler.engine is not None
+        kept = self.kept(origin)
+        meta: dict[str, Any] = {"dont_obey_robotstxt": not obey_robots, "original": None}
+        if kept is not None:
+            meta |= {"etag": kept.etag, "last_modified": kept.last_modified}
+        request = Request(origin + self._name, priority=_PRIORITY, callback=NO_CALLBACK, meta=meta)
+        response = await self._crawler.engine.download_async(request)
+        now = datetime.now(UTC)
+        if response.status == 304 and kept is not None:
+            return replace(kept, fetched_at=now), response
+        body = response.body if response.status == 200 else b""
+        etag, last_modified = _header(response, "ETag"), _header(response, "Last-Modified")
+        return HostFile(now, response.status, body, etag, last_modified), response
+
+    def kept(self, origin: str) -> HostFile | None:
+        """The file as it was last read, by this run or an earlier one."""
+        session = getattr(self._crawler.spider, "session", None)
+        return stored_file(session.db, origin, self._name) if session else None
+
+    def keep(self, origin: str, file: HostFile) -> None:
+        """Store it for the next run. What cannot be stored is asked for again; a broken archive shows elsewhere."""
+        session = getattr(self._crawler.spider, "session", None)
+        if session is None:
+            return
+        try:
+            with session.db.atomic():
+                store_file(session.db, origin, self._name, file)
+        except sqlite3.Error:
+            return
+
+
+def _header(response: Response, name: str) -> str:
+    value = response.headers.get(name)
+    return value.decode("latin-1") if value else ""

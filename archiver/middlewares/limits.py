@@ -1,0 +1,40 @@
+"""How much of an answer is taken: bytes by what was asked for, and how often it may be packed."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from scrapy.crawler import Crawler
+from scrapy.http import Request, Response
+
+from archiver.handlers.refusal import Refusal
+from archiver.items import Outcome
+
+_MOST_CODINGS = 2
+
+
+class LimitsMiddleware:
+    """Stands between the capture (605) and the one that undoes content codings (590).
+
+    Sources (sitemaps, feeds, the API) may be as large as DOWNLOAD_MAXSIZE, other pages as PAGE_MAXSIZE; both hold on
+    the wire and again for what is unpacked. One coding is usual, two happen where a server packs a packed file;
+    an answer that names more (RFC 9110, section 8.4 sets no limit) is made to be unpacked for ever.
+    """
+
+    def __init__(self, page_maxsize: int) -> None:
+        self._page_maxsize = page_maxsize
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler.settings.getint("PAGE_MAXSIZE"))
+
+    def process_request(self, request: Request) -> None:
+        job = request.meta.get("job")
+        if job is not None and not job.is_source and self._page_maxsize:
+            request.meta.setdefault("download_maxsize", self._page_maxsize)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        codings = b",".join(response.headers.getlist("Content-Encoding")).split(b",")
+        if len(codings) > _MOST_CODINGS:
+            raise Refusal(Outcome.FAILED, "too-large", f"its answer says that it is packed {len(codings)} times")
+        return response

@@ -1,0 +1,148 @@
+"""Crawl a generated site with everything on, and fetch the same addresses with a bare Scrapy spider, in turns."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from generated_site import Site
+from process import ROOT, Ran, archiver, bare, free_port
+from progress import told
+from table import Column, hundredths, tenths, whole
+
+ONE = (
+    Column("posts", "posts"), Column("pages", "pages"), Column("pages_per_second", "pages/s", form=tenths),
+    Column("bare", "bare", form=tenths), Column("ratio", "of bare", 0.45, form=hundredths),
+    Column("worst", "worst", form=hundredths), Column("best", "best", form=hundredths),
+    Column("cpu_ms", "CPU ms a page", form=hundredths), Column("peak_mb", "peak MB", at_most=300, form=whole),
+)
+SEVERAL = tuple(Column("ratio", "of bare", 0.8, form=hundredths) if c.key == "ratio" else c for c in ONE)
+_NGINX = """daemon off; worker_processes 1; pid {work}/nginx.pid; error_log {work}/error.log;
+events {{ worker_connections 512; }}
+http {{ access_log off; types {{ text/html html; application/xml xml; text/plain txt; application/rss+xml rss; }}
+charset utf-8; keepalive_requests 1000000; client_body_temp_path {work}; proxy_temp_path {work};
+fastcgi_temp_path {work}; uwsgi_temp_path {work}; scgi_temp_path {work};
+server {{ listen 127.0.0.1:{port}; root {root}; index index.html index.rss; }} }}
+"""
+
+
+def measure(posts: int, kilobytes: int, rounds: int, sites: int, work: Path) -> dict[str, dict[str, Any]]:
+    """Rows of figures: one site on one core, and (`sites` of 2 or more) several at the same time."""
+    rows: dict[str, dict[str, Any]] = {}
+    with served(posts, kilobytes, 1, work) as [start]:
+        rows["one site"] = _row([start], rounds, work, "one site")
+    if sites > 1:
+        with served(posts, kilobytes, sites, work) as starts:
+            rows[f"{sites} sites"] = _row(starts, rounds, work, f"{sites} sites")
+    return rows
+
+
+def _row(starts: Sequence[str], rounds: int, work: Path, what: str) -> dict[str, Any]:
+    ratios: list[float] = []
+    last: dict[str, Any] = {}
+    for number in told(range(rounds), what):
+        archive = work / f"{len(starts)}-{number}" / "archive.db"
+        archive.parent.mkdir()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        began = time.monotonic()
+        ran = archiver("crawl", *starts, "--archive", str(archive), "--delay", "0", "--json",
+                       "--workers", str(len(starts)))
+        wall = time.monotonic() - began
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        runs = _summaries(ran)
+        pages = sum(r["requests"] for r in runs)
+        # One run says itself how long it took; of several, the start of the program counts with them.
+        speed = pages / (runs[0]["seconds"] if len(runs) == 1 else wall)
+        urls = _urls(archive)
+        alone = bare(urls[: 4_000], archive.parent)
+        ratios.append(speed / alone)
+        cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+        last = {"posts": sum(r["new"] for r in runs), "pages": pages, "pages_per_second": speed, "bare": alone,
+                "cpu_ms": 1000 * cpu / max(pages, 1), "peak_mb": ran.peak_mb}
+        shutil.rmtree(archive.parent)
+    return last | {"ratio": median(ratios), "worst": min(ratios), "best": max(ratios)}
+
+
+def _summaries(ran: Ran) -> list[dict[str, Any]]:
+    try:
+        runs: list[dict[str, Any]] = json.loads(ran.out)
+    except ValueError:
+        raise SystemExit(f"The crawl printed no summary (exit code {ran.code}): {ran.err[-2000:]}") from None
+    if any(run["outcome"] != "finished" for run in runs):
+        raise SystemExit(f"The crawl did not finish: {ran.err[-2000:]}")
+    return runs
+
+
+def _urls(archive: Path) -> list[str]:
+    import sqlite3
+
+    db = sqlite3.connect(archive)
+    try:
+        return [row[0] for row in db.execute("select url from pages where status = 200 order by id")]
+    finally:
+        db.close()
+
+
+@contextmanager
+def served(posts: int, kilobytes: int, sites: int, work: Path) -> Iterator[list[str]]:
+    """So many generated sites, by nginx where it is installed, else by a server in Python; their start addresses."""
+    servers: list[subprocess.Popen[Any]] = []
+    starts: list[str] = []
+    nginx = shutil.which("nginx") or (shutil.which("nginx", path="/usr/sbin"))
+    try:
+        for n in range(sites):
+            port = free_port()
+            if nginx:
+                folder = work / f"site-{n}"
+                write(Site(f"http://127.0.0.1:{port}", posts, kilobytes), folder)
+                conf = folder.with_suffix(".conf")
+                conf.write_text(_NGINX.format(work=work, port=port, root=folder), encoding="utf-8")
+                command = [nginx, "-c", str(conf), "-p", str(work), "-g", f"user root; lock_file {work}/{n}.lock;"]
+            else:
+                command = [sys.executable, str(ROOT / "bench" / "serve_generated.py"), str(posts), "--port", str(port),
+                           "--kilobytes", str(kilobytes)]
+            servers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                            stderr=subprocess.DEVNULL, cwd=ROOT / "bench"))
+            starts.append(f"http://127.0.0.1:{port}/")
+            _wait(port, servers[-1])
+        yield starts
+    finally:
+        for server in servers:
+            server.terminate()
+            server.wait()
+
+
+def _wait(port: int, server: subprocess.Popen[Any]) -> None:
+    for _ in range(300):
+        with socket.socket() as s:
+            if not s.connect_ex(("127.0.0.1", port)):
+                return
+        if server.poll() is not None:
+            raise SystemExit(f"The server of the generated site ended at once ({' '.join(map(str, server.args))}).")
+        time.sleep(0.05)
+    raise SystemExit("The server of the generated site did not start.")
+
+
+def write(site: Site, folder: Path) -> None:
+    """The site as files, for a server of files."""
+    every = ["/", "/feed/", "/robots.txt", "/sitemap.xml", *map(site.path_of, range(site.posts))]
+    every += [f"/sitemap-posts-{n}.xml" for n in range(1, site.posts // 2_000 + 2)]
+    for base in ("/", *(f"/category/{name}/" for name in site.categories)):
+        every += [base, *(f"{base}page/{n}/" for n in range(2, site.posts // 10 + 2))]
+    for path in every:
+        answer = site.get(path)
+        if answer.status == 200:
+            name = "index.rss" if answer.kind.startswith("application/rss") else "index.html"
+            file = folder / path.lstrip("/") / name if path.endswith("/") else folder / path.lstrip("/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(answer.body)

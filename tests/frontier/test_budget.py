@@ -1,0 +1,72 @@
+"""Budgets and twins: what is believed of a site, and when."""
+
+from __future__ import annotations
+
+from archiver.discovery.shapes import NONE, Shape
+from archiver.frontier.allowance import Allowances, is_promised
+from archiver.frontier.twins import ENOUGH, Twins, ways
+from archiver.items import Source
+
+TAGS, MONTHS, PAGES = Shape("terms", "/tag/*"), Shape("dates", "/9/9"), Shape("paging", "/page/#?")
+
+
+def idle(budget: Allowances, shape: Shape, times: int) -> None:
+    for _ in range(times):
+        budget.note(shape, is_post=False, has_news=False)
+
+
+def test_a_shape_without_news_comes_to_its_end() -> None:
+    budget = Allowances(lambda: 100)
+    idle(budget, TAGS, 19)
+    assert budget.left(TAGS) == 1
+    budget.note(TAGS, is_post=False, has_news=True)
+    assert budget.left(TAGS) == 30
+    idle(budget, MONTHS, 20)
+    assert budget.left(MONTHS) == 0
+
+
+def test_lists_may_show_all_that_is_known_before_they_end() -> None:
+    budget = Allowances(lambda: 100)
+    idle(budget, PAGES, 20)
+    assert budget.left(PAGES) == 100
+
+
+def test_a_shape_that_held_a_post_is_never_ended() -> None:
+    budget = Allowances(lambda: 0)
+    budget.note(MONTHS, is_post=True, has_news=False)
+    idle(budget, MONTHS, 500)
+    assert budget.left(MONTHS) > 1_000 and budget.left(NONE) > 1_000
+
+
+def test_what_is_promised() -> None:
+    elsewhere = Shape("", "")
+    assert is_promised(MONTHS, [(Source.LINK, elsewhere)]) and not is_promised(MONTHS, [(Source.LINK, MONTHS)])
+    assert is_promised(MONTHS, [(Source.LINK, MONTHS), (Source.SITEMAP, elsewhere)])
+    assert not is_promised(TAGS, [(Source.SITEMAP, elsewhere), (Source.LINK, elsewhere)])
+
+
+def test_ways() -> None:
+    assert ways("org,example)/Print/A-Post.html?lang=de&x=1") == {
+        "?lang=": "org,example)/Print/A-Post.html?x=1", "?x=": "org,example)/Print/A-Post.html?lang=de",
+        "letter case": "org,example)/print/a-post.html?lang=de&x=1",
+        "file ending": "org,example)/Print/A-Post?lang=de&x=1",
+        "first step /print/": "org,example)/A-Post.html?lang=de&x=1",
+        "relative link 1": "org,example)/A-Post.html?lang=de&x=1"}
+    assert ways("org,example)/a-post") == ways("org,example)/") == {}
+
+
+def test_a_way_is_believed_when_enough_posts_bear_it_out_and_none_speaks_against_it() -> None:
+    twins = Twins()
+    for n in range(ENOUGH):
+        assert not twins.believed
+        twins.same(f"org,example)/post-{n}?lang=de", [f"org,example)/post-{n}"])
+    assert twins.plainer("org,example)/post-9?lang=fr") == [("?lang=", "org,example)/post-9")]
+    twins.another("org,example)/post-8?lang=de", {"?lang="})
+    assert not twins.believed and not twins.open("org,example)/post-9?lang=fr")
+
+
+def test_a_session_is_known_by_two_addresses_that_differ_in_it() -> None:
+    twins = Twins()
+    for n in range(ENOUGH):
+        twins.same(f"org,example)/post-{n}?xq=1", [f"org,example)/post-{n}?xq=2"])
+    assert twins.believed == {"?xq="}

@@ -1,0 +1,93 @@
+"""How a host's answers change the pace at which it is asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from archiver.frontier.budget import Budget
+from archiver.frontier.pace import LONGEST_DELAY, LONGEST_QUIET, MOST_STRIKES, Pace, retry_after
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+POLITE = Pace(floor=0.5)
+
+
+def after(pace: Pace, *answers: tuple[int, float], at: float = 100.0) -> Pace:
+    """Answers one after the other, each asked for when the pause and the delay before it were over."""
+    for status, seconds in answers:
+        at += pace.pause(at) + pace.delay + seconds
+        pace = pace.answered(status, seconds, at)
+    return pace
+
+
+@pytest.mark.parametrize(("value", "seconds"), [
+    ("120", 120.0), (" 0 ", 0.0), ("Fri, 01 May 2026 12:01:30 GMT", 90.0), ("Friday, 01-May-26 12:01:30 GMT", 90.0),
+    ("Fri, 01 May 2026 11:00:00 GMT", 0.0), ("soon", None), ("", None), ("-5", None), ("1.5", None), ("٣", None),
+    ("9" * 40, 1e9), ("Fri, 32 May 2026 12:00:00 GMT", None),
+])
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+    assert retry_after(value, NOW) == seconds
+
+
+def test_a_quick_host_is_asked_at_the_floor_and_never_faster() -> None:
+    assert after(POLITE, *[(200, 0.01)] * 20).delay == 0.5
+
+
+def test_a_slow_host_rests_as_long_as_it_worked() -> None:
+    assert after(POLITE, (200, 2.0)).delay == 4.0
+    assert after(POLITE, (200, 2.0), (404, 0.01)).delay == 4.0
+    assert after(POLITE, (200, 2.0), (200, 0.1)).delay == 2.1
+    assert after(POLITE, (200, 2.0), *[(200, 0.1)] * 9).delay == 0.5
+    assert after(POLITE, (200, 90.0)).delay == LONGEST_DELAY
+
+
+def test_a_host_of_ones_own_is_not_spared_unless_it_asks() -> None:
+    assert after(Pace(), (200, 2.0)).delay == 0
+    assert Pace().at_least(10).delay == 0
+    assert after(Pace(), (503, 0.1)).delay == 1.0
+    assert after(Pace(), (503, 0.1), *[(200, 0.1)] * 20).delay == 0
+
+
+def test_each_busy_answer_doubles_the_delay_and_good_ones_take_it_back_slowly() -> None:
+    delays = [after(POLITE, *[(429, 0.1)] * n).delay for n in range(1, MOST_STRIKES + 1)]
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
+    paces = [after(POLITE, *[(503, 0.1)] * 4, *[(200, 0.1)] * n) for n in range(15)]
+    assert [p.strikes for p in paces][:3] == [4, 0, 0]
+    assert all(0.79 < b.delay / a.delay < 1 for a, b in pairwise(paces[:12]))
+    assert paces[14].delay == 0.5
+
+
+def test_retry_after_is_a_pause_for_what_was_asked_up_to_a_day() -> None:
+    assert POLITE.answered(429, 0.1, 100.0, 30.0).pause(100.0) == 30.0
+    assert POLITE.answered(503, 0.1, 100.0, 30.0).pause(120.0) == 10.0
+    assert POLITE.answered(503, 0.1, 100.0, 0.0).pause(100.0) == 1.0
+    assert POLITE.answered(503, 0.1, 100.0, 1e9).pause(100.0) == LONGEST_QUIET
+    assert POLITE.answered(301, 0.1, 100.0, 30.0).pause(100.0) == 0
+    assert POLITE.answered(200, 0.1, 100.0, 30.0).pause(100.0) == 0
+
+
+def test_answers_to_what_was_asked_at_the_same_time_are_one_strike() -> None:
+    pace = POLITE.answered(429, 0.5, 100.0)
+    for at in (100.1, 100.2, 100.3):
+        pace = pace.answered(429, 0.5, at, 7.0)
+    assert (pace.strikes, pace.delay, pace.until) == (1, 1.0, 107.3)
+
+
+@pytest.mark.parametrize(("asked", "delay"), [(0.1, 0.5), (10.0, 10.0), (3600.0, LONGEST_DELAY)])
+def test_what_robots_txt_asks_for_is_a_floor(asked: float, delay: float) -> None:
+    assert POLITE.at_least(asked).delay == delay
+
+
+@pytest.mark.parametrize(("settings", "used", "says"), [
+    ({}, (10**9, 10**15, 1e9), ""),
+    ({"max_pages": 10}, (9, 0, 0), ""),
+    ({"max_pages": 1000}, (1000, 0, 0), "the site's budget of 1,000 pages (max_pages)"),
+    ({"max_megabytes": 0.5}, (0, 499_999, 0), ""),
+    ({"max_megabytes": 0.5}, (0, 500_000, 0), "the site's budget of 0.5 MB (max_megabytes)"),
+    ({"max_minutes": 30}, (0, 0, 1800), "the site's budget of 30 minutes (max_minutes)"),
+])
+def test_a_budget_says_which_bound_is_reached(settings: dict[str, float], used: tuple[int, int, float],
+                                              says: str) -> None:
+    assert Budget.of(settings).spent(*used) == says

@@ -1,0 +1,111 @@
+"""Which addresses a crawl may reach: a table of spellings, and laws over all addresses."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.frontier.reach import (
+    Zone,
+    literal,
+    objection_to_address,
+    objection_to_url,
+    permission,
+    zone_of,
+    zone_of_host,
+)
+
+HOSTS: tuple[tuple[str, Zone | None], ...] = (
+    ("8.8.8.8", Zone.PUBLIC), ("2606:4700::1111", Zone.PUBLIC), ("example.org", None), ("127.0.0.1.nip.io", None),
+    ("127.0.0.1", Zone.LOOPBACK), ("127.0.0.1.", Zone.LOOPBACK), ("127.1", Zone.LOOPBACK), ("0x7f.1", Zone.LOOPBACK),
+    ("0X7F.0x0.0x0.0x1", Zone.LOOPBACK), ("0177.0.0.1", Zone.LOOPBACK), ("017700000001", Zone.LOOPBACK),
+    ("2130706433", Zone.LOOPBACK), ("0x7f000001", Zone.LOOPBACK), ("127%2e0.0.1", Zone.LOOPBACK),
+    ("127.255.255.254", Zone.LOOPBACK), ("localhost", Zone.LOOPBACK), ("localhost.", Zone.LOOPBACK),
+    ("LOCALHOST", Zone.LOOPBACK), ("db.localhost", Zone.LOOPBACK), ("localhost.localdomain", Zone.LOOPBACK),
+    ("::1", Zone.LOOPBACK), ("[::1]", Zone.LOOPBACK), ("0:0:0:0:0:0:0:1", Zone.LOOPBACK),
+    ("::ffff:127.0.0.1", Zone.LOOPBACK), ("::ffff:7f00:1", Zone.LOOPBACK), ("::127.0.0.1", Zone.LOOPBACK),
+    ("64:ff9b::7f00:1", Zone.LOOPBACK), ("2002:7f00:1::", Zone.LOOPBACK), ("2002:a00:1::1", Zone.PRIVATE),
+    ("2002:808:808::1", Zone.PUBLIC), ("64:ff9b::808:808", Zone.PUBLIC), ("64:ff9b:1::808:808", Zone.PRIVATE),
+    ("10.0.0.1", Zone.PRIVATE), ("172.16.0.1", Zone.PRIVATE), ("172.32.0.1", Zone.PUBLIC),
+    ("192.168.1.1", Zone.PRIVATE), ("192.168.257", Zone.PRIVATE), ("fd12:3456::1", Zone.PRIVATE),
+    ("fec0::1", Zone.PRIVATE), ("nas.local", Zone.PRIVATE), ("router.home.arpa", Zone.PRIVATE),
+    ("wiki.internal", Zone.PRIVATE), ("169.254.1.1", Zone.LINK_LOCAL), ("fe80::1%eth0", Zone.LINK_LOCAL),
+    ("169.254.169.254", Zone.METADATA), ("0xa9fea9fe", Zone.METADATA), ("::ffff:169.254.169.254", Zone.METADATA),
+    ("fd00:ec2::254", Zone.METADATA), ("168.63.129.16", Zone.METADATA), ("metadata.google.internal", Zone.METADATA),
+    ("100.64.0.1", Zone.SHARED), ("100.128.0.1", Zone.PUBLIC), ("0.0.0.0", Zone.UNSPECIFIED),
+    ("0", Zone.UNSPECIFIED), ("::", Zone.UNSPECIFIED), ("192.0.2.1", Zone.DOCUMENTATION),
+    ("2001:db8::1", Zone.DOCUMENTATION), ("3fff::1", Zone.DOCUMENTATION), ("224.0.0.1", Zone.MULTICAST),
+    ("ff02::1", Zone.MULTICAST), ("198.18.0.1", Zone.RESERVED), ("255.255.255.255", Zone.RESERVED),
+    ("240.0.0.1", Zone.RESERVED), ("2001:0:4136:e378::1", Zone.RESERVED), ("100::1", Zone.RESERVED),
+    ("4000::1", Zone.RESERVED), ("1.2.3.4.5", None), ("256.1.1.1", None), ("127.0.0.1.example.org", None),
+)
+
+
+@pytest.mark.parametrize(("host", "zone"), HOSTS, ids=[h for h, _ in HOSTS])
+def test_a_host_is_told_by_its_spelling(host: str, zone: Zone | None) -> None:
+    assert zone_of_host(host) is zone
+
+
+@given(st.ip_addresses())
+def test_what_python_calls_not_global_is_never_public(address: IPv4Address | IPv6Address) -> None:
+    plain = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
+    if plain in IPv6Network("64:ff9b::/96"):  # Python takes it for reserved; it is as public as what it carries
+        plain = IPv4Address(int(plain) & 0xFFFFFFFF)
+    if plain.is_loopback or plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain.is_reserved or (
+            plain.is_private and plain not in (ip_address("192.0.0.9"), ip_address("192.0.0.10"))):
+        assert zone_of(address) is not Zone.PUBLIC
+
+
+@given(st.ip_addresses(v=4), st.sampled_from(["::ffff:{}", "::{}", "64:ff9b::{}"]))
+def test_an_address_within_another_is_as_good_as_itself(address: IPv4Address, form: str) -> None:
+    carrier = IPv6Address(form.format(address))
+    if int(carrier) > 1:
+        assert zone_of(carrier) is zone_of(address)
+
+
+@given(st.ip_addresses(v=4), st.sampled_from(["d", "x", "o"]), st.integers(1, 4))
+def test_what_the_system_takes_for_an_address_is_one(address: IPv4Address, base: str, parts: int) -> None:
+    octets = list(address.packed)
+    numbers = [*octets[:parts - 1], int.from_bytes(bytes(octets[parts - 1:]))]
+    host = ".".join({"d": str(n), "x": hex(n), "o": f"0{n:o}" if n else "0"}[base] for n in numbers)
+    assert IPv4Address(socket.inet_aton(host)) == address
+    assert literal(host) == address
+
+
+@given(st.text(max_size=40))
+def test_no_host_breaks_it(host: str) -> None:
+    zone_of_host(host)
+
+
+@pytest.mark.parametrize(("start", "private", "url", "address", "refused"), [
+    ("https://example.org/", False, "https://example.org/a", "93.184.216.34", False),
+    ("https://example.org/", False, "https://example.org/a", "10.0.0.1", True),
+    ("https://example.org/", True, "https://example.org/a", "10.0.0.1", False),
+    ("https://example.org/", True, "https://www.example.org/a", "10.0.0.1", False),
+    ("https://example.org/", True, "https://feeds.example.org/a", "10.0.0.1", True),
+    ("https://example.org/", True, "https://example.org:6379/a", "10.0.0.1", True),
+    ("https://example.org/", True, "https://example.org/a", "169.254.169.254", True),
+    ("http://127.0.0.1:8000/", False, "http://127.0.0.1:8000/a", "127.0.0.1", False),
+    ("http://127.0.0.1:8000/", False, "http://127.0.0.1:6379/a", "127.0.0.1", True),
+    ("http://localhost:8000/", False, "http://localhost:8000/a", "127.0.0.1", False),
+    ("http://localhost:8000/", False, "http://localhost:8000/a", "10.0.0.1", True),
+    ("http://nas.local/", False, "http://nas.local/", "192.168.1.9", False),
+    ("http://169.254.169.254/", False, "http://169.254.169.254/", "169.254.169.254", True),
+])
+def test_a_permission_holds_for_what_was_named(
+    start: str, private: bool, url: str, address: str, refused: bool
+) -> None:
+    given_to = permission(start, private=private)
+    assert bool(objection_to_address(ip_address(address), url, given_to)) is refused
+
+
+def test_the_sentence_says_what_to_do() -> None:
+    given_to = permission("https://intranet.example/")
+    assert objection_to_address(ip_address("10.0.0.5"), "https://intranet.example/a", given_to) == (
+        "it leads to 10.0.0.5, a private address; 'archiver sites set intranet.example private=yes' allows that")
+    assert objection_to_url("http://0x7f.1/", given_to) == "it leads to 0x7f.1, a loopback address"
+    assert not objection_to_url("https://intranet.example/", given_to)

@@ -1,0 +1,85 @@
+"""Runs the real `archiver` in a small internet of its own: names, routes and limits that a test decides.
+
+    python -m tests.hostile.launch crawl URL ...
+
+HOSTILE_WORLD is a JSON object. `names`: what each host name resolves to, one list of addresses for each time that it
+is asked for (the last one stays). `routes`: "address:port" to the port on loopback that stands for it. `settings`:
+Scrapy settings in place of the project's. `log`: a file that gets a line for each connection that is really begun.
+
+All of it is put under the program, in the place of the system's resolver and of connect(2), so that what is tested
+is the program as it is, and what the log says is what would have gone out on the wire.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+WORLD: dict[str, Any] = json.loads(os.environ.get("HOSTILE_WORLD", "{}"))
+NAMES: dict[str, list[list[str]]] = WORLD.get("names", {})
+_connect, _getaddrinfo, _gethostbyname = socket.socket.connect_ex, socket.getaddrinfo, socket.gethostbyname
+
+
+def resolve(name: str) -> list[str] | None:
+    turns = NAMES.get(name)
+    if turns is None:
+        return None
+    return turns.pop(0) if len(turns) > 1 else turns[0]
+
+
+def gethostbyname(name: str) -> str:
+    found = resolve(name)
+    if found is None and not name.replace(".", "").isdecimal():
+        raise socket.gaierror(socket.EAI_NONAME, f"no {name} in this world")
+    return found[0] if found else _gethostbyname(name)
+
+
+def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+    name = host.decode() if isinstance(host, bytes) else host
+    found = resolve(name) if name else None
+    if found is None:
+        return _getaddrinfo(host, port, *args, **kwargs)
+    rows = []
+    for address in found:
+        six = ":" in address
+        rows.append((socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM, 6, "",
+                     (address, port or 0, 0, 0) if six else (address, port or 0)))
+    return rows
+
+
+def connect_ex(self: socket.socket, address: Any) -> int:
+    host, port = address[0], address[1]
+    if self.family in (socket.AF_INET, socket.AF_INET6):
+        with Path(WORLD["log"]).open("a", encoding="utf-8") as log:
+            log.write(f"{host}:{port}\n")
+        route = WORLD.get("routes", {}).get(f"{host}:{port}")
+        if route:
+            address = ("127.0.0.1", route)
+    return _connect(self, address)
+
+
+def main() -> None:
+    if WORLD.get("log"):
+        socket.socket.connect_ex = connect_ex  # type: ignore[assignment,method-assign]
+    if NAMES:
+        socket.gethostbyname, socket.getaddrinfo = gethostbyname, getaddrinfo  # type: ignore[assignment]
+    import archiver.settings
+    from archiver.commands.main import cli
+
+    for name, value in WORLD.get("settings", {}).items():
+        setattr(archiver.settings, name, value)
+    try:
+        cli()
+    finally:
+        if peak := WORLD.get("peak"):
+            Path(peak).write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "archiver"
+    main()

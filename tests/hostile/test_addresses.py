@@ -1,0 +1,138 @@
+"""A public site never makes the crawler connect to what is not public: not by link, feed, sitemap, redirect or name.
+
+The log of connections is written under the program, at connect(2): it is what would have gone out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.hostile.world import World
+from tests.spiders.site_server import Answer, home, page, serving
+
+PUBLIC, OTHER = "93.184.216.34", "93.184.216.35"
+NEWS = "http://news.example/"
+
+
+def feeds(*urls: str) -> str:
+    return "".join(f'<link rel="alternate" type="application/rss+xml" href="{url}">' for url in urls)
+
+
+def sitemap(*urls: str) -> Answer:
+    rows = "".join(f"<sitemap><loc>{url}</loc></sitemap>" for url in urls)
+    return Answer(f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}</sitemapindex>'.encode(),
+                  headers={"Content-Type": "application/xml"})
+
+
+def moved(url: str) -> Answer:
+    return Answer(status=302, headers={"Location": url})
+
+
+def test_a_public_site_reaches_nothing_private(tmp_path: Path) -> None:
+    inner_pages = {"/": home("/secret/"), "/secret/": page("A secret")}
+    with serving(inner_pages) as inner:  # type: ignore[arg-type]
+        port = inner.url.rsplit(":", 1)[1].rstrip("/")
+        spelled = [f"http://{host}:{port}/{n}.xml" for n, host in enumerate((
+            "127.0.0.1", "127.1", "0x7f.1", "0177.0.0.1", "2130706433", "localhost", "localhost.", "a.localhost",
+            "[::1]", "[::ffff:127.0.0.1]", "[2002:7f00:1::]", "[64:ff9b::7f00:1]", "0.0.0.0"))]
+        spelled += ["http://169.254.169.254/latest/meta-data/feed.xml", "http://10.0.0.1/feed.xml",
+                    "http://192.168.0.1/feed.xml", "http://100.64.0.1/feed.xml", "http://224.0.0.1/feed.xml",
+                    "http://192.0.2.1/feed.xml", "http://metadata.google.internal/feed.xml"]
+        named = [f"http://{name}.example:{port}/feed.xml" for name in ("inner", "lan", "both", "rebound")]
+        pages = {
+            "/": home("/good/", f"http://127.0.0.1:{port}/secret/", "/away/", head=feeds(
+                *spelled, *named, "/feed.xml", "http://far.example/feed.xml")),
+            "/good/": page("A good post"), "/away/": moved(f"http://127.0.0.1:{port}/secret/"),
+            "/feed.xml": moved(f"http://127.0.0.1:{port}/9.xml"),
+            "/robots.txt": Answer(b"Sitemap: http://10.0.0.2/sitemap.xml\nSitemap: http://news.example/sitemap.xml\n"),
+            "/sitemap.xml": sitemap("http://10.0.0.3/sitemap.xml", f"http://inner.example:{port}/sitemap.xml"),
+        }
+        # Another public host, whose robots.txt is at home in the private network.
+        far_pages = {"/robots.txt": moved(f"http://127.0.0.1:{port}/robots.txt"),
+                     "/feed.xml": moved("http://[::1]/feed.xml")}
+        with serving(pages) as news, serving(far_pages) as far:  # type: ignore[arg-type]
+            world = World(
+                names={"news.example": [[PUBLIC]], "far.example": [[OTHER]], "inner.example": [["127.0.0.1"]],
+                       "lan.example": [["10.0.0.7"]], "both.example": [["10.0.0.8"], [PUBLIC]],
+                       "rebound.example": [[PUBLIC], ["127.0.0.1"]]},
+                routes={f"{PUBLIC}:80": _port(news.url), f"{OTHER}:80": _port(far.url)},
+                settings={"DNSCACHE_ENABLED": False, "RETRY_TIMES": 0})
+            done = world.crawl(tmp_path, NEWS)
+        assert inner.requests == []
+    assert {c.rpartition(":")[0] for c in done.connections} <= {PUBLIC, OTHER}
+    assert done.titles == ["A good post"]
+    refused = {url for url, row in done.rows.items() if row[:2] == ("refused", "private-address")}
+    assert {_plain(url) for url in spelled} <= refused
+    assert {named[0], named[1], "http://10.0.0.2/sitemap.xml", "http://10.0.0.3/sitemap.xml",
+            f"http://127.0.0.1:{port}/9.xml", f"http://inner.example:{port}/sitemap.xml",
+            "http://[::1]/feed.xml"} <= refused
+    assert done.rows[named[0]][2] == "it leads to 127.0.0.1, a loopback address"
+    assert done.rows["http://news.example/away/"][0] == "out-of-scope"
+    assert "http://127.0.0.1/secret/" not in done.rows
+    assert "http://far.example/feed.xml" in done.rows and "/feed.xml" in far.requests
+
+
+def test_a_name_that_turns_private_is_refused_when_it_is_connected_to(tmp_path: Path) -> None:
+    """DNS rebinding: public for the first connections, private from then on."""
+    close = {"Content-Type": "text/html", "Connection": "close"}
+    pages = {"/robots.txt": Answer(b"Sitemap: http://news.example/sitemap.xml\n", headers=close),
+             "/": Answer(home("/one/", "/two/", head=feeds("/feed.xml")).body, headers=close),
+             "/one/": page("The first"), "/two/": page("The second")}
+    with serving(pages) as news:  # type: ignore[arg-type]
+        world = World(names={"news.example": [[PUBLIC]] * 3 + [["127.0.0.1"]]},
+                      routes={f"{PUBLIC}:80": _port(news.url), "127.0.0.1:80": _port(news.url)},
+                      settings={"DNSCACHE_ENABLED": False})
+        done = world.crawl(tmp_path, NEWS)
+        assert news.requests == ["/robots.txt", "/"]
+    assert set(done.connections) == {f"{PUBLIC}:80"}
+    reason = ("it leads to 127.0.0.1, a loopback address; 'archiver sites set news.example private=yes' allows that")
+    assert done.rows[NEWS + "one/"] == done.rows[NEWS + "two/"] == ("refused", "private-address", reason)
+
+
+def test_of_several_addresses_the_public_ones_are_used(tmp_path: Path) -> None:
+    with serving({"/": home("/one/"), "/one/": page("The first")}) as news:
+        world = World(names={"news.example": [["10.0.0.9", "fd00::9", "::ffff:127.0.0.1", PUBLIC]]},
+                      routes={f"{PUBLIC}:80": _port(news.url)},
+                      settings={"DNS_RESOLVER": "scrapy.resolver.CachingHostnameResolver"})
+        done = world.crawl(tmp_path, NEWS)
+    assert (done.code, done.titles) == (0, ["The first"])
+    assert set(done.connections) == {f"{PUBLIC}:80"}
+
+
+def test_a_site_that_was_added_as_private_is_crawled_at_its_own_host_alone(tmp_path: Path) -> None:
+    with serving({"/feed.xml": page("Not a feed")}) as other:
+        pages = {"/": home("/one/", head=feeds(f"{other.url}feed.xml", "http://10.0.0.6/feed.xml")),
+                 "/one/": page("The first")}
+        with serving(pages) as intranet:  # type: ignore[arg-type]
+            world = World(names={"intranet.example": [["10.0.0.5"]]}, routes={"10.0.0.5:80": _port(intranet.url)})
+            refused = world.crawl(tmp_path, "http://intranet.example/")
+            assert intranet.requests == []
+            assert world.run(tmp_path, "sites", "set", "intranet.example", "private=yes").code == 0
+            done = world.crawl(tmp_path, "http://intranet.example/")
+        assert other.requests == []
+    assert refused.code == 1 and refused.connections == ()
+    assert refused.err.strip().splitlines()[-1] == (
+        "Error: http://intranet.example/ cannot be crawled: it leads to 10.0.0.5, a private address; "
+        "'archiver sites set intranet.example private=yes' allows that.")
+    assert done.titles == ["The first"] and set(done.connections) == {"10.0.0.5:80"}
+    assert done.rows[f"{other.url}feed.xml"][:2] == ("refused", "private-address")
+
+
+def test_behind_a_proxy_the_spelling_of_an_address_is_checked_all_the_same(tmp_path: Path) -> None:
+    pages = {NEWS: home("/one/", head=feeds("http://127.0.0.1:9/feed.xml", "http://0xa9fea9fe/feed.xml",
+                                            "http://wiki.internal/feed.xml")),
+             f"{NEWS}one/": page("The first")}
+    with serving(pages) as proxy:  # type: ignore[arg-type]
+        done = World(environment={"http_proxy": proxy.url}).crawl(tmp_path, NEWS)
+        assert all(asked.startswith(NEWS) for asked in proxy.requests)
+    assert done.titles == ["The first"]
+    assert set(done.connections) == {proxy.url.split("/")[2]}
+    assert sum(rule == "private-address" for _, rule, _ in done.rows.values()) == 3
+
+
+def _port(url: str) -> int:
+    return int(url.rsplit(":", 1)[1].rstrip("/"))
+
+
+def _plain(url: str) -> str:
+    return url.replace("localhost.:", "localhost:")

@@ -1,0 +1,72 @@
+"""Documents that are large where it hurts: what is read of them takes bounded time and memory.
+
+A document of 4 MB with a rule that goes over it again and again would take hours; one pass takes a second or two.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.hostile.attacks import MB, answer, attacking, feed
+from tests.hostile.world import ROOT, World
+
+RSS = b'<rss version="2.0"><channel><title>x</title>'
+URLSET = b'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+DOCUMENTS: dict[str, tuple[bytes, bytes]] = {
+    # What stands at the beginning, and what is said again and again.
+    "items": (RSS, b"<item><link>http://a.example/</link></item>"),
+    "empty elements": (RSS, b"<a/>"),
+    "ampersands": (RSS + b"<item><title>", b"&a"),
+    "comments": (RSS, b"<!--"),
+    "sections": (RSS, b"<![CDATA["),
+    "doctypes": (b"", b"<!DOCTYPE a["),
+    "instructions": (b"", b"<?a ?>"),
+    "one text": (RSS + b"<item><title>", b"x" * 1000),
+    "entries": (URLSET, b"<url><loc>http://a.example/</loc></url>"),
+    "empty entries": (URLSET, b"<a/>"),
+    "lines": (b"", b"http://a.example/\n"),
+    "values": (b'{"version": "https://jsonfeed.org/version/1.1", "items": [', b'"ab",'),
+    "lists": (b'{"version": "https://jsonfeed.org/version/1.1", "items": [', b"[],"),
+}
+SITEMAPS = ("entries", "empty entries", "lines")
+SIZE = 4 * MB
+_MEASURE = """
+import json, resource, sys, time
+from archiver.discovery.feed import looks_like_feed, parse_feed
+from archiver.discovery.sitemap import looks_like_sitemap, parse_sitemap
+from tests.hostile.test_bulk import DOCUMENTS, SITEMAPS, SIZE
+out = {}
+for name, (first, again) in DOCUMENTS.items():
+    body = first + again * (SIZE // len(again))
+    begun = time.monotonic()
+    looks_like_feed(body), looks_like_sitemap(body)
+    parse = parse_sitemap if name in SITEMAPS else parse_feed
+    parse(body, "http://a.example/s.xml")
+    out[name] = time.monotonic() - begun
+out["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps(out))
+"""
+
+
+def test_what_is_read_of_a_document_is_bounded() -> None:
+    done = subprocess.run([sys.executable, "-c", _MEASURE], capture_output=True, text=True, timeout=100, check=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT)
+    taken = json.loads(done.stdout)
+    assert taken.pop("peak") < 400 * MB
+    assert {name: seconds for name, seconds in taken.items() if seconds > 10} == {}
+
+
+def test_a_feed_of_a_million_items_is_read_to_a_limit_and_says_so(tmp_path: Path) -> None:
+    million = gzip.compress(RSS + b"<item><link>/told/</link></item>" * 1_000_000)
+    attack = feed("a million items", answer(million, kind=b"application/gzip"), ("not-article", "feed rss"))
+    with attacking(attack) as site:
+        done = World().crawl(tmp_path, site.url)
+    assert done.rows[f"{site.url}feed.xml"] == (
+        "not-article", "feed rss", "a feed of 1 posts; it has more than is read of one document")
+    assert done.titles == ["A post that the source told of", "The first good post", "The second good post"]
+    assert done.code == 0 and done.seconds < 40 and done.peak < 700 * MB

@@ -1,0 +1,42 @@
+"""A site cannot keep its crawl from the posts by telling of ever more sources."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from archiver.items import Outcome, PageKind, Source, Target, Visit
+from archiver.spiders import session
+from archiver.spiders.answer import Answer, read
+from archiver.spiders.ending import Ending
+from archiver.spiders.job import Job
+from archiver.urls import Scope, urlkey
+
+START = "http://a.example/"
+
+
+def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "SOURCES_FIRST", 20)
+    run = session.CrawlSession(tmp_path / "a.db", START)
+    told = (*(Target(f"{START}{n}.xml", Source.SITEMAP, PageKind.SITEMAP) for n in range(1_000)),
+            *(Target(f"{START}post-{n}/", Source.LINK, PageKind.POST) for n in range(30)))
+    asked: list[Job] = []
+    while len([job for job in asked if job.kind is PageKind.POST]) < 30:
+        jobs = run.due(8)
+        assert jobs and len(asked) < 200
+        asked += jobs
+        for job in jobs:
+            run.done(Visit(job.url, job.url, datetime.now(UTC), Outcome.GONE, job.kind, status=404,
+                           targets=told if job.is_seed else ()))
+    run.close(Ending("finished", ""))
+    assert asked[0].is_seed
+    assert all(job.is_source for job in asked[:20])
+
+
+def test_a_validator_is_as_long_as_servers_write_them() -> None:
+    job = Job(1, START, urlkey(START), PageKind.UNKNOWN)
+    headers = {"etag": '"' + "x" * 60_000 + '"', "last-modified": "Wed, 01 May 2024 10:00:00 GMT"}
+    visit = read(Answer(START, 404, headers, b"", datetime.now(UTC)), job, Scope.of(START)).visit
+    assert (visit.etag, visit.last_modified) == ("", headers["last-modified"])

@@ -1,0 +1,70 @@
+"""A crawl in a small internet, and what came of it: ledger, exit code, seconds, memory, connections begun."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Crawled:
+    """`rows` is the ledger: address to (outcome, rule, reason). `peak` is the process's memory at most, in bytes."""
+
+    archive: Path
+    code: int
+    out: str
+    err: str
+    seconds: float
+    peak: int
+    connections: tuple[str, ...]
+
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        db = sqlite3.connect(self.archive)
+        try:
+            return db.execute(sql, values).fetchall()
+        finally:
+            db.close()
+
+    @property
+    def rows(self) -> dict[str, tuple[str, str, str]]:
+        return {url: (outcome, rule, reason)
+                for url, outcome, rule, reason in self.query("select url, outcome, rule, reason from pages")}
+
+    @property
+    def titles(self) -> list[str]:
+        return [row[0] for row in self.query("select title from articles order by title")]
+
+
+@dataclass
+class World:
+    names: dict[str, list[list[str]]] = field(default_factory=dict)
+    routes: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, folder: Path, *words: str, archive: str = "a.db") -> Crawled:
+        """`archiver` with these words, in this world, on the archive in `folder`."""
+        log, peak = folder / "connections", folder / "peak"
+        log.write_text("")
+        world = {"names": self.names, "routes": self.routes, "settings": self.settings, "log": str(log),
+                 "peak": str(peak)}
+        environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        environment |= {"HOSTILE_WORLD": json.dumps(world), "PYTHONPATH": str(ROOT), **self.environment}
+        begun = time.monotonic()
+        command = [sys.executable, "-m", "tests.hostile.launch", *words, "--archive", str(folder / archive)]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
+                              env=environment, cwd=folder, check=False)
+        return Crawled(folder / archive, done.returncode, done.stdout, done.stderr, time.monotonic() - begun,
+                       int(peak.read_text()) if peak.exists() else 0, tuple(log.read_text().split()))
+
+    def crawl(self, folder: Path, *words: str) -> Crawled:
+        return self.run(folder, "crawl", *words, "--delay", "0", "--contact", "me@example.org")

@@ -1,0 +1,45 @@
+"""A file of a host is read once, however many wait for it, and again when its copy is too old."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from archiver.middlewares import hostfiles
+from archiver.middlewares.hostfiles import OncePerOrigin
+
+
+def test_many_wait_for_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def read(origin: str) -> str:
+        asked.append(origin)
+        await asyncio.sleep(0.01)
+        return f"{origin} {len(asked)}"
+
+    async def everything() -> None:
+        files = OncePerOrigin(read)
+        assert await asyncio.gather(*(files.get("a") for _ in range(5))) == ["a 1"] * 5
+        assert await files.get("b") == "b 2"
+        assert await files.get("a") == "a 1"
+        monkeypatch.setattr(hostfiles, "FRESH", timedelta(0))
+        assert await files.get("a") == "a 3"
+
+    asyncio.run(everything())
+
+
+def test_one_that_is_given_up_leaves_it_to_the_others() -> None:
+    async def read(origin: str) -> str:
+        await asyncio.sleep(0.02)
+        return origin
+
+    async def everything() -> None:
+        files = OncePerOrigin(read)
+        first, second = (asyncio.ensure_future(files.get("a")) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert await second == "a"
+
+    asyncio.run(everything())

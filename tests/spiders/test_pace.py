@@ -1,0 +1,216 @@
+"""How a crawl behaves towards a host that is slow or busy, on real servers.
+
+Times are those at which a request arrives, which a loaded machine moves a little: what is asserted leaves room for it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.spiders.crawling import ROOT, crawl, in_turn, last_run, rows, scrapy, text
+from tests.spiders.site_server import Answer, SiteServer, home, page, serving
+
+
+def asked_at(site: SiteServer, path: str) -> list[float]:
+    return [at for at, asked in zip(site.times, site.requests, strict=True) if asked == path]
+
+
+def test_the_delay_is_never_shortened(tmp_path: Path) -> None:
+    names = [f"/{n}/" for n in range(6)]
+    with serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as site:
+        crawl(site.url, "--delay", "0.2", archive=tmp_path / "a.db")
+        assert min(b - a for a, b in pairwise(site.times)) >= 0.15
+
+
+def test_a_slow_host_rests_as_long_as_it_worked(tmp_path: Path) -> None:
+    def slow(title: str) -> Any:
+        def answer() -> Answer:
+            time.sleep(0.4)
+            return page(title)
+        return answer
+
+    names = [f"/{n}/" for n in range(4)]
+    with serving({"/": home(*names), **{n: slow(f"Post {n}") for n in names}}) as site:
+        crawl(site.url, "--delay", "0.05", archive=tmp_path / "a.db")
+        times = [at for at, asked in zip(site.times, site.requests, strict=True) if asked in names]
+    assert min(b - a for a, b in pairwise(times)) >= 0.7
+
+
+@pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (503, "date")])
+def test_retry_after_is_obeyed_and_the_page_asked_for_again(tmp_path: Path, status: int, form: str) -> None:
+    def busy() -> Answer:
+        when = datetime.now(UTC) + timedelta(seconds=3)
+        return text("", status, Retry_After="2" if form == "seconds" else format_datetime(when, usegmt=True))
+
+    state = iter([busy])
+    pages: dict[str, Any] = {"/": home("/one/", "/two/", "/three/"), "/two/": page("Two"), "/three/": page("Three"),
+                             "/one/": lambda: next(state, lambda: page("One"))()}
+    with serving(pages) as site:
+        assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
+        first, again = asked_at(site, "/one/")
+        # Four were under way at once; what was asked for after the answer came after the pause.
+        assert again - first >= 1.9
+        assert not [at for at in site.times if first + 0.3 < at < first + 1.9]
+    assert rows(tmp_path / "a.db", "select count(*) from articles") == [(3,)]
+
+
+def test_without_retry_after_the_delay_doubles_and_a_page_is_given_three_tries(tmp_path: Path) -> None:
+    with serving({"/": home("/two/"), "/two/": text("", 503)}) as site:
+        assert crawl(site.url, archive=tmp_path / "a.db").returncode == 1
+        tries = asked_at(site, "/two/")
+    gaps = [b - a for a, b in pairwise(tries)]
+    assert len(gaps) == 2 and gaps[0] >= 0.9 and gaps[1] >= 1.9
+    assert rows(tmp_path / "a.db", "select outcome, reason, due_at > fetched_at from pages where url like '%two/'") == [
+        ("failed", "the server is busy (it answers 503)", 1)]
+
+
+def test_a_host_that_stays_busy_ends_the_run_and_its_pages_stay_due(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    names = [f"/{n}/" for n in range(40)]
+    with serving({"/": home(*names), **{n: text("", 429) for n in names}}) as site:
+        done = scrapy(site.url, archive, BUSY_MOST_STRIKES=2)
+        assert done.returncode == 0, done.stderr
+        assert sum(path in names for path in site.requests) == 2
+        outcome, reason = last_run(archive)
+        assert outcome == "waiting"
+        assert reason == (f"{site.url} is left alone for now: 127.0.0.1 is busy (it answers 429); "
+                          "the next crawl goes on from here.")
+        assert rows(archive, "select count(*) from pages where outcome = 'due' and rule = 'waiting'") >= [(30,)]
+        site.pages |= {n: page(f"Post {n}") for n in names}
+        assert crawl(site.url, archive=archive).returncode == 0
+    assert rows(archive, "select count(*) from articles") == [(40,)]
+    assert not rows(archive, "select 1 from pages where rule = 'waiting'")
+
+
+def test_a_pause_longer_than_a_run_is_kept_by_the_next_run_too(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/"), "/one/": text("", 503, Retry_After="7200")}
+    with serving(pages) as site:
+        begun = time.monotonic()
+        done = crawl(site.url, archive=archive)
+        assert time.monotonic() - begun < 30
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert "127.0.0.1 is busy (it answers 503) and asks to wait so long" in done.stderr
+        until = datetime.fromisoformat(rows(archive, "select quiet_until from sites")[0][0])
+        assert timedelta(minutes=115) < until - datetime.now(UTC) < timedelta(minutes=121)
+        assert rows(archive, "select outcome from pages where url like '%/one/'") == [("due",)]
+        asked = len(site.requests)
+        shown = subprocess.run([sys.executable, "-m", "archiver", "sites", "show", site.url, "--archive", str(archive)],
+                               capture_output=True, text=True, cwd=ROOT, check=True)
+        assert "it asked to be left alone until" in shown.stdout
+        done = crawl(site.url, archive=archive)
+        assert done.returncode == 1 and "nothing was asked of it" in done.stderr
+        assert len(site.requests) == asked
+        told = subprocess.run([sys.executable, "-m", "archiver", "why", f"{site.url}one/", "--archive", str(archive)],
+                              capture_output=True, text=True, cwd=ROOT, check=False)
+        assert "waiting to be fetched: 127.0.0.1 is busy (it answers 503) and asks to wait until" in told.stdout
+        site.pages["/one/"] = page("One")
+        db = sqlite3.connect(archive)
+        db.execute("update sites set quiet_until = '2024-05-01T00:00:00+00:00'")
+        db.commit()
+        db.close()
+        assert crawl(site.url, archive=archive).returncode == 0
+    assert rows(archive, "select quiet_until from sites") == [(None,)]
+
+
+def test_a_pause_of_one_host_is_none_of_another_in_the_same_process(tmp_path: Path) -> None:
+    names = [f"/{n}/" for n in range(10)]
+    busy: dict[str, Any] = {"/": home("/one/"), "/one/": in_turn(text("", 429, Retry_After="4"), page("One"))}
+    with serving(busy) as slow, serving({"/": home(*names), **{n: page(f"Post {n}") for n in names}}) as quick:
+        assert crawl(slow.url, quick.url, archive=tmp_path / "a.db").returncode == 0
+        struck, again = asked_at(slow, "/one/")
+        assert again - struck >= 3.9
+        assert max(quick.times) < struck + 3.5
+
+
+def test_ctrl_c_does_not_sit_out_a_pause(tmp_path: Path) -> None:
+    pages: dict[str, Any] = {"/": home("/one/"), "/one/": text("", 429, Retry_After="600")}
+    with serving(pages) as site:
+        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--archive", str(tmp_path / "a.db")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        deadline = time.monotonic() + 30
+        while "/one/" not in site.requests and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 5
+    assert process.returncode == 130 and "Traceback" not in err
+    assert rows(tmp_path / "a.db", "select outcome from pages where url like '%/one/'") == [("due",)]
+
+
+def test_sites_of_one_host_take_turns(tmp_path: Path) -> None:
+    names = [f"/{part}/{n}/" for part in "ab" for n in range(4)]
+    pages: dict[str, Any] = {n: page(f"Post {n}") for n in names}
+    pages |= {f"/{part}/": home(*(n for n in names if n.startswith(f"/{part}/"))) for part in "ab"}
+    with serving(pages) as site:
+        crawl(f"{site.url}a/", f"{site.url}b/", "--delay", "0.1", archive=tmp_path / "a.db")
+        parts = [path[1] for path in site.requests if path in names]
+        assert min(b - a for a, b in pairwise(site.times)) >= 0.05
+    assert "".join(parts) == "aaaabbbb"
+
+
+@pytest.mark.parametrize(("words", "most"), [((), 4), (("--delay", "0.01"), 1)])
+def test_no_more_connections_at_once_than_are_promised(tmp_path: Path, words: tuple[str, ...], most: int) -> None:
+    now: list[int] = []
+    seen: list[int] = []
+
+    def slow(title: str) -> Any:
+        def answer() -> Answer:
+            now.append(1)
+            seen.append(len(now))
+            time.sleep(0.1)
+            now.pop()
+            return page(title)
+        return answer
+
+    names = [f"/{n}/" for n in range(20)]
+    with serving({"/": home(*names), **{n: slow(f"Post {n}") for n in names}}) as site:
+        crawl(site.url, *words, archive=tmp_path / "a.db")
+    assert len(seen) == 20 and max(seen) == most
+
+
+def test_another_host_that_is_busy_fails_alone(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving({"/feed": text("", 429, Retry_After="7200")}) as other:
+        feed = other.url.replace("127.0.0.1", "localhost") + "feed"
+        head = f'<link rel="alternate" type="application/rss+xml" href="{feed}">'
+        with serving({"/": home("/one/", head=head), "/one/": page("One")}) as site:
+            done = crawl(site.url, archive=archive)
+    assert done.returncode == 1
+    assert "1 failed: localhost is busy (it answers 429); the next crawl tries again" in done.stdout
+    assert last_run(archive) == ("finished", "")
+    assert rows(archive, "select count(*) from articles") == [(1,)]
+    assert rows(archive, "select quiet_until from sites") == [(None,)]
+
+
+def test_every_request_says_who_asks(tmp_path: Path) -> None:
+    with serving({"/": home("/one/"), "/one/": page("One")}) as site:
+        crawl(site.url, "--contact", "me@example.org", archive=tmp_path / "a.db")
+        assert {"/robots.txt", "/.well-known/tdmrep.json", "/", "/one/"} <= set(site.requests)
+        agents = {asked["user-agent"] for asked in site.asked}
+    assert len(agents) == 1
+    assert agents.pop().startswith("archiver/") and "(+me@example.org)" in site.asked[0]["user-agent"]
+
+
+def test_scrapy_crawl_asks_for_a_contact_too(tmp_path: Path) -> None:
+    # This machine, but not by a name that says so.
+    with serving({"/": home("/one/"), "/one/": page("One")}) as site:
+        foreign = site.url.replace("127.0.0.1", "0.0.0.0")
+        done = scrapy(foreign, tmp_path / "a.db")
+        assert "Before 0.0.0.0 is crawled its owner must be able to reach you" in done.stderr
+        assert not site.requests
+        scrapy(foreign, tmp_path / "a.db", USER_AGENT="my-archive (me@example.org)")
+        assert site.asked[0]["user-agent"] == "my-archive (me@example.org)"

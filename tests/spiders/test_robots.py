@@ -1,0 +1,129 @@
+"""What a crawl does with robots.txt, on real servers."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.store.connect import open_archive
+from archiver.store.runs import ensure_site
+from tests.spiders.crawling import crawl, last_run, rows, scrapy, text
+from tests.spiders.site_server import Answer, home, page, serving
+
+
+def site_of(robots: Any, *names: str) -> dict[str, Any]:
+    return {"/": home(*names), "/robots.txt": robots, **{name: page(f"Post {name}") for name in names}}
+
+
+@pytest.mark.parametrize("robots", [text("", 500), Answer(drop=True)])
+def test_a_robots_txt_that_cannot_be_read_means_wait(tmp_path: Path, robots: Answer) -> None:
+    archive = tmp_path / "a.db"
+    with serving(site_of(robots, "/one/")) as site:
+        done = crawl(site.url, archive=archive)
+        assert set(site.requests) == {"/robots.txt"}
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith(
+            f"Error: {site.url} is left alone for now: its robots.txt could not be read (")
+        assert "1 addresses are still due" in done.stdout
+        outcome, reason, rule = rows(archive, "select outcome, reason, rule from pages")[0]
+        assert (outcome, rule) == ("due", "waiting")
+        assert reason.endswith("nothing is fetched until it can")
+        assert last_run(archive)[0] == "waiting"
+        site.pages["/robots.txt"] = text("")
+        assert crawl(site.url, archive=archive).returncode == 0
+    assert last_run(archive) == ("finished", "")
+    assert rows(archive, "select title from articles") == [("Post /one/",)]
+
+
+def test_a_server_that_takes_no_connection_is_told_as_such(tmp_path: Path) -> None:
+    with serving({}) as site:
+        url = site.url
+    done = crawl(url, archive=tmp_path / "a.db")
+    assert done.stderr.splitlines()[-1] == f"Error: {url} cannot be crawled: the server takes no connection."
+    assert rows(tmp_path / "a.db", "select outcome, rule from pages") == [("failed", "no-connection")]
+
+
+def test_a_copy_of_today_stands_for_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(site_of(text("User-agent: *\nDisallow: /no/\n"), "/one/", "/no/")) as site:
+        assert crawl(site.url, archive=archive).returncode == 0
+        site.pages["/robots.txt"] = text("", 500)
+        site.pages["/"] = home("/one/", "/two/", "/no/")
+        site.pages["/two/"] = page("Post two")
+        assert crawl(site.url, archive=archive).returncode == 0
+        assert "/no/" not in site.requests and "/two/" in site.requests
+        db = sqlite3.connect(archive)
+        db.execute("update host_files set fetched_at = '2024-05-01T00:00:00+00:00'")
+        db.commit()
+        db.close()
+        asked = len(site.requests)
+        assert crawl(site.url, archive=archive).returncode == 1
+        assert set(site.requests[asked:]) == {"/robots.txt"}
+
+
+def test_it_is_asked_for_once_a_run_and_conditionally_in_the_next(tmp_path: Path) -> None:
+    robots = text("User-agent: *\nDisallow: /no/\n", ETag='"1"')
+    with serving(site_of(robots, "/one/", "/two/", "/no/")) as site:
+        crawl(site.url, archive=tmp_path / "a.db")
+        assert site.requests.count("/robots.txt") == 1
+        crawl(site.url, archive=tmp_path / "a.db")
+        assert site.requests.count("/robots.txt") == 2
+        assert [a for a in site.asked if a["path"] == "/robots.txt"][1]["if-none-match"] == '"1"'
+        assert "/no/" not in site.requests
+
+
+def test_what_it_forbids_is_refused_by_the_rule_as_it_is_written(tmp_path: Path) -> None:
+    with serving(site_of(text("User-agent: archiver\nDisallow: /no\n"), "/one/", "/no/")) as site:
+        assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
+        found = rows(tmp_path / "a.db", "select outcome, rule, reason from pages where url like '%/no/'")
+    assert found == [("refused", "robots", "robots.txt forbids it (Disallow: /no)")]
+
+
+@pytest.mark.parametrize(("status", "hops"), [(404, 0), (403, 0), (200, 5), (200, 40)])
+def test_no_file_or_a_redirected_one(tmp_path: Path, status: int, hops: int) -> None:
+    """Five redirects are followed at least (section 2.3.1.2); a file that is never reached is none."""
+    pages = site_of(text("User-agent: *\nDisallow: /\n", status), "/one/")
+    if hops:
+        pages[f"/r{hops}"] = pages["/robots.txt"]
+        pages |= {f"/r{n}": text("", 302, Location=f"/r{n + 1}") for n in range(1, hops)}
+        pages["/robots.txt"] = text("", 301, Location="/r1")
+    with serving(pages) as site:
+        crawl(site.url, archive=tmp_path / "a.db")
+        assert ("/one/" in site.requests) is (hops != 5)
+
+
+def test_crawl_delay_is_a_floor(tmp_path: Path) -> None:
+    robots = text("User-agent: other\nCrawl-delay: 30\n\nUser-agent: *\nCrawl-delay: 0.5\n")
+    with serving(site_of(robots, "/one/")) as site:
+        crawl(site.url, "--delay", "0.01", "--limit", "1", archive=tmp_path / "a.db")
+        gaps = [b - a for a, b in pairwise(site.times)]
+    assert "/one/" in site.requests
+    assert min(gaps[1:]) >= 0.4
+
+
+def allow_private(archive: Path, start: str) -> None:
+    """`archiver sites add START` and `archiver sites set SITE private=yes`."""
+    db = open_archive(archive, create=True)
+    with db.atomic():
+        site = ensure_site(db, start, datetime.now(UTC))
+        db.table("sites").update(site["id"], {"settings": '{"private": true}'})
+    db.close()
+
+
+def test_a_robots_txt_of_another_host_keeps_only_that_host_waiting(tmp_path: Path) -> None:
+    with serving({"/robots.txt": text("", 500), "/feed": text("no")}) as other:
+        feed = other.url + "feed"
+        pages = site_of(text(""), "/one/")
+        pages["/"] = home("/one/", head=f'<link rel="alternate" type="application/rss+xml" href="{feed}">')
+        with serving(pages) as site:
+            allow_private(tmp_path / "a.db", site.url)
+            assert scrapy(site.url, tmp_path / "a.db").returncode == 0
+    assert last_run(tmp_path / "a.db") == ("finished", "")
+    assert rows(tmp_path / "a.db", "select outcome, reason from pages where url like '%/feed'") == [
+        ("failed", "robots.txt could not be read (the server answers 500)")]
+    assert rows(tmp_path / "a.db", "select count(*) from articles") == [(1,)]

@@ -1,0 +1,49 @@
+"""Certificates are verified: what cannot be trusted is not read, and the sentence says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.spiders.certificates import Authority
+from tests.spiders.crawling import crawl, last_run, rows
+from tests.spiders.site_server import home, page, serving
+
+PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("One")}
+UNTRUSTED = "its certificate cannot be trusted: it is self-signed, out of date, or of an unknown authority"
+CASES: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
+    "self-signed": (("127.0.0.1",), {"self_signed": True}, UNTRUSTED),
+    "other-host": (("other.example",), {}, "its certificate is for another host"),
+    "expired": (("127.0.0.1",), {"days_ago": 3}, UNTRUSTED),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_certificate_that_cannot_be_trusted_is_a_failure_that_says_so(tmp_path: Path, name: str) -> None:
+    hosts, options, says = CASES[name]
+    authority = Authority(tmp_path)
+    with serving(PAGES, authority.certificate(name, *hosts, **options)) as site:
+        done = crawl(site.url, archive=tmp_path / "a.db", environment={"SSL_CERT_FILE": str(authority.file)})
+        assert not site.requests
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"Error: {site.url} cannot be crawled: {says}."
+    assert rows(tmp_path / "a.db", "select outcome, rule, reason from pages") == [("failed", "tls", says)]
+    assert last_run(tmp_path / "a.db")[0] == "failed"
+
+
+def test_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with serving(PAGES, authority.certificate("good", "127.0.0.1")) as site:
+        assert site.url.startswith("https:")
+        done = crawl(site.url, archive=tmp_path / "a.db", environment={"SSL_CERT_FILE": str(authority.file)})
+    assert done.returncode == 0, done.stderr
+    assert rows(tmp_path / "a.db", "select title from articles") == [("One",)]
+
+
+def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
+    with serving(PAGES) as site:
+        done = crawl(site.url.replace("http:", "https:"), archive=tmp_path / "a.db")
+    assert done.returncode == 1
+    assert "cannot be crawled: no secure connection could be made (" in done.stderr

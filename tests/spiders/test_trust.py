@@ -1,0 +1,127 @@
+"""Servers whose words of change are false: noticed by what they then send, and believed no more."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.frontier.schedule import next_visit
+from archiver.frontier.trust import AGAIN, FEWEST, Tally, believed, claimant
+from archiver.items import Outcome, PageKind
+from tests.spiders.site_server import Answer, SiteServer, home, page, serving
+from tests.spiders.test_faults import counts, rows
+from tests.spiders.test_incremental import XML, placed, sitemap
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def distrusted(archive: Path) -> list[str]:
+    [(said,)] = rows(archive, "select distrusted from sites")
+    return sorted(json.loads(said or "{}"))
+
+
+def asked_for(site: SiteServer) -> list[str]:
+    found = [r for r in site.requests if r.startswith("/post")]
+    site.requests.clear()
+    return found
+
+
+def test_dates_that_call_everything_changed_at_each_run_are_believed_once(tmp_path: Path) -> None:
+    archive, names = tmp_path / "a.db", [f"post_{n}" for n in range(3 * FEWEST)]
+    paths = [f"/{n.replace('_', '-')}/" for n in names]
+    pages: dict[str, Any] = {"/": home(*paths), **{p: page(f"Title {p.strip('/')}") for p in paths}}
+    with serving(pages) as site:
+        asked = []
+        for day in ("2024-05-01", "2024-06-01", "2024-07-01", "2024-08-01"):
+            pages["/sitemap.xml"] = placed(sitemap(**dict.fromkeys(names, day)), site.url)
+            counts(site.url, archive=archive)
+            asked.append(len(asked_for(site)))
+        pages[paths[0]] = page("Title post-0", "An edit that no word but the date tells of. " * 9)
+        assert counts(site.url, "--full", archive=archive)["revised"] == 1
+    assert asked[0] == len(names) and asked[1] >= FEWEST
+    assert asked[2:] == [0, 0]
+    assert distrusted(archive) == ["sitemap dates"]
+
+
+def test_dates_that_are_true_stay_believed(tmp_path: Path) -> None:
+    archive, names = tmp_path / "a.db", [f"post_{n}" for n in range(FEWEST + 5)]
+    paths = [f"/{n.replace('_', '-')}/" for n in names]
+    pages: dict[str, Any] = {"/": home(*paths), **{p: page(f"Title {p.strip('/')}") for p in paths}}
+    with serving(pages) as site:
+        for day in ("2024-05-01", "2024-06-01", "2024-07-01"):
+            pages["/sitemap.xml"] = placed(sitemap(**dict.fromkeys(names, day)), site.url)
+            edited = {p: page(f"Title {p.strip('/')}", f"As it was told in {day}. " * 9) for p in paths[::10]}
+            pages |= edited
+            summary = counts(site.url, archive=archive)
+        assert summary["revised"] == len(edited)
+    assert distrusted(archive) == []
+
+
+@pytest.mark.parametrize("validator", [{"ETag": '"for ever"'}, {"Last-Modified": "Wed, 01 May 2024 08:00:00 GMT"}])
+def test_a_validator_that_outlives_an_edit_is_not_sent_again(tmp_path: Path, validator: dict[str, str]) -> None:
+    archive = tmp_path / "a.db"
+
+    def stamped(title: str, text: str = "") -> Answer:
+        answer = page(title, text)
+        answer.headers |= validator
+        return answer
+
+    pages: dict[str, Any] = {"/": home("/one/", "/two/"), "/one/": stamped("One"), "/two/": stamped("Two")}
+    with serving(pages) as site:
+        pages["/sitemap.xml"] = placed(sitemap(one="2024-05-01", two="2024-05-01"), site.url)
+        counts(site.url, archive=archive)
+        pages["/one/"] = stamped("One", "This is not what it said before, and its validator is the old one. " * 6)
+        pages["/sitemap.xml"] = placed(sitemap(one="2024-06-01", two="2024-05-01"), site.url)
+        assert counts(site.url, archive=archive)["revised"] == 1
+        pages["/two/"] = stamped("Two", "Nor is this, and nothing but the page itself tells of it. " * 6)
+        site.asked.clear()
+        assert counts(site.url, "--full", archive=archive)["revised"] == 1
+        sent = {k for asked in site.asked for k in asked if k.startswith("if-")}
+    assert distrusted(archive) == ["validators"] and sent == set()
+
+
+def test_of_many_sitemaps_without_dates_a_few_are_asked_in_each_run_and_all_in_turn(tmp_path: Path) -> None:
+    archive, numbers = tmp_path / "a.db", range(12)
+    pages: dict[str, Any] = {"/": home(), **{f"/post-{n}/": page(f"Title {n}") for n in numbers}}
+
+    def urlset(site: SiteServer, *posts: int) -> Answer:
+        locs = "".join(f"<url><loc>{site.url}post-{n}/</loc></url>" for n in posts)
+        return Answer(f"<urlset>{locs}</urlset>".encode(), headers=dict(XML))
+
+    with serving(pages) as site:
+        index = "".join(f"<sitemap><loc>{site.url}part-{n:02}.xml</loc></sitemap>" for n in numbers)
+        pages["/sitemap.xml"] = Answer(f"<sitemapindex>{index}</sitemapindex>".encode(), headers=dict(XML))
+        pages |= {f"/part-{n:02}.xml": urlset(site, n) for n in numbers}
+        assert counts(site.url, archive=archive)["new"] == 12
+        pages |= {"/part-11.xml": urlset(site, 11, 12), "/post-12/": page("The newest")}
+        site.requests.clear()
+        assert counts(site.url, archive=archive)["new"] == 1
+        assert len(site.requests) <= 10
+        for _ in range(12):
+            counts(site.url, archive=archive)
+        assert {f"/part-{n:02}.xml" for n in numbers} <= set(site.requests)
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_a_source_is_doubted_only_when_it_called_many_changed_and_hardly_any_was(called: int, true: int) -> None:
+    lies = Tally(called, min(true, called)).lies
+    assert lies == (called >= FEWEST and 20 * min(true, called) < called)
+
+
+def test_a_claim_that_proved_false_is_believed_again_after_some_time() -> None:
+    assert believed(None, NOW) and not believed(NOW, NOW) and believed(NOW, NOW + AGAIN + timedelta(days=1))
+    assert claimant("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap"
+    assert claimant("sitemap lists it no more") == claimant("") == ""
+
+
+def test_a_post_that_was_edited_is_looked_at_sooner() -> None:
+    old = datetime(2016, 5, 1, tzinfo=UTC)
+    plain = next_visit(Outcome.UNCHANGED, PageKind.POST, NOW, old)
+    edited = next_visit(Outcome.UNCHANGED, PageKind.POST, NOW, old, edited=NOW - timedelta(days=20))
+    assert plain == NOW + timedelta(days=30) and edited == NOW + timedelta(days=2)

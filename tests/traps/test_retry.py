@@ -1,0 +1,73 @@
+"""What is missing can be fetched by itself, and so can what a crawl set aside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.spiders.site_server import Answer, home, page, serving
+from tests.spiders.test_faults import counts, crawl, rows
+from tests.traps.test_traps import run
+
+
+def status(archive: Path, *words: str) -> Any:
+    return json.loads(run(archive, "", "status", *words, "--json").stdout)
+
+
+def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/one/", "/two/", "/tag/sea/"), "/one/": page("The first"),
+                             "/two/": Answer(b"", 503), "/tag/sea/": Answer(b"", 500), "/deep/": page("The third")}
+    with serving(pages) as site:
+        assert counts(site.url, archive=archive)["failed"] == 2
+        [told] = status(archive, "--missing")
+        assert [(row["url"].removeprefix(site.url), row["outcome"], row["status"], row["sources"])
+                for row in told["missing"]] == [("two/", "failed", 503, ["listing"]),
+                                                ("tag/sea/", "failed", 500, ["link"])]
+        pages |= {"/two/": page("The second"), "/tag/sea/": home("/deep/")}
+        site.requests.clear()
+        again = counts(site.url, "--missing", archive=archive)
+        assert sorted(r for r in site.requests if r != "/robots.txt") == ["/deep/", "/tag/sea/", "/two/"]
+    assert (again["new"], again["failed"], again["outcome"]) == (2, 0, "finished")
+    [state] = status(archive)
+    assert state["complete"] and state["posts"]["archived"] == 3 and not state["missing"]
+    assert rows(archive, "select mode from runs order by id") == [("incremental",), ("missing",)]
+    assert status(archive, "--missing")[0]["missing"] == []
+
+
+def test_what_was_set_aside_is_asked_for_on_wish(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    tags = [f"/tag/word-{n}/" for n in range(60)]
+    pages: dict[str, Any] = {"/": home("/one/", *tags), "/one/": page("The first"), "/hidden/": page("The second"),
+                             **{tag: home("/one/") for tag in tags[:-1]}, tags[-1]: home("/hidden/")}
+    with serving(pages) as site:
+        first = counts(site.url, archive=archive)
+        assert (first["new"], len([r for r in site.requests if r.startswith("/tag/")]), first["trapped"]) == (1, 20, 40)
+        [state] = status(archive)
+        assert [(t["rule"], t["pages"], t["asked"]) for t in state["traps"]] == [("no end: terms", 40, False)]
+        told = run(archive, "", "why", f"{site.url}tag/word-50/").stdout
+        assert "set aside and not fetched: the last lists of tags, authors or searches like this one led to" in told
+        assert "--set-aside" in told
+        assert counts(site.url, "--missing", archive=archive)["requests"] == 0
+        # Each wish takes it 20 further, until something new shows that the rest is worth it.
+        assert sum(counts(site.url, "--set-aside", archive=archive)["new"] for _ in range(2)) == 1
+
+
+def test_missing_and_full_exclude_each_other(tmp_path: Path) -> None:
+    done = crawl("http://127.0.0.1:1/", "--full", "--missing", archive=tmp_path / "a.db")
+    assert done.returncode == 2 and "use one" in done.stderr
+
+
+def test_since_leaves_old_posts_alone_and_finds_the_new_ones_behind_them(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    entries = "".join(f"<entry><title>Post {n}</title><link href='/post-{n}/'/><id>tag:x:{n}</id><published>"
+                      f"{2023 + n // 100}-05-01T00:00:00Z</published></entry>" for n in range(103))
+    feed = Answer(f"<feed xmlns='http://www.w3.org/2005/Atom'>{entries}</feed>".encode(),
+                  headers={"Content-Type": "application/atom+xml"})
+    pages: dict[str, Any] = {"/": home(head='<link rel="alternate" type="application/atom+xml" href="/atom.xml">'),
+                             "/atom.xml": feed, **{f"/post-{n}/": page(f"Post {n}") for n in range(103)}}
+    with serving(pages) as site:
+        assert counts(site.url, "--since", "2024-01-01", archive=archive)["new"] == 3
+        assert sorted(r for r in site.requests if r.startswith("/post-1")) == [f"/post-{n}/" for n in (100, 101, 102)]
+    assert len(status(archive, "--missing")[0]["missing"]) == 100

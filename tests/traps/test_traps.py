@@ -1,0 +1,109 @@
+"""Each trap that the web sets, as a site of its own: all its posts are archived, nothing else, and at little cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.items import Outcome
+from archiver.urls import urlkey
+from tests.traps import copies, paging, spaces, walls
+from tests.traps.trap import Trap
+from tests.traps.web import Web, web
+
+TRAPS = [*spaces.traps(), *paging.traps(), *copies.traps(), *walls.traps()]
+UNFINISHED = {"circles"}
+"""Sites with an address that cannot be read: it is missing, and said to be."""
+
+
+@dataclass(frozen=True)
+class Crawled:
+    web: Web
+    archive: Path
+    results: dict[str, dict[str, Any]]
+    status: dict[str, dict[str, Any]]
+
+    def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.archive)) as db:
+            return db.execute(query, values).fetchall()
+
+    def requests(self, trap: Trap) -> list[str]:
+        return [path for host in (trap.host, *trap.more) for path in self.web.asked.get(host, [])]
+
+
+def run(archive: Path, proxy: str, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")} | {
+        "http_proxy": proxy, "https_proxy": proxy}
+    return subprocess.run([sys.executable, "-m", "archiver", *words, "--archive", str(archive)], capture_output=True,
+                          text=True, env=environment, stdin=subprocess.DEVNULL, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crawled]:
+    """All sites crawled in one go: they know nothing of one another."""
+    archive = tmp_path_factory.mktemp("traps") / "archive.db"
+    sites = {host: respond for trap in TRAPS for host, respond in ((trap.host, trap.respond), *trap.more.items())}
+    with web(sites) as served:
+        done = run(archive, served.address, "crawl", *(f"http://{t.host}/" for t in TRAPS), "--delay", "0", "--json",
+                   "--workers", "6")
+        assert done.stdout, done.stderr
+        states = json.loads(run(archive, served.address, "status", "--json").stdout)
+        yield Crawled(served, archive, {r["site"]: r for r in json.loads(done.stdout)}, {s["site"]: s for s in states})
+
+
+@pytest.fixture(params=TRAPS, ids=lambda t: t.name)
+def trap(request: pytest.FixtureRequest) -> Trap:
+    one: Trap = request.param
+    return one
+
+
+def test_all_posts_and_nothing_else(crawled: Crawled, trap: Trap) -> None:
+    titles = [row[0] for row in crawled.rows("select title from articles where site = ?", trap.host)]
+    assert sorted(titles) == sorted(t.title for t in trap.told)
+
+
+def test_what_it_costs(crawled: Crawled, trap: Trap) -> None:
+    asked = crawled.requests(trap)
+    assert len(asked) <= trap.most, Counter(path.rstrip("0123456789/")[:24] for path in asked).most_common(12)
+
+
+def test_every_address_has_one_outcome_with_its_rule(crawled: Crawled, trap: Trap) -> None:
+    rows = crawled.rows("select p.url, p.outcome, p.reason, p.rule from pages p join sites s on s.id = p.site_id "
+                        "where s.name = ?", trap.host)
+    assert {row[1] for row in rows} <= set(Outcome) - {Outcome.DUE}
+    assert [row for row in rows if not (row[2] or row[3])] == []
+    by_key = {urlkey(row[0]): (row[1], row[3]) for row in rows}
+    for path, (outcome, rule) in trap.outcomes.items():
+        found = by_key.get(urlkey(f"http://{trap.host}{path}"), ("", ""))
+        if outcome == "unchanged":  # an address that differs by what says nothing is the post's own
+            assert found[0] in ("archived", "unchanged", "duplicate"), path
+        else:
+            assert found[0] == outcome and found[1].startswith(rule), (path, found)
+
+
+def test_the_balance_adds_up(crawled: Crawled, trap: Trap) -> None:
+    state = crawled.status[trap.host]
+    balance = dict(state["balance"])
+    assert balance.pop("found") == sum(balance.values()) == sum(state["pages"].values())
+    if trap.name in UNFINISHED:
+        return
+    assert state["posts"]["missing"] == 0 and balance["failed"] == balance["due"] == 0
+    assert state["posts"]["archived"] >= len(trap.told)
+
+
+def test_what_the_run_says(crawled: Crawled, trap: Trap) -> None:
+    result = crawled.results[trap.host]
+    assert trap.says in result["reason"]
+    if not trap.says:
+        assert result["outcome"] == "finished"

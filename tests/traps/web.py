@@ -1,0 +1,202 @@
+"""A web of small sites behind one proxy: each site is a function from what is asked to an answer."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.small_sites import WORDS, Told, posts
+
+_RUNAWAY = 1_300
+"""Requests after which a site breaks off, so that a crawl that is caught in a trap fails its test and ends."""
+PER_PAGE = 6
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request. `number` counts the requests to its host."""
+
+    host: str
+    path: str
+    query: str
+    number: int = 0
+    cookie: str = ""
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    @property
+    def parts(self) -> list[str]:
+        return [p for p in self.path.split("/") if p]
+
+
+@dataclass(frozen=True)
+class Reply:
+    body: str = ""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    media: str = "text/html; charset=utf-8"
+
+
+Respond = Callable[[Ask], "Reply | None"]
+"""What a site answers; None is 404."""
+
+
+def moved(to: str, status: int = 302) -> Reply:
+    return Reply("", status, {"Location": to})
+
+
+def xml(body: str) -> Reply:
+    return Reply(f'<?xml version="1.0" encoding="utf-8"?>{body}', media="application/xml")
+
+
+def document(title: str, main: str, *, head: str = "", menu: str = "", foot: str = "") -> Reply:
+    """A page in the frame that all pages of a site have."""
+    return Reply(f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>{head}</head>
+<body><header><p><a href="/">Low Water</a></p></header><nav>{menu}</nav><main>{main}</main>
+<footer><p>Low Water, a blog about the coast, since 2019. {foot}</p></footer></body></html>""")
+
+
+def article(told: Told, *, head: str = "", menu: str = "", foot: str = "", tail: str = "", text: str = "") -> Reply:
+    body = text or "".join(f"<p>{p}</p>" for p in told.paragraphs)
+    return document(f"{told.title} | Low Water", f"""<article><h1>{told.title}</h1>
+<p class="byline">By <span class="author">{told.author}</span>,
+<time datetime="{told.at.isoformat()}">{told.day}</time></p><div class="text">{body}</div></article>{tail}""",
+                    head=head, menu=menu, foot=foot)
+
+
+def links(*addresses: str) -> str:
+    return " ".join(f'<a href="{a}">{unquote(a).strip("/") or "home"}</a>' for a in addresses)
+
+
+def listing(told: list[Told], *, title: str = "Low Water", older: str = "", head: str = "", menu: str = "",
+            address: Callable[[Told], str] = lambda t: t.path, pager: str = "") -> Reply:
+    rows = "".join(f'<article><h2><a href="{address(t)}">{t.title}</a></h2><p>{t.day}</p></article>' for t in told)
+    more = f'<div class="pagination"><a class="older" href="{older}">Older posts</a></div>' if older else ""
+    return document(title, f"<h1>{title}</h1>{rows}{more}{pager}", head=head, menu=menu)
+
+
+def feed(told: list[Told], base: str, following: str = "") -> Reply:
+    items = "".join(f"<entry><title>{t.title}</title><link href='{base}{t.path}'/><id>tag:low,{base}:{t.number}</id>"
+                    f"<updated>{t.at.isoformat()}</updated><published>{t.at.isoformat()}</published></entry>"
+                    for t in told)
+    more = f"<link rel='next' href='{base}{following}'/>" if following else ""
+    return xml(f"<feed xmlns='http://www.w3.org/2005/Atom'><title>Low Water</title>{more}{items}</feed>")
+
+
+def sitemap(addresses: list[str]) -> Reply:
+    rows = "".join(f"<url><loc>{a}</loc></url>" for a in addresses)
+    return xml(f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}</urlset>')
+
+
+def paged(told: list[Told], number: int, size: int = PER_PAGE) -> list[Told]:
+    return told[(number - 1) * size: number * size]
+
+
+def last_page(told: list[Told], size: int = PER_PAGE) -> int:
+    return -(-len(told) // size)
+
+
+def telling(seed: int, count: int) -> list[Told]:
+    """Posts of a site, newest first; no two sites share a text."""
+    return posts(count, seed=1_000 + seed)[::-1]
+
+
+def blog(told: list[Told], host: str, *, menu: Callable[[Told | None], str] = lambda t: "",
+         tail: Callable[[Told], str] = lambda t: "", head: Callable[[Told], str] = lambda t: "",
+         home_head: str = '<link rel="alternate" type="application/atom+xml" href="/atom.xml">') -> Respond:
+    """A plain blog: the newest posts on the home page and in a feed, older ones at /page/N/; its sitemap is empty.
+
+    `menu`, `tail` and `head` say what stands on each post (None: on each listing) beside it.
+    """
+    at = {t.path: t for t in told}
+
+    def respond(ask: Ask) -> Reply | None:
+        if ask.path == "/sitemap.xml":
+            return sitemap([])  # it ends the guessing where another may lie
+        if ask.path == "/atom.xml":
+            return feed(told[:PER_PAGE], f"http://{host}")
+        number = int(ask.parts[1]) if ask.parts[:1] == ["page"] and len(ask.parts) == 2 else int(ask.path == "/")
+        if number and paged(told, number):
+            older = f"/page/{number + 1}/" if number < last_page(told) else ""
+            return listing(paged(told, number), older=older, menu=menu(None), head=home_head)
+        post = at.get(ask.path)
+        return article(post, menu=menu(post), tail=tail(post), head=head(post)) if post else None
+
+    return respond
+
+
+def first_of(*answers: Respond) -> Respond:
+    """The first answer that is one."""
+    def respond(ask: Ask) -> Reply | None:
+        return next((reply for answer in answers if (reply := answer(ask)) is not None), None)
+    return respond
+
+
+def words(seed: int, count: int = 40) -> str:
+    dice = Random(seed)
+    return " ".join(dice.choice(WORDS) for _ in range(count))
+
+
+class Web:
+    """Sites by host name, and what was asked of each. Runs as an HTTP proxy."""
+
+    def __init__(self, sites: dict[str, Respond]) -> None:
+        self.sites = sites
+        self.asked: dict[str, list[str]] = {host: [] for host in sites}
+        self._numbers: Counter[str] = Counter()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                reply = outer.answer(self.path, self.headers.get("Host", ""), self.headers.get("Cookie", ""))
+                body = reply.body.encode()
+                self.send_response(reply.status)
+                self.send_header("Content-Type", reply.media)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def answer(self, target: str, host: str, cookie: str) -> Reply:
+        parts = urlsplit(target)
+        name = (parts.hostname or host).lower()
+        self._numbers[name] += 1
+        self.asked.setdefault(name, []).append(parts.path + (f"?{parts.query}" if parts.query else ""))
+        respond = self.sites.get(name)
+        if respond is None or self._numbers[name] > _RUNAWAY:
+            return Reply("<h1>Not found</h1>", 404)
+        ask = Ask(name, parts.path or "/", parts.query, self._numbers[name], cookie)
+        return respond(ask) or Reply("<title>Not found</title><h1>Not found</h1>", 404)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def web(sites: dict[str, Respond]) -> Iterator[Web]:
+    one = Web(sites)
+    try:
+        yield one
+    finally:
+        one.close()
