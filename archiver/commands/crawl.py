@@ -148,7 +148,8 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
                      "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
         crawlers[index] = Crawler(SiteSpider, own)
         try:
-            await process.crawl(crawlers[index], url=plan.url, full=full, limit=limit, since=since)
+            await process.crawl(crawlers[index], url=plan.url, full=full, limit=limit, since=since,
+                                only=only)
         except ArchiverError as error:
             refused.append(error)
 
