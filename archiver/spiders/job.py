@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from archiver.capture.exchange import Original
 from archiver.frontier.schedule import is_news
 from archiver.items import Lead, PageKind
-from archiver.store.ledger import lead_from, moment
+from archiver.store.leads import lead_from
+from archiver.store.ledger import moment
 from archiver.store.parts import StoredPart
 
 if TYPE_CHECKING:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,19 +10,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from slugify import slugify
 from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.discovery import nowhere
 from archiver.discovery.nowhere import Nowhere
-from archiver.errors import ArchiveInUse
 from archiver.extraction.rules import SiteRules
 from archiver.frontier.budget import Budget
 from archiver.frontier.schedule import SIDE_WAY
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.ending import Ending
 from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
+from archiver.spiders.lock import lock_site
 from archiver.spiders.teacher import Teacher
 from archiver.spiders.watch import Watch
 from archiver.store import aside, ledger, missing, parts
@@ -77,7 +74,7 @@ class CrawlSession:
         try:
             with self.db.atomic():
                 self.site: dict[str, Any] = ensure_site(self.db, start_url, self.started)
-            self._lock = _lock(archive, self.site["name"])
+            self._lock = lock_site(archive, self.site["name"])
         except BaseException:
             self.db.close()
             raise
@@ -311,20 +308,3 @@ class CrawlSession:
 def _remembered(site: dict[str, Any], not_before: datetime) -> Nowhere | None:
     """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
     return nowhere.from_json(site["nowhere"]) if (site["nowhere_at"] or "") >= ledger.stamp(not_before) else None
-
-
-def _lock(archive: Path, site: str) -> BinaryIO:
-    """An exclusive lock that the system drops when the process ends, however it ends."""
-    path = archive.parent / f".{archive.name}.{slugify(site)}.lock"
-    handle = path.open("a+b")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        handle.seek(0)
-        holder = handle.read(100).decode(errors="replace").strip() or "unknown"
-        handle.close()
-        raise ArchiveInUse(f"{archive} for {site}", f"process {holder}") from error
-    handle.truncate(0)
-    handle.write(str(os.getpid()).encode())
-    handle.flush()
-    return handle

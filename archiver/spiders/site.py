@@ -17,7 +17,6 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.capture.rights import TdmFile, of_headers
 from archiver.commands.contact import contact_for, names_contact, user_agent
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
@@ -29,12 +28,13 @@ from archiver.frontier.reach import Permission, permission
 from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
-from archiver.spiders.answer import Answer, Reading, api_address, nowhere_of, read
-from archiver.spiders.ending import Ending, at_bound, cannot_crawl, host_busy, robots_unreadable, still_quiet
+from archiver.spiders.answer import Reading, api_address, nowhere_of, read
+from archiver.spiders.ending import Ending, at_bound, cannot_crawl, host_busy, robots_unreadable, still_quiet, walled
 from archiver.spiders.failure import UNREACHABLE, failure_of
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
 from archiver.spiders.session import CrawlSession, Only
+from archiver.spiders.transport import answer_of
 from archiver.spiders.watch import WALLS
 from archiver.urls import normalize, start_address
 
@@ -110,12 +110,12 @@ class SiteSpider(Spider):
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
         if job.is_probe:
-            found = nowhere_of(_answer(response))
+            found = nowhere_of(answer_of(response))
             # A home page without a link may be the notice of a fault that all addresses show: it tells of none.
             self.session.probed(job, found if found.look is None or self._home_tells else None)
             yield from self._next_requests()
             return
-        reading = read(_answer(response), job, self.session.scope, self.session.is_news, self.session.teacher.read,
+        reading = read(answer_of(response), job, self.session.scope, self.session.is_news, self.session.teacher.read,
                        self.session.nowhere)
         yield from self._carry_on(job, reading)
 
@@ -167,7 +167,7 @@ class SiteSpider(Spider):
     def _done(self, visit: Visit, reading: Reading | None = None) -> Iterator[Visit | Request]:
         self._posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
         if self.session.watch.is_walled(visit):
-            self.fatal = self.fatal or self._walled(visit.rule)
+            self.fatal = self.fatal or walled(self.start_url, visit.rule)
         yield visit
         if self._is_home_read(visit, reading) and (probe := self.session.probe()):
             yield self._request(probe.url, probe)
@@ -184,10 +184,6 @@ class SiteSpider(Spider):
         """Whether this is the home page, answering for itself: only then is it worth asking for what is not there."""
         return reading is not None and not self.fatal and visit.final_url == self._base and (
             visit.outcome not in (Outcome.DUE, Outcome.DUPLICATE)) and self.session.is_seed(visit)
-
-    def _walled(self, wall: str) -> str:
-        return (f"{self.start_url} cannot be crawled: a {wall} stands before the site and is all that its pages show; "
-                "ask its owner for access, or take it out with 'archiver sites remove'.")
 
     def _seed_read(self, visit: Visit, reading: Reading, job: Job) -> Visit:
         """The home page has answered: its scheme and host are the site's; what it does not declare is guessed."""
@@ -310,18 +306,9 @@ class SiteSpider(Spider):
     def _ended(self, spider: Spider, reason: str) -> None:
         ending = self.ending
         if self.wall and not self._posts:
-            self.fatal = self.fatal or self._walled(self.wall)
+            self.fatal = self.fatal or walled(self.start_url, self.wall)
         if self.fatal:
             ending = Ending("failed", self.fatal)
         elif ending is None and reason == "finished":
             ending = at_bound(self._bound())
         self.session.close(ending or Ending("interrupted", reason))
-
-
-def _answer(response: Response) -> Answer:
-    headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
-    tdm: TdmFile = response.meta.get("tdm") or TdmFile()
-    told = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
-    return Answer(url=response.url, status=response.status, headers=headers, body=response.body,
-                  at=datetime.now(UTC), capture=response.meta.get("capture"),
-                  rights=(*of_headers(told, response.url), *tdm.of(response.url)))
