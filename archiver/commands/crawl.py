@@ -130,7 +130,7 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     """Crawl all plans in this process, `workers` hosts at a time; a result for each, in their order, and the signal
     that ended them (0: none).
 
-    `only` as in `spiders.session.Only`.
+    `only` as in `spiders.opened.Only`.
     Raises what opening the archive raises, before the first request.
     """
     from scrapy.crawler import Crawler

@@ -60,3 +60,9 @@ def still_quiet(start_url: str, until: datetime) -> Ending:
     """An earlier run was asked to wait for longer than it has been since."""
     return Ending("waiting", f"{start_url} asked to be left alone until {until:%Y-%m-%d %H:%M} UTC: nothing was asked "
                              "of it; crawl it again after that.")
+
+
+def walled(start_url: str, wall: str) -> str:
+    """Why a site cannot be crawled that shows nothing but a wall ("a consent wall")."""
+    return (f"{start_url} cannot be crawled: a {wall} stands before the site and is all that its pages show; "
+            "ask its owner for access, or take it out with 'archiver sites remove'.")

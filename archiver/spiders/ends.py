@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from archiver.errors import ArchiverError
 from archiver.extensions.manners import Manners
 from archiver.frontier.budget import Budget
-from archiver.spiders.ending import Ending, at_bound, host_busy
+from archiver.spiders.ending import Ending, at_bound, host_busy, walled
 from archiver.spiders.session import CrawlSession
 
 T = TypeVar("T")
@@ -83,15 +83,11 @@ class EndsEarly:
             return f"the limit of {self.limit} posts"
         return self.budget.spent(self.session.counts.requests, 0, 0) if self.session.due(1) else ""
 
-    def _walled(self, wall: str) -> str:
-        return (f"{self.start_url} cannot be crawled: a {wall} stands before the site and is all that its pages show; "
-                "ask its owner for access, or take it out with 'archiver sites remove'.")
-
     def ended(self, reason: str) -> None:
         """Close the session, if that has not been done."""
         ending = self.ending
         if self.wall and not self._posts:
-            self.fatal = self.fatal or self._walled(self.wall)
+            self.fatal = self.fatal or walled(self.start_url, self.wall)
         if self.fatal:
             ending = Ending("failed", self.fatal)
         elif ending is None and reason == "finished":

@@ -10,7 +10,8 @@ from archiver.capture.exchange import Original
 from archiver.frontier.schedule import is_news
 from archiver.items import Lead, PageKind
 from archiver.store.doubt import RULE
-from archiver.store.ledger import lead_from, moment
+from archiver.store.leads import lead_from
+from archiver.store.ledger import moment
 from archiver.store.parts import StoredPart
 
 if TYPE_CHECKING:

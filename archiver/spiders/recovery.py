@@ -1,18 +1,16 @@
-"""Before a crawl begins: keep others out of the site, and mend what a crawl that died has left."""
+"""Before a crawl begins: mend what one that died has left."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from slugify import slugify
 from sqlite_utils import Database
 
 from archiver.capture.mend import Mended, mend, unfinished
-from archiver.errors import ArchiveInUse, ArchiveMoved
+from archiver.errors import ArchiveMoved
 from archiver.store.lost import files_of_broken_runs, forget_lost
 from archiver.store.transaction import writing
 
@@ -22,26 +20,6 @@ _notice = logging.getLogger("archiver.notice")
 def warc_prefix(site: str) -> str:
     """What the names of a site's WARC files begin with."""
     return slugify(site)
-
-
-def lock_site(archive: Path, site: str) -> BinaryIO:
-    """An exclusive lock that the system drops when the process ends, however it ends.
-
-    Raises ArchiveInUse where another process crawls this site into this archive, and OSError.
-    """
-    path = archive.parent / f".{archive.name}.{slugify(site)}.lock"
-    handle = path.open("a+b")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        handle.seek(0)
-        holder = handle.read(100).decode(errors="replace").strip() or "unknown"
-        handle.close()
-        raise ArchiveInUse(f"{archive} for {site}", f"process {holder}") from error
-    handle.truncate(0)
-    handle.write(str(os.getpid()).encode())
-    handle.flush()
-    return handle
 
 
 class Place:

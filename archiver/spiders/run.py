@@ -25,7 +25,7 @@ def enter_run(db: Database, folder: Path, site: dict[str, Any], started: datetim
               keys: Iterable[str], *, only: str, full: bool, quiet: bool) -> int:
     """Mend what the last run left, and enter this one; its number. `keys` are the urlkeys of the home page.
 
-    `only` as in `session.Only`; `quiet`: the host has asked to be left alone for longer.
+    `only` as in `opened.Only`; `quiet`: the host has asked to be left alone for longer.
     """
     mended = recover(db, folder, site)
     with writing(db):

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
-
-from sqlite_utils import Database
+from typing import Any
 
 from archiver import __version__
-from archiver.capture.exchange import Exchange, Original
-from archiver.capture.writer import WarcWriter
 from archiver.discovery import nowhere
 from archiver.discovery.nowhere import Nowhere
-from archiver.errors import ArchiverError
 from archiver.extraction.rules import SiteRules
-from archiver.frontier.budget import Budget
 from archiver.frontier.schedule import SIDE_WAY
-from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, Visit
-from archiver.spiders.ending import Ended, Ending
+from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.guarded import guarded
 from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
-from archiver.spiders.recovery import Place, lock_site, warc_prefix
-from archiver.spiders.run import enter_run, leave_run, remembered
+from archiver.spiders.opened import Only, OpenRun
 from archiver.spiders.teacher import Teacher
 from archiver.spiders.watch import Watch
 from archiver.store import aside, ledger, missing, parts
 from archiver.store.articles import read_anew
-from archiver.store.captured import readings
-from archiver.store.connect import open_archive
 from archiver.store.doubt import is_confirmed
 from archiver.store.parts import StoredPart
 from archiver.store.redirects import came_from
 from archiver.store.rules import retire, rules_at, store_learned
-from archiver.store.runs import Counts, ensure_site, has_finished
 from archiver.store.sources import sources_known
-from archiver.store.transaction import PATIENCE, writing
+from archiver.store.transaction import writing
 from archiver.store.versions import extractor_of
-from archiver.store.writer import VisitWriter
-from archiver.urls import Scope, urlkey
+from archiver.urls import urlkey
 
 # Some 20 MB of addresses; what was forgotten is entered in the ledger once more, to no effect.
 _MOST_TOLD = 100_000
@@ -52,36 +37,15 @@ _PROVED, _SOURCES_PROVED = 40, 10
 SOURCES_FIRST = 500
 """Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
 
-Only = Literal["", "missing", "set-aside"]
-"""A run that asks for nothing but what is missing (and, on wish, what a rule has set aside)."""
-
-
-class CrawlSession:
+class CrawlSession(OpenRun):
     """Everything a spider needs of the archive. Opened before the first request, closed with the run's outcome.
 
     Raises the errors of `open_archive`, and ArchiveInUse where another process crawls this site into this archive; each
     of its methods raises an ArchiverError where the archive cannot be written any more.
     """
 
-    @guarded
     def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
-        self.archive = archive
-        self.started = datetime.now(UTC)
-        self.full = full
-        self.only = only
-        self.start_url = start_url
-        self.db: Database = open_archive(archive, create=True)
-        self._lock: BinaryIO | None = None
-        try:
-            with writing(self.db):
-                self.site: dict[str, Any] = ensure_site(self.db, start_url, self.started)
-            self._lock = lock_site(archive, self.site["name"])
-            self._begin()
-        except BaseException:
-            self.db.close()
-            if self._lock:
-                self._lock.close()
-            raise
+        super().__init__(archive, start_url, full=full, only=only)
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
         self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
         self.writer.on_written = self.watch.written
@@ -89,37 +53,6 @@ class CrawlSession:
         self._under_way: dict[str, Job] = {}
         self._sources = 0
         self._told: set[tuple[str, Source, PageKind]] = set()
-        self.result: Ended | None = None
-
-    def _begin(self) -> None:
-        """Mend what the last run left, and enter this one."""
-        site_id = self.site["id"]
-        self.scope = Scope(self.site["host"], self.site["path"])
-        self.options: dict[str, Any] = json.loads(self.site["settings"] or "{}")
-        self.budget = Budget.of(self.options)
-        until = ledger.moment(self.site["quiet_until"])
-        self.quiet_until = until if until and until > self.started else None
-        self._seed_key = ledger.landing(self.db, urlkey(self.start_url))
-        self.run_id = enter_run(
-            self.db, self.archive.parent, self.site, self.started, self.start_url,
-            {urlkey(self.start_url), self._seed_key}, only=self.only, full=self.full, quiet=bool(self.quiet_until))
-        self._place = Place(self.archive)
-        self.warc = WarcWriter(self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}",
-                               f"crawl of {self.site_name}")
-        revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
-        # An API counts all posts of a site only once a crawl has read it to its end.
-        counted = not self.full and has_finished(self.db, site_id) and ledger.has_api(self.db, site_id)
-        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit, listings_wait=counted,
-                                  version=__version__, reread=self._readings, before_commit=self._before_commit)
-        self.nowhere = None if self.full else remembered(self.site, self.started - revisit)
-
-    @property
-    def site_name(self) -> str:
-        return str(self.site["name"])
-
-    @property
-    def counts(self) -> Counts:
-        return self.writer.counts
 
     @property
     def under_way(self) -> int:
@@ -263,14 +196,6 @@ class CrawlSession:
         return ledger.alive(self.db, self.site["id"], source, found_on)
 
     @guarded
-    def balance(self) -> tuple[int, int]:
-        """Pages of this site that are known, and of these the ones that are not due."""
-        known, due = self.db.execute(
-            "select count(*), total(due_at <= ?) from pages where site_id = ?",
-            [ledger.stamp(self.started), self.site["id"]]).fetchone()
-        return int(known), int(known - due)
-
-    @guarded
     def remember_platform(self, name: str) -> None:
         if name and name != self.site["platform"]:
             with writing(self.db):
@@ -288,8 +213,8 @@ class CrawlSession:
             retire(self.db, self.site["id"], since)
         return rules_at(self.db, self.site["id"])
 
-    def _readings(self, row: dict[str, Any]) -> list[Article]:
-        return readings(self.db, self.archive.parent, row, self.site["id"])
+    def learn_the_rest(self) -> None:
+        self.teacher.finish()
 
     def _read_anew(self) -> None:
         """The posts that the template was learned from were read without it: those that are written are read by it."""
@@ -303,46 +228,3 @@ class CrawlSession:
             if sample.article is not None and after is not None:
                 with writing(self.db):
                     read_anew(self.db, sample.article, after, extractor_of(__version__, after))
-
-    @guarded
-    def capture(self, exchange: Exchange, original: Original | None) -> Capture:
-        """Write one exchange to the run's WARC file."""
-        return self.warc.write(exchange, original)
-
-    def _before_commit(self) -> None:
-        self._place.check()
-        self.warc.sync()
-
-    def close(self, ending: Ending, *, broken: bool = False) -> None:
-        """Write what waits and close the run; then there is a `result`.
-
-        Where that is no longer possible, or after a fault (`broken`), what can be written is; the rest is still due,
-        and the next crawl closes the run.
-        """
-        if self._lock is None:
-            return
-        seconds = (datetime.now(UTC) - self.started).total_seconds()
-        self.result = Ended(ending.outcome, ending.reason, seconds, (), 0)
-        try:
-            failures, due = self._finish(ending, 0.0 if broken else PATIENCE)
-            self.result = replace(self.result, failures=failures, due=due)
-        except ArchiverError as fault:
-            if not broken:
-                self.result = replace(self.result, outcome="failed", reason=str(fault))
-        self.warc.abandon()
-        with suppress(sqlite3.Error):
-            self.db.close()
-        self._lock.close()
-        self._lock = None
-
-    @guarded
-    def _finish(self, ending: Ending, patience: float) -> tuple[tuple[tuple[str, int], ...], int]:
-        if patience:
-            self.teacher.finish()
-        self.writer.flush(patience)
-        if patience:
-            self._read_anew()
-        failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.counts, ending, self.warc,
-                             patience)
-        known, done = self.balance()
-        return failures, known - done

@@ -16,7 +16,6 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.capture.rights import TdmFile, of_headers
 from archiver.commands.contact import contact_for, names_contact, user_agent
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
@@ -29,12 +28,14 @@ from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
 from archiver.spiders.alarms import Alarms
 from archiver.spiders.answer import Answer, Reading, api_address, nowhere_of, read
-from archiver.spiders.ending import cannot_crawl, robots_unreadable, still_quiet
+from archiver.spiders.ending import cannot_crawl, robots_unreadable, still_quiet, walled
 from archiver.spiders.ends import EndsEarly
 from archiver.spiders.failure import UNREACHABLE, failure_of
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
-from archiver.spiders.session import CrawlSession, Only
+from archiver.spiders.opened import Only
+from archiver.spiders.session import CrawlSession
+from archiver.spiders.transport import answer_of
 from archiver.spiders.watch import WALLS
 from archiver.urls import normalize, start_address, urlkey
 
@@ -105,7 +106,7 @@ class SiteSpider(EndsEarly, Spider):
         """Any answer at all: the job in its meta says what it was asked for."""
         job: Job = response.meta["job"]
         self.session.counts.requests += 1
-        yield from self._guarded(lambda: self._answered(job, _answer(response)))
+        yield from self._guarded(lambda: self._answered(job, answer_of(response)))
 
     def _answered(self, job: Job, answer: Answer) -> Iterator[Visit | Request]:
         if job.is_probe:
@@ -174,7 +175,7 @@ class SiteSpider(EndsEarly, Spider):
     def _done(self, visit: Visit, reading: Reading | None = None) -> Iterator[Visit | Request]:
         self._posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
         if self.session.watch.is_walled(visit):
-            self.fatal = self.fatal or self._walled(visit.rule)
+            self.fatal = self.fatal or walled(self.start_url, visit.rule)
         yield visit
         if self._is_home_read(visit, reading) and (probe := self.session.probe()):
             yield self._request(probe.url, probe)
@@ -295,12 +296,3 @@ class SiteSpider(EndsEarly, Spider):
         """robots.txt names sitemaps (RFC 9309 leaves room for it); Scrapy reads the rules, not these."""
         found = getattr(robotparser.rp, "sitemaps", ())
         self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]
-
-
-def _answer(response: Response) -> Answer:
-    headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
-    tdm: TdmFile = response.meta.get("tdm") or TdmFile()
-    told = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
-    return Answer(url=response.url, status=response.status, headers=headers, body=response.body,
-                  at=datetime.now(UTC), capture=response.meta.get("capture"),
-                  rights=(*of_headers(told, response.url), *tdm.of(response.url)))

@@ -16,7 +16,8 @@ from archiver.extraction.learn import Sample, learn
 from archiver.extraction.page import Page, parse
 from archiver.extraction.rules import SiteRules
 from archiver.items import Article, Lead, PageKind
-from archiver.store.ledger import lead_from, moment
+from archiver.store.leads import lead_from
+from archiver.store.ledger import moment
 from archiver.store.parts import parts_of
 from archiver.store.rules import rules_at
 from archiver.urls import urlkey

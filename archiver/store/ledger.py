@@ -5,10 +5,8 @@ All functions expect to run inside the caller's transaction. Times in the tables
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +14,11 @@ from sqlite_utils import Database
 
 from archiver.discovery.traps import outcome_of, says
 from archiver.frontier.schedule import VOUCHING, Known, news_of, priority
-from archiver.items import GeoTag, Lead, Outcome, PageKind, Source, Target, Visit
+from archiver.items import Lead, Outcome, PageKind, Source, Target, Visit
+from archiver.store.leads import lead_digest, lead_from, lead_json
 from archiver.urls import urlkey
 
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
-_PAGE_BREAK = "<!--nextpage-->"
 _WAITING = "waiting"
 _EPOCH = "1970-01-01T00:00:00+00:00"
 _SITEMAPS_A_RUN = 4
@@ -38,41 +36,6 @@ def moment(text: str | None) -> datetime | None:
 def last_rowid(db: Database) -> int:
     """The number that the last inserted row was given."""
     return int(db.execute("select last_insert_rowid()").fetchone()[0])
-
-
-def lead_json(lead: Lead, digests: Mapping[Source, str]) -> str:
-    """A lead as stored beside its page, with each source's digest of its words.
-
-    The full text is kept only where the page will show a part of it (WordPress's page breaks).
-    """
-    kept = lead if _PAGE_BREAK in lead.body_html else replace(lead, body_html="")
-    values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
-    for name in ("published", "modified"):
-        if name in values:
-            values[name] = values[name].isoformat()
-    values["digests"] = dict(digests)
-    return json.dumps(values, ensure_ascii=False)
-
-
-def lead_digest(lead: Lead) -> str:
-    """Digest of what a reader would see change: title and text; "" where the source tells neither."""
-    if not (lead.title or lead.body_html or lead.description):
-        return ""
-    return hashlib.blake2b(f"{lead.title}\0{lead.body_html or lead.description}".encode(), digest_size=12).hexdigest()
-
-
-def lead_from(text: str | None) -> Lead | None:
-    """The lead stored by `lead_json`."""
-    if not text:
-        return None
-    values: dict[str, Any] = json.loads(text)
-    values.pop("digests", None)
-    for name in ("published", "modified"):
-        values[name] = moment(values.get(name))
-    for name in ("authors", "categories", "tags"):
-        values[name] = tuple(values.get(name, ()))
-    values["geotags"] = tuple(GeoTag(**g) for g in values.get("geotags", ()))
-    return Lead(**values)
 
 
 def _known(row: tuple[Any, ...]) -> Known:

@@ -18,7 +18,7 @@ from tests.faults.site import Blog, Response, packed
 
 Fault = Literal["", "reset", "stall", "cut", "longer", "garbage", "missing", "broken"]
 """What a request meets: a reset connection, no answer at all, half a body, a length that is not kept, bytes that are no
-HTTP, a 404 of a default host, a 503."""
+HTTP, a 404 of a default host, a 500."""
 
 
 class BlogServer:
@@ -61,7 +61,7 @@ class BlogServer:
         if fault == "missing":
             return _encoded(Response(404, b"<h1>Welcome to nginx</h1>"))[0], False
         if fault == "broken":
-            return _encoded(Response(503, b"<h1>Back soon</h1>"))[0], False
+            return _encoded(Response(500, b"<h1>Error</h1>"))[0], False
         if fault == "garbage":
             return b"\x16\x03\x01\x02\x00\x01 no HTTP at all \r\n\r\n", True
         if etag and etag == self._etags.get(path) and not fault:

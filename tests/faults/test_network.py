@@ -85,7 +85,7 @@ def test_a_dead_section_does_not_end_the_crawl(tmp_path: Path) -> None:
         done = crawl(server.url, tmp_path / "a.db")
     assert done.returncode == 1
     assert dead > 15
-    assert "failed: the server answers 503" in done.stdout
+    assert "failed: the server answers 500" in done.stdout
     assert rows(tmp_path / "a.db", "select outcome from runs") == [("finished",)]
     assert rows(tmp_path / "a.db", "select count(*) from articles") == [(60 - dead,)]
 

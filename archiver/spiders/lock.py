@@ -1,0 +1,30 @@
+"""One crawl of a site at a time into one archive."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from slugify import slugify
+
+from archiver.errors import ArchiveInUse
+
+
+def lock_site(archive: Path, site: str) -> BinaryIO:
+    """An exclusive lock that the system drops when the process ends, however it ends. Raises ArchiveInUse where another
+    process holds it."""
+    path = archive.parent / f".{archive.name}.{slugify(site)}.lock"
+    handle = path.open("a+b")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.seek(0)
+        holder = handle.read(100).decode(errors="replace").strip() or "unknown"
+        handle.close()
+        raise ArchiveInUse(f"{archive} for {site}", f"process {holder}") from error
+    handle.truncate(0)
+    handle.write(str(os.getpid()).encode())
+    handle.flush()
+    return handle

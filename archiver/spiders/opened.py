@@ -1,0 +1,154 @@
+"""An archive that is open for one run over one site: mended, locked, entered, written to, and closed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from sqlite_utils import Database
+
+from archiver import __version__
+from archiver.capture.exchange import Exchange, Original
+from archiver.capture.writer import WarcWriter
+from archiver.errors import ArchiverError
+from archiver.frontier.budget import Budget
+from archiver.items import Article, Capture
+from archiver.spiders.ending import Ended, Ending
+from archiver.spiders.guarded import guarded
+from archiver.spiders.lock import lock_site
+from archiver.spiders.recovery import Place, warc_prefix
+from archiver.spiders.run import enter_run, leave_run, remembered
+from archiver.store import ledger
+from archiver.store.captured import readings
+from archiver.store.connect import open_archive
+from archiver.store.runs import Counts, ensure_site, has_finished
+from archiver.store.transaction import PATIENCE, writing
+from archiver.store.writer import VisitWriter
+from archiver.urls import Scope, urlkey
+
+Only = Literal["", "missing", "set-aside"]
+"""A run that asks for nothing but what is missing (and, on wish, what a rule has set aside)."""
+
+
+class OpenRun:
+    """Opened before the first request, closed with the run's outcome: then there is a `result`.
+
+    Raises the errors of `open_archive`, and ArchiveInUse where another process crawls this site into this archive; each
+    of its methods raises an ArchiverError where the archive cannot be written any more.
+    """
+
+    @guarded
+    def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
+        self.archive = archive
+        self.started = datetime.now(UTC)
+        self.full = full
+        self.only = only
+        self.start_url = start_url
+        self.db: Database = open_archive(archive, create=True)
+        self._lock: BinaryIO | None = None
+        try:
+            with writing(self.db):
+                self.site: dict[str, Any] = ensure_site(self.db, start_url, self.started)
+            self._lock = lock_site(archive, self.site["name"])
+            self._begin()
+        except BaseException:
+            self.db.close()
+            if self._lock:
+                self._lock.close()
+            raise
+        self.result: Ended | None = None
+
+    def _begin(self) -> None:
+        """Mend what the last run left, and enter this one."""
+        site_id = self.site["id"]
+        self.scope = Scope(self.site["host"], self.site["path"])
+        self.options: dict[str, Any] = json.loads(self.site["settings"] or "{}")
+        self.budget = Budget.of(self.options)
+        until = ledger.moment(self.site["quiet_until"])
+        self.quiet_until = until if until and until > self.started else None
+        self._seed_key = ledger.landing(self.db, urlkey(self.start_url))
+        self.run_id = enter_run(
+            self.db, self.archive.parent, self.site, self.started, self.start_url,
+            {urlkey(self.start_url), self._seed_key}, only=self.only, full=self.full, quiet=bool(self.quiet_until))
+        self._place = Place(self.archive)
+        self.warc = WarcWriter(self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}",
+                               f"crawl of {self.site_name}")
+        revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
+        # An API counts all posts of a site only once a crawl has read it to its end.
+        counted = not self.full and has_finished(self.db, site_id) and ledger.has_api(self.db, site_id)
+        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit, listings_wait=counted,
+                                  version=__version__, reread=self._readings, before_commit=self._before_commit)
+        self.nowhere = None if self.full else remembered(self.site, self.started - revisit)
+
+    @property
+    def site_name(self) -> str:
+        return str(self.site["name"])
+
+    @property
+    def counts(self) -> Counts:
+        return self.writer.counts
+
+    @guarded
+    def balance(self) -> tuple[int, int]:
+        """Pages of this site that are known, and of these the ones that are not due."""
+        known, due = self.db.execute(
+            "select count(*), total(due_at <= ?) from pages where site_id = ?",
+            [ledger.stamp(self.started), self.site["id"]]).fetchone()
+        return int(known), int(known - due)
+
+    def learn_the_rest(self) -> None:
+        """What is to be learned once nothing more comes."""
+
+    def _read_anew(self) -> None:
+        """What is read once more when all is written."""
+
+    def _readings(self, row: dict[str, Any]) -> list[Article]:
+        return readings(self.db, self.archive.parent, row, self.site["id"])
+
+    @guarded
+    def capture(self, exchange: Exchange, original: Original | None) -> Capture:
+        """Write one exchange to the run's WARC file."""
+        return self.warc.write(exchange, original)
+
+    def _before_commit(self) -> None:
+        self._place.check()
+        self.warc.sync()
+
+    def close(self, ending: Ending, *, broken: bool = False) -> None:
+        """Write what waits and close the run; then there is a `result`.
+
+        Where that is no longer possible, or after a fault (`broken`), what can be written is; the rest is still due,
+        and the next crawl closes the run.
+        """
+        if self._lock is None:
+            return
+        seconds = (datetime.now(UTC) - self.started).total_seconds()
+        self.result = Ended(ending.outcome, ending.reason, seconds, (), 0)
+        try:
+            failures, due = self._finish(ending, 0.0 if broken else PATIENCE)
+            self.result = replace(self.result, failures=failures, due=due)
+        except ArchiverError as fault:
+            if not broken:
+                self.result = replace(self.result, outcome="failed", reason=str(fault))
+        self.warc.abandon()
+        with suppress(sqlite3.Error):
+            self.db.close()
+        self._lock.close()
+        self._lock = None
+
+    @guarded
+    def _finish(self, ending: Ending, patience: float) -> tuple[tuple[tuple[str, int], ...], int]:
+        if patience:
+            self.learn_the_rest()
+        self.writer.flush(patience)
+        if patience:
+            self._read_anew()
+        failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.counts, ending, self.warc,
+                             patience)
+        known, done = self.balance()
+        return failures, known - done
