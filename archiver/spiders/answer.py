@@ -134,8 +134,6 @@ def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str,
         if job.hops >= _MAX_HOPS or target == visit.final_url:
             return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
         return Reading(replace(visit, outcome=Outcome.DUE), follow=(target, replace(job, hops=job.hops + 1)))
-    if urlkey(target) in job.came_from:
-        return Reading(replace(visit, reason="it redirects in a circle", rule="redirect-loop"))
     if len(job.came_from) >= MOST_REDIRECTS:
         reason = f"it redirects on after {MOST_REDIRECTS} redirects: it may have no end"
         return Reading(replace(visit, reason=reason, rule="redirect-loop"))

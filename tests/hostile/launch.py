@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import socket
 import sys
 from pathlib import Path
 from typing import Any
+
+from tests.hostile import memory
 
 WORLD: dict[str, Any] = json.loads(os.environ.get("HOSTILE_WORLD", "{}"))
 NAMES: dict[str, list[list[str]]] = WORLD.get("names", {})
@@ -77,7 +78,7 @@ def main() -> None:
         cli()
     finally:
         if peak := WORLD.get("peak"):
-            Path(peak).write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024), encoding="utf-8")
+            Path(peak).write_text(str(memory.peak()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_a_name_that_turns_private_is_refused_when_it_is_connected_to(tmp_path: 
                       routes={f"{PUBLIC}:80": _port(news.url), "127.0.0.1:80": _port(news.url)},
                       settings={"DNSCACHE_ENABLED": False})
         done = world.crawl(tmp_path, NEWS)
-        assert news.requests == ["/robots.txt", "/"]
+        assert news.requests == ["/robots.txt", "/.well-known/tdmrep.json", "/"]
     assert set(done.connections) == {f"{PUBLIC}:80"}
     reason = ("it leads to 127.0.0.1, a loopback address; 'archiver sites set news.example private=yes' allows that")
     assert done.rows[NEWS + "one/"] == done.rows[NEWS + "two/"] == ("refused", "private-address", reason)

@@ -36,7 +36,8 @@ DOCUMENTS: dict[str, tuple[bytes, bytes]] = {
 SITEMAPS = ("entries", "empty entries", "lines")
 SIZE = 4 * MB
 _MEASURE = """
-import json, resource, sys, time
+import json, sys, time
+from tests.hostile import memory
 from archiver.discovery.feed import looks_like_feed, parse_feed
 from archiver.discovery.sitemap import looks_like_sitemap, parse_sitemap
 from tests.hostile.test_bulk import DOCUMENTS, SITEMAPS, SIZE
@@ -48,7 +49,7 @@ for name, (first, again) in DOCUMENTS.items():
     parse = parse_sitemap if name in SITEMAPS else parse_feed
     parse(body, "http://a.example/s.xml")
     out[name] = time.monotonic() - begun
-out["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+out["peak"] = memory.peak()
 print(json.dumps(out))
 """
 

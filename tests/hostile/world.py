@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.spiders.site_server import SiteServer
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -68,3 +70,14 @@ class World:
 
     def crawl(self, folder: Path, *words: str) -> Crawled:
         return self.run(folder, "crawl", *words, "--delay", "0", "--contact", "me@example.org")
+
+
+def two_hosts(site: SiteServer, other: SiteServer) -> World:
+    """A world with two servers: site.example and other.example, each at a public address of its own."""
+    own, far = "93.184.216.34", "93.184.216.35"
+    return World(names={"site.example": [[own]], "other.example": [[far]]},
+                 routes={f"{own}:80": _port(site), f"{far}:80": _port(other)})
+
+
+def _port(server: SiteServer) -> int:
+    return int(server.url.rstrip("/").rpartition(":")[2])

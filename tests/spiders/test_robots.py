@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from archiver.store.connect import open_archive
-from archiver.store.runs import ensure_site
-from tests.spiders.crawling import crawl, last_run, rows, scrapy, text
+from tests.hostile.world import two_hosts
+from tests.spiders.crawling import crawl, last_run, rows, text
 from tests.spiders.site_server import Answer, home, page, serving
 
 
@@ -106,24 +104,12 @@ def test_crawl_delay_is_a_floor(tmp_path: Path) -> None:
     assert min(gaps[1:]) >= 0.4
 
 
-def allow_private(archive: Path, start: str) -> None:
-    """`archiver sites add START` and `archiver sites set SITE private=yes`."""
-    db = open_archive(archive, create=True)
-    with db.atomic():
-        site = ensure_site(db, start, datetime.now(UTC))
-        db.table("sites").update(site["id"], {"settings": '{"private": true}'})
-    db.close()
-
-
 def test_a_robots_txt_of_another_host_keeps_only_that_host_waiting(tmp_path: Path) -> None:
-    with serving({"/robots.txt": text("", 500), "/feed": text("no")}) as other:
-        feed = other.url + "feed"
-        pages = site_of(text(""), "/one/")
-        pages["/"] = home("/one/", head=f'<link rel="alternate" type="application/rss+xml" href="{feed}">')
-        with serving(pages) as site:
-            allow_private(tmp_path / "a.db", site.url)
-            assert scrapy(site.url, tmp_path / "a.db").returncode == 0
-    assert last_run(tmp_path / "a.db") == ("finished", "")
-    assert rows(tmp_path / "a.db", "select outcome, reason from pages where url like '%/feed'") == [
-        ("failed", "robots.txt could not be read (the server answers 500)")]
-    assert rows(tmp_path / "a.db", "select count(*) from articles") == [(1,)]
+    pages = site_of(text(""), "/one/")
+    pages["/"] = home("/one/", head='<link rel="alternate" type="application/rss+xml" href="http://other.example/feed">')
+    with serving({"/robots.txt": text("", 500), "/feed": text("no")}) as other, serving(pages) as site:
+        done = two_hosts(site, other).crawl(tmp_path, "http://site.example/")
+    assert last_run(done.archive) == ("finished", "")
+    assert done.rows["http://other.example/feed"][::2] == (
+        "failed", "robots.txt could not be read (the server answers 500)")
+    assert done.query("select count(*) from articles") == [(1,)]
