@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.commands.contact import contact_for, delay_for, user_agent
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.summary import search_hints, summary_lines
 from archiver.errors import ArchiverError
+from archiver.spiders.contact import contact_for, delay_for, user_agent
 from archiver.store.connect import open_archive
 from archiver.store.runs import Counts
 from archiver.urls import start_address

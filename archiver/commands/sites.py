@@ -117,8 +117,8 @@ def show(site: str, as_json: bool, archive: str) -> None:
     moment, outcome = _last(row)
     say(line(f"{count(row['articles'], 'article')}; added {instant(row['added_at'])}; "
              f"last run {moment}{' ' + outcome if outcome else ''}", indent=2))
-    if row["quiet_until"] and row["quiet_until"] > datetime.now(UTC).isoformat():
-        say(line(f"it asked to be left alone until {instant(row['quiet_until'])}", indent=2))
+    if (until := row.get("quiet_until") or "") > datetime.now(UTC).isoformat():
+        say(line(f"it asked to be left alone until {instant(until)}", indent=2))
     say(*(line(text, indent=2) for text in _known_rules(history, row["name"])), "")
     table(("setting", "value", "meaning"),
           [(s.name, row["settings"].get(s.name, "default"), s.doc) for s in SETTINGS])

@@ -93,6 +93,10 @@ def _print(state: dict[str, Any]) -> None:
         say("", line(("failures", "bold red")))
         say(*(line(f"{count(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
               for row in state["failures"]))
+    if state["distrusted"]:
+        say("", line(("not believed", "bold"), " (docs/completeness.md tells more)"))
+        say(*(line(f"{claim}: proved false at {instant(since)}", indent=2)
+              for claim, since in state["distrusted"].items()))
     say("", line(("runs", "bold")), *(line(_run(run), indent=2) for run in state["runs"]))
 
 

@@ -150,11 +150,6 @@ def is_asset(url: str) -> bool:
     return bool(_ASSET.search(urlsplit(url).path))
 
 
-def is_trap(url: str, latest_year: int = 2100) -> bool:
-    """Whether an address leads nowhere that an archive wants, or on and on (see `discovery.traps`)."""
-    return bool(trap_rule(url, latest_year))
-
-
 def kind_by_address(url: str, folder: str = "/") -> PageKind:
     """LISTING, PAGE (WordPress's ?page_id=), or UNKNOWN. `folder` is the scope's path."""
     path, query = path_and_query(url)

@@ -82,17 +82,12 @@ def decode(body: bytes) -> str:
     return text if bad * 20 < sum(c > "\x7f" for c in text) else body.decode("windows-1252", errors="replace")
 
 
-def parse_xml(body: bytes) -> etree._Element | None:
-    """The root of an XML document, mended where it is broken; None where nothing of it can be read.
-
-    Mended are: text before the first tag, control characters, bare ampersands, HTML's named
-    entities, missing end tags, and whatever libxml2 recovers from. At most MOST_TAGS are read.
-    """
-    return parse_document(body)[0]
-
-
 def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
-    """As `parse_xml`, and whether the document has more than is read of one."""
+    """The root of an XML document, mended where it is broken, and whether it has more than is read of one.
+
+    None where nothing of it can be read. Mended are: text before the first tag, control characters, bare ampersands,
+    HTML's named entities, missing end tags, and whatever libxml2 recovers from. At most MOST_TAGS are read.
+    """
     text = _CONTROL.sub("", document_text(body))
     start = root_at(text)
     if not text or start < 0:

@@ -79,11 +79,6 @@ class Nowhere:
     location: str = ""
     look: Look | None = None
 
-    @property
-    def is_honest(self) -> bool:
-        """Whether the status tells what is not there."""
-        return self.look is None and not self.location
-
     def is_like(self, look: Look) -> bool:
         """Whether a page shows what the site shows for nothing: the same title, and nothing of its own in its text."""
         if self.look is None or len(self.look.words) < _FEWEST or look.title != self.look.title:

@@ -11,6 +11,7 @@ from scrapy import Request
 
 from archiver.frontier.alarm import ASKED, GoneWatch, Streak
 from archiver.items import Outcome, Visit
+from archiver.spiders.failure import failure_of
 from archiver.spiders.job import Job
 from archiver.store.doubt import doubted
 
@@ -81,11 +82,15 @@ class Alarms:
             "download_slot": "probe"})
         try:
             response = await engine.download_async(request)
+        except Exception as error:
+            # Whatever it is, it is told: an outcome by the same table as any page's.
+            outcome, _, reason = failure_of(error)
+            if outcome is not Outcome.FAILED:
+                return  # refused by a rule of ours, which says nothing of the server
+        else:
             if response.status < 500:
                 return
             reason = f"the server answers {response.status}"
-        except Exception:
-            pass
         self._stop(f"{self._site} does not answer any more ({reason}), neither does its home page: the crawl was "
                    "ended; the next one goes on where it stopped.")
 

@@ -37,6 +37,7 @@ _PROVED, _SOURCES_PROVED = 40, 10
 SOURCES_FIRST = 500
 """Sources that are read before the first post; a site with more (50,000 sitemaps) is asked for both in turn."""
 
+
 class CrawlSession(OpenRun):
     """Everything a spider needs of the archive. Opened before the first request, closed with the run's outcome.
 
@@ -141,7 +142,8 @@ class CrawlSession(OpenRun):
         text = parts.text_of(self.db, key)
         if row is None or text is None:
             return Job(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART)
-        return replace(job_of(row, self._seed_key, full=self.full), url=url, kind=PageKind.PART, text=text)
+        return replace(job_of(row, self._seed_key, full=self.full, anew=self._anew(row)), url=url, kind=PageKind.PART,
+                       text=text)
 
     def is_news(self, target: Target) -> bool:
         """Whether this link was not told of before in this run, in the same way. Forgets when it knows too many."""

@@ -16,7 +16,6 @@ from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.commands.contact import contact_for, names_contact, user_agent
 from archiver.discovery.addresses import at_origin, origin_of
 from archiver.discovery.guess import guesses
 from archiver.discovery.listing import is_redirector
@@ -28,6 +27,7 @@ from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
 from archiver.spiders.alarms import Alarms
 from archiver.spiders.answer import Answer, Reading, api_address, nowhere_of, read
+from archiver.spiders.contact import contact_for, names_contact, user_agent
 from archiver.spiders.ending import cannot_crawl, robots_unreadable, still_quiet, walled
 from archiver.spiders.ends import EndsEarly
 from archiver.spiders.failure import UNREACHABLE, failure_of

@@ -6,6 +6,7 @@ and no visit has settled what it is. An address whose kind is not known yet may 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -42,8 +43,9 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     (addresses of posts by state, `found` in all), sources (the same per source, those that know most first, each with
     the `balance` of all that it told of), balance (all addresses by outcome, `found` in all), pages (the same without
     the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20
-    addresses with their reason), missing_total, failures (reason, pages, example), runs (the newest first), complete
-    (nothing is missing and the last run ended by itself).
+    addresses with their reason), missing_total, failures (reason, pages, example), distrusted (what the site's
+    server says and is not believed, and since when), runs (the newest first), complete (nothing is missing and the last
+    run ended by itself).
     """
     site_id = site["id"]
     newest = list(db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs]))
@@ -60,7 +62,7 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
         "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
         "posts": posts, "sources": _sources(db, site_id), "balance": _balance(outcomes), "pages": dict(outcomes),
         "traps": _traps(db, site_id), "missing": missing.listed(db, site_id, _LISTED), "missing_total": lacking,
-        "failures": _failures(db, site_id),
+        "failures": _failures(db, site_id), "distrusted": json.loads(site.get("distrusted") or "{}"),
         "runs": newest,
         "complete": bool(newest) and newest[0]["outcome"] == "finished" and not lacking and not posts["missing"],
     }

@@ -18,6 +18,9 @@ def store_rights(db: Database, capture_id: int, rights: Iterable[Right]) -> None
 
 
 def rights_of(db: Database, capture_id: int) -> list[dict[str, Any]]:
-    """The statements of a capture, ready for JSON: source, agent, name, value."""
+    """The statements of a capture, ready for JSON: source, agent, name, value. None in an archive that is older than
+    they are: it is brought up to date by its next crawl, and read as it is until then."""
+    if not db.table("rights").exists():
+        return []
     return list(db.query("select source, agent, name, value from rights where capture_id = ? order by id",
                          [capture_id]))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +27,16 @@ class Trust:
         self._db, self._site_id, self._now, self._revisit = db, site["id"], now, revisit
         self._since: dict[str, str] = json.loads(site.get("distrusted") or "{}")
         self._tallies: dict[str, Tally] = defaultdict(Tally)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What is found out meanwhile holds unless an error undoes it, as the transaction around it is undone."""
+        since, tallies = dict(self._since), {name: replace(tally) for name, tally in self._tallies.items()}
+        try:
+            yield
+        except BaseException:
+            self._since, self._tallies = since, defaultdict(Tally, tallies)
+            raise
 
     @property
     def in_validators(self) -> bool:

@@ -80,7 +80,7 @@ class VisitWriter:
 
     def _commit(self, visits: list[Visit], patience: float) -> None:
         counts = Counts()
-        with writing(self.db, patience):
+        with self.trust.kept(), writing(self.db, patience):
             for visit in visits:
                 self._write(visit, counts)
         self.counts.add(counts)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlite_utils import Database
 
 from archiver.commands.main import cli
 from archiver.store.connect import open_archive
+from archiver.store.migrations import migrations
 from archiver.store.sites import SETTINGS
 from tests.commands.conftest import Run
 
@@ -227,3 +229,39 @@ def test_extract_takes_any_bytes(run: Run) -> None:
 def test_wrong_input(run: Run, args: list[str], code: int, says: str) -> None:
     result = run(*args)
     assert result.exit_code == code and says in result.stderr and result.stdout == ""
+
+
+@pytest.mark.parametrize("words", [
+    ("status",), ("status", "--missing"), ("status", "--json"), ("why", "https://old.example/"), ("sites", "list"),
+    ("sites", "show", "old.example"), ("search", "winch"), ("show", "1"), ("export",),
+], ids=" ".join)
+def test_an_archive_of_the_last_release_is_read_before_a_crawl_brings_it_up_to_date(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "archive.db"
+    db = Database(path)
+    migrations.apply(db, stop_before="m009_manners_and_rights")
+    now = "2026-01-01T00:00:00+00:00"
+    db.table("sites").insert({"id": 1, "name": "old.example", "start_url": "https://old.example/",
+                              "host": "old.example", "path": "/", "added_at": now})
+    db.table("captures").insert({"id": 1, "url": "https://old.example/", "captured_at": now, "status": 200})
+    db.table("pages").insert({"id": 1, "site_id": 1, "url": "https://old.example/", "urlkey": "example,old)/",
+                              "kind": "listing", "outcome": "not-article", "found_at": now, "capture_id": 1})
+    db.table("articles").insert({"id": 1, "url": "https://old.example/a/", "site": "old.example", "title": "The winch",
+                                 "body": "It turns.", "revision": 1, "first_seen": now, "last_seen": now,
+                                 "urlkey": "example,old)/a", "authors": "[]", "categories": "[]", "tags": "[]",
+                                 "geotags": "[]", "credits": "[]"})
+    db.close()
+    result = CliRunner().invoke(cli, [*words, "--archive", str(path)])
+    assert result.exit_code in (0, 1) and (result.exception is None or isinstance(result.exception, SystemExit))
+    assert "old.example" in result.output
+
+
+def test_what_is_not_believed_is_told(own_archive: Path) -> None:
+    db = Database(own_archive)
+    db.execute("update sites set distrusted = ? where name = 'harbour.example'",
+               ['{"sitemap dates": "2026-03-01T12:00:00+00:00"}'])
+    db.conn.commit()
+    db.close()
+    told = CliRunner().invoke(cli, ["status", "harbour.example", "--archive", str(own_archive)]).stdout
+    assert "sitemap dates: proved false at 2026-03-01 12:00" in told

@@ -6,6 +6,7 @@ import lxml.html
 import pytest
 
 from archiver.discovery import addresses, sitemap, wordpress_api
+from archiver.discovery.traps import trap_rule
 from archiver.items import PageKind
 
 LISTINGS = [
@@ -60,13 +61,13 @@ NOT_LISTINGS = [
 @pytest.mark.parametrize("path", LISTINGS)
 def test_listing(path: str) -> None:
     assert addresses.kind_by_address("https://example.org" + path) is PageKind.LISTING
-    assert not addresses.is_trap("https://example.org" + path)
+    assert not trap_rule("https://example.org" + path)
 
 
 @pytest.mark.parametrize("path", NOT_LISTINGS)
 def test_not_listing(path: str) -> None:
     assert addresses.kind_by_address("https://example.org" + path) is not PageKind.LISTING
-    assert not addresses.is_trap("https://example.org" + path)
+    assert not trap_rule("https://example.org" + path)
 
 
 def test_the_folder_of_the_scope_is_no_listing() -> None:

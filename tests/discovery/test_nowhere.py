@@ -40,7 +40,8 @@ def test_it_is_kept_as_json() -> None:
     moved = Nowhere("https://example.org/x/", 302, "org,example)/")
     assert from_json(to_json(moved)) == moved and moved.leads_to("https://www.example.org/")
     assert from_json(None) is None and from_json("{") is None
-    assert Nowhere("https://example.org/x/", 404).is_honest and not moved.is_honest
+    plain = Nowhere("https://example.org/x/", 404)
+    assert not plain.location and moved.location and plain.look is moved.look is None
 
 
 def test_the_address_lies_in_the_folder() -> None:

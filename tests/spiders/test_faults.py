@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -14,28 +13,14 @@ from typing import Any
 
 import pytest
 
+from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, home, page, serving
-
-
-def crawl(*words: str, archive: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "archiver", "crawl", *words, "--archive", str(archive)]
-    environment = {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy")}
-    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
-                          env=environment, check=False)
 
 
 def counts(*words: str, archive: Path) -> dict[str, Any]:
     done = crawl(*words, "--json", archive=archive)
     result: dict[str, Any] = json.loads(done.stdout)[0]
     return result
-
-
-def rows(archive: Path, query: str) -> list[tuple[Any, ...]]:
-    db = sqlite3.connect(archive)
-    try:
-        return db.execute(query).fetchall()
-    finally:
-        db.close()
 
 
 def outcomes(archive: Path, url: str) -> dict[str, tuple[str, str]]:

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 
 from archiver.frontier.schedule import next_visit
 from archiver.frontier.trust import AGAIN, FEWEST, Tally, believed, claimant
-from archiver.items import Outcome, PageKind
+from archiver.items import Outcome, PageKind, Source
+from archiver.store.connect import open_archive
+from archiver.store.runs import ensure_site
+from archiver.store.transaction import writing
+from archiver.store.trust import Trust
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.spiders.test_faults import counts, rows
 from tests.spiders.test_incremental import XML, placed, sitemap
@@ -125,3 +129,19 @@ def test_a_post_that_was_edited_is_looked_at_sooner() -> None:
     plain = next_visit(Outcome.UNCHANGED, PageKind.POST, NOW, old)
     edited = next_visit(Outcome.UNCHANGED, PageKind.POST, NOW, old, edited=NOW - timedelta(days=20))
     assert plain == NOW + timedelta(days=30) and edited == NOW + timedelta(days=2)
+
+
+def test_what_was_found_out_in_a_batch_that_is_undone_was_not_found_out(tmp_path: Path) -> None:
+    db = open_archive(tmp_path / "a.db", create=True)
+    trust = Trust(db, ensure_site(db, "https://a.example/", NOW), NOW, timedelta(days=30))
+    reason = "sitemap says it changed at 2026-04-01T00:00:00+00:00"
+    for _ in range(FEWEST - 1):
+        trust.hold(reason, changed=False)
+    with pytest.raises(KeyError), trust.kept(), writing(db):
+        trust.hold(reason, changed=False)
+        raise KeyError
+    assert trust.in_dates(Source.SITEMAP)
+    with trust.kept(), writing(db):
+        trust.hold(reason, changed=False)
+    assert not trust.in_dates(Source.SITEMAP) and distrusted(tmp_path / "a.db") == ["sitemap dates"]
+    db.close()
