@@ -54,7 +54,7 @@ class Stored:
 
 
 def store_article(db: Database, site: str, article: Article, *, redirects: Iterable[str], at: datetime,
-                  capture_id: int | None, run_id: int, run_started: datetime, extractor: str | None = None,
+                  capture_id: int | None, run_id: int | None, run_started: datetime, extractor: str | None = None,
                   reread: Reread = lambda row: (), completes: bool = False) -> Stored:
     """Enter one reading: a new article, a new revision of one that is there, or nothing but a last-seen time.
 
@@ -62,7 +62,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     reading of another extractor may be no edit: `reread` reads the stored article's capture as today. `completes`: the
     stored text lacked pages that could not be read then; that they are there now is no edit either.
     """
-    row = _find(db, site, article, redirects)
+    row = find(db, site, article, redirects)
     if row is None:
         return _insert(db, site, article, redirects, at, capture_id, run_id, extractor)
     old = article_from_row(row)
@@ -88,7 +88,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     if completes and edited == ("body",) and set(old.body.split("\n\n")) < set(article.body.split("\n\n")):
         edited = ()
     if changed and not edited and (completes or article.read_by or not was_ruled(row["extractor"])):
-        _overwrite(db, row, article, extractor, **seen)
+        overwrite(db, row, article, extractor, **seen)
         rewrite_revision(db, article_id, row["revision"], article)
         prove(db, article_id, capture_id)
         return Stored(article_id, Change.REREAD, changed, tuple(aliases))
@@ -103,7 +103,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         })
         return Stored(article_id, Change.UNCHANGED, aliases=tuple(aliases))
     number = row["revision"] + 1
-    _overwrite(db, row, article, extractor, **seen, revision=number, capture_id=capture_id or row["capture_id"])
+    overwrite(db, row, article, extractor, **seen, revision=number, capture_id=capture_id or row["capture_id"])
     write_revision(db, article_id, number, article, edited, at, capture_id, run_id)
     return Stored(article_id, Change.REVISED, edited, tuple(aliases))
 
@@ -116,12 +116,12 @@ def read_anew(db: Database, before: Article, after: Article, extractor: str) -> 
     row = _one(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
         return False
-    _overwrite(db, row, after, extractor)
+    overwrite(db, row, after, extractor)
     rewrite_revision(db, row["id"], row["revision"], after)
     return True
 
 
-def _overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, **more: Any) -> None:
+def overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, **more: Any) -> None:
     """The current state of an article, its facets and its duplicates, as a reading has them."""
     article_id, digest = row["id"], content_digest(article.body)
     db.table("articles").update(article_id, {
@@ -133,7 +133,7 @@ def _overwrite(db: Database, row: dict[str, Any], article: Article, extractor: s
     if digest != row["content_digest"]:
         db.execute("update articles set duplicate_of = null where id = ?", [article_id])
     for text in {digest, row["content_digest"]}:
-        _settle_duplicates(db, text)
+        settle_duplicates(db, text)
     write_facets(db, article_id, article)
 
 
@@ -190,7 +190,7 @@ def touch(db: Database, article_id: int, at: datetime) -> None:
     db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
 
 
-def _find(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
+def find(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
     """The article that this reading is of: by the platform's number or guid, by address, by title, time and text."""
     by_number = [("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)]
     for where, value in by_number:
@@ -262,7 +262,7 @@ def _at_address(db: Database, key: str) -> dict[str, Any] | None:
     return _one(db, "id = (select article_id from addresses where urlkey = ?)", [key])
 
 
-def _settle_duplicates(db: Database, digest: str | None) -> bool:
+def settle_duplicates(db: Database, digest: str | None) -> bool:
     """Of the articles with one text the earliest published is the original, the others its duplicates.
 
     Returns whether there are others.
@@ -281,7 +281,7 @@ def _settle_duplicates(db: Database, digest: str | None) -> bool:
 
 
 def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
-            capture_id: int | None, run_id: int, extractor: str | None) -> Stored:
+            capture_id: int | None, run_id: int | None, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
     row = {
         **article_row(article), "site": site, "revision": 1, "first_seen": stamp(at), "last_seen": stamp(at),
@@ -295,7 +295,7 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
     aliases = _addresses(db, article_id, article, redirects, at)
     write_facets(db, article_id, article)
     write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
-    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=_settle_duplicates(db, digest))
+    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=settle_duplicates(db, digest))
 
 
 def _addresses(db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime) -> list[str]:

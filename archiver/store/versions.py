@@ -105,7 +105,7 @@ def write_facets(db: Database, article_id: int, article: Article) -> None:
 
 
 def write_revision(db: Database, article_id: int, number: int, article: Article, changed: tuple[str, ...],
-                   at: datetime, capture_id: int | None, run_id: int) -> None:
+                   at: datetime, capture_id: int | None, run_id: int | None) -> None:
     """A new version."""
     db.table("revisions").insert({
         "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
