@@ -22,6 +22,7 @@ class Source(StrEnum):
     LINK = "link"
     REDIRECT = "redirect"
     LEDGER = "ledger"
+    IMPORT = "import"
 
 
 class PageKind(StrEnum):

@@ -94,8 +94,8 @@ def may_be_page(block: bytes) -> bool:
         return True
     media = kind[1].strip().lower().decode("latin-1")
     body = block[end.end():]
-    return media in HTML_TYPES or media in _UNSAID or bool(_HTML.match(body)) or bool(_CHUNK.match(body)) and (
-        b"<" in body)
+    return media in HTML_TYPES or media in _UNSAID or bool(_HTML.match(body)) or (bool(_CHUNK.match(body)) and (
+        b"<" in body))
 
 
 def http_answer(block: bytes, payload_digest: str = "", limit: int = MAX_BODY) -> HttpAnswer | None:

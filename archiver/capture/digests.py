@@ -83,9 +83,7 @@ class Digests:
         self._block.feed(data)
         if self._payload.wanted is None or self._kind == "revisit":
             return
-        if not self._is_http:
-            self._payload.feed(data)
-        elif self._head is None:
+        if not self._is_http or self._head is None:
             self._payload.feed(data)
         else:
             self._head += data

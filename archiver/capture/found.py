@@ -24,7 +24,7 @@ _NOT_MODIFIED = "server-not-modified"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A response, or a revisit record (`exchange` is None): `place` is where it begins, `url` as the archive writes it.
+    """A response, or a revisit record (which has no exchange): `place` is where it begins, `url` as the archive has it.
 
     `odd` are the things that are wrong with it and did not keep it from being read. Of a revisit record, `digest` is
     that of the payload it repeats, "" where none is told; `refers_url` and `refers_at` name the record of it, as far as
@@ -48,10 +48,7 @@ class Found:
     declared: str = ""
     made: bool = False
     is_arc: bool = False
-
-    @property
-    def is_revisit(self) -> bool:
-        return self.exchange is None
+    is_revisit: bool = False
 
 
 def warc_date(text: str) -> datetime | None:
@@ -121,7 +118,7 @@ def _revisit(record: Record, url: str, at: datetime) -> Found:
     not_modified = _NOT_MODIFIED in fields.get("warc-profile", "") or (answer is not None and answer.status == 304)
     return Found(str(record.place), url, at, answer.status if answer else 304 if not_modified else 200, answer=answer,
                  digest=sha1_of(fields.get("warc-payload-digest", "")), refers_url=normalize(refers) or "",
-                 refers_at=warc_date(fields.get("warc-refers-to-date", "")), not_modified=not_modified)
+                 refers_at=warc_date(fields.get("warc-refers-to-date", "")), not_modified=not_modified, is_revisit=True)
 
 
 def sha1_of(field: str) -> str:

@@ -6,7 +6,7 @@ Both stand near each other, so that little is held: a response until the next re
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from archiver.capture.damage import Damage, Problem
@@ -31,7 +31,10 @@ class Pair:
 
 
 class Pairing:
-    """Iterates over what `records` gives. `place` is where reading has to go on for what was not given yet."""
+    """Iterates over what `records` gives, by groups of what came to hand together.
+
+    Between two groups `place` is where reading has to go on for what was not given yet.
+    """
 
     def __init__(self, records: Records) -> None:
         self._records = records
@@ -45,24 +48,25 @@ class Pairing:
         waiting += [parts[0].place for parts in self._open.values()]
         return min([*waiting, self._records.place])
 
-    def __iter__(self) -> Iterator[Pair | Problem]:
+    def __iter__(self) -> Iterator[list[Pair | Problem]]:
         for one in self._records:
             if isinstance(one, Problem):
-                yield one
+                yield [one]
             elif "warc-segment-number" in one.fields:
-                yield from self._segment(one)
+                yield self._segment(one)
             else:
-                yield from self._record(one)
-        yield from self._let_go()
-        yield from (_unfinished(parts) for parts in self._open.values())
+                yield self._record(one)
+        rest: list[Pair | Problem] = [*self._let_go()]
+        rest += map(_unfinished, self._open.values())
         self._open.clear()
+        yield rest
 
-    def _record(self, record: Record) -> Iterable[Pair]:
+    def _record(self, record: Record) -> list[Pair | Problem]:
         if record.kind == "request":
             if self._answer is not None and _belongs(record, self._answer):
                 answer, self._answer = self._answer, None
                 return [Pair(answer, record), Pair(record)]
-            out = [*self._let_go()]
+            out: list[Pair | Problem] = [*self._let_go()]
             self._request = record
             return out
         if record.kind not in _ANSWERS:
@@ -78,7 +82,7 @@ class Pairing:
         answer, request, self._answer, self._request = self._answer, self._request, None, None
         yield from (Pair(r) for r in (answer, request) if r is not None)
 
-    def _segment(self, record: Record) -> Iterable[Pair | Problem]:
+    def _segment(self, record: Record) -> list[Pair | Problem]:
         """WARC/1.1, section 7: the first segment has the number 1 and the fields, each other one names it."""
         origin = record.fields.get("warc-segment-origin-id") or record.fields.get("warc-record-id", "")
         if record.kind != "continuation":

@@ -1,7 +1,7 @@
 """Where a reading of the past belongs among the versions of a post that are known already.
 
 Pure. A post's versions are the runs of equal meaning in the order of its captures: each begins with the first capture
-that showed it, and lasts until the next one begins. Whatever the order in which captures come in, the runs are the same.
+of it, and lasts until the next one begins. Whatever the order in which captures come in, the runs are the same.
 """
 
 from __future__ import annotations
@@ -39,11 +39,13 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of a run that showed the same: it proves that the run went on until then."""
+    """A later capture of a run that showed the same: it proves that the run went on until then. `article` is its own
+    reading, None where that of the run stands for it."""
 
     at: datetime
     capture: int | None = None
     digest: str = ""
+    article: Article | None = None
 
 
 class Placed(Enum):
@@ -73,7 +75,7 @@ def weave(versions: Sequence[Version], reading: Version, again: Sighting | None,
     """The versions with a reading entered at its time, and what that did.
 
     `versions` are in order and there is at least one. `again` is the first later capture of the run that the reading
-    falls into, None where that run was not seen again. A stub (a paywall's or consent wall's text) after a whole text is
+    falls in, None where that run was not seen again. A stub (a paywall's or consent wall's text) after a whole text is
     no version. Of a run that begins earlier now, the earlier reading is told, unless it is the same only by another
     reader (`changed` finds nothing, though their words differ): then what is stored stays.
     """
@@ -86,7 +88,8 @@ def weave(versions: Sequence[Version], reading: Version, again: Sighting | None,
     out = [*versions[:n + 1], reading] if n is not None else [reading]
     rest = versions[len(out) - 1:]
     if n is not None and again is not None:
-        out.append(replace(versions[n], at=again.at, capture=again.capture, digest=again.digest, number=0))
+        out.append(replace(versions[n], at=again.at, capture=again.capture, digest=again.digest, number=0,
+                           article=again.article or versions[n].article))
     joined = _joined([*out, *rest], changed)
     began = not (n is not None and again is not None) and bool(rest) and not changed(reading, rest[0])
     return joined, Placed.EXTENDED if began else Placed.INSERTED

@@ -1,7 +1,8 @@
 """Entering readings of the past: what a post was at a time before (or after) all that is stored of it.
 
-Whatever the order in which captures are entered, the archive is the same: versions stand in the order of their captures,
-first and last times are the earliest and the latest, and an answer (gone, moved) counts for posts that are entered later.
+Whatever the order in which captures are entered, the archive is the same: versions stand in the order of their
+captures, first and last times are the earliest and the latest, and an answer (gone, moved) counts for posts that are
+entered later, too.
 All functions expect to run inside the caller's transaction.
 """
 
@@ -16,18 +17,19 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.record.identity import is_part, is_stub
+from archiver.record.identity import changed_fields, is_part, is_stub
 from archiver.record.timeline import Changed, Placed, Sighting, Version, plainly, run_of, weave
 from archiver.store.articles import Change, Stored, claim, find, overwrite, store_article, touch
 from archiver.store.ledger import moment, stamp
 from archiver.store.parts import parts_of
 from archiver.store.past_answers import ways_to
-from archiver.store.versions import article_from_row, edited_fields, rewrite_revision, write_revision
+from archiver.store.versions import article_from_row, article_row, edited_fields, rewrite_revision, write_revision
 from archiver.urls import urlkey
 
 Bare = Callable[[int | None, str], Sequence[Article]]
 """What today's ways of reading make of a capture (its number and address), without what feeds and APIs tell; () where
 it cannot be read."""
+_NEVER = "9999"
 _LISTS = ("authors", "categories", "tags", "credits", "geotags")
 _NEWEST = ("url", "canonical_url", "modified", "image")
 """Fields that an article has of its last reading, whether that was a new version or not."""
@@ -51,7 +53,16 @@ def enter(db: Database, site: str, reading: Reading, bare: Bare) -> Stored:
     version's capture, read as this one was, has it too.
     """
     article = reading.article
-    ways = [url for url, _ in ways_to(db, urlkey(article.url))]
+    ways = {way.url: way for way in ways_to(db, urlkey(article.url))}
+    stored = _entered(db, site, reading, list(ways), bare)
+    for url in stored.aliases:
+        if url in ways:
+            db.execute("update addresses set first_seen = ? where urlkey = ?", [stamp(ways[url].first), urlkey(url)])
+    return stored
+
+
+def _entered(db: Database, site: str, reading: Reading, ways: list[str], bare: Bare) -> Stored:
+    article = reading.article
     row = find(db, site, article, ways)
     if row is None:
         return store_article(db, site, article, redirects=ways, at=reading.at, capture_id=reading.capture_id,
@@ -87,10 +98,13 @@ def _older(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> S
     article_id, version = row["id"], _as_version(reading)
     aliases = _address(db, row, reading)
     versions = versions_of(db, article_id)
-    again = _again(db, row, versions, version)
+    again = _again(db, row, versions, version, bare)
     woven, placed = weave(versions, version, again, _edits(db, bare))
     if placed in (Placed.INSERTED, Placed.EXTENDED):
         write(db, row, versions, woven)
+    elif placed is Placed.WITHIN and again is None and run_of(versions, version) == len(versions) - 1:
+        own = {name: value for name, value in article_row(reading.article).items() if name in _NEWEST}
+        db.table("articles").update(article_id, own)
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
     db.execute("update addresses set first_seen = min(first_seen, ?) where urlkey = ?",
                [stamp(reading.at), urlkey(reading.article.url)])
@@ -140,7 +154,7 @@ def _edits(db: Database, bare: Bare) -> Changed:
 
 
 def _alike(db: Database, stored: Version, reading: Version) -> bool:
-    """Whether a stored version was read as the reading is: from an import, and by the same extractor as far as known."""
+    """Whether a stored version was read as the reading is: from an import, by the same extractor as far as known."""
     if stored.extractor is not None and stored.extractor != reading.extractor:
         return False
     row = db.execute("select import_id from captures where id = ?", [stored.capture]).fetchone()
@@ -162,26 +176,32 @@ def article_of(content: str) -> Article:
     return article_from_row({**row, **{name: json.dumps(row[name]) for name in _LISTS}})
 
 
-def _again(db: Database, row: dict[str, Any], versions: Sequence[Version], version: Version) -> Sighting | None:
+def _again(db: Database, row: dict[str, Any], versions: Sequence[Version], version: Version,
+           bare: Bare) -> Sighting | None:
     """When the run that a reading falls into was seen next, behind the reading and before the next run."""
     n = run_of(versions, version)
     if n is None:
         return None
-    until = stamp(versions[n + 1].at) if n + 1 < len(versions) else "9999"
+    until = stamp(versions[n + 1].at) if n + 1 < len(versions) else _NEVER
     urls = [url for (url,) in db.execute("select url from addresses where article_id = ?", [row["id"]])]
     urls += [_other_scheme(url) for url in urls]
     marks = ",".join("?" * len(urls))
     between = "captured_at > ? and captured_at < ?"
     found = db.execute(
-        f"select captured_at, id, digest from captures where article_id = ? and {between} union all "
-        f"select captured_at, id, digest from captures where url in ({marks}) and import_id is null and "
+        f"select captured_at, id, digest, url from captures where article_id = ? and aside is null and {between} union all "
+        f"select captured_at, id, digest, null from captures where url in ({marks}) and import_id is null and "
         f"status in (200, 304) and {between} order by 1, 3 limit 1",
         [row["id"], stamp(version.at), until, *urls, stamp(version.at), until]).fetchone()
     if found:
-        return Sighting(moment(found[0]) or version.at, found[1], found[2] or "")
-    if n + 1 == len(versions) and row["last_seen"] > stamp(version.at):
-        return Sighting(moment(row["last_seen"]) or version.at, versions[n].capture, versions[n].digest)
-    return None
+        # What an import read of it is read once more: its words may be others, though they mean the same.
+        shown = bare(found[1], found[3])[:1] if found[3] else ()
+        same = [one for one in shown if not changed_fields(versions[n].article, one)]
+        return Sighting(moment(found[0]) or version.at, found[1], found[2] or "", same[0] if same else None)
+    if n + 1 < len(versions) or row["last_seen"] <= stamp(version.at) or db.execute(
+            "select 1 from captures where article_id = ? and aside and captured_at = ?",
+            [row["id"], row["last_seen"]]).fetchone():
+        return None  # what was seen last was a stub
+    return Sighting(moment(row["last_seen"]) or version.at, versions[n].capture, versions[n].digest)
 
 
 def _other_scheme(url: str) -> str:
@@ -194,8 +214,15 @@ def write(db: Database, row: dict[str, Any], before: Sequence[Version], after: S
     article_id = row["id"]
     stored = {v.number: v for v in before}
     kept = {v.number for v in after}
-    for number in stored.keys() - kept:
-        db.execute("delete from revisions where article_id = ? and revision = ?", [article_id, number])
+    for n, version in enumerate(before):
+        if version.number in kept:
+            continue
+        db.execute("delete from revisions where article_id = ? and revision = ?", [article_id, version.number])
+        whole = next((v for v in reversed(after) if v.order <= version.order), None)
+        if whole is not None and is_stub(whole.article.body, version.article.body):
+            until = stamp(before[n + 1].at) if n + 1 < len(before) else _NEVER
+            db.execute("update captures set aside = 1 where article_id = ? and captured_at >= ? and captured_at < ?",
+                       [article_id, stamp(version.at), until])
     db.execute("update revisions set revision = -revision where article_id = ?", [article_id])
     for number, version in enumerate(after, 1):
         if not version.number:
@@ -216,11 +243,13 @@ def write(db: Database, row: dict[str, Any], before: Sequence[Version], after: S
             db.table("articles").update(article_id, facts)
             return
     now = article_from_row(row)
+    if before[-1].number not in kept and urlkey(last.article.url) == row["urlkey"]:
+        now = last.article  # what was read last was a stub, and has no say
     newest = replace(last.article, **{name: getattr(now, name) for name in _NEWEST if getattr(now, name)})
     overwrite(db, row, newest, last.extractor, **facts)
 
 
-def absorb(db: Database, into: int, other: int) -> None:
+def absorb(db: Database, into: int, other: int, bare: Bare) -> None:
     """Two articles turn out to be one post that has moved: the versions and addresses of `other` go to `into`."""
     rows = {row["id"]: row for row in db.query("select * from articles where id in (?, ?)", [into, other])}
     row, gone = rows[into], rows[other]
@@ -228,7 +257,7 @@ def absorb(db: Database, into: int, other: int) -> None:
     for version in versions_of(db, other):
         versions = versions_of(db, into)
         fresh = replace(version, number=0, changed=(), extractor=gone["extractor"])
-        woven, placed = weave(versions, fresh, _again(db, row, versions, fresh))
+        woven, placed = weave(versions, fresh, _again(db, row, versions, fresh, bare))
         if placed in (Placed.INSERTED, Placed.EXTENDED):
             write(db, row, versions, woven)
     db.execute("update articles set first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) where id = ?",

@@ -6,11 +6,12 @@ caller's transaction.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlite_utils import Database
 
-from archiver.store.ledger import moment, stamp
+from archiver.store.ledger import stamp
 from archiver.urls import urlkey
 
 _MOST_HOPS = 10
@@ -32,19 +33,28 @@ def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_i
                "on conflict do nothing", [urlkey(url), kind, target, stamp(at), url, import_id])
 
 
-def ways_to(db: Database, key: str) -> list[tuple[str, datetime]]:
-    """The addresses that once led to this one, over others too, each with the last time it did; nearest first."""
-    found: dict[str, tuple[str, datetime]] = {}
+@dataclass(frozen=True, slots=True)
+class Way:
+    """An address that led to another, and when it was first and last seen to."""
+
+    url: str
+    first: datetime
+    last: datetime
+
+
+def ways_to(db: Database, key: str) -> list[Way]:
+    """The addresses that once led to this one, over others too; nearest first."""
+    found: dict[str, Way] = {}
     wave, seen = [key], {key}
     for _ in range(_MOST_HOPS):
         reached: list[str] = []
         for target in wave:
-            for source, url, at in db.execute(
-                    "select urlkey, min(url), max(at) from past_answers where target = ? group by urlkey "
+            for source, url, first, last in db.execute(
+                    "select urlkey, min(url), min(at), max(at) from past_answers where target = ? group by urlkey "
                     "order by urlkey limit ?", [target, _MOST_WAYS]):
                 if source not in seen and len(found) < _MOST_WAYS:
                     seen.add(source)
-                    found[source] = (url, moment(at) or datetime.min)
+                    found[source] = Way(url, datetime.fromisoformat(first), datetime.fromisoformat(last))
                     reached.append(source)
         wave = reached
         if not wave:
