@@ -34,8 +34,19 @@ TABLES = {
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
-    "page_sources": "Who told of an address: feed, sitemap, api, listing, link, redirect, seed or ledger.",
-    "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder.",
+    "page_sources": "Who told of an address: feed, sitemap, api, listing, link, redirect, seed, ledger or import.",
+    "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. Of "
+                "those that an import brought, `import_id` says which, `article_id` the article that it shows; `aside` "
+                "is 1 where that is a stub, or the same text at another address.",
+    "imports": "One row a file of captures that was read in, with what came of it (`counts`, and the first hundred "
+               "`problems`, as JSON). `member` and `inner` are the place from which a broken import goes on, `options` "
+               "what of the file was asked for. `outcome` is finished, limited or unreadable, and empty while the import "
+               "is under way or was broken off. See [past.md](past.md).",
+    "past_pages": "Pages that imports read and that are no posts: `key` is a digest of address and payload, `kind` says "
+                  "what they are.",
+    "past_answers": "What addresses answered in imported captures in place of a page: gone, or a redirect to `target` (a "
+                    "urlkey).",
+    "past_revisits": "Revisit records of imports whose original has not come to light yet.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",

@@ -125,7 +125,7 @@ def http_answer(block: bytes, payload_digest: str = "", limit: int = MAX_BODY) -
         odd.append((Damage.PAYLOAD_DIGEST, payload_digest[:100]))
     answer = HttpAnswer(int(found[2]), (found[3] or b"").decode("latin-1").strip(),
                         found[1].decode("ascii").upper(), headers, payload, body, tuple(odd))
-    if answer.status == 200 and (phrase := answer.mislabelled):
+    if answer.status == 200 and not _lost(odd) and (phrase := answer.mislabelled):
         answer = HttpAnswer(answer.status, answer.reason, answer.protocol, headers, payload, body,
                             (*odd, (Damage.MISLABELLED, phrase)))
     return answer

@@ -159,7 +159,7 @@ class Records:
                 if within is None and (at := taken.find(b"\nWARC/")) >= 0:
                     within = self._place(at + 1)
             left -= len(taken)
-            tail = bytes(taken[-_LONGEST_VERSION:])
+            tail = bytes(taken[-(4 * _PEEK if is_arc else _LONGEST_VERSION):])
             self._drop(len(taken))
         if left or not self._ends_well(is_arc):
             if not left and holds:

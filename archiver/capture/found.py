@@ -55,10 +55,10 @@ def warc_date(text: str) -> datetime | None:
     """A WARC-Date (WARC/1.1, section 5.4: W3C's profile of ISO 8601), or the 14 digits of older writers; UTC where no
     zone is told. None where it is no date."""
     text = text.strip()
-    if text.isdigit():
-        return arc_date(text) if 8 <= len(text) <= 14 else None
     if _DAY.fullmatch(text):
         return arc_date(text.replace("-", "").ljust(8, "?").replace("??", "01"))
+    if text.isdigit():
+        return arc_date(text) if 8 <= len(text) <= 14 else None
     found = _DATE.fullmatch(text)
     if found is None:
         return None

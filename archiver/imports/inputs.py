@@ -87,7 +87,7 @@ def expand(words: Iterable[str]) -> Iterator[Path]:
         if word == STDIN:
             found = [path]
         elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if _FILES.fullmatch(p.name) and p.is_file())
+            found = sorted(p for p in path.rglob("*") if _FILES.fullmatch(p.name) and p.is_file()) or [path]
         elif not path.exists() and glob.has_magic(word):
             found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor)))) or [path]
             found = [f for p in found for f in (expand([str(p)]) if p.is_dir() else [p])]

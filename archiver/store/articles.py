@@ -243,8 +243,10 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
             return declared == here
     if row["canonical_url"] and urlkey(row["canonical_url"]) == here:
         return True
-    if row["gone_at"] or db.execute("select 1 from pages where urlkey = ? and redirect_urlkey = ?",
-                                    [there, here]).fetchone():
+    if row["gone_at"] or db.execute(
+            "select 1 from pages where urlkey = ? and redirect_urlkey = ? union all "
+            "select 1 from past_answers where urlkey = ? and kind = 'redirect' and target = ?",
+            [there, here, there, here]).fetchone():
         return True
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)
 

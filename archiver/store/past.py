@@ -101,7 +101,7 @@ def _older(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> S
     again = _again(db, row, versions, version, bare)
     woven, placed = weave(versions, version, again, _edits(db, bare))
     if placed in (Placed.INSERTED, Placed.EXTENDED):
-        write(db, row, versions, woven)
+        write(db, row, versions, woven, version)
     elif placed is Placed.WITHIN and again is None and run_of(versions, version) == len(versions) - 1:
         own = {name: value for name, value in article_row(reading.article).items() if name in _NEWEST}
         db.table("articles").update(article_id, own)
@@ -209,8 +209,9 @@ def _other_scheme(url: str) -> str:
     return f"{'http' if scheme == 'https' else 'https'}://{rest}"
 
 
-def write(db: Database, row: dict[str, Any], before: Sequence[Version], after: Sequence[Version]) -> None:
-    """Put versions in the place of those that are stored; the article is as the last of them."""
+def write(db: Database, row: dict[str, Any], before: Sequence[Version], after: Sequence[Version],
+          reading: Version) -> None:
+    """Put versions in the place of those that are stored, after `reading` was entered; the article is as the last."""
     article_id = row["id"]
     stored = {v.number: v for v in before}
     kept = {v.number for v in after}
@@ -243,8 +244,9 @@ def write(db: Database, row: dict[str, Any], before: Sequence[Version], after: S
             db.table("articles").update(article_id, facts)
             return
     now = article_from_row(row)
-    if before[-1].number not in kept and urlkey(last.article.url) == row["urlkey"]:
-        now = last.article  # what was read last was a stub, and has no say
+    is_last = last.article is reading.article and not last.number
+    if (is_last or before[-1].number not in kept) and urlkey(last.article.url) == row["urlkey"]:
+        now = last.article  # what was read after it were stubs, and have no say
     newest = replace(last.article, **{name: getattr(now, name) for name in _NEWEST if getattr(now, name)})
     overwrite(db, row, newest, last.extractor, **facts)
 
@@ -259,7 +261,7 @@ def absorb(db: Database, into: int, other: int, bare: Bare) -> None:
         fresh = replace(version, number=0, changed=(), extractor=gone["extractor"])
         woven, placed = weave(versions, fresh, _again(db, row, versions, fresh, bare))
         if placed in (Placed.INSERTED, Placed.EXTENDED):
-            write(db, row, versions, woven)
+            write(db, row, versions, woven, fresh)
     db.execute("update articles set first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) where id = ?",
                [gone["first_seen"], gone["last_seen"], into])
     db.execute("update addresses set article_id = ?, kind = 'moved' where article_id = ?", [into, other])

@@ -66,6 +66,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_megabytes", _number(0.001), "megabytes (1,000,000 bytes) received in one run at most"),
     Setting("max_minutes", _number(0.001), "minutes that one run takes at most"),
     Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
+    Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),
     Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
 )
 
