@@ -23,7 +23,7 @@ from archiver.extraction.rules import SiteRules
 from archiver.items import Article, PageKind, Right
 from archiver.record.validate import validated
 from archiver.store.connect import open_archive
-from archiver.store.past_captures import is_known, kind_read
+from archiver.store.past_captures import is_done, kind_read, known
 from archiver.store.rules import rules_at
 from archiver.store.scopes import Sites
 from archiver.store.versions import extractor_of
@@ -103,7 +103,8 @@ class Reader:
         assert answer is not None and found.exchange is not None
         digest = found.exchange.digest
         copied = found.exchange if self.all_captures else None
-        if is_known(self.db, found.url, found.at, digest):
+        before = known(self.db, found.url, found.at, digest)
+        if before is not None and is_done(self.db, before):
             return Read(Kind.KNOWN, _slim(found), digest)
         base = Read(Kind.STATUS, _slim(found), digest, f"http-{found.status}", exchange=copied)
         if found.status in (404, 410):

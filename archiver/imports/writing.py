@@ -82,15 +82,17 @@ class PastWriter:
         if read.kind is Kind.REVISIT:
             self._revisit(found, source, tally, keep=True)
             return
-        if read.kind is Kind.KNOWN or (read.exchange and captures.is_known(db, found.url, found.at, read.digest)):
-            if captures.shows_post(db, found.url, found.at, read.digest):
+        before = captures.known(db, found.url, found.at, read.digest) if read.exchange or (
+            read.kind is Kind.KNOWN) else None
+        if before is not None and captures.is_done(db, before):
+            if captures.article_shown(db, before) is not None:
                 tally.posts += 1
                 tally.known += 1
             else:
                 tally.pages += 1
             return
         if read.kind is Kind.POST:
-            self._post(read, source, tally)
+            self._post(read, before["id"] if before else None, source, tally)
             return
         setattr(tally, _COUNTED[read.kind], getattr(tally, _COUNTED[read.kind]) + 1)
         if read.kind is Kind.GONE:
@@ -102,14 +104,16 @@ class PastWriter:
         if read.exchange is not None:
             self._copy(read.exchange, found, source, tally)
 
-    def _post(self, read: Read, source: Source, tally: Tally) -> None:
+    def _post(self, read: Read, capture_id: int | None, source: Source, tally: Tally) -> None:
+        """Enter a post; `capture_id` is that of its capture where the archive has it."""
         assert read.article is not None and read.exchange is not None
         site = self._site(read.found.url, tally)
         if site is None:
             tally.skipped += 1
             return
-        capture_id = self._copy(read.exchange, read.found, source, tally)
-        store_rights(self.db, capture_id, read.rights)
+        if capture_id is None:
+            capture_id = self._copy(read.exchange, read.found, source, tally)
+            store_rights(self.db, capture_id, read.rights)
         tally.posts += 1
         self._enter(site, Reading(read.article, read.found.at, capture_id, read.digest, read.extractor), read.rule,
                     source, tally)
@@ -187,7 +191,7 @@ class PastWriter:
             return False
         tally.revisits += 1
         digest = original["digest"]
-        if captures.is_known(db, found.url, found.at, digest):
+        if captures.known(db, found.url, found.at, digest):
             return True
         article_id = captures.article_shown(db, original)
         told_at = moment(original["captured_at"]) or found.at

@@ -22,16 +22,17 @@ from archiver.urls import urlkey
 _SECOND = timedelta(seconds=1)
 
 
-def is_known(db: Database, url: str, at: datetime, digest: str) -> bool:
-    """Whether this very capture is in the archive, by whatever way it came."""
-    return db.execute("select 1 from captures where url = ? and captured_at = ? and digest = ?",
-                      [url, stamp(at), digest]).fetchone() is not None
+def known(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
+    """This very capture, by whatever way it came into the archive: the row of `captures`; None where it did not."""
+    return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
 
 
-def shows_post(db: Database, url: str, at: datetime, digest: str) -> bool:
-    """Whether a capture that is known shows a post."""
-    row = _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
-    return row is not None and article_shown(db, row) is not None
+def is_done(db: Database, capture: dict[str, Any]) -> bool:
+    """Whether nothing is left to read of a capture. Its site may have been taken out of the archive since, with what
+    was read of it: then it is read once more."""
+    if capture["article_id"] or capture["run_id"] or capture["status"] != 200:
+        return True
+    return kind_read(db, capture["url"], capture["digest"]) is not None
 
 
 def page_key(url: str, digest: str) -> int:

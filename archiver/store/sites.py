@@ -150,6 +150,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         for table in ("article_authors", "article_categories", "article_tags", "geotags", "addresses", "revisions"):
             db.execute(f"delete from {table} where article_id in {ours}", values)
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
+        db.execute(f"update captures set article_id = null, aside = null where article_id in {ours}", values)
         db.execute("delete from articles where site = :name", values)
         db.execute(f"delete from page_sources where page_id in {pages}", values)
         db.execute("delete from pages where site_id = :id", values)

@@ -282,6 +282,18 @@ def test_two_posts_of_one_address_with_another_number_and_splitting_of_runs(arch
     assert [v[1:3] for v in versions(archive)] == [("2009", "Boats at dawn"), ("2010", "Boats at noon"), ("2011", "Boats at dawn")]
 
 
+def test_what_was_taken_out_with_its_site_is_read_once_more(archive: Path, tmp_path: Path) -> None:
+    file = warc(tmp_path / "a.warc.gz", post(at=OLD), post(at="2011-01-01T00:00:00Z", title="Another title"),
+                Rec(http(listing()), "http://blog.example/archive"))
+    run(archive, file)
+    before = state(archive)
+    removed = CliRunner().invoke(cli, ["sites", "remove", "blog.example", "--with-articles", "--archive", str(archive)])
+    assert removed.exit_code == 0, removed.output
+    found = summary(archive, file, "--again")
+    assert (found["new"], found["revised"], found["captures"]) == (1, 1, 0)
+    assert state(archive) == before
+
+
 def test_an_import_while_another_runs_is_refused(archive: Path, tmp_path: Path) -> None:
     from archiver.spiders.lock import lock_site
 
