@@ -26,7 +26,7 @@ from archiver.store.faults import is_fault
 from archiver.store.imports import Tally
 from archiver.store.ledger import moment, stamp
 from archiver.store.past import Reading, absorb, enter, version_at
-from archiver.store.past_answers import Way, keep_gone, keep_redirect, landing, settle_gone, ways_to
+from archiver.store.past_answers import Way, keep_gone, keep_redirect, landing, last_gone, settle_gone, ways_to
 from archiver.store.rights import store_rights
 from archiver.store.rules import rules_at
 from archiver.store.scopes import Site, Sites
@@ -139,11 +139,15 @@ class PastWriter:
         key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
         for way in ways_to(db, key):
             self._alias(article_id, way, site, tally)
-        if settle_gone(db, article_id):
-            tally.tombstones += 1
-        gone_at, url = db.execute("select gone_at, url from articles where id = ?", [article_id]).fetchone()
-        if gone_at:
-            captures.enter_gone(db, url, 404, moment(gone_at) or self._now, source.name)
+        self._bury(article_id, source, tally)
+
+    def _bury(self, article_id: int, source: Source, tally: Tally) -> None:
+        """A tombstone for an article that was gone when its address was last asked for."""
+        tally.tombstones += settle_gone(self.db, article_id)
+        url, key, gone_at = self.db.execute("select url, urlkey, gone_at from articles where id = ?",
+                                            [article_id]).fetchone()
+        if gone_at and (last := last_gone(self.db, key)):
+            captures.enter_gone(self.db, url, *last, source.name)
 
     def _alias(self, article_id: int, way: Way, site: Site, tally: Tally) -> None:
         """An address that once led to an article: its alias; where it was a post before, that post has moved."""
@@ -170,11 +174,10 @@ class PastWriter:
             self._alias(row[0], Way(found.url, found.at, found.at), site, tally)
 
     def _gone(self, found: Found, source: Source, tally: Tally) -> None:
-        keep_gone(self.db, found.url, found.at, source.import_id)
+        keep_gone(self.db, found.url, found.status, found.at, source.import_id)
         row = self.db.execute("select id from articles where urlkey = ?", [urlkey(found.url)]).fetchone()
-        if row and settle_gone(self.db, row[0]):
-            tally.tombstones += 1
-            captures.enter_gone(self.db, found.url, found.status, found.at, source.name)
+        if row:
+            self._bury(row[0], source, tally)
 
     def _revisit(self, found: Found, source: Source, tally: Tally, *, keep: bool) -> bool:
         """A record that says that a payload came once more: the post of it was seen. False where the payload is not

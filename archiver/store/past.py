@@ -215,15 +215,9 @@ def write(db: Database, row: dict[str, Any], before: Sequence[Version], after: S
     article_id = row["id"]
     stored = {v.number: v for v in before}
     kept = {v.number for v in after}
-    for n, version in enumerate(before):
-        if version.number in kept:
-            continue
-        db.execute("delete from revisions where article_id = ? and revision = ?", [article_id, version.number])
-        whole = next((v for v in reversed(after) if v.order <= version.order), None)
-        if whole is not None and is_stub(whole.article.body, version.article.body):
-            until = stamp(before[n + 1].at) if n + 1 < len(before) else _NEVER
-            db.execute("update captures set aside = 1 where article_id = ? and captured_at >= ? and captured_at < ?",
-                       [article_id, stamp(version.at), until])
+    for number in stored.keys() - kept:
+        db.execute("delete from revisions where article_id = ? and revision = ?", [article_id, number])
+    _set_aside(db, article_id, before, reading)
     db.execute("update revisions set revision = -revision where article_id = ?", [article_id])
     for number, version in enumerate(after, 1):
         if not version.number:
@@ -249,6 +243,18 @@ def write(db: Database, row: dict[str, Any], before: Sequence[Version], after: S
         now = last.article  # what was read after it were stubs, and have no say
     newest = replace(last.article, **{name: getattr(now, name) for name in _NEWEST if getattr(now, name)})
     overwrite(db, row, newest, last.extractor, **facts)
+
+
+def _set_aside(db: Database, article_id: int, before: Sequence[Version], reading: Version) -> None:
+    """Captures that show a stub of a whole text that was there before them, as is known now, prove no version."""
+    for n, version in enumerate(before):
+        until = before[n + 1].order if n + 1 < len(before) else None
+        if (until is None or reading.order < until) and is_stub(reading.article.body, version.article.body):
+            db.execute("update captures set aside = 1 where article_id = ? and captured_at >= ? and captured_at > ? "
+                       "and captured_at < ?", [article_id, stamp(version.at), stamp(reading.at),
+                                               stamp(until[0]) if until else _NEVER])
+        elif until is None or reading.order < until:
+            break
 
 
 def absorb(db: Database, into: int, other: int, bare: Bare) -> None:

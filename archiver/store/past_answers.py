@@ -18,9 +18,16 @@ _MOST_HOPS = 10
 _MOST_WAYS = 200
 
 
-def keep_gone(db: Database, url: str, at: datetime, import_id: int | None) -> None:
-    """At that time the server said that there is no such page."""
-    _keep(db, url, "gone", "", at, import_id)
+def keep_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
+    """At that time there was no such page: the server said so, or (status 200) what it showed."""
+    _keep(db, url, "gone", str(status), at, import_id)
+
+
+def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
+    """With which status, and when, an address was last seen to be gone."""
+    row = db.execute("select target, at from past_answers where urlkey = ? and kind = 'gone' order by at desc, target "
+                     "limit 1", [key]).fetchone()
+    return (int(row[0]), datetime.fromisoformat(row[1])) if row else None
 
 
 def keep_redirect(db: Database, url: str, target: str, at: datetime, import_id: int | None) -> None:
