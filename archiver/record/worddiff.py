@@ -1,8 +1,8 @@
 """Two texts compared word by word: which words were taken out, and which came in.
 
 Anchors are words that stand once in both texts (the patience method of Bram Cohen, as bzr has it): they are found in
-n log n, whatever the texts are, and they keep a moved sentence whole where a shortest edit script would tear it into letters
-and "the"s. Only the short stretches between them are compared in full.
+n log n, whatever the texts are, and they keep a moved sentence whole where a shortest edit script would tear it into
+letters and "the"s. Only the short stretches between them are compared in full.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 
 # Scripts that set no spaces between words: a word is one letter with the signs that belong to it.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-_SIGNS = "\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b4-\u17d3\u3099\u309a"
+_UNSPACED = ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+             "\uf900-\ufaff\U00020000-\U0003134f")
+_SIGNS = ("\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e"
+          "\u17b4-\u17d3\u3099\u309a")
 _WORD = re.compile(
     rf"[{_UNSPACED}][{_SIGNS}]*"
     rf"|(?:(?![{_UNSPACED}])[\w{_SIGNS}])+(?:['’.,](?:(?![{_UNSPACED}])\w)+)*"  # it's, 4,500, U.S

@@ -6,6 +6,8 @@ an archive with a step that is not listed here was written by a newer version.
 
 from __future__ import annotations
 
+import json
+
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("archiver")
@@ -195,3 +197,69 @@ def m010_nowhere_and_traps(db: Database) -> None:
 def m011_distrusted(db: Database) -> None:
     # What the site's server says of change and is not believed, with the time at which it proved false (JSON).
     db.table("sites").add_column("distrusted", str)
+
+
+@migrations()
+def m015_provenance(db: Database) -> None:
+    # A version that repeats an earlier one (`same_as`), and how often a post that is served in turns came back to one.
+    # `previous` is the version that stood before it: not always the number before.
+    for name, kind in (("previous", int), ("same_as", int), ("seen_again_at", str), ("extractor", str),
+                       ("read_at", str), ("evidence", str)):
+        db.table("revisions").add_column(name, kind)
+    db.table("revisions").add_column("seen_again", int, not_null_default=0)
+    db.execute("update revisions set previous = revision - 1 where revision > 1")
+    # When the values were read, which for a re-extraction is not when the page was fetched. Empty: by a release that
+    # did not keep it.
+    db.table("articles").add_column("read_at", str)
+    db.table("reextractions").create(
+        {"id": int, "started_at": str, "finished_at": str, "version": str, "request": str, "articles": int,
+         "changed": int, "unreadable": int},
+        pk="id", not_null={"started_at", "version", "request"},
+    )
+    # Entries without a source say only that a value was put together from several.
+    db.execute("drop view disagreements")
+    db.execute("drop view evidence")
+    db.create_view("evidence", """
+        select a.id as article_id, a.site, json_extract(e.value, '$.field') as field,
+               json_extract(e.value, '$.value') as value, json_extract(e.value, '$.source') as source,
+               json_extract(e.value, '$.locator') as locator, json_extract(e.value, '$.confidence') as confidence
+        from articles a, json_each(a.evidence) e where json_extract(e.value, '$.source') <> ''""")
+    db.create_view("disagreements", """
+        select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
+        from evidence where field not in ('credits', 'geotags') group by article_id, field
+        having count(distinct value) > 1""")
+    fields = ("title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
+              "description", "image", "canonical_url", "credits")
+    told = "json_extract(e.value, '$.{}')".format
+    now = " ".join(f"when '{name}' then a.{name}" for name in fields if name not in ("geotags", "credits"))
+    whole = f"case f.value {now} when 'geotags' then a.geotags when 'credits' then a.credits end"
+    then = " ".join(f"when '{name}' then json_extract(r.content, '$.{name}')" for name in fields
+                    if name not in ("geotags", "credits"))
+    db.create_view("provenance", f"""
+        select a.id as article_id, a.site, {told('field')} as field,
+               case {told('field')} {now} else {told('value')} end as value,
+               nullif({told('source')}, '') as source, {told('locator')} as locator,
+               {told('confidence')} as confidence, coalesce({told('extractor')}, a.extractor) as extractor,
+               coalesce({told('capture_id')}, a.capture_id) as capture_id,
+               coalesce({told('read_at')}, a.read_at) as read_at
+        from articles a, json_each(a.evidence) e where {told('won')} = 1
+        union all
+        select a.id, a.site, f.value, {whole}, null, null, null, a.extractor, a.capture_id, null
+        from articles a, json_each('{json.dumps(fields)}') f
+        where a.read_at is null
+        and coalesce({whole}, '') not in ('', '[]')
+        and not exists (select 1 from json_each(a.evidence) e where {told('won')} = 1 and {told('field')} = f.value)""")
+    db.create_view("past_provenance", f"""
+        select r.article_id, r.revision, {told('field')} as field,
+               case {told('field')} {then} else {told('value')} end as value,
+               nullif({told('source')}, '') as source, {told('locator')} as locator,
+               {told('confidence')} as confidence, coalesce({told('extractor')}, r.extractor) as extractor,
+               coalesce({told('capture_id')}, r.capture_id) as capture_id,
+               coalesce({told('read_at')}, r.read_at) as read_at
+        from revisions r join articles a on a.id = r.article_id and a.revision <> r.revision, json_each(r.evidence) e
+        where {told('won')} = 1""")
+    db.create_view("headlines", """
+        select r.article_id, a.site, r.revision, r.observed_at, r.title, p.title as previous, r.same_as, r.seen_again
+        from revisions r join articles a on a.id = r.article_id
+        left join revisions p on p.article_id = r.article_id and p.revision = r.previous
+        where r.previous is null or exists (select 1 from json_each(r.changed) c where c.value = 'title')""")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from archiver.record.worddiff import Op, Piece, is_equal, set_diff, word_diff, words
 
 _TEXTS = st.text(max_size=120) | st.lists(
-    st.sampled_from(["the", "ferry", " ", "\n\n", "4,500", "don't", "港", "เรือ", ".", "«", "é"]), max_size=80).map("".join)
+    st.sampled_from(["the", "ferry", " ", "\n\n", "4,500", "don't", "港", "เรือ", ".", "«"]), max_size=80).map("".join)
 
 
 def marked(old: str, new: str) -> str:
@@ -26,7 +27,7 @@ def test_the_pieces_are_the_two_texts(old: str, new: str) -> None:
     assert "".join(p.text for p in pieces if p.op is not Op.INSERT) == old
     assert "".join(p.text for p in pieces if p.op is not Op.DELETE) == new
     assert all(p.text for p in pieces)
-    assert all(a.op is not b.op for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(a.op is not b.op for a, b in pairwise(pieces))
     assert is_equal(pieces) == (old == new)
 
 
