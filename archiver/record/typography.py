@@ -61,8 +61,8 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=8)  # storing one reading asks several times
 def lasting(body: str) -> str:
-    """The meaning of a body: as `plain`, without the lines that tell of the moment alone: counts of views, "3 hours ago", the word for an
-    advertisement. They change with every visit."""
+    """The meaning of a body: as `plain`, without the lines that tell of the moment alone and change with every visit:
+    counts of views, "3 hours ago", the word for an advertisement."""
     lines = body.split("\n")
     kept = (line for line in lines if len(line) > _LONGEST_LINE or not _PASSING.fullmatch(line))
     return plain("\n".join(kept))
