@@ -98,7 +98,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     if completes and edited == ("body",) and set(old.body.split("\n\n")) < set(article.body.split("\n\n")):
         edited = ()
     if changed and not edited and (completes or article.read_by or not was_ruled(row["extractor"])):
-        _overwrite(db, row, article, extractor, **seen, read_at=stamp(at))
+        overwrite(db, row, article, extractor, **seen, read_at=stamp(at))
         rewrite_revision(db, article_id, row["revision"], article)
         prove(db, article_id, capture_id)
         return Stored(article_id, Change.REREAD, changed, tuple(aliases))
@@ -117,7 +117,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     back = said_before(db, row, article, at)
     again = back is not None and back.counted
     number = back.of if back and again else last_revision(db, article_id) + 1
-    _overwrite(db, row, article, extractor, **seen, revision=number, capture_id=capture_id or row["capture_id"],
+    overwrite(db, row, article, extractor, **seen, revision=number, capture_id=capture_id or row["capture_id"],
                read_at=stamp(at))
     if again:
         count_again(db, article_id, number, at)
@@ -136,12 +136,12 @@ def read_anew(db: Database, before: Article, after: Article, extractor: str) -> 
     row = _one(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
         return False
-    _overwrite(db, row, after, extractor)
+    overwrite(db, row, after, extractor)
     rewrite_revision(db, row["id"], row["revision"], after)
     return True
 
 
-def _overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, **more: Any) -> None:
+def overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, **more: Any) -> None:
     """The current state of an article, its facets and its duplicates, as a reading has them."""
     article_id, digest = row["id"], content_digest(article.body)
     db.table("articles").update(article_id, {

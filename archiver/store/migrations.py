@@ -211,6 +211,8 @@ def m015_provenance(db: Database) -> None:
     # When the values were read, which for a re-extraction is not when the page was fetched. Empty: by a release that
     # did not keep it.
     db.table("articles").add_column("read_at", str)
+    # The last re-extraction that has looked at the article: one that is stopped goes on with the others.
+    db.table("articles").add_column("reextraction", int)
     db.table("reextractions").create(
         {"id": int, "started_at": str, "finished_at": str, "version": str, "request": str, "articles": int,
          "changed": int, "unreadable": int},
@@ -239,9 +241,9 @@ def m015_provenance(db: Database) -> None:
         select a.id as article_id, a.site, {told('field')} as field,
                case {told('field')} {now} else {told('value')} end as value,
                nullif({told('source')}, '') as source, {told('locator')} as locator,
-               {told('confidence')} as confidence, coalesce({told('extractor')}, a.extractor) as extractor,
-               coalesce({told('capture_id')}, a.capture_id) as capture_id,
-               coalesce({told('read_at')}, a.read_at) as read_at
+               {told('confidence')} as confidence, nullif(coalesce({told('extractor')}, a.extractor), '') as extractor,
+               nullif(coalesce({told('capture_id')}, a.capture_id), '') as capture_id,
+               nullif(coalesce({told('read_at')}, a.read_at), '') as read_at
         from articles a, json_each(a.evidence) e where {told('won')} = 1
         union all
         select a.id, a.site, f.value, {whole}, null, null, null, a.extractor, a.capture_id, null
@@ -253,9 +255,9 @@ def m015_provenance(db: Database) -> None:
         select r.article_id, r.revision, {told('field')} as field,
                case {told('field')} {then} else {told('value')} end as value,
                nullif({told('source')}, '') as source, {told('locator')} as locator,
-               {told('confidence')} as confidence, coalesce({told('extractor')}, r.extractor) as extractor,
-               coalesce({told('capture_id')}, r.capture_id) as capture_id,
-               coalesce({told('read_at')}, r.read_at) as read_at
+               {told('confidence')} as confidence, nullif(coalesce({told('extractor')}, r.extractor), '') as extractor,
+               nullif(coalesce({told('capture_id')}, r.capture_id), '') as capture_id,
+               nullif(coalesce({told('read_at')}, r.read_at), '') as read_at
         from revisions r join articles a on a.id = r.article_id and a.revision <> r.revision, json_each(r.evidence) e
         where {told('won')} = 1""")
     db.create_view("headlines", """

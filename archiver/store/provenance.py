@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from datetime import datetime
 from typing import Any
 
 from archiver.extraction.explain import explain
@@ -73,7 +72,7 @@ def mixed(stored: str | None, reading: Article, fields: Collection[str], *, own:
 
 def readers(stored: str | None, row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
     """Who read each field's value: READING by field, `row` where the entry names no other."""
-    return {one["field"]: tuple(one.get(k, mine) for k, mine in zip(READING, row, strict=True))
+    return {one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(READING, row, strict=True))
             for one in json.loads(stored or "[]") if one.get("won")}
 
 
@@ -84,10 +83,10 @@ def _words(value: Any) -> str:
 
 
 def _named(one: Entry, reading: tuple[Any, ...] | None) -> Entry:
+    """What is not known of a reading is "", for without a word the row's own reading is meant."""
     if reading is None or not one.get("won") or "read_at" in one:
         return one
-    at = reading[2]
-    return one | dict(zip(READING, (*reading[:2], at.isoformat() if isinstance(at, datetime) else at), strict=True))
+    return one | {key: value or "" for key, value in zip(READING, reading, strict=True)}
 
 
 def _json(found: Iterable[Entry]) -> str:
