@@ -37,13 +37,13 @@ def told_otherwise(name: str, then: Entries, now: Entries) -> bool:
 def lasting_fields(stored: Article, then: Entries, reading: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
     """The fields of which the stored value stays, since the capture alone cannot tell it.
 
-    The texts of feeds are not kept beside their pages: a body that a feed told whole stays. A source that has told
+    A body that a source told whole stays where the source's text is not kept any more. A source that has told
     something else since then told it of the page as it is to become: that is for the next crawl to find. Of a version
     that was superseded (`is_past`) nobody knows any more what the sources told.
     """
     kept = {name for name in told(now) if (is_past and not _same_words(name, then, now))
             or told_otherwise(name, then, now)}
-    if _is_beginning(reading.body, stored.body) and ("body" in told(then) or not any("won" in one for one in then)):
+    if "body" in told(then) and _is_beginning(reading.body, stored.body):
         kept |= {"body", "credits"}
     if stored.body and (not reading.body or is_stub(stored.body, reading.body)):
         kept |= {"body", "credits"}

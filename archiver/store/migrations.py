@@ -263,5 +263,5 @@ def m015_provenance(db: Database) -> None:
     db.create_view("headlines", """
         select r.article_id, a.site, r.revision, r.observed_at, r.title, p.title as previous, r.same_as, r.seen_again
         from revisions r join articles a on a.id = r.article_id
-        left join revisions p on p.article_id = r.article_id and p.revision = r.previous
-        where r.previous is null or exists (select 1 from json_each(r.changed) c where c.value = 'title')""")
+        left join revisions p on p.article_id = r.article_id and p.revision = coalesce(r.previous, r.revision - 1)
+        where r.revision = 1 or exists (select 1 from json_each(r.changed) c where c.value = 'title')""")

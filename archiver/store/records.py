@@ -146,7 +146,7 @@ def _version(row: Record) -> Record:
     number = row["revision"]
     return {
         "revision": number, "observed_at": row["observed_at"], "changed": json.loads(row["changed"] or "[]"),
-        "title": row["title"], "previous": row.get("previous", number - 1) or None, "same_as": row.get("same_as"),
+        "title": row["title"], "previous": row.get("previous") or number - 1 or None, "same_as": row.get("same_as"),
         "seen_again": row.get("seen_again", 0), "seen_again_at": row.get("seen_again_at"),
         "extractor": row["reader"] if number == row["now"] else row.get("extractor"),
     }

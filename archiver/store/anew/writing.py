@@ -91,14 +91,14 @@ def write(db: Database, outcomes: Sequence[Outcome], begun: Begun) -> list[Outco
 
 
 def _write_current(db: Database, row: dict[str, Any], version: Version, begun: Begun) -> None:
-    beside: dict[str, Any] = {"evidence": version.evidence}
-    if version.extractor is not None:
-        beside |= {"extractor": version.extractor, "read_at": begun.started_at}
+    whole = version.extractor is not None
+    beside: dict[str, Any] = {"evidence": version.evidence, "read_at": begun.started_at if whole else row["read_at"]}
     if version.article is not None:
         overwrite(db, row, version.article, version.extractor, **beside)
         rewrite_revision(db, row["id"], version.revision, version.article)
     else:
-        db.table("articles").update(row["id"], beside)
+        db.table("articles").update(
+            row["id"], {**beside, "extractor": version.extractor if whole else row["extractor"]})
     _write_edit(db, row["id"], version)
 
 
