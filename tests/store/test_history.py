@@ -13,9 +13,10 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.archive import Archive
-from archiver.items import Article, Evidence
+from archiver.items import Article, Evidence, Outcome, PageKind, Source, Target, Visit
 from archiver.store.articles import Change
 from archiver.store.connect import open_archive
+from archiver.store.writer import VisitWriter
 from tests.store.test_versions import AT, POST, TEXT, store
 
 
@@ -48,6 +49,19 @@ def test_a_headline_test_makes_three_versions_and_a_count(db: Database) -> None:
     assert store(db, read("Ferry sold"), "0.3.0", days=21).change is Change.REVISED
     assert db.execute("select revision, previous from revisions order by 1 desc limit 1").fetchone() == (4, 2)
     assert store(db, TWO, "0.3.0", days=22).back == 2
+
+
+def test_a_crawl_counts_a_post_that_is_served_in_turns_as_no_edit(db: Database) -> None:
+    site = next(iter(db.query("select * from sites")))
+    writer = VisitWriter(db, site, 1, AT, version="0.3.0")
+    for day in range(6):
+        at = AT + timedelta(days=day)
+        writer.add(Visit(url=POST.url, final_url=POST.url, at=at, outcome=Outcome.ARCHIVED, kind=PageKind.POST,
+                         status=200, article=(ONE, TWO)[day % 2], targets=(Target(POST.url, Source.FEED),)))
+    writer.flush()
+    assert (writer.counts.new, writer.counts.revised, writer.counts.unchanged) == (1, 2, 3)
+    assert db.execute("select outcome, reason from pages").fetchall() == [
+        ("archived", "says again what version 2 said")]
 
 
 def test_a_copy_from_a_cache_that_alternates_with_an_edited_text(db: Database) -> None:

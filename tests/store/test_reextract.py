@@ -24,12 +24,17 @@ from tests.spiders.site_server import Answer, home, serving
 from tests.spiders.test_parts import body_of, post
 
 POSTS = posts(14)
-EDITED, TOLD = POSTS[2], POSTS[5]
+EDITED, TOLD, STAMPED = POSTS[2], POSTS[5], POSTS[7]
 LATER = "The mill was sold after all, and nobody has said to whom."
 FEED = '<link rel="alternate" type="application/rss+xml" href="/feed/">'
 _VALUES = ("title", "body", "authors", "published", "published_precision", "modified", "categories", "tags", "geotags",
            "language", "description", "image", "credits", "revision", "content_digest", "meaning_digest", "post_id",
            "guid", "canonical_url")
+
+
+def stamped(at: str) -> bytes:
+    meta = f'<meta property="article:modified_time" content="{at}">'
+    return promoting(STAMPED).replace("</head>", f"{meta}</head>").encode()
 
 
 def feed(base: str) -> Answer:
@@ -47,12 +52,14 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     split over three pages."""
     archive = tmp_path_factory.mktemp("crawled") / "archive.db"
     pages: dict[str, Any] = {"/": home("/river/", *(t.path for t in POSTS), head=FEED), **post()}
-    pages |= {t.path: Answer(promoting(t).encode()) for t in POSTS} | {TOLD.path: Answer(classic(TOLD).encode())}
+    pages |= {t.path: Answer(promoting(t).encode()) for t in POSTS} | {
+        STAMPED.path: Answer(stamped("2024-03-03T03:03:00+00:00")), TOLD.path: Answer(classic(TOLD).encode())}
     with serving(pages) as server:
         pages["/feed/"] = feed(server.url)
         assert crawl(server.url, archive=archive).returncode == 0
         edited = promoting(EDITED).replace(EDITED.paragraphs[-1], LATER)
         pages[EDITED.path] = Answer(edited.encode())
+        pages[STAMPED.path] = Answer(stamped("2024-04-04T04:04:00+00:00"))
         assert crawl(server.url, "--full", archive=archive).returncode == 0
     return archive
 
@@ -118,9 +125,9 @@ def test_the_whole_history_is_put_in_todays_words_and_makes_no_revision(archive:
     assert result.exit_code == 0, result.output
     after = state(archive)
     split = rows(archive, "select id from articles where url like '%/river/'")[0][0]
-    told = rows(archive, f"select id from articles where url like '%{TOLD.path}'")[0][0]
+    stamped = rows(archive, f"select id from articles where url like '%{STAMPED.path}'")[0][0]  # told by two captures
     for name in ("articles", "revisions", "facets", "words", "duplicates", "parts"):
-        assert [r for r in after[name] if r[0] != told] == [r for r in before[name] if r[0] != told], name
+        assert [r for r in after[name] if r[0] != stamped] == [r for r in before[name] if r[0] != stamped], name
     assert dict(rows(archive, "select id, body from articles"))[split] == body_of(1, 2, 3)
     assert rows(archive, "select distinct extractor from articles") == [(f"{__version__} rules-1",), (__version__,)]
     assert len(rows(archive, "select 1 from revisions where revision = 2")) == 1
@@ -181,6 +188,24 @@ def test_every_value_has_a_source(archive: Path) -> None:
     assert reextract(archive).exit_code == 0
     assert before == rows(archive, "select article_id, field, value, source, locator, extractor, capture_id "
                                    "from provenance order by 1, 2, 3, 4, 5")
+
+
+def test_a_stamp_that_a_later_capture_told_is_read_from_that_one(archive: Path) -> None:
+    of = f"articles where url like '%{STAMPED.path}'"
+    told = f"select p.capture_id > a.capture_id, p.value from provenance p join (select * from {of}) a " \
+           "on a.id = p.article_id where p.field = 'modified'"
+    late = "2024-04-04T04:04:00+00:00"
+    assert rows(archive, told) == [(1, late)] and rows(archive, f"select revision from {of}") == [(1,)]
+    for statement in ("update articles set modified = '2024-01-01T00:00:00+00:00'", "select 1"):
+        db = sqlite3.connect(archive)
+        db.execute(statement)
+        db.commit()
+        db.close()
+        assert reextract(archive).exit_code == 0
+        assert rows(archive, told) == [(1, late)]
+    spoil(archive)  # a release that did not keep which capture told it
+    assert reextract(archive).exit_code == 0
+    assert rows(archive, f"select modified from {of}") == [(late,)]
 
 
 def test_what_is_read_can_be_chosen(archive: Path) -> None:
