@@ -65,6 +65,9 @@ def connect_ex(self: socket.socket, address: Any) -> int:
 
 
 def main() -> None:
+    # On one core all is crawled in this process, which alone is in this world.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if WORLD.get("log"):
         socket.socket.connect_ex = connect_ex  # type: ignore[assignment,method-assign]
     if NAMES:
