@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="Leave posts alone that a feed, sitemap or API dates earlier.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
-              help="How many sites are crawled at the same time.")
+              help="How many sites are crawled at the same time, over as many of the cores as that takes.")
 @click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS",
               help="Seconds between two requests to one host [default: 0.5; 0 on loopback]. 0 is for a host you own.")
 @click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
