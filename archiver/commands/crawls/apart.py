@@ -75,7 +75,13 @@ class _Command:
         """Give each process of its own a host first, then each host to the process that has the fewest."""
         while self._waiting and sum(len(w.busy) for w in self._workers) < self._most:
             if len(self._workers) < self._processes:
-                self._start()
+                try:
+                    self._start()
+                except OSError:
+                    # No room for another process: those that there are do its work.
+                    if not self._workers:
+                        raise
+                    self._processes = len(self._workers)
             worker = min(self._workers, key=lambda w: len(w.busy))
             host = self._waiting.pop(0)
             first = host[0][0]
@@ -172,7 +178,8 @@ class _Command:
 
 def _sentence(url: str, code: int, order: Order) -> str:
     if code < 0:
-        how = f"was killed ({signal.Signals(-code).name}; the system does so, too, when its memory is full)"
+        how = (f"was killed by signal {-code} ({signal.strsignal(-code)}; the system does so, too, when its memory is "
+               "full)")
     else:
         how = f"ended by itself (exit code {code}; {log_file(order.archive)} tells more)"
     return (f"{url} was not crawled to its end: the process that crawled it {how}. What it had stored is kept, and the "
