@@ -65,15 +65,16 @@ def connect_ex(self: socket.socket, address: Any) -> int:
 
 
 def main() -> None:
-    # On one core all is crawled in this process, which alone is in this world.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if WORLD.get("log"):
         socket.socket.connect_ex = connect_ex  # type: ignore[assignment,method-assign]
     if NAMES:
         socket.gethostbyname, socket.getaddrinfo = gethostbyname, getaddrinfo  # type: ignore[assignment]
+    import archiver.commands.crawl
     import archiver.settings
     from archiver.commands.main import cli
+
+    # As on one core all is crawled in this process, which alone is in this world.
+    archiver.commands.crawl.cores = lambda: 1  # type: ignore[attr-defined]
 
     for name, value in WORLD.get("settings", {}).items():
         setattr(archiver.settings, name, value)
