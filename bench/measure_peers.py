@@ -24,8 +24,11 @@ from table import Column, hundredths, tenths, whole
 
 LOCK = Path(__file__).with_name("peers.lock")
 OURS, NAME = "archiver", "news.example.org"
+LIMIT = 900
+"""Seconds after which a peer is ended and counts as not run."""
 COLUMNS = (
-    Column("asked", "requests"), Column("articles", "articles"), Column("recall", "recall", form=hundredths),
+    Column("asked", "requests", form=whole), Column("articles", "articles", form=whole),
+    Column("recall", "recall", form=hundredths),
     Column("seconds", "seconds", form=tenths), Column("pages_per_second", "pages/s", form=tenths),
     Column("articles_per_second", "articles/s", form=tenths), Column("ratio", "ours/theirs", 10, form=hundredths),
     Column("cpu_ms", "CPU ms an article", form=tenths), Column("cpu_ratio", "theirs/ours", form=hundredths),
@@ -144,7 +147,7 @@ def _once(target: Target, folder: Path, peer: Peer | None, python: str, threads:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     asked = len(target.log.read_text(encoding="utf-8", errors="replace").splitlines())
     if ran.code:
-        return _last(ran.err)
+        return f"it had not ended after {LIMIT} seconds" if ran.seconds > LIMIT else _last(ran.err)
     if not peer:
         export(folder / "archive.db", out)
     stored = len(_stored(out, target.urls))
@@ -165,7 +168,7 @@ def _theirs(target: Target, out: Path, way: str, python: str, threads: int) -> R
     """Its home is its own folder, so that what it caches is gone with it; none of our modules is in its way."""
     script = Path(__file__).with_name("run_peer.py")
     return run([python, "-P", str(script), way, target.start, target.proxy, str(out.parent.parent / "urls.txt"),
-                str(out), str(threads)],
+                str(out), str(threads)], LIMIT,
                PYTHONPATH="", HOME=str(out.parent), XDG_CACHE_HOME=str(out.parent / "cache"))
 
 
