@@ -31,7 +31,7 @@ SEVERAL = (*(Column("ratio", "of bare", 0.8, form=hundredths) if c.key == "ratio
            Column("one_core", "pages/s, one core", form=tenths), Column("gain", "gain", form=hundredths))
 _NGINX = """daemon off; worker_processes 1; pid {work}/nginx.pid; error_log {work}/error.log;
 events {{ worker_connections 512; }}
-http {{ access_log off; types {{ text/html html; application/xml xml; text/plain txt; application/rss+xml rss; }}
+http {{ access_log {log}; types {{ text/html html; application/xml xml; text/plain txt; application/rss+xml rss; }}
 charset utf-8; keepalive_requests 1000000; client_body_temp_path {work}; proxy_temp_path {work};
 fastcgi_temp_path {work}; uwsgi_temp_path {work}; scgi_temp_path {work};
 server {{ listen 127.0.0.1:{port}; root {root}; index index.html index.rss; }} }}
@@ -117,26 +117,32 @@ def _urls(archive: Path) -> list[str]:
 
 
 @contextmanager
-def served(posts: int, kilobytes: int, sites: int, work: Path) -> Iterator[list[str]]:
-    """So many generated sites, by nginx where it is installed, else by a server in Python; their start addresses."""
+def served(posts: int, kilobytes: int, sites: int, work: Path, name: str = "",
+           log: Path | None = None) -> Iterator[list[str]]:
+    """So many generated sites, by nginx where it is installed, else by a server in Python; their start addresses.
+
+    `name`: the host that their pages name, without a port; they are reached by it through their address as a proxy.
+    `log` gets a line for each request.
+    """
     servers: list[subprocess.Popen[Any]] = []
     starts: list[str] = []
     nginx = shutil.which("nginx") or (shutil.which("nginx", path="/usr/sbin"))
     try:
         for n in range(sites):
             port = free_port()
+            here = f"127.0.0.1:{port}"
             if nginx:
                 folder = work / f"site-{n}"
-                write(Site(f"http://127.0.0.1:{port}", posts, kilobytes), folder)
+                write(Site(f"http://{name or here}", posts, kilobytes), folder)
                 conf = folder.with_suffix(".conf")
-                conf.write_text(_NGINX.format(work=work, port=port, root=folder), encoding="utf-8")
+                conf.write_text(_NGINX.format(work=work, port=port, root=folder, log=log or "off"), encoding="utf-8")
                 command = [nginx, "-c", str(conf), "-p", str(work), "-g", f"user root; lock_file {work}/{n}.lock;"]
             else:
                 command = [sys.executable, str(ROOT / "bench" / "serve_generated.py"), str(posts), "--port", str(port),
-                           "--kilobytes", str(kilobytes)]
+                           "--kilobytes", str(kilobytes), "--name", name or here, *(["--log", str(log)] if log else [])]
             servers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                             stderr=subprocess.DEVNULL, cwd=ROOT / "bench"))
-            starts.append(f"http://127.0.0.1:{port}/")
+            starts.append(f"http://{here}/")
             _wait(port, servers[-1])
         yield starts
     finally:
