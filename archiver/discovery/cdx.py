@@ -31,7 +31,11 @@ _WAYBACK_FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", 
 _LAST_CAPTURE = ("endtimestamp", "groupcount")
 _HTML = ("text/html", "application/xhtml+xml")
 _ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
-_LONGEST_ROW = 16_384
+_LONGEST_ROW = 8_192
+_MOST_BRACKETS = 100
+# A row, or an object, without others in it: what is nested deeper is no CDX, and a JSON parser is slow to find out.
+_FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
+_ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
 _MEANS = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
 # The letters of a CDX header (archive.org/web/researcher/cdx_legend.php), as far as they name what is kept here.
 _LETTERS = {"N": "urlkey", "A": "urlkey", "b": "timestamp", "a": "url", "m": "mime", "s": "status", "k": "digest",
@@ -40,6 +44,7 @@ _SIX = ("urlkey", "timestamp", "url", "mime", "status", "digest")
 _COLUMNS = {7: (*_SIX, "length"), 9: (*_SIX, "redirect", "offset", "filename"),
             10: (*_SIX, "redirect", "flags", "offset", "filename"),
             11: (*_SIX, "redirect", "flags", "length", "offset", "filename")}
+_START = re.compile(r"[\[{]")
 _START_OF_TIME = "00000101000000"
 
 
@@ -84,7 +89,8 @@ def service_address(text: str) -> str:
     Raises ValueError with the reason where it is neither.
     """
     address = SERVICES.get(text.lower(), text)
-    if "@" in address or urlsplit(address).query or not (found := normalize(address)):
+    found = normalize(address)
+    if not found or "@" in address or urlsplit(found).query:
         raise ValueError(f"give {', '.join(SERVICES)}, or a CDX server's address without user name and parameters")
     return found
 
@@ -216,22 +222,17 @@ class _Reader:
 
 def _read_array(text: str, reader: _Reader) -> None:
     """An array of rows, one by one: what has been cut off or spoilt costs the rows that it touches."""
-    decoder = json.JSONDecoder()
     at = text.find("[") + 1
     while not reader.is_full:
         while at < len(text) and text[at] in " \t\r\n,":
             at += 1
         if at >= len(text) or text[at] == "]":
             return
-        row = text[at:at + _LONGEST_ROW]
-        try:
-            value, size = decoder.raw_decode(row)
-        except (ValueError, RecursionError):
-            reader.value(None, row)
-            at = min((n for n in (text.find("[", at + 1), text.find("{", at + 1)) if n >= 0), default=len(text))
-            continue
-        reader.value(value, row[:size])
-        at += size
+        row = _ROW.match(text, at, at + _LONGEST_ROW)
+        source = row[0] if row else text[at:at + _LONGEST_ROW]
+        reader.value(_json(source) if row else None, source)
+        start = None if row else _START.search(text, at + 1)
+        at = row.end() if row else start.start() if start else len(text)
 
 
 def _read_lines(text: str, reader: _Reader) -> None:
@@ -264,6 +265,8 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _json(text: str) -> Any:
+    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+        return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
