@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from archiver import __version__
-from archiver.discovery import nowhere
+from archiver.discovery import cdx, nowhere
 from archiver.discovery.nowhere import Nowhere
 from archiver.extraction.rules import SiteRules
 from archiver.frontier.schedule import SIDE_WAY
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
+from archiver.spiders.contact import needs_contact
 from archiver.spiders.guarded import guarded
 from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
 from archiver.spiders.opened import Only, OpenRun
@@ -26,7 +27,7 @@ from archiver.store.doubt import is_confirmed
 from archiver.store.parts import StoredPart
 from archiver.store.redirects import came_from
 from archiver.store.rules import retire, rules_at, store_learned
-from archiver.store.sources import sources_known
+from archiver.store.sources import alive, enter_cdx, sources_known
 from archiver.store.transaction import writing
 from archiver.store.versions import extractor_of
 from archiver.urls import urlkey
@@ -54,6 +55,8 @@ class CrawlSession(OpenRun):
         self._under_way: dict[str, Job] = {}
         self._sources = 0
         self._told: set[tuple[str, Source, PageKind]] = set()
+        named = self.options.get("cdx")
+        self.cdx = cdx.query_url(cdx.service_address(named), cdx.prefix_of(self.scope)) if named else ""
 
     @property
     def under_way(self) -> int:
@@ -61,12 +64,23 @@ class CrawlSession(OpenRun):
         return len(self._under_way)
 
     @guarded
+    def enter_cdx(self, *, anonymous: bool) -> None:
+        """The list that a web archive is asked for is a source of this site, where its settings name one.
+
+        Not by an `anonymous` crawl, which names nobody whom its keepers can reach.
+        """
+        objection = "its keepers should be able to reach you: name a contact (archiver crawl --contact)"
+        with writing(self.db):
+            enter_cdx(self.db, self.site["id"], self.cdx, self.started,
+                      objection if anonymous and self.cdx and needs_contact(self.cdx) else "")
+
+    @guarded
     def due(self, limit: int) -> list[Job]:
         """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
         self.writer.flush()
         self._read_anew()
         mixed = self._sources >= SOURCES_FIRST
-        sources_only = not mixed and any(job.is_source for job in self._under_way.values())
+        sources_only = not mixed and any(job.comes_first for job in self._under_way.values())
         jobs: list[Job] = []
         while True:
             rows = self._due_rows(limit + len(self._under_way), sources_only, mixed)
@@ -195,7 +209,7 @@ class CrawlSession(OpenRun):
     @guarded
     def alive(self, source: Source, found_on: str) -> int:
         self.writer.flush()
-        return ledger.alive(self.db, self.site["id"], source, found_on)
+        return alive(self.db, self.site["id"], source, found_on)
 
     @guarded
     def remember_platform(self, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.discovery.shapes import NONE, Shape, series_of, shape_of
+from archiver.discovery.shapes import NONE, Shape, captures, series_of, shape_of
 from archiver.frontier import allowance, twins
 from archiver.frontier.allowance import BELOW, Allowances, is_promised
 from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
@@ -110,6 +110,8 @@ class Watch:
         if shape is NONE and row["kind"] == PageKind.UNKNOWN and not last.isdecimal() and aside.is_post(
                 self._db, above):
             return BELOW
+        if shape is NONE and row["kind"] == PageKind.UNKNOWN and aside.is_hearsay(self._db, row["urlkey"]):
+            return captures(row["url"])
         return shape
 
     def leave(self, key: str) -> None:

@@ -195,3 +195,10 @@ def m010_nowhere_and_traps(db: Database) -> None:
 def m011_distrusted(db: Database) -> None:
     # What the site's server says of change and is not believed, with the time at which it proved false (JSON).
     db.table("sites").add_column("distrusted", str)
+
+
+@migrations()
+def m012_captures_elsewhere(db: Database) -> None:
+    # Of an address that a web archive's list (source cdx) tells of: when it was captured there first and last.
+    db.table("page_sources").add_column("first_capture", str)
+    db.table("page_sources").add_column("last_capture", str)

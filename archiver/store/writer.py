@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
 from archiver.items import Capture, Outcome, PageKind, Source, Target, Visit
-from archiver.store import circles, ledger, parts
+from archiver.store import aside, circles, ledger, parts
 from archiver.store.articles import Change, Stored, add_alias, edited_at, mark_gone, store_article, touch
 from archiver.store.faults import is_fault
 from archiver.store.rights import store_rights
@@ -136,8 +136,9 @@ class VisitWriter:
         ledger.record_visit(
             db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
             capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
-            due_at=None if visit.kind is PageKind.PART else next_visit(outcome, visit.kind, visit.at, published,
-                                                                       self._revisit, edited_at(db, article_id)),
+            due_at=None if visit.kind is PageKind.PART else next_visit(
+                outcome, visit.kind, visit.at, published, self._revisit, edited_at(db, article_id),
+                hearsay=outcome is Outcome.GONE and article_id is None and aside.is_hearsay(db, urlkey(visit.url))),
         )
         if visit.rule == circles.RULE:
             counts.failed += circles.close_circle(db, urlkey(visit.url))
