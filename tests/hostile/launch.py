@@ -19,6 +19,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from twisted.internet._resolver import GAIResolver
+
 from tests.hostile import memory
 
 WORLD: dict[str, Any] = json.loads(os.environ.get("HOSTILE_WORLD", "{}"))
@@ -69,6 +71,8 @@ def main() -> None:
         socket.socket.connect_ex = connect_ex  # type: ignore[assignment,method-assign]
     if NAMES:
         socket.gethostbyname, socket.getaddrinfo = gethostbyname, getaddrinfo  # type: ignore[assignment]
+        # Twisted keeps the function that it found when it was imported.
+        GAIResolver.__init__.__defaults__ = (None, getaddrinfo)  # type: ignore[attr-defined]
     import archiver.settings
     from archiver.commands.main import cli
 

@@ -13,7 +13,7 @@ import pytest
 from tests.hostile.attacks import ATTACKS, MB, Attack, Site, attacking
 from tests.hostile.world import Crawled, World
 
-LIMITS = {"DOWNLOAD_TIMEOUT": 5, "RETRY_TIMES": 0, "PAGE_MAXSIZE": 2 * MB, "DOWNLOAD_MAXSIZE": 8 * MB,
+LIMITS = {"DOWNLOAD_TIMEOUT": 10, "RETRY_TIMES": 0, "PAGE_MAXSIZE": 2 * MB, "DOWNLOAD_MAXSIZE": 8 * MB,
           "DOWNLOAD_HEADER_MAXSIZE": 64 * 1024}
 
 

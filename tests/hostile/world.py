@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.processes import ROOT, run, without_proxies
 from tests.spiders.site_server import SiteServer
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -59,12 +55,11 @@ class World:
         log.write_text("")
         world = {"names": self.names, "routes": self.routes, "settings": self.settings, "log": str(log),
                  "peak": str(peak)}
-        environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-        environment |= {"HOSTILE_WORLD": json.dumps(world), "PYTHONPATH": str(ROOT), **self.environment}
+        environment = without_proxies() | {"HOSTILE_WORLD": json.dumps(world), "PYTHONPATH": str(ROOT),
+                                           **self.environment}
         begun = time.monotonic()
-        command = [sys.executable, "-m", "tests.hostile.launch", *words, "--archive", str(folder / archive)]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
-                              env=environment, cwd=folder, check=False)
+        done = run("tests.hostile.launch", *words, "--archive", str(folder / archive), environment=environment,
+                   folder=folder)
         return Crawled(folder / archive, done.returncode, done.stdout, done.stderr, time.monotonic() - begun,
                        int(peak.read_text()) if peak.exists() else 0, tuple(log.read_text().split()))
 
