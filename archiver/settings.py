@@ -45,6 +45,8 @@ TELNETCONSOLE_ENABLED = False
 TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 # Scrapy starts as many tasks for each response's items as this: one is enough, and twice as fast.
 CONCURRENT_ITEMS = 1
+# For each answer Scrapy would read the source of its callback once more.
+WARN_ON_GENERATOR_RETURN_VALUE = False
 LOG_LEVEL = "WARNING"
 
 # Each one wraps what the spider hands on once more, and the ledger does what they do: it knows what follows on what,

@@ -13,12 +13,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fastwarc import GzipWriter, WarcRecord, WarcRecordType
+from fastwarc import WarcRecord, WarcRecordType
+from isal import igzip
 
 from archiver.items import Capture
 
-# Against level 6: 40 % less time for 5 % more bytes (120 news pages).
-_GZIP_LEVEL = 4
+# Of 0 to 3. Against zlib's level 6: a fifth of the time for 8 % more bytes (300 pages of blogs).
+_GZIP_LEVEL = 3
 # WARC/1.1, section 6.7.2: a server that answers 304 has confirmed the payload of an earlier record.
 REVISIT_SAME_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 REVISIT_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
@@ -156,8 +157,5 @@ def _header_block(headers: Headers) -> bytes:
 
 def _member(record: WarcRecord) -> bytes:
     out = io.BytesIO()
-    writer = GzipWriter(out, compression_level=_GZIP_LEVEL)
-    record.write(writer)
-    writer.finish()
-    writer.close()
-    return out.getvalue()
+    record.write(out)
+    return igzip.compress(out.getvalue(), _GZIP_LEVEL, mtime=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from lxml.etree import _Element as Element
@@ -48,14 +49,15 @@ class _Reader:
         self.evidence: list[Evidence] = []
         self.strange = self.is_whole = False
         self.top: Element | None = None
-        self._located: tuple[Post, Beside] | None = None
 
-    def located(self) -> tuple[Post, Beside]:
+    @cached_property
+    def post(self) -> Post:
         """The post on the page: around the title and the body that the rules found, where they did."""
-        if self._located is None:
-            post = located(self.page, self._title(), self.top) if self.top is not None else find(self.page)
-            self._located = post, beside_heading(self.page, post)
-        return self._located
+        return located(self.page, self._title(), self.top) if self.top is not None else find(self.page)
+
+    @cached_property
+    def beside(self) -> Beside:
+        return beside_heading(self.page, self.post)
 
     def _title(self) -> Element | None:
         rule = self.rules.rule("title")
@@ -184,7 +186,7 @@ def _kind(reader: _Reader, known: PageKind) -> str | None:
         return answer[1] if answer[0] is PageKind.POST else None
     if rules.post:
         return "learned" if all(page.index.first(mark) is not None for mark in rules.post) else None
-    kind, rule = classify(page, reader.lead, known, *reader.located())
+    kind, rule = classify(page, reader.lead, known, reader.post, reader.beside)
     return rule if kind is PageKind.POST else None
 
 
@@ -230,9 +232,8 @@ def _people(reader: _Reader) -> tuple[str, ...]:
         return reader.api.authors
     if isinstance(value, tuple) and reader.knows("authors"):
         return value
-    post, beside = reader.located()
     site = {folded(n) for n in site_names(reader.page)}
-    people = _authors.candidates(reader.page, post, reader.lead, site, beside)
+    people = _authors.candidates(reader.page, reader.post, reader.lead, site, reader.beside)
     reader.weighed("authors", people)
     found = choose.authors(people)
     return found.value if found else ()
@@ -253,7 +254,7 @@ def _times(reader: _Reader) -> tuple[Moment | None, Moment | None]:
     if (published is None and not reader.knows("published")) or (modified is None and not reader.knows("modified")):
         # A last change that none of the posts learned from told is looked for among declarations only.
         lines = published is None and not reader.knows("published")
-        post, beside = reader.located() if lines else (Post(page, body=reader.top), Beside())
+        post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), Beside())
         changes = _dates.modified(page, post, reader.lead, beside)
         if lines:
             times = _dates.published(page, post, reader.lead, beside)
@@ -276,7 +277,7 @@ def _terms(reader: _Reader) -> tuple[tuple[str, ...], tuple[str, ...]]:
             value = told
             reader.told(name, told)
         if not value and not reader.knows(name):
-            general = general or _categories.candidates(reader.page, reader.located()[0], reader.lead)
+            general = general or _categories.candidates(reader.page, reader.post, reader.lead)
             reader.weighed(name, general[n])
             value = _categories.chosen(*general)[n]
         out.append(value if isinstance(value, tuple) else ())

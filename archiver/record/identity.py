@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 
 from archiver.fields import FIELDS
 from archiver.items import Article, GeoTag
@@ -46,6 +47,7 @@ def _short(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+@lru_cache(maxsize=8)  # storing one reading asks three times
 def content_digest(body: str) -> str:
     """Digest of a post's text, "" where it is too short to tell one post from another."""
     text = folded(body)
