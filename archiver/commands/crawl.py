@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 import time
@@ -137,6 +138,7 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     from scrapy.settings import Settings
 
     from archiver.commands.process import CrawlProcess, prepare_log
+    from archiver.spiders.ending import broken
     from archiver.spiders.site import SiteSpider
 
     open_archive(archive, create=True).close()
@@ -147,6 +149,7 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
     process = CrawlProcess(settings, GRACE)
     crawlers: dict[int, Crawler] = {}
     refused: list[ArchiverError] = []
+    lost: dict[int, str] = {}
     waiting = _by_host(plans)
 
     async def one(index: int, plan: Plan) -> None:
@@ -159,6 +162,13 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
                                                              since=since, only=only))
         except ArchiverError as error:
             refused.append(error)
+        except Exception as error:
+            spider: Any = crawlers[index].spider
+            if spider is None:
+                logging.getLogger(__name__).exception("%s", plan.url)
+                lost[index] = broken(plan.url, error).reason
+            else:
+                spider.broke(error)
 
     async def worker() -> None:
         while waiting:
@@ -181,7 +191,7 @@ def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str,
             crawler.spider.ended("stopped")  # type: ignore[attr-defined]
     if refused:
         raise refused[0]
-    return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)], process.signum
+    return [_result(plan, crawlers.get(index), lost.get(index, "")) for index, plan in enumerate(plans)], process.signum
 
 
 async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
@@ -206,8 +216,10 @@ def _by_host(plans: list[Plan]) -> list[list[tuple[int, Plan]]]:
     return list(groups.values())
 
 
-def _result(plan: Plan, crawler: Any) -> Result:
+def _result(plan: Plan, crawler: Any, lost: str) -> Result:
     session = getattr(getattr(crawler, "spider", None), "session", None)
+    if lost:
+        return Result(plan.url, plan.url, "failed", lost, 0.0, Counts(), ())
     if session is None or session.result is None:
         return Result(plan.url, plan.url, "interrupted", "stopped before it began", 0.0, Counts(), ())
     end = session.result
