@@ -55,7 +55,7 @@ class CrawlSession(OpenRun):
         super()._begin()
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
         self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
-        self.writer.on_written = self.watch.written
+        self.writer.on_written, self.writer.kept = self.watch.written, self.watch.kept
         self.believes_gone = is_confirmed(self.db, self.site["id"], self.started)
 
     @property

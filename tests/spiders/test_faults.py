@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.hostile.world import World
 from tests.processes import Running
 from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, home, page, serving
@@ -195,3 +196,29 @@ def test_two_crawls_of_one_site_do_not_meet(tmp_path: Path) -> None:
         first.end(timeout=60)
     assert done.returncode == 1
     assert f"process {first.pid}" in done.stderr
+
+
+def test_a_name_that_is_lost_in_the_midst_of_a_crawl_ends_it_and_the_next_goes_on(tmp_path: Path) -> None:
+    address, names = "93.184.216.34", [f"/post-{n}/" for n in range(60)]
+    close = {"Content-Type": "text/html; charset=utf-8", "Connection": "close"}
+    pages: dict[str, Any] = {"/": Answer(home(*names).body, headers=close), "/robots.txt": Answer(b"", headers=close)}
+    pages |= {name: Answer(page(f"Post {name}").body, headers=close) for name in names}
+    with serving(pages) as site:
+        world = World(names={"news.example": [[address]] * 35 + [[]]}, settings={"DNSCACHE_ENABLED": False},
+                      routes={f"{address}:80": int(site.url.rstrip("/").rpartition(":")[2])})
+        cut_off = world.crawl(tmp_path, "http://news.example/")
+        assert cut_off.code == 1 and "Traceback" not in cut_off.err
+        told = ("news.example does not answer any more (there is no such host), neither does its home page: the crawl "
+                "was ended; the next one goes on where it stopped.")
+        assert cut_off.err.splitlines()[-1] == f"Error: {told}"
+        assert cut_off.query("select outcome, reason from runs") == [("failed", told)]
+        stored = len(cut_off.titles)
+        assert 0 < stored < 40
+        left = cut_off.query("select outcome, rule, count(*) from pages where url like '%/post-%/' and outcome <> "
+                             "'archived' group by 1, 2 order by 1")
+        assert [row[:2] for row in left] == [("due", None), ("failed", "no-host")]
+        assert sum(row[2] for row in left) == 60 - stored
+        world.names = {"news.example": [[address]]}
+        again = world.crawl(tmp_path, "http://news.example/")
+    assert again.code == 0, again.err
+    assert len(again.titles) == 60 and again.query("select outcome from runs where id = 2") == [("finished",)]
