@@ -139,7 +139,8 @@ class LiveBlog:
         text = "".join(f"<p>{p}</p>" for p in said.paragraphs)
         other = self.posts[(post.number + self.teaser) % len(self.posts)]
         return Answer(f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
-<title>{said.title} | {self.name}</title><link rel="canonical" href="{base.rstrip('/')}{post.path}"><meta property="og:type" content="article">
+<title>{said.title} | {self.name}</title><link rel="canonical" href="{base.rstrip('/')}{post.path}">
+<meta property="og:type" content="article">
 <meta property="article:published_time" content="{post.published.isoformat()}"></head>
 <body class="single single-post postid-{post.number + 1}"><header><a href="/">{self.name}</a></header>
 <main><article class="hentry"><h1 class="entry-title">{said.title}</h1><p class="entry-meta">By {authors} on
