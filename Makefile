@@ -29,7 +29,7 @@ test: lint ## run every check: ruff, mypy, pytest (ARGS go to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
 soak: $(VENV)/.checked ## the long checks: thousands of examples of each property, 2,000 posts and 50 kills (ten minutes or more)
-	$(BIN)/python -m pytest --hypothesis-profile=thorough -m property
+	$(BIN)/python -m pytest --hypothesis-profile=thorough -m hypothesis
 	$(BIN)/python -m tests.faults --posts 2000 --kills 50
 
 lint: $(VENV)/.checked ## run ruff and mypy

@@ -17,7 +17,7 @@ from tests.wordpress import site
 
 # The examples of a property: few at each run of the suite, many with `make soak` (--hypothesis-profile=thorough).
 settings.register_profile("suite", max_examples=60, deadline=None)
-settings.register_profile("thorough", max_examples=3_000, deadline=None)
+settings.register_profile("thorough", max_examples=2_000, deadline=None)
 settings.load_profile("suite")
 
 

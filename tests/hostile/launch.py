@@ -17,6 +17,7 @@ import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def main() -> None:
         cli()
     finally:
         if peak := WORLD.get("peak"):
-            Path(peak).write_text(str(memory.peak()), encoding="utf-8")
+            Path(peak).write_text(f"{memory.peak()} {time.process_time()}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from tests.spiders.site_server import SiteServer
 
 @dataclass(frozen=True)
 class Crawled:
-    """`rows` is the ledger: address to (outcome, rule, reason). `peak` is the process's memory at most, in bytes."""
+    """`rows` is the ledger: address to (outcome, rule, reason). `peak` is the process's memory at most, in bytes, and
+    `busy` the seconds that it took of a core."""
 
     archive: Path
     code: int
@@ -23,6 +24,7 @@ class Crawled:
     err: str
     seconds: float
     peak: int
+    busy: float
     connections: tuple[str, ...]
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -60,8 +62,9 @@ class World:
         begun = time.monotonic()
         done = run("tests.hostile.launch", *words, "--archive", str(folder / archive), environment=environment,
                    folder=folder)
+        most, busy = peak.read_text().split() if peak.exists() else ("0", "0")
         return Crawled(folder / archive, done.returncode, done.stdout, done.stderr, time.monotonic() - begun,
-                       int(peak.read_text()) if peak.exists() else 0, tuple(log.read_text().split()))
+                       int(most), float(busy), tuple(log.read_text().split()))
 
     def crawl(self, folder: Path, *words: str) -> Crawled:
         return self.run(folder, "crawl", *words, "--delay", "0", "--contact", "me@example.org")
