@@ -16,6 +16,7 @@ from archiver.commands.crawls.plan import GRACE, Came, Host, Order, Plan, Result
 from archiver.commands.process import CrawlProcess
 from archiver.errors import ArchiverError
 from archiver.spiders.contact import user_agent
+from archiver.spiders.ending import broken
 from archiver.spiders.session import CrawlSession
 from archiver.spiders.site import SiteSpider
 from archiver.store.runs import Counts
@@ -80,11 +81,12 @@ class Crawls:
             self._tell(index, error)
             return
         except Exception as error:
-            _log.exception("%s", plan.url)
-            reason = (f"{plan.url} could not be crawled for a mistake of this program ({type(error).__name__}: "
-                      f"{str(error)[:200]}); {log_file(order.archive)} tells more.")
-            self._tell(index, Result(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
-            return
+            if crawler.spider is None:
+                _log.exception("%s", plan.url)
+                reason = broken(plan.url, error).reason
+                self._tell(index, Result(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
+                return
+            crawler.spider.broke(error)  # type: ignore[attr-defined]
         if result := _result(plan, crawler):
             self._tell(index, result)
 
