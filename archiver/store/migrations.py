@@ -200,6 +200,13 @@ def m011_distrusted(db: Database) -> None:
 
 
 @migrations()
+def m012_captures_elsewhere(db: Database) -> None:
+    # Of an address that a web archive's list (source cdx) tells of: when it was captured there first and last.
+    db.table("page_sources").add_column("first_capture", str)
+    db.table("page_sources").add_column("last_capture", str)
+
+
+@migrations()
 def m015_provenance(db: Database) -> None:
     # A version that repeats an earlier one (`same_as`), and how often a post that is served in turns came back to one.
     # `previous` is the version that stood before it: not always the number before.

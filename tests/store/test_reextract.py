@@ -19,10 +19,11 @@ from click.testing import CliRunner, Result
 from archiver import __version__
 from archiver.commands.main import cli
 from tests.small_sites import PROMOTION, classic, posts, promoting
-from tests.spiders.crawling import ROOT, crawl, rows
+from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, home, serving
 from tests.spiders.test_parts import body_of, post
 
+ROOT = Path(__file__).parents[2]
 POSTS = posts(14)
 EDITED, TOLD, STAMPED = POSTS[2], POSTS[5], POSTS[7]
 LATER = "The mill was sold after all, and nobody has said to whom."
