@@ -66,6 +66,12 @@ class Allowances:
         self._tallies: dict[Shape, Tally] = {}
         self._known_posts = known_posts
 
+    def copy(self) -> Allowances:
+        """The tallies as they are now."""
+        out = Allowances(self._known_posts)
+        out._tallies = dict(self._tallies)
+        return out
+
     def note(self, shape: Shape, *, is_post: bool, has_news: bool) -> None:
         """A page of this shape was read. News are addresses of another shape that nothing had told of."""
         if shape.family not in ALLOWED:

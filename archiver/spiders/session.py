@@ -47,14 +47,17 @@ class CrawlSession(OpenRun):
     """
 
     def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
-        super().__init__(archive, start_url, full=full, only=only)
-        self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
-        self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
-        self.writer.on_written = self.watch.written
-        self.believes_gone = is_confirmed(self.db, self.site["id"], self.started)
         self._under_way: dict[str, Job] = {}
         self._sources = 0
         self._told: set[tuple[str, Source, PageKind]] = set()
+        super().__init__(archive, start_url, full=full, only=only)
+
+    def _begin(self) -> None:
+        super()._begin()
+        self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
+        self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
+        self.writer.on_written, self.writer.kept = self.watch.written, self.watch.kept
+        self.believes_gone = is_confirmed(self.db, self.site["id"], self.started)
         named = self.options.get("cdx")
         self.cdx = cdx.query_url(cdx.service_address(named), cdx.prefix_of(self.scope)) if named else ""
 

@@ -55,7 +55,6 @@ class SiteSpider(EndsEarly, Spider):
     """
 
     name = "site"
-    custom_settings = None
 
     def __init__(self, url: str = "", full: str | bool = False, limit: str | int = 0, since: str = "",
                  only: Only = "", **kwargs: Any) -> None:
@@ -83,27 +82,29 @@ class SiteSpider(EndsEarly, Spider):
             crawler.settings.set("USER_AGENT", user_agent(contact), priority="spider")
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full,
                                        only=spider.only)
-        spider.session.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
-        spider._alarms = Alarms(spider.site_name, spider.start_url, spider.stop,
-                                believes_gone=spider.session.believes_gone)
-        if spider.only:  # the home page is not asked for: it tells nothing of what is missing
-            spider._base = spider.session.home
-        if until := spider.session.quiet_until:
-            spider.ending = still_quiet(spider.start_url, until)
-        spider.permission = permission(spider.start_url, private=bool(spider.session.options.get("private")),
-                                       service=spider.session.cdx)
-        crawler.signals.connect(spider._idle, signal=signals.spider_idle)
-        crawler.signals.connect(spider._downloaded, signal=signals.response_downloaded)
-        crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
-        crawler.signals.connect(spider.ended, signal=signals.spider_closed)
+        with spider.beginning():
+            spider._begin(crawler)
         return spider
+
+    def _begin(self, crawler: Crawler) -> None:
+        run = self.session
+        run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
+        self._alarms = Alarms(run.site_name, self.start_url, self.stop, believes_gone=run.believes_gone)
+        self._base = run.home if self.only else self._base  # then the home page is not asked for
+        if run.quiet_until:
+            self.ending = still_quiet(self.start_url, run.quiet_until)
+        self.permission = permission(self.start_url, private=bool(run.options.get("private")), service=run.cdx)
+        crawler.signals.connect(self._idle, signal=signals.spider_idle)
+        crawler.signals.connect(self._downloaded, signal=signals.response_downloaded)
+        crawler.signals.connect(self._robots, signal=signals.robots_parsed)
+        crawler.signals.connect(self.ended, signal=signals.spider_closed)
 
     @property
     def site_name(self) -> str:
         return self.session.site_name
 
     async def start(self) -> AsyncIterator[Request]:
-        for request in self._guarded(self._next_requests):
+        for request in self._first(self._next_requests):
             yield request
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Visit | Request]:

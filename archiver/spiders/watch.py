@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -129,6 +130,19 @@ class Watch:
             return True
         self._traps[rule] += 1
         return self._traps[rule] <= _MOST_OF_A_RULE
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What is noted meanwhile holds unless an error undoes it, as the transaction around it is undone.
+
+        The visits of a batch that is undone are written once more, each alone, and would count twice.
+        """
+        before = self._budget.copy(), self._twins.copy(), dict(self._under_way), dict(self._doubts)
+        try:
+            yield
+        except BaseException:
+            self._budget, self._twins, self._under_way, self._doubts = before
+            raise
 
     # What came back
 
