@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,15 +12,10 @@ from typing import Any
 import pytest
 
 from tests.hostile.world import two_hosts
-from tests.spiders.crawling import ROOT, crawl, last_run, rows, scrapy, text
+from tests.spiders.crawling import archiver, crawl, last_run, rows, scrapy, text
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.webarchive.cdx_service import PATH, Captures
 from tests.webarchive.wayback import serving_warcs
-
-
-def archiver(*words: str, archive: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "archiver", *words, "--archive", str(archive)], capture_output=True,
-                          text=True, cwd=ROOT, check=False)
 
 
 def ask(site: SiteServer, service: str, archive: Path) -> None:
