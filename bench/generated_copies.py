@@ -1,4 +1,4 @@
-"""Posts whose copies are known: stories with edited copies on other sites, and posts that look like copies and are none.
+"""Posts whose copies are known: stories with edited copies on other sites, and posts that only look like copies.
 
 Everything follows from a seed.
 """

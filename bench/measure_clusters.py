@@ -11,18 +11,17 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from generated_copies import START, Language, Post, languages, paragraphs, posts
+from sqlite_utils import Database
+from table import Column, hundredths, rate, whole
 
-from generated_copies import START, Language, Post, languages, paragraphs, posts  # noqa: E402
-from sqlite_utils import Database  # noqa: E402
-from table import Column, hundredths, rate, whole  # noqa: E402
-
-from archiver.record.identity import content_digest  # noqa: E402
-from archiver.record.sketch import SKETCH_VERSION, SLOTS, packed, unpacked  # noqa: E402
-from archiver.store import clusters  # noqa: E402
-from archiver.store.connect import open_archive  # noqa: E402
-from archiver.store.ledger import stamp  # noqa: E402
-from archiver.store.sketches import COMMON, candidates  # noqa: E402
-from archiver.urls import urlkey  # noqa: E402
+from archiver.record.identity import content_digest
+from archiver.record.sketch import SKETCH_VERSION, SLOTS, packed, unpacked
+from archiver.store import clusters
+from archiver.store.connect import open_archive
+from archiver.store.ledger import stamp
+from archiver.store.sketches import COMMON, candidates
+from archiver.urls import urlkey
 
 QUALITY = (
     Column("posts", "posts"), Column("pairs", "pairs"),
@@ -33,7 +32,8 @@ QUALITY = (
 )
 SCALE = (
     Column("articles", "articles"), Column("p50_ms", "ms to add one", at_most=5, form=hundredths),
-    Column("p95_ms", "p95", at_most=5, form=hundredths), Column("committed_ms", "wall, with row and commit", form=hundredths),
+    Column("p95_ms", "p95", at_most=5, form=hundredths),
+    Column("committed_ms", "wall, with row and commit", form=hundredths),
     Column("candidates", "candidates", form=hundredths), Column("candidates_most", "at most"),
     Column("bytes", "bytes an article", at_most=600, form=whole),
 )
@@ -112,7 +112,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 
-def scale(articles: int, folder: Path, seed: int = 1) -> dict[str, Any]:
+def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dict[str, Any]:
     """One row of SCALE: so many sketches as texts of 500 words of 50,000 have them, and then posts added one by one.
 
     Of the stored articles there is no text: what an article costs to be looked at is measured on those added.
@@ -143,7 +143,7 @@ def scale(articles: int, folder: Path, seed: int = 1) -> dict[str, Any]:
     db.execute("pragma wal_checkpoint(truncate)")
     after = db.execute("select page_count - freelist_count from pragma_page_count, pragma_freelist_count").fetchone()[0]
     size = (after - before) * db.execute("pragma page_size").fetchone()[0]
-    row = {"articles": articles, **_adding(db, posts(language, 2_000, 200, seed)), "bytes": size / articles}
+    row = {"articles": articles, **_adding(db, posts(language, added, added // 10, seed)), "bytes": size / articles}
     db.close()
     return row
 

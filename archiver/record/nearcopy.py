@@ -19,7 +19,7 @@ _SHORT_PASSAGES, _LONG_PASSAGES, _SHORT_SHARED = 0.6, 0.5, 0.35
 _WHOLE, _WHOLE_OF = 0.85, 0.25
 _LIST = 0.85
 _LEAST_NUMBERS, _OTHER_NUMBERS = 8, 0.6
-_SERIES_AT_MOST, _SERIES = 0.85, 0.3
+_SERIES_AT_MOST, _SERIES, _IN_GAPS = 0.85, 0.3, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +129,4 @@ def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
 
 def _is_scattered(a: Wording, b: Wording) -> bool:
     cover = _cover(a, b)
-    return cover.size - cover.passages < 0.5 * (cover.size - cover.shared)
+    return cover.size - cover.passages < _IN_GAPS * (cover.size - cover.shared)

@@ -191,7 +191,8 @@ def _hits(db: Database, text: Condition, page: list[_Found]) -> Iterator[Hit]:
     ids = json.dumps([found.id for found in page])
     rows = {row["id"]: row for row in db.query(
         "select id, url, site, title, authors, published, published_precision, categories, tags, language, gone_at, "
-        "duplicate_of, cluster_id, body, description from articles where id in (select value from json_each(?))", [ids])}
+        "duplicate_of, cluster_id, body, description from articles where id in (select value from json_each(?))",
+        [ids])}
     snippets = dict(db.execute(
         f"select rowid, snippet(articles_fts, {FTS_COLUMNS.index('body')}, ?, ?, '…', ?) from articles_fts "
         "where articles_fts match ? and rowid in (select value from json_each(?))",

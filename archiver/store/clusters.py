@@ -126,6 +126,7 @@ def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> No
             db.execute("update clusters set size = 0, source_id = null, reason = null where id = ?", [cluster])
         else:
             claims[heir].append(cluster)
+    whole = []
     for number, part in enumerate(parts):
         own = claims[number]
         kept = (own[0] if own else _new(db, part[-1])) if len(part) > 1 else None
@@ -135,7 +136,9 @@ def _regroup(db: Database, clusters: Collection[int], more: Iterable[int]) -> No
         db.conn.executemany("update articles set cluster_id = ? where id = ? and cluster_id is not ?",
                             [(kept, member, kept) for member in part])
         if kept is not None:
-            _settle(db, kept)
+            whole.append(kept)
+    for cluster in whole:
+        _settle(db, cluster)
 
 
 def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, int | None]) -> int | None:

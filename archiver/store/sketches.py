@@ -70,5 +70,8 @@ def take_all_out(db: Database) -> None:
 
 def missing(db: Database) -> int:
     """How many articles were never compared with the others, or by another version's sketch."""
-    known = db.execute("select count(*) from cluster_sketches where version = ?", [SKETCH_VERSION]).fetchone()[0]
-    return int(db.execute("select count(*) from articles").fetchone()[0]) - int(known)
+    articles = int(db.execute("select count(*) from articles").fetchone()[0])
+    if "cluster_sketches" not in db.table_names():  # an archive of an earlier release, which is only read
+        return articles
+    return articles - int(db.execute("select count(*) from cluster_sketches where version = ?",
+                                     [SKETCH_VERSION]).fetchone()[0])
