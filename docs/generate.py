@@ -41,7 +41,7 @@ TABLES = {
                 "has no members left has `size` 0.",
     "near_copies": "Pairs of articles that are near copies: the share of their words (0 to 1) that stand in word "
                    "sequences of both, and how they are alike. `article_id` is the greater number.",
-    "cluster_sketches": "The MinHash sketch of each text (24 numbers of 32 bits; none of a short text), and its version.",
+    "cluster_sketches": "The MinHash sketch of each text (24 numbers of 32 bits; a short one has none).",
     "cluster_bands": "The index of the sketches: which articles have a number. Bounded for each number, so it tells "
                      "nothing of how many there are.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",

@@ -20,6 +20,7 @@ _WHOLE, _WHOLE_OF = 0.85, 0.25
 _LIST = 0.85
 _LEAST_NUMBERS, _OTHER_NUMBERS = 8, 0.6
 _SERIES_AT_MOST, _SERIES, _IN_GAPS = 0.85, 0.3, 0.7
+_NUMBER = re.compile(r"\d+(?:[.:/-]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,19 @@ def _cover(text: Wording, other: Wording) -> _Cover:
     return _Cover(size, flags.count(1), filled.count(1), filled.find(1), size - 1 - filled.rfind(1))
 
 
-def near_copies(a: Wording, b: Wording) -> Likeness | None:
-    """What makes two texts near copies; None where they are not. The order of the two makes no difference."""
+def near_copies(a: Wording, b: Wording, *, one_site: bool = False) -> Likeness | None:
+    """What makes two texts near copies; None where they are not. The order of the two makes no difference.
+
+    Posts of one site have habits in common, so that more of them must be shared.
+    """
     if a.is_short or b.is_short or a.script is not b.script:
         return None
     short, long = sorted((_cover(a, b), _cover(b, a)), key=lambda one: (one.size, one.shared, one.passages))
     if short.shared < a.script.shared:
         return None
     similarity = (short.shared + long.shared) / (short.size + long.size)
+    if one_site and similarity < a.script.habits and not _is_contained(short, long):
+        return None
     if a.is_list or b.is_list:
         # Lists of the same things share most words without being copies.
         if min(short.shared / short.size, long.shared / long.size) < _LIST:
@@ -106,6 +112,19 @@ def _reason(short: _Cover, long: _Cover, similarity: float, a: Wording, b: Wordi
     if long.after >= 0.6 * own:
         return "contained whole, with another end"
     return "contained whole, with passages of its own"
+
+
+def are_numbered(a: tuple[str, str], b: tuple[str, str]) -> bool:
+    """Whether two posts (title and text) are numbers of a series: their titles differ in numbers only ("Release 1.5.4",
+    "Release 1.6.1"; "2017 in review", "2018 in review"), and these stand in their texts, too."""
+    if _NUMBER.sub("0", a[0].casefold()) != _NUMBER.sub("0", b[0].casefold()):
+        return False
+    there = [(x, y) for x, y in zip(_NUMBER.findall(a[0]), _NUMBER.findall(b[0]), strict=True) if x != y]
+    return bool(there) and all(_has(a[1], x) and _has(b[1], y) for x, y in there)
+
+
+def _has(text: str, number: str) -> bool:
+    return re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", text) is not None
 
 
 def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:

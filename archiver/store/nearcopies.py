@@ -12,12 +12,13 @@ from itertools import combinations
 
 from sqlite_utils import Database
 
-from archiver.record.nearcopy import Likeness, are_series, near_copies
+from archiver.record.nearcopy import Likeness, are_numbered, are_series, near_copies
 from archiver.record.sketch import sketch
 from archiver.record.wording import Wording, wording
 from archiver.store import sketches
 
 _MOST_LOOKED_AT = 8
+_ALMOST_WHOLE = 0.95
 _ENOUGH = 3
 """Links to one cluster: with so many its other members need not be looked at."""
 Links = dict[int, tuple["_Text", Likeness]]
@@ -30,7 +31,12 @@ class _Text:
     id: int
     cluster: int | None
     site: str
-    words: Wording
+    title: str
+    body: str
+
+    @property
+    def words(self) -> Wording:
+        return wording(self.body)
 
 
 def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
@@ -39,9 +45,9 @@ def link(db: Database, article_id: int) -> tuple[set[int], set[int]]:
 
     Returns the linked articles, and those that lost a link because all proved to be a series.
     """
-    body, site, digest, cluster = db.execute(
-        "select body, site, content_digest, cluster_id from articles where id = ?", [article_id]).fetchone()
-    own = _Text(article_id, cluster, site, wording(body))
+    *text, digest = db.execute("select cluster_id, site, title, body, content_digest from articles where id = ?",
+                               [article_id]).fetchone()
+    own = _Text(article_id, *text)
     keys = sketch(own.words)
     found, held = sketches.candidates(db, article_id, keys, _MOST_LOOKED_AT)
     if keys and digest:
@@ -89,9 +95,9 @@ def _of_same_text(db: Database, article_id: int, digest: str) -> list[int]:
 def _texts(db: Database, ids: list[int]) -> Iterable[_Text]:
     """Articles, one at a time, so that those which need not be looked at are not read."""
     for number in ids:
-        row = db.execute("select cluster_id, site, body from articles where id = ?", [number]).fetchone()
+        row = db.execute("select cluster_id, site, title, body from articles where id = ?", [number]).fetchone()
         if row is not None:  # an entry of an article that another program deleted
-            yield _Text(number, row[0], row[1], wording(row[2]))
+            yield _Text(number, *row)
 
 
 def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
@@ -103,8 +109,10 @@ def _compare(own: _Text, others: Iterable[_Text]) -> tuple[Links, list[_Text]]:
         if other.cluster and clusters[other.cluster] >= _ENOUGH:
             continue
         seen.append(other)
-        likeness = near_copies(own.words, other.words)
-        if likeness is not None:
+        one_site = own.site == other.site
+        likeness = near_copies(own.words, other.words, one_site=one_site)
+        if likeness is not None and not (one_site and likeness.similarity < _ALMOST_WHOLE and are_numbered(
+                (own.title, own.body), (other.title, other.body))):
             out[other.id] = other, likeness
             clusters[other.cluster or 0] += 1
     return out, seen

@@ -9,7 +9,7 @@ from generated_copies import EDITS, Edit, languages, paragraphs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.record.nearcopy import are_series, near_copies
+from archiver.record.nearcopy import are_numbered, are_series, near_copies
 from archiver.record.sketch import ALGORITHM, SKETCH_VERSION, SLOTS, packed, sketch, unpacked
 from archiver.record.wording import HAN, SPACED, THAI, wording
 
@@ -88,6 +88,27 @@ def test_other_figures_in_the_same_sentences_are_another_report() -> None:
     one, other = (report.format(*(rng.randint(100, 999) for _ in range(10))) for _ in range(2))
     assert not near_copies(wording(one), wording(other))
     assert near_copies(wording(one), wording(one.replace("the west", "the east coast")))
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), [
+    (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.6.1", "We release 1.6.1."), True),
+    (("2017 in review", "What 2017 was."), ("2018 in review", "What 2018 was."), True),
+    (("Post 17", "A text."), ("Post 18", "A text."), False),  # a number that only the title has says nothing
+    (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.5.4", "We release 1.5.4."), False),
+    (("Release 1.5", "We release 1.5.4 today."), ("Release 1.6", "We release 1.6.1."), False),
+    (("The bridge", "It was built in 1990."), ("The bridge is closed", "It was built in 1991."), False),
+])
+def test_numbers_of_a_series(one: tuple[str, str], other: tuple[str, str], expected: bool) -> None:
+    assert are_numbered(one, other) is are_numbered(other, one) is expected
+
+
+def test_posts_of_one_site_must_share_more() -> None:
+    language, rng = LANGUAGES["50,000 words"], random.Random(15)
+    story = paragraphs(language, rng, 400, 400)
+    pair = wording(language.text(story)), wording(language.text(EDITS[0](language, rng, story, 0.3)))
+    assert near_copies(*pair) and not near_copies(*pair, one_site=True)
+    pair = pair[0], wording(language.text(EDITS[0](language, rng, story, 0.2)))
+    assert near_copies(*pair) == near_copies(*pair, one_site=True) is not None
 
 
 def test_lists_of_the_same_things_are_no_copies() -> None:
