@@ -6,6 +6,8 @@ failures of a crawl (a page that is gone, a host that refuses) are stored outcom
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ArchiverError(Exception):
     """The base. `subject` is the URL, file or site that the sentence speaks of."""
@@ -13,6 +15,16 @@ class ArchiverError(Exception):
     def __init__(self, subject: str, sentence: str) -> None:
         self.subject = subject
         super().__init__(sentence)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its sentence: what an error was made of is no longer known."""
+        return _again, (type(self), self.subject, str(self))
+
+
+def _again(kind: type[ArchiverError], subject: str, sentence: str) -> ArchiverError:
+    error = kind.__new__(kind, sentence)
+    ArchiverError.__init__(error, subject, sentence)
+    return error
 
 
 class ArchiveNotFound(ArchiverError):

@@ -34,7 +34,8 @@ TABLES = {
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
-    "page_sources": "Who told of an address: feed, sitemap, api, listing, link, redirect, seed or ledger.",
+    "page_sources": "Who told of an address: feed, sitemap, api, cdx, listing, link, redirect, seed or ledger. Of what "
+                    "a web archive told (cdx), when it was captured there first and last.",
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder.",
     "clusters": "Groups of near copies ([copies.md](copies.md)), one row for every number that was ever given: "
                 "`source_id` is the member that the others come from and `reason` says why; one that was merged or "

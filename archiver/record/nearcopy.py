@@ -124,7 +124,7 @@ def are_numbered(a: tuple[str, str], b: tuple[str, str]) -> bool:
 
 
 def _has(text: str, number: str) -> bool:
-    return re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", text) is not None
+    return re.search(rf"(?<![\d.]){re.escape(number)}(?!\d|\.\d)", text) is not None
 
 
 def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:

@@ -198,6 +198,13 @@ def m011_distrusted(db: Database) -> None:
 
 
 @migrations()
+def m012_captures_elsewhere(db: Database) -> None:
+    # Of an address that a web archive's list (source cdx) tells of: when it was captured there first and last.
+    db.table("page_sources").add_column("first_capture", str)
+    db.table("page_sources").add_column("last_capture", str)
+
+
+@migrations()
 def m013_clusters(db: Database) -> None:
     # A cluster's number is given once: one that was merged or has no members left keeps its row.
     db.table("clusters").create(

@@ -60,6 +60,15 @@ def _contact(text: str) -> str:
     return text
 
 
+def _cdx(text: str) -> str | None:
+    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search need not wait for
+
+    if text.lower() == "no":
+        return None
+    service_address(text)
+    return text.lower() if text.lower() in SERVICES else text
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number(0), "seconds between two requests to its host"),
     Setting("revisit_days", _count, "days within which every known page is looked at again"),
@@ -67,6 +76,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_megabytes", _number(0.001), "megabytes (1,000,000 bytes) received in one run at most"),
     Setting("max_minutes", _number(0.001), "minutes that one run takes at most"),
     Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
+    Setting("cdx", _cdx, "internet-archive, or the address of another web archive's CDX server, which is asked for "
+                         "addresses that the site had; no: none"),
     Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
 )
 
