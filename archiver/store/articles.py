@@ -15,6 +15,8 @@ from sqlite_utils import Database
 
 from archiver.items import Article
 from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
+from archiver.store import clusters
+from archiver.store.duplicates import settle_duplicates
 from archiver.store.ledger import last_rowid, stamp
 from archiver.store.lost import prove
 from archiver.store.versions import (
@@ -133,8 +135,9 @@ def _overwrite(db: Database, row: dict[str, Any], article: Article, extractor: s
     if digest != row["content_digest"]:
         db.execute("update articles set duplicate_of = null where id = ?", [article_id])
     for text in {digest, row["content_digest"]}:
-        _settle_duplicates(db, text)
+        settle_duplicates(db, text)
     write_facets(db, article_id, article)
+    clusters.follow(db, article_id, other_text=digest != row["content_digest"])
 
 
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
@@ -262,24 +265,6 @@ def _at_address(db: Database, key: str) -> dict[str, Any] | None:
     return _one(db, "id = (select article_id from addresses where urlkey = ?)", [key])
 
 
-def _settle_duplicates(db: Database, digest: str | None) -> bool:
-    """Of the articles with one text the earliest published is the original, the others its duplicates.
-
-    Returns whether there are others.
-    """
-    if not digest:
-        return False
-    ids = [row[0] for row in db.execute(
-        "select id from articles where content_digest = ? "
-        "order by datetime(published) is null, datetime(published), id",
-        [digest])]
-    for article_id in ids:
-        original = None if article_id == ids[0] else ids[0]
-        db.execute("update articles set duplicate_of = ? where id = ? and duplicate_of is not ?",
-                   [original, article_id, original])
-    return len(ids) > 1
-
-
 def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
             capture_id: int | None, run_id: int, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
@@ -295,7 +280,9 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
     aliases = _addresses(db, article_id, article, redirects, at)
     write_facets(db, article_id, article)
     write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
-    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=_settle_duplicates(db, digest))
+    shares_text = settle_duplicates(db, digest, article_id)
+    clusters.place(db, article_id)
+    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)
 
 
 def _addresses(db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime) -> list[str]:
