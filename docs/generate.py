@@ -37,6 +37,14 @@ TABLES = {
     "page_sources": "Who told of an address: feed, sitemap, api, cdx, listing, link, redirect, seed or ledger. Of what "
                     "a web archive told (cdx), when it was captured there first and last.",
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder.",
+    "clusters": "Groups of near copies ([copies.md](copies.md)), one row for every number that was ever given: "
+                "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
+                "has no members left has `size` 0.",
+    "near_copies": "Pairs of articles that are near copies: the share of their words (0 to 1) that stand in word "
+                   "sequences of both, and how they are alike. `article_id` is the greater number.",
+    "cluster_sketches": "The MinHash sketch of each text (24 numbers of 32 bits; a short one has none).",
+    "cluster_bands": "The index of the sketches: which articles have a number. Bounded for each number, so it tells "
+                     "nothing of how many there are.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
@@ -80,6 +88,13 @@ VIEWS = {
         "One row a headline of an article: the first, and each that took the place of another (`previous`).",
         "Headlines that were changed after publication:",
         "select article_id, observed_at, previous, title from headlines where previous is not null",
+    ),
+    "cluster_members": (
+        "One row an article that is in a cluster of near copies; `similarity` to the member that it is most like.\n"
+        "`archiver clusters` shows the same.",
+        "Stories that stand on more than two sites, and where they are from:",
+        "select cluster_id, count(distinct site) as sites, max(case when is_source then url end) as source "
+        "from cluster_members group by cluster_id having sites > 2 order by sites desc",
     ),
     "disagreements": (
         "One row a field of an article on which its page's candidates do not agree: how many answers there are, and\n"

@@ -43,6 +43,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("search", "Read", "Search the archive."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
+    Entry("clusters", "Read", "List clusters of near copies, or show one."),
     Entry("cite", "Read", "Print an article's citation."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet."),
 )

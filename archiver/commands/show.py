@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.screen import count, details, instant, line, published, say, write_json
+from archiver.commands.screen import count, details, instant, line, percent, published, say, write_json
+
+_NAMED = 8
 
 
 @click.command(short_help="Show one article.")
@@ -29,6 +31,7 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
     """
     from archiver.archive import Archive
     from archiver.extraction.explain import as_data
+    from archiver.store.clustered import cluster_of
 
     with Archive(archive) as opened:
         record = opened.article(article, revision)
@@ -37,7 +40,7 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
         if as_json:
             write_json({**record, "evidence": _with_readers(as_data(why), readers)} if evidence else record)
             return
-        _print(record, opened.revisions(record["id"]))
+        _print(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]))
         if evidence:
             from archiver.commands.explained import print_explained
 
@@ -55,14 +58,14 @@ def _reader(one: dict[str, Any]) -> str:
     return f"read by {one['extractor']}{capture}{when}" if one["extractor"] else ""
 
 
-def _print(record: dict[str, Any], versions: list[dict[str, Any]]) -> None:
+def _print(record: dict[str, Any], versions: list[dict[str, Any]], cluster: dict[str, Any] | None) -> None:
     say(line((record["title"] or "(without title)", "bold")))
     about = [published(record["published"], record["published_precision"]), ", ".join(record["authors"]),
              record["site"]]
     say(line((" · ".join(part for part in about if part), "dim")), line((record["url"], "blue")), "")
     if record["body"]:
         say(*(line(text) for text in record["body"].split("\n")), "")
-    details(_rows(record, versions))
+    details([*_rows(record, versions), *_copies(record, cluster)])
 
 
 def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -94,6 +97,23 @@ def _version(version: dict[str, Any]) -> str:
     notes += [f"seen again {count(version['seen_again'], 'time')}"] if version["seen_again"] else []
     said = "; ".join(filter(None, notes))
     return f"{version['revision']} ({version['observed_at'][:10]}{': ' + said if said else ''})"
+
+
+def _copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What its cluster makes of an article: a near copy of another, or the source of others."""
+    if cluster is None:
+        return []
+    source, own = cluster["members"][0], next(m for m in cluster["members"] if m["id"] == record["id"])
+    number = f"cluster {cluster['id']} of {count(cluster['size'], 'article')}"
+    if own is source:
+        copies = ", ".join(f"{m['id']} ({m['site']}, {percent(m['similarity'])})" for m in cluster["members"][1:_NAMED])
+        more = f" and {cluster['size'] - _NAMED + 1} more" if cluster["size"] > _NAMED else ""
+        return [("near copies", f"{copies}{more}; this one is the source: {cluster['reason']} ({number})")]
+    near = next((m for m in cluster["members"] if m["id"] == own["near"]), source)
+    return [
+        ("near copy of", f"{near['id']} {near['url']} ({percent(own['similarity'])}: {own['how']})"),
+        ("source", f"{source['id']} {source['url']}: {cluster['reason']} ({number})"),
+    ]
 
 
 def _place(tag: dict[str, Any]) -> str:

@@ -15,7 +15,9 @@ from sqlite_utils import Database
 
 from archiver.items import Article
 from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
+from archiver.store import clusters
 from archiver.store.addresses import claim, enter_addresses, promote, redirecting
+from archiver.store.duplicates import settle_duplicates
 from archiver.store.history import count_again, last_revision, said_before
 from archiver.store.ledger import last_rowid, stamp
 from archiver.store.lost import prove
@@ -153,8 +155,9 @@ def overwrite(db: Database, row: dict[str, Any], article: Article, extractor: st
     if digest != row["content_digest"]:
         db.execute("update articles set duplicate_of = null where id = ?", [article_id])
     for text in {digest, row["content_digest"]}:
-        _settle_duplicates(db, text)
+        settle_duplicates(db, text)
     write_facets(db, article_id, article)
+    clusters.follow(db, article_id, other_text=digest != row["content_digest"])
 
 
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
@@ -256,24 +259,6 @@ def _at_address(db: Database, key: str) -> dict[str, Any] | None:
     return _one(db, "id = (select article_id from addresses where urlkey = ?)", [key])
 
 
-def _settle_duplicates(db: Database, digest: str | None) -> bool:
-    """Of the articles with one text the earliest published is the original, the others its duplicates.
-
-    Returns whether there are others.
-    """
-    if not digest:
-        return False
-    ids = [row[0] for row in db.execute(
-        "select id from articles where content_digest = ? "
-        "order by datetime(published) is null, datetime(published), id",
-        [digest])]
-    for article_id in ids:
-        original = None if article_id == ids[0] else ids[0]
-        db.execute("update articles set duplicate_of = ? where id = ? and duplicate_of is not ?",
-                   [original, article_id, original])
-    return len(ids) > 1
-
-
 def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
             capture_id: int | None, run_id: int, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
@@ -289,4 +274,6 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
     aliases = enter_addresses(db, article_id, article, redirects, at)
     write_facets(db, article_id, article)
     write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
-    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=_settle_duplicates(db, digest))
+    shares_text = settle_duplicates(db, digest, article_id)
+    clusters.place(db, article_id)
+    return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)

@@ -6,9 +6,9 @@ an archive with a step that is not listed here was written by a newer version.
 
 from __future__ import annotations
 
-import json
-
 from sqlite_utils import Database, Migrations
+
+from archiver.store.provenance_views import PROVENANCE_VIEWS
 
 migrations = Migrations("archiver")
 
@@ -207,6 +207,42 @@ def m012_captures_elsewhere(db: Database) -> None:
 
 
 @migrations()
+def m013_clusters(db: Database) -> None:
+    # A cluster's number is given once: one that was merged or has no members left keeps its row.
+    db.table("clusters").create(
+        {"id": int, "source_id": int, "reason": str, "size": int, "since": str, "merged_into": int},
+        pk="id", not_null={"size", "since"},
+        foreign_keys=[("source_id", "articles", "id"), ("merged_into", "clusters", "id")],
+    )
+    db.execute("create index idx_articles_cluster_id on articles (cluster_id) where cluster_id is not null")
+    db.execute("create index idx_clusters_source_id on clusters (source_id) where source_id is not null")
+    db.table("near_copies").create(
+        {"article_id": int, "other_id": int, "similarity": float, "reason": str},
+        pk=("article_id", "other_id"), not_null={"similarity", "reason"},
+        foreign_keys=[("article_id", "articles", "id"), ("other_id", "articles", "id")],
+    )
+    db.table("near_copies").create_index(["other_id"])
+    db.table("cluster_sketches").create(
+        {"article_id": int, "version": int, "keys": bytes},
+        pk="article_id", not_null={"version", "keys"}, foreign_keys=[("article_id", "articles", "id")],
+    )
+    # No foreign key: to delete an article SQLite would read all of it. An entry of no article is passed over.
+    db.execute("create table cluster_bands (key integer not null, article_id integer not null, "
+               "primary key (key, article_id)) without rowid")
+    # Whatever deletes an article: nothing of its cluster points to it any more. `clusters.leave` does the rest before.
+    db.execute("""create trigger articles_clusters_ad after delete on articles begin
+        delete from near_copies where article_id = old.id or other_id = old.id;
+        delete from cluster_sketches where article_id = old.id;
+        update clusters set source_id = nullif(source_id, old.id), size = size - 1 where id = old.cluster_id;
+    end""")
+    db.create_view("cluster_members", """
+        select a.cluster_id, a.id as article_id, a.id = c.source_id as is_source, c.source_id, a.site, a.url, a.title,
+               a.published, (select max(n.similarity) from near_copies n
+                             where n.article_id = a.id or n.other_id = a.id) as similarity
+        from articles a join clusters c on c.id = a.cluster_id""")
+
+
+@migrations()
 def m015_provenance(db: Database) -> None:
     # A version that repeats an earlier one (`same_as`), and how often a post that is served in turns came back to one.
     # `previous` is the version that stood before it: not always the number before.
@@ -225,50 +261,7 @@ def m015_provenance(db: Database) -> None:
          "changed": int, "unreadable": int},
         pk="id", not_null={"started_at", "version", "request"},
     )
-    # Entries without a source say only that a value was put together from several.
-    db.execute("drop view disagreements")
-    db.execute("drop view evidence")
-    db.create_view("evidence", """
-        select a.id as article_id, a.site, json_extract(e.value, '$.field') as field,
-               json_extract(e.value, '$.value') as value, json_extract(e.value, '$.source') as source,
-               json_extract(e.value, '$.locator') as locator, json_extract(e.value, '$.confidence') as confidence
-        from articles a, json_each(a.evidence) e where json_extract(e.value, '$.source') <> ''""")
-    db.create_view("disagreements", """
-        select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
-        from evidence where field not in ('credits', 'geotags') group by article_id, field
-        having count(distinct value) > 1""")
-    fields = ("title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
-              "description", "image", "canonical_url", "credits")
-    told = "json_extract(e.value, '$.{}')".format
-    now = " ".join(f"when '{name}' then a.{name}" for name in fields if name not in ("geotags", "credits"))
-    whole = f"case f.value {now} when 'geotags' then a.geotags when 'credits' then a.credits end"
-    then = " ".join(f"when '{name}' then json_extract(r.content, '$.{name}')" for name in fields
-                    if name not in ("geotags", "credits"))
-    db.create_view("provenance", f"""
-        select a.id as article_id, a.site, {told('field')} as field,
-               case {told('field')} {now} else {told('value')} end as value,
-               nullif({told('source')}, '') as source, {told('locator')} as locator,
-               {told('confidence')} as confidence, nullif(coalesce({told('extractor')}, a.extractor), '') as extractor,
-               nullif(coalesce({told('capture_id')}, a.capture_id), '') as capture_id,
-               nullif(coalesce({told('read_at')}, a.read_at), '') as read_at
-        from articles a, json_each(a.evidence) e where {told('won')} = 1
-        union all
-        select a.id, a.site, f.value, {whole}, null, null, null, a.extractor, a.capture_id, null
-        from articles a, json_each('{json.dumps(fields)}') f
-        where a.read_at is null
-        and coalesce({whole}, '') not in ('', '[]')
-        and not exists (select 1 from json_each(a.evidence) e where {told('won')} = 1 and {told('field')} = f.value)""")
-    db.create_view("past_provenance", f"""
-        select r.article_id, r.revision, {told('field')} as field,
-               case {told('field')} {then} else {told('value')} end as value,
-               nullif({told('source')}, '') as source, {told('locator')} as locator,
-               {told('confidence')} as confidence, nullif(coalesce({told('extractor')}, r.extractor), '') as extractor,
-               nullif(coalesce({told('capture_id')}, r.capture_id), '') as capture_id,
-               nullif(coalesce({told('read_at')}, r.read_at), '') as read_at
-        from revisions r join articles a on a.id = r.article_id and a.revision <> r.revision, json_each(r.evidence) e
-        where {told('won')} = 1""")
-    db.create_view("headlines", """
-        select r.article_id, a.site, r.revision, r.observed_at, r.title, p.title as previous, r.same_as, r.seen_again
-        from revisions r join articles a on a.id = r.article_id
-        left join revisions p on p.article_id = r.article_id and p.revision = coalesce(r.previous, r.revision - 1)
-        where r.revision = 1 or exists (select 1 from json_each(r.changed) c where c.value = 'title')""")
+    for view in ("disagreements", "evidence"):
+        db.execute(f"drop view {view}")
+    for view, select in PROVENANCE_VIEWS.items():
+        db.create_view(view, select)
