@@ -163,6 +163,17 @@ class RevisionNotFound(ArchiverError):
         )
 
 
+class ClusterNotFound(ArchiverError):
+    def __init__(self, what: str, *, dissolved: bool = False) -> None:
+        if dissolved:
+            sentence = f"Cluster {what} has no members any more: they were edited, removed, or proved to be no copies."
+        elif what.isdigit():
+            sentence = f"The archive has no cluster {what}: 'archiver clusters' lists those that there are."
+        else:
+            sentence = f"No near copy of {what} is known: it is in no cluster."
+        super().__init__(what, sentence)
+
+
 class PageUnknown(ArchiverError):
     def __init__(self, url: str) -> None:
         super().__init__(

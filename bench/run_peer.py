@@ -63,14 +63,17 @@ def trafilatura_sitemap(start: str, urls: list[str], threads: int, work: Path) -
 
 
 def trafilatura_spider(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
-    """Its spider as long as it knows of lists to visit, then what it found, downloaded and extracted."""
+    """Its spider as long as it knows of lists to visit, then what it found, downloaded and extracted.
+
+    It takes addresses that differ after # for so many pages: each is asked for once.
+    """
     from trafilatura.spider import focused_crawler, is_still_navigation
 
     config = _trafilatura()
     todo, known = focused_crawler(start, max_seen_urls=1, config=config)
     while is_still_navigation(todo):
         todo, known = focused_crawler(start, max_seen_urls=10, todo=todo, known_links=known, config=config)
-    return _extracted(todo, threads, config)
+    return _extracted(dict.fromkeys(url.partition("#")[0] for url in todo), threads, config)
 
 
 def _trafilatura() -> Any:

@@ -1,1 +1,1 @@
-"""A package by this file: packages that the checks need bring one of the same name, which else goes before."""
+"""A package of its own, so that it goes before the `tests` that pywb installs beside itself."""

@@ -36,12 +36,14 @@ class Entry:
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
     Entry("sites", "Gather", "List and change the sites of the archive."),
+    Entry("reextract", "Gather", "Read stored captures again by today's extraction."),
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),
     Entry("search", "Read", "Search the archive."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
+    Entry("clusters", "Read", "List clusters of near copies, or show one."),
     Entry("cite", "Read", "Print an article's citation."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet."),
 )

@@ -120,6 +120,9 @@ class SiteSpider(EndsEarly, Spider):
             self.session.probed(job, found if found.look is None or self._home_tells else None)
             yield from self._next_requests()
             return
+        if job.step == "ids" and job.alive < 0:
+            # What the changes told of is written by now: a post that came must not make up for one that went.
+            job = replace(job, alive=self.session.alive(Source.API, job.url))
         yield from self._carry_on(job, read(answer, job, self.session.scope, self.session.is_news,
                                             self.session.teacher.read, self.session.nowhere))
 
@@ -185,10 +188,7 @@ class SiteSpider(EndsEarly, Spider):
         if self._is_home_read(visit, reading) and (probe := self.session.probe()):
             yield self._request(probe.url, probe)
         if reading and reading.follow:
-            url, onward = reading.follow
-            if onward.step == "ids" and onward.alive < 0:
-                onward = replace(onward, alive=self.session.alive(Source.API, onward.url))
-            yield self._request(url, onward)
+            yield self._request(*reading.follow)
             return
         if self.session.under_way < _WINDOW // 2:
             yield from self._next_requests()

@@ -11,6 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.store import clusters
 from archiver.store.runs import ensure_site
 from archiver.urls import Scope, start_address
 
@@ -157,6 +158,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     values = {"name": site["name"], "id": site["id"]}
     with db.atomic():
         _rehome_duplicates(db, site["name"])
+        clusters.leave(db, [row[0] for row in db.execute("select id from articles where site = :name", values)])
         for table in ("article_authors", "article_categories", "article_tags", "geotags", "addresses", "revisions"):
             db.execute(f"delete from {table} where article_id in {ours}", values)
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)

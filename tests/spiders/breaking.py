@@ -6,6 +6,7 @@ import importlib
 import sys
 from typing import Any
 
+import archiver.commands.crawl
 from archiver.commands.main import cli
 
 
@@ -19,4 +20,6 @@ if __name__ == "__main__":
     for name in path:
         holder = getattr(holder, name)
     setattr(holder, last, burst)
+    # As on one core all is crawled in this process, which alone has the mistake.
+    archiver.commands.crawl.cores = lambda: 1  # type: ignore[attr-defined]
     cli(prog_name="archiver")
