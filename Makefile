@@ -13,7 +13,7 @@ TEST_PACKAGES = wordpress wordpress-theme-twentytwentyfive php-cli php-mysql php
 	postgresql chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl demo test lint test-deps lock docs bench clean
+.PHONY: help crawl demo test soak lint test-deps lock docs bench clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -27,6 +27,10 @@ demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at
 
 test: lint ## run every check: ruff, mypy, pytest (ARGS go to pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/.checked ## the long checks: thousands of examples of each property, 2,000 posts and 50 kills (ten minutes or more)
+	$(BIN)/python -m pytest --hypothesis-profile=thorough -m hypothesis
+	$(BIN)/python -m tests.faults --posts 2000 --kills 50
 
 lint: $(VENV)/.checked ## run ruff and mypy
 	$(BIN)/ruff check .

@@ -6,6 +6,8 @@ failures of a crawl (a page that is gone, a host that refuses) are stored outcom
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ArchiverError(Exception):
     """The base. `subject` is the URL, file or site that the sentence speaks of."""
@@ -13,6 +15,16 @@ class ArchiverError(Exception):
     def __init__(self, subject: str, sentence: str) -> None:
         self.subject = subject
         super().__init__(sentence)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its sentence: what an error was made of is no longer known."""
+        return _again, (type(self), self.subject, str(self))
+
+
+def _again(kind: type[ArchiverError], subject: str, sentence: str) -> ArchiverError:
+    error = kind.__new__(kind, sentence)
+    ArchiverError.__init__(error, subject, sentence)
+    return error
 
 
 class ArchiveNotFound(ArchiverError):
@@ -149,6 +161,17 @@ class RevisionNotFound(ArchiverError):
         super().__init__(
             what, f"Article {what} has no revision {revision}: it has the revisions 1 to {last}."
         )
+
+
+class ClusterNotFound(ArchiverError):
+    def __init__(self, what: str, *, dissolved: bool = False) -> None:
+        if dissolved:
+            sentence = f"Cluster {what} has no members any more: they were edited, removed, or proved to be no copies."
+        elif what.isdigit():
+            sentence = f"The archive has no cluster {what}: 'archiver clusters' lists those that there are."
+        else:
+            sentence = f"No near copy of {what} is known: it is in no cluster."
+        super().__init__(what, sentence)
 
 
 class PageUnknown(ArchiverError):

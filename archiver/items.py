@@ -18,6 +18,7 @@ class Source(StrEnum):
     FEED = "feed"
     SITEMAP = "sitemap"
     API = "api"
+    CDX = "cdx"
     LISTING = "listing"
     LINK = "link"
     REDIRECT = "redirect"
@@ -35,6 +36,7 @@ class PageKind(StrEnum):
     FEED = "feed"
     SITEMAP = "sitemap"
     API = "api"
+    CDX = "cdx"
     ROBOTS = "robots"
     PART = "part"
     OTHER = "other"
@@ -117,7 +119,8 @@ class Lead:
 class Target:
     """An address that something told of: the only thing discovery produces.
 
-    `trap` names the rule by which it is not asked for ("" for nearly all).
+    `trap` names the rule by which it is not asked for ("" for nearly all). `captured`: when a web archive captured it
+    first, and when last, if that is told.
     """
 
     url: str
@@ -127,6 +130,7 @@ class Target:
     lastmod: datetime | None = None
     lead: Lead | None = None
     trap: str = ""
+    captured: tuple[datetime, datetime | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

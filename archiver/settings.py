@@ -30,6 +30,8 @@ DOWNLOAD_TIMEOUT = 60
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
 PAGE_MAXSIZE = 16 * 1024 * 1024
 DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
+# Scrapy's default resolver knows no IPv6. This one has no DNS_TIMEOUT: DOWNLOAD_TIMEOUT counts from the look-up on.
+DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import socket
@@ -26,10 +27,11 @@ ONE = (
     Column("worst", "worst", form=hundredths), Column("best", "best", form=hundredths),
     Column("cpu_ms", "CPU ms a page", form=hundredths), Column("peak_mb", "peak MB", at_most=300, form=whole),
 )
-SEVERAL = tuple(Column("ratio", "of bare", 0.8, form=hundredths) if c.key == "ratio" else c for c in ONE)
+SEVERAL = (*(Column("ratio", "of bare", 0.8, form=hundredths) if c.key == "ratio" else c for c in ONE),
+           Column("one_core", "pages/s, one core", form=tenths), Column("gain", "gain", form=hundredths))
 _NGINX = """daemon off; worker_processes 1; pid {work}/nginx.pid; error_log {work}/error.log;
 events {{ worker_connections 512; }}
-http {{ access_log off; types {{ text/html html; application/xml xml; text/plain txt; application/rss+xml rss; }}
+http {{ access_log {log}; types {{ text/html html; application/xml xml; text/plain txt; application/rss+xml rss; }}
 charset utf-8; keepalive_requests 1000000; client_body_temp_path {work}; proxy_temp_path {work};
 fastcgi_temp_path {work}; uwsgi_temp_path {work}; scgi_temp_path {work};
 server {{ listen 127.0.0.1:{port}; root {root}; index index.html index.rss; }} }}
@@ -37,7 +39,8 @@ server {{ listen 127.0.0.1:{port}; root {root}; index index.html index.rss; }} }
 
 
 def measure(posts: int, kilobytes: int, rounds: int, sites: int, work: Path) -> dict[str, dict[str, Any]]:
-    """Rows of figures: one site on one core, and (`sites` of 2 or more) several at the same time."""
+    """Rows of figures: one site on one core, and (`sites` of 2 or more) several at the same time, on all cores and,
+    in turns, on one. The bare spider is one process on one core in either."""
     rows: dict[str, dict[str, Any]] = {}
     with served(posts, kilobytes, 1, work) as [start]:
         rows["one site"] = _row([start], rounds, work, "one site")
@@ -49,28 +52,48 @@ def measure(posts: int, kilobytes: int, rounds: int, sites: int, work: Path) -> 
 
 def _row(starts: Sequence[str], rounds: int, work: Path, what: str) -> dict[str, Any]:
     ratios: list[float] = []
+    gains: list[float] = []
     last: dict[str, Any] = {}
     for number in told(range(rounds), what):
         archive = work / f"{len(starts)}-{number}" / "archive.db"
         archive.parent.mkdir()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        began = time.monotonic()
-        ran = archiver("crawl", *starts, "--archive", str(archive), "--delay", "0", "--json",
-                       "--workers", str(len(starts)))
-        wall = time.monotonic() - began
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        runs = _summaries(ran)
-        pages = sum(r["requests"] for r in runs)
-        # One run says itself how long it took; of several, the start of the program counts with them.
-        speed = pages / (runs[0]["seconds"] if len(runs) == 1 else wall)
-        urls = _urls(archive)
-        alone = bare(urls[: 4_000], archive.parent)
-        ratios.append(speed / alone)
-        cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
-        last = {"posts": sum(r["new"] for r in runs), "pages": pages, "pages_per_second": speed, "bare": alone,
-                "cpu_ms": 1000 * cpu / max(pages, 1), "peak_mb": ran.peak_mb}
+        last = _crawled(starts, archive)
+        alone = bare(_urls(archive)[: 4_000], archive.parent)
+        ratios.append(last["pages_per_second"] / alone)
+        if len(starts) > 1:
+            with _one_core():
+                last["one_core"] = _crawled(starts, archive.with_name("one-core.db"))["pages_per_second"]
+            gains.append(last["pages_per_second"] / last["one_core"])
+        last["bare"] = alone
         shutil.rmtree(archive.parent)
-    return last | {"ratio": median(ratios), "worst": min(ratios), "best": max(ratios)}
+    spread = {"ratio": median(ratios), "worst": min(ratios), "best": max(ratios)}
+    return last | spread | ({"gain": median(gains)} if gains else {})
+
+
+def _crawled(starts: Sequence[str], archive: Path) -> dict[str, Any]:
+    """One crawl of all sites at the same time. `peak_mb` is of the largest of its processes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.monotonic()
+    ran = archiver("crawl", *starts, "--archive", str(archive), "--delay", "0", "--json", "--workers", str(len(starts)))
+    wall = time.monotonic() - began
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    runs = _summaries(ran)
+    pages = sum(r["requests"] for r in runs)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return {"posts": sum(r["new"] for r in runs), "pages": pages, "cpu_ms": 1000 * cpu / max(pages, 1),
+            # One run says itself how long it took; of several, the start of the program counts with them.
+            "pages_per_second": pages / (runs[0]["seconds"] if len(runs) == 1 else wall), "peak_mb": ran.peak_mb}
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """What is started meanwhile has one core: then the archiver crawls in one process."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _summaries(ran: Ran) -> list[dict[str, Any]]:
@@ -94,26 +117,32 @@ def _urls(archive: Path) -> list[str]:
 
 
 @contextmanager
-def served(posts: int, kilobytes: int, sites: int, work: Path) -> Iterator[list[str]]:
-    """So many generated sites, by nginx where it is installed, else by a server in Python; their start addresses."""
+def served(posts: int, kilobytes: int, sites: int, work: Path, name: str = "",
+           log: Path | None = None) -> Iterator[list[str]]:
+    """So many generated sites, by nginx where it is installed, else by a server in Python; their start addresses.
+
+    `name`: the host that their pages name, without a port; they are reached by it through their address as a proxy.
+    `log` gets a line for each request.
+    """
     servers: list[subprocess.Popen[Any]] = []
     starts: list[str] = []
     nginx = shutil.which("nginx") or (shutil.which("nginx", path="/usr/sbin"))
     try:
         for n in range(sites):
             port = free_port()
+            here = f"127.0.0.1:{port}"
             if nginx:
                 folder = work / f"site-{n}"
-                write(Site(f"http://127.0.0.1:{port}", posts, kilobytes), folder)
+                write(Site(f"http://{name or here}", posts, kilobytes), folder)
                 conf = folder.with_suffix(".conf")
-                conf.write_text(_NGINX.format(work=work, port=port, root=folder), encoding="utf-8")
+                conf.write_text(_NGINX.format(work=work, port=port, root=folder, log=log or "off"), encoding="utf-8")
                 command = [nginx, "-c", str(conf), "-p", str(work), "-g", f"user root; lock_file {work}/{n}.lock;"]
             else:
                 command = [sys.executable, str(ROOT / "bench" / "serve_generated.py"), str(posts), "--port", str(port),
-                           "--kilobytes", str(kilobytes)]
+                           "--kilobytes", str(kilobytes), "--name", name or here, *(["--log", str(log)] if log else [])]
             servers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                             stderr=subprocess.DEVNULL, cwd=ROOT / "bench"))
-            starts.append(f"http://127.0.0.1:{port}/")
+            starts.append(f"http://{here}/")
             _wait(port, servers[-1])
         yield starts
     finally:

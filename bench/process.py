@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,28 +22,35 @@ CONTACT = "bench@example.org"
 
 @dataclass(frozen=True)
 class Ran:
-    """`peak_mb` is the child's own peak resident memory, in MB (wait4, ru_maxrss)."""
+    """`peak_mb` is the child's own peak resident memory, in MB (wait4, ru_maxrss), `cpu_seconds` the time that it and
+    its own children have worked."""
 
     code: int
     out: str
     err: str
     seconds: float
     peak_mb: float
+    cpu_seconds: float = 0.0
 
 
-def run(command: Sequence[str], **environment: str) -> Ran:
-    """Run to the end. `environment` is added to this process's own, less any proxy."""
+def run(command: Sequence[str], limit: float | None = None, **environment: str) -> Ran:
+    """Run to the end, or for `limit` seconds (code -9). `environment` is added to this process's own, less proxies."""
     env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     env |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
         began = time.monotonic()
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env)
+        end = Timer(limit or 0, child.kill)
+        if limit:
+            end.start()
         _, status, usage = os.wait4(child.pid, 0)
+        end.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - began
         out.seek(0)
         err.seek(0)
-        return Ran(child.returncode, out.read(), err.read(), seconds, usage.ru_maxrss / 1024)
+        return Ran(child.returncode, out.read(), err.read(), seconds, usage.ru_maxrss / 1024,
+                   usage.ru_utime + usage.ru_stime)
 
 
 def archiver(*words: str, **environment: str) -> Ran:

@@ -11,12 +11,13 @@ import json
 from http import HTTPStatus
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from generated_site import Served, Site
 
 
 class Http(asyncio.Protocol):
-    """HTTP/1.1 for GET, as far as a crawler needs it: one request after the other on one connection."""
+    """HTTP/1.1 for GET and HEAD, as far as a crawler needs it: one request after the other on one connection."""
 
     def __init__(self, site: Site, log: TextIO | None) -> None:
         self._site, self._log = site, log
@@ -32,13 +33,14 @@ class Http(asyncio.Protocol):
             head, _, self._rest = self._rest.partition(b"\r\n\r\n")
             lines = head.decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-            path = lines[0].split(" ")[1].partition("?")[0]
+            method, target = lines[0].split(" ")[:2]
+            path = urlsplit(target).path  # a proxy is asked for whole addresses
             answer = self._site.get(path)
             if answer.etag and headers.get("if-none-match") == answer.etag:
                 answer = Served(304, b"", answer.kind, answer.etag)
             if self._log:
                 self._log.write(json.dumps({"path": path, "status": answer.status}) + "\n")
-            self._transport.write(_head(answer) + answer.body)
+            self._transport.write(_head(answer) + (b"" if method == "HEAD" else answer.body))
 
 
 def _head(answer: Served) -> bytes:
@@ -52,7 +54,7 @@ async def serve(options: argparse.Namespace) -> None:
     log = options.log.open("a", encoding="utf-8", buffering=1) if options.log else None
     site: Site | None = None
     server = await loop.create_server(lambda: Http(site, log), "127.0.0.1", options.port)  # type: ignore[arg-type]
-    origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    origin = f"http://{options.name or f'127.0.0.1:{server.sockets[0].getsockname()[1]}'}"
     site = Site(origin, options.posts, options.kilobytes, frozenset(options.edited), not options.no_lastmod,
                 not options.no_sitemap)
     print(origin, flush=True)
@@ -63,6 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("posts", type=int)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--name", metavar="HOST[:PORT]", help="what the site's pages name it by (default: its address)")
     parser.add_argument("--kilobytes", type=int, default=76, help="the size of a page")
     parser.add_argument("--edited", type=int, nargs="*", default=[], help="numbers of posts that have another text now")
     parser.add_argument("--no-lastmod", action="store_true", help="the sitemaps do not say when a post was changed")

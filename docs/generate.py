@@ -34,23 +34,36 @@ TABLES = {
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
-    "page_sources": "Who told of an address: feed, sitemap, api, listing, link, redirect, seed, ledger or import.",
-    "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. Of "
-                "those that an import brought, `import_id` says which, `article_id` the article that it shows; `aside` "
-                "is 1 where that is a stub, or the same text at another address.",
+    "page_sources": "Who told of an address: feed, sitemap, api, cdx, listing, link, redirect, seed, ledger or import. Of what "
+                    "a web archive told (cdx), when it was captured there first and last.",
+    "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
+                "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
+                "`aside` is 1 where that is a stub, or the same text at another address.",
     "imports": "One row a file of captures that was read in, with what came of it (`counts`, and the first hundred "
                "`problems`, as JSON). `member` and `inner` are the place from which a broken import goes on, `options` "
-               "what of the file was asked for. `outcome` is finished, limited or unreadable, and empty while the import "
-               "is under way or was broken off. See [past.md](past.md).",
-    "past_pages": "Pages that imports read and that are no posts: `key` is a digest of address and payload, `kind` says "
-                  "what they are.",
-    "past_answers": "What addresses answered in imported captures in place of a page: gone, or a redirect to `target` (a "
-                    "urlkey).",
+               "what of the file was asked for. `outcome` is finished, limited or unreadable, and empty while the "
+               "import is under way or was broken off. See [past.md](past.md).",
+    "past_pages": "Pages that imports read and that are no posts: `key` is a digest of address and payload, `kind` "
+                  "says what they are.",
+    "past_answers": "What addresses answered in imported captures in place of a page: gone (`target` is the status), "
+                    "or a redirect to `target` (a urlkey).",
     "past_revisits": "Revisit records of imports whose original has not come to light yet.",
+    "clusters": "Groups of near copies ([copies.md](copies.md)), one row for every number that was ever given: "
+                "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
+                "has no members left has `size` 0.",
+    "near_copies": "Pairs of articles that are near copies: the share of their words (0 to 1) that stand in word "
+                   "sequences of both, and how they are alike. `article_id` is the greater number.",
+    "cluster_sketches": "The MinHash sketch of each text (24 numbers of 32 bits; a short one has none).",
+    "cluster_bands": "The index of the sketches: which articles have a number. Bounded for each number, so it tells "
+                     "nothing of how many there are.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
-    "revisions": "One row a version of an article, the current one too; `content` is JSON.",
+    "revisions": "One row a version of an article, the current one too; `content` is JSON. `previous` stood before it, "
+                 "`same_as` is an earlier version that it repeats; `seen_again` counts returns to it that made no "
+                 "version. See [revisions.md](revisions.md).",
+    "reextractions": "One row a run of `archiver reextract`: what was asked for (JSON), and what came of it. One that "
+                     "was stopped has no `finished_at`, and goes on when it is asked for again.",
     "site_rules": "What a site taught of its template, one row a version: TOML, and the captures it holds for "
                   "(`since`, `until`). Rules by hand hold for all. See [learning.md](learning.md).",
     "authors": "Names of authors.", "categories": "Names of categories.", "tags": "Names of tags.",
@@ -68,6 +81,31 @@ VIEWS = {
         "`archiver show ID --evidence` tells which one won, and why.",
         "Which sources tell the authors of a site's articles, and how often:",
         "select source, count(*) from evidence where field = 'authors' and site = 'blog.example.org' group by source",
+    ),
+    "provenance": (
+        "One row a value of an article: the source it was taken from and where it stands there, which extractor read\n"
+        "it, from which capture and when. A list of places or credits has a row for each source. See\n"
+        "[revisions.md](revisions.md).",
+        "Values that were not read by the version that read the rest of their article:",
+        "select p.article_id, p.field, p.extractor from provenance p join articles a on a.id = p.article_id "
+        "where p.extractor <> a.extractor",
+    ),
+    "past_provenance": (
+        "The same of versions that were superseded, as far as their evidence was kept.",
+        "Where the first headline of an article stood:",
+        "select source, locator from past_provenance where article_id = 1 and revision = 1 and field = 'title'",
+    ),
+    "headlines": (
+        "One row a headline of an article: the first, and each that took the place of another (`previous`).",
+        "Headlines that were changed after publication:",
+        "select article_id, observed_at, previous, title from headlines where previous is not null",
+    ),
+    "cluster_members": (
+        "One row an article that is in a cluster of near copies; `similarity` to the member that it is most like.\n"
+        "`archiver clusters` shows the same.",
+        "Stories that stand on more than two sites, and where they are from:",
+        "select cluster_id, count(distinct site) as sites, max(case when is_source then url end) as source "
+        "from cluster_members group by cluster_id having sites > 2 order by sites desc",
     ),
     "disagreements": (
         "One row a field of an article on which its page's candidates do not agree: how many answers there are, and\n"

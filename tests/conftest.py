@@ -1,4 +1,4 @@
-"""What all tests share: the `needs` marker, the demonstration blog, a real WordPress."""
+"""What all tests share: how many examples, the `needs` marker, the demonstration blog, a real WordPress."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from archiver.demo import Demo, serve
 from tests.wordpress import site
+
+# The examples of a property: few at each run of the suite, many with `make soak` (--hypothesis-profile=thorough).
+settings.register_profile("suite", max_examples=60, deadline=None)
+settings.register_profile("thorough", max_examples=2_000, deadline=None)
+settings.load_profile("suite")
 
 
 @cache

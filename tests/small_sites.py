@@ -52,17 +52,17 @@ Theme = Callable[[Told, Sequence[Told]], str]
 
 def posts(count: int = 30, seed: int = 7) -> list[Told]:
     dice = Random(seed)
-    out = []
-    for n in range(count):
-        one, two, three = dice.sample(WORDS, 3)
-        out.append(Told(
-            n, f"The {one} and the {two} of {three} number {n}", tuple(_paragraph(dice) for _ in range(3 + n % 3)),
-            AUTHORS[n % 3], datetime(2023, 1, 3, 9, 15, tzinfo=UTC) + timedelta(days=5 * n, minutes=n),
-            CATEGORIES[n % len(CATEGORIES)], tuple(dice.sample(TAGS, 1 + n % 2))))
-    return out
+    return [Told(n, made_title(dice, n), tuple(made_paragraph(dice) for _ in range(3 + n % 3)), AUTHORS[n % 3],
+                 datetime(2023, 1, 3, 9, 15, tzinfo=UTC) + timedelta(days=5 * n, minutes=n),
+                 CATEGORIES[n % len(CATEGORIES)], tuple(dice.sample(TAGS, 1 + n % 2))) for n in range(count)]
 
 
-def _paragraph(dice: Random) -> str:
+def made_title(dice: Random, number: int) -> str:
+    one, two, three = dice.sample(WORDS, 3)
+    return f"The {one} and the {two} of {three} number {number}"
+
+
+def made_paragraph(dice: Random) -> str:
     return " ".join(f"{dice.choice(('The', 'Every', 'No'))} {dice.choice(WORDS)} by the {dice.choice(WORDS)} "
                     f"{dice.choice(('turned', 'waited', 'was sold', 'burned'))} before the {dice.choice(WORDS)} "
                     f"came to the {dice.choice(WORDS)}." for _ in range(dice.randint(2, 4)))

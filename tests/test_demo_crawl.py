@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,11 +15,11 @@ import pytest
 from archiver.archive import Archive
 from archiver.demo import Demo, serve
 from archiver.demo.blog import Theme
+from tests.processes import run, without_proxies
 
 
 def archiver(*words: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")} | {"NO_COLOR": "1"}
-    return subprocess.run([sys.executable, "-m", "archiver", *words], capture_output=True, text=True, env=env)
+    return run("archiver", *words, environment=without_proxies() | {"NO_COLOR": "1"})
 
 
 def crawl(url: str, archive: Path) -> dict[str, Any]:

@@ -30,7 +30,10 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its response. `body` is as on the wire: still content-encoded, no longer chunked."""
+    """A request and its response. `body` is as on the wire: still content-encoded, no longer chunked.
+
+    `cut`: of a longer body only the beginning was taken.
+    """
 
     url: str
     at: datetime
@@ -42,6 +45,7 @@ class Exchange:
     body: bytes
     protocol: str = "HTTP/1.1"
     ip: str = ""
+    cut: bool = False
 
     @property
     def digest(self) -> str:
@@ -98,6 +102,8 @@ def exchange_records(exchange: Exchange, original: Original | None = None,
     _common(response, exchange)
     response.headers["WARC-Payload-Digest"] = digest
     response.headers["Content-Type"] = "application/http;msgtype=response"
+    if exchange.cut:
+        response.headers["WARC-Truncated"] = "length"  # WARC/1.1, section 5.13
     if original:
         response.headers["WARC-Profile"] = REVISIT_NOT_MODIFIED if exchange.status == 304 else REVISIT_SAME_PAYLOAD
         response.headers["WARC-Refers-To-Target-URI"] = original.url

@@ -2,63 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sys
-import time
-from contextlib import ExitStack
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.commands.crawls.log import hear_notices, on_screen
+from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.summary import search_hints, summary_lines
 from archiver.errors import ArchiverError
-from archiver.spiders.contact import contact_for, delay_for, user_agent
+from archiver.spiders.contact import contact_for, delay_for
 from archiver.store.connect import open_archive
-from archiver.store.runs import Counts
 from archiver.urls import start_address
 
-GRACE = 5.0
-"""Seconds that pages under way get to come in once a crawl is to end; what does not come is still due."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One site to crawl: where it starts, how long to wait between requests, who answers for it."""
-
-    url: str
-    delay: float
-    contact: str
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How one run ended. `outcome` is finished, waiting (for the host), interrupted or failed."""
-
-    site: str
-    url: str
-    outcome: str
-    reason: str
-    seconds: float
-    counts: Counts
-    failures: tuple[tuple[str, int], ...]
-    due: int = 0
-
-    @property
-    def clean(self) -> bool:
-        return self.outcome == "finished" and not self.counts.failed
-
-    def as_json(self) -> dict[str, Any]:
-        return {"site": self.site, "url": self.url, "outcome": self.outcome, "reason": self.reason,
-                "seconds": round(self.seconds, 2), **asdict(self.counts), "due": self.due,
-                "failures": dict(self.failures)}
-
+if TYPE_CHECKING:
+    from archiver.spiders.opened import Only
 
 @click.command(short_help="Crawl sites into the archive.")
 @click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
@@ -71,7 +35,7 @@ class Result:
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="Leave posts alone that a feed, sitemap or API dates earlier.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
-              help="How many sites are crawled at the same time.")
+              help="How many sites are crawled at the same time, over as many of the cores as that takes.")
 @click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS",
               help="Seconds between two requests to one host [default: 0.5; 0 on loopback]. 0 is for a host you own.")
 @click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
@@ -101,16 +65,16 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
     """
     if full and (missing or set_aside):
         raise click.UsageError("--full asks for every page, --missing and --set-aside for what is missing: use one.")
-    only = "set-aside" if set_aside else "missing" if missing else ""
+    only: Only = "set-aside" if set_aside else "missing" if missing else ""
     with ExitStack() as stack:
         known = _known_sites(archive)
         settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
         left = {url for url, own in settings.items() if own.get("crawl") is False}
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
         plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
-        results, signum = run(plans, Path(archive), limit=limit or 0, full=full,
-                              since=since.date().isoformat() if since else "", workers=workers, only=only,
-                              progress=not quiet and not as_json, quiet=quiet or as_json)
+        order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
+                      progress=not quiet and not as_json, quiet=quiet or as_json)
+        results, signum = run(plans, order, workers)
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
     elif not quiet:
@@ -127,94 +91,31 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
 
 
-def run(plans: list[Plan], archive: Path, *, limit: int, full: bool, since: str, workers: int,
-        progress: bool, quiet: bool, only: str = "") -> tuple[list[Result], int]:
-    """Crawl all plans in this process, `workers` hosts at a time; a result for each, in their order, and the signal
-    that ended them (0: none).
+def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], int]:
+    """Crawl all plans, `workers` hosts at a time, over the cores that there are; a result for each, in their order, and
+    the signal that ended them (0: none).
 
-    `only` as in `spiders.opened.Only`.
+    One host, or one core, is crawled in this process: a second one would cost its start and its memory for nothing.
     Raises what opening the archive raises, before the first request.
     """
-    from scrapy.crawler import Crawler
-    from scrapy.settings import Settings
+    open_archive(order.archive, create=True).close()
+    processes = min(workers, cores(), len(by_host(plans)))
+    if processes > 1:
+        from archiver.commands.crawls.apart import crawl_apart
 
-    from archiver.commands.process import CrawlProcess, prepare_log
-    from archiver.spiders.site import SiteSpider
+        came, signum = crawl_apart(plans, order, workers, processes)
+    else:
+        from archiver.commands.crawls.here import crawl_here
 
-    open_archive(archive, create=True).close()
-    settings = Settings()
-    settings.setmodule("archiver.settings", priority="project")
-    settings.setdict({"ARCHIVE_PATH": str(archive), "PROGRESS": progress}, priority="cmdline")
-    prepare_log(archive, settings, quiet=quiet)
-    process = CrawlProcess(settings, GRACE)
-    crawlers: dict[int, Crawler] = {}
-    refused: list[ArchiverError] = []
-    waiting = _by_host(plans)
-
-    async def one(index: int, plan: Plan) -> None:
-        own = settings.copy()
-        own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
-                     "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
-        crawlers[index] = Crawler(SiteSpider, own)
-        try:
-            await _until_over(crawlers[index], process.crawl(crawlers[index], url=plan.url, full=full, limit=limit,
-                                                             since=since, only=only))
-        except ArchiverError as error:
-            refused.append(error)
-
-    async def worker() -> None:
-        while waiting:
-            for index, plan in waiting.pop(0):
-                if process.signum:
-                    return
-                await one(index, plan)
-                await asyncio.sleep(plan.delay)
-
-    async def everything() -> None:
-        await asyncio.gather(*(worker() for _ in range(min(workers, len(waiting)))))
-        asyncio.get_running_loop().call_soon(process.end)
-
-    running = asyncio.get_event_loop().create_task(everything())
-    process.start(stop_after_crawl=False)
-    running.cancel()
-    for crawler in crawlers.values():
-        # The process was not allowed to wait for the pages under way.
-        if crawler.spider is not None:
-            crawler.spider.ended("stopped")  # type: ignore[attr-defined]
-    if refused:
-        raise refused[0]
-    return [_result(plan, crawlers.get(index)) for index, plan in enumerate(plans)], process.signum
-
-
-async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
-    """Wait for a crawl; one that has ended early is not waited for until servers that say nothing have timed out."""
-    while not task.done():
-        await asyncio.wait({task}, timeout=1.0)
-        stopped_at = getattr(crawler.spider, "stopped_at", None)
-        if stopped_at is not None and time.monotonic() - stopped_at > GRACE:
-            return
-    await task
-
-
-def _by_host(plans: list[Plan]) -> list[list[tuple[int, Plan]]]:
-    """The plans with their places, those of one host together: they are crawled one after the other.
-
-    Servers without a delay are this machine's own, and each port is one of them.
-    """
-    groups: dict[str, list[tuple[int, Plan]]] = {}
+        hear_notices(None if order.quiet else on_screen)
+        came, signum = crawl_here(plans, order, workers)
+    results: list[Result] = []
     for index, plan in enumerate(plans):
-        parts = urlsplit(plan.url)
-        groups.setdefault((parts.hostname or "") if plan.delay else parts.netloc, []).append((index, plan))
-    return list(groups.values())
-
-
-def _result(plan: Plan, crawler: Any) -> Result:
-    session = getattr(getattr(crawler, "spider", None), "session", None)
-    if session is None or session.result is None:
-        return Result(plan.url, plan.url, "interrupted", "stopped before it began", 0.0, Counts(), ())
-    end = session.result
-    return Result(session.site_name, plan.url, end.outcome, end.reason, end.seconds, session.counts, end.failures,
-                  end.due)
+        one = came.get(index) or never_begun(plan)
+        if isinstance(one, ArchiverError):
+            raise one
+        results.append(one)
+    return results, signum
 
 
 def _plan(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:

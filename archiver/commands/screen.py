@@ -130,3 +130,10 @@ def instant(moment: str | None) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """ "1 article", "2 articles". """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def percent(share: float | None) -> str:
+    """A share of one, in whole percent; what is not all of it is no 100 %."""
+    if share is None:
+        return "unknown"
+    return "100 %" if share == 1 else f"{min(99, int(share * 100))} %"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archiver.search.run import Hit, Results
 
 _COLUMNS = ("id", "url", "site", "title", "authors", "published", "published_precision", "categories", "tags",
-            "language", "gone_at", "duplicate_of", "copies", "score", "distance_km", "snippet")
+            "language", "gone_at", "duplicate_of", "cluster_id", "copies", "score", "distance_km", "snippet")
 
 # A word may begin with "-" ("-rain"), also one that begins like an option ("-house").
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.screen import count, details, instant, line, published, say, write_json
+from archiver.commands.screen import count, details, instant, line, percent, published, say, write_json
+
+_NAMED = 8
 
 
 @click.command(short_help="Show one article.")
@@ -25,41 +27,51 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
       archiver show https://blog.example.org/?p=7 --json
       archiver show 12 --revision 1
       archiver show 12 --evidence
+      archiver show 12 --revision 1 --evidence
     """
     from archiver.archive import Archive
     from archiver.extraction.explain import as_data
+    from archiver.store.clustered import cluster_of
 
-    if evidence and revision is not None:
-        raise click.UsageError("Evidence is kept for the current version only: leave out --revision.")
     with Archive(archive) as opened:
         record = opened.article(article, revision)
-        why = opened.explain(record["id"]) if evidence else ()
+        why = opened.explain(record["id"], revision) if evidence else ()
+        readers = opened.readers(record["id"], revision) if evidence else {}
         if as_json:
-            write_json({**record, "evidence": as_data(why)} if evidence else record)
+            write_json({**record, "evidence": _with_readers(as_data(why), readers)} if evidence else record)
             return
-        _print(record, opened.revisions(record["id"]))
+        _print(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]))
         if evidence:
             from archiver.commands.explained import print_explained
 
             say("")
-            print_explained(why)
+            print_explained(why, {name: _reader(one) for name, one in readers.items()})
 
 
-def _print(record: dict[str, Any], versions: list[dict[str, Any]]) -> None:
+def _with_readers(told: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: {**one, **readers.get(name, {})} for name, one in told.items()}
+
+
+def _reader(one: dict[str, Any]) -> str:
+    when = f" on {one['read_at'][:10]}" if one["read_at"] else ""
+    capture = f" from capture {one['capture_id']}" if one["capture_id"] else ""
+    return f"read by {one['extractor']}{capture}{when}" if one["extractor"] else ""
+
+
+def _print(record: dict[str, Any], versions: list[dict[str, Any]], cluster: dict[str, Any] | None) -> None:
     say(line((record["title"] or "(without title)", "bold")))
     about = [published(record["published"], record["published_precision"]), ", ".join(record["authors"]),
              record["site"]]
     say(line((" · ".join(part for part in about if part), "dim")), line((record["url"], "blue")), "")
     if record["body"]:
         say(*(line(text) for text in record["body"].split("\n")), "")
-    details(_rows(record, versions))
+    details([*_rows(record, versions), *_copies(record, cluster)])
 
 
 def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
     capture = record["capture"]
     places = [_place(tag) for tag in record["geotags"]]
-    changes = [f"{v['revision']} ({v['observed_at'][:10]}{': ' + ', '.join(v['changed']) if v['changed'] else ''})"
-               for v in versions]
+    changes = [_version(v) for v in versions]
     return [
         ("number", str(record["id"])),
         ("categories", ", ".join(record["categories"])),
@@ -76,6 +88,31 @@ def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[
         ("same text as", str(record["duplicate_of"] or "")),
         ("capture", f"{capture['warc_file']} at {capture['warc_offset']} "
                     f"({capture['warc_length']} bytes, {capture['digest']})" if capture else ""),
+    ]
+
+
+def _version(version: dict[str, Any]) -> str:
+    notes = [", ".join(version["changed"])]
+    notes += [f"as {version['same_as']}"] if version["same_as"] else []
+    notes += [f"seen again {count(version['seen_again'], 'time')}"] if version["seen_again"] else []
+    said = "; ".join(filter(None, notes))
+    return f"{version['revision']} ({version['observed_at'][:10]}{': ' + said if said else ''})"
+
+
+def _copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What its cluster makes of an article: a near copy of another, or the source of others."""
+    if cluster is None:
+        return []
+    source, own = cluster["members"][0], next(m for m in cluster["members"] if m["id"] == record["id"])
+    number = f"cluster {cluster['id']} of {count(cluster['size'], 'article')}"
+    if own is source:
+        copies = ", ".join(f"{m['id']} ({m['site']}, {percent(m['similarity'])})" for m in cluster["members"][1:_NAMED])
+        more = f" and {cluster['size'] - _NAMED + 1} more" if cluster["size"] > _NAMED else ""
+        return [("near copies", f"{copies}{more}; this one is the source: {cluster['reason']} ({number})")]
+    near = next((m for m in cluster["members"] if m["id"] == own["near"]), source)
+    return [
+        ("near copy of", f"{near['id']} {near['url']} ({percent(own['similarity'])}: {own['how']})"),
+        ("source", f"{source['id']} {source['url']}: {cluster['reason']} ({number})"),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -60,6 +61,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("rule", found["rule"] or ""),
         ("leads to", found["redirects_to"] or ""),
         *(("found by", _source(source)) for source in found["sources"]),
+        *(("captured", _captured(source)) for source in found["sources"] if source.get("first_capture")),
         ("told", ", ".join(f"{k}: {v}" for k, v in (found["lead"] or {}).items() if k in ("title", "published"))),
         ("fetched", _fetched(found) if found["outcome"] else ""),
         ("ask anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
@@ -97,6 +99,13 @@ def _is_learned(found: dict[str, Any]) -> bool:
 def _source(source: dict[str, Any]) -> str:
     told = " ".join(part for part in (source["source"], source["found_on"]) if part)
     return f"{told} ({source['first_seen'][:10]} to {source['last_seen'][:10]})"
+
+
+def _captured(source: dict[str, Any]) -> str:
+    """What a web archive has of it, as far as its list tells."""
+    first, last = source["first_capture"], source.get("last_capture")
+    times = f"first on {instant(first)}" + (f", last on {instant(last)}" if last and last != first else "")
+    return f"{times}, by {urlsplit(source['found_on']).hostname}"
 
 
 def _fetched(found: dict[str, Any]) -> str:

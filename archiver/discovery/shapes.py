@@ -31,6 +31,7 @@ _SEARCH = re.compile(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$",
 
 class Shape(NamedTuple):
     """`family` is paging, dates, terms (tags, categories, authors, searches), query or numbers; "" has no shape.
+    The frontier adds what it alone can tell: below (a post), captures (told by a web archive alone).
 
     Of paging, `key` is the list that is paged through; of the others it is what all addresses of this shape share.
     """
@@ -71,6 +72,11 @@ def series_of(url: str) -> str:
     """The list that this address is a page of, "" where it is none: the address without the page's number."""
     path, query = path_and_query(url)
     return _series(path, parse_qsl(query, keep_blank_values=True))
+
+
+def captures(url: str) -> Shape:
+    """The shape of an address that only a web archive tells of and that has none of its own: its folder's."""
+    return Shape("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
 
 
 def is_side_way(url: str, folder: str = "/") -> bool:

@@ -17,7 +17,9 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.internet.task import LoopingCall
 
-from archiver.frontier.pace import BUSY, Pace, retry_after
+from archiver.extensions.turns import Turns
+from archiver.frontier.pace import BUSY, SPARED, Pace, retry_after
+from archiver.frontier.reach import Zone, zone_of_host
 from archiver.middlewares.refusals import HostBusy, RunEnded
 
 _TICK_SECONDS = 0.5
@@ -41,6 +43,7 @@ class Manners:
         self._longest_pause = crawler.settings.getfloat("BUSY_LONGEST_PAUSE")
         self._paces: dict[str, Pace] = {}
         self._given_up: dict[str, str] = {}
+        self._spared: dict[str, Turns] = {}
         self._loop = LoopingCall(self._tick)
         crawler.signals.connect(self._opened, signal=signals.spider_opened)
         crawler.signals.connect(self._closed, signal=signals.spider_closed)
@@ -59,6 +62,15 @@ class Manners:
         host = host_of(request)
         self._paces[host] = self.pace(host).at_least(seconds)
 
+    def spare(self, host: str, turns: Turns) -> None:
+        """A host that many crawls ask for a favour: not more often than every SPARED seconds, by all of them together.
+
+        Whatever delay is set for the site; a host on this machine is spared nothing.
+        """
+        if zone_of_host(host) is not Zone.LOOPBACK:
+            self._spared[host] = turns
+            self._paces[host] = self.pace(host).no_faster(SPARED)
+
     def pause(self) -> float:
         """Seconds that are left of the longest pause a host has asked for; 0 where none has."""
         now = monotonic()
@@ -73,7 +85,12 @@ class Manners:
         self._drop(lambda request: RunEnded("the run ended"))
 
     def _before(self, request: Request) -> None:
-        self._apply(host_of(request))
+        host = host_of(request)
+        self._apply(host)
+        slot = self._slots.get(host)
+        if slot is not None and (turns := self._spared.get(host)):
+            turn = monotonic() + turns.take(host, SPARED)
+            slot.lastseen = max(slot.lastseen, turn - slot.delay)
 
     def _after(self, response: Response, request: Request) -> None:
         host, now = host_of(request), monotonic()
@@ -131,6 +148,11 @@ class Manners:
 
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
+        session = getattr(self._crawler.spider, "session", None)
+        if session is not None and session.cdx:
+            host = urlsplit(session.cdx).hostname or ""
+            if host != urlsplit(session.start_url).hostname:  # the site's own host has the site's own delay
+                self.spare(host, Turns(session.archive.parent))
 
     def _closed(self) -> None:
         if self._loop.running:

@@ -2,7 +2,8 @@
 
 A calendar, the tags of a cloud, the orders of a list are fetched as long as they lead to posts. When the last `K` of
 one shape led to none, what is left of the shape is set aside: it stays in the ledger, with the rule's name, and can
-be asked for by `archiver crawl SITE --set-aside`. What a feed, a sitemap or an API tells is a promise, and is kept.
+be asked for by `archiver crawl SITE --set-aside`. What a feed, a sitemap or an API tells is a promise, and is kept;
+what a web archive tells is none.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ ALLOWED: dict[str, Allowance] = {
     "terms": Allowance(20, 10, 0, from_elsewhere=False, vouched=False, says="lists of tags, authors or searches"),
     "query": Allowance(20, 10, 0, from_elsewhere=False, vouched=True, says="views of one page"),
     "below": Allowance(20, 10, 0, from_elsewhere=False, vouched=True, says="pages below posts"),
+    # Slugs, each of which may be a post: the archive of a site that was broken into holds 100,000 that are none.
+    "captures": Allowance(300, 0, 0, from_elsewhere=False, vouched=True, says="addresses known from a web archive"),
 }
 _VOUCHING = frozenset({Source.FEED, Source.SITEMAP, Source.API, Source.SEED})
 RULE = "no end"
@@ -62,6 +65,12 @@ class Allowances:
     def __init__(self, known_posts: Callable[[], int]) -> None:
         self._tallies: dict[Shape, Tally] = {}
         self._known_posts = known_posts
+
+    def copy(self) -> Allowances:
+        """The tallies as they are now."""
+        out = Allowances(self._known_posts)
+        out._tallies = dict(self._tallies)
+        return out
 
     def note(self, shape: Shape, *, is_post: bool, has_news: bool) -> None:
         """A page of this shape was read. News are addresses of another shape that nothing had told of."""
@@ -93,8 +102,8 @@ def is_promised(shape: Shape, told: list[tuple[Source, Shape]]) -> bool:
     allowed = ALLOWED.get(shape.family)
     if allowed is None:
         return True
-    return any((allowed.vouched and source in _VOUCHING) or (allowed.from_elsewhere and at != shape)
-               for source, at in told)
+    return any((allowed.vouched and source in _VOUCHING) or (
+        allowed.from_elsewhere and at != shape and source is not Source.CDX) for source, at in told)
 
 
 def reason(shape: Shape) -> str:

@@ -19,6 +19,8 @@ LONGEST_QUIET = 24 * 3600.0
 """What a server may ask for at most: a Retry-After of years is a mistake, or meant to keep an archive away."""
 MOST_STRIKES = 8
 """Answers 429 or 503 in a row after which the run ends for this host."""
+SPARED = 2.5
+"""Seconds between two requests to a host that is asked for a favour (a web archive), whatever delay is set."""
 _FIRST_PENALTY = 1.0
 _FORGIVEN = 0.8  # of a penalty is left after each good answer
 _REST = 2.0  # a host that took a second is asked again two seconds after it was asked: it rests as long as it worked
@@ -47,6 +49,10 @@ class Pace:
     def at_least(self, seconds: float) -> Pace:
         """With a floor that the host asks for (Crawl-delay), up to LONGEST_DELAY; a host of one's own keeps none."""
         return replace(self, floor=max(self.floor, min(seconds, LONGEST_DELAY))) if self.floor > 0 else self
+
+    def no_faster(self, seconds: float) -> Pace:
+        """With a floor that we set ourselves, whatever was asked for."""
+        return replace(self, floor=max(self.floor, seconds))
 
     def pause(self, now: float) -> float:
         """Seconds that are left of its pause."""

@@ -125,28 +125,45 @@ def zone_of_host(host: str) -> Zone | None:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What one crawl may reach beside the public internet: these zones, at this host (and port) alone."""
+    """What one crawl may reach beside the public internet: these zones, at this host (and port) alone.
+
+    And `service_zones` at the addresses that begin with one of `service`: a web archive that the site's settings name.
+    """
 
     site: str = ""
     host: str = ""
     zones: frozenset[Zone] = frozenset()
+    service: tuple[str, ...] = ()
+    service_zones: frozenset[Zone] = frozenset()
 
     def covers(self, url: str) -> bool:
         return bool(self.host) and Scope(self.host).contains(url)
 
+    def allows(self, zone: Zone, url: str) -> bool:
+        return (zone in self.zones and self.covers(url)) or (
+            zone in self.service_zones and url.startswith(self.service))
 
-def permission(start_url: str, *, private: bool = False) -> Permission:
+
+def permission(start_url: str, *, private: bool = False, service: str = "") -> Permission:
     """The permission that a person gave with a start address, or with the site's setting `private`.
 
     An address typed as such is meant: http://127.0.0.1:8000/ allows loopback at 127.0.0.1:8000. A name allows what it
     means by its own nature (localhost, nas.local); another one that leads into a private network needs the setting.
+    The same holds for the address at which a `service` is asked, and for its host's robots.txt, and for nothing else
+    of that host: a site may not lead the crawl into it.
     """
     scope = Scope.of(start_url)
-    host = urlsplit(start_url).hostname or ""
+    asked = (service, f"{urlsplit(service).scheme}://{urlsplit(service).netloc}/robots.txt") if service else ()
+    return Permission(scope.name, scope.host, _meant(start_url, private), asked, _meant(service, private))
+
+
+def _meant(url: str, private: bool) -> frozenset[Zone]:
+    """The zones that a person means who names this address."""
+    host = urlsplit(url).hostname or ""
     zone = zone_of_host(host)
     if private or (zone is Zone.PRIVATE and literal(host) is None):
-        return Permission(scope.name, scope.host, PERMITTABLE)
-    return Permission(scope.name, scope.host, frozenset({zone}) & PERMITTABLE if zone else frozenset())
+        return PERMITTABLE
+    return frozenset({zone}) & PERMITTABLE if zone else frozenset()
 
 
 def objection_to_url(url: str, given: Permission) -> str:
@@ -162,10 +179,9 @@ def objection_to_address(address: Address, url: str, given: Permission) -> str:
 
 
 def _objection(what: str, zone: Zone, url: str, given: Permission) -> str:
-    own = given.covers(url)
-    if zone is Zone.PUBLIC or (own and zone in given.zones):
+    if zone is Zone.PUBLIC or given.allows(zone, url):
         return ""
     article = "an" if zone is Zone.UNSPECIFIED else "a"
     reason = f"it leads to {what}, {article} {zone} address"
     return f"{reason}; 'archiver sites set {given.site} private=yes' allows that" if (
-        own and zone in PERMITTABLE) else reason
+        given.covers(url) and zone in PERMITTABLE) else reason

@@ -96,11 +96,19 @@ class _Group:
 
 def _records(body: bytes) -> Iterator[tuple[str, str]]:
     """The records that are known here, with their values; comments and all others are left out."""
-    for line in _LINE.split(body[:LARGEST].decode("utf-8-sig", errors="ignore")):
+    for line in _LINE.split(_parsed_part(body).decode("utf-8-sig", errors="ignore")):
         name, colon, value = line.partition("#")[0].partition(":")
         record = _RECORDS.get(name.strip().lower())
         if colon and record:
             yield record, value.strip()
+
+
+def _parsed_part(body: bytes) -> bytes:
+    """What is parsed of a file: of a larger one whole lines alone, since half an "Allow: /a/b" would allow more."""
+    if len(body) <= LARGEST:
+        return body
+    end = max(body.rfind(b"\n", 0, LARGEST), body.rfind(b"\r", 0, LARGEST))
+    return body[:end + 1]
 
 
 def path_matcher(pattern: str) -> Callable[[str], bool]:

@@ -13,19 +13,24 @@ from datetime import datetime, timedelta
 from archiver.discovery.shapes import is_side_way
 from archiver.items import Outcome, PageKind, Source, Target
 
-# Sources come before posts, so that what a feed or an API says of a post is known when its page is read.
+# Sources come before posts, so that what a feed or an API says of a post is known when its page is read. The list of a
+# web archive says nothing of them, and may take minutes: it is read beside the first posts.
 PRIORITY: dict[PageKind, int] = {
     PageKind.ROBOTS: 0, PageKind.API: 0, PageKind.SITEMAP: 0, PageKind.FEED: 0,
-    PageKind.POST: 1, PageKind.PART: 1, PageKind.LISTING: 2, PageKind.UNKNOWN: 3, PageKind.PAGE: 3, PageKind.OTHER: 4,
+    PageKind.POST: 1, PageKind.PART: 1, PageKind.CDX: 1, PageKind.LISTING: 2,
+    PageKind.UNKNOWN: 3, PageKind.PAGE: 3, PageKind.OTHER: 4,
 }
 SIDE_WAY = 4
 VOUCHING = frozenset({Source.FEED, Source.API, Source.SITEMAP})
 """Sources that speak of pages on purpose: what they name is fetched, whatever its address looks like."""
-SOURCE_KINDS = frozenset(k for k, p in PRIORITY.items() if p == 0)
+SOURCE_KINDS = frozenset({*(k for k, p in PRIORITY.items() if p == 0), PageKind.CDX})
 
 _RETRY = timedelta(hours=1)
 _YOUNGEST = timedelta(days=1)
 DEFAULT_REVISIT = timedelta(days=30)
+CDX_REVISIT = timedelta(days=30)
+"""The list of a web archive is asked for once in so long at most: it is another's machine, and grows slowly."""
+_HEARSAY = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def priority(kind: PageKind, source: Source, url: str = "", folder: str = "/") -
     Lists of tags, authors and months and other views of a page come last: they show what the pages of posts show,
     too, and once those are read it can be told whether they show more.
     """
-    if source is Source.SEED:
+    if source is Source.SEED and kind is not PageKind.CDX:
         return 0
     side = kind in (PageKind.LISTING, PageKind.UNKNOWN) and url and is_side_way(url, folder)
     return SIDE_WAY if side else PRIORITY[kind]
@@ -82,16 +87,21 @@ def is_news(reason: str) -> bool:
 
 def next_visit(
     outcome: Outcome, kind: PageKind, now: datetime, published: datetime | None, revisit: timedelta = DEFAULT_REVISIT,
-    edited: datetime | None = None,
+    edited: datetime | None = None, *, hearsay: bool = False,
 ) -> datetime:
     """When a page is due again. Young posts are looked at often, old ones once in the site's revisit period; one that
     was `edited` is young once more.
 
+    What is gone, never was here and is known by `hearsay` alone (of a web archive) is looked for once a year.
     A failure is tried again at the next run, an hour later at the earliest; sources are asked at every run,
     whatever stands here.
     """
     if outcome is Outcome.FAILED:
         return now + _RETRY
+    if kind is PageKind.CDX:
+        return now + max(revisit, CDX_REVISIT)
+    if hearsay and outcome is Outcome.GONE:
+        return now + max(revisit, _HEARSAY)
     if kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and published is not None:
         age = max(now - max(published, edited or published), timedelta(0))
         return now + min(max(age / 10, _YOUNGEST), revisit)

@@ -77,6 +77,12 @@ class Twins:
     def __init__(self) -> None:
         self._trust: dict[str, Trust] = {}
 
+    def copy(self) -> Twins:
+        """What is known now."""
+        out = Twins()
+        out._trust = dict(self._trust)
+        return out
+
     def same(self, key: str, others: Iterable[str]) -> None:
         """The page at `key` shows a post that is known at the addresses `others`."""
         known = {o for o in others if o != key}

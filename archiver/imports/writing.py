@@ -20,13 +20,15 @@ from archiver.imports.reading import Kind, Read
 from archiver.items import Article, PageKind
 from archiver.record.validate import validated
 from archiver.store import past_captures as captures
-from archiver.store.articles import Change, Stored, claim
+from archiver.store.addresses import claim
+from archiver.store.articles import Change, Stored
 from archiver.store.captured import page_of
 from archiver.store.faults import is_fault
 from archiver.store.imports import Tally
 from archiver.store.ledger import moment, stamp
-from archiver.store.past import Reading, absorb, enter, version_at
+from archiver.store.past import Reading, absorb, enter
 from archiver.store.past_answers import Way, keep_gone, keep_redirect, landing, last_gone, settle_gone, ways_to
+from archiver.store.past_versions import version_at
 from archiver.store.rights import store_rights
 from archiver.store.rules import rules_at
 from archiver.store.scopes import Site, Sites
@@ -196,20 +198,20 @@ class PastWriter:
         digest = original["digest"]
         if captures.known(db, found.url, found.at, digest):
             return True
-        article_id = captures.article_shown(db, original)
+        shown = captures.article_shown(db, original)
+        row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         told_at = moment(original["captured_at"]) or found.at
-        article = version_at(db, article_id, told_at) if article_id is not None else None
+        article = version_at(db, row, told_at) if row else None
         site = self._site(found.url, tally) if article else None
-        if article is None or site is None:
+        if row is None or article is None or site is None:
             return True
         answer = found.answer
         exchange = Exchange(url=found.url, at=found.at, method="GET", request_headers=(), status=found.status,
                             reason=answer.reason if answer else "", protocol="HTTP/1.1",
                             response_headers=answer.headers if answer else (), body=b"")
         capture_id = self._append(exchange, found, source, Original(original["url"], told_at, digest), tally)
-        extractor = db.execute("select extractor from articles where id = ?", [article_id]).fetchone()[0] or ""
-        self._enter(site, Reading(replace(article, url=found.url), found.at, capture_id, digest, extractor), "revisit",
-                    source, Tally())
+        reading = Reading(replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or "")
+        self._enter(site, reading, "revisit", source, Tally())
         return True
 
     def resolve(self, source: Source, tally: Tally) -> list[Problem]:

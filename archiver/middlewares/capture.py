@@ -58,7 +58,7 @@ def _exchange(request: Request, response: Response) -> Exchange:
         url=response.url, at=datetime.now(UTC), method=request.method,
         request_headers=_pairs(request.headers), status=response.status, reason=_reason(response),
         response_headers=_pairs(response.headers), body=response.body, protocol=response.protocol or "HTTP/1.1",
-        ip=str(response.ip_address or ""),
+        ip=str(response.ip_address or ""), cut="download_stopped" in response.flags,
     )
 
 

@@ -14,6 +14,7 @@ from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
 from archiver.frontier.hostfile import FRESH, HostFile
+from archiver.middlewares.beginning import META, Beginning
 from archiver.store.hostfiles import store_file, stored_file
 
 T = TypeVar("T")
@@ -39,11 +40,15 @@ class OncePerOrigin(Generic[T]):
 
 
 class HostFileReader:
-    """Asks for a file of a host, conditionally where the archive has it, and keeps what comes."""
+    """Asks for a file of a host, conditionally where the archive has it, and keeps what comes.
 
-    def __init__(self, crawler: Crawler, name: str) -> None:
+    `most`: bytes of it that are read, whatever its size; 0 where only the whole file is of use.
+    """
+
+    def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:
         self._crawler = crawler
         self._name = name
+        self._most = most
 
     async def ask(self, origin: str, *, obey_robots: bool) -> tuple[HostFile, Response]:
         """The file as the host has it now, and the answer. Redirects are followed, also to other hosts.
@@ -55,8 +60,12 @@ class HostFileReader:
         meta: dict[str, Any] = {"dont_obey_robotstxt": not obey_robots, "original": None}
         if kept is not None:
             meta |= {"etag": kept.etag, "last_modified": kept.last_modified}
+        beginning = Beginning(self._most)
+        if self._most:
+            meta[META] = beginning
         request = Request(origin + self._name, priority=_PRIORITY, callback=NO_CALLBACK, meta=meta)
-        response = await self._crawler.engine.download_async(request)
+        with beginning.watching(self._crawler):
+            response = await self._crawler.engine.download_async(request)
         now = datetime.now(UTC)
         if response.status == 304 and kept is not None:
             return replace(kept, fetched_at=now), response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Self
 
 from scrapy.crawler import Crawler
@@ -9,6 +10,7 @@ from scrapy.http import Request, Response
 
 from archiver.handlers.refusal import Refusal
 from archiver.items import Outcome
+from archiver.middlewares.beginning import META, Beginning
 
 _MOST_CODINGS = 2
 
@@ -19,6 +21,7 @@ class LimitsMiddleware:
     Sources (sitemaps, feeds, the API) may be as large as DOWNLOAD_MAXSIZE, other pages as PAGE_MAXSIZE; both hold on
     the wire and again for what is unpacked. One coding is usual, two happen where a server packs a packed file;
     an answer that names more (RFC 9110, section 8.4 sets no limit) is made to be unpacked for ever.
+    Of an answer whose beginning is enough (`Beginning`) that is unpacked here, and no length is too large for it.
     """
 
     def __init__(self, page_maxsize: int) -> None:
@@ -29,6 +32,8 @@ class LimitsMiddleware:
         return cls(crawler.settings.getint("PAGE_MAXSIZE"))
 
     def process_request(self, request: Request) -> None:
+        if META in request.meta:
+            request.meta["download_maxsize"] = 0
         job = request.meta.get("job")
         if job is not None and not job.is_source and self._page_maxsize:
             request.meta.setdefault("download_maxsize", self._page_maxsize)
@@ -37,4 +42,14 @@ class LimitsMiddleware:
         codings = b",".join(response.headers.getlist("Content-Encoding")).split(b",")
         if len(codings) > _MOST_CODINGS:
             raise Refusal(Outcome.FAILED, "too-large", f"its answer says that it is packed {len(codings)} times")
-        return response
+        beginning: Beginning | None = request.meta.get(META)
+        if beginning is None:
+            return response
+        names = [name for coding in codings if (name := coding.decode("latin-1").strip().lower())]
+        try:
+            body = beginning.unpacked(response.body, names)
+        except zlib.error as error:
+            raise Refusal(Outcome.FAILED, "bad-coding", "the answer is not packed as it says") from error
+        headers = response.headers.copy()
+        headers.pop("Content-Encoding", None)
+        return response.replace(headers=headers, body=body)

@@ -13,10 +13,16 @@ from scrapy.http import Request
 
 from archiver.discovery.addresses import origin_of
 from archiver.extensions.manners import Manners
-from archiver.frontier.robots import Robots, parse_robots, readable
+from archiver.frontier.robots import LARGEST, Robots, parse_robots, readable
 from archiver.middlewares.hostfiles import HostFileReader, OncePerOrigin
 from archiver.middlewares.refusals import ForbiddenByRobots, RobotsUnreadable, RunEnded
 from archiver.spiders.failure import failure_of
+
+# More than is parsed, so that what a full file ends with is seen to be cut.
+_READ = 2 * LARGEST
+# Rules of failures that mean that there is no file: more redirects than are followed (section 2.3.1.2), or one that
+# leaves the public internet.
+_NONE = frozenset({"ignored", "private-address"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +35,16 @@ class _Parsed:
 class RobotsMiddleware:
     """Lets a request through, or raises ForbiddenByRobots or RobotsUnreadable.
 
-    The file is read once a run and origin, again after 24 hours. Where it cannot be read, a copy that is younger than
-    that stands for it (sections 2.3.1.4 and 2.4); without one nothing of the host is fetched.
+    The file is read once a run and origin, again after 24 hours; of one that is too large, its beginning (section 2.5).
+    Where it cannot be read, a copy that is younger than that stands for it (sections 2.3.1.4 and 2.4); without one
+    nothing of the host is fetched.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         if not crawler.settings.getbool("ROBOTSTXT_OBEY"):
             raise NotConfigured
         self._crawler = crawler
-        self._reader = HostFileReader(crawler, "robots.txt")
+        self._reader = HostFileReader(crawler, "robots.txt", _READ)
         self._robots = OncePerOrigin(self._read)
 
     @classmethod
@@ -61,11 +68,10 @@ class RobotsMiddleware:
             file, response = await self._reader.ask(origin, obey_robots=False)
         except RunEnded as ended:
             return ended
-        except IgnoreRequest:
-            # More redirects than are followed: there is none (section 2.3.1.2).
-            return Robots()
         except Exception as error:
             _, rule, reason = failure_of(error)
+            if rule in _NONE:
+                return Robots()
             return self._from_copy(origin) or RobotsUnreadable(rule, reason)
         if not readable(file.status):
             why = RobotsUnreadable(f"http-{file.status}", f"the server answers {file.status}")

@@ -47,6 +47,7 @@ class Hit:
     language: str | None
     gone_at: str | None
     duplicate_of: int | None
+    cluster_id: int | None
     copies: tuple[int, ...]
     score: float | None
     distance_km: float | None
@@ -190,7 +191,8 @@ def _hits(db: Database, text: Condition, page: list[_Found]) -> Iterator[Hit]:
     ids = json.dumps([found.id for found in page])
     rows = {row["id"]: row for row in db.query(
         "select id, url, site, title, authors, published, published_precision, categories, tags, language, gone_at, "
-        "duplicate_of, body, description from articles where id in (select value from json_each(?))", [ids])}
+        "duplicate_of, cluster_id, body, description from articles where id in (select value from json_each(?))",
+        [ids])}
     snippets = dict(db.execute(
         f"select rowid, snippet(articles_fts, {FTS_COLUMNS.index('body')}, ?, ?, '…', ?) from articles_fts "
         "where articles_fts match ? and rowid in (select value from json_each(?))",
@@ -207,7 +209,7 @@ def _hits(db: Database, text: Condition, page: list[_Found]) -> Iterator[Hit]:
         snippet, marks = _snippet(snippets.get(found.id), row, text.substrings)
         yield Hit(
             **{name: row[name] for name in ("id", "url", "site", "title", "published", "published_precision",
-                                            "language", "gone_at", "duplicate_of")},
+                                            "language", "gone_at", "duplicate_of", "cluster_id")},
             authors=tuple(json.loads(row["authors"] or "[]")), categories=tuple(json.loads(row["categories"] or "[]")),
             tags=tuple(json.loads(row["tags"] or "[]")),
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),

@@ -7,21 +7,22 @@ what the address or the content type promise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from archiver.capture.rights import of_page
-from archiver.discovery import feed, listing, sitemap, wordpress_api
+from archiver.discovery import feed, listing, sitemap
 from archiver.discovery.nowhere import Nowhere, look_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
 from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
 from archiver.frontier.pace import BUSY
-from archiver.items import Article, Capture, Lead, Outcome, PageKind, Right, Source, Target, Visit
+from archiver.items import Article, Lead, Outcome, PageKind, Source, Target, Visit
+from archiver.spiders import sources
 from archiver.spiders.job import MOST_REDIRECTS, Job
 from archiver.spiders.nothing import SOFT_404, shown, shows_nothing
+from archiver.spiders.reading import Answer, Reading
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
@@ -30,41 +31,7 @@ _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
 _LONGEST_VALIDATOR = 1_000
-_MORE = "; it has more than is read of one document"
-# Clocks differ, and some servers take a zone-less time for their own: what comes twice is known and costs nothing.
-_CLOCK_MARGIN = timedelta(days=1)
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response as it matters here. Header names are in lower case; `body` is decoded of its content coding.
-
-    `rights` are what its header fields and its host's file say of its use.
-    """
-
-    url: str
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    at: datetime
-    capture: Capture | None = None
-    rights: tuple[Right, ...] = ()
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("content-type", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What an answer came to. `follow` is the next request under the same ledger page, with its job."""
-
-    visit: Visit
-    follow: tuple[str, Job] | None = None
-    is_feed: bool = False
-    is_sitemap: bool = False
-    platform: str = ""
 
 
 ReadPage = Callable[[Page, Lead | None, PageKind, str], Article]
@@ -95,14 +62,16 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
         return _redirect(answer.headers.get("location", ""), visit, job, scope, f"http-{answer.status}", nowhere)
     if answer.status != 200:
         return _refusal(visit, job)
+    if job.kind is PageKind.CDX:
+        return sources.cdx_read(answer, visit, job, scope, is_news)
     if job.kind is PageKind.API:
-        return _api(answer, visit, job)
+        return sources.api_read(answer, visit, job)
     if job.kind is PageKind.SITEMAP or sitemap.looks_like_sitemap(answer.body):
-        reading = _sitemap(answer, visit, job)
+        reading = sources.sitemap_read(answer, visit, job)
         if reading:
             return reading
     if feed.looks_like_feed(answer.body):
-        return _feed(answer, visit, job)
+        return sources.feed_read(answer, visit, job)
     if not _is_html(answer):
         what = answer.content_type.split(";")[0] or "of no stated type"
         return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
@@ -137,6 +106,8 @@ def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str,
     if len(job.came_from) >= MOST_REDIRECTS:
         reason = f"it redirects on after {MOST_REDIRECTS} redirects: it may have no end"
         return Reading(replace(visit, reason=reason, rule="redirect-loop"))
+    if job.kind is PageKind.CDX:
+        return Reading(replace(visit, rule=rule, reason=f"it redirects to {target}: set cdx to that address"))
     if not scope.contains(target) and job.kind not in (PageKind.FEED, PageKind.SITEMAP):
         return Reading(replace(visit, outcome=Outcome.OUT_OF_SCOPE, reason=f"it redirects to {target}", rule=rule))
     if not job.is_seed and nowhere is not None and nowhere.leads_to(target):
@@ -163,60 +134,6 @@ def _refusal(visit: Visit, job: Job) -> Reading:
     else:
         outcome, reason = Outcome.FAILED, f"the server answers {status}"
     return Reading(replace(visit, outcome=outcome, reason=reason, rule=rule))
-
-
-def _feed(answer: Answer, visit: Visit, job: Job) -> Reading:
-    parsed = feed.parse_feed(answer.body, answer.url)
-    targets = tuple(replace(t, found_on=job.url) for t in parsed.targets)
-    visit = replace(visit, final_url=job.url if job.number > 1 else visit.final_url, kind=PageKind.FEED,
-                    outcome=Outcome.NOT_ARTICLE, rule=f"feed {parsed.kind}", targets=targets,
-                    reason=f"a feed of {len(targets)} posts{_MORE if parsed.is_cut else ''}")
-    if parsed.next_url and targets and not job.known and job.number < 10_000:
-        onward = replace(job, number=job.number + 1)
-        return Reading(replace(visit, outcome=Outcome.DUE), follow=(parsed.next_url, onward), is_feed=True)
-    return Reading(visit, is_feed=True)
-
-
-def _sitemap(answer: Answer, visit: Visit, job: Job) -> Reading | None:
-    parsed = sitemap.parse_sitemap(answer.body, answer.url)
-    if not parsed.is_sitemap:
-        return None
-    targets = tuple(replace(t, found_on=job.url) for t in (*parsed.children, *parsed.targets))
-    kind = sitemap.kind_of_sitemap(answer.url)
-    rule = f"sitemap of {kind}" if kind in (PageKind.LISTING, PageKind.PAGE) else "sitemap"
-    reason = f"a sitemap of {len(parsed.targets)} pages and {len(parsed.children)} sitemaps"
-    reason += _MORE if parsed.is_cut else ""
-    return Reading(replace(visit, kind=PageKind.SITEMAP, outcome=Outcome.NOT_ARTICLE, rule=rule, reason=reason,
-                           targets=targets), is_sitemap=True)
-
-
-def _api(answer: Answer, visit: Visit, job: Job) -> Reading:
-    """A page of the WordPress API. `job.url` is its root; `wordpress_api` makes the addresses that are asked."""
-    page = wordpress_api.parse_posts(answer.body, answer.headers, answer.url)
-    visit = replace(visit, final_url=job.url, rule=f"api {job.step}")
-    if page.error and not page.past_end:
-        return Reading(replace(visit, outcome=Outcome.REFUSED, reason=f"the API gives no posts: {page.error}"))
-    # The list of numbers says of a post that it is there and when it changed, nothing else.
-    targets = tuple(replace(t, found_on=job.url, lead=None if job.step == "ids" else t.lead) for t in page.targets)
-    visit = replace(visit, targets=targets, outcome=Outcome.NOT_ARTICLE, reason=f"the API counts {page.total} posts")
-    more = bool(targets) and job.number < (page.total_pages or 1)
-    if more and job.step == "ids" and page.total == job.alive:
-        return Reading(replace(visit, rule="api count"))
-    if more:
-        onward = replace(job, number=job.number + 1)
-        return Reading(replace(visit, outcome=Outcome.DUE), follow=(api_address(onward), onward))
-    if job.step == "changes":
-        onward = replace(job, step="ids", number=1)
-        return Reading(replace(visit, outcome=Outcome.DUE), follow=(api_address(onward), onward))
-    return Reading(visit)
-
-
-def api_address(job: Job) -> str:
-    """The address that this step of reading the API asks for."""
-    if job.step == "ids":
-        return wordpress_api.ids_url(job.url, job.number)
-    since = job.fetched_at - _CLOCK_MARGIN if job.step == "changes" and job.fetched_at else None
-    return wordpress_api.posts_url(job.url, job.number, since)
 
 
 def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool],

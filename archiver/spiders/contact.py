@@ -37,6 +37,12 @@ def delay_for(url: str, delay: float | None) -> float:
     return 0.0 if _is_loopback(urlsplit(url).hostname or "") else POLITE_DELAY
 
 
+def needs_contact(url: str) -> bool:
+    """Whether whoever answers at this address is somebody else, as far as can be known."""
+    proxy = _proxy(url)
+    return not any(_is_loopback(urlsplit(at).hostname or "") for at in (url, proxy) if at)
+
+
 def contact_for(url: str, contact: str | None) -> str:
     """The contact for a crawl of this address: the option or environment, else archiver.toml, else a question.
 

@@ -41,6 +41,13 @@ def cannot_crawl(start_url: str, reason: str) -> Ending:
     return Ending("failed", f"{start_url} cannot be crawled: {reason}.")
 
 
+def broken(start_url: str, error: Exception) -> Ending:
+    """A mistake of this program: what it was stands in the log."""
+    what = f"{type(error).__name__}: {str(error)[:200]}".removesuffix(": ")
+    return Ending("failed", f"{start_url} could not be crawled for a mistake of this program ({what}); log/crawl.log "
+                            "beside the archive tells more.")
+
+
 def robots_unreadable(start_url: str, reason: str) -> Ending:
     """RFC 9309, section 2.3.1.4: until robots.txt can be read, nothing is allowed."""
     pages = f"robots.txt could not be read ({reason}): nothing is fetched until it can"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, TypeVar
@@ -12,10 +14,11 @@ from urllib.parse import urlsplit
 from archiver.errors import ArchiverError
 from archiver.extensions.manners import Manners
 from archiver.frontier.budget import Budget
-from archiver.spiders.ending import Ending, at_bound, host_busy, walled
+from archiver.spiders.ending import Ending, at_bound, broken, host_busy, walled
 from archiver.spiders.session import CrawlSession
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 class EndsEarly:
@@ -56,6 +59,29 @@ class EndsEarly:
         self.halted = True
         self.stop(str(fault))
 
+    def broke(self, error: Exception) -> None:
+        """A mistake of this program keeps the run from beginning: it is closed as failed, and lets go of its lock."""
+        _log.error("The crawl of %s could not begin", self.start_url, exc_info=error)
+        self.fatal = self.fatal or broken(self.start_url, error).reason
+        self.session.close(Ending("failed", self.fatal), at_fault=True)
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """What is done before the first request: a mistake there closes the run."""
+        try:
+            yield
+        except Exception as error:
+            self.broke(error)
+            raise
+
+    def _first(self, steps: Callable[[], Iterable[T]]) -> Iterator[T]:
+        """As `_guarded`, for the first requests: nothing follows on them where they break, so the run ends."""
+        try:
+            yield from self._guarded(steps)
+        except Exception as error:
+            _log.exception("The crawl of %s could not begin", self.start_url)
+            self.stop(broken(self.start_url, error).reason)
+
     def end(self, ending: Ending) -> None:
         """End the run: what is under way is finished, what waits is not asked for and stays due."""
         engine = self.crawler.engine
@@ -92,4 +118,4 @@ class EndsEarly:
             ending = Ending("failed", self.fatal)
         elif ending is None and reason == "finished":
             ending = at_bound(self._bound())
-        self.session.close(ending or Ending("interrupted", reason), broken=self.halted)
+        self.session.close(ending or Ending("interrupted", reason), at_fault=self.halted)

@@ -13,8 +13,8 @@ from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.record.parts import belongs, repeats
-from archiver.spiders.answer import Reading
 from archiver.spiders.job import Job
+from archiver.spiders.reading import Reading
 from archiver.store.parts import part_reason
 from archiver.urls import Scope, urlkey
 

@@ -32,7 +32,8 @@ class Job:
 
     `hops` counts redirects that stayed at the same address (http to https, a slash); `came_from` are the urlkeys of
     other addresses that redirected here, the nearest first (MOST_REDIRECTS of them at most); `number` counts the
-    pages of the source read so far, `alive` how many posts it should still count; `known` says
+    pages of the source read so far, `captures` the entries of a web archive's list, `alive` how many posts it should
+    still count; `known` says
     that the page was read whole in an earlier run. `parts` are the further pages of a post, as they were joined
     before. A further page under way has what it last showed as `text`, and the post it is asked for in `gathering`.
     `anew`: it is asked for whole, whatever validators it had: something tells of a change, or they are put to the test.
@@ -56,6 +57,7 @@ class Job:
     step: ApiStep = "posts"
     number: int = 1
     alive: int = -1
+    captures: int = 0
     stood: bool = False
     doubted: bool = False
     worked: bool = False
@@ -69,7 +71,12 @@ class Job:
 
     @property
     def is_source(self) -> bool:
-        """Whether this document tells of pages; while one is under way, no post is asked for."""
+        """Whether this document tells of pages."""
+        return self.comes_first or self.kind is PageKind.CDX
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether it tells more than addresses: while one is under way, no post is asked for."""
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
     @property

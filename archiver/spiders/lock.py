@@ -11,6 +11,13 @@ from slugify import slugify
 
 from archiver.errors import ArchiveInUse
 
+_command: list[int] = []
+
+
+def belongs_to(command: int) -> None:
+    """This process crawls for another one, which is the one that a person has started and can stop."""
+    _command[:] = [command]
+
 
 def lock_site(archive: Path, site: str) -> BinaryIO:
     """An exclusive lock that the system drops when the process ends, however it ends. Raises ArchiveInUse where another
@@ -25,6 +32,6 @@ def lock_site(archive: Path, site: str) -> BinaryIO:
         handle.close()
         raise ArchiveInUse(f"{archive} for {site}", f"process {holder}") from error
     handle.truncate(0)
-    handle.write(str(os.getpid()).encode())
+    handle.write(str(*_command or [os.getpid()]).encode())
     handle.flush()
     return handle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +19,7 @@ from archiver.capture.writer import WarcWriter
 from archiver.errors import ArchiverError
 from archiver.frontier.budget import Budget
 from archiver.items import Article, Capture
-from archiver.spiders.ending import Ended, Ending
+from archiver.spiders.ending import Ended, Ending, broken
 from archiver.spiders.guarded import guarded
 from archiver.spiders.lock import lock_site
 from archiver.spiders.recovery import Place, warc_prefix
@@ -26,11 +27,13 @@ from archiver.spiders.run import enter_run, leave_run, remembered
 from archiver.store import ledger
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
-from archiver.store.runs import Counts, ensure_site, has_finished
+from archiver.store.faults import is_fault
+from archiver.store.runs import Counts, end_run, ensure_site, has_finished
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
 
+_log = logging.getLogger(__name__)
 Only = Literal["", "missing", "set-aside"]
 """A run that asks for nothing but what is missing (and, on wish, what a rule has set aside)."""
 
@@ -51,12 +54,17 @@ class OpenRun:
         self.start_url = start_url
         self.db: Database = open_archive(archive, create=True)
         self._lock: BinaryIO | None = None
+        self.run_id = 0
         try:
             with writing(self.db):
                 self.site: dict[str, Any] = ensure_site(self.db, start_url, self.started)
             self._lock = lock_site(archive, self.site["name"])
             self._begin()
-        except BaseException:
+        except BaseException as error:
+            if self.run_id and isinstance(error, Exception) and not is_fault(error):
+                with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to tell of
+                    end_run(self.db, self.run_id, Counts(), "failed", broken(start_url, error).reason,
+                            datetime.now(UTC))
             self.db.close()
             if self._lock:
                 self._lock.close()
@@ -119,10 +127,10 @@ class OpenRun:
         self._place.check()
         self.warc.sync()
 
-    def close(self, ending: Ending, *, broken: bool = False) -> None:
+    def close(self, ending: Ending, *, at_fault: bool = False) -> None:
         """Write what waits and close the run; then there is a `result`.
 
-        Where that is no longer possible, or after a fault (`broken`), what can be written is; the rest is still due,
+        Where that is no longer possible, or after a fault (`at_fault`), what can be written is; the rest is still due,
         and the next crawl closes the run.
         """
         if self._lock is None:
@@ -130,11 +138,14 @@ class OpenRun:
         seconds = (datetime.now(UTC) - self.started).total_seconds()
         self.result = Ended(ending.outcome, ending.reason, seconds, (), 0)
         try:
-            failures, due = self._finish(ending, 0.0 if broken else PATIENCE)
+            failures, due = self._finish(ending, 0.0 if at_fault else PATIENCE)
             self.result = replace(self.result, failures=failures, due=due)
         except ArchiverError as fault:
-            if not broken:
+            if not at_fault:
                 self.result = replace(self.result, outcome="failed", reason=str(fault))
+        except Exception as error:
+            _log.exception("The crawl of %s could not be closed", self.start_url)
+            self.result = replace(self.result, outcome="failed", reason=broken(self.start_url, error).reason)
         self.warc.abandon()
         with suppress(sqlite3.Error):
             self.db.close()

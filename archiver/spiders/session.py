@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from archiver import __version__
-from archiver.discovery import nowhere
+from archiver.discovery import cdx, nowhere
 from archiver.discovery.nowhere import Nowhere
 from archiver.extraction.rules import SiteRules
 from archiver.frontier.schedule import SIDE_WAY
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
+from archiver.spiders.contact import needs_contact
 from archiver.spiders.guarded import guarded
 from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
 from archiver.spiders.opened import Only, OpenRun
@@ -26,7 +27,7 @@ from archiver.store.doubt import is_confirmed
 from archiver.store.parts import StoredPart
 from archiver.store.redirects import came_from
 from archiver.store.rules import retire, rules_at, store_learned
-from archiver.store.sources import sources_known
+from archiver.store.sources import alive, enter_cdx, sources_known
 from archiver.store.transaction import writing
 from archiver.store.versions import extractor_of
 from archiver.urls import urlkey
@@ -46,14 +47,19 @@ class CrawlSession(OpenRun):
     """
 
     def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
-        super().__init__(archive, start_url, full=full, only=only)
-        self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
-        self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
-        self.writer.on_written = self.watch.written
-        self.believes_gone = is_confirmed(self.db, self.site["id"], self.started)
         self._under_way: dict[str, Job] = {}
         self._sources = 0
         self._told: set[tuple[str, Source, PageKind]] = set()
+        super().__init__(archive, start_url, full=full, only=only)
+
+    def _begin(self) -> None:
+        super()._begin()
+        self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
+        self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
+        self.writer.on_written, self.writer.kept = self.watch.written, self.watch.kept
+        self.believes_gone = is_confirmed(self.db, self.site["id"], self.started)
+        named = self.options.get("cdx")
+        self.cdx = cdx.query_url(cdx.service_address(named), cdx.prefix_of(self.scope)) if named else ""
 
     @property
     def under_way(self) -> int:
@@ -61,12 +67,23 @@ class CrawlSession(OpenRun):
         return len(self._under_way)
 
     @guarded
+    def enter_cdx(self, *, anonymous: bool) -> None:
+        """The list that a web archive is asked for is a source of this site, where its settings name one.
+
+        Not by an `anonymous` crawl, which names nobody whom its keepers can reach.
+        """
+        objection = "its keepers should be able to reach you: name a contact (archiver crawl --contact)"
+        with writing(self.db):
+            enter_cdx(self.db, self.site["id"], self.cdx, self.started,
+                      objection if anonymous and self.cdx and needs_contact(self.cdx) else "")
+
+    @guarded
     def due(self, limit: int) -> list[Job]:
         """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
         self.writer.flush()
         self._read_anew()
         mixed = self._sources >= SOURCES_FIRST
-        sources_only = not mixed and any(job.is_source for job in self._under_way.values())
+        sources_only = not mixed and any(job.comes_first for job in self._under_way.values())
         jobs: list[Job] = []
         while True:
             rows = self._due_rows(limit + len(self._under_way), sources_only, mixed)
@@ -195,7 +212,7 @@ class CrawlSession(OpenRun):
     @guarded
     def alive(self, source: Source, found_on: str) -> int:
         self.writer.flush()
-        return ledger.alive(self.db, self.site["id"], source, found_on)
+        return alive(self.db, self.site["id"], source, found_on)
 
     @guarded
     def remember_platform(self, name: str) -> None:

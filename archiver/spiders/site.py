@@ -26,7 +26,7 @@ from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
 from archiver.spiders.alarms import Alarms
-from archiver.spiders.answer import Answer, Reading, api_address, nowhere_of, read
+from archiver.spiders.answer import nowhere_of, read
 from archiver.spiders.contact import contact_for, names_contact, user_agent
 from archiver.spiders.ending import cannot_crawl, robots_unreadable, still_quiet, walled
 from archiver.spiders.ends import EndsEarly
@@ -34,7 +34,9 @@ from archiver.spiders.failure import UNREACHABLE, failure_of
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
 from archiver.spiders.opened import Only
+from archiver.spiders.reading import Answer, Reading
 from archiver.spiders.session import CrawlSession
+from archiver.spiders.sources import api_address
 from archiver.spiders.transport import answer_of
 from archiver.spiders.watch import WALLS
 from archiver.urls import normalize, start_address, urlkey
@@ -53,7 +55,6 @@ class SiteSpider(EndsEarly, Spider):
     """
 
     name = "site"
-    custom_settings = None
 
     def __init__(self, url: str = "", full: str | bool = False, limit: str | int = 0, since: str = "",
                  only: Only = "", **kwargs: Any) -> None:
@@ -81,25 +82,29 @@ class SiteSpider(EndsEarly, Spider):
             crawler.settings.set("USER_AGENT", user_agent(contact), priority="spider")
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full,
                                        only=spider.only)
-        spider._alarms = Alarms(spider.site_name, spider.start_url, spider.stop,
-                                believes_gone=spider.session.believes_gone)
-        if spider.only:  # the home page is not asked for: it tells nothing of what is missing
-            spider._base = spider.session.home
-        if until := spider.session.quiet_until:
-            spider.ending = still_quiet(spider.start_url, until)
-        spider.permission = permission(spider.start_url, private=bool(spider.session.options.get("private")))
-        crawler.signals.connect(spider._idle, signal=signals.spider_idle)
-        crawler.signals.connect(spider._downloaded, signal=signals.response_downloaded)
-        crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
-        crawler.signals.connect(spider.ended, signal=signals.spider_closed)
+        with spider.beginning():
+            spider._begin(crawler)
         return spider
+
+    def _begin(self, crawler: Crawler) -> None:
+        run = self.session
+        run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
+        self._alarms = Alarms(run.site_name, self.start_url, self.stop, believes_gone=run.believes_gone)
+        self._base = run.home if self.only else self._base  # then the home page is not asked for
+        if run.quiet_until:
+            self.ending = still_quiet(self.start_url, run.quiet_until)
+        self.permission = permission(self.start_url, private=bool(run.options.get("private")), service=run.cdx)
+        crawler.signals.connect(self._idle, signal=signals.spider_idle)
+        crawler.signals.connect(self._downloaded, signal=signals.response_downloaded)
+        crawler.signals.connect(self._robots, signal=signals.robots_parsed)
+        crawler.signals.connect(self.ended, signal=signals.spider_closed)
 
     @property
     def site_name(self) -> str:
         return self.session.site_name
 
     async def start(self) -> AsyncIterator[Request]:
-        for request in self._guarded(self._next_requests):
+        for request in self._first(self._next_requests):
             yield request
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Visit | Request]:
@@ -115,6 +120,9 @@ class SiteSpider(EndsEarly, Spider):
             self.session.probed(job, found if found.look is None or self._home_tells else None)
             yield from self._next_requests()
             return
+        if job.step == "ids" and job.alive < 0:
+            # What the changes told of is written by now: a post that came must not make up for one that went.
+            job = replace(job, alive=self.session.alive(Source.API, job.url))
         yield from self._carry_on(job, read(answer, job, self.session.scope, self.session.is_news,
                                             self.session.teacher.read, self.session.nowhere))
 
@@ -180,10 +188,7 @@ class SiteSpider(EndsEarly, Spider):
         if self._is_home_read(visit, reading) and (probe := self.session.probe()):
             yield self._request(probe.url, probe)
         if reading and reading.follow:
-            url, onward = reading.follow
-            if onward.step == "ids" and onward.alive < 0:
-                onward = replace(onward, alive=self.session.alive(Source.API, onward.url))
-            yield self._request(url, onward)
+            yield self._request(*reading.follow)
             return
         if self.session.under_way < _WINDOW // 2:
             yield from self._next_requests()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from scrapy.http import Response
 
 from archiver.capture.rights import TdmFile, of_headers
-from archiver.spiders.answer import Answer
+from archiver.spiders.reading import Answer
 
 
 def answer_of(response: Response) -> Answer:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.discovery.shapes import NONE, Shape, series_of, shape_of
+from archiver.discovery.shapes import NONE, Shape, captures, series_of, shape_of
 from archiver.frontier import allowance, twins
 from archiver.frontier.allowance import BELOW, Allowances, is_promised
 from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
@@ -110,6 +111,8 @@ class Watch:
         if shape is NONE and row["kind"] == PageKind.UNKNOWN and not last.isdecimal() and aside.is_post(
                 self._db, above):
             return BELOW
+        if shape is NONE and row["kind"] == PageKind.UNKNOWN and aside.is_hearsay(self._db, row["urlkey"]):
+            return captures(row["url"])
         return shape
 
     def leave(self, key: str) -> None:
@@ -127,6 +130,19 @@ class Watch:
             return True
         self._traps[rule] += 1
         return self._traps[rule] <= _MOST_OF_A_RULE
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What is noted meanwhile holds unless an error undoes it, as the transaction around it is undone.
+
+        The visits of a batch that is undone are written once more, each alone, and would count twice.
+        """
+        before = self._budget.copy(), self._twins.copy(), dict(self._under_way), dict(self._doubts)
+        try:
+            yield
+        except BaseException:
+            self._budget, self._twins, self._under_way, self._doubts = before
+            raise
 
     # What came back
 

@@ -39,6 +39,13 @@ def told_by(db: Database, page_id: int) -> list[tuple[Source, str]]:
     return [(Source(source), found_on or "") for source, found_on in rows]
 
 
+def is_hearsay(db: Database, key: str) -> bool:
+    """Whether nothing but the list of a web archive has told of the page at this urlkey."""
+    told = db.execute("select min(source), max(source) from page_sources where page_id = "
+                      "(select id from pages where urlkey = ?)", [key]).fetchone()
+    return tuple(told) == (Source.CDX, Source.CDX)
+
+
 def counted(db: Database, site_id: int) -> dict[str, int]:
     """How many addresses each rule has set aside."""
     return dict(db.execute("select rule, count(*) from pages where site_id = ? and outcome = 'trap' group by 1",

@@ -1,7 +1,8 @@
 """How complete an archive is: every source set against the others, every address in one outcome.
 
 A post counts as archived once its text is stored, whatever a later visit met; as missing while something told of it
-and no visit has settled what it is. An address whose kind is not known yet may be a post, and counts as one there.
+and no visit has settled what it is. An address whose kind is not known yet may be a post, and counts as one there; so
+does one that a web archive has seen and that is gone.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ _STATE = """case
     when p.outcome = 'refused' then 'refused'
     when p.outcome in ('due', 'failed') then 'missing'
     else 'other' end"""
-# A further page of a post is no post; one that could not be read is missing.
+# A further page of a post is no post; one that could not be read is missing. What was gone before it was ever read may
+# have been a post, where a web archive has seen it.
 _POSTS = "p.site_id = ? and case when p.kind = 'part' then p.outcome = 'failed' else p.kind = 'post' " \
-         "or p.article_id is not null or (p.kind = 'unknown' and p.outcome in ('due', 'failed')) end"
+         "or p.article_id is not null or (p.kind = 'unknown' and (p.outcome in ('due', 'failed') or p.outcome = " \
+         "'gone' and exists (select 1 from page_sources o where o.page_id = p.id and o.source = 'cdx'))) end"
 STATES = ("archived", "missing", "gone", "refused")
 BALANCE = (*(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.DUE, Outcome.FAILED)), Outcome.FAILED,
            Outcome.DUE)
 """The outcomes that a balance adds up; an unchanged page counts as archived."""
 _LISTED = 20
 # The sources that tell of posts, in the order of how much they know of a site.
-_SOURCES = (Source.API, Source.SITEMAP, Source.FEED, Source.LISTING, Source.LINK, Source.LEDGER, Source.IMPORT, Source.REDIRECT)
+_SOURCES = (Source.API, Source.CDX, Source.SITEMAP, Source.FEED, Source.LISTING, Source.LINK, Source.LEDGER,
+            Source.IMPORT, Source.REDIRECT)
 # Pages that were fetched and showed nothing of their own; the others were set aside before.
 _EMPTY_HANDED = ("soft-404", "repeated listing", "attachment", "redirect-loop", "login wall", "consent wall")
 

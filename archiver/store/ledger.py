@@ -20,7 +20,8 @@ from archiver.urls import urlkey
 
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
 _WAITING = "waiting"
-_EPOCH = "1970-01-01T00:00:00+00:00"
+EPOCH = "1970-01-01T00:00:00+00:00"
+"""When what is due at once is due."""
 _SITEMAPS_A_RUN = 4
 
 
@@ -65,9 +66,9 @@ def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: d
     A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
     due again only where the target brings news of it (see `news_of`).
     """
-    later = stamp(listings_due) if listings_due else _EPOCH
+    later = stamp(listings_due) if listings_due else EPOCH
     return [target for target in targets if _record_target(
-        db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else _EPOCH, folder,
+        db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else EPOCH, folder,
         by_dates(target.source))]
 
 
@@ -91,10 +92,17 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
         page_id = known.id
         if not target.trap:
             _update_known(db, known, target, lastmod, folder, by_dates)
+    first, last = target.captured or (None, None)
     db.execute(
-        "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, ?, ?, ?, ?) "
-        "on conflict (page_id, source) do update set last_seen = excluded.last_seen, found_on = excluded.found_on",
-        [page_id, target.source, target.found_on, now, now],
+        "insert into page_sources (page_id, source, found_on, first_seen, last_seen, first_capture, last_capture) "
+        "values (?, ?, ?, ?, ?, ?, ?) on conflict (page_id, source) do update set last_seen = excluded.last_seen, "
+        "found_on = excluded.found_on, "
+        "first_capture = min(coalesce(first_capture, excluded.first_capture), "
+        "coalesce(excluded.first_capture, first_capture)), "
+        "last_capture = max(coalesce(last_capture, excluded.last_capture), "
+        "coalesce(excluded.last_capture, last_capture))",
+        [page_id, target.source, target.found_on, now, now, stamp(first) if first else None,
+         stamp(last) if last else None],
     )
     return bool(inserted)
 
@@ -125,7 +133,7 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
         "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
         "outcome = case when ? then 'due' else outcome end where id = ?",
         [lastmod, lead, target.kind if surer else known.kind,
-         priority(target.kind if surer else known.kind, target.source, target.url, folder), bool(news), _EPOCH,
+         priority(target.kind if surer else known.kind, target.source, target.url, folder), bool(news), EPOCH,
          bool(news), news, vouched, known.id],
     )
     db.execute("update pages set lastmod = null where id = ? and lastmod = ''", [known.id])
@@ -198,12 +206,12 @@ def make_due(db: Database, site_id: int, *, everything: bool) -> None:
         "update pages set due_at = ? where site_id = ? and kind <> 'part' and outcome not in ('trap') and (? "
         "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
-        [_EPOCH, site_id, everything],
+        [EPOCH, site_id, everything],
     )
     db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(
         "update pages set due_at = ? where site_id = ? and urlkey in (select t.post from parts t "
-        "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')", [_EPOCH, site_id, site_id])
+        "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')", [EPOCH, site_id, site_id])
 
 
 def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:
@@ -232,13 +240,6 @@ def vanished(db: Database, site_id: int, source: Source, found_on: str, since: d
     return [row[0] for row in rows]
 
 
-def alive(db: Database, site_id: int, source: Source, found_on: str) -> int:
-    """How many pages of this source document are, as far as is known, still there."""
-    return int(db.execute(
-        "select count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? and s.source = ? "
-        "and s.found_on = ? and p.outcome not in ('gone', 'duplicate')", [site_id, source, found_on]).fetchone()[0])
-
-
 def landing(db: Database, key: str) -> str:
     """The urlkey that an address led to when it was last asked for: itself, or the end of its redirects."""
     seen = {key}
@@ -260,33 +261,33 @@ def has_api(db: Database, site_id: int) -> bool:
 def make_new_due(db: Database, site_id: int) -> None:
     """Pages that were put off before they were ever fetched are due after all."""
     db.execute("update pages set due_at = ? where site_id = ? and outcome = 'due' and fetched_at is null",
-               [_EPOCH, site_id])
+               [EPOCH, site_id])
 
 
 def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> None:
     """Listing pages that must be walked again, since the page before them told of something new: once a run each."""
     for url in urls:
         db.execute("update pages set due_at = ? where urlkey = ? and kind <> 'post' and fetched_at < ?",
-                   [_EPOCH, urlkey(url), stamp(run_started)])
+                   [EPOCH, urlkey(url), stamp(run_started)])
 
 
 def recheck(db: Database, page_ids: Iterable[int], reason: str) -> None:
     for page_id in page_ids:
-        db.execute("update pages set due_at = ?, reason = ? where id = ?", [_EPOCH, reason, page_id])
+        db.execute("update pages set due_at = ?, reason = ? where id = ?", [EPOCH, reason, page_id])
 
 
 def put_off(db: Database, site_id: int, reason: str, until: datetime) -> None:
     """Pages that are due at once for a reason that begins so are due at `until`."""
     db.execute("update pages set due_at = ? where site_id = ? and due_at = ? and fetched_at is not null "
                "and kind <> 'sitemap' and substr(reason, 1, ?) = ?",
-               [stamp(until), site_id, _EPOCH, len(reason), reason])
+               [stamp(until), site_id, EPOCH, len(reason), reason])
 
 
 def make_due_again(db: Database, key: str, reason: str, *, anew: bool = False) -> None:
     """The page at this urlkey is due; `anew`: whether it has changed or not."""
     db.execute("update pages set due_at = ?, reason = ?, etag = case when ? then null else etag end, "
                "last_modified = case when ? then null else last_modified end where urlkey = ?",
-               [_EPOCH, reason, anew, anew, key])
+               [EPOCH, reason, anew, anew, key])
 
 
 def let_wait(db: Database, site_id: int, reason: str, until: datetime | None) -> None:

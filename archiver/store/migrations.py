@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from archiver.store.provenance_views import PROVENANCE_VIEWS
+
 migrations = Migrations("archiver")
 
 FTS_COLUMNS = ("title", "body", "authors", "categories", "tags", "description")
@@ -198,6 +200,49 @@ def m011_distrusted(db: Database) -> None:
 
 
 @migrations()
+def m012_captures_elsewhere(db: Database) -> None:
+    # Of an address that a web archive's list (source cdx) tells of: when it was captured there first and last.
+    db.table("page_sources").add_column("first_capture", str)
+    db.table("page_sources").add_column("last_capture", str)
+
+
+@migrations()
+def m013_clusters(db: Database) -> None:
+    # A cluster's number is given once: one that was merged or has no members left keeps its row.
+    db.table("clusters").create(
+        {"id": int, "source_id": int, "reason": str, "size": int, "since": str, "merged_into": int},
+        pk="id", not_null={"size", "since"},
+        foreign_keys=[("source_id", "articles", "id"), ("merged_into", "clusters", "id")],
+    )
+    db.execute("create index idx_articles_cluster_id on articles (cluster_id) where cluster_id is not null")
+    db.execute("create index idx_clusters_source_id on clusters (source_id) where source_id is not null")
+    db.table("near_copies").create(
+        {"article_id": int, "other_id": int, "similarity": float, "reason": str},
+        pk=("article_id", "other_id"), not_null={"similarity", "reason"},
+        foreign_keys=[("article_id", "articles", "id"), ("other_id", "articles", "id")],
+    )
+    db.table("near_copies").create_index(["other_id"])
+    db.table("cluster_sketches").create(
+        {"article_id": int, "version": int, "keys": bytes},
+        pk="article_id", not_null={"version", "keys"}, foreign_keys=[("article_id", "articles", "id")],
+    )
+    # No foreign key: to delete an article SQLite would read all of it. An entry of no article is passed over.
+    db.execute("create table cluster_bands (key integer not null, article_id integer not null, "
+               "primary key (key, article_id)) without rowid")
+    # Whatever deletes an article: nothing of its cluster points to it any more. `clusters.leave` does the rest before.
+    db.execute("""create trigger articles_clusters_ad after delete on articles begin
+        delete from near_copies where article_id = old.id or other_id = old.id;
+        delete from cluster_sketches where article_id = old.id;
+        update clusters set source_id = nullif(source_id, old.id), size = size - 1 where id = old.cluster_id;
+    end""")
+    db.create_view("cluster_members", """
+        select a.cluster_id, a.id as article_id, a.id = c.source_id as is_source, c.source_id, a.site, a.url, a.title,
+               a.published, (select max(n.similarity) from near_copies n
+                             where n.article_id = a.id or n.other_id = a.id) as similarity
+        from articles a join clusters c on c.id = a.cluster_id""")
+
+
+@migrations()
 def m014_imports(db: Database) -> None:
     # One row a file of records that was read in. `member` and `inner` are the place from which a broken import goes on,
     # `warc_file` and `warc_end` where the records that belong to it end.
@@ -231,3 +276,28 @@ def m014_imports(db: Database) -> None:
     )
     db.table("past_revisits").create_index(["url", "at", "digest"], unique=True)
     db.table("sites").create_index(["host"])
+
+
+@migrations()
+def m015_provenance(db: Database) -> None:
+    # A version that repeats an earlier one (`same_as`), and how often a post that is served in turns came back to one.
+    # `previous` is the version that stood before it: not always the number before.
+    for name, kind in (("previous", int), ("same_as", int), ("seen_again_at", str), ("extractor", str),
+                       ("read_at", str), ("evidence", str)):
+        db.table("revisions").add_column(name, kind)
+    db.table("revisions").add_column("seen_again", int, not_null_default=0)
+    db.execute("update revisions set previous = revision - 1 where revision > 1")
+    # When the values were read, which for a re-extraction is not when the page was fetched. Empty: by a release that
+    # did not keep it.
+    db.table("articles").add_column("read_at", str)
+    # The last re-extraction that has looked at the article: one that is stopped goes on with the others.
+    db.table("articles").add_column("reextraction", int)
+    db.table("reextractions").create(
+        {"id": int, "started_at": str, "finished_at": str, "version": str, "request": str, "articles": int,
+         "changed": int, "unreadable": int},
+        pk="id", not_null={"started_at", "version", "request"},
+    )
+    for view in ("disagreements", "evidence"):
+        db.execute(f"drop view {view}")
+    for view, select in PROVENANCE_VIEWS.items():
+        db.create_view(view, select)

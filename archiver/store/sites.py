@@ -11,6 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.store import clusters
 from archiver.store.runs import ensure_site
 from archiver.urls import Scope, start_address
 
@@ -59,6 +60,15 @@ def _contact(text: str) -> str:
     return text
 
 
+def _cdx(text: str) -> str | None:
+    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search need not wait for
+
+    if text.lower() == "no":
+        return None
+    service_address(text)
+    return text.lower() if text.lower() in SERVICES else text
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number(0), "seconds between two requests to its host"),
     Setting("revisit_days", _count, "days within which every known page is looked at again"),
@@ -66,6 +76,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_megabytes", _number(0.001), "megabytes (1,000,000 bytes) received in one run at most"),
     Setting("max_minutes", _number(0.001), "minutes that one run takes at most"),
     Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
+    Setting("cdx", _cdx, "internet-archive, or the address of another web archive's CDX server, which is asked for "
+                         "addresses that the site had; no: none"),
     Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),
     Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
 )
@@ -147,6 +159,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     values = {"name": site["name"], "id": site["id"]}
     with db.atomic():
         _rehome_duplicates(db, site["name"])
+        clusters.leave(db, [row[0] for row in db.execute("select id from articles where site = :name", values)])
         for table in ("article_authors", "article_categories", "article_tags", "geotags", "addresses", "revisions"):
             db.execute(f"delete from {table} where article_id in {ours}", values)
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)

@@ -44,8 +44,7 @@ def trace(db: Database, address: str) -> dict[str, Any]:
         "asked": asked, "typed": dropped, "url": url, "urlkey": key, "site": own.get("site"),
         **{name: own.get(name) for name in names},
         "redirects_to": redirect["url"] if redirect else target,
-        "sources": list(db.query("select source, found_on, first_seen, last_seen from page_sources where page_id = ? "
-                                 "order by first_seen, source", [own.get("id")])),
+        "sources": _sources(db, own.get("id")),
         "lead": json.loads(own["lead"]) if own.get("lead") else None,
         "article": _article(db, article_id, known["kind"] if known else None),
         "parts": list(db.query(
@@ -53,6 +52,12 @@ def trace(db: Database, address: str) -> dict[str, Any]:
             "where t.post = ? and t.number <> 1 order by t.number", [key])),
         "captures": _captures(db, url, own.get("capture_id")),
     }
+
+
+def _sources(db: Database, page_id: int | None) -> list[dict[str, Any]]:
+    """Who told of a page. Only a web archive tells when it was captured; archives of a version before hold no times."""
+    return [{k: v for k, v in row.items() if k != "page_id" and (v or not k.endswith("_capture"))} for row in db.query(
+        "select * from page_sources where page_id = ? order by first_seen, source", [page_id])]
 
 
 def _never_entered(db: Database, asked: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +18,16 @@ PATIENCE = 60.0
 _LOOK_EVERY = 0.25
 _SAY_AFTER = 2.0
 _notice = logging.getLogger("archiver.notice")
-_hurried = threading.Event()
+_HURRIED = 3.0
+"""Seconds for which locks are waited for, all in all, once the program is to end: crawls that end together write
+their last pages in turn."""
+_until: list[float] = []
 
 
 def hurry() -> None:
-    """The program is to end: nobody waits for a lock any longer."""
-    _hurried.set()
+    """The program is to end: from now on nobody waits long for a lock."""
+    if not _until:
+        _until.append(time.monotonic() + _HURRIED)
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def _begin(db: Database, patience: float) -> None:
                 locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not locked:
                     raise
-                if waited >= patience or _hurried.is_set():
+                if waited >= patience or (_until and time.monotonic() >= _until[0]):
                     raise ArchiveLocked(_name(db), waited) from error
                 if waited >= _SAY_AFTER and not said:
                     said = True

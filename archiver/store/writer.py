@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +13,9 @@ from sqlite_utils import Database
 
 from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
 from archiver.items import Capture, Outcome, PageKind, Source, Target, Visit
-from archiver.store import circles, ledger, parts
-from archiver.store.articles import Change, Stored, add_alias, edited_at, mark_gone, store_article, touch
+from archiver.store import aside, circles, ledger, parts
+from archiver.store.addresses import add_alias
+from archiver.store.articles import Change, Stored, edited_at, mark_gone, store_article, touch
 from archiver.store.faults import is_fault
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, crawl_started
@@ -33,7 +35,7 @@ class VisitWriter:
     With `listings_wait` an API counts the site's posts: a new listing (of a new tag, say) tells nothing
     more and waits for the site's revisit period, unless the API fails in this run. `version` is that of the program
     that reads the pages, `reread` reads a stored article's capture once more. `before_commit` puts on the disk what the
-    rows of a batch point to.
+    rows of a batch point to. `kept` surrounds each batch, and undoes what `on_written` did in one that is undone.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], run_id: int, run_started: datetime,
@@ -54,6 +56,7 @@ class VisitWriter:
         self._waiting: list[Visit] = []
         self.on_article: Callable[[Visit, Stored], None] | None = None
         self.on_written: Callable[[Visit, int | None, list[Target]], None] | None = None
+        self.kept: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def add(self, visit: Visit) -> None:
         self._waiting.append(visit)
@@ -80,7 +83,7 @@ class VisitWriter:
 
     def _commit(self, visits: list[Visit], patience: float) -> None:
         counts = Counts()
-        with self.trust.kept(), writing(self.db, patience):
+        with self.trust.kept(), self.kept(), writing(self.db, patience):
             for visit in visits:
                 self._write(visit, counts)
         self.counts.add(counts)
@@ -136,8 +139,9 @@ class VisitWriter:
         ledger.record_visit(
             db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
             capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
-            due_at=None if visit.kind is PageKind.PART else next_visit(outcome, visit.kind, visit.at, published,
-                                                                       self._revisit, edited_at(db, article_id)),
+            due_at=None if visit.kind is PageKind.PART else next_visit(
+                outcome, visit.kind, visit.at, published, self._revisit, edited_at(db, article_id),
+                hearsay=outcome is Outcome.GONE and article_id is None and aside.is_hearsay(db, urlkey(visit.url))),
         )
         if visit.rule == circles.RULE:
             counts.failed += circles.close_circle(db, urlkey(visit.url))
@@ -184,7 +188,7 @@ class VisitWriter:
             parts.prove(self.db, stored.article_id, urlkey(visit.url))
         counts.new += stored.change is Change.NEW
         counts.revised += stored.change is Change.REVISED
-        counts.unchanged += stored.change in (Change.UNCHANGED, Change.REREAD, Change.STUB)
+        counts.unchanged += stored.change in (Change.UNCHANGED, Change.REREAD, Change.RETURNED, Change.STUB)
         counts.duplicate += stored.shares_text
         counts.aliased += len(stored.aliases)
         if self.on_article:
@@ -193,6 +197,8 @@ class VisitWriter:
             return Outcome.ARCHIVED, visit.reason, stored.article_id, True
         if stored.change is Change.REVISED:
             return Outcome.ARCHIVED, f"revised: {', '.join(stored.changed)}", stored.article_id, True
+        if stored.change is Change.RETURNED:
+            return Outcome.ARCHIVED, f"says again what version {stored.back} said", stored.article_id, True
         if stored.change is Change.REREAD:
             return Outcome.UNCHANGED, f"read anew by {extractor}", stored.article_id, False
         if stored.change is Change.STUB:

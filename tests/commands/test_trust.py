@@ -101,12 +101,17 @@ def test_sites_set_and_take_back(own_archive: Path) -> None:
     assert result.exit_code == 0
     site = json.loads(on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
     assert site["settings"] == {"revisit_days": 7, "contact": "a@b.example"}
+    for value, kept in (("Internet-Archive", "internet-archive"), ("http://127.0.0.1:8080/old/cdx",) * 2, ("no", None)):
+        assert on(own_archive, "sites", "set", "harbour.example", f"cdx={value}").exit_code == 0
+        site = json.loads(on(own_archive, "sites", "show", "harbour.example", "--json").stdout)
+        assert site["settings"].get("cdx") == kept
 
 
 @pytest.mark.parametrize(("setting", "says"), [
     ("delay", "KEY=VALUE"), ("dealy=1", "there are delay, revisit_days"), ("delay=soon", "is no number"),
     ("delay=-1", "must be between"), ("delay=nan", "must be between"), ("revisit_days=0", "must be between"),
     ("max_pages=1.5", "no whole number"), ("contact=me", "mail address"),
+    ("cdx=wayback", "give internet-archive"), ("cdx=https://me:pass@x.example/cdx", "without user name"),
 ])
 def test_sites_set_refuses(own_archive: Path, setting: str, says: str) -> None:
     result = on(own_archive, "sites", "set", "harbour.example", "max_pages=5", setting)
@@ -173,7 +178,8 @@ def test_extract_tells_people_why(run: Run) -> None:
     text = run("extract", "-", "--url", "https://quay.example/rope", "--text", "--evidence", stdin=PAGE).stdout
     title = text.index("\ntitle  Rope and chain\n  shown on the page and declared; none says otherwise\n")
     assert "\n*  Rope and chain  heading  article h1   0.85\n   Rope and chain  head " in text[title:]
-    assert text.endswith("nothing says: modified, categories, tags, credits, geotags\n")
+    assert text.endswith(
+        "nothing says: modified, categories, tags, credits, geotags, description, image, canonical_url\n")
 
 
 RULES = '[title]\nselect = ["p.standfirst", "h1"]\n[authors]\nselect = ["h1"]\n'

@@ -11,7 +11,7 @@ from typing import Any
 import lxml.html
 import pytest
 
-from archiver.discovery import feed, listing, sitemap, wordpress_api
+from archiver.discovery import cdx, cdx_targets, feed, listing, sitemap, wordpress_api
 from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"
@@ -28,6 +28,10 @@ def answer(folder: Path) -> Any:
         return sitemap.parse_sitemap(body, url)
     if case["parser"] == "api":
         return wordpress_api.parse_posts(body, case.get("headers", {}), url)
+    if case["parser"] == "cdx":
+        return cdx.parse(body, case.get("fields", ()))
+    if case["parser"] == "cdx-targets":
+        return cdx_targets.targets(cdx.parse(body).entries, Scope.of(case["scope"]), url, case["latest_year"])
     root = lxml.html.fromstring(body.decode())
     return listing.parse_page(root, url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
 

@@ -114,7 +114,7 @@ JSON = st.recursive(
     ),
     max_leaves=20,
 )
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def sound(targets: tuple[Target, ...]) -> None:

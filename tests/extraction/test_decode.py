@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import archiver
@@ -132,7 +132,6 @@ def test_characters_that_no_tree_can_hold_are_removed() -> None:
 
 
 @given(st.sampled_from(LEGACY), st.data())
-@settings(max_examples=150, deadline=None)
 def test_what_is_declared_comes_back(row: tuple[str, str], data: st.DataObject) -> None:
     encoding = row[1]
     text = data.draw(st.text(st.characters(codec=encoding, exclude_categories=("Cc", "Cs", "Cn", "Co"),
@@ -145,14 +144,12 @@ def test_what_is_declared_comes_back(row: tuple[str, str], data: st.DataObject) 
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), max_size=200))
-@settings(max_examples=150, deadline=None)
 def test_utf_8_comes_back(text: str) -> None:
     assume(repaired(text)[0] == text)
     assert decode(text.encode()).text == text.removeprefix("\ufeff")
 
 
 @given(st.binary(max_size=300), st.text(max_size=40))
-@settings(max_examples=150, deadline=None)
 def test_never_raises(body: bytes, header: str) -> None:
     page = decode(body, header)
     assert page == decode(body, header)
@@ -199,7 +196,6 @@ WESTERN = st.text(
 
 
 @given(WESTERN, st.sampled_from(sorted(TEXTS)))
-@settings(max_examples=300, deadline=None)
 def test_a_page_keeps_its_good_runs_whatever_else_is_repaired(good: str, language: str) -> None:
     """A run with a letter that was not misread is left as it is, also in a page that is repaired elsewhere."""
     bad = misread(TEXTS["fr"] * 4, "cp1252")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 
@@ -64,7 +64,6 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(PIECES, max_size=40))
 def test_spans_nest_and_no_figure_is_out_of_range(pieces: list[str]) -> None:
     top = top_of("".join(pieces) or "<p>")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
@@ -31,7 +31,6 @@ def test_rubbish_is_no_article_and_no_error(body: bytes) -> None:
     assert article.kind != "post"
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300))
 def test_never_raises_on_bytes(body: bytes) -> None:
     archiver.extract(body, "https://example.org/2020/01/02/a")
@@ -57,7 +56,6 @@ ATTRS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(TAGS, ATTRS, st.text(max_size=20)), max_size=25))
 def test_never_raises_on_markup_and_is_deterministic(pieces: list[tuple[str, str, str]]) -> None:
     html = "".join(f"<{tag} {attr}>{text}" for tag, attr, text in pieces)

@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
@@ -143,7 +143,6 @@ def element(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 TREES = st.recursive(TEXT, element, max_leaves=25)
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(TREES, max_size=5), TEXT)
 def test_any_tree_is_read_the_same_each_time_and_its_body_is_text(trees: list[str], title: str) -> None:
     html = f"<html><head><title>{title}</title></head><body>{''.join(trees)}</body></html>"

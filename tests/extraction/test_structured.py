@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.extraction.markup.json_ld import Scripts, mended
@@ -66,13 +66,11 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=6), JSON, min_size=1, max_size=4))
-@settings(max_examples=200, deadline=None)
 def test_mending_changes_nothing_that_is_whole(value: dict[str, Any]) -> None:
     assert [json.loads(text) for text in mended(json.dumps(value))] == [value]
 
 
 @given(st.text('{}[]:,"\'\\/*ab1 \n', max_size=60))
-@settings(max_examples=300, deadline=None)
 def test_mended_texts_are_json(raw: str) -> None:
     for text in mended(raw):
         json.loads(text, strict=False)

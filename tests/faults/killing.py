@@ -1,11 +1,10 @@
-"""Crawls that die: a process is started, and killed (-9) at a moment that dice decide."""
+"""Crawls that die: a process begins, and is killed (-9) at a moment that dice decide."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,24 +14,21 @@ from random import Random
 from typing import Literal
 
 from tests.faults.server import BlogServer
+from tests.processes import Running
 
 Moment = Literal["start", "repair", "sources", "middle", "end"]
 _WEIGHTS: dict[Moment, int] = {"start": 2, "repair": 3, "sources": 3, "middle": 9, "end": 3}
 _TAIL = 20_000
 
 
-def command(url: str, archive: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "archiver", "crawl", url, "--archive", str(archive), "--delay", "0", *words]
-
-
-def environment() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy")}
-
-
 def crawl(url: str, archive: Path, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """One crawl to its end."""
-    return subprocess.run(command(url, archive, *words), capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                          timeout=timeout, env=environment(), check=False)
+    return begin(url, archive, *words).end(timeout)
+
+
+def begin(url: str, archive: Path, *words: str) -> Running:
+    """A crawl that goes on while the test does."""
+    return Running("archiver", "crawl", url, "--archive", str(archive), "--delay", "0", *words)
 
 
 @dataclass
@@ -60,33 +56,33 @@ def besiege(server: BlogServer, archive: Path, kills: int, seed: int, *, pages: 
         more = ["--full"] if tally.ended else []
         if moment == "end" and not more and len(set(server.asked[begun:])) < 0.9 * pages:
             moment = "middle"
-        process = subprocess.Popen(command(server.url, archive, "--quiet", *more), stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment())
+        process = begin(server.url, archive, "--quiet", *more)
         _wait(moment, process, server, archive, dice, asked, pages / kills)
-        process.send_signal(signal.SIGKILL)
-        _, errors = process.communicate()
-        if process.returncode == -signal.SIGKILL:
+        if process.lives:
+            process.send(signal.SIGKILL)
+        done = process.end()
+        if done.returncode == -signal.SIGKILL:
             tally.kills[moment] += 1
         else:
             tally.ended += 1
-            if process.returncode:
-                tally.errors.append(errors.decode()[-500:])
+            if done.returncode:
+                tally.errors.append(done.stderr[-500:])
         say(f"{sum(tally.kills.values()):3} {moment:8} {len(server.asked) - asked:5} requests "
-            f"{'killed' if process.returncode == -signal.SIGKILL else 'had ended'}")
+            f"{'killed' if done.returncode == -signal.SIGKILL else 'had ended'}")
         if dice.random() < cut and _cut_tail(archive, dice):
             tally.cut += 1
     return tally
 
 
-def _wait(moment: Moment, process: subprocess.Popen[bytes], server: BlogServer, archive: Path, dice: Random,
+def _wait(moment: Moment, process: Running, server: BlogServer, archive: Path, dice: Random,
           asked: int, share: float) -> None:
     """Until the moment of the kill has come, or the crawl has ended."""
     def until(come: Callable[[], bool]) -> None:
-        while process.poll() is None and not come():
+        while process.lives and not come():
             time.sleep(0.002)
 
     if moment == "start":
-        time.sleep(dice.uniform(0, 1.2))
+        time.sleep(dice.uniform(0, 0.4))
         return
     lock = next(iter(archive.parent.glob(f".{archive.name}.*.lock")), None)
     if moment == "repair" and lock:

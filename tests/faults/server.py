@@ -10,8 +10,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from random import randint
 from typing import Literal
 
 from tests.faults.site import Blog, Response, packed
@@ -143,9 +144,11 @@ _NOT_FOUND = _encoded(Response(404, b"<h1>Not found</h1>"))
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody else is given while the server is away: below those that the system hands out by itself."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port := randint(15_000, 30_000)))
+            return port
 
 
 @contextmanager

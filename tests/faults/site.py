@@ -15,9 +15,8 @@ from email.utils import format_datetime
 from html import escape
 from random import Random
 
-from tests.small_sites import AUTHORS, TAGS, WORDS
+from tests.small_sites import AUTHORS, CATEGORIES, TAGS, made_paragraph, made_title
 
-_CATEGORIES = ("Coast", "Trades", "Kitchen")
 _ON_A_PAGE = 50
 _IN_A_SITEMAP = 500
 _IN_THE_FEED = 20
@@ -84,7 +83,7 @@ class Blog:
             out["/robots.txt"] = Response(body=rules.encode(), content_type="text/plain")
             head = '<link rel="alternate" type="application/rss+xml" href="/news.xml">'
         out |= _listing("/", "The Low Water Post", newest, head)
-        for category in _CATEGORIES:
+        for category in CATEGORIES:
             out |= _listing(f"/category/{category.lower()}/", category, [p for p in newest if p.category == category])
         for tag in TAGS:
             tagged = [p for p in newest if tag in p.tags][:_ON_A_PAGE]
@@ -109,21 +108,14 @@ def _posts(count: int, seed: int) -> list[Post]:
     first = datetime(2016, 1, 3, 9, 15, tzinfo=UTC)
     out: list[Post] = []
     for n in range(count):
-        one, two, three = dice.sample(WORDS, 3)
-        paragraphs = tuple(_paragraph(dice, n, k) for k in range(3 + n % 3))
+        title = made_title(dice, n)
+        paragraphs = tuple(f"Entry {n} of the log, paragraph {k}. {made_paragraph(dice)}" for k in range(3 + n % 3))
         if n % 50 == 27:
             paragraphs = out[-1].paragraphs
-        out.append(Post(n, f"The {one} and the {two} of {three} number {n}", paragraphs, AUTHORS[n % 3],
-                        first + timedelta(hours=36 * n, minutes=n), _CATEGORIES[n % 3],
+        out.append(Post(n, title, paragraphs, AUTHORS[n % 3],
+                        first + timedelta(hours=36 * n, minutes=n), CATEGORIES[n % 3],
                         tuple(dice.sample(TAGS, 1 + n % 2))))
     return out
-
-
-def _paragraph(dice: Random, number: int, at: int) -> str:
-    told = (f"{dice.choice(('The', 'Every', 'No'))} {dice.choice(WORDS)} by the {dice.choice(WORDS)} "
-            f"{dice.choice(('turned', 'waited', 'was sold', 'burned'))} before the {dice.choice(WORDS)} came to the "
-            f"{dice.choice(WORDS)}." for _ in range(dice.randint(2, 4)))
-    return " ".join((f"Entry {number} of the log, paragraph {at}.", *told))
 
 
 def _page(title: str, body: str, head: str = "") -> Response:

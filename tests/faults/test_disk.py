@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +15,11 @@ import pytest
 
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
-from tests.faults.killing import command, crawl, environment
+from tests.faults.killing import begin, crawl
 from tests.faults.server import serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
+from tests.processes import Running
 
 
 @pytest.fixture
@@ -31,6 +32,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a small file system takes root, in a machine that allows it")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+def await_said(process: Running, words: str) -> None:
+    while words not in process.err:
+        assert process.lives
+        time.sleep(0.02)
 
 
 def resize(folder: Path, size: str) -> None:
@@ -58,13 +65,12 @@ def test_a_crawl_waits_for_a_lock_and_says_so(reference: Reference, tmp_path: Pa
     crawl(server.url, locked, "--limit", "5")
     other = sqlite3.connect(locked, isolation_level=None, check_same_thread=False)
     other.execute("begin immediate")
-    release = threading.Timer(4, other.rollback)
-    release.start()
-    done = crawl(server.url, locked)
-    release.join()
+    process = begin(server.url, locked)
+    await_said(process, "is locked by another program; the crawl waits for up to 60 seconds")
+    other.rollback()
     other.close()
+    done = process.end()
     assert done.returncode == 0, done.stderr
-    assert "is locked by another program; the crawl waits for up to 60 seconds" in done.stderr
     assert [*flaws(locked), *differences(peaceful, locked)] == []
 
 
@@ -89,13 +95,11 @@ def test_sigterm_ends_a_crawl_that_waits_for_a_lock(tmp_path: Path) -> None:
         crawl(server.url, locked, "--limit", "5")
         other = sqlite3.connect(locked, isolation_level=None)
         other.execute("begin immediate")
-        process = subprocess.Popen(command(server.url, locked), stderr=subprocess.PIPE, text=True, env=environment())
-        assert process.stderr is not None
-        while "waits for up to" not in process.stderr.readline():
-            pass
+        process = begin(server.url, locked)
+        await_said(process, "waits for up to")
         begun = time.monotonic()
-        process.terminate()
-        _, errors = process.communicate(timeout=30)
+        process.send(signal.SIGTERM)
+        errors = process.end(timeout=30).stderr
         other.close()
     assert time.monotonic() - begun < 5
     assert "has locked" in errors
@@ -106,8 +110,7 @@ def test_sigterm_ends_a_crawl_that_waits_for_a_lock(tmp_path: Path) -> None:
 def test_an_archive_that_is_taken_away_under_a_crawl(tmp_path: Path, what: str) -> None:
     archive = tmp_path / "kept" / "a.db"
     with serving(Blog(150)) as server:
-        process = subprocess.Popen(command(server.url, archive, "--quiet"), stderr=subprocess.PIPE, text=True,
-                                   env=environment())
+        process = begin(server.url, archive, "--quiet")
         while len(server.asked) < 60:
             time.sleep(0.005)
         if what == "folder":
@@ -116,11 +119,11 @@ def test_an_archive_that_is_taken_away_under_a_crawl(tmp_path: Path, what: str) 
             archive.unlink()
             if what == "replaced":
                 archive.write_bytes(b"")
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "was removed, moved or replaced while the crawl was writing it" in errors
-    assert "Traceback" not in errors
-    assert len(errors.strip().splitlines()) == 1, errors
+        done = process.end(timeout=60)
+    assert done.returncode == 1
+    assert "was removed, moved or replaced while the crawl was writing it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def test_a_read_only_disk(tmp_path: Path, small_disk: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +15,11 @@ import pytest
 
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
-from tests.faults.killing import command, crawl, environment
+from tests.faults.killing import begin, crawl
 from tests.faults.server import BlogServer, Fault, serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
+from tests.spiders.crawling import scrapy
 
 
 def rows(archive: Path, query: str) -> list[Any]:
@@ -131,11 +130,10 @@ def test_a_home_page_that_was_gone_for_a_day_is_asked_for_again(tmp_path: Path) 
 def test_a_server_that_stalls_ends_the_crawl(tmp_path: Path) -> None:
     with serving(Blog(200)) as server:
         server.fault = lambda path: "stall" if len(server.asked) > 60 else ""
-        options = {"ARCHIVE_PATH": tmp_path / "a.db", "DOWNLOAD_TIMEOUT": 0.3, "DOWNLOAD_DELAY": 0, "RETRY_TIMES": 1}
-        words = [sys.executable, "-m", "scrapy", "crawl", "site", "-a", f"url={server.url}"]
         begun = time.monotonic()
-        subprocess.run([*words, *(w for k, v in options.items() for w in ("-s", f"{k}={v}"))], check=True, timeout=90,
-                       env=environment(), capture_output=True)
+        done = scrapy(server.url, tmp_path / "a.db", DOWNLOAD_TIMEOUT=0.3, RETRY_TIMES=1,
+                      CONCURRENT_REQUESTS_PER_DOMAIN=4)
+        assert done.returncode == 0, done.stderr
     assert time.monotonic() - begun < 60
     told = "select outcome, reason like '%did not answer in time%' from runs"
     assert rows(tmp_path / "a.db", told) == [("failed", 1)]
@@ -150,20 +148,19 @@ def test_a_crawl_that_is_asked_to_stop_ends_within_seconds(
     server, peaceful, archive = reference.server, reference.peaceful, tmp_path / "a.db"
     asked = len(server.asked)
     server.fault = lambda path: "stall" if len(server.asked) > asked + 40 else ""
-    process = subprocess.Popen(command(server.url, archive), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, env=environment())
+    process = begin(server.url, archive)
     while len(server.asked) < asked + 42:
         time.sleep(0.005)
     time.sleep(0.3)
     begun = time.monotonic()
     for signum in signals:
-        process.send_signal(signum)
+        process.send(signum)
         time.sleep(0.2)
-    out, errors = process.communicate(timeout=30)
+    done = process.end(timeout=30)
     assert time.monotonic() - begun < seconds
-    assert process.returncode == code
-    assert "Traceback" not in errors
-    assert "the next crawl goes on from here" in out
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "the next crawl goes on from here" in done.stdout
     assert rows(archive, "select outcome from runs") == [("interrupted",)]
     assert flaws(archive) == []
     server.fault = lambda path: ""

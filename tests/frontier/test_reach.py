@@ -109,3 +109,20 @@ def test_the_sentence_says_what_to_do() -> None:
         "it leads to 10.0.0.5, a private address; 'archiver sites set intranet.example private=yes' allows that")
     assert objection_to_url("http://0x7f.1/", given_to) == "it leads to 0x7f.1, a loopback address"
     assert not objection_to_url("https://intranet.example/", given_to)
+
+
+@pytest.mark.parametrize(("service", "url", "address", "refused"), [
+    ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/old/cdx?url=x*&resumeKey=y", "127.0.0.1", False),
+    ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/robots.txt", "127.0.0.1", False),
+    ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/old/cdx?url=secret", "127.0.0.1", True),
+    ("http://127.0.0.1:81/old/cdx?url=x*", "http://127.0.0.1:81/admin", "127.0.0.1", True),
+    ("http://127.0.0.1:81/old/cdx?url=x*", "http://example.org/a", "127.0.0.1", True),
+    ("http://archive.local/cdx?url=x*", "http://archive.local/cdx?url=x*", "192.168.1.9", False),
+    ("https://archive.example/cdx?url=x*", "https://archive.example/cdx?url=x*", "192.168.1.9", True),
+    ("http://169.254.169.254/cdx?url=x*", "http://169.254.169.254/cdx?url=x*", "169.254.169.254", True),
+])
+def test_a_web_archive_that_a_person_named_may_be_asked_and_nothing_else_there(
+    service: str, url: str, address: str, refused: bool
+) -> None:
+    given_to = permission("https://example.org/", service=service)
+    assert bool(objection_to_address(ip_address(address), url, given_to)) is refused

@@ -108,6 +108,13 @@ def test_the_first_500_kib_count() -> None:
     assert not parse_robots(lines + b"#" * 40 + b"\nDisallow: /y\n").refusal("https://e.test/y")
 
 
+def test_a_line_that_is_cut_is_not_read() -> None:
+    rules, last = b"User-agent: *\nDisallow: /\n", b"Allow: /a"
+    file = rules + b"#" * (LARGEST - len(rules) - len(last) - 1) + b"\n" + last + b"/b\n"
+    assert file[:LARGEST].endswith(b"\nAllow: /a")
+    assert parse_robots(file).refusal("https://e.test/a/c")
+
+
 @pytest.mark.parametrize(("status", "known"), [(200, True), (301, True), (401, True), (404, True), (410, True),
                                                (429, False), (500, False), (503, False)])
 def test_an_answer_says_what_is_allowed_or_nobody_knows(status: int, known: bool) -> None:

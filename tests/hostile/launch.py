@@ -3,8 +3,9 @@
     python -m tests.hostile.launch crawl URL ...
 
 HOSTILE_WORLD is a JSON object. `names`: what each host name resolves to, one list of addresses for each time that it
-is asked for (the last one stays). `routes`: "address:port" to the port on loopback that stands for it. `settings`:
-Scrapy settings in place of the project's. `log`: a file that gets a line for each connection that is really begun.
+is asked for (the last one stays; one that is empty: there is no such host). `routes`: "address:port" to the port on
+loopback that stands for it. `settings`: Scrapy settings in place of the project's. `log`: a file that gets a line for
+each connection that is really begun.
 
 All of it is put under the program, in the place of the system's resolver and of connect(2), so that what is tested
 is the program as it is, and what the log says is what would have gone out on the wire.
@@ -16,14 +17,17 @@ import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
+
+from twisted.internet._resolver import GAIResolver
 
 from tests.hostile import memory
 
 WORLD: dict[str, Any] = json.loads(os.environ.get("HOSTILE_WORLD", "{}"))
 NAMES: dict[str, list[list[str]]] = WORLD.get("names", {})
-_connect, _getaddrinfo, _gethostbyname = socket.socket.connect_ex, socket.getaddrinfo, socket.gethostbyname
+_connect, _getaddrinfo = socket.socket.connect_ex, socket.getaddrinfo
 
 
 def resolve(name: str) -> list[str] | None:
@@ -34,10 +38,7 @@ def resolve(name: str) -> list[str] | None:
 
 
 def gethostbyname(name: str) -> str:
-    found = resolve(name)
-    if found is None and not name.replace(".", "").isdecimal():
-        raise socket.gaierror(socket.EAI_NONAME, f"no {name} in this world")
-    return found[0] if found else _gethostbyname(name)
+    raise AssertionError(f"{name} is looked up in a way that knows no IPv6")
 
 
 def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
@@ -45,6 +46,8 @@ def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
     found = resolve(name) if name else None
     if found is None:
         return _getaddrinfo(host, port, *args, **kwargs)
+    if not found:
+        raise socket.gaierror(socket.EAI_NONAME, f"no {name} in this world any more")
     rows = []
     for address in found:
         six = ":" in address
@@ -60,7 +63,9 @@ def connect_ex(self: socket.socket, address: Any) -> int:
             log.write(f"{host}:{port}\n")
         route = WORLD.get("routes", {}).get(f"{host}:{port}")
         if route:
-            address = ("127.0.0.1", route)
+            # A server on 127.0.0.1 is reached over IPv6 as well, at the address that is mapped to it.
+            six = self.family == socket.AF_INET6
+            address = ("::ffff:127.0.0.1", route, 0, 0) if six else ("127.0.0.1", route)
     return _connect(self, address)
 
 
@@ -69,8 +74,14 @@ def main() -> None:
         socket.socket.connect_ex = connect_ex  # type: ignore[assignment,method-assign]
     if NAMES:
         socket.gethostbyname, socket.getaddrinfo = gethostbyname, getaddrinfo  # type: ignore[assignment]
+        # Twisted keeps the function that it found when it was imported.
+        GAIResolver.__init__.__defaults__ = (None, getaddrinfo)  # type: ignore[attr-defined]
+    import archiver.commands.crawl
     import archiver.settings
     from archiver.commands.main import cli
+
+    # As on one core all is crawled in this process, which alone is in this world.
+    archiver.commands.crawl.cores = lambda: 1  # type: ignore[attr-defined]
 
     for name, value in WORLD.get("settings", {}).items():
         setattr(archiver.settings, name, value)
@@ -78,7 +89,7 @@ def main() -> None:
         cli()
     finally:
         if peak := WORLD.get("peak"):
-            Path(peak).write_text(str(memory.peak()), encoding="utf-8")
+            Path(peak).write_text(f"{memory.peak()} {time.process_time()}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ The log of connections is written under the program, at connect(2): it is what w
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from pathlib import Path
 
 from tests.hostile.world import World
@@ -92,11 +94,64 @@ def test_a_name_that_turns_private_is_refused_when_it_is_connected_to(tmp_path: 
 def test_of_several_addresses_the_public_ones_are_used(tmp_path: Path) -> None:
     with serving({"/": home("/one/"), "/one/": page("The first")}) as news:
         world = World(names={"news.example": [["10.0.0.9", "fd00::9", "::ffff:127.0.0.1", PUBLIC]]},
-                      routes={f"{PUBLIC}:80": _port(news.url)},
-                      settings={"DNS_RESOLVER": "scrapy.resolver.CachingHostnameResolver"})
+                      routes={f"{PUBLIC}:80": _port(news.url)})
         done = world.crawl(tmp_path, NEWS)
     assert (done.code, done.titles) == (0, ["The first"])
     assert set(done.connections) == {f"{PUBLIC}:80"}
+
+
+SIX = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
+
+
+def test_a_name_that_has_only_an_address_of_ipv6_is_a_host_like_any_other(tmp_path: Path) -> None:
+    with serving({"/": home("/one/", head=feeds("http://far.example/feed.xml")), "/one/": page("The first")}) as news:
+        world = World(names={"news.example": [[SIX]], "far.example": [["2606:2800::7"]]},
+                      routes={f"{SIX}:80": _port(news.url), "2606:2800::7:80": _port(news.url)})
+        done = world.crawl(tmp_path, NEWS)
+    assert (done.code, done.titles) == (0, ["The first"])
+    assert set(done.connections) == {f"{SIX}:80", "2606:2800::7:80"}
+
+
+def test_loopback_of_ipv6_is_crawled_where_a_person_named_it_so(tmp_path: Path) -> None:
+    with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
+        world = World(names={"six.example": [["::1"]]}, routes={f"::1:{port}": _port(site.url) for port in (80, 8000)})
+        refused = world.crawl(tmp_path, "http://six.example/")
+        assert site.requests == [] and refused.connections == ()
+        assert "it leads to ::1, a loopback address" in refused.err
+        assert world.run(tmp_path, "sites", "set", "six.example", "private=yes").code == 0
+        done = world.crawl(tmp_path, "http://six.example/")
+        assert (done.code, done.titles) == (0, ["The first"])
+        typed = world.crawl(tmp_path, "http://[::1]:8000/")
+    assert typed.code == 0 and typed.rows["http://[::1]:8000/one/"][0] == "archived"
+    assert set(done.connections) | set(typed.connections) == {"::1:80", "::1:8000"}
+
+
+PRIVATE_SIX = {
+    "::1": "loopback", "::": "unspecified", "fe80::7": "link-local", "fd00::7": "private", "fec0::7": "private",
+    "::ffff:127.0.0.1": "loopback", "::ffff:10.0.0.7": "private", "::127.0.0.1": "loopback",
+    "64:ff9b::7f00:1": "loopback", "2002:7f00:1::": "loopback", "ff02::1": "multicast", "2001:db8::7": "documentation",
+    "fd00:ec2::254": "cloud metadata"}
+
+
+def test_no_name_leads_to_a_private_address_of_ipv6(tmp_path: Path) -> None:
+    """Neither at once, nor after its robots.txt was read at a public one (DNS rebinding)."""
+    close = {"Content-Type": "text/html", "Connection": "close"}
+    at_once = {f"inner-{n}.example": address for n, address in enumerate(PRIVATE_SIX)}
+    later = {f"rebound-{n}.example": address for n, address in enumerate(PRIVATE_SIX)}
+    sources = [f"http://{name}/feed.xml" for name in (*at_once, *later)]
+    with serving({"/": home("/one/", head=feeds(*sources)), "/one/": page("The first"),
+                  "/robots.txt": Answer(b"", headers=close)}) as news:
+        world = World(names={"news.example": [[SIX]], **{name: [[address]] for name, address in at_once.items()},
+                             **{name: [[SIX], [address]] for name, address in later.items()}},
+                      routes={f"{SIX}:80": _port(news.url)}, settings={"DNSCACHE_ENABLED": False})
+        done = world.crawl(tmp_path, NEWS)
+        assert "/feed.xml" not in [a["path"] for a in news.asked if a["host"] != "news.example"]
+        assert {a["host"] for a in news.asked if a["path"] == "/robots.txt"} == {"news.example", *later}
+    assert set(done.connections) == {f"{SIX}:80"} and done.titles == ["The first"]
+    for name, address in (at_once | later).items():
+        outcome, rule, reason = done.rows[f"http://{name}/feed.xml"]
+        assert (outcome, rule) == ("refused", "private-address"), name
+        assert re.fullmatch(f"it leads to {ip_address(address)}, an? {PRIVATE_SIX[address]} address", reason), reason
 
 
 def test_a_site_that_was_added_as_private_is_crawled_at_its_own_host_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Each attack has its outcome, and costs the site's other posts nothing. All are crawled at once, by one process."""
+"""Each attack has its outcome, and costs the site's other posts nothing. One process crawls them, many at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.hostile.attacks import ATTACKS, MB, Attack, Site, attacking
 from tests.hostile.world import Crawled, World
 
-LIMITS = {"DOWNLOAD_TIMEOUT": 5, "RETRY_TIMES": 0, "PAGE_MAXSIZE": 2 * MB, "DOWNLOAD_MAXSIZE": 8 * MB,
+LIMITS = {"DOWNLOAD_TIMEOUT": 10, "RETRY_TIMES": 0, "PAGE_MAXSIZE": 2 * MB, "DOWNLOAD_MAXSIZE": 8 * MB,
           "DOWNLOAD_HEADER_MAXSIZE": 64 * 1024}
 
 
@@ -29,7 +29,7 @@ def fight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fight]:
     folder = tmp_path_factory.mktemp("fight")
     with ExitStack() as stack:
         sites = {attack.name: stack.enter_context(attacking(attack)) for attack in ATTACKS}
-        crawled = World(settings=LIMITS).crawl(folder, *(site.url for site in sites.values()), "--workers", "64",
+        crawled = World(settings=LIMITS).crawl(folder, *(site.url for site in sites.values()), "--workers", "12",
                                                "--json")
         results = {row["url"]: row for row in json.loads(crawled.out)}
         yield Fight(crawled, sites, results)
@@ -51,7 +51,7 @@ def test_the_other_posts_are_archived_all_the_same(fight: Fight, attack: Attack)
     assert [rows[f"{site.url}good-{n}/"][0] for n in (1, 2)] == ["archived", "archived"]
     result = fight.results[site.url]
     assert result["outcome"] == "finished"
-    assert result["seconds"] < 30
+    assert result["seconds"] < 50  # many are crawled at once: how long each takes depends on the others
     assert bool(result["failed"]) == (attack.expected[0] == "failed")
 
 
@@ -69,6 +69,6 @@ def test_an_endless_redirect_is_a_few_rows(fight: Fight) -> None:
 
 def test_all_of_it_is_bounded(fight: Fight) -> None:
     assert fight.crawled.code == 1
-    assert fight.crawled.seconds < 60
+    assert fight.crawled.seconds < 60 and fight.crawled.busy < 30
     assert fight.crawled.peak < 600 * MB
     assert all(len(site.asked) < 60 for site in fight.sites.values())

@@ -1,6 +1,6 @@
 """Documents that are large where it hurts: what is read of them takes bounded time and memory.
 
-A document of 4 MB with a rule that goes over it again and again would take hours; one pass takes a second or two.
+A document of 2 MB with a rule that goes over it again and again would take hours; one pass takes a second.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DOCUMENTS: dict[str, tuple[bytes, bytes]] = {
     "lists": (b'{"version": "https://jsonfeed.org/version/1.1", "items": [', b"[],"),
 }
 SITEMAPS = ("entries", "empty entries", "lines")
-SIZE = 4 * MB
+SIZE = 2 * MB
 _MEASURE = """
 import json, sys, time
 from tests.hostile import memory
@@ -44,11 +44,11 @@ from tests.hostile.test_bulk import DOCUMENTS, SITEMAPS, SIZE
 out = {}
 for name, (first, again) in DOCUMENTS.items():
     body = first + again * (SIZE // len(again))
-    begun = time.monotonic()
+    begun = time.process_time()
     looks_like_feed(body), looks_like_sitemap(body)
     parse = parse_sitemap if name in SITEMAPS else parse_feed
     parse(body, "http://a.example/s.xml")
-    out[name] = time.monotonic() - begun
+    out[name] = time.process_time() - begun
 out["peak"] = memory.peak()
 print(json.dumps(out))
 """
@@ -58,8 +58,8 @@ def test_what_is_read_of_a_document_is_bounded() -> None:
     done = subprocess.run([sys.executable, "-c", _MEASURE], capture_output=True, text=True, timeout=100, check=True,
                           env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT)
     taken = json.loads(done.stdout)
-    assert taken.pop("peak") < 400 * MB
-    assert {name: seconds for name, seconds in taken.items() if seconds > 10} == {}
+    assert taken.pop("peak") < 250 * MB
+    assert {name: seconds for name, seconds in taken.items() if seconds > 5} == {}
 
 
 def test_a_feed_of_a_million_items_is_read_to_a_limit_and_says_so(tmp_path: Path) -> None:

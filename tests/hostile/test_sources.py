@@ -9,9 +9,10 @@ import pytest
 
 from archiver.items import Outcome, PageKind, Source, Target, Visit
 from archiver.spiders import session
-from archiver.spiders.answer import Answer, read
+from archiver.spiders.answer import read
 from archiver.spiders.ending import Ending
 from archiver.spiders.job import Job
+from archiver.spiders.reading import Answer
 from archiver.urls import Scope, urlkey
 
 START = "http://a.example/"

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.processes import ROOT, run, without_proxies
 from tests.spiders.site_server import SiteServer
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Crawled:
-    """`rows` is the ledger: address to (outcome, rule, reason). `peak` is the process's memory at most, in bytes."""
+    """`rows` is the ledger: address to (outcome, rule, reason). `peak` is the process's memory at most, in bytes, and
+    `busy` the seconds that it took of a core."""
 
     archive: Path
     code: int
@@ -27,6 +24,7 @@ class Crawled:
     err: str
     seconds: float
     peak: int
+    busy: float
     connections: tuple[str, ...]
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -59,14 +57,14 @@ class World:
         log.write_text("")
         world = {"names": self.names, "routes": self.routes, "settings": self.settings, "log": str(log),
                  "peak": str(peak)}
-        environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-        environment |= {"HOSTILE_WORLD": json.dumps(world), "PYTHONPATH": str(ROOT), **self.environment}
+        environment = without_proxies() | {"HOSTILE_WORLD": json.dumps(world), "PYTHONPATH": str(ROOT),
+                                           **self.environment}
         begun = time.monotonic()
-        command = [sys.executable, "-m", "tests.hostile.launch", *words, "--archive", str(folder / archive)]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120,
-                              env=environment, cwd=folder, check=False)
+        done = run("tests.hostile.launch", *words, "--archive", str(folder / archive), environment=environment,
+                   folder=folder)
+        most, busy = peak.read_text().split() if peak.exists() else ("0", "0")
         return Crawled(folder / archive, done.returncode, done.stdout, done.stderr, time.monotonic() - begun,
-                       int(peak.read_text()) if peak.exists() else 0, tuple(log.read_text().split()))
+                       int(most), float(busy), tuple(log.read_text().split()))
 
     def crawl(self, folder: Path, *words: str) -> Crawled:
         return self.run(folder, "crawl", *words, "--delay", "0", "--contact", "me@example.org")

@@ -65,7 +65,7 @@ def test_a_query_has_bounds(archive: Archive) -> None:
     archive.results("NOT " * 2_000 + "tide")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(
     st.text(max_size=40),
     st.lists(st.sampled_from(['"', "(", ")", "-", "*", ":", "OR", "AND", "NOT", "title:", "tag:", "tide", "学习", "c++",

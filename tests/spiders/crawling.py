@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.processes import run, without_proxies
 from tests.spiders.site_server import Answer
-
-ROOT = Path(__file__).parents[2]
 
 
 def crawl(*words: str, archive: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return _run(["-m", "archiver", "crawl", *words, "--archive", str(archive)], environment or {})
+    return archiver("crawl", *words, archive=archive, environment=environment)
+
+
+def archiver(*words: str, archive: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Any command on this archive."""
+    return run("archiver", *words, "--archive", str(archive), environment=without_proxies() | (environment or {}))
 
 
 def scrapy(url: str, archive: Path, **settings: object) -> subprocess.CompletedProcess[str]:
     """`scrapy crawl site` with settings that make what takes minutes take seconds."""
     options = {"ARCHIVE_PATH": archive, "DOWNLOAD_DELAY": 0, "LOG_LEVEL": "ERROR", **settings}
     words = [word for name, value in options.items() for word in ("-s", f"{name}={value}")]
-    return _run(["-m", "scrapy", "crawl", "site", "-a", f"url={url}", *words], {})
-
-
-def _run(words: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy")}
-    return subprocess.run([sys.executable, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                          timeout=120, env=kept | environment, cwd=ROOT, check=False)
+    return run("scrapy", "crawl", "site", "-a", f"url={url}", *words)
 
 
 def rows(archive: Path, query: str) -> list[tuple[Any, ...]]:

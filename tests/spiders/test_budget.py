@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.spiders.crawling import ROOT, crawl, last_run, rows, text
+from tests.spiders.crawling import archiver, crawl, last_run, rows, text
 from tests.spiders.site_server import Answer, home, page, serving
 
 NAMES = [f"/{n}/" for n in range(40)]
 
 
 def sites(*words: str, archive: Path) -> str:
-    done = subprocess.run([sys.executable, "-m", "archiver", "sites", *words, "--archive", str(archive)], cwd=ROOT,
-                          capture_output=True, text=True, check=True)
+    done = archiver("sites", *words, archive=archive)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def slow(title: str) -> Any:
     def answer() -> Answer:
-        time.sleep(0.5)
+        time.sleep(0.35)
         return page(title)
     return answer
 

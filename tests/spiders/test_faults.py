@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hostile.world import World
+from tests.processes import Running
 from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, home, page, serving
 
@@ -65,7 +66,7 @@ def test_each_fault_is_an_outcome_and_the_good_posts_are_stored(tmp_path: Path) 
 
 def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    pages = {"/": home("/one/", "/two/"), "/one/": page("The first"), "/two/": Answer(b"", 503)}
+    pages = {"/": home("/one/", "/two/"), "/one/": page("The first"), "/two/": Answer(b"", 500)}
     with serving(pages) as site:  # type: ignore[arg-type]
         assert counts(site.url, archive=archive)["failed"] == 1
         site.pages["/two/"] = page("The second")
@@ -144,16 +145,15 @@ def test_ctrl_c_stops_cleanly_and_the_next_crawl_goes_on(tmp_path: Path) -> None
 
     pages: dict[str, Any] = {"/": home(*names), **{name: slow(f"Post {name}") for name in names}}
     with serving(pages) as site:
-        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--archive", str(archive)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = Running("archiver", "crawl", site.url, "--archive", str(archive))
         deadline = time.monotonic() + 30
         while sum(r.startswith("/post-") for r in site.requests) < 10 and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-        assert process.returncode == 130
-        assert "the next crawl goes on from here" in out
-        assert "Traceback" not in err
+        process.send(signal.SIGINT)
+        done = process.end(timeout=30)
+        assert done.returncode == 130
+        assert "the next crawl goes on from here" in done.stdout
+        assert "Traceback" not in done.stderr
         stored = rows(archive, "select count(*) from articles")[0][0]
         assert 0 < stored < 60
         assert rows(archive, "select outcome from runs")[0][0] == "interrupted"
@@ -167,13 +167,12 @@ def test_a_killed_crawl_loses_nothing(tmp_path: Path) -> None:
     names = [f"/post-{n}/" for n in range(80)]
     pages: dict[str, Any] = {"/": home(*names), **{name: page(f"Post {name}") for name in names}}
     with serving(pages) as site:
-        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--quiet", "--archive", str(archive)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = Running("archiver", "crawl", site.url, "--quiet", "--archive", str(archive))
         deadline = time.monotonic() + 30
         while sum(r.startswith("/post-") for r in site.requests) < 30 and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.kill()
-        process.wait()
+        process.send(signal.SIGKILL)
+        process.end()
         assert counts(site.url, archive=archive)["outcome"] == "finished"
     assert rows(archive, "select count(*), count(distinct url) from articles")[0] == (80, 80)
     assert rows(archive, "pragma integrity_check") == [("ok",)]
@@ -181,19 +180,45 @@ def test_a_killed_crawl_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_two_crawls_of_one_site_do_not_meet(tmp_path: Path) -> None:
-    archive = tmp_path / "a.db"
+    archive, met = tmp_path / "a.db", threading.Event()
 
     def slow() -> Answer:
-        time.sleep(3)
+        met.wait(60)
         return home()
 
     with serving({"/": slow}) as site:
-        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--quiet", "--archive", str(archive)]
-        first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        first = Running("archiver", "crawl", site.url, "--quiet", "--archive", str(archive))
         deadline = time.monotonic() + 30
         while "/" not in site.requests and time.monotonic() < deadline:
             time.sleep(0.05)
         done = crawl(site.url, archive=archive)
-        first.wait(timeout=60)
+        met.set()
+        first.end(timeout=60)
     assert done.returncode == 1
     assert f"process {first.pid}" in done.stderr
+
+
+def test_a_name_that_is_lost_in_the_midst_of_a_crawl_ends_it_and_the_next_goes_on(tmp_path: Path) -> None:
+    address, names = "93.184.216.34", [f"/post-{n}/" for n in range(60)]
+    close = {"Content-Type": "text/html; charset=utf-8", "Connection": "close"}
+    pages: dict[str, Any] = {"/": Answer(home(*names).body, headers=close), "/robots.txt": Answer(b"", headers=close)}
+    pages |= {name: Answer(page(f"Post {name}").body, headers=close) for name in names}
+    with serving(pages) as site:
+        world = World(names={"news.example": [[address]] * 35 + [[]]}, settings={"DNSCACHE_ENABLED": False},
+                      routes={f"{address}:80": int(site.url.rstrip("/").rpartition(":")[2])})
+        cut_off = world.crawl(tmp_path, "http://news.example/")
+        assert cut_off.code == 1 and "Traceback" not in cut_off.err
+        told = ("news.example does not answer any more (there is no such host), neither does its home page: the crawl "
+                "was ended; the next one goes on where it stopped.")
+        assert cut_off.err.splitlines()[-1] == f"Error: {told}"
+        assert cut_off.query("select outcome, reason from runs") == [("failed", told)]
+        stored = len(cut_off.titles)
+        assert 0 < stored < 40
+        left = cut_off.query("select outcome, rule, count(*) from pages where url like '%/post-%/' and outcome <> "
+                             "'archived' group by 1, 2 order by 1")
+        assert [row[:2] for row in left] == [("due", None), ("failed", "no-host")]
+        assert sum(row[2] for row in left) == 60 - stored
+        world.names = {"news.example": [[address]]}
+        again = world.crawl(tmp_path, "http://news.example/")
+    assert again.code == 0, again.err
+    assert len(again.titles) == 60 and again.query("select outcome from runs where id = 2") == [("finished",)]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,7 +17,8 @@ from typing import Any
 import pytest
 
 from tests.hostile.world import two_hosts
-from tests.spiders.crawling import ROOT, crawl, in_turn, last_run, rows, scrapy, text
+from tests.processes import Running
+from tests.spiders.crawling import archiver, crawl, in_turn, last_run, rows, scrapy, text
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 
 
@@ -108,14 +107,12 @@ def test_a_pause_longer_than_a_run_is_kept_by_the_next_run_too(tmp_path: Path) -
         assert timedelta(minutes=115) < until - datetime.now(UTC) < timedelta(minutes=121)
         assert rows(archive, "select outcome from pages where url like '%/one/'") == [("due",)]
         asked = len(site.requests)
-        shown = subprocess.run([sys.executable, "-m", "archiver", "sites", "show", site.url, "--archive", str(archive)],
-                               capture_output=True, text=True, cwd=ROOT, check=True)
+        shown = archiver("sites", "show", site.url, archive=archive)
         assert "it asked to be left alone until" in shown.stdout
         done = crawl(site.url, archive=archive)
         assert done.returncode == 1 and "nothing was asked of it" in done.stderr
         assert len(site.requests) == asked
-        told = subprocess.run([sys.executable, "-m", "archiver", "why", f"{site.url}one/", "--archive", str(archive)],
-                              capture_output=True, text=True, cwd=ROOT, check=False)
+        told = archiver("why", f"{site.url}one/", archive=archive)
         assert "waiting to be fetched: 127.0.0.1 is busy (it answers 503) and asks to wait until" in told.stdout
         site.pages["/one/"] = page("One")
         db = sqlite3.connect(archive)
@@ -139,17 +136,16 @@ def test_a_pause_of_one_host_is_none_of_another_in_the_same_process(tmp_path: Pa
 def test_ctrl_c_does_not_sit_out_a_pause(tmp_path: Path) -> None:
     pages: dict[str, Any] = {"/": home("/one/"), "/one/": text("", 429, Retry_After="600")}
     with serving(pages) as site:
-        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--archive", str(tmp_path / "a.db")]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        process = Running("archiver", "crawl", site.url, "--archive", str(tmp_path / "a.db"))
         deadline = time.monotonic() + 30
         while "/one/" not in site.requests and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(0.5)
         begun = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        process.send(signal.SIGINT)
+        done = process.end(timeout=30)
     assert time.monotonic() - begun < 5
-    assert process.returncode == 130 and "Traceback" not in err
+    assert done.returncode == 130 and "Traceback" not in done.stderr
     assert rows(tmp_path / "a.db", "select outcome from pages where url like '%/one/'") == [("due",)]
 
 

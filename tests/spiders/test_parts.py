@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import Running
+from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, home, page, serving
 from tests.spiders.test_faults import counts, crawl, outcomes, rows
 
@@ -78,8 +78,7 @@ def test_the_commands_tell_of_the_parts(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
 
     def said(*words: str) -> str:
-        command = [sys.executable, "-m", "archiver", *words, "--archive", str(archive)]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return archiver(*words, archive=archive).stdout
 
     with serving({"/": home("/river/"), **post()}) as site:
         crawl(site.url, archive=archive)
@@ -122,8 +121,7 @@ def test_a_page_that_fails_is_missing_and_tried_again(tmp_path: Path, status: in
         assert (first["new"], first["failed"]) == (1, 1)
         assert bodies(archive)[TITLE] == body_of(1, 2)
         assert rows(archive, "select reason from pages where kind = 'post'") == [("page 3 of it could not be read",)]
-        command = [sys.executable, "-m", "archiver", "status", "--archive", str(archive)]
-        status_now = subprocess.run(command, capture_output=True, text=True, check=False)
+        status_now = archiver("status", archive=archive)
         assert status_now.returncode == 1
         assert f"{site.url}river/3/" in status_now.stdout
         pages["/river/3/"] = whole
@@ -323,13 +321,12 @@ def test_a_crawl_that_is_killed_between_two_pages_loses_nothing(tmp_path: Path) 
 
     pages["/river/4/"] = slow
     with serving(pages) as site:
-        command = [sys.executable, "-m", "archiver", "crawl", site.url, "--quiet", "--archive", str(archive)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = Running("archiver", "crawl", site.url, "--quiet", "--archive", str(archive))
         deadline = time.monotonic() + 30
         while "/river/4/" not in site.requests and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send(signal.SIGKILL)
+        process.end()
         assert rows(archive, "select count(*) from articles") == [(0,)]
         hold = False
         site.asked.clear()

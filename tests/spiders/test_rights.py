@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from tests.spiders.crawling import ROOT, crawl, rows, text
+from tests.spiders.crawling import archiver, crawl, rows, text
 from tests.spiders.site_server import Answer, home, page, serving
 
 QUERY = ("select r.source, r.agent, r.name, r.value from rights r join captures c on c.id = r.capture_id "
@@ -34,15 +32,15 @@ def test_headers_page_and_file_are_kept_with_the_capture(tmp_path: Path) -> None
             ("link", "", "license", "https://cc.test/by/")]
         assert rights(archive, "/two/") == [("file", "", "tdm-reservation", "1")]
         assert rows(archive, "select count(*) from articles") == [(2,)]
-        command = [sys.executable, "-m", "archiver", "why", f"{site.url}one/", "--archive", str(archive)]
-        told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+        command = ("why", f"{site.url}one/")
+        told = archiver(*command, archive=archive).stdout
         assert "robots nosnippet (header for googlebot); tdm-reservation 1 (header)" in " ".join(told.split())
-        told = subprocess.run([*command, "--json"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+        told = archiver(*command, "--json", archive=archive).stdout
         assert {"source": "meta", "agent": "", "name": "robots", "value": "noarchive"} in (
             json.loads(told)["captures"][-1]["rights"])
         site.pages["/one/"] = Answer(status=304)
         crawl(site.url, "--full", archive=archive)
-        told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+        told = archiver(*command, archive=archive).stdout
         assert "robots noarchive (meta)" in " ".join(told.split())
         asked = [a for a in site.asked if a["path"] == "/.well-known/tdmrep.json"]
         assert len(asked) == 2 and asked[1]["if-none-match"] == '"t"'

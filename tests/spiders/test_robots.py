@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
+import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hostile.attacks import BOMB, MB, OK, Attack, Send, answer, attacking, forever
 from tests.hostile.world import two_hosts
-from tests.spiders.crawling import crawl, last_run, rows, text
+from tests.spiders.crawling import crawl, last_run, rows, scrapy, text
 from tests.spiders.site_server import Answer, home, page, serving
 
 
@@ -18,7 +21,10 @@ def site_of(robots: Any, *names: str) -> dict[str, Any]:
     return {"/": home(*names), "/robots.txt": robots, **{name: page(f"Post {name}") for name in names}}
 
 
-@pytest.mark.parametrize("robots", [text("", 500), Answer(drop=True)])
+@pytest.mark.parametrize("robots", [
+    text("", 500), Answer(drop=True), text("no gzip", Content_Encoding="gzip"),
+    text("a", Content_Encoding="gzip, gzip, gzip"),
+], ids=["500", "no answer", "not packed as it says", "packed too often"])
 def test_a_robots_txt_that_cannot_be_read_means_wait(tmp_path: Path, robots: Answer) -> None:
     archive = tmp_path / "a.db"
     with serving(site_of(robots, "/one/")) as site:
@@ -96,12 +102,12 @@ def test_no_file_or_a_redirected_one(tmp_path: Path, status: int, hops: int) -> 
 
 
 def test_crawl_delay_is_a_floor(tmp_path: Path) -> None:
-    robots = text("User-agent: other\nCrawl-delay: 30\n\nUser-agent: *\nCrawl-delay: 0.5\n")
+    robots = text("User-agent: other\nCrawl-delay: 30\n\nUser-agent: *\nCrawl-delay: 0.25\n")
     with serving(site_of(robots, "/one/")) as site:
         crawl(site.url, "--delay", "0.01", "--limit", "1", archive=tmp_path / "a.db")
         gaps = [b - a for a, b in pairwise(site.times)]
     assert "/one/" in site.requests
-    assert min(gaps[1:]) >= 0.4
+    assert min(gaps[1:]) >= 0.2
 
 
 def test_a_robots_txt_of_another_host_keeps_only_that_host_waiting(tmp_path: Path) -> None:
@@ -113,3 +119,29 @@ def test_a_robots_txt_of_another_host_keeps_only_that_host_waiting(tmp_path: Pat
     assert done.rows["http://other.example/feed"][::2] == (
         "failed", "robots.txt could not be read (the server answers 500)")
     assert done.query("select count(*) from articles") == [(1,)]
+
+
+RULES = b"User-agent: *\nDisallow: /good-2/\n"
+PLAIN = OK + b"Content-Type: text/plain\r\n"
+LONG = RULES + b"# more of it\n" * 5_000_000
+
+
+@pytest.mark.parametrize(("send", "cut"), [
+    (forever(PLAIN + b"\r\n" + RULES, b"# more\n" * 10_000), True),
+    (forever(PLAIN + b"Content-Length: 1099511627776\r\n\r\n" + RULES, b"# more\n" * 10_000), True),
+    (answer(gzip.compress(LONG), BOMB + b"gzip\r\n", b"text/plain"), False),
+    (answer(zlib.compress(LONG), BOMB + b"deflate\r\n", b"text/plain"), False),
+    (answer(gzip.compress(gzip.compress(LONG)), BOMB + b"gzip, gzip\r\n", b"text/plain"), False),
+], ids=["without end", "a terabyte", "gzip bomb", "deflate bomb", "bomb in a bomb"])
+def test_of_a_file_that_is_too_large_the_beginning_is_obeyed(tmp_path: Path, send: Send, cut: bool) -> None:
+    """RFC 9309, section 2.5."""
+    archive = tmp_path / "a.db"
+    with attacking(Attack("robots", send, ("", ""), "/robots.txt")) as site:
+        done = scrapy(site.url, archive, DOWNLOAD_MAXSIZE=4 * MB, DOWNLOAD_TIMEOUT=30)
+        assert "/good-1/" in site.asked and "/good-2/" not in site.asked, done.stderr
+    assert last_run(archive) == ("finished", "")
+    assert rows(archive, "select outcome, reason from pages where url like '%good-2/'") == [
+        ("refused", "robots.txt forbids it (Disallow: /good-2/)")]
+    assert rows(archive, "select length(body) <= 1024 * 1024 from host_files where name = 'robots.txt'") == [(1,)]
+    records = b"".join(gzip.decompress(file.read_bytes()) for file in tmp_path.glob("warc/*.gz"))
+    assert (b"WARC-Truncated: length" in records) is cut

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +21,7 @@ from archiver.spiders.teacher import ENOUGH, Teacher
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.rules import rules_at
+from tests.processes import Running
 from tests.small_sites import NEWSLETTER, PROMOTION, Theme, Told, classic, posts, promoting, silent
 from tests.spiders.site_server import Answer, home, serving
 from tests.spiders.test_faults import counts, rows
@@ -253,17 +251,15 @@ def test_rules_outlive_a_kill(tmp_path: Path) -> None:
     pages = site(classic, told)
     pages |= {t.path: slow(pages[t.path]) for t in told[40:]}
     with serving(pages) as server:
-        environment = {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy")}
-        process = subprocess.Popen([sys.executable, "-m", "archiver", "crawl", server.url, "--archive", str(archive)],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        process = Running("archiver", "crawl", server.url, "--archive", str(archive))
         try:
             for _ in range(400):
                 time.sleep(0.1)
                 if archive.exists() and has_rules(archive):
                     break
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.send(signal.SIGKILL)
+            process.end()
         assert rows(archive, "select count(*) from articles")[0][0] < 60
         assert rows(archive, "select pages from site_rules") == [(ENOUGH,)]
         for t in told:

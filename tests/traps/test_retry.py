@@ -18,12 +18,12 @@ def status(archive: Path, *words: str) -> Any:
 def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     pages: dict[str, Any] = {"/": home("/one/", "/two/", "/tag/sea/"), "/one/": page("The first"),
-                             "/two/": Answer(b"", 503), "/tag/sea/": Answer(b"", 500), "/deep/": page("The third")}
+                             "/two/": Answer(b"", 502), "/tag/sea/": Answer(b"", 500), "/deep/": page("The third")}
     with serving(pages) as site:
         assert counts(site.url, archive=archive)["failed"] == 2
         [told] = status(archive, "--missing")
         assert [(row["url"].removeprefix(site.url), row["outcome"], row["status"], row["sources"])
-                for row in told["missing"]] == [("two/", "failed", 503, ["listing"]),
+                for row in told["missing"]] == [("two/", "failed", 502, ["listing"]),
                                                 ("tag/sea/", "failed", 500, ["link"])]
         pages |= {"/two/": page("The second"), "/tag/sea/": home("/deep/")}
         site.requests.clear()

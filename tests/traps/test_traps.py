@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,6 +16,7 @@ import pytest
 
 from archiver.items import Outcome
 from archiver.urls import urlkey
+from tests import processes
 from tests.traps import copies, paging, spaces, walls
 from tests.traps.trap import Trap
 from tests.traps.web import Web, web
@@ -43,10 +42,8 @@ class Crawled:
 
 
 def run(archive: Path, proxy: str, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")} | {
-        "http_proxy": proxy, "https_proxy": proxy}
-    return subprocess.run([sys.executable, "-m", "archiver", *words, "--archive", str(archive)], capture_output=True,
-                          text=True, env=environment, stdin=subprocess.DEVNULL, timeout=300, check=False)
+    environment = processes.without_proxies() | {"http_proxy": proxy, "https_proxy": proxy}
+    return processes.run("archiver", *words, "--archive", str(archive), environment=environment, timeout=300)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,112 @@
+"""`archiver clusters`: near copies, and where they come from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.commands.options import archive_option, json_option
+from archiver.commands.screen import count, instant, line, percent, published, say, table, write_json
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+@click.command(short_help="List clusters of near copies, or show one.")
+@click.argument("cluster", metavar="[ID|URL]", required=False)
+@click.option("--site", metavar="SITE", help="Only those with a post of this site.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="At most N.")
+@click.option("--rebuild", is_flag=True, help="Compare all articles anew; numbers of clusters stay.")
+@json_option
+@archive_option
+def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, as_json: bool, archive: str) -> None:
+    """List the clusters of near copies, the largest first; or show one, by its number or by an address of a member.
+
+    A cluster is one text told several times: a story of an agency on many sites, cut or with another intro, or a post
+    that was published twice. Its source is the post that the others were made from. A crawl keeps the clusters up to
+    date; an archive that was made before there were any gets them with --rebuild.
+
+    \b
+    Examples:
+      archiver clusters
+      archiver clusters 3
+      archiver clusters https://blog.example.org/2024/05/a-post/ --json
+      archiver clusters --rebuild
+
+    \b
+    Exit code: 0 done; 1 there is no such cluster; 2 wrong usage.
+    """
+    from archiver.store.clustered import clusters as list_clusters
+    from archiver.store.clustered import find_cluster
+    from archiver.store.connect import open_archive
+    from archiver.store.reclustering import rebuild as make_anew
+    from archiver.store.sites import find_site
+    from archiver.store.sketches import missing
+
+    if cluster and (rebuild or site):
+        raise click.UsageError("One cluster is shown as it is: leave out --site and --rebuild.")
+    db = open_archive(archive, read_only=not rebuild)
+    try:
+        if rebuild:
+            with _progress(db) as told:
+                make_anew(db, told)
+        if cluster:
+            found = find_cluster(db, cluster)
+        else:
+            name = find_site(db, site)["name"] if site else None
+            listed, uncompared = list_clusters(db, name, limit), missing(db)
+    finally:
+        db.close()
+    if cluster:
+        write_json(found) if as_json else _print_one(found)
+        return
+    if as_json:
+        write_json(listed)
+    else:
+        _print_list(listed)
+    if uncompared:
+        click.echo(f"{count(uncompared, 'article was', 'articles were')} never compared with the others: "
+                   "'archiver clusters --rebuild' does it.", err=True)
+
+
+def _print_list(listed: list[dict[str, Any]]) -> None:
+    if not listed:
+        click.echo("There are no near copies.", err=True)
+        return
+    table(("cluster", "articles", "source", "site", "why it is the source", "title"),
+          [(row["id"], row["size"], row["source_id"], row["site"], row["reason"], row["title"]) for row in listed],
+          numbers=(0, 1, 2))
+
+
+def _print_one(found: dict[str, Any]) -> None:
+    source = found["members"][0]
+    say(line((f"Cluster {found['id']}", "bold"), f": {count(found['size'], 'article')}, first found at "
+             f"{instant(found['since'])}"),
+        line(f"Source: {source['id']} {source['site']} ({found['reason']})"), "")
+    for member in found["members"]:
+        gone = " · gone" if member["gone_at"] else ""
+        say(line((f"{member['id']}  {member['title'] or '(without title)'}", "bold")),
+            line((f"{published(member['published'], member['published_precision'])} · {member['site']}{gone}", "dim"),
+                 indent=2),
+            line((member["url"], "blue"), indent=2))
+        if member is not source and member["near"] is not None:
+            say(line(f"{percent(member['similarity'])} of {member['near']}: {member['how']}", indent=2))
+
+
+@contextmanager
+def _progress(db: Database) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing elsewhere; goes to stderr."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    total = db.execute("select count(*) from articles").fetchone()[0]
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("comparing", total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,1 @@
+"""How `archiver crawl` gets its sites crawled: in its own process, or in several."""

@@ -1,0 +1,143 @@
+"""Crawls in this process, as many hosts at a time as are handed to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from scrapy.crawler import Crawler
+from scrapy.settings import Settings
+
+from archiver.commands.crawls.log import log_file
+from archiver.commands.crawls.plan import GRACE, Came, Host, Order, Plan, Result, by_host, never_begun
+from archiver.commands.process import CrawlProcess
+from archiver.errors import ArchiverError
+from archiver.spiders.contact import user_agent
+from archiver.spiders.ending import broken
+from archiver.spiders.session import CrawlSession
+from archiver.spiders.site import SiteSpider
+from archiver.store.faults import fault_of
+from archiver.store.runs import Counts
+
+_log = logging.getLogger(__name__)
+
+
+class Crawls:
+    """One Scrapy process. `told` hears what came of each plan, by the plan's place, as soon as it is known.
+
+    Raises an ArchiverError where there is no place for the log.
+    """
+
+    def __init__(self, order: Order, told: Callable[[int, Came], None]) -> None:
+        settings = Settings()
+        settings.setmodule("archiver.settings", priority="project")
+        settings.setdict({"ARCHIVE_PATH": str(order.archive), "PROGRESS": order.progress,
+                          "LOG_FILE": str(log_file(order.archive))}, priority="cmdline")
+        self.process = CrawlProcess(settings, GRACE)
+        self._settings = settings
+        self._order = order
+        self._told = told
+        self._open: dict[int, tuple[Plan, Crawler]] = {}
+
+    def run(self, main: Coroutine[Any, Any, None]) -> None:
+        """Run until `process.end` or a signal; what is open then is closed, and told of."""
+        running = asyncio.get_event_loop().create_task(main)
+        self.process.start(stop_after_crawl=False)
+        running.cancel()
+        for index, (plan, crawler) in list(self._open.items()):
+            # The process was not allowed to wait for the pages under way.
+            if crawler.spider is not None:
+                crawler.spider.ended("stopped")  # type: ignore[attr-defined]
+            self._tell(index, _result(plan, crawler) or never_begun(plan))
+
+    async def host(self, plans: Host) -> None:
+        """Crawl the sites of a host one after the other. What has not begun when the process is to end is not told of.
+        """
+        for index, plan in plans:
+            if self.process.signum:
+                return
+            await self._one(index, plan)
+            await asyncio.sleep(plan.delay)
+
+    def sessions(self) -> Iterator[tuple[int, CrawlSession]]:
+        """What is open at this moment, by the plans' places."""
+        for index, (_, crawler) in self._open.items():
+            if session := getattr(crawler.spider, "session", None):
+                yield index, session
+
+    async def _one(self, index: int, plan: Plan) -> None:
+        own = self._settings.copy()
+        own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
+                     "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
+        order = self._order
+        crawler: Crawler | None = None
+        try:
+            crawler = Crawler(SiteSpider, own)
+            self._open[index] = plan, crawler
+            await _until_over(crawler, self.process.crawl(crawler, url=plan.url, full=order.full, limit=order.limit,
+                                                          since=order.since, only=order.only))
+        except ArchiverError as error:
+            self._tell(index, error)
+            return
+        except Exception as error:
+            if isinstance(error, OSError):
+                # Scrapy opens its log anew for each crawl, beside the archive.
+                self._tell(index, fault_of(error, order.archive))
+                return
+            if crawler is None or crawler.spider is None:
+                _log.exception("%s", plan.url)
+                reason = broken(plan.url, error).reason
+                self._tell(index, Result(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
+                return
+            crawler.spider.broke(error)  # type: ignore[attr-defined]
+        if result := _result(plan, crawler):
+            self._tell(index, result)
+
+    def _tell(self, index: int, came: Came) -> None:
+        # A crawler that is over is not kept: a long list of sites would fill the memory with what was learned of them.
+        self._open.pop(index, None)
+        self._told(index, came)
+
+
+def crawl_here(plans: list[Plan], order: Order, workers: int) -> tuple[dict[int, Came], int]:
+    """Crawl all plans in this process, `workers` hosts at a time: what came of each by its place, and the signal that
+    ended them (0: none)."""
+    came: dict[int, Came] = {}
+    crawls = Crawls(order, came.__setitem__)
+    waiting = by_host(plans)
+
+    async def worker() -> None:
+        while waiting:
+            await crawls.host(waiting.pop(0))
+
+    async def everything() -> None:
+        try:
+            await asyncio.gather(*(worker() for _ in range(min(workers, len(waiting)))))
+        finally:
+            asyncio.get_running_loop().call_soon(crawls.process.end)
+
+    crawls.run(everything())
+    return came, crawls.process.signum
+
+
+async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
+    """Wait for a crawl; one that has ended early is not waited for until servers that say nothing have timed out."""
+    while not task.done():
+        await asyncio.wait({task}, timeout=1.0)
+        stopped_at = getattr(crawler.spider, "stopped_at", None)
+        if stopped_at is not None and time.monotonic() - stopped_at > GRACE:
+            return
+    await task
+
+
+def _result(plan: Plan, crawler: Any) -> Result | None:
+    """How a run ended; None while it is open, or where it never began."""
+    session = getattr(getattr(crawler, "spider", None), "session", None)
+    if session is None or session.result is None:
+        return None
+    end = session.result
+    return Result(session.site_name, plan.url, end.outcome, end.reason, end.seconds, session.counts, end.failures,
+                  end.due)

@@ -1,0 +1,91 @@
+"""What is to be crawled and what came of it: plain values, which processes hand to one another."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from archiver.errors import ArchiverError
+from archiver.store.runs import Counts
+
+if TYPE_CHECKING:
+    from archiver.spiders.opened import Only
+
+GRACE = 5.0
+"""Seconds that pages under way get to come in once a crawl is to end; what does not come is still due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One site to crawl: where it starts, how long to wait between requests, who answers for it."""
+
+    url: str
+    delay: float
+    contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What holds for all sites of one command. `since` is a date or "", `limit` 0 without one."""
+
+    archive: Path
+    limit: int = 0
+    full: bool = False
+    since: str = ""
+    only: Only = ""
+    progress: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one run ended. `outcome` is finished, waiting (for the host), interrupted or failed."""
+
+    site: str
+    url: str
+    outcome: str
+    reason: str
+    seconds: float
+    counts: Counts
+    failures: tuple[tuple[str, int], ...]
+    due: int = 0
+
+    @property
+    def clean(self) -> bool:
+        return self.outcome == "finished" and not self.counts.failed
+
+    def as_json(self) -> dict[str, Any]:
+        return {"site": self.site, "url": self.url, "outcome": self.outcome, "reason": self.reason,
+                "seconds": round(self.seconds, 2), **asdict(self.counts), "due": self.due,
+                "failures": dict(self.failures)}
+
+
+Host = tuple[tuple[int, Plan], ...]
+"""Plans of one host with their places in the command: they are crawled one after the other."""
+Came = Result | ArchiverError
+"""What came of a plan: its run, or why there was none."""
+
+
+def by_host(plans: list[Plan]) -> list[Host]:
+    """The plans with their places, those of one host together.
+
+    Servers without a delay are this machine's own, and each port is one of them.
+    """
+    groups: dict[str, list[tuple[int, Plan]]] = {}
+    for index, plan in enumerate(plans):
+        parts = urlsplit(plan.url)
+        groups.setdefault((parts.hostname or "") if plan.delay else parts.netloc, []).append((index, plan))
+    return [tuple(group) for group in groups.values()]
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def never_begun(plan: Plan) -> Result:
+    """What came of a plan whose turn had not come when the command was stopped."""
+    return Result(plan.url, plan.url, "interrupted", "stopped before it began", 0.0, Counts(), ())

@@ -1,0 +1,108 @@
+"""One of the processes that a crawl is shared over: it crawls the hosts that it is handed, and tells what came of them.
+
+It ends by itself when the command that started it is gone, however that ended: then nothing is at the other end of
+the link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from archiver.commands.crawls.log import hear_notices, log_file
+from archiver.commands.crawls.messages import Crawl, Free, FromWorker, Notice, Seen, Stop, Told, ToWorker, send
+from archiver.commands.crawls.plan import Came, Host, Order
+from archiver.extensions.terminal import Leave, Line
+from archiver.spiders.lock import belongs_to
+
+if TYPE_CHECKING:
+    from archiver.commands.crawls.here import Crawls
+
+HELD = {signal.SIGINT, signal.SIGTERM}
+"""Signals that the command keeps from a worker that it starts, until the worker can end as they ask."""
+_SEEN_EVERY = 1.0
+_log = logging.getLogger(__name__)
+
+
+def work(link: Connection, order: Order, every: float) -> None:
+    """The life of a worker process. `every`: seconds between two lines of progress of a site."""
+    _to_log(order)
+    from archiver.commands.crawls.here import Crawls
+
+    belongs_to(os.getppid())
+    hear_notices(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
+    if order.progress:
+        from archiver.extensions.progress import show_on
+
+        show_on(_Far(link, every))
+    with link:
+        worker = _Worker(link)
+        worker.crawls = Crawls(order, worker.told)
+        worker.crawls.run(worker.main())
+
+
+@dataclass(frozen=True, slots=True)
+class _Far:
+    """The screen is the command's."""
+
+    link: Connection
+    every: float
+
+    def draw(self, line: Line | Leave) -> None:
+        send(self.link, line)
+
+
+class _Worker:
+    crawls: Crawls
+
+    def __init__(self, link: Connection) -> None:
+        self._link = link
+        self._hosts: set[asyncio.Task[None]] = set()
+
+    def told(self, index: int, came: Came) -> None:
+        self._say(Told(index, came))
+
+    async def main(self) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        asyncio.get_running_loop().add_reader(self._link.fileno(), self._hear)
+        while True:
+            await asyncio.sleep(_SEEN_EVERY)
+            for index, session in self.crawls.sessions():
+                self._say(Seen(index, session.counts))
+
+    def _say(self, message: FromWorker) -> None:
+        send(self._link, message)
+
+    def _hear(self) -> None:
+        process = self.crawls.process
+        try:
+            message: ToWorker = self._link.recv()
+        except (EOFError, OSError):
+            asyncio.get_running_loop().remove_reader(self._link.fileno())
+            _log.warning("The command that this process crawled for is gone: the crawl ends")
+            process.shut_down(signal.SIGTERM)
+            return
+        if isinstance(message, Crawl):
+            task = asyncio.get_running_loop().create_task(self._host(message.host))
+            self._hosts.add(task)
+            task.add_done_callback(self._hosts.discard)
+        elif isinstance(message, Stop) and not message.at_once:
+            process.shut_down(message.signum)
+        else:
+            process.end()
+
+    async def _host(self, host: Host) -> None:
+        await self.crawls.host(host)
+        self._say(Free(host[0][0]))
+
+
+def _to_log(order: Order) -> None:
+    """Nothing of this process comes to the screen but what it sends: the rest, as the trace of a crash, is logged."""
+    with log_file(order.archive).open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)

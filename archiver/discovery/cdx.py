@@ -1,0 +1,311 @@
+"""CDX: the list of captures that a web archive has of a site. Where to ask for it, and what an answer says.
+
+Two kinds of servers are asked, each in its own words: the Internet Archive's (wayback-cdx-server, the README in
+internetarchive/wayback) and pywb's (docs/manual/cdxserver_api.rst of webrecorder/pywb). What comes back is read in all
+forms that CDX has: JSON arrays, JSON lines, CDXJ, plain lines with or without a header.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from archiver.discovery.markup import MAX_TARGETS, decode, inflate, plain_text
+from archiver.urls import Scope, normalize
+
+SERVICES = {"internet-archive": "https://web.archive.org/cdx/search/cdx"}
+"""CDX servers by a short name."""
+A_PAGE = 5_000
+"""Captures asked for at a time. The Internet Archive reads 150,000 lines of its index for one answer and then stops
+without a word: few addresses an answer leave it room for their many captures."""
+UNPAGED = MAX_TARGETS
+"""Captures asked for at once where a server has no resume key."""
+
+_WAYBACK_FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
+# Asked for by a prefix and collapsed, its server also tells when each address was captured last.
+_LAST_CAPTURE = ("endtimestamp", "groupcount")
+_HTML = ("text/html", "application/xhtml+xml")
+_ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+_LONGEST_ROW = 8_192
+_MOST_BRACKETS = 100
+# A row, or an object, without others in it: what is nested deeper is no CDX, and a JSON parser is slow to find out.
+_FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
+_ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
+_MEANS = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
+# The letters of a CDX header (archive.org/web/researcher/cdx_legend.php), as far as they name what is kept here.
+_LETTERS = {"N": "urlkey", "A": "urlkey", "b": "timestamp", "a": "url", "m": "mime", "s": "status", "k": "digest",
+            "r": "redirect", "S": "length", "V": "offset", "g": "filename"}
+_SIX = ("urlkey", "timestamp", "url", "mime", "status", "digest")
+_COLUMNS = {7: (*_SIX, "length"), 9: (*_SIX, "redirect", "offset", "filename"),
+            10: (*_SIX, "redirect", "flags", "offset", "filename"),
+            11: (*_SIX, "redirect", "flags", "length", "offset", "filename")}
+_START = re.compile(r"[\[{]")
+_START_OF_TIME = "00000101000000"
+
+
+@dataclass(frozen=True, slots=True)
+class CdxEntry:
+    """One capture, as the index tells it. `timestamp` is in UTC, `url` as it was asked for then.
+
+    `status` and the place in the archive's own files (`filename`, `offset`, `length`) are None or "" where they are not
+    told. `last` is the time of the latest capture, where one entry stands for all of an address.
+    """
+
+    urlkey: str
+    timestamp: datetime
+    url: str
+    media_type: str = ""
+    status: int | None = None
+    digest: str = ""
+    filename: str = ""
+    offset: int | None = None
+    length: int | None = None
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CdxPage:
+    """One answer. `resume_key` asks for what follows, "" where nothing does. `bad` counts what could not be read.
+
+    `error` is what the server said instead of a list, "" where it gave one (it may be empty). `is_cut`: it has more
+    than is read of one answer.
+    """
+
+    entries: tuple[CdxEntry, ...] = ()
+    resume_key: str = ""
+    bad: int = 0
+    error: str = ""
+    is_cut: bool = False
+
+
+def service_address(text: str) -> str:
+    """The address of the CDX server that a person means: a short name of SERVICES, or an address.
+
+    Raises ValueError with the reason where it is neither.
+    """
+    address = SERVICES.get(text.lower(), text)
+    found = normalize(address)
+    if not found or "@" in address or urlsplit(found).query:
+        raise ValueError(f"give {', '.join(SERVICES)}, or a CDX server's address without user name and parameters")
+    return found
+
+
+def prefix_of(scope: Scope) -> str:
+    """What all addresses of a site begin with, as CDX servers want it: "blog.example.org/" or "example.org/blog/"."""
+    return scope.host + scope.path
+
+
+def query_url(service: str, prefix: str, *, pages_only: bool = True, collapse: bool = True,
+              fields: Sequence[str] = (), limit: int | None = None, since: datetime | None = None,
+              until: datetime | None = None) -> str:
+    """The address that lists the captures of all that begins with `prefix` ("blog.example.org/").
+
+    `pages_only`: HTML that was answered with 200. `collapse`: the first capture of each address alone; pywb has no such
+    thing and tells all. `fields` are named as the server names them. `since` and `until` are aware, both inclusive.
+    """
+    if _is_wayback(service):
+        fields = fields or (_WAYBACK_FIELDS + _LAST_CAPTURE if collapse else _WAYBACK_FIELDS)
+        pairs = [("url", f"{prefix}*"), ("output", "json"), ("fl", ",".join(fields))]
+        filters = ["statuscode:200", f"mimetype:({'|'.join(_HTML).replace('+', '.')})"]
+        more = [("collapse", "urlkey")] if collapse else []
+        more += [("limit", str(limit or A_PAGE)), ("showResumeKey", "true")]
+    else:
+        pairs = [("url", f"http://{prefix}*"), ("output", "json")]
+        pairs += [("fl", ",".join(fields))] if fields else []
+        filters = ["=status:200", f"~mime:({'|'.join(_HTML).replace('+', '.')})"]
+        more = [("limit", str(limit or UNPAGED))]
+    pairs += [("filter", words) for words in filters] if pages_only else []
+    pairs += [(name, at.astimezone(UTC).strftime("%Y%m%d%H%M%S")) for name, at in (("from", since), ("to", until))
+              if at is not None]
+    return f"{service}?{urlencode([*pairs, *more], quote_via=quote, safe='/*:,')}"
+
+
+def _is_wayback(service: str) -> bool:
+    """Whether a server speaks as the Internet Archive's: told by its path, which wayback-cdx-server has of its own."""
+    return "/cdx/search" in urlsplit(service).path
+
+
+def limit_of(url: str) -> int:
+    """How many captures an address of `query_url` asks for."""
+    found = re.search(r"[?&]limit=(\d{1,9})", url)
+    return int(found[1]) if found else UNPAGED
+
+
+def resumed(url: str, key: str) -> str:
+    """The address of what follows an answer to `url` that ended with this resume key.
+
+    The key is printed as it is to be sent, percent-encoded; one that is not is encoded here.
+    """
+    return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"
+
+
+def parse(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> CdxPage:
+    """What a CDX server answered, or what a CDX file holds. Never raises; reads at most `limit` entries.
+
+    `fields` names the columns of plain lines that were asked for; without it they are told by a header, or by their
+    number. gzip is undone to 64 MB.
+    """
+    text = decode(inflate(body))
+    reader = _Reader(fields, limit)
+    if text.lstrip().startswith("["):
+        _read_array(text, reader)
+    else:
+        _read_lines(text, reader)
+    error = (reader.strange or "it holds nothing that can be read") if reader.bad and not reader.entries else ""
+    return CdxPage(tuple(reader.entries), reader.resume_key, reader.bad, error, reader.is_cut)
+
+
+class _Reader:
+    """Takes rows in whatever form, and keeps what is an entry."""
+
+    def __init__(self, fields: Sequence[str], limit: int) -> None:
+        self.names: tuple[str, ...] = tuple(_MEANS.get(f, f) for f in fields)
+        self.entries: list[CdxEntry] = []
+        self.bad = 0
+        self.strange = ""
+        self.resume_key = ""
+        self.is_cut = False
+        self._limit = limit
+        self._at_end = False
+
+    @property
+    def is_full(self) -> bool:
+        self.is_cut = self.is_cut or len(self.entries) + self.bad >= self._limit
+        return self.is_cut
+
+    def end(self) -> None:
+        """An empty row: what follows, if anything, is a resume key."""
+        self._at_end = True
+
+    def value(self, value: Any, source: str) -> None:
+        """A JSON value: an object, or a row of an array."""
+        if isinstance(value, dict):
+            self._enter({_MEANS.get(str(k), str(k)): v for k, v in value.items()}, source)
+        elif isinstance(value, list) and all(isinstance(v, (str, int)) for v in value):
+            self.row([str(v) for v in value], source)
+        else:
+            self._skip(source)
+
+    def row(self, values: list[str], source: str) -> None:
+        """A row of an array, or a plain line, whose columns are known by name or number."""
+        if not values:
+            self.end()
+        elif self._at_end and len(values) == 1:
+            self.resume_key = values[0] if len(values[0]) <= _LONGEST_ROW else ""
+        elif not self.entries and "timestamp" in values:
+            self.names = tuple(_MEANS.get(v, v) for v in values)
+        elif values[0] == "CDX":
+            self.names = tuple(_LETTERS.get(letter, "") for letter in values[1:])
+        else:
+            names = self.names or _COLUMNS.get(len(values)) or _SIX
+            self._enter(dict(zip(names, values, strict=False)), source)
+
+    def _enter(self, told: Mapping[str, Any], source: str) -> None:
+        at, url = timestamp(told.get("timestamp")), told.get("url")
+        if at is None or not isinstance(url, str) or not url or url == "-":
+            self._skip(source)
+            return
+        self.entries.append(CdxEntry(
+            _text(told.get("urlkey")), at, url, _text(told.get("mime")).lower(), _number(told.get("status"), 999),
+            _text(told.get("digest")), _text(told.get("filename")), _number(told.get("offset")),
+            _number(told.get("length")), timestamp(told.get("last"))))
+
+    def _skip(self, source: str) -> None:
+        self.bad += 1
+        self.strange = self.strange or plain_text(source[:1_000], 200)
+
+
+def _read_array(text: str, reader: _Reader) -> None:
+    """An array of rows, one by one: what has been cut off or spoilt costs the rows that it touches."""
+    at = text.find("[") + 1
+    while not reader.is_full:
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
+        if at >= len(text) or text[at] == "]":
+            return
+        row = _ROW.match(text, at, at + _LONGEST_ROW)
+        source = row[0] if row else text[at:at + _LONGEST_ROW]
+        reader.value(_json(source) if row else None, source)
+        start = None if row else _START.search(text, at + 1)
+        at = row.end() if row else start.start() if start else len(text)
+
+
+def _read_lines(text: str, reader: _Reader) -> None:
+    for line in _lines(text):
+        if reader.is_full:
+            return
+        key, _, rest = line.partition(" ")
+        moment, _, tail = rest.partition(" ")
+        if not line:
+            reader.end()
+        elif len(line) > _LONGEST_ROW:
+            reader.value(None, line[:1_000])
+        elif line[0] in "{[":
+            reader.value(_json(line), line)
+        elif tail.lstrip().startswith("{"):
+            told = _json(tail)
+            reader.value({"urlkey": key, "timestamp": moment, **told} if isinstance(told, dict) else None, line)
+        elif line[0] not in "!#":  # the header of a CDXJ file
+            reader.row(line.split(), line)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text without their ends, one at a time: a list of them all would take several times its memory."""
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        yield text[at:end].strip()
+        at = end + 1
+
+
+def _json(text: str) -> Any:
+    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def timestamp(text: Any) -> datetime | None:
+    """14 digits (of a shorter one the first moment that it can mean: "2009" is 2009-01-01), in UTC; else None."""
+    text = str(text) if isinstance(text, (str, int)) else ""
+    if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
+        return None
+    whole = text[:14] + _START_OF_TIME[len(text):]
+    month, day, hour, minute, second = (int(whole[n:n + 2]) for n in range(4, 14, 2))
+    try:
+        return datetime(int(whole[:4]), month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and value != "-" else ""
+
+
+def _number(value: Any, most: int = 1 << 62) -> int | None:
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+    return found if found is not None and found <= most else None
+
+
+def is_page(entry: CdxEntry) -> bool:
+    """Whether a capture is of HTML that was there, as far as is told. A revisit says nothing of what it repeats."""
+    return entry.status in (None, 200) and entry.media_type in ("", *_HTML)
+
+
+def newest(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
+    """The latest capture of each address, in the order in which the addresses come first."""
+    found: dict[str, CdxEntry] = {}
+    for entry in entries:
+        key = entry.urlkey or entry.url
+        if key not in found or entry.timestamp > found[key].timestamp:
+            found[key] = entry
+    return tuple(found.values())

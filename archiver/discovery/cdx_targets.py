@@ -1,0 +1,82 @@
+"""Old captures to addresses worth asking a site for: what an archive of the web is full of is left out.
+
+Crawlers of twenty years took every link for an address: cut off in the middle, with markup or a line's end in it,
+with each parameter that ever stood behind it. And they took lists, which show nothing that the captures do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from archiver.discovery.addresses import facts
+from archiver.discovery.cdx import CdxEntry, is_page
+from archiver.discovery.shapes import shape_of
+from archiver.items import PageKind, Source, Target
+from archiver.urls import Scope, normalize, urlkey
+
+# Control characters, quotation marks, brackets, braces; a blank, a full stop or a comma too many at the end; entities
+# that were not undone; another address within the path.
+_SPOILT = re.compile(r"%(?:[01][0-9A-F]|7F|22|3C|3E|5C|60|7B|7D)|(?:%20|%C2%A0|%E2%80%A6|%EF%BF%BD|\.\.\.|[,;'])+$|"
+                     r"&(?:amp|quot|lt|gt|#\d+)(?:;|%3B)", re.IGNORECASE)
+_WITHIN = re.compile(r"/(?:https?|mailto|javascript):|/www\.[\w.-]+/", re.IGNORECASE)
+_LISTS = frozenset({"paging", "terms", "dates"})
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """`targets` have the times of their first and (where it is known) last capture; `left_out` counts captures."""
+
+    targets: tuple[Target, ...] = ()
+    left_out: int = 0
+
+
+def targets(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> Remembered:
+    """The addresses of a site that were captured as pages, each once. Traps are told as such, as those of links are.
+
+    Left out are other hosts, files, feeds, lists (the site itself tells of those it still has), addresses that were
+    spoilt, and a page with parameters that name no post, where it was captured without them.
+    """
+    found: dict[str, Target] = {}
+    left_out = 0
+    for entry in entries:
+        target = _target(entry, scope, found_on, latest_year)
+        if target is None:
+            left_out += 1
+            continue
+        key = urlkey(target.url)
+        found[key] = _together(found[key], target) if key in found else target
+    views = [key for key, t in found.items() if key.partition("?")[0] in found and "?" in key and (
+        shape_of(t.url, scope.path).family == "query")]
+    for key in views:
+        del found[key]
+    return Remembered(tuple(found.values()), left_out + len(views))
+
+
+def is_spoilt(url: str) -> bool:
+    """Whether an address cannot have been meant as it is written."""
+    parts = urlsplit(url)
+    return bool(_SPOILT.search(parts.path) or _SPOILT.search(parts.query) or _WITHIN.search(parts.path))
+
+
+def _target(entry: CdxEntry, scope: Scope, found_on: str, latest_year: int) -> Target | None:
+    url = normalize(entry.url) if is_page(entry) else None
+    if url is None or is_spoilt(url):
+        return None
+    home = f"http://{scope.host}/"
+    known = facts(url, home, home, scope, latest_year)
+    if known is None or known.role not in ("page", "trap"):
+        return None
+    if known.kind is PageKind.LISTING or shape_of(known.url, scope.path).family in _LISTS:
+        return None
+    return Target(known.url, Source.CDX, known.kind, found_on, trap=known.rule,
+                  captured=(entry.timestamp, entry.last))
+
+
+def _together(one: Target, other: Target) -> Target:
+    assert one.captured and other.captured
+    times: list[datetime] = [at for pair in (one.captured, other.captured) for at in pair if at is not None]
+    return replace(one, captured=(min(times), max(times)))

@@ -1,0 +1,94 @@
+"""Which of some near copies the others come from, and how that is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from archiver.record.identity import folded
+
+_LENGTHS = {"second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1),
+            "day": timedelta(days=1), "month": timedelta(days=31), "year": timedelta(days=366)}
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of some near copies. `keys` are the urlkeys of its addresses, `canonical` that of the address its page
+    declares as its own, `names` those of the addresses that its text shows; `credits` as in the record."""
+
+    id: int
+    site: str
+    keys: frozenset[str]
+    first_seen: datetime
+    published: datetime | None = None
+    precision: str | None = None
+    canonical: str = ""
+    names: frozenset[str] = frozenset()
+    credits: tuple[str, ...] = ()
+
+
+def origin(members: Sequence[Member]) -> tuple[int, str]:
+    """The number of the member that the others were made from, and the reason in words. There are members.
+
+    What a copy says of itself goes first: that another is its canonical address (RFC 6596), that it is taken from
+    another's address, or from its site. Else it is the earliest published, as exactly as the pages say that, and of
+    those that may be it the one that was seen first.
+    """
+    for name, says in _SAID:
+        spoken = Counter(other.id for one in members for other in members if one.id != other.id and says(one, other))
+        if spoken:
+            most = max(spoken.values())
+            first, _ = _earliest([m for m in members if spoken[m.id] == most])
+            who = "a copy" if most == 1 else f"{most} copies"
+            return first.id, f"{name} {who}"
+    first, reason = _earliest(members)
+    return first.id, reason
+
+
+def _declares(one: Member, other: Member) -> bool:
+    return bool(one.canonical) and one.canonical in other.keys and one.canonical not in one.keys
+
+
+def _refers(one: Member, other: Member) -> bool:
+    return not one.names.isdisjoint(other.keys) and one.names.isdisjoint(one.keys)
+
+
+def _credits(one: Member, other: Member) -> bool:
+    return one.site != other.site and any(_is_named(credit, other.site) for credit in one.credits)
+
+
+_SAID = (("declared canonical by", _declares), ("named by its address in", _refers), ("credited by", _credits))
+
+
+def _is_named(credit: str, site: str) -> bool:
+    """Whether a credit is the name of a site: "Reuters" of www.reuters.com, "AP" of apnews.com."""
+    host = site.partition("/")[0].partition(":")[0].removeprefix("www.")
+    name = folded(credit).replace(" ", "")
+    labels = {label.replace("-", "") for label in host.split(".")[:-1]}
+    return bool(name) and (name == folded(host).replace(" ", "") or not labels.isdisjoint(
+        {name, name.removeprefix("the"), f"the{name}", f"{name}news"}))
+
+
+def _earliest(members: Sequence[Member]) -> tuple[Member, str]:
+    """A member of which no other was surely published before it, and how that is known."""
+    spans = [(_span(member), member) for member in members]
+    ended = min(end for (_, end), _ in spans)
+    possible = [member for (start, _), member in spans if start < ended]
+    first = min(possible, key=lambda m: (m.first_seen, m.published or _LATEST, m.id))
+    if first.published is None:
+        return first, "first seen"
+    if len(possible) == 1:
+        return first, "earliest published"
+    return first, "first seen of those published earliest"
+
+
+def _span(member: Member) -> tuple[datetime, datetime]:
+    """From when to when it may have been published. A post without a date was there when it was first seen."""
+    if member.published is None:
+        return member.first_seen, member.first_seen + timedelta(microseconds=1)
+    length = _LENGTHS.get(member.precision or "second", _LENGTHS["second"])
+    start = member.published
+    return start, start + length if start < _LATEST - length else _LATEST

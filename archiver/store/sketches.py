@@ -1,0 +1,77 @@
+"""The index of all texts by their sketches: which articles may be near copies of one.
+
+A key that many articles have says nothing of any two of them (a disclaimer, a template, a phrase): the index holds it
+for a bounded number, so that looking one article up reads a bounded number of rows, whatever the archive holds.
+All functions that write expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from sqlite_utils import Database
+
+from archiver.record.sketch import SKETCH_VERSION, packed, unpacked
+
+COMMON = 32
+"""A key that so many articles have is common: it finds none, and is entered for no more."""
+OF_A_CLUSTER = 8
+"""A member of a cluster is entered where fewer than so many have its key: the others stand for it, and a story with
+hundreds of copies does not become common."""
+_LEAST_MET = 2
+
+
+def keys_of(db: Database, article_id: int) -> tuple[int, ...]:
+    """What an article's text was entered with; () where it was not, or was too short."""
+    row = db.execute("select keys from cluster_sketches where article_id = ?", [article_id]).fetchone()
+    return unpacked(row[0]) if row else ()
+
+
+def candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
+    """The other articles that meet this one in two keys or more which are not common, at most `most`, those that
+    meet it oftenest first; and how many others have each key."""
+    if not keys:
+        return [], Counter()
+    marks = ",".join("?" * len(keys))
+    rows = db.execute(f"select key, article_id from cluster_bands where key in ({marks})", keys).fetchall()
+    held = Counter(key for key, other in rows if other != article_id)
+    met = Counter(other for key, other in rows if other != article_id and held[key] < COMMON)
+    # Of equals the older ones, so that the answer does not depend on the order in which rows lie.
+    found = sorted((-times, other) for other, times in met.items() if times >= _LEAST_MET)
+    return [other for _, other in found[:most]], held
+
+
+def enter(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
+    """Put an article into the index, and note its sketch (also that it has none). `held` as `candidates` gave it."""
+    db.execute("insert into cluster_sketches (article_id, version, keys) values (?, ?, ?) on conflict (article_id) "
+               "do update set version = excluded.version, keys = excluded.keys",
+               [article_id, SKETCH_VERSION, packed(keys)])
+    most = OF_A_CLUSTER if clustered else COMMON
+    fresh = sorted({key for key in keys if held[key] < most})
+    db.conn.executemany("insert into cluster_bands (key, article_id) values (?, ?) on conflict do nothing",
+                        [(key, article_id) for key in fresh])
+
+
+def take_out(db: Database, article_ids: Collection[int]) -> None:
+    """Articles are no longer found by their texts."""
+    for article_id in article_ids:
+        if not db.execute("select 1 from cluster_sketches where article_id = ?", [article_id]).fetchone():
+            continue
+        db.conn.executemany("delete from cluster_bands where key = ? and article_id = ?",
+                            [(key, article_id) for key in keys_of(db, article_id)])
+        db.execute("delete from cluster_sketches where article_id = ?", [article_id])
+
+
+def take_all_out(db: Database) -> None:
+    db.execute("delete from cluster_bands")
+    db.execute("delete from cluster_sketches")
+
+
+def missing(db: Database) -> int:
+    """How many articles were never compared with the others, or by another version's sketch."""
+    articles = int(db.execute("select count(*) from articles").fetchone()[0])
+    if "cluster_sketches" not in db.table_names():  # an archive of an earlier release, which is only read
+        return articles
+    return articles - int(db.execute("select count(*) from cluster_sketches where version = ?",
+                                     [SKETCH_VERSION]).fetchone()[0])

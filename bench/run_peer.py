@@ -1,0 +1,175 @@
+"""run_peer.py WAY START PROXY URLS OUT THREADS: crawl a site with another program's library, and write what it stored.
+
+Runs in the peer's own environment (measure_peers.py makes it), so it imports nothing of ours. URLS is a file of the
+posts' addresses, for ways that find none by themselves. OUT gets a line of JSON for each article: url, title, text,
+authors, date. The host of START is what answers at PROXY, and no other host is asked: suffix lists and the like are
+those that the package brings along. Delays between requests are off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+Article = dict[str, Any]
+SECONDS = 30
+
+
+def newspaper_build(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
+    """What newspaper4k finds by itself: the links of the home page, of its categories, and the feeds."""
+    import newspaper
+
+    source = newspaper.build(start, **_newspaper(threads))
+    source.download_articles()
+    source.parse_articles()
+    return map(_of_newspaper, source.articles)
+
+
+def newspaper_addresses(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
+    """newspaper4k is given all addresses; its threads download and parse."""
+    from newspaper import Article as Parsed
+    from newspaper.configuration import Configuration
+    from newspaper.mthreading import fetch_news
+
+    config = Configuration()
+    config.update(**_newspaper(threads))
+    return map(_of_newspaper, fetch_news([Parsed(url, config=config) for url in urls], threads))
+
+
+def _newspaper(threads: int) -> dict[str, Any]:
+    """`allow_binary_content` spares it a HEAD and a ranged request before each page, which look for binary files."""
+    return {"memorize_articles": False, "disable_category_cache": True, "fetch_images": False,
+            "number_threads": threads, "request_timeout": SECONDS, "thread_timeout_seconds": SECONDS,
+            "allow_binary_content": True}
+
+
+def _of_newspaper(a: Any) -> Article:
+    return {"url": a.url, "title": a.title, "text": a.text, "authors": a.authors, "date": a.publish_date}
+
+
+def trafilatura_sitemap(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
+    """The sitemaps' addresses, downloaded by its threads, extracted one after the other, as its command line does."""
+    from trafilatura.sitemaps import sitemap_search
+
+    config = _trafilatura()
+    return _extracted(sitemap_search(start, sleep_time=0, config=config), threads, config)
+
+
+def trafilatura_spider(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
+    """Its spider as long as it knows of lists to visit, then what it found, downloaded and extracted.
+
+    It takes addresses that differ after # for so many pages: each is asked for once.
+    """
+    from trafilatura.spider import focused_crawler, is_still_navigation
+
+    config = _trafilatura()
+    todo, known = focused_crawler(start, max_seen_urls=1, config=config)
+    while is_still_navigation(todo):
+        todo, known = focused_crawler(start, max_seen_urls=10, todo=todo, known_links=known, config=config)
+    return _extracted(dict.fromkeys(url.partition("#")[0] for url in todo), threads, config)
+
+
+def _trafilatura() -> Any:
+    from trafilatura.settings import use_config
+
+    config = use_config()
+    config["DEFAULT"].update({"SLEEP_TIME": "0", "SSRF_PROTECTION": "off", "DOWNLOAD_TIMEOUT": str(SECONDS)})
+    return config
+
+
+def _extracted(urls: Iterable[str], threads: int, config: Any) -> Iterator[Article]:
+    from trafilatura import bare_extraction
+    from trafilatura.downloads import buffered_downloads
+    from trafilatura.settings import Extractor
+
+    for url, html in buffered_downloads(list(urls), threads, Extractor(config=config)):
+        found = bare_extraction(html, url=url, with_metadata=True, config=config) if html else None
+        if found:
+            yield {"url": url, "title": found.title, "text": found.text, "authors": found.author, "date": found.date}
+
+
+def newsplease_urls(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
+    """news-please is given all addresses: a thread for each download at once, and a process per core that extracts."""
+    from newsplease import NewsPlease
+
+    for at in range(0, len(urls), 500):
+        found = NewsPlease.from_urls(urls[at : at + 500], request_args={"timeout": SECONDS}, fetch_images=False)
+        for url, article in found.items():
+            if article:
+                yield {"url": url, "title": article.title, "text": article.maintext, "authors": article.authors,
+                       "date": article.date_publish}
+
+
+def newsplease_crawler(start: str, urls: list[str], threads: int, work: Path) -> Iterator[Article]:
+    """The Scrapy spider of news-please over the sitemaps, its pipelines, and its storage as HTML and JSON files.
+
+    Those files are named by month and second where addresses end in a slash, so that one takes the place of another;
+    what it extracted is therefore taken from its storage in memory.
+
+    Its default test of what an article is asks for og:type, which not every site has; it has one for sitemaps. It looks
+    for a sitemap in robots.txt alone unless told where else.
+    """
+    import newsplease
+    from newsplease.pipeline.pipelines import InMemoryStorage
+    from newsplease.single_crawler import SingleCrawler
+
+    text = (Path(newsplease.__file__).parent / "config" / "config.cfg").read_text(encoding="utf-8")
+    for key, value in {
+        "working_path": f"{work}/", "LOG_LEVEL": "ERROR", "CONCURRENT_REQUESTS_PER_DOMAIN": str(threads),
+        "sitemap_patterns": '["sitemap.xml"]',
+        "enabled_heuristics": '{"crawler_contains_only_article_alikes": True}',
+        "pass_heuristics_condition": '"crawler_contains_only_article_alikes"',
+        "extractors": "[('newspaper_extractor_no_images', 'NewspaperExtractorNoImages'), 'readability_extractor', "
+                      "'date_extractor', 'lang_detect_extractor']",
+        "ITEM_PIPELINES": str({f"newsplease.pipeline.pipelines.{name}": at for at, name in enumerate(
+            ("ArticleMasterExtractor", "HtmlFileStorage", "JsonFileStorage", "InMemoryStorage"), start=1)}),
+    }.items():
+        text = re.sub(rf"(?m)^{key} ?=.*(\n[ \t]+\S.*)*$", lambda _, line=f"{key} = {value}": line, text)
+    config, sites = work / "config.cfg", work / "sitelist.hjson"
+    config.write_text(text, encoding="utf-8")
+    sites.write_text(json.dumps({"base_urls": [{"url": start, "crawler": "SitemapCrawler"}]}), encoding="utf-8")
+    SingleCrawler(str(config), str(sites), 0, False, False)
+    for url, a in InMemoryStorage.get_results().items():
+        yield {"url": url, "title": a["title"], "text": a["maintext"], "authors": a["authors"],
+               "date": a["date_publish"]}
+
+
+def _only(name: str, port: int) -> None:
+    """Connections to this name go to this port of loopback, those to any other host fail."""
+    asked = socket.getaddrinfo
+
+    def lookup(host: Any, service: Any = 0, *rest: Any, **named: Any) -> Any:
+        if host == name:
+            return asked("127.0.0.1", port, *rest, **named)
+        if host in ("127.0.0.1", "localhost"):
+            return asked(host, service, *rest, **named)
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} is not asked in a measurement")
+
+    socket.getaddrinfo = lookup
+
+
+WAYS: dict[str, Callable[[str, list[str], int, Path], Iterator[Article]]] = {
+    f.__name__: f for f in (newspaper_build, newspaper_addresses, trafilatura_sitemap, trafilatura_spider,
+                            newsplease_urls, newsplease_crawler)}
+
+
+def main() -> None:
+    way, start, proxy, listed, out, threads = sys.argv[1:]
+    _only(urlsplit(start).hostname or "", urlsplit(proxy).port or 80)
+    if not way.startswith("trafilatura"):  # which takes every proxy for one that speaks SOCKS
+        os.environ["http_proxy"] = proxy
+    urls = Path(listed).read_text(encoding="utf-8").split()
+    with Path(out).open("w", encoding="utf-8") as file:
+        for article in WAYS[way](start, urls, int(threads), Path(out).parent):
+            file.write(json.dumps(article, ensure_ascii=False, default=str) + "\n")
+
+
+if __name__ == "__main__":
+    main()

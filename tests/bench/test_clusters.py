@@ -1,0 +1,20 @@
+"""The bars of near copies, on a small generated set of each vocabulary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import measure_clusters
+import pytest
+from generated_copies import languages
+
+
+@pytest.mark.parametrize("name", languages())
+def test_precision_and_recall(name: str, tmp_path: Path) -> None:
+    row, kinds = measure_clusters.quality(languages()[name], 300, 80, tmp_path)
+    assert row["precision"] >= 0.99 and row["recall"] >= 0.97, kinds
+
+
+def test_adding_to_a_large_archive_looks_at_a_bounded_number(tmp_path: Path) -> None:
+    row = measure_clusters.scale(3_000, tmp_path, added=100)
+    assert row["bytes"] < 600

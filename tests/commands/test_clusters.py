@@ -1,0 +1,106 @@
+"""`archiver clusters`, and what `show`, `search` and `export` tell of near copies."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlite_utils import Database
+
+from archiver.commands.main import cli
+from archiver.items import Article
+from archiver.store.articles import store_article
+from archiver.store.connect import open_archive
+
+AT = datetime(2024, 5, 1, 9, tzinfo=UTC)
+COLOURS = ("red", "white", "blue", "green", "yellow", "grey", "black", "brown", "silver", "golden")
+STORY = " ".join(f"On day {n} the harbour master counted the {w} boats and noted the tide at {n} past {w}." for n, w in
+                 enumerate(COLOURS, 11))
+INTRO = "Our reporter writes from the quay that this is what the agency said about it earlier today, as far as we know."
+POSTS = (("agency.example", STORY, 0), ("daily.example", f"{INTRO}\n\n{STORY}", 1), ("other.example", STORY[::-1], 2))
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The agency's story, a copy of it with another intro, and a post that has nothing to do with them."""
+    path = tmp_path / "a.db"
+    db = open_archive(path, create=True)
+    for number, (site, body, days) in enumerate(POSTS, 1):
+        db.table("sites").insert({"id": number, "name": site, "start_url": f"https://{site}/", "host": site,
+                                  "path": "/", "settings": "{}", "added_at": AT.isoformat()})
+        db.table("runs").insert({"id": number, "site_id": number, "mode": "full", "started_at": AT.isoformat()})
+        with db.atomic():
+            store_article(db, site, Article(url=f"https://{site}/boats", title=f"Boats of {site}", body=body,
+                                            published=AT + timedelta(days=days), published_precision="minute"),
+                          redirects=(), at=AT + timedelta(days=9), capture_id=None, run_id=number, run_started=AT)
+    db.close()
+    return path
+
+
+def run(archive: Path, *args: str) -> Result:
+    return CliRunner().invoke(cli, [*args, "--archive", str(archive)])
+
+
+def test_the_list_and_one_cluster(archive: Path) -> None:
+    shown = run(archive, "clusters")
+    assert shown.exit_code == 0 and "earliest published" in shown.stdout and "agency.example" in shown.stdout
+    [row] = json.loads(run(archive, "clusters", "--json").stdout)
+    assert (row["id"], row["size"], row["source_id"], row["site"]) == (1, 2, 1, "agency.example")
+    for what in ("1", "https://daily.example/boats"):
+        found = json.loads(run(archive, "clusters", what, "--json").stdout)
+        assert [member["id"] for member in found["members"]] == [1, 2]
+        assert found["members"][1]["how"] == "contained whole, with another intro"
+    text = run(archive, "clusters", "1").stdout
+    assert "Source: 1 agency.example (earliest published)" in text and "% of 1: contained whole" in text
+    assert json.loads(run(archive, "clusters", "--site", "other.example", "--json").stdout) == []
+    assert run(archive, "clusters", "--site", "other.example").stdout == ""
+
+
+@pytest.mark.parametrize(("args", "code", "says"), [
+    (("7",), 1, "no cluster 7"), (("https://other.example/boats",), 1, "No near copy of https://other.example/boats"),
+    (("https://nowhere.example/",), 1, "no article"), (("1", "--rebuild"), 2, "leave out --site and --rebuild"),
+    (("--site", "unknown.example"), 1, "no site"),
+])
+def test_what_is_not_there(archive: Path, args: tuple[str, ...], code: int, says: str) -> None:
+    shown = run(archive, "clusters", *args)
+    assert shown.exit_code == code and says in shown.stderr
+
+
+def test_show_search_and_export_tell_of_it(archive: Path) -> None:
+    copy, source, lone = (run(archive, "show", number).stdout for number in "213")
+    assert "near copy of  1 https://agency.example/boats (9" in copy and "another intro" in copy
+    assert "source        1 https://agency.example/boats: earliest published (cluster 1 of 2 articles)" in copy
+    assert "near copies  2 (daily.example, 9" in source and "this one is the source: earliest published" in source
+    assert "cluster" not in lone
+    assert [json.loads(line)["cluster_id"] for line in run(archive, "export").stdout.splitlines()] == [1, 1, None]
+    assert {hit["id"]: hit["cluster_id"] for hit in json.loads(run(archive, "search", "boats", "--json").stdout)
+            } == {1: 1, 2: 1, 3: None}
+
+
+def test_an_archive_that_was_made_before_there_were_clusters(archive: Path) -> None:
+    db = Database(archive)
+    for table in ("near_copies", "cluster_bands", "cluster_sketches", "clusters"):
+        db.execute(f"delete from {table}")
+    db.execute("update articles set cluster_id = null")
+    db.close()
+    told = run(archive, "clusters")
+    assert told.exit_code == 0 and "3 articles were never compared with the others" in told.stderr
+    shown = run(archive, "clusters", "--rebuild", "--json")
+    assert [row["size"] for row in json.loads(shown.stdout)] == [2] and shown.stderr == ""
+
+
+def test_an_archive_of_an_earlier_release_is_only_read(archive: Path) -> None:
+    db = Database(archive)
+    db.execute("drop trigger articles_clusters_ad")
+    db.execute("drop view cluster_members")
+    db.execute("update articles set cluster_id = null")
+    for table in ("near_copies", "cluster_bands", "cluster_sketches", "clusters"):
+        db.execute(f"drop table {table}")
+    db.execute("delete from _sqlite_migrations where name >= 'm012'")
+    db.close()
+    told = run(archive, "clusters")
+    assert told.exit_code == 0 and "3 articles were never compared" in told.stderr
+    assert run(archive, "show", "1").exit_code == 0

@@ -1,0 +1,184 @@
+"""Ten crawls of two blogs that live, and the archive against their own history, field by field."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.history.live_blog import LiveBlog, Post
+from tests.spiders.crawling import crawl
+from tests.spiders.site_server import SiteServer, serving
+
+_CRAWLS = 10
+_FIELDS = ("title", "authors", "categories", "tags")
+
+
+class Lived:
+    """The blogs after their last crawl, and the archive. `summaries` are those of each crawl, site by site."""
+
+    def __init__(self, archive: Path) -> None:
+        self.archive = archive
+        self.blogs = (LiveBlog("quayside", 3, 14), LiveBlog("uplands", 8, 8))
+        self.bases: tuple[str, ...] = ()
+        self.summaries: list[list[dict[str, Any]]] = []
+        self.copies: list[tuple[Post, Post]] = []
+        self.retold: list[tuple[Post, Post]] = []
+
+    def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        with closing(sqlite3.connect(self.archive)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(query, values)]
+
+    def articles(self, which: int) -> dict[str, dict[str, Any]]:
+        """The articles of a blog by the path of their present address."""
+        base = self.bases[which].rstrip("/")
+        rows = self.rows("select * from articles where url like ?", base + "/%")
+        return {row["url"].removeprefix(base): row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
+    lived = Lived(tmp_path_factory.mktemp("history") / "archive.db")
+    dice = Random(11)
+    with serving({}) as one, serving({}) as two:
+        lived.bases = one.url, two.url
+        for number in range(_CRAWLS):
+            if number:
+                _live(lived, number, dice)
+            _show(lived, (one, two))
+            done = crawl(*lived.bases, "--json", archive=lived.archive)
+            assert done.returncode == 0, done.stderr
+            lived.summaries.append(json.loads(done.stdout))
+        yield lived
+
+
+def _show(lived: Lived, servers: tuple[SiteServer, ...]) -> None:
+    for blog, server in zip(lived.blogs, servers, strict=True):
+        server.pages.clear()
+        server.pages.update(blog.answers(server.url))
+
+
+def _live(lived: Lived, day: int, dice: Random) -> None:
+    """What happens on the blogs between two crawls. Each thing that can happen does, on several days."""
+    for blog in lived.blogs:
+        blog.decorate()
+        quiet = [p for p in blog.alive() if p.number < 6]
+        blog.publish()
+        blog.correct(dice.choice(quiet))
+        if day % 2:
+            post = dice.choice(quiet)
+            blog.edit(post, title=f"{post.now.title}, once more")
+        if day % 3 == 0:
+            blog.move(dice.choice(quiet))
+        if day % 3 == 1:
+            post = dice.choice(quiet)
+            blog.edit(post, authors=(*post.now.authors[:1], "Vera Sandoval"), tags=post.now.tags[:1])
+        if day == 4:
+            blog.delete(blog.posts[6])
+        if day == 5:
+            blog.delete(blog.posts[7])
+        if day == 8:
+            blog.restore(blog.posts[7])
+    one, two = lived.blogs
+    if day in (2, 6):
+        original = one.posts[day + 6]
+        lived.copies.append((original, two.publish(like=original.now)))
+    if day in (3, 7):
+        original = one.posts[day + 6]
+        first, *rest = original.now.paragraphs
+        retold = replace(original.now, title=f"Seen from the hills: {original.now.title}", authors=("Ida Brandt",),
+                         paragraphs=(f"From the coast we hear this. {first}", *rest))
+        lived.retold.append((original, two.publish(like=retold)))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_every_post_is_one_article_at_its_present_address(lived: Lived, which: int) -> None:
+    assert sorted(lived.articles(which)) == sorted(p.path for p in lived.blogs[which].posts)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_present_state_is_that_of_the_blog(lived: Lived, which: int) -> None:
+    found = lived.articles(which)
+    for post in lived.blogs[which].posts:
+        row = found[post.path]
+        assert row["body"] == post.now.body, post.path
+        assert row["title"] == post.now.title
+        for name in ("authors", "categories", "tags"):
+            assert set(json.loads(row[name])) == set(getattr(post.now, name)), (post.path, name)
+        assert row["published"] == post.published.isoformat()
+        assert (row["gone_at"] is not None) == post.gone, post.path
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_every_version_is_kept_and_no_other(lived: Lived, which: int) -> None:
+    found = lived.articles(which)
+    for post in lived.blogs[which].posts:
+        kept = lived.rows("select content, changed from revisions where article_id = ? order by revision",
+                          found[post.path]["id"])
+        assert len(kept) == len(post.shown), post.path
+        for version, row in zip(post.shown, kept, strict=True):
+            content = json.loads(row["content"])
+            assert content["title"] == version.title and content["body"] == version.body, post.path
+            for name in ("authors", "categories", "tags"):
+                assert set(content[name]) == set(getattr(version, name)), (post.path, name)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_version_says_which_fields_changed(lived: Lived, which: int) -> None:
+    found = lived.articles(which)
+    for post in lived.blogs[which].posts:
+        kept = lived.rows("select changed from revisions where article_id = ? order by revision",
+                          found[post.path]["id"])
+        for (before, after), row in zip(pairwise(post.shown), kept[1:], strict=True):
+            changed = {n for n in (*_FIELDS, "body") if getattr(before, n) != getattr(after, n)}
+            assert set(json.loads(row["changed"])) == changed, post.path
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_where_a_post_stood_leads_to_it(lived: Lived, which: int) -> None:
+    found, base = lived.articles(which), lived.bases[which].rstrip("/")
+    for post in lived.blogs[which].posts:
+        known = lived.rows("select url, kind from addresses where article_id = ?", found[post.path]["id"])
+        assert {row["url"] for row in known} == {base + path for path in post.paths}
+        assert [row["url"] for row in known if row["kind"] == "url"] == [base + post.path]
+
+
+def test_a_post_with_the_text_of_another_is_an_article_of_its_own_and_says_so(lived: Lived) -> None:
+    assert len(lived.copies) == 2
+    for original, copy in lived.copies:
+        first, second = lived.articles(0)[original.path], lived.articles(1)[copy.path]
+        assert first["id"] != second["id"]
+        assert {first["duplicate_of"], second["duplicate_of"]} == {None, min(
+            (first, second), key=lambda row: (row["published"], row["id"]))["id"]}
+
+
+def test_posts_that_another_blog_retold_stand_together_and_no_others(lived: Lived) -> None:
+    together = {frozenset((lived.articles(0)[a.path]["id"], lived.articles(1)[b.path]["id"]))
+                for a, b in lived.retold}
+    found = lived.rows("select cluster_id, group_concat(id) as ids from articles where cluster_id is not null "
+                       "and duplicate_of is null group by cluster_id having count(*) > 1")
+    assert {frozenset(map(int, row["ids"].split(","))) for row in found} == together
+
+
+def test_every_version_is_proved_by_a_capture_of_its_time(lived: Lived) -> None:
+    rows = lived.rows("select r.article_id, r.revision, r.observed_at, c.captured_at, c.status from revisions r "
+                      "left join captures c on c.id = r.capture_id")
+    assert rows and all(row["captured_at"] and row["captured_at"] <= row["observed_at"] for row in rows)
+    assert {row["status"] for row in rows} == {200}
+
+
+def test_the_crawls_say_what_they_found(lived: Lived) -> None:
+    for which, blog in enumerate(lived.blogs):
+        runs = [next(r for r in crawl if r["url"] == lived.bases[which]) for crawl in lived.summaries]
+        assert sum(run["new"] for run in runs) == len(blog.posts)
+        assert sum(run["revised"] for run in runs) == sum(len(p.shown) - 1 for p in blog.posts)
+        assert sum(run["failed"] + run["refused"] for run in runs) == 0

@@ -1,0 +1,91 @@
+"""Processes of the program that begin with everything imported.
+
+A crawl of a few pages takes a third of a second, and the imports before it three times as long. So a server that has
+imported all of it forks a process for each command: as separate as one that was started, and it can be killed as one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["tests.preload"])
+
+
+def without_proxies() -> dict[str, str]:
+    """The environment of this process but for the proxies that it names: what is tested is on this machine."""
+    return {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+
+
+class Running:
+    """`python -m module words`, begun. `environment` is the whole of it; without it `without_proxies()`."""
+
+    def __init__(self, module: str, *words: str, environment: Mapping[str, str] | None = None,
+                 folder: Path = ROOT) -> None:
+        self._words = ["python", "-m", module, *words]
+        self._told = tempfile.TemporaryDirectory(prefix="process-")
+        self._out, self._err = (Path(self._told.name, name) for name in ("out", "err"))
+        self._out.touch()
+        self._err.touch()
+        kept = dict(without_proxies() if environment is None else environment)
+        self._process = _SERVER.Process(target=_main, args=(module, words, kept, folder, (self._out, self._err)))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    @property
+    def err(self) -> str:
+        """What it has said on stderr until now."""
+        return self._err.read_text(encoding="utf-8")
+
+    @property
+    def lives(self) -> bool:
+        return self._process.is_alive()
+
+    def send(self, signum: int) -> None:
+        os.kill(self.pid, signum)
+
+    def end(self, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Wait for its end, as subprocess.run does: after `timeout` seconds it is killed, and TimeoutExpired raised."""
+        self._process.join(timeout)
+        late = self._process.is_alive()
+        if late:
+            self._process.kill()
+            self._process.join()
+        code = self._process.exitcode
+        assert code is not None
+        done = subprocess.CompletedProcess(self._words, code, self._out.read_text(encoding="utf-8"), self.err)
+        self._process.close()
+        self._told.cleanup()
+        if late:
+            raise subprocess.TimeoutExpired(self._words, timeout, done.stdout, done.stderr)
+        return done
+
+
+def run(module: str, *words: str, environment: Mapping[str, str] | None = None, folder: Path = ROOT,
+        timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """`python -m module words` to its end."""
+    return Running(module, *words, environment=environment, folder=folder).end(timeout)
+
+
+def _main(module: str, words: Sequence[str], environment: dict[str, str], folder: Path,
+          told: tuple[Path, Path]) -> None:
+    """In the new process: what makes it one of its own, then the module."""
+    for number, file in enumerate(told, start=1):
+        handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        os.dup2(handle, number)
+        os.close(handle)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = [module, *words]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -1,0 +1,172 @@
+"""When two texts are near copies, by generated texts of several scripts, and when three are a series."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from generated_copies import EDITS, Edit, languages, paragraphs
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.record.nearcopy import are_numbered, are_series, near_copies
+from archiver.record.sketch import ALGORITHM, SKETCH_VERSION, SLOTS, packed, sketch, unpacked
+from archiver.record.wording import HAN, SPACED, THAI, wording
+
+LANGUAGES = languages()
+EVERY = pytest.mark.parametrize("name", LANGUAGES)
+SENTENCE = "the council met on {} and heard that the bridge would stay closed for some more weeks of work and repair "
+
+
+@EVERY
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
+def test_a_fifth_of_the_words_may_be_changed(name: str, edit: Edit) -> None:
+    language, rng = LANGUAGES[name], random.Random(7)
+    for _ in range(5):
+        story = paragraphs(language, rng)
+        copy = edit(language, rng, story, 0.2)
+        assert near_copies(wording(language.text(story)), wording(language.text(copy)))
+
+
+@EVERY
+def test_other_texts_and_quotations_of_a_third_are_no_copies(name: str) -> None:
+    language, rng = LANGUAGES[name], random.Random(8)
+    for _ in range(5):
+        one, other = language.some(rng, 300), language.some(rng, 200)
+        assert not near_copies(wording(language.text([one])), wording(language.text([other])))
+        quoting = [other[:100], one[100:200], other[100:]]
+        assert not near_copies(wording(language.text([one])), wording(language.text(quoting)))
+
+
+def test_the_reason_says_what_was_done() -> None:
+    language, rng = LANGUAGES["50,000 words"], random.Random(9)
+    story, own = paragraphs(language, rng, 200, 200), language.some(rng, 30)
+
+    def reason(*told: list[str]) -> str:
+        found = near_copies(wording(language.text(story)), wording(language.text(list(told))))
+        assert found is not None
+        return found.reason
+
+    assert reason(*story) == "the same words"
+    assert reason(own, *story) == "contained whole, with another intro"
+    assert reason(*story, own) == "contained whole, with another end"
+    assert reason(*story[:1], own, *story[1:]) == "contained whole, with passages of its own"
+    changed = EDITS[0](language, rng, story, 0.1)
+    share = near_copies(wording(language.text(story)), wording(language.text(changed)))
+    assert share and 0.7 < share.similarity < 0.95
+    assert share.reason == f"shares {int(share.similarity * 100)} % of its word sequences"
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0, 0.4), st.sampled_from(sorted(LANGUAGES)))
+def test_the_order_of_two_texts_makes_no_difference(seed: int, edit: int, share: float, name: str) -> None:
+    language, rng = LANGUAGES[name], random.Random(seed)
+    story = paragraphs(language, rng, 20, 200)
+    texts = [wording(language.text(t)) for t in (story, EDITS[edit % len(EDITS)](language, rng, story, share))]
+    assert near_copies(*texts) == near_copies(*texts[::-1])
+    if not texts[0].is_short:
+        same = near_copies(texts[0], texts[0])
+        assert same is not None and same.similarity == 1
+
+
+@given(st.text(max_size=400), st.text(max_size=400))
+def test_any_text_can_be_compared(one: str, other: str) -> None:
+    found = near_copies(wording(one * 3), wording(other + one))
+    assert found is None or 0 < found.similarity <= 1
+    assert len(sketch(wording(one * 3))) in (0, SLOTS)
+
+
+def test_a_roundup_of_briefs_is_no_copy_of_any() -> None:
+    language, rng = LANGUAGES["50,000 words"], random.Random(10)
+    briefs = [language.some(rng, 60) for _ in range(10)]
+    assert not near_copies(wording(language.text([briefs[0]])), wording(language.text(briefs)))
+
+
+def test_other_figures_in_the_same_sentences_are_another_report() -> None:
+    rng = random.Random(11)
+    report = " ".join(f"The town of {t} had {{}} millimetres of rain and winds of {{}} km/h from the west."
+                      for t in ("Ely", "Bath", "Wells", "Ripon", "Truro"))
+    one, other = (report.format(*(rng.randint(100, 999) for _ in range(10))) for _ in range(2))
+    assert not near_copies(wording(one), wording(other))
+    assert near_copies(wording(one), wording(one.replace("the west", "the east coast")))
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), [
+    (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.6.1", "We release 1.6.1."), True),
+    (("2017 in review", "What 2017 was."), ("2018 in review", "What 2018 was."), True),
+    (("Post 17", "A text."), ("Post 18", "A text."), False),  # a number that only the title has says nothing
+    (("Release 1.5.4", "We release 1.5.4 today."), ("Release 1.5.4", "We release 1.5.4."), False),
+    (("Release 1.5", "We release 1.5.4 today."), ("Release 1.6", "We release 1.6.1."), False),
+    (("The bridge", "It was built in 1990."), ("The bridge is closed", "It was built in 1991."), False),
+])
+def test_numbers_of_a_series(one: tuple[str, str], other: tuple[str, str], expected: bool) -> None:
+    assert are_numbered(one, other) is are_numbered(other, one) is expected
+
+
+def test_posts_of_one_site_must_share_more() -> None:
+    language, rng = LANGUAGES["50,000 words"], random.Random(15)
+    story = paragraphs(language, rng, 400, 400)
+    pair = wording(language.text(story)), wording(language.text(EDITS[0](language, rng, story, 0.3)))
+    assert near_copies(*pair) and not near_copies(*pair, one_site=True)
+    pair = pair[0], wording(language.text(EDITS[0](language, rng, story, 0.2)))
+    assert near_copies(*pair) == near_copies(*pair, one_site=True) is not None
+
+
+def test_lists_of_the_same_things_are_no_copies() -> None:
+    language, rng = LANGUAGES["50,000 words"], random.Random(12)
+    things = sorted(" ".join(language.some(rng, 2)) for _ in range(60))
+    assert not near_copies(wording("\n".join(things[:50])), wording("\n".join(things[10:])))
+    assert near_copies(wording("\n".join(things)), wording("\n".join(things[:-2])))
+
+
+def _series(rng: random.Random, count: int) -> list[str]:
+    language = LANGUAGES["50,000 words"]
+    frame = [word if rng.random() < 0.75 else "" for word in language.some(rng, 150)]
+    return [" ".join(word or language.some(rng, 1)[0] for word in frame) for _ in range(count)]
+
+
+def test_posts_of_one_template_are_a_series_and_copies_of_a_story_are_none() -> None:
+    language, rng = LANGUAGES["50,000 words"], random.Random(13)
+    for _ in range(10):
+        a, b, c = map(wording, _series(rng, 3))
+        assert are_series(a, b, c, one_site=True) and are_series(a, b, c, one_site=False)
+        story = paragraphs(language, rng, 150, 400)
+        for share in (0.05, 0.1, 0.2):
+            copies = [wording(language.text(EDITS[0](language, rng, story, share))) for _ in range(3)]
+            assert not are_series(*copies, one_site=True)
+            assert not are_series(wording(language.text(story)), *copies[:2], one_site=True)
+
+
+def test_one_boilerplate_is_a_series_on_one_site_and_a_story_with_other_intros_on_several() -> None:
+    language, rng = LANGUAGES["50,000 words"], random.Random(14)
+    shared = language.some(rng, 100)
+    texts = [wording(language.text([language.some(rng, 40), shared])) for _ in range(3)]
+    assert are_series(*texts, one_site=True) and not are_series(*texts, one_site=False)
+
+
+@pytest.mark.parametrize(("text", "script", "words"), [
+    ("O'Brien’s  AT&T, (twice) snake_case", SPACED, "o brien s at t twice snake case"),
+    ("ＦＵＬＬ width, Straße", SPACED, "full width strasse"),
+    ("हिन्दी में लिखा।", SPACED, "हिन्दी में लिखा"),
+    ("新华社北京5月4日电", HAN, "新 华 社 北 京 5 月 4 日 电"),
+    ("テレビ GPT を見た", HAN, "テ レ ビ gpt を 見 た"),
+    ("ภาษาไทย", THAI, "ภ า ษ า ไ ท ย"),
+    ("한국어 기사 문장", SPACED, "한국어 기사 문장"),
+])
+def test_words_of_scripts_with_and_without_spaces(text: str, script: object, words: str) -> None:
+    found = wording(text)
+    assert found.script is script and " ".join(found.words) == words
+
+
+def test_a_sketch_is_the_same_in_every_release() -> None:
+    """What is stored was made by this very sketch: where this fails, SKETCH_VERSION must be raised."""
+    from rensa import RMinHash
+
+    keys = sketch(wording(SENTENCE.format("Monday") * 3))
+    assert RMinHash.ALGORITHM_VERSION == ALGORITHM == 2 and SKETCH_VERSION == 1
+    assert keys[:3] == PINNED
+    assert unpacked(packed(keys)) == keys and len(packed(keys)) == 96
+    assert sketch(wording(SENTENCE)) == () and packed(()) == b"" and unpacked(b"broken") == ()
+    assert all(-2**31 <= key < 2**31 for key in keys)
+
+
+PINNED = (1773519578, 1591662393, -1574993637)

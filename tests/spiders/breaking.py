@@ -1,0 +1,25 @@
+"""Runs `archiver` with a mistake in it: `python -m tests.spiders.breaking MODULE ATTRIBUTE crawl URL ...`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import archiver.commands.crawl
+from archiver.commands.main import cli
+
+
+def burst(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("it burst")
+
+
+if __name__ == "__main__":
+    holder: Any = importlib.import_module(sys.argv.pop(1))
+    *path, last = sys.argv.pop(1).split(".")
+    for name in path:
+        holder = getattr(holder, name)
+    setattr(holder, last, burst)
+    # As on one core all is crawled in this process, which alone has the mistake.
+    archiver.commands.crawl.cores = lambda: 1  # type: ignore[attr-defined]
+    cli(prog_name="archiver")

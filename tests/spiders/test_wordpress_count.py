@@ -1,0 +1,56 @@
+"""A WordPress counts its posts: when one came and one went, the count is the same, and the one that went is noticed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.spiders.site_server import Answer, home, page, serving
+from tests.spiders.test_faults import counts, rows
+
+API = "/wp-json/wp/v2/posts"
+
+
+class WordPress(dict[str, Any]):
+    """Pages, and the API's lists of `posts` (number: day of change), a hundred at a time."""
+
+    def __init__(self, numbers: range) -> None:
+        super().__init__({"/": home("/1/", head="<link rel='https://api.w.org/' href='/wp-json/'>")})
+        self.posts: dict[int, str] = {}
+        for number in numbers:
+            self.add(number, "2024-05-01")
+
+    def add(self, number: int, day: str) -> None:
+        self.posts[number] = day
+        self[f"/{number}/"] = page(f"Title {number}", date=day)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        target = urlsplit(key)
+        if target.path != API:
+            return super().get(key, default)
+        query = {name: values[0] for name, values in parse_qs(target.query).items()}
+        since = query.get("modified_after", "")
+        told = [n for n in sorted(self.posts) if self.posts[n] > since]
+        at = 100 * (int(query["page"]) - 1)
+        listed = [{"id": n, "link": f"/{n}/", **{f"{when}{zone}": f"{self.posts[n]}T08:00:00"
+                   for when in ("date", "modified") for zone in ("", "_gmt")}} for n in told[at : at + 100]]
+        return Answer(json.dumps(listed).encode(), headers={
+            "Content-Type": "application/json", "X-WP-Total": str(len(told)),
+            "X-WP-TotalPages": str((len(told) + 99) // 100)})
+
+
+def test_a_post_that_went_is_noticed_though_another_came(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages = WordPress(range(1, 103))
+    with serving(pages) as site:
+        assert counts(site.url, archive=archive)["new"] == 102
+        site.requests.clear()
+        assert counts(site.url, archive=archive)["gone"] == 0
+        assert not [r for r in site.requests if "orderby=id" in r and "page=2" in r]  # the count is right: no need
+        del pages.posts[50], pages["/50/"]
+        pages.add(200, "2999-01-01")
+        second = counts(site.url, archive=archive)
+    assert (second["new"], second["gone"]) == (1, 1)
+    assert rows(archive, "select url from articles where gone_at is not null") == [(f"{site.url}50/",)]

@@ -1,0 +1,18 @@
+"""What pywb 2.9 takes of setuptools' pkg_resources, which newer versions do not bring along any more."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.resources
+
+
+def get_distribution(name: str) -> importlib.metadata.Distribution:
+    return importlib.metadata.distribution(name)
+
+
+def resource_filename(package: str, name: str) -> str:
+    return str(importlib.resources.files(package) / name)
+
+
+def resource_string(package: str, name: str) -> bytes:
+    return (importlib.resources.files(package) / name).read_bytes()
