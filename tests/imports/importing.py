@@ -36,8 +36,9 @@ def state(archive: Path) -> dict[str, Any]:
     articles = rows(archive, "select id, urlkey, url, site, title, body, authors, published, categories, tags, revision, "
                     f"first_seen, last_seen, gone_at, meaning_digest, {capture.format('a')} from articles a")
     revisions = rows(archive, "select article_id, revision, observed_at, changed, meaning_digest, content, "
+                     "previous, same_as, seen_again, "
                      f"{capture.format('r')} from revisions r order by 1, 2")
-    out: dict[str, Any] = {row[1]: [*row[2:], [[*r[1:5], _content(r[5]), r[6]] for r in revisions if r[0] == row[0]],
+    out: dict[str, Any] = {row[1]: [*row[2:], [[*r[1:5], _content(r[5]), *r[6:]] for r in revisions if r[0] == row[0]],
                                     rows(archive, "select urlkey, kind, first_seen from addresses where article_id = ? "
                                          "order by 1", row[0])] for row in articles}
     out["captures"] = sorted(rows(archive, "select url, captured_at, digest, status from captures"))

@@ -294,6 +294,18 @@ def test_what_was_taken_out_with_its_site_is_read_once_more(archive: Path, tmp_p
     assert state(archive) == before
 
 
+def test_a_post_that_is_served_in_turns_does_not_grow_without_end(archive: Path, tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archiver.store.past.MOST_RETURNS", 4)
+    turns = [post(at=f"2010-01-{n:02}T00:00:00Z", title=("Boats at dawn", "Boats at noon")[n % 2]) for n in range(1, 29)]
+    run(archive, warc(tmp_path / "a.warc.gz", *turns[::2], *turns[1::2]))
+    run(tmp_path / "b" / "b.db", warc(tmp_path / "b.warc.gz", *turns))
+    for one in (archive, tmp_path / "b" / "b.db"):
+        assert 5 <= rows(one, "select count(*) from revisions")[0][0] <= 8
+        assert rows(one, "select count(*) from captures") == [(28,)]
+        assert rows(one, "select title from articles") == [("Boats at dawn",)]
+
+
 def test_an_import_while_another_runs_is_refused(archive: Path, tmp_path: Path) -> None:
     from archiver.spiders.lock import lock_site
 

@@ -177,7 +177,7 @@ def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path
     code = ("import sys; from archiver.imports import run; run._PAGES = 2; from archiver.commands.main import cli; cli(sys.argv[1:])")
     process = subprocess.Popen([sys.executable, "-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not list((tmp_path / "warc").glob("*.warc.gz")):
+    while process.poll() is None and not any(f.stat().st_size > 9_000 for f in (tmp_path / "warc").glob("*.warc.gz")):
         time.sleep(0.005)
     process.terminate()
     out, errors = process.communicate(timeout=30)
