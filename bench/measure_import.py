@@ -21,7 +21,7 @@ _OTHERS = 4
 COLUMNS = (
     Column("megabytes", "MB", form=whole), Column("records", "records"), Column("articles", "articles"),
     Column("records_s", "records/s", form=whole), Column("articles_s", "articles/s", form=tenths),
-    Column("core_s", "articles/s a core", at_least=100, form=tenths), Column("known_s", "known records/s", form=whole),
+    Column("core_s", "articles/s a core", at_least=80, form=tenths), Column("known_s", "known records/s", form=whole),
     Column("peak_mb", "peak MB", at_most=400, form=whole),
 )
 
