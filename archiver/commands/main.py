@@ -39,6 +39,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),
+    Entry("verify", "Trust", "Prove every article against its capture, and the archive against itself."),
     Entry("search", "Read", "Search the archive."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),

@@ -22,7 +22,7 @@ from archiver.store.ledger import moment, stamp
 VERSION_FIELDS = ("url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
                   "categories", "tags", "geotags", "language", "description", "image", "credits")
 _LISTS = ("authors", "categories", "tags", "credits")
-_FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
+FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
            ("tags", "article_tags", "tag_id"))
 _TOLD = ("api", "feed")
 
@@ -91,7 +91,7 @@ def evidence_json(article: Article) -> str | None:
 
 def write_facets(db: Database, article_id: int, article: Article) -> None:
     """The authors, categories, tags and places of an article, in place of those it had."""
-    for table, link, key in _FACETS:
+    for table, link, key in FACETS:
         db.execute(f"delete from {link} where article_id = ?", [article_id])
         for position, name in enumerate(getattr(article, table)):
             db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
