@@ -20,6 +20,7 @@ from archiver.store.duplicates import settle_duplicates
 from archiver.store.ledger import last_rowid, stamp
 from archiver.store.lost import prove
 from archiver.store.versions import (
+    UNVERSIONED,
     Reread,
     article_from_row,
     article_row,
@@ -96,7 +97,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         return Stored(article_id, Change.REREAD, changed, tuple(aliases))
     if not edited:
         prove(db, article_id, capture_id)
-        kept = {k: v for k, v in article_row(article).items() if k in ("url", "canonical_url", "modified", "image")}
+        kept = {k: v for k, v in article_row(article).items() if k in UNVERSIONED}
         if not changed and extractor is not None:
             kept["extractor"] = extractor
         db.table("articles").update(article_id, {

@@ -21,6 +21,8 @@ from archiver.store.ledger import moment, stamp
 # The fields of a version, as `revisions.content` holds them and `article_from_row` reads them.
 VERSION_FIELDS = ("url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
                   "categories", "tags", "geotags", "language", "description", "image", "credits")
+# Of these an unchanged post has the newest reading; its version has what they were when it was seen first.
+UNVERSIONED = ("url", "canonical_url", "modified", "image")
 _LISTS = ("authors", "categories", "tags", "credits")
 FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
            ("tags", "article_tags", "tag_id"))

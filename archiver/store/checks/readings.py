@@ -15,7 +15,7 @@ from archiver.items import Article
 from archiver.record.identity import content_digest, meaning_digest
 from archiver.store import captured
 from archiver.store.checks.finding import Finding
-from archiver.store.versions import FACETS, article_from_row
+from archiver.store.versions import FACETS, UNVERSIONED, VERSION_FIELDS, article_from_row
 from archiver.urls import urlkey
 
 _COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and write back what it was."
@@ -54,8 +54,8 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
     if _key(article.url) != row["urlkey"]:
         differing.append("its address has another urlkey")
     current = next((v for v in versions if v["revision"] == row["revision"]), None)
-    if current is not None and current["meaning_digest"] != meaning:
-        differing.append(f"version {row['revision']} of it, the current one, says otherwise")
+    if current is not None and (names := _unlike(article, _version(current["content"]))):
+        differing.append(f"version {row['revision']}, the current one, has another {', '.join(names)}")
     if differing:
         yield Finding("article-altered", f"article {row['id']}",
                       f"Article {row['id']} ({row['url']}) was changed by another program: {'; '.join(differing)}",
@@ -66,6 +66,12 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
             yield Finding("version-altered", f"article {row['id']} version {version['revision']}",
                           f"Version {version['revision']} of article {row['id']} was changed by another program: its "
                           "fields have another digest", "Take the row of 'revisions' back from a backup.")
+
+
+def _unlike(article: Article, version: Article | None) -> list[str]:
+    """The fields that an article and its current version do not share; some follow the page without a new version."""
+    return [] if version is None else [name for name in VERSION_FIELDS if name not in UNVERSIONED
+                                       and getattr(article, name) != getattr(version, name)]
 
 
 def _key(url: str) -> str:

@@ -50,7 +50,9 @@ def schema(db: Database) -> Iterator[Finding]:
             elif name != FTS:
                 yield from _columns(db, fresh, name)
         for kind in _OBJECTS:
-            yield from _compared(kind, objects(db, kind), objects(fresh, kind))
+            wanted = {name: (table, sql) for name, (table, sql) in objects(fresh, kind).items()
+                      if kind == "view" or table in own}  # those of a missing table are missing with it
+            yield from _compared(kind, objects(db, kind), wanted)
     finally:
         fresh.close()
 

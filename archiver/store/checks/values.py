@@ -70,9 +70,11 @@ def _failing(db: Database, table: str, tests: list[tuple[str, str, str]]) -> Ite
                               f"{name} in row {rowid} of {table} is {_SAYS[kind]} ({str(value)[:60]!r})", _REMEDY)
 
 
-def is_time(text: str) -> bool:
+def is_time(text: object) -> bool:
+    """What is no text is told of as another type."""
     try:
-        datetime.fromisoformat(text)
+        if isinstance(text, str):
+            datetime.fromisoformat(text)
     except ValueError:
         return False
     return True
