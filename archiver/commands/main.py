@@ -45,7 +45,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("diff", "Read", "Compare two versions of an article."),
     Entry("clusters", "Read", "List clusters of near copies, or show one."),
     Entry("cite", "Read", "Print an article's citation."),
-    Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet."),
+    Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
 )
 
 
