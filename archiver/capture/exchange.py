@@ -87,8 +87,7 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
     record.headers["Content-Type"] = "application/warc-fields"
     fields = {"software": software, "format": "WARC File Format 1.1", "description": description,
               "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"}
-    record.set_bytes_content("".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
-    return _member(record)
+    return _member(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
 
 
 def exchange_records(exchange: Exchange, original: Original | None = None) -> tuple[bytes, bytes, Capture]:
@@ -113,7 +112,6 @@ def exchange_records(exchange: Exchange, original: Original | None = None) -> tu
         response.headers["WARC-Profile"] = REVISIT_NOT_MODIFIED if exchange.status == 304 else REVISIT_SAME_PAYLOAD
         response.headers["WARC-Refers-To-Target-URI"] = original.url
         response.headers["WARC-Refers-To-Date"] = warc_date(original.captured_at)
-    response.set_bytes_content(head if revisit else head + exchange.body)
 
     request = WarcRecord()
     request.init_headers(WarcRecordType.request)
@@ -121,12 +119,12 @@ def exchange_records(exchange: Exchange, original: Original | None = None) -> tu
     request.headers["WARC-Concurrent-To"] = response_id
     request.headers["Content-Type"] = "application/http;msgtype=request"
     shown = tuple((name, value) for name, value in exchange.request_headers if name.lower() not in _SECRET)
-    request.set_bytes_content(_request_line(exchange) + _header_block(shown))
+    asked = _request_line(exchange) + _header_block(shown)
     capture = Capture(
         url=exchange.url, captured_at=exchange.at, status=exchange.status, media_type=exchange.media_type,
         digest=digest, warc_file="", warc_offset=0, warc_length=0, record_type="revisit" if revisit else "response",
     )
-    return _member(response), _member(request), capture
+    return _member(response, head if revisit else head + exchange.body), _member(request, asked), capture
 
 
 def _common(record: WarcRecord, exchange: Exchange) -> None:
@@ -161,7 +159,10 @@ def _header_block(headers: Headers) -> bytes:
     return b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n"
 
 
-def _member(record: WarcRecord) -> bytes:
+def _member(record: WarcRecord, block: bytes) -> bytes:
+    """A record with its block, which the block digest proves with the headers in it (WARC/1.1, section 5.8)."""
+    record.headers["WARC-Block-Digest"] = payload_digest(block)
+    record.set_bytes_content(block)
     out = io.BytesIO()
     record.write(out)
     return igzip.compress(out.getvalue(), _GZIP_LEVEL, mtime=0)

@@ -16,6 +16,9 @@ _CHOSEN = (
     # The further pages of a post.
     "select p.capture_id from articles a join wacz_articles w on w.id = a.id join parts t on t.post = a.urlkey "
     "join pages p on p.urlkey = t.urlkey where p.capture_id is not null",
+    # The newest of each article's own address, where redirects lead.
+    "select (select c.id from captures c where c.url = a.url and c.status = 200 order by c.captured_at desc limit 1) "
+    "from articles a join wacz_articles w on w.id = a.id",
     # Redirects that lead there, and what says that a page was as before.
     "select c.id from addresses d join wacz_articles w on w.id = d.article_id join captures c on c.url = d.url "
     "where c.record_type = 'revisit' or c.status between 300 and 399",
