@@ -12,7 +12,17 @@ from archiver.extraction.explain import Explained, explain
 from archiver.search.filters import Query
 from archiver.search.run import Results, facets, matching_ids, run
 from archiver.store.connect import open_archive
-from archiver.store.records import Record, evidence, find_article, record, records, revision_record, revisions
+from archiver.store.records import (
+    Record,
+    evidence,
+    find_article,
+    headlines,
+    readers,
+    record,
+    records,
+    revision_record,
+    revisions,
+)
 
 _MANY = ("site", "author", "category", "tag", "language")
 _KNOWN = tuple(f.name for f in fields(Query) if f.name != "text")
@@ -79,17 +89,29 @@ class Archive:
         number = find_article(self.db, id_or_url)
         return record(self.db, number) if revision is None else revision_record(self.db, number, revision)
 
-    def explain(self, id_or_url: int | str) -> tuple[Explained, ...]:
-        """Why each field of an article has its value: the candidates that its page had, and which of them won.
+    def explain(self, id_or_url: int | str, revision: int | None = None) -> tuple[Explained, ...]:
+        """Why each field of an article (or of a version of it) has its value: the candidates that its page had, and
+        which of them won. An earlier version has them where it was superseded or read again by this release or later.
 
-        Raises ArticleNotFound.
+        Raises ArticleNotFound or RevisionNotFound.
         """
         number = find_article(self.db, id_or_url)
-        return explain(record(self.db, number), evidence(self.db, number))
+        return explain(self.article(number, revision), evidence(self.db, number, revision))
+
+    def readers(self, id_or_url: int | str, revision: int | None = None) -> dict[str, Record]:
+        """Who read each field of an article: by field the extractor's version ("0.3.0 rules-2"), the number of the
+        capture it was read from, and when. Raises ArticleNotFound."""
+        return readers(self.db, find_article(self.db, id_or_url), revision)
 
     def revisions(self, id_or_url: int | str) -> list[Record]:
-        """The versions of an article, oldest first: revision, observed_at, changed, title."""
+        """The versions of an article, oldest first: revision, observed_at, changed, title, previous, same_as,
+        seen_again, seen_again_at, extractor (`archiver.store.records.revisions` says what they are)."""
         return revisions(self.db, find_article(self.db, id_or_url))
+
+    def headlines(self, site: str | None = None, *, changed: bool = False) -> list[Record]:
+        """Every headline that an article of a site (or of any) has had: article_id, site, revision, observed_at, title,
+        previous, same_as, seen_again; with `changed` only those that took the place of another. Raises SiteNotFound."""
+        return headlines(self.db, site, changed=changed)
 
 
 def make_query(text: str = "", **filters: Any) -> Query:

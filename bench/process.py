@@ -22,13 +22,15 @@ CONTACT = "bench@example.org"
 
 @dataclass(frozen=True)
 class Ran:
-    """`peak_mb` is the child's own peak resident memory, in MB (wait4, ru_maxrss)."""
+    """`peak_mb` is the child's own peak resident memory, in MB (wait4, ru_maxrss), `cpu_seconds` the time that it and
+    its own children have worked."""
 
     code: int
     out: str
     err: str
     seconds: float
     peak_mb: float
+    cpu_seconds: float = 0.0
 
 
 def run(command: Sequence[str], limit: float | None = None, **environment: str) -> Ran:
@@ -47,7 +49,8 @@ def run(command: Sequence[str], limit: float | None = None, **environment: str) 
         seconds = time.monotonic() - began
         out.seek(0)
         err.seek(0)
-        return Ran(child.returncode, out.read(), err.read(), seconds, usage.ru_maxrss / 1024)
+        return Ran(child.returncode, out.read(), err.read(), seconds, usage.ru_maxrss / 1024,
+                   usage.ru_utime + usage.ru_stime)
 
 
 def archiver(*words: str, **environment: str) -> Ran:

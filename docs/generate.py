@@ -48,7 +48,11 @@ TABLES = {
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
-    "revisions": "One row a version of an article, the current one too; `content` is JSON.",
+    "revisions": "One row a version of an article, the current one too; `content` is JSON. `previous` stood before it, "
+                 "`same_as` is an earlier version that it repeats; `seen_again` counts returns to it that made no "
+                 "version. See [revisions.md](revisions.md).",
+    "reextractions": "One row a run of `archiver reextract`: what was asked for (JSON), and what came of it. One that "
+                     "was stopped has no `finished_at`, and goes on when it is asked for again.",
     "site_rules": "What a site taught of its template, one row a version: TOML, and the captures it holds for "
                   "(`since`, `until`). Rules by hand hold for all. See [learning.md](learning.md).",
     "authors": "Names of authors.", "categories": "Names of categories.", "tags": "Names of tags.",
@@ -66,6 +70,24 @@ VIEWS = {
         "`archiver show ID --evidence` tells which one won, and why.",
         "Which sources tell the authors of a site's articles, and how often:",
         "select source, count(*) from evidence where field = 'authors' and site = 'blog.example.org' group by source",
+    ),
+    "provenance": (
+        "One row a value of an article: the source it was taken from and where it stands there, which extractor read\n"
+        "it, from which capture and when. A list of places or credits has a row for each source. See\n"
+        "[revisions.md](revisions.md).",
+        "Values that were not read by the version that read the rest of their article:",
+        "select p.article_id, p.field, p.extractor from provenance p join articles a on a.id = p.article_id "
+        "where p.extractor <> a.extractor",
+    ),
+    "past_provenance": (
+        "The same of versions that were superseded, as far as their evidence was kept.",
+        "Where the first headline of an article stood:",
+        "select source, locator from past_provenance where article_id = 1 and revision = 1 and field = 'title'",
+    ),
+    "headlines": (
+        "One row a headline of an article: the first, and each that took the place of another (`previous`).",
+        "Headlines that were changed after publication:",
+        "select article_id, observed_at, previous, title from headlines where previous is not null",
     ),
     "cluster_members": (
         "One row an article that is in a cluster of near copies; `similarity` to the member that it is most like.\n"

@@ -2,64 +2,111 @@
 
 from __future__ import annotations
 
-import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.screen import line, say, write_json
-
-_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+from archiver.commands.screen import count, instant, line, say, write_json
+from archiver.errors import OutputNotWritable
 
 
 @click.command(short_help="Compare two versions of an article.")
-@click.argument("article", metavar="ID|URL")
+@click.argument("article", metavar="ID|URL|SITE", required=False)
 @click.argument("a", metavar="[A]", type=click.IntRange(min=1), required=False)
 @click.argument("b", metavar="[B]", type=click.IntRange(min=1), required=False)
+@click.option("--html", metavar="FILE", help="Write the comparison as one page of HTML to FILE (- for the output).")
+@click.option("--titles", is_flag=True, help="List headlines that were changed after publication, of SITE or of all.")
 @json_option
 @archive_option
-def diff(article: str, a: int | None, b: int | None, as_json: bool, archive: str) -> None:
-    """Compare two versions of an article: the fields that changed, and the text as a unified diff.
+def diff(article: str | None, a: int | None, b: int | None, html: str | None, titles: bool, as_json: bool,
+         archive: str) -> None:
+    """Compare two versions of an article word by word: what was taken out, and what came in.
 
     A and B are numbers of versions. Without B, A is compared with the current version; without
-    both, the current version with the one before it.
+    both, the current version with the one that stood before it. On a terminal edits are coloured;
+    in a pipe they stand between [-marks-] and {+marks+}.
 
     \b
     Examples:
       archiver diff 12
       archiver diff 12 1 3
       archiver diff https://blog.example.org/a-post 1 --json
+      archiver diff 12 --html edit.html
+      archiver diff --titles blog.example.org
     """
     from archiver.archive import Archive
-    from archiver.search.compare import changed_values, unified
 
+    if titles:
+        if html or a:
+            raise click.UsageError("--titles lists headlines of a site: leave out --html and numbers of versions.")
+        with Archive(archive) as opened:
+            _titles(opened.headlines(article, changed=True), as_json)
+        return
+    if article is None:
+        raise click.UsageError("Missing argument 'ID|URL': name an article, or list changed headlines with --titles.")
+    if html and as_json:
+        raise click.UsageError("Give --html or --json, not both.")
     with Archive(archive) as opened:
         current = opened.article(article)
+        versions = {v["revision"]: v for v in opened.revisions(current["id"])}
         after = opened.article(current["id"], b or current["revision"])
-        before = opened.article(current["id"], a or max(1, after["revision"] - 1))
-    changed = changed_values(before, after)
-    text = unified(before, after)
-    if as_json:
-        write_json({
-            "id": current["id"], "url": current["url"], "from": before["revision"], "to": after["revision"],
-            "changed": {name: {"before": old, "after": new} for name, (old, new) in changed.items()},
-            "diff": "\n".join(text),
-        })
-        return
-    if before["revision"] == after["revision"]:
-        what = "only version" if current["revision"] == 1 else f"version {before['revision']} twice"
+        stood = versions.get(after["revision"], {}).get("previous") or max(1, after["revision"] - 1)
+        before = opened.article(current["id"], a or stood)
+    if html:
+        _write_page(html, before, after, versions)
+    elif as_json:
+        _write_data(current, before, after)
+    elif before["revision"] == after["revision"]:
+        what = "only version" if len(versions) <= 1 else f"version {before['revision']} twice"
         click.echo(f"There is nothing to compare: this is the article's {what}.", err=True)
+    else:
+        from archiver.commands.edits import print_edits
+
+        print_edits(before, after)
+
+
+def _write_data(current: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+    from archiver.search.compare import changed_values, operations, unified
+
+    write_json({
+        "id": current["id"], "url": current["url"], "from": before["revision"], "to": after["revision"],
+        "changed": {name: {"before": old, "after": new} for name, (old, new) in changed_values(before, after).items()},
+        "operations": operations(before, after), "diff": "\n".join(unified(before, after)),
+    })
+
+
+def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], versions: dict[int, Any]) -> None:
+    from archiver.search.comparison import page
+
+    def seen(record: dict[str, Any]) -> str:
+        return instant(versions.get(record["revision"], {}).get("observed_at"))
+
+    data = page(before, after, (seen(before), seen(after))).encode("utf-8", errors="replace")
+    if target == "-":
+        sys.stdout.buffer.write(data)
         return
-    for name, (old, new) in changed.items():
-        if name != "body":
-            say(line((f"{name}: ", "bold"), (_value(old), "red"), " -> ", (_value(new), "green")))
-    if text:
-        say("", *(line((row, _STYLES.get(row[:1], ""))) for row in text))
+    try:
+        Path(target).write_bytes(data)
+    except OSError as error:
+        raise OutputNotWritable(target, error.strerror or str(error)) from error
+    click.echo(f"The comparison is written to {target}", err=True)
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value) \
-            or "none"
-    return str(value) if value else "none"
+def _titles(found: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        write_json(found)
+        return
+    from archiver.commands.edits import styled
+    from archiver.record.worddiff import word_diff
+
+    for one in found:
+        again = count(one["seen_again"], "time", "times") if one["seen_again"] else ""
+        notes = [f"article {one['article_id']}, version {one['revision']}", instant(one["observed_at"])]
+        notes += [f"as version {one['same_as']}"] if one["same_as"] else []
+        notes += [f"seen again {again}"] if again else []
+        say(line(*styled(word_diff(one["previous"] or "", one["title"]))), line((" · ".join(notes), "dim"), indent=2))
+    if not found:
+        click.echo("No headline was changed after its publication, as far as the archive has seen.", err=True)

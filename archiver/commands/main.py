@@ -36,6 +36,7 @@ class Entry:
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
     Entry("sites", "Gather", "List and change the sites of the archive."),
+    Entry("reextract", "Gather", "Read stored captures again by today's extraction."),
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),

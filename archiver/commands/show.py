@@ -27,25 +27,35 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
       archiver show https://blog.example.org/?p=7 --json
       archiver show 12 --revision 1
       archiver show 12 --evidence
+      archiver show 12 --revision 1 --evidence
     """
     from archiver.archive import Archive
     from archiver.extraction.explain import as_data
     from archiver.store.clustered import cluster_of
 
-    if evidence and revision is not None:
-        raise click.UsageError("Evidence is kept for the current version only: leave out --revision.")
     with Archive(archive) as opened:
         record = opened.article(article, revision)
-        why = opened.explain(record["id"]) if evidence else ()
+        why = opened.explain(record["id"], revision) if evidence else ()
+        readers = opened.readers(record["id"], revision) if evidence else {}
         if as_json:
-            write_json({**record, "evidence": as_data(why)} if evidence else record)
+            write_json({**record, "evidence": _with_readers(as_data(why), readers)} if evidence else record)
             return
         _print(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]))
         if evidence:
             from archiver.commands.explained import print_explained
 
             say("")
-            print_explained(why)
+            print_explained(why, {name: _reader(one) for name, one in readers.items()})
+
+
+def _with_readers(told: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: {**one, **readers.get(name, {})} for name, one in told.items()}
+
+
+def _reader(one: dict[str, Any]) -> str:
+    when = f" on {one['read_at'][:10]}" if one["read_at"] else ""
+    capture = f" from capture {one['capture_id']}" if one["capture_id"] else ""
+    return f"read by {one['extractor']}{capture}{when}" if one["extractor"] else ""
 
 
 def _print(record: dict[str, Any], versions: list[dict[str, Any]], cluster: dict[str, Any] | None) -> None:
@@ -61,8 +71,7 @@ def _print(record: dict[str, Any], versions: list[dict[str, Any]], cluster: dict
 def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
     capture = record["capture"]
     places = [_place(tag) for tag in record["geotags"]]
-    changes = [f"{v['revision']} ({v['observed_at'][:10]}{': ' + ', '.join(v['changed']) if v['changed'] else ''})"
-               for v in versions]
+    changes = [_version(v) for v in versions]
     return [
         ("number", str(record["id"])),
         ("categories", ", ".join(record["categories"])),
@@ -80,6 +89,14 @@ def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[
         ("capture", f"{capture['warc_file']} at {capture['warc_offset']} "
                     f"({capture['warc_length']} bytes, {capture['digest']})" if capture else ""),
     ]
+
+
+def _version(version: dict[str, Any]) -> str:
+    notes = [", ".join(version["changed"])]
+    notes += [f"as {version['same_as']}"] if version["same_as"] else []
+    notes += [f"seen again {count(version['seen_again'], 'time')}"] if version["seen_again"] else []
+    said = "; ".join(filter(None, notes))
+    return f"{version['revision']} ({version['observed_at'][:10]}{': ' + said if said else ''})"
 
 
 def _copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -92,6 +92,8 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
     places = _geotags.geotags(page, post, lead, credits.dateline_place(text.text))
     evidence += _geotags.evidence(page, post, places)
+    beside_text = declared.declarations(page, post.body, lead)
+    evidence += beside_text.evidence
     pages = parts(page, part_of) if kind is PageKind.POST else Parts()
 
     return Article(
@@ -105,10 +107,10 @@ def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: 
         categories=category,
         tags=tag,
         geotags=places,
-        language=page.language or (lead.language if lead and lead.language else None),
-        description=declared.description(page, lead),
-        image=declared.image(page, post.body, lead),
-        canonical_url=page.canonical or None,
+        language=beside_text.language,
+        description=beside_text.description,
+        image=beside_text.image,
+        canonical_url=beside_text.canonical_url,
         credits=named,
         kind=kind,
         kind_rule=rule,

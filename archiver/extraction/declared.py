@@ -1,46 +1,80 @@
-"""What a page declares beside its text: description, lead image, the platform's own number of the post."""
+"""What a page declares beside its text: language, description, lead image, its own address, the platform's number."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.candidates import from_api
 from archiver.extraction.page import Page
 from archiver.extraction.text import clean
-from archiver.items import Lead
+from archiver.items import Evidence, Lead
 
+MOST_SHOWN = 80
+"""Characters of a value that its evidence holds: there is one candidate, and none to compare it with."""
+_DESCRIPTIONS = ("description", "og:description", "twitter:description", "dc.description", "sailthru.description")
+_IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
+_TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
+_Found = tuple[str, str, str]  # value, source, locator
 _POST_ID = re.compile(r"^(?:postid|post)-(\d+)$")
 
 
-def description(page: Page, lead: Lead | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a page declares of itself, and for each value that it has the evidence. Values as in `Article`."""
+
+    language: str | None
+    description: str
+    image: str | None
+    canonical_url: str | None
+    evidence: tuple[Evidence, ...]
+
+
+def declarations(page: Page, body: Element | None, lead: Lead | None) -> Declared:
+    """What stands beside the text. Each value is taken from the first source in a fixed order that has it."""
+    language = page.language_told if page.language else _told(lead.language if lead else "", lead, "language")
+    description, image = _description(page, lead), _image(page, body, lead)
+    canonical = (page.canonical, "head", "link[rel~=canonical], og:url")
+    told = {"language": language, "description": description, "image": image, "canonical_url": canonical}
+    return Declared(
+        language[0] or None, description[0] or "", image[0] or None, page.canonical or None,
+        tuple(Evidence(name, value[:MOST_SHOWN], source, locator, _TRUST.get(source, 0.8))
+              for name, (value, source, locator) in told.items() if value))
+
+
+def _told(value: str, lead: Lead | None, name: str) -> _Found:
+    return value, "api" if from_api(lead) else "feed", name
+
+
+def _description(page: Page, lead: Lead | None) -> _Found:
     data = page.data
-    found = data.meta_first(
-        "description", "og:description", "twitter:description", "dc.description", "sailthru.description"
-    )
-    return (
-        found
-        or next(iter(data.texts(data.article(page.addresses), "description")), "")
-        or clean(lead.description if lead else "")
-    )
+    for name in _DESCRIPTIONS:
+        if found := data.meta_first(name):
+            return found, "meta", name
+    if found := next(iter(data.texts(data.article(page.addresses), "description")), ""):
+        return found, "json-ld", "description"
+    return _told(clean(lead.description if lead else ""), lead, "description")
 
 
-def image(page: Page, body: Element | None, lead: Lead | None) -> str | None:
+def _image(page: Page, body: Element | None, lead: Lead | None) -> _Found:
     """The address of the lead image: declared, told by the source, or the first in the body."""
     data = page.data
-    declared = data.meta("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
+    declared: list[_Found] = [(v, "meta", name) for name in _IMAGES for v in data.meta(name)]
     if not declared:
         node = data.article(page.addresses)
         declared += [
-            str(v.get("url") or v.get("contentUrl") or "") if isinstance(v, dict) else str(v)
+            (str(v.get("url") or v.get("contentUrl") or "") if isinstance(v, dict) else str(v), "json-ld", "image")
             for v in data.resolve((node or {}).get("image"))
         ]
-    declared += [lead.image] if lead else []
-    found = next((u for value in declared if (u := page.join(value))), None)
-    if found is None and body is not None and (img := next(body.iter("img"), None)) is not None:
-        found = page.join(img.get("src") or img.get("data-src")) or None
-    return found
+    declared += [_told(lead.image, lead, "image")] if lead else []
+    for value, source, locator in declared:
+        if url := page.join(value):
+            return url, source, locator
+    if body is not None and (img := next(body.iter("img"), None)) is not None:
+        return page.join(img.get("src") or img.get("data-src")), "text", "img"
+    return "", "", ""
 
 
 def post_id(page: Page, lead: Lead | None) -> str:

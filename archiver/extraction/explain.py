@@ -12,14 +12,17 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from archiver.extraction.declared import MOST_SHOWN
 from archiver.extraction.likeness import in_address
 from archiver.extraction.people.byline_words import WEAK_ACCOUNTS
 from archiver.extraction.text import folded
 from archiver.items import Evidence
 
-FIELDS = ("title", "authors", "published", "modified", "categories", "tags", "body", "credits", "geotags", "encoding")
+FIELDS = ("title", "authors", "published", "modified", "categories", "tags", "body", "credits", "geotags",
+          "language", "description", "image", "canonical_url", "encoding")
 _DATES, _SETS = ("published", "modified"), ("authors", "categories", "tags")
 _KEEPS_ALL = ("credits", "geotags")
+_ALONE = ("language", "description", "image", "canonical_url")
 _ONLY_NAMED = "file of places"  # a link that geotags are not read from
 _SHOWN = frozenset(("platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb"))
 _DECLARED = frozenset(("json-ld", "meta", "microdata", "rdfa", "head", "script"))
@@ -112,7 +115,7 @@ def _fit(name: str, chosen: str, one: Evidence) -> int:
         return _EXACT if one.value == chosen else _PARTLY
     if name in _DATES:
         return _fit_of_date(chosen, one.value)
-    if one.value == chosen[:300]:
+    if one.value == chosen[:300] or (name in _ALONE and one.value == chosen[:MOST_SHOWN]):
         return _EXACT
     if name in _SETS:
         names, other = _names(chosen), _names(one.value)

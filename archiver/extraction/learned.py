@@ -140,17 +140,16 @@ def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind
                           frozenset(place_of(p) for p in rules.places))
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
     others += geo_evidence(page, post, places) if places else []
+    told = declared.declarations(page, top, lead)
     return Article(
         url=page.url, title=title, body=plain, authors=authors,
         published=published.at if published else None, published_precision=published.precision if published else None,
         modified=modified.at if modified else None, categories=categories, tags=tags, geotags=places,
-        language=page.language or (lead.language if lead and lead.language else None),
-        description=declared.description(page, lead), image=declared.image(page, top, lead),
-        canonical_url=page.canonical or None,
+        language=told.language, description=told.description, image=told.image, canonical_url=told.canonical_url,
         credits=named,
         kind=PageKind.POST, kind_rule=kind, platform=page.platform.name, post_id=declared.post_id(page, lead),
         guid=lead.guid if lead else "", read_by=rules.version,
-        evidence=(page.decoded.evidence(), *reader.evidence, *others),
+        evidence=(page.decoded.evidence(), *reader.evidence, *others, *told.evidence),
         parts=pages.others, part=pages.number, part_of=pages.first,
         whole_at=page.url if reader.is_whole else pages.whole,
     )
@@ -202,6 +201,9 @@ def _body(reader: _Reader, top: Element, title: str) -> str:
                                     rule.select[0], round(rule.agreement, 2)))
     all_of_it = whole(text, page.url, title, reader.lead)
     reader.is_whole = bool(all_of_it)
+    if all_of_it:
+        source = "api" if reader.api is not None else "feed"
+        reader.evidence[-1] = Evidence("body", f"{len(all_of_it)} characters", source, "whole text", 0.9)
     return all_of_it or text
 
 

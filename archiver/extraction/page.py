@@ -21,6 +21,8 @@ from archiver.urls import folder_path, normalize
 # Top-level domains of two letters that sites anywhere take, and that of the country with the month first.
 _COUNTRIES_OF_ANYBODY = frozenset(("us", "io", "co", "ai", "tv", "me", "cc", "ly", "to", "gg", "fm", "so", "sh", "la"))
 _NUMBERS = re.compile(r"(?<![\d/-])(\d{1,2})[/-](\d{1,2})[/-](?:19|20)\d{2}(?![\d/-])")
+_LANG = ("lang", "{http://www.w3.org/XML/1998/namespace}lang", "xml:lang")
+_LANGUAGE_METAS = ("og:locale", "content-language", "language", "dc.language")
 _EMPTY = "<html><head></head><body></body></html>"
 
 
@@ -121,18 +123,20 @@ class Page:
                 return line(el)
         return ""
 
-    @cached_property
+    @property
     def language(self) -> str | None:
         """BCP 47 tag as declared: <html lang>, og:locale, content-language, inLanguage; None where nothing is."""
-        given = [
-            self.root.get("lang"),
-            self.root.get("{http://www.w3.org/XML/1998/namespace}lang"),
-            self.root.get("xml:lang"),
-        ]
-        given += [e.get("lang") for e in self.index.tag("body")[:1]]
-        given += self.data.meta("og:locale", "content-language", "language", "dc.language")
-        given += [t for n in self.data.articles()[:1] for t in self.data.texts(n, "inLanguage")]
-        for value in given:
+        return self.language_told[0]
+
+    @cached_property
+    def language_told(self) -> tuple[str | None, str, str]:
+        """The language, the source that declares it and where; (None, "", "") where nothing does."""
+        given = [(self.root.get(name), "head", "html[lang]") for name in _LANG]
+        given += [(e.get("lang"), "head", "body[lang]") for e in self.index.tag("body")[:1]]
+        given += [(v, "meta", name) for name in _LANGUAGE_METAS for v in self.data.meta(name)]
+        given += [(t, "json-ld", "inLanguage") for n in self.data.articles()[:1]
+                  for t in self.data.texts(n, "inLanguage")]
+        for value, source, locator in given:
             tag = clean(value).split(",")[0].split(".")[0].strip().replace("_", "-")
             parts = tag.split("-")
             if (
@@ -142,8 +146,8 @@ class Page:
                 and parts[0].lower() not in ("und", "mul")
             ):
                 rest = [p.upper() if len(p) == 2 else p.title() if len(p) == 4 else p for p in parts[1:] if p]
-                return "-".join([parts[0].lower(), *rest])
-        return None
+                return "-".join([parts[0].lower(), *rest]), source, locator
+        return None, "", ""
 
     @cached_property
     def date_language(self) -> str:

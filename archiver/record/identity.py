@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from archiver.fields import FIELDS
 from archiver.items import Article, GeoTag
+from archiver.record.typography import lasting, plain
 
 MEANING_FIELDS: tuple[str, ...] = tuple(f.name for f in FIELDS if f.meaning)
 # Two posts share a text only where there is a text to share: a "Hello!" or a lone picture proves nothing.
@@ -56,12 +57,13 @@ def content_digest(body: str) -> str:
 
 def _meaning(name: str, value: object) -> object:
     if isinstance(value, str):
-        return " ".join(unicodedata.normalize("NFC", value).split())
+        return lasting(value) if name == "body" else plain(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, tuple) and name == "geotags":
         return sorted({_place(g) for g in value})
-    return sorted({_meaning(name, v) for v in value}) if isinstance(value, tuple) else value  # type: ignore[type-var]
+    # Names are set in capitals here and in small letters there; they are the same names.
+    return sorted({plain(v).casefold() for v in value}) if isinstance(value, tuple) else value
 
 
 def _place(tag: GeoTag) -> str:
@@ -70,7 +72,8 @@ def _place(tag: GeoTag) -> str:
 
 
 def meaning(article: Article) -> dict[str, object]:
-    """The meaning of an article: its `meaning` fields in comparable form, order and spacing aside."""
+    """The meaning of an article: its `meaning` fields in comparable form. Order, spacing, quotation marks, the case of
+    names, and lines that tell of the moment alone ("1,203 views") are no part of it."""
     return {name: _meaning(name, getattr(article, name)) for name in MEANING_FIELDS}
 
 
@@ -84,6 +87,8 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
     if old.published and new.published and _same_time(old, new):
         # Said once to the second and once to the day (by another source) is no edit.
         before["published"] = after["published"]
+    if old.title.isupper() != new.title.isupper() and old.title.casefold() == new.title.casefold():
+        before["title"] = after["title"]  # a template that sets its headings in capitals
     return tuple(name for name in MEANING_FIELDS if before[name] != after[name])
 
 

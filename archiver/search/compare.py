@@ -3,24 +3,67 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import Any
 
-from archiver.fields import FIELDS
+from archiver.fields import BY_NAME, FIELDS
+from archiver.record.worddiff import Piece, set_diff, word_diff
 
+Record = dict[str, Any]
 _COMPARED = tuple(f.name for f in FIELDS if f.meaning or f.name in ("description", "language", "image", "url",
                                                                     "canonical_url", "modified", "credits"))
+_TEXTS = ("title", "body", "description")
 
 
-def changed_values(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+def changed_values(before: Record, after: Record) -> dict[str, tuple[Any, Any]]:
     """The fields that differ between two records, in the table's order, each as (before, after)."""
     return {name: (before[name], after[name]) for name in _COMPARED if before[name] != after[name]}
 
 
-def unified(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def edited_texts(before: Record, after: Record) -> dict[str, tuple[Piece, ...]]:
+    """Title, body and description word by word, those that differ."""
+    return {name: word_diff(before[name] or "", after[name] or "") for name in _TEXTS
+            if (before[name] or "") != (after[name] or "")}
+
+
+def edited_lists(before: Record, after: Record) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The lists that differ (authors, categories, tags, geotags, credits): what came in, what was taken out.
+
+    A list in another order has neither.
+    """
+    out = {}
+    for name, (old, new) in changed_values(before, after).items():
+        if BY_NAME[name].shape in ("texts", "geotags"):
+            out[name] = set_diff([as_text(v) for v in old or ()], [as_text(v) for v in new or ()])
+    return out
+
+
+def as_text(value: Any) -> str:
+    """One entry of a list in words: a name, or a place with its position."""
+    if isinstance(value, str):
+        return value
+    name = ", ".join(part for part in (value.get("placename"), value.get("region")) if part)
+    if value.get("latitude") is None:
+        return name or json.dumps(value, ensure_ascii=False)
+    position = f"{value['latitude']:g},{value['longitude']:g}"
+    return f"{name} ({position})" if name else position
+
+
+def operations(before: Record, after: Record) -> dict[str, Any]:
+    """For programs: `{field: [{op, text}]}` of texts, `{field: {added, removed}}` of lists; op is equal, delete or
+    insert, and the pieces that are not inserted are the old text, those not deleted the new."""
+    texts = {name: [{"op": str(piece.op), "text": piece.text} for piece in pieces]
+             for name, pieces in edited_texts(before, after).items()}
+    lists = {name: {"added": list(came), "removed": list(went)}
+             for name, (came, went) in edited_lists(before, after).items()}
+    return {**texts, **lists}
+
+
+def unified(before: Record, after: Record) -> list[str]:
     """The texts as a unified diff, paragraph by paragraph; empty where they are equal."""
     return list(difflib.unified_diff(
         _lines(before), _lines(after), f"revision {before['revision']}", f"revision {after['revision']}", lineterm=""))
 
 
-def _lines(record: dict[str, Any]) -> list[str]:
+def _lines(record: Record) -> list[str]:
     return [record["title"], "", *record["body"].split("\n")]

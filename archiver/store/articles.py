@@ -16,17 +16,20 @@ from sqlite_utils import Database
 from archiver.items import Article
 from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
 from archiver.store import clusters
+from archiver.store.addresses import claim, enter_addresses, promote, redirecting
 from archiver.store.duplicates import settle_duplicates
+from archiver.store.history import count_again, last_revision, said_before
 from archiver.store.ledger import last_rowid, stamp
 from archiver.store.lost import prove
+from archiver.store.provenance import evidence_json, mixed
 from archiver.store.versions import (
     UNVERSIONED,
     Reread,
     article_from_row,
     article_row,
     edited_fields,
-    evidence_json,
     rewrite_revision,
+    set_aside,
     was_ruled,
     write_facets,
     write_revision,
@@ -35,25 +38,32 @@ from archiver.urls import urlkey
 
 
 class Change(StrEnum):
-    """What storing a reading did to the archive. REREAD: the post is unchanged, and is now read in another way."""
+    """What storing a reading did to the archive. REREAD: the post is unchanged, and is now read in another way.
+    RETURNED: it says once more what an earlier version said, which stands again (`record.returns`).
+    """
 
     NEW = "new"
     REVISED = "revised"
     UNCHANGED = "unchanged"
     REREAD = "reread"
+    RETURNED = "returned"
     STUB = "stub"
     COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`aliases` are addresses that this reading added; `shares_text`: a new article's text is another's too."""
+    """`aliases` are addresses that this reading added; `shares_text`: a new article's text is another's too.
+
+    `back`: the version that stands again, of a post that RETURNED to it.
+    """
 
     article_id: int
     change: Change
     changed: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     shares_text: bool = False
+    back: int = 0
 
 
 def store_article(db: Database, site: str, article: Article, *, redirects: Iterable[str], at: datetime,
@@ -77,11 +87,11 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     part = moved and is_part(urlkey(article.url), row["urlkey"])
     if part or (moved and not _is_move(db, row, article, run_started)):
         # A second address of a post that stands where it stood: an alias, and no news of the post.
-        urls = [article.url, *redirects, *_redirecting(db, urlkey(article.url))]
+        urls = [article.url, *redirects, *redirecting(db, urlkey(article.url))]
         aliases = [] if part else claim(db, article_id, urls, "copy", at)
         touch(db, article_id, at)
         return Stored(article_id, Change.COPY, aliases=tuple(aliases))
-    aliases = _addresses(db, article_id, article, redirects, at)
+    aliases = enter_addresses(db, article_id, article, redirects, at)
     if moved:
         aliases.append(row["url"])
     changed = edited = changed_fields(old, article)
@@ -91,23 +101,33 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     if completes and edited == ("body",) and set(old.body.split("\n\n")) < set(article.body.split("\n\n")):
         edited = ()
     if changed and not edited and (completes or article.read_by or not was_ruled(row["extractor"])):
-        _overwrite(db, row, article, extractor, **seen)
+        overwrite(db, row, article, extractor, **seen, read_at=stamp(at))
         rewrite_revision(db, article_id, row["revision"], article)
         prove(db, article_id, capture_id)
         return Stored(article_id, Change.REREAD, changed, tuple(aliases))
     if not edited:
         prove(db, article_id, capture_id)
         kept = {k: v for k, v in article_row(article).items() if k in UNVERSIONED}
-        if not changed and extractor is not None:
-            kept["extractor"] = extractor
+        fresh = [name for name in ("canonical_url", "modified", "image") if kept[name] != row[name]]
+        if fresh:
+            kept["evidence"] = mixed(row["evidence"], article, fresh, other=(extractor, capture_id, stamp(at)))
         db.table("articles").update(article_id, {
             **kept, **seen, "urlkey": urlkey(article.url),
             "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
         })
         return Stored(article_id, Change.UNCHANGED, aliases=tuple(aliases))
-    number = row["revision"] + 1
-    _overwrite(db, row, article, extractor, **seen, revision=number, capture_id=capture_id or row["capture_id"])
-    write_revision(db, article_id, number, article, edited, at, capture_id, run_id)
+    set_aside(db, row)
+    back = said_before(db, row, article, at)
+    again = back is not None and back.counted
+    number = back.of if back and again else last_revision(db, article_id) + 1
+    overwrite(db, row, article, extractor, **seen, revision=number, capture_id=capture_id or row["capture_id"],
+               read_at=stamp(at))
+    if again:
+        count_again(db, article_id, number, at)
+        rewrite_revision(db, article_id, number, article)
+        return Stored(article_id, Change.RETURNED, edited, tuple(aliases), back=number)
+    write_revision(db, article_id, number, article, edited, at, capture_id, run_id, previous=row["revision"],
+                   same_as=back.of if back else None)
     return Stored(article_id, Change.REVISED, edited, tuple(aliases))
 
 
@@ -119,12 +139,12 @@ def read_anew(db: Database, before: Article, after: Article, extractor: str) -> 
     row = _one(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
         return False
-    _overwrite(db, row, after, extractor)
+    overwrite(db, row, after, extractor)
     rewrite_revision(db, row["id"], row["revision"], after)
     return True
 
 
-def _overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, **more: Any) -> None:
+def overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, **more: Any) -> None:
     """The current state of an article, its facets and its duplicates, as a reading has them."""
     article_id, digest = row["id"], content_digest(article.body)
     db.table("articles").update(article_id, {
@@ -155,31 +175,10 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
         "and a.kind = 'copy' and p.outcome in ('archived', 'unchanged', 'duplicate') and p.redirect_urlkey is null "
         "order by p.fetched_at desc limit 1", [row[0], key]).fetchone()
     if other:
-        _promote(db, row[0], other[0])
+        promote(db, row[0], other[0])
         return None
     db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
     return int(row[0])
-
-
-def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
-    """An address that redirects to `target_key`: the article there (if any), and whether the alias is news."""
-    row = db.execute("select article_id from addresses where urlkey = ?", [target_key]).fetchone()
-    if not row:
-        return None, False
-    own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
-    if own == urlkey(alias):
-        # Where the post has moved to was entered as its alias already: the two change places.
-        _promote(db, row[0], target_key)
-        return int(row[0]), False
-    return int(row[0]), bool(claim(db, row[0], [alias], "redirect", at))
-
-
-def _promote(db: Database, article_id: int, key: str) -> None:
-    """Make one of an article's addresses its own; the one it had becomes an alias."""
-    db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
-    db.execute("update addresses set kind = 'url' where urlkey = ?", [key])
-    db.execute("update articles set urlkey = ?, url = (select url from addresses where urlkey = ?) where id = ?",
-               [key, key, article_id])
 
 
 def edited_at(db: Database, article_id: int | None) -> datetime | None:
@@ -205,7 +204,7 @@ def _find(db: Database, site: str, article: Article, redirects: Iterable[str]) -
     row = _at_address(db, urlkey(article.url))
     if row and not _another_post(row, article):
         return row
-    for url in (*redirects, *_redirecting(db, urlkey(article.url))):
+    for url in (*redirects, *redirecting(db, urlkey(article.url))):
         row = _at_address(db, urlkey(url))
         if row and not _another_post(row, article):
             return row
@@ -253,11 +252,6 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)
 
 
-def _redirecting(db: Database, key: str) -> list[str]:
-    """The addresses that are known to redirect to this one."""
-    return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
-
-
 def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
     return next(iter(db.query(f"select * from articles where {where} order by id limit 1", values)), None)
 
@@ -274,32 +268,13 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
         "urlkey": urlkey(article.url), "post_id": article.post_id or None,
         "guid": article.guid or None, "platform": article.platform or None, "content_digest": digest or None,
         "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": evidence_json(article),
-        "extractor": extractor,
+        "extractor": extractor, "read_at": stamp(at),
     }
     db.table("articles").insert(row)
     article_id = last_rowid(db)
-    aliases = _addresses(db, article_id, article, redirects, at)
+    aliases = enter_addresses(db, article_id, article, redirects, at)
     write_facets(db, article_id, article)
     write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
     shares_text = settle_duplicates(db, digest, article_id)
     clusters.place(db, article_id)
     return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)
-
-
-def _addresses(db: Database, article_id: int, article: Article, redirects: Iterable[str], at: datetime) -> list[str]:
-    """Make this reading's address the article's own, and its redirects (also those met earlier) aliases."""
-    key = urlkey(article.url)
-    db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
-               [article_id, key])
-    db.execute("insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
-               "on conflict (urlkey) do update set kind = 'url', url = excluded.url, article_id = excluded.article_id",
-               [key, article.url, article_id, stamp(at)])
-    return claim(db, article_id, [*redirects, *_redirecting(db, key)], "redirect", at)
-
-
-def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
-    """Enter addresses as aliases where nothing owns them; returns those that were new."""
-    return [url for url in urls if db.execute(
-        "insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?) "
-        "on conflict (urlkey) do nothing returning urlkey",
-        [urlkey(url), url, article_id, kind, stamp(at)]).fetchone()]

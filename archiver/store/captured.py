@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.capture.exchange import payload_digest
 from archiver.capture.read import StoredResponse, read_record
 from archiver.errors import UnreadableInput
 from archiver.extraction.article import extract_page
@@ -26,21 +27,41 @@ _TAUGHT = 400  # characters of HTML in a feed that are a whole post and no summa
 _OTHERS = 15
 
 
+def capture_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
+    """The row of the capture that has the bytes: of a revisit record the response that it repeats."""
+    row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
+    if row is not None and row["record_type"] == "revisit":
+        row = next(iter(db.query("select * from captures where digest = ? and record_type = 'response' "
+                                 "order by id desc limit 1", [row["digest"]])), None)
+    return row
+
+
 def response_of(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:
     """The response of a capture and its row; of a revisit record the response that it repeats (WARC/1.1, 6.7).
 
     None where there is none to be read. `folder` is the archive's own.
     """
-    row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
-    if row is not None and row["record_type"] == "revisit":
-        row = next(iter(db.query("select * from captures where digest = ? and record_type = 'response' "
-                                 "order by id desc limit 1", [row["digest"]])), None)
+    row = capture_row(db, capture_id)
     if row is None:
         return None
     try:
         return read_record(folder / row["warc_file"], row["warc_offset"], row["warc_length"]), row
     except UnreadableInput:
         return None
+
+
+def proven(db: Database, folder: Path, capture_id: int) -> tuple[StoredResponse, dict[str, Any]]:
+    """As `response_of`, for who must know why not: raises UnreadableInput, also where the payload is not the one that
+    the capture's digest was made of."""
+    row = capture_row(db, capture_id)
+    if row is None:
+        raise UnreadableInput(f"Capture {capture_id}", "the response that it repeats is not in the archive")
+    response = read_record(folder / row["warc_file"], row["warc_offset"], row["warc_length"])
+    digest = row["digest"] or ""
+    if digest.startswith("sha1:") and payload_digest(response.payload) != digest:
+        raise UnreadableInput(f"{folder / row['warc_file']} at {row['warc_offset']}",
+                              "its payload is not what its digest says")
+    return response, row
 
 
 def page_of(db: Database, folder: Path, capture_id: int | None, url: str) -> Page | None:

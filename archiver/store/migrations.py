@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from archiver.store.provenance_views import PROVENANCE_VIEWS
+
 migrations = Migrations("archiver")
 
 FTS_COLUMNS = ("title", "body", "authors", "categories", "tags", "description")
@@ -238,3 +240,28 @@ def m013_clusters(db: Database) -> None:
                a.published, (select max(n.similarity) from near_copies n
                              where n.article_id = a.id or n.other_id = a.id) as similarity
         from articles a join clusters c on c.id = a.cluster_id""")
+
+
+@migrations()
+def m015_provenance(db: Database) -> None:
+    # A version that repeats an earlier one (`same_as`), and how often a post that is served in turns came back to one.
+    # `previous` is the version that stood before it: not always the number before.
+    for name, kind in (("previous", int), ("same_as", int), ("seen_again_at", str), ("extractor", str),
+                       ("read_at", str), ("evidence", str)):
+        db.table("revisions").add_column(name, kind)
+    db.table("revisions").add_column("seen_again", int, not_null_default=0)
+    db.execute("update revisions set previous = revision - 1 where revision > 1")
+    # When the values were read, which for a re-extraction is not when the page was fetched. Empty: by a release that
+    # did not keep it.
+    db.table("articles").add_column("read_at", str)
+    # The last re-extraction that has looked at the article: one that is stopped goes on with the others.
+    db.table("articles").add_column("reextraction", int)
+    db.table("reextractions").create(
+        {"id": int, "started_at": str, "finished_at": str, "version": str, "request": str, "articles": int,
+         "changed": int, "unreadable": int},
+        pk="id", not_null={"started_at", "version", "request"},
+    )
+    for view in ("disagreements", "evidence"):
+        db.execute(f"drop view {view}")
+    for view, select in PROVENANCE_VIEWS.items():
+        db.create_view(view, select)

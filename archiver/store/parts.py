@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.record.parts import joined
 from archiver.store import ledger
-from archiver.store.articles import claim
+from archiver.store.addresses import claim
 from archiver.store.versions import article_from_row
 from archiver.urls import urlkey
 

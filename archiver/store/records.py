@@ -15,6 +15,9 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, BadAddress, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS
 from archiver.items import Evidence
+from archiver.store.provenance import READING, evidence_from
+from archiver.store.provenance import readers as readers_of
+from archiver.store.sites import find_site
 from archiver.urls import start_address, urlkey
 
 Record = dict[str, Any]
@@ -105,18 +108,70 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
 
 
 def revisions(db: Database, article_id: int) -> list[Record]:
-    """The article's versions, oldest first: revision, observed_at, changed (names of fields), title."""
-    rows = db.query(
-        "select revision, observed_at, changed, title from revisions where article_id = ? order by revision",
-        [article_id],
-    )
-    return [{**row, "changed": json.loads(row["changed"] or "[]")} for row in rows]
+    """The article's versions, oldest first: revision, observed_at, changed (names of fields), title; `previous`, the
+    version that stood before it; `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`: how often
+    the post came back to it without making a version, and when last; `extractor`, who read it.
+    """
+    rows = db.query("select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
+                    "on a.id = r.article_id where r.article_id = ? order by r.revision", [article_id])
+    return [_version(row) for row in rows]
 
 
-def evidence(db: Database, article_id: int) -> tuple[Evidence, ...]:
-    """The candidates of every field, as the page had them when the article was last read; () where none were kept."""
-    row = db.execute("select evidence from articles where id = ?", [article_id]).fetchone()
-    return tuple(Evidence(**one) for one in json.loads(row[0])) if row and row[0] else ()
+def headlines(db: Database, site: str | None = None, *, changed: bool = False) -> list[Record]:
+    """Every headline of every article, of one site or all, by article and version: article_id, site, revision,
+    observed_at, title, `previous` (None for the first), same_as, seen_again; with `changed` only those that took the
+    place of another. The view `headlines` is the same. Raises SiteNotFound.
+    """
+    name = find_site(db, site)["name"] if site is not None else None
+    out: list[Record] = []
+    titles: dict[int, str] = {}
+    # Not by the view: an archive of an earlier release is read as it is.
+    for row in db.query("select r.*, a.site, a.revision as now, a.extractor as reader from revisions r join articles a "
+                        "on a.id = r.article_id where ? is null or a.site = ? order by r.article_id, r.revision",
+                        [name, name]):
+        version = _version(row)
+        if version["revision"] == 1:
+            titles = {}
+        titles[version["revision"]] = version["title"]
+        if (version["previous"] is None and not changed) or "title" in version["changed"]:
+            out.append({"article_id": row["article_id"], "site": row["site"], "revision": version["revision"],
+                        "observed_at": version["observed_at"], "title": version["title"],
+                        "previous": titles.get(version["previous"] or 0), "same_as": version["same_as"],
+                        "seen_again": version["seen_again"]})
+    return out
+
+
+def _version(row: Record) -> Record:
+    """An archive of an earlier release has no more than the numbers."""
+    number = row["revision"]
+    return {
+        "revision": number, "observed_at": row["observed_at"], "changed": json.loads(row["changed"] or "[]"),
+        "title": row["title"], "previous": row.get("previous") or number - 1 or None, "same_as": row.get("same_as"),
+        "seen_again": row.get("seen_again", 0), "seen_again_at": row.get("seen_again_at"),
+        "extractor": row["reader"] if number == row["now"] else row.get("extractor"),
+    }
+
+
+def evidence(db: Database, article_id: int, revision: int | None = None) -> tuple[Evidence, ...]:
+    """The candidates of every field, as the page had them when the article (or this version of it) was last read; ()
+    where none were kept."""
+    return evidence_from(_told(db, article_id, revision).get("evidence"))
+
+
+def readers(db: Database, article_id: int, revision: int | None = None) -> dict[str, Record]:
+    """Who read each field's value: by field `{extractor, capture_id, read_at}`; fields without evidence have none."""
+    row = _told(db, article_id, revision)
+    own = tuple(row.get(name) for name in READING)
+    return {name: dict(zip(READING, one, strict=True)) for name, one in readers_of(row.get("evidence"), own).items()}
+
+
+def _told(db: Database, article_id: int, revision: int | None) -> Record:
+    """The row that has the evidence of a version: that of `articles` for the current one."""
+    now = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
+    if revision is None or revision == now.get("revision"):
+        return now
+    return next(iter(db.query("select * from revisions where article_id = ? and revision = ?",
+                              [article_id, revision])), {})
 
 
 def find_article(db: Database, what: str | int) -> int:

@@ -87,10 +87,6 @@ def _told_anew(name: str, then: list[dict[str, Any]], new: Article) -> bool:
     return False
 
 
-def evidence_json(article: Article) -> str | None:
-    return json.dumps([asdict(e) for e in article.evidence], ensure_ascii=False) if article.evidence else None
-
-
 def write_facets(db: Database, article_id: int, article: Article) -> None:
     """The authors, categories, tags and places of an article, in place of those it had."""
     for table, link, key in FACETS:
@@ -107,12 +103,26 @@ def write_facets(db: Database, article_id: int, article: Article) -> None:
 
 
 def write_revision(db: Database, article_id: int, number: int, article: Article, changed: tuple[str, ...],
-                   at: datetime, capture_id: int | None, run_id: int) -> None:
-    """A new version."""
+                   at: datetime, capture_id: int | None, run_id: int, *, previous: int | None = None,
+                   same_as: int | None = None) -> None:
+    """A new version. `previous` is the one that stood before it, `same_as` an earlier one that it repeats."""
     db.table("revisions").insert({
         "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
-        "capture_id": capture_id, "changed": json.dumps(list(changed)), **_content(article),
+        "capture_id": capture_id, "changed": json.dumps(list(changed)), "previous": previous, "same_as": same_as,
+        **_content(article),
     })
+
+
+def set_aside(db: Database, row: dict[str, Any]) -> None:
+    """Another version takes the place of the one in `articles` (its row): who read that one goes into its history."""
+    db.execute("update revisions set extractor = ?, read_at = ?, evidence = ? where article_id = ? and revision = ?",
+               [row["extractor"], row["read_at"], row["evidence"], row["id"], row["revision"]])
+
+
+def article_from_revision(row: dict[str, Any]) -> Article:
+    """A version of an article, from its row of `revisions`."""
+    content = json.loads(row["content"])
+    return article_from_row({k: json.dumps(v) if isinstance(v, list) else v for k, v in content.items()})
 
 
 def rewrite_revision(db: Database, article_id: int, number: int, article: Article) -> None:

@@ -14,7 +14,8 @@ from sqlite_utils import Database
 from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
 from archiver.items import Capture, Outcome, PageKind, Source, Target, Visit
 from archiver.store import aside, circles, ledger, parts
-from archiver.store.articles import Change, Stored, add_alias, edited_at, mark_gone, store_article, touch
+from archiver.store.addresses import add_alias
+from archiver.store.articles import Change, Stored, edited_at, mark_gone, store_article, touch
 from archiver.store.faults import is_fault
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, crawl_started
@@ -187,7 +188,7 @@ class VisitWriter:
             parts.prove(self.db, stored.article_id, urlkey(visit.url))
         counts.new += stored.change is Change.NEW
         counts.revised += stored.change is Change.REVISED
-        counts.unchanged += stored.change in (Change.UNCHANGED, Change.REREAD, Change.STUB)
+        counts.unchanged += stored.change in (Change.UNCHANGED, Change.REREAD, Change.RETURNED, Change.STUB)
         counts.duplicate += stored.shares_text
         counts.aliased += len(stored.aliases)
         if self.on_article:
@@ -196,6 +197,8 @@ class VisitWriter:
             return Outcome.ARCHIVED, visit.reason, stored.article_id, True
         if stored.change is Change.REVISED:
             return Outcome.ARCHIVED, f"revised: {', '.join(stored.changed)}", stored.article_id, True
+        if stored.change is Change.RETURNED:
+            return Outcome.ARCHIVED, f"says again what version {stored.back} said", stored.article_id, True
         if stored.change is Change.REREAD:
             return Outcome.UNCHANGED, f"read anew by {extractor}", stored.article_id, False
         if stored.change is Change.STUB:

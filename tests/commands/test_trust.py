@@ -178,7 +178,8 @@ def test_extract_tells_people_why(run: Run) -> None:
     text = run("extract", "-", "--url", "https://quay.example/rope", "--text", "--evidence", stdin=PAGE).stdout
     title = text.index("\ntitle  Rope and chain\n  shown on the page and declared; none says otherwise\n")
     assert "\n*  Rope and chain  heading  article h1   0.85\n   Rope and chain  head " in text[title:]
-    assert text.endswith("nothing says: modified, categories, tags, credits, geotags\n")
+    assert text.endswith(
+        "nothing says: modified, categories, tags, credits, geotags, description, image, canonical_url\n")
 
 
 RULES = '[title]\nselect = ["p.standfirst", "h1"]\n[authors]\nselect = ["h1"]\n'

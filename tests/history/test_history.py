@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -30,6 +31,7 @@ class Lived:
         self.bases: tuple[str, ...] = ()
         self.summaries: list[list[dict[str, Any]]] = []
         self.copies: list[tuple[Post, Post]] = []
+        self.retold: list[tuple[Post, Post]] = []
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(self.archive)) as db:
@@ -86,10 +88,16 @@ def _live(lived: Lived, day: int, dice: Random) -> None:
             blog.delete(blog.posts[7])
         if day == 8:
             blog.restore(blog.posts[7])
+    one, two = lived.blogs
     if day in (2, 6):
-        one, two = lived.blogs
         original = one.posts[day + 6]
         lived.copies.append((original, two.publish(like=original.now)))
+    if day in (3, 7):
+        original = one.posts[day + 6]
+        first, *rest = original.now.paragraphs
+        retold = replace(original.now, title=f"Seen from the hills: {original.now.title}", authors=("Ida Brandt",),
+                         paragraphs=(f"From the coast we hear this. {first}", *rest))
+        lived.retold.append((original, two.publish(like=retold)))
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -151,6 +159,14 @@ def test_a_post_with_the_text_of_another_is_an_article_of_its_own_and_says_so(li
         assert first["id"] != second["id"]
         assert {first["duplicate_of"], second["duplicate_of"]} == {None, min(
             (first, second), key=lambda row: (row["published"], row["id"]))["id"]}
+
+
+def test_posts_that_another_blog_retold_stand_together_and_no_others(lived: Lived) -> None:
+    together = {frozenset((lived.articles(0)[a.path]["id"], lived.articles(1)[b.path]["id"]))
+                for a, b in lived.retold}
+    found = lived.rows("select cluster_id, group_concat(id) as ids from articles where cluster_id is not null "
+                       "and duplicate_of is null group by cluster_id having count(*) > 1")
+    assert {frozenset(map(int, row["ids"].split(","))) for row in found} == together
 
 
 def test_every_version_is_proved_by_a_capture_of_its_time(lived: Lived) -> None:

@@ -22,6 +22,7 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
 
 
 @pytest.mark.parametrize(("module", "attribute"), [
+    ("archiver.commands.crawls.here", "Crawler"),
     ("archiver.spiders.session", "CrawlSession.__init__"),
     ("archiver.spiders.session", "Watch"),
     ("archiver.spiders.site", "Alarms"),
@@ -38,7 +39,7 @@ def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(tmp_path: Pa
         assert sorted(done.stderr.splitlines()) == sorted(
             f"Error: {url} could not be crawled for a mistake of this program (RuntimeError: it burst); "
             "log/crawl.log beside the archive tells more." for url in (one.url, other.url))
-        if attribute != "CrawlSession.__init__":  # before that there is no run
+        if attribute not in ("Crawler", "CrawlSession.__init__"):  # before that there is no run
             assert rows(archive, "select outcome, reason like '%mistake of this program%' from runs") == [
                 ("failed", 1)] * 2
         assert "Traceback" in (tmp_path / "log" / "crawl.log").read_text()

@@ -19,6 +19,7 @@ from archiver.spiders.contact import user_agent
 from archiver.spiders.ending import broken
 from archiver.spiders.session import CrawlSession
 from archiver.spiders.site import SiteSpider
+from archiver.store.faults import fault_of
 from archiver.store.runs import Counts
 
 _log = logging.getLogger(__name__)
@@ -71,17 +72,22 @@ class Crawls:
         own = self._settings.copy()
         own.setdict({"DOWNLOAD_DELAY": plan.delay, "USER_AGENT": user_agent(plan.contact),
                      "CONCURRENT_REQUESTS_PER_DOMAIN": 1 if plan.delay else 4}, priority="cmdline")
-        crawler = Crawler(SiteSpider, own)
-        self._open[index] = plan, crawler
         order = self._order
+        crawler: Crawler | None = None
         try:
+            crawler = Crawler(SiteSpider, own)
+            self._open[index] = plan, crawler
             await _until_over(crawler, self.process.crawl(crawler, url=plan.url, full=order.full, limit=order.limit,
                                                           since=order.since, only=order.only))
         except ArchiverError as error:
             self._tell(index, error)
             return
         except Exception as error:
-            if crawler.spider is None:
+            if isinstance(error, OSError):
+                # Scrapy opens its log anew for each crawl, beside the archive.
+                self._tell(index, fault_of(error, order.archive))
+                return
+            if crawler is None or crawler.spider is None:
                 _log.exception("%s", plan.url)
                 reason = broken(plan.url, error).reason
                 self._tell(index, Result(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
@@ -108,8 +114,10 @@ def crawl_here(plans: list[Plan], order: Order, workers: int) -> tuple[dict[int,
             await crawls.host(waiting.pop(0))
 
     async def everything() -> None:
-        await asyncio.gather(*(worker() for _ in range(min(workers, len(waiting)))))
-        asyncio.get_running_loop().call_soon(crawls.process.end)
+        try:
+            await asyncio.gather(*(worker() for _ in range(min(workers, len(waiting)))))
+        finally:
+            asyncio.get_running_loop().call_soon(crawls.process.end)
 
     crawls.run(everything())
     return came, crawls.process.signum

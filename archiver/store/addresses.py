@@ -1,0 +1,61 @@
+"""The addresses of articles: each has one of its own, and aliases that lead to it.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from archiver.items import Article
+from archiver.store.ledger import stamp
+from archiver.urls import urlkey
+
+
+def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
+    """An address that redirects to `target_key`: the article there (if any), and whether the alias is news."""
+    row = db.execute("select article_id from addresses where urlkey = ?", [target_key]).fetchone()
+    if not row:
+        return None, False
+    own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
+    if own == urlkey(alias):
+        # Where the post has moved to was entered as its alias already: the two change places.
+        promote(db, row[0], target_key)
+        return int(row[0]), False
+    return int(row[0]), bool(claim(db, row[0], [alias], "redirect", at))
+
+
+def promote(db: Database, article_id: int, key: str) -> None:
+    """Make one of an article's addresses its own; the one it had becomes an alias."""
+    db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
+    db.execute("update addresses set kind = 'url' where urlkey = ?", [key])
+    db.execute("update articles set urlkey = ?, url = (select url from addresses where urlkey = ?) where id = ?",
+               [key, key, article_id])
+
+
+def redirecting(db: Database, key: str) -> list[str]:
+    """The addresses that are known to redirect to this one."""
+    return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
+
+
+def enter_addresses(db: Database, article_id: int, article: Article, redirects: Iterable[str],
+                    at: datetime) -> list[str]:
+    """Make this reading's address the article's own, and its redirects (also those met earlier) aliases."""
+    key = urlkey(article.url)
+    db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
+               [article_id, key])
+    db.execute("insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
+               "on conflict (urlkey) do update set kind = 'url', url = excluded.url, article_id = excluded.article_id",
+               [key, article.url, article_id, stamp(at)])
+    return claim(db, article_id, [*redirects, *redirecting(db, key)], "redirect", at)
+
+
+def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
+    """Enter addresses as aliases where nothing owns them; returns those that were new."""
+    return [url for url in urls if db.execute(
+        "insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?) "
+        "on conflict (urlkey) do nothing returning urlkey",
+        [urlkey(url), url, article_id, kind, stamp(at)]).fetchone()]
