@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,12 +14,17 @@ from archiver.items import Article
 from archiver.record.identity import content_digest, meaning_digest
 from archiver.store import captured
 from archiver.store.checks.finding import Finding
-from archiver.store.versions import FACETS, UNVERSIONED, VERSION_FIELDS, article_from_row
+from archiver.store.versions import (
+    FACETS,
+    UNVERSIONED,
+    VERSION_FIELDS,
+    article_from_revision,
+    article_from_row,
+)
 from archiver.urls import urlkey
 
 _COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and write back what it was."
 _REPAIR = "Run 'archiver verify --repair': it makes them anew from the article."
-_LISTS = ("authors", "categories", "tags", "credits", "geotags")
 Row = dict[str, Any]
 
 
@@ -54,14 +58,14 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
     if _key(article.url) != row["urlkey"]:
         differing.append("its address has another urlkey")
     current = next((v for v in versions if v["revision"] == row["revision"]), None)
-    if current is not None and (names := _unlike(article, _version(current["content"]))):
+    if current is not None and (names := _unlike(article, _version(current))):
         differing.append(f"version {row['revision']}, the current one, has another {', '.join(names)}")
     if differing:
         yield Finding("article-altered", f"article {row['id']}",
                       f"Article {row['id']} ({row['url']}) was changed by another program: {'; '.join(differing)}",
                       _COMPARE.format(row["id"], row["revision"]))
     for version in versions:
-        told = _version(version["content"])
+        told = _version(version)
         if told is not None and meaning_digest(told) != version["meaning_digest"]:
             yield Finding("version-altered", f"article {row['id']} version {version['revision']}",
                           f"Version {version['revision']} of article {row['id']} was changed by another program: its "
@@ -81,20 +85,20 @@ def _key(url: str) -> str:
         return ""
 
 
-def _version(content: str) -> Article | None:
+def _version(row: Row) -> Article | None:
     try:
-        values = json.loads(content)
-        return article_from_row({**values, **{name: json.dumps(values[name] or []) for name in _LISTS}})
+        return article_from_revision(row)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None  # told of as no JSON, or written by a release with other fields
 
 
 def _numbers(row: Row, versions: list[Row]) -> Iterator[Finding]:
     numbers = [version["revision"] for version in versions]
-    if numbers and numbers != list(range(1, row["revision"] + 1)):
+    last = max([row["revision"], *numbers])
+    if numbers and (lacking := sorted(set(range(1, last + 1)) - set(numbers))):
         yield Finding("versions-missing", f"article {row['id']}",
-                      f"Article {row['id']} is at version {row['revision']} and has the versions "
-                      f"{', '.join(map(str, numbers))}", "Take the rows of 'revisions' back from a backup.")
+                      f"Of the {last} versions of article {row['id']} there is no {', '.join(map(str, lacking))}",
+                      "Take the rows of 'revisions' back from a backup.")
 
 
 def _facets(db: Database, ids: Sequence[int], marks: str) -> dict[str, dict[int, list[Any]]]:

@@ -20,12 +20,14 @@ TIMES = {
     "sites": ("added_at", "quiet_until", "nowhere_at"), "runs": ("started_at", "finished_at"),
     "captures": ("captured_at",), "pages": ("lastmod", "found_at", "fetched_at", "changed_at", "due_at"),
     "page_sources": ("first_seen", "last_seen", "first_capture", "last_capture"),
-    "articles": ("published", "modified", "first_seen", "last_seen", "gone_at"), "addresses": ("first_seen",),
-    "revisions": ("observed_at",), "site_rules": ("learned_at", "since", "until"), "host_files": ("fetched_at",),
-    "clusters": ("since",),
+    "articles": ("published", "modified", "first_seen", "last_seen", "gone_at", "read_at"),
+    "addresses": ("first_seen",),
+    "revisions": ("observed_at", "seen_again_at", "read_at"), "site_rules": ("learned_at", "since", "until"),
+    "host_files": ("fetched_at",),
+    "clusters": ("since",), "reextractions": ("started_at", "finished_at"),
 }
 JSON = {
-    "sites": ("settings", "nowhere", "distrusted"), "pages": ("lead",), "revisions": ("changed", "content"),
+    "sites": ("settings", "nowhere", "distrusted"), "pages": ("lead",), "revisions": ("changed", "content", "evidence"),
     "articles": ("authors", "categories", "tags", "geotags", "credits", "evidence"),
 }
 _TYPES = {"INTEGER": ("integer",), "TEXT": ("text",), "FLOAT": ("real", "integer"), "REAL": ("real", "integer"),
