@@ -147,6 +147,8 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
                                   [("empty", "addresses row"), ("address-missing", "article 6")]),
     "a page belongs to no article": (["update pages set article_id = 99 where id = 3"],
                                      [("row-dangling", f"page {QUAY}3")]),
+    "an article points to another's capture": (["update articles set capture_id = 9 where id = 7"],
+                                               [("capture-strange", "article 7")]),
     "a cluster is miscounted": (["update clusters set size = 99 where id = 1"], [("cluster-differs", "cluster 1")]),
     "a table is dropped": (["drop table rights"], [("table-missing", "table rights")]),
 }

@@ -11,7 +11,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.record.identity import content_digest, meaning_digest
+from archiver.record.earlier import is_meaning_digest
+from archiver.record.identity import content_digest
 from archiver.store import captured
 from archiver.store.checks.finding import Finding
 from archiver.store.versions import (
@@ -52,8 +53,7 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
     differing = []
     if (content_digest(article.body) or None) != row["content_digest"]:
         differing.append("its text has another digest (content_digest)")
-    meaning = meaning_digest(article)
-    if meaning != row["meaning_digest"]:
+    if not is_meaning_digest(row["meaning_digest"], article):
         differing.append("its fields have another digest (meaning_digest)")
     if _key(article.url) != row["urlkey"]:
         differing.append("its address has another urlkey")
@@ -66,7 +66,7 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
                       _COMPARE.format(row["id"], row["revision"]))
     for version in versions:
         told = _version(version)
-        if told is not None and meaning_digest(told) != version["meaning_digest"]:
+        if told is not None and not is_meaning_digest(version["meaning_digest"], told):
             yield Finding("version-altered", f"article {row['id']} version {version['revision']}",
                           f"Version {version['revision']} of article {row['id']} was changed by another program: its "
                           "fields have another digest", "Take the row of 'revisions' back from a backup.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sqlite_utils import Database
 
 from archiver.store.checks.finding import Finding, counted, first_of
+from archiver.urls import urlkey
 
 _REBUILD = "Run 'archiver verify --repair': it makes the clusters anew from the links."
 _SKETCH = "Run 'archiver clusters --rebuild': it makes the index of near copies anew."
@@ -32,6 +33,28 @@ def references(db: Database) -> Iterator[Finding]:
                 "Take the rows of 'addresses' back from a backup, or crawl the site again.")
         for number, url in db.execute("select id, url from articles a where not exists "
                                       "(select 1 from addresses d where d.article_id = a.id)"))
+
+
+def proofs(db: Database) -> Iterator[Finding]:
+    """Articles whose capture is of another page: of an address that leads nowhere, or is another article's and proves
+    that one. An address that a site gave to another post later is none of these."""
+    db.register_function(_key, deterministic=True, replace=True)
+    yield from first_of(
+        Finding("capture-strange", f"article {number}", f"The capture of article {number} ({url}) is of {captured}, "
+                "which is no address of it", "Another program changed capture_id: write back that of its version.")
+        for number, url, captured in db.execute(
+            "select a.id, a.url, c.url from articles a join captures c on c.id = a.capture_id where c.url <> a.url "
+            "and not exists (select 1 from addresses d where d.article_id = a.id and d.urlkey = _key(c.url)) "
+            "and (not exists (select 1 from addresses d where d.urlkey = _key(c.url)) or exists (select 1 from "
+            "addresses d join revisions r on r.article_id = d.article_id where d.urlkey = _key(c.url) "
+            "and r.capture_id = c.id))"))
+
+
+def _key(url: object) -> str:
+    try:
+        return urlkey(str(url))
+    except ValueError:
+        return ""
 
 
 def clusters(db: Database) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ CHECKS: tuple[Check, ...] = (
     Check("values", "types, what must not be empty, times, JSON", values.values),
     Check("references", "pages, versions and addresses of articles", references.references,
           ("articles", "pages", "revisions", "addresses")),
+    Check("proofs", "captures of articles against their addresses", references.proofs,
+          ("articles", "captures", "addresses", "revisions")),
     Check("clusters", "clusters, links and sketches against articles", references.clusters,
           ("articles", "clusters", "near_copies", "cluster_bands", "cluster_sketches")),
     Check("full text", "the search index against the articles", fulltext.full_text, ("articles", "articles_fts")),
