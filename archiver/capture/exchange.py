@@ -32,7 +32,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Exchange:
     """A request and its response. `body` is as on the wire: still content-encoded, no longer chunked.
 
-    `cut`: of a longer body only the beginning was taken.
+    `cut`: of a longer body only the beginning was taken. `via`: the address that redirected here, `seconds`: how long
+    the answer took; where either is known, a metadata record says so.
     """
 
     url: str
@@ -46,6 +47,8 @@ class Exchange:
     protocol: str = "HTTP/1.1"
     ip: str = ""
     cut: bool = False
+    via: str = ""
+    seconds: float | None = None
 
     @property
     def digest(self) -> str:
@@ -91,7 +94,7 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
 
 
 def exchange_records(exchange: Exchange, original: Original | None = None) -> tuple[bytes, bytes, Capture]:
-    """The response (or revisit) record and the request record of one exchange, and its capture.
+    """The response (or revisit) record of one exchange, those that go with it (request, metadata), and its capture.
 
     With `original`, the payload is already in the archive: a revisit record with the headers alone
     is made (WARC/1.1, section 6.7). `warc_file`, offset and length of the capture are the writer's to fill.
@@ -124,7 +127,23 @@ def exchange_records(exchange: Exchange, original: Original | None = None) -> tu
         url=exchange.url, captured_at=exchange.at, status=exchange.status, media_type=exchange.media_type,
         digest=digest, warc_file="", warc_offset=0, warc_length=0, record_type="revisit" if revisit else "response",
     )
-    return _member(response, head if revisit else head + exchange.body), _member(request, asked), capture
+    return _member(response, head if revisit else head + exchange.body), (
+        _member(request, asked) + _metadata(exchange, response_id)), capture
+
+
+def _metadata(exchange: Exchange, response_id: str) -> bytes:
+    """What is known of an exchange beside its bytes (WARC/1.1, section 6.6); b"" where nothing is."""
+    told = {"via": exchange.via,
+            "fetchTimeMs": "" if exchange.seconds is None else str(round(exchange.seconds * 1000))}
+    fields = "".join(f"{name}: {value}\r\n" for name, value in told.items() if value)
+    if not fields:
+        return b""
+    record = WarcRecord()
+    record.init_headers(WarcRecordType.metadata)
+    _common(record, exchange)
+    record.headers["WARC-Concurrent-To"] = response_id
+    record.headers["Content-Type"] = "application/warc-fields"
+    return _member(record, fields.encode())
 
 
 def _common(record: WarcRecord, exchange: Exchange) -> None:

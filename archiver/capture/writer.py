@@ -46,12 +46,12 @@ class WarcWriter:
 
     def write(self, exchange: Exchange, original: Original | None = None) -> Capture:
         """Write one exchange; returns where its response record lies. Raises OSError when the disk refuses."""
-        response, request, capture = exchange_records(exchange, original)
+        response, others, capture = exchange_records(exchange, original)
         if self._file is None or self._offset >= _ROTATE_AT:
             self._open(exchange.at)
         capture = replace(capture, warc_file=f"warc/{self._path.name}", warc_offset=self._offset,
                           warc_length=len(response))
-        self._append(response + request)
+        self._append(response + others)
         assert self._gathered is not None
         self._gathered.write(cdxj_line(capture))
         return capture

@@ -31,7 +31,7 @@ def change(archive: Path, statement: str) -> None:
 
 def test_a_sound_archive(archive: Path) -> None:
     done = verify(archive)
-    assert (done.exit_code, done.output) == (0, "9 articles, 42 records, 4 WARC files: all is sound\n")
+    assert (done.exit_code, done.output) == (0, "9 articles, 61 records, 4 WARC files: all is sound\n")
 
 
 def test_a_finding_is_a_sentence_and_what_to_do(archive: Path) -> None:

@@ -59,9 +59,8 @@ def test_a_query_s_package_has_its_captures_and_no_others(archive: Path, tmp_pat
     package = tmp_path / "three.wacz"
     assert export(archive, "title:\"Day 3\"", "-f", "wacz", "-o", package).exit_code == 0
     base = "https://quay.example/"
-    assert [(kind, url) for kind, url in urls(package) if kind != "warcinfo"] == [
-        ("response", f"{base}3"), ("request", f"{base}3"),
-        ("response", f"{base}3"), ("request", f"{base}3"), ("response", f"{base}three"), ("request", f"{base}three")]
+    assert [one for one in urls(package) if one[0] != "warcinfo"] == [
+        (kind, f"{base}{path}") for path in ("3", "3", "three") for kind in ("response", "request", "metadata")]
     pages = [json.loads(line) for line in members(package)["pages/pages.jsonl"].splitlines()]
     assert pages[0]["format"] == "json-pages-1.0"
     assert [(p["url"], p["ts"], p["title"]) for p in pages[1:]] == [(f"{base}3", "2024-05-01T08:00:05Z", "Day 3")]

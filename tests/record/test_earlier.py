@@ -15,7 +15,7 @@ BY_0_2 = "84b96052f5676df7dead4739e45baf0e"
 
 
 def test_a_digest_is_proved_by_the_rule_that_made_it() -> None:
-    assert BY_0_2 != meaning_digest(POST)
+    assert meaning_digest(POST) != BY_0_2
     assert is_meaning_digest(BY_0_2, POST)
     assert is_meaning_digest(meaning_digest(POST), POST)
     assert not is_meaning_digest(BY_0_2, replace(POST, title="Other"))

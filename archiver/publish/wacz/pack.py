@@ -107,7 +107,7 @@ class _Hashing:
 
 
 def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], package: _Package, done: Packed) -> None:
-    """The chosen records of one file, each with its request, under the file's own name and its own warcinfo record."""
+    """The chosen records of one file with their requests and metadata, under the file's own name and warcinfo record."""
     name = warc_file.removeprefix("warc/").replace("/", "-")
     try:
         handle = (folder / warc_file).open("rb")
@@ -127,10 +127,10 @@ def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], packag
             _enter(db, replace(capture, warc_file=name, warc_offset=entry.written))
             _copy_member(handle, member, entry)
             done.records += 1
-            request = member_at(handle, offset + member.length)
-            own = _header(member).get("warc-record-id")
-            if request is not None and _header(request).get("warc-concurrent-to") == own:
-                _copy_member(handle, request, entry)
+            own, after = _header(member).get("warc-record-id"), member_at(handle, offset + member.length)
+            while after is not None and own and _header(after).get("warc-concurrent-to") == own:
+                _copy_member(handle, after, entry)
+                after = member_at(handle, after.offset + after.length)
 
 
 def _header(member: Member) -> dict[str, str]:
