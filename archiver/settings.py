@@ -44,7 +44,7 @@ DEFAULT_REQUEST_HEADERS = {
 }
 
 # The remote control can run code in the crawl's process, the telnet console too: both stay off. Scrapy loads what is
-# switched off as well, and the one brings a whole web server, a quarter of a second of each start: so they are taken out.
+# switched off as well, and the one brings a web server, a quarter of a second of each start: so they are taken out.
 REMOTE_CONTROL_ENABLED = False
 TELNETCONSOLE_ENABLED = False
 _REMOTE = {"scrapy.extensions.remote_control.RemoteControl", "scrapy.extensions.telnet.TelnetConsole"}
