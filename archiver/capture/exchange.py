@@ -32,7 +32,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Exchange:
     """A request and its response. `body` is as on the wire: still content-encoded, no longer chunked.
 
-    `cut`: of a longer body only the beginning was taken.
+    `cut`: of a longer body only the beginning was taken. `via`: the address that redirected here, `seconds`: how long
+    the answer took; where either is known, a metadata record says so.
     """
 
     url: str
@@ -46,6 +47,8 @@ class Exchange:
     protocol: str = "HTTP/1.1"
     ip: str = ""
     cut: bool = False
+    via: str = ""
+    seconds: float | None = None
 
     @property
     def digest(self) -> str:
@@ -80,19 +83,14 @@ def warc_date(at: datetime) -> str:
 
 def warcinfo_record(file_name: str, at: datetime, software: str, description: str) -> bytes:
     """The first record of a file: who wrote it (WARC/1.1, section 6.2)."""
-    record = WarcRecord()
-    record.init_headers(WarcRecordType.warcinfo)
-    record.headers["WARC-Date"] = warc_date(at)
-    record.headers["WARC-Filename"] = file_name
-    record.headers["Content-Type"] = "application/warc-fields"
     fields = {"software": software, "format": "WARC File Format 1.1", "description": description,
               "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"}
-    record.set_bytes_content("".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
-    return _member(record)
+    return fields_record(WarcRecordType.warcinfo, {"WARC-Date": warc_date(at), "WARC-Filename": file_name}, fields)
 
 
-def exchange_records(exchange: Exchange, original: Original | None = None) -> tuple[bytes, bytes, Capture]:
-    """The response (or revisit) record and the request record of one exchange, and its capture.
+def exchange_records(exchange: Exchange, original: Original | None = None,
+                     response_id: str = "") -> tuple[bytes, bytes, Capture]:
+    """The response (or revisit) record of one exchange, those that go with it (request, metadata), and its capture.
 
     With `original`, the payload is already in the archive: a revisit record with the headers alone
     is made (WARC/1.1, section 6.7). `warc_file`, offset and length of the capture are the writer's to fill.
@@ -102,7 +100,7 @@ def exchange_records(exchange: Exchange, original: Original | None = None) -> tu
     head = _status_line(exchange) + _header_block(_stored_headers(exchange))
     response = WarcRecord()
     response.init_headers(WarcRecordType.revisit if revisit else WarcRecordType.response)
-    response_id = f"<urn:uuid:{uuid.uuid4()}>"
+    response_id = response_id or new_record_id()
     response.headers["WARC-Record-ID"] = response_id
     _common(response, exchange)
     response.headers["WARC-Payload-Digest"] = digest
@@ -113,7 +111,6 @@ def exchange_records(exchange: Exchange, original: Original | None = None) -> tu
         response.headers["WARC-Profile"] = REVISIT_NOT_MODIFIED if exchange.status == 304 else REVISIT_SAME_PAYLOAD
         response.headers["WARC-Refers-To-Target-URI"] = original.url
         response.headers["WARC-Refers-To-Date"] = warc_date(original.captured_at)
-    response.set_bytes_content(head if revisit else head + exchange.body)
 
     request = WarcRecord()
     request.init_headers(WarcRecordType.request)
@@ -121,12 +118,25 @@ def exchange_records(exchange: Exchange, original: Original | None = None) -> tu
     request.headers["WARC-Concurrent-To"] = response_id
     request.headers["Content-Type"] = "application/http;msgtype=request"
     shown = tuple((name, value) for name, value in exchange.request_headers if name.lower() not in _SECRET)
-    request.set_bytes_content(_request_line(exchange) + _header_block(shown))
+    asked = _request_line(exchange) + _header_block(shown)
     capture = Capture(
         url=exchange.url, captured_at=exchange.at, status=exchange.status, media_type=exchange.media_type,
         digest=digest, warc_file="", warc_offset=0, warc_length=0, record_type="revisit" if revisit else "response",
     )
-    return _member(response), _member(request), capture
+    return _member(response, head if revisit else head + exchange.body), (
+        _member(request, asked) + _metadata(exchange, response_id)), capture
+
+
+def _metadata(exchange: Exchange, response_id: str) -> bytes:
+    """What is known of an exchange beside its bytes (WARC/1.1, section 6.6); b"" where nothing is."""
+    told = {"via": exchange.via,
+            "fetchTimeMs": "" if exchange.seconds is None else str(round(exchange.seconds * 1000))}
+    fields = {name: value for name, value in told.items() if value}
+    if not fields:
+        return b""
+    headers = {"WARC-Date": warc_date(exchange.at), "WARC-Target-URI": exchange.url, "WARC-Concurrent-To": response_id}
+    return fields_record(WarcRecordType.metadata, headers | ({"WARC-IP-Address": exchange.ip} if exchange.ip else {}),
+                         fields)
 
 
 def _common(record: WarcRecord, exchange: Exchange) -> None:
@@ -161,7 +171,24 @@ def _header_block(headers: Headers) -> bytes:
     return b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n"
 
 
-def _member(record: WarcRecord) -> bytes:
+def new_record_id() -> str:
+    return f"<urn:uuid:{uuid.uuid4()}>"
+
+
+def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[str, str]) -> bytes:
+    """A record of named fields (application/warc-fields), as warcinfo and metadata records are."""
+    record = WarcRecord()
+    record.init_headers(kind)
+    for name, value in headers.items():
+        record.headers[name] = value
+    record.headers["Content-Type"] = "application/warc-fields"
+    return _member(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
+
+
+def _member(record: WarcRecord, block: bytes) -> bytes:
+    """A record with its block, which the block digest proves with the headers in it (WARC/1.1, section 5.8)."""
+    record.headers["WARC-Block-Digest"] = payload_digest(block)
+    record.set_bytes_content(block)
     out = io.BytesIO()
     record.write(out)
     return igzip.compress(out.getvalue(), _GZIP_LEVEL, mtime=0)
