@@ -34,8 +34,8 @@ TABLES = {
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
-    "page_sources": "Who told of an address: feed, sitemap, api, cdx, listing, link, redirect, seed, ledger or import. Of what "
-                    "a web archive told (cdx), when it was captured there first and last.",
+    "page_sources": "Who told of an address: feed, sitemap, api, cdx, listing, link, redirect, seed, ledger or import. "
+                    "Of what a web archive told (cdx), when it was captured there first and last.",
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
                 "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
                 "`aside` is 1 where that is a stub, or the same text at another address.",

@@ -49,8 +49,9 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
     """Crawl sites into the archive.
 
     A SITE is a start address, or the name of a site that is in the archive already. Without one, every
-    site of the archive is crawled, but for those that only an import brought (crawl=no); an archive that does not exist yet gets the demonstration blog
-    that archiver brings along. A second crawl of a site asks only for what is new or changed.
+    site of the archive is crawled, but for those that only an import brought (crawl=no); an archive
+    that does not exist yet gets the demonstration blog that archiver brings along. A second crawl of a
+    site asks only for what is new or changed.
 
     \b
     Examples:

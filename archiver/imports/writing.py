@@ -155,15 +155,16 @@ class PastWriter:
         """An address that once led to an article: its alias; where it was a post before, that post has moved."""
         owner = self.db.execute(
             "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from addresses d join articles a on "
-            "a.id = d.article_id join articles b on b.id = ? where d.urlkey = ?", [article_id, urlkey(way.url)]).fetchone()
+            "a.id = d.article_id join articles b on b.id = ? where d.urlkey = ?",
+            [article_id, urlkey(way.url)]).fetchone()
         if owner is None:
             tally.aliases += len(claim(self.db, article_id, [way.url], "redirect", way.first))
             return
         other, last_seen, name, theirs, ours = owner
         is_another = theirs and ours and theirs != ours
         if other == article_id:
-            self.db.execute("update addresses set first_seen = min(first_seen, ?) where urlkey = ? and kind = 'redirect'",
-                            [stamp(way.first), urlkey(way.url)])
+            self.db.execute("update addresses set first_seen = min(first_seen, ?) where urlkey = ? "
+                            "and kind = 'redirect'", [stamp(way.first), urlkey(way.url)])
         elif name == site.name and last_seen <= stamp(way.last) and not is_another:
             absorb(self.db, article_id, other, self._bare)
 

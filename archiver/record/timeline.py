@@ -49,12 +49,14 @@ class Sighting:
 
 
 class Placed(Enum):
-    """What a reading did to the versions: it made a run, began one earlier, or told of nothing new."""
+    """What a reading did to the versions: it made a run, began one earlier, or told of nothing new. COUNTED: it would
+    make one more of the runs of a post that is served in turns."""
 
     INSERTED = auto()
     EXTENDED = auto()
     WITHIN = auto()
     STUB = auto()
+    COUNTED = auto()
 
 
 Changed = Callable[[Version, Version], tuple[str, ...]]

@@ -254,8 +254,8 @@ def m014_imports(db: Database) -> None:
         defaults={"member": 0, "inner": 0, "counts": "{}", "problems": "[]"},
     )
     db.table("imports").create_index(["digest"])
-    # Which import a capture came by, and which article it shows: the proof of when a version was seen. `aside`: it shows
-    # a stub of it, or the same text at another address, and proves no version.
+    # Which import a capture came by, and which article it shows: the proof of when a version was seen. `aside`: it
+    # shows a stub of it, or the same text at another address, and proves no version.
     db.table("captures").add_column("import_id", int)
     db.table("captures").add_column("article_id", int)
     db.table("captures").add_column("aside", int)

@@ -19,6 +19,7 @@ from archiver.record.timeline import Placed, Version, plainly, run_of, weave
 from archiver.store import clusters
 from archiver.store.addresses import claim
 from archiver.store.articles import Change, Stored, find, store_article, touch
+from archiver.store.history import count_again
 from archiver.store.ledger import moment, stamp
 from archiver.store.parts import parts_of
 from archiver.store.past_answers import ways_to
@@ -26,6 +27,9 @@ from archiver.store.past_versions import NEWEST, Bare, edits, seen_again, versio
 from archiver.store.versions import article_from_row, article_row
 from archiver.urls import urlkey
 
+MOST_RETURNS = 40
+"""Versions of an article that may repeat an earlier one where captures show them: a site that served two headlines in
+turn shows no more by its thousandth capture."""
 _WRITTEN = (Placed.INSERTED, Placed.EXTENDED)
 
 
@@ -71,8 +75,8 @@ def _entered(db: Database, site: str, reading: Reading, ways: list[str], bare: B
 def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways: list[str], bare: Bare) -> Stored:
     """A reading later than all that is stored, as a live one is entered; a better reading of the same is left alone.
 
-    A post that returns to what it said is kept as it was captured: a crawl that asks a site again and again has to bound
-    that (`record.returns`), captures are as many as they are.
+    A post that returns to what it said is kept as it was captured, up to MOST_RETURNS; after that, as by a crawl, it is
+    counted (`record.returns`).
     """
     version = _as_version(reading)
     before = Version(moment(row["last_seen"]) or datetime.min, article_from_row(row), row["capture_id"],
@@ -82,7 +86,9 @@ def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways
         _seen(db, row, reading.at)
         claim(db, row["id"], [reading.article.url], "copy", reading.at)
         return Stored(row["id"], Change.UNCHANGED)
-    if differs and urlkey(reading.article.url) == row["urlkey"] and _was_said(db, row, reading.article):
+    stands = db.execute("select max(revision) from revisions where article_id = ?", [row["id"]]).fetchone()[0]
+    if differs and stands == row["revision"] and urlkey(reading.article.url) == row["urlkey"] and (
+            _said(db, row, reading.article) and _returns(db, row) < MOST_RETURNS):
         stored = _woven(db, row, reading, bare)
         _seen(db, row, reading.at)
         return stored
@@ -93,11 +99,16 @@ def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways
     return stored
 
 
-def _was_said(db: Database, row: dict[str, Any], article: Article) -> bool:
-    """Whether the post says what an earlier version said; not while it stands at an earlier one."""
-    return db.execute("select 1 from revisions where article_id = ? and meaning_digest = ? and ? = (select "
-                      "max(revision) from revisions where article_id = ?)",
-                      [row["id"], meaning_digest(article), row["revision"], row["id"]]).fetchone() is not None
+def _said(db: Database, row: dict[str, Any], article: Article) -> int | None:
+    """The last version that says what this reading says."""
+    found = db.execute("select max(revision) from revisions where article_id = ? and meaning_digest = ?",
+                       [row["id"], meaning_digest(article)]).fetchone()
+    return int(found[0]) if found[0] else None
+
+
+def _returns(db: Database, row: dict[str, Any]) -> int:
+    """How many versions of an article repeat an earlier one."""
+    return int(db.execute("select count(same_as) from revisions where article_id = ?", [row["id"]]).fetchone()[0])
 
 
 def _seen(db: Database, row: dict[str, Any], at: datetime) -> None:
@@ -118,7 +129,10 @@ def _woven(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> S
     versions = versions_of(db, row)
     again = seen_again(db, row, versions, version, bare)
     woven, placed = weave(versions, version, again, edits(db, bare))
-    if placed in _WRITTEN:
+    if placed is Placed.INSERTED and (said := _said(db, row, reading.article)) and _returns(db, row) >= MOST_RETURNS:
+        count_again(db, article_id, said, reading.at)
+        placed = Placed.COUNTED
+    elif placed in _WRITTEN:
         write(db, row, versions, woven, version)
     elif placed is Placed.WITHIN and again is None and run_of(versions, version) == len(versions) - 1:
         own = {name: value for name, value in article_row(reading.article).items() if name in NEWEST}

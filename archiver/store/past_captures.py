@@ -158,11 +158,11 @@ def _told(db: Database, page_id: int, told: str, seen: str) -> None:
 
 
 def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> None:
-    """The ledger's word of an address that was gone, where nothing newer is known of it. `status` 200: it said so itself.
-    """
+    """The ledger's word of an address that was gone, where nothing newer is known of it. `status` 200: the page itself
+    said so."""
     answer = f"the server answered {status}" if status != 200 else "it said that it does not exist"
     db.execute(
         "update pages set outcome = 'gone', status = ?, reason = ?, rule = ?, fetched_at = ? where urlkey = ? "
         "and article_id is not null and (fetched_at is null or fetched_at < ?)",
-        [status, f"{answer}, imported from {told}", f"http-{status}" if status != 200 else "not-found", stamp(at), urlkey(url),
-         stamp(at)])
+        [status, f"{answer}, imported from {told}", f"http-{status}" if status != 200 else "not-found", stamp(at),
+         urlkey(url), stamp(at)])

@@ -21,7 +21,7 @@ from archiver.capture.digests import expected
 from archiver.capture.foreign import Record
 from archiver.capture.found import Found, capture_in, warc_date
 from archiver.capture.packed import Place
-from tests.imports.files import Rec, http, page, sha1
+from tests.imports.files import http, page, sha1
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAGE = page()
@@ -36,11 +36,19 @@ def brotli(data: bytes) -> bytes:
     return out.getvalue()
 
 
-CODED = {"gzip": gzip.compress(PAGE), "deflate": zlib.compress(PAGE), "br": brotli(PAGE), "zstd": zstd.compress(PAGE),
-         "x-gzip": gzip.compress(PAGE), "gzip, deflate": zlib.compress(gzip.compress(PAGE))}
+CODED = {
+    "gzip": gzip.compress(PAGE),
+    "deflate": zlib.compress(PAGE),
+    "br": brotli(PAGE),
+    "zstd": zstd.compress(PAGE),
+    "x-gzip": gzip.compress(PAGE),
+    "gzip, deflate": zlib.compress(gzip.compress(PAGE)),
+}
 
 
-def found(block: bytes, at: str | None = "2009-05-02T10:00:00Z", kind: str = "response", **fields: str) -> Found | Problem:
+def found(
+    block: bytes, at: str | None = "2009-05-02T10:00:00Z", kind: str = "response", **fields: str
+) -> Found | Problem:
     named = {"warc-type": kind, "warc-target-uri": "http://blog.example/a", "content-type": "application/http"}
     named |= {name.replace("_", "-"): value for name, value in fields.items()}
     return capture_in(Record(Place(), named | ({"warc-date": at} if at else {}), block), None, NOW)
@@ -58,29 +66,34 @@ def test_content_codings_are_undone(coding: str) -> None:
     assert one.answer.body == PAGE and one.exchange.body == CODED[coding] and not one.odd
 
 
-@pytest.mark.parametrize("block, names", [
-    (http(PAGE), []),
-    (http(CHUNKED, headers=[("Transfer-Encoding", "chunked")], length=None), []),
-    (http(PAGE, headers=[("Transfer-Encoding", "chunked")], length=None), ["chunking"]),
-    (http(CHUNKED, length=None), ["chunking"]),
-    (http(CHUNKED[:-60], headers=[("Transfer-Encoding", "chunked")], length=None), ["!cut-off"]),
-    (http(PAGE, length=len(PAGE) + 50), ["!cut-off"]),
-    (http(PAGE, length=len(PAGE) - 50), ["http-length"]),
-    (http(PAGE, headers=[("Content-Encoding", "gzip")]), ["miscoded"]),
-    (http(PAGE, headers=[("Content-Encoding", "br")]), ["miscoded"]),
-    (http(PAGE, headers=[("Content-Encoding", "no-such")]), ["miscoded"]),
-    (http(gzip.compress(PAGE)), ["miscoded"]),
-    (http(gzip.compress(PAGE)[:-30], headers=[("Content-Encoding", "gzip")]), ["!content-encoding"]),
-    (http(PAGE, kind="image/jpeg"), ["mislabelled"]),
-    (http(b"\x89PNG\r\n\x1a\n" + bytes(50)), ["mislabelled"]),
-    (http(PAGE, kind="text/plain"), []),
-    (http(PAGE, kind=""), []),
-    (http(PAGE, version="HTTP/1.0"), []), (http(PAGE, version="HTTP/2"), []), (http(PAGE, status="200"), []),
-    (http(PAGE).replace(b"\r\n", b"\n"), []),
-    (PAGE, []),
-    (b"\x00\x01 no response at all", ["!http-header"]),
-    (b"", ["!http-header"]),
-])
+@pytest.mark.parametrize(
+    "block, names",
+    [
+        (http(PAGE), []),
+        (http(CHUNKED, headers=[("Transfer-Encoding", "chunked")], length=None), []),
+        (http(PAGE, headers=[("Transfer-Encoding", "chunked")], length=None), ["chunking"]),
+        (http(CHUNKED, length=None), ["chunking"]),
+        (http(CHUNKED[:-60], headers=[("Transfer-Encoding", "chunked")], length=None), ["!cut-off"]),
+        (http(PAGE, length=len(PAGE) + 50), ["!cut-off"]),
+        (http(PAGE, length=len(PAGE) - 50), ["http-length"]),
+        (http(PAGE, headers=[("Content-Encoding", "gzip")]), ["miscoded"]),
+        (http(PAGE, headers=[("Content-Encoding", "br")]), ["miscoded"]),
+        (http(PAGE, headers=[("Content-Encoding", "no-such")]), ["miscoded"]),
+        (http(gzip.compress(PAGE)), ["miscoded"]),
+        (http(gzip.compress(PAGE)[:-30], headers=[("Content-Encoding", "gzip")]), ["!content-encoding"]),
+        (http(PAGE, kind="image/jpeg"), ["mislabelled"]),
+        (http(b"\x89PNG\r\n\x1a\n" + bytes(50)), ["mislabelled"]),
+        (http(PAGE, kind="text/plain"), []),
+        (http(PAGE, kind=""), []),
+        (http(PAGE, version="HTTP/1.0"), []),
+        (http(PAGE, version="HTTP/2"), []),
+        (http(PAGE, status="200"), []),
+        (http(PAGE).replace(b"\r\n", b"\n"), []),
+        (PAGE, []),
+        (b"\x00\x01 no response at all", ["!http-header"]),
+        (b"", ["!http-header"]),
+    ],
+)
 def test_what_does_not_agree_is_named(block: bytes, names: list[str]) -> None:
     assert odd(block) == names
     one = found(block)
@@ -92,8 +105,15 @@ def test_a_copy_of_an_odd_record_can_be_read_by_its_own_header() -> None:
     for block in (http(PAGE, headers=[("Content-Encoding", "gzip")]), http(gzip.compress(PAGE))):
         one = found(block)
         assert isinstance(one, Found) and one.exchange is not None
-        again = http_answer(http(one.exchange.body, kind="", headers=[
-            (n.decode(), v.decode()) for n, v in one.exchange.response_headers if n.lower() != b"content-length"]))
+        again = http_answer(
+            http(
+                one.exchange.body,
+                kind="",
+                headers=[
+                    (n.decode(), v.decode()) for n, v in one.exchange.response_headers if n.lower() != b"content-length"
+                ],
+            )
+        )
         assert again is not None and again.body == PAGE and not again.odd
 
 
@@ -109,8 +129,12 @@ def test_a_body_that_unpacks_without_end_is_a_bomb(coding: str) -> None:
 @pytest.mark.parametrize("form", ["base32", "hex", "HEX", "base64"])
 def test_digests_of_every_spelling(name: str, form: str) -> None:
     digest = hashlib.new(name, PAGE).digest()
-    text = {"base32": base64.b32encode(digest).decode().rstrip("="), "hex": digest.hex(), "HEX": digest.hex().upper(),
-            "base64": base64.b64encode(digest).decode()}[form]
+    text = {
+        "base32": base64.b32encode(digest).decode().rstrip("="),
+        "hex": digest.hex(),
+        "HEX": digest.hex().upper(),
+        "base64": base64.b64encode(digest).decode(),
+    }[form]
     assert expected(f"{name}:{text}") == (name, digest)
     block_digest = f"{name}:{hashlib.new(name, http(PAGE)).hexdigest()}"
     assert odd(http(PAGE), warc_payload_digest=f"{name}:{text}", warc_block_digest=block_digest) == []
@@ -132,12 +156,21 @@ def test_digests_that_prove_nothing_are_no_damage() -> None:
         assert odd(http(PAGE), warc_payload_digest=field, warc_block_digest=field) == []
 
 
-@pytest.mark.parametrize("text, at", [
-    ("2009-05-02T10:00:00Z", "2009-05-02T10:00:00+00:00"), ("2009-05-02T10:00:00.123456789Z", "2009-05-02T10:00:00.123456+00:00"),
-    ("20090502100000", "2009-05-02T10:00:00+00:00"), ("2009-05-02T12:00:00+02:00", "2009-05-02T10:00:00+00:00"),
-    ("2009-05-02 10:00:00", "2009-05-02T10:00:00+00:00"), ("2009-05", "2009-05-01T00:00:00+00:00"),
-    ("2009", "2009-01-01T00:00:00+00:00"), ("2009-02-30T10:00:00Z", None), ("yesterday", None), ("", None),
-])
+@pytest.mark.parametrize(
+    "text, at",
+    [
+        ("2009-05-02T10:00:00Z", "2009-05-02T10:00:00+00:00"),
+        ("2009-05-02T10:00:00.123456789Z", "2009-05-02T10:00:00.123456+00:00"),
+        ("20090502100000", "2009-05-02T10:00:00+00:00"),
+        ("2009-05-02T12:00:00+02:00", "2009-05-02T10:00:00+00:00"),
+        ("2009-05-02 10:00:00", "2009-05-02T10:00:00+00:00"),
+        ("2009-05", "2009-05-01T00:00:00+00:00"),
+        ("2009", "2009-01-01T00:00:00+00:00"),
+        ("2009-02-30T10:00:00Z", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
 def test_dates(text: str, at: str | None) -> None:
     found_at = warc_date(text)
     assert (found_at.isoformat() if found_at else None) == at
@@ -152,9 +185,11 @@ def test_records_without_time_or_address_are_named() -> None:
 
 
 def test_addresses_of_other_alphabets_and_odd_escapes() -> None:
-    for url, stored in (("http://bücher.example/straße", "http://xn--bcher-kva.example/stra%C3%9Fe"),
-                        ("http://blog.example/100%", "http://blog.example/100%"),
-                        ("http://blog.example:80/a b?q=%zz#x", "http://blog.example/a%20b?q=%zz")):
+    for url, stored in (
+        ("http://bücher.example/straße", "http://xn--bcher-kva.example/stra%C3%9Fe"),
+        ("http://blog.example/100%", "http://blog.example/100%"),
+        ("http://blog.example:80/a b?q=%zz#x", "http://blog.example/a%20b?q=%zz"),
+    ):
         one = found(http(PAGE), warc_target_uri=url)
         assert isinstance(one, Found) and (one.url, one.original_url) == (stored, url if url != stored else "")
 

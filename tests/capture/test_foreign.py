@@ -22,10 +22,16 @@ from tests.imports.files import Rec, arc_document, arc_header, http, page, post,
 RECORDS = [post(f"http://blog.example/{n}/", title=f"Post {n}") for n in range(4)]
 PLAIN = [r.data() for r in RECORDS]
 PACKED = [r.packed() for r in RECORDS]
+START = Place()
 
 
-def read(data: bytes, start: Place = Place(), *, seeks: bool = True, holds: bool = True  # noqa: B008
-         ) -> list[Record | Problem]:
+def read(
+    data: bytes,
+    start: Place = START,
+    *,
+    seeks: bool = True,
+    holds: bool = True,
+) -> list[Record | Problem]:
     handle = io.BufferedReader(io.BytesIO(data) if seeks else _Pipe(data))  # type: ignore[type-var]
     return list(Records(Unpacked(handle, start, len(data)), lambda fields, first: holds))
 
@@ -39,7 +45,7 @@ class _Pipe(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         data = self._data.read(min(len(buffer), 700))
-        buffer[:len(data)] = data
+        buffer[: len(data)] = data
         return len(data)
 
 
@@ -53,18 +59,37 @@ def declares(record: bytes, more: int) -> bytes:
 
 
 def flipped(member: bytes, at: int = 60) -> bytes:
-    return member[:at] + bytes([member[at] ^ 0xFF]) + member[at + 1:]
+    return member[:at] + bytes([member[at] ^ 0xFF]) + member[at + 1 :]
 
 
 ALL = ["0", "1", "2", "3"]
 
 
-@pytest.mark.parametrize("data", [
-    b"".join(PLAIN), b"".join(PACKED), whole(RECORDS), b"".join(zstd.compress(p) for p in PLAIN),
-    zstd.compress(b"".join(PLAIN)), gzip.compress(PLAIN[0] + PLAIN[1]) + gzip.compress(PLAIN[2] + PLAIN[3]),
-    b"".join(gzip.compress(b"".join(PLAIN)[n:n + 777]) for n in range(0, len(b"".join(PLAIN)), 777)),
-    b"".join(PACKED) + b"\0" * 3000, b"\r\n\r\n".join(PLAIN),
-], ids=["plain", "gzip", "whole-gzip", "zstd", "whole-zstd", "two-in-a-member", "members-anywhere", "padded", "blank-lines"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"".join(PLAIN),
+        b"".join(PACKED),
+        whole(RECORDS),
+        b"".join(zstd.compress(p) for p in PLAIN),
+        zstd.compress(b"".join(PLAIN)),
+        gzip.compress(PLAIN[0] + PLAIN[1]) + gzip.compress(PLAIN[2] + PLAIN[3]),
+        b"".join(gzip.compress(b"".join(PLAIN)[n : n + 777]) for n in range(0, len(b"".join(PLAIN)), 777)),
+        b"".join(PACKED) + b"\0" * 3000,
+        b"\r\n\r\n".join(PLAIN),
+    ],
+    ids=[
+        "plain",
+        "gzip",
+        "whole-gzip",
+        "zstd",
+        "whole-zstd",
+        "two-in-a-member",
+        "members-anywhere",
+        "padded",
+        "blank-lines",
+    ],
+)
 def test_every_packing_is_read_and_can_be_taken_up_anywhere(data: bytes) -> None:
     found = read(data)
     assert told(found) == ALL
@@ -85,20 +110,25 @@ def test_a_zstd_dictionary_in_the_first_frame() -> None:
         assert told(read(data, found[2].place)) == ["2", "3"]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("data, expected", [
-    (PACKED[0] + flipped(PACKED[1]) + PACKED[2], ["0", "!damaged", "2"]),
-    (PACKED[0] + PACKED[1][:90] + PACKED[2], ["0", "!damaged", "2"]),
-    (PACKED[0] + PACKED[1][:-6] + b"\xff" * 2 + PACKED[1][-4:] + PACKED[2], ["0", "!damaged", "2"]),
-    (PACKED[0] + PACKED[1][:90], ["0", "!truncated"]),
-    (PACKED[0] + b"some bytes that are none\n" * 9 + PACKED[1], ["0", "!no-record", "1"]),
-    (PLAIN[0] + PLAIN[1][:-40], ["0", "!truncated"]),
-    (PLAIN[0] + PLAIN[1][:30], ["0", "!truncated"]),
-    (PLAIN[0] + b"some bytes that are none\r\n\r\n" + PLAIN[1], ["0", "!no-record", "1"]),
-    (PLAIN[0] + PLAIN[1].replace(b"Content-Length", b"Content-Size", 1) + PLAIN[2], ["0", "!record-length", "2"]),
-    (PLAIN[0] + declares(PLAIN[1], 10**20) + PLAIN[2], ["0", "!record-length", "2"]),
-    (b"", ["!not-an-archive"]), (b"\x89PNG\r\n" * 500, ["!not-an-archive"]), (gzip.compress(b"x" * 999), ["!not-an-archive"]),
-    (whole(RECORDS)[:-60], ["0", "!truncated"]),
-])
+@pytest.mark.parametrize(
+    "data, expected",
+    [
+        (PACKED[0] + flipped(PACKED[1]) + PACKED[2], ["0", "!damaged", "2"]),
+        (PACKED[0] + PACKED[1][:90] + PACKED[2], ["0", "!damaged", "2"]),
+        (PACKED[0] + PACKED[1][:-6] + b"\xff" * 2 + PACKED[1][-4:] + PACKED[2], ["0", "!damaged", "2"]),
+        (PACKED[0] + PACKED[1][:90], ["0", "!truncated"]),
+        (PACKED[0] + b"some bytes that are none\n" * 9 + PACKED[1], ["0", "!no-record", "1"]),
+        (PLAIN[0] + PLAIN[1][:-40], ["0", "!truncated"]),
+        (PLAIN[0] + PLAIN[1][:30], ["0", "!truncated"]),
+        (PLAIN[0] + b"some bytes that are none\r\n\r\n" + PLAIN[1], ["0", "!no-record", "1"]),
+        (PLAIN[0] + PLAIN[1].replace(b"Content-Length", b"Content-Size", 1) + PLAIN[2], ["0", "!record-length", "2"]),
+        (PLAIN[0] + declares(PLAIN[1], 10**20) + PLAIN[2], ["0", "!record-length", "2"]),
+        (b"", ["!not-an-archive"]),
+        (b"\x89PNG\r\n" * 500, ["!not-an-archive"]),
+        (gzip.compress(b"x" * 999), ["!not-an-archive"]),
+        (whole(RECORDS)[:-60], ["0", "!truncated"]),
+    ],
+)
 def test_damage_is_named_and_the_rest_is_read(data: bytes, expected: list[str]) -> None:
     assert told(read(data)) == expected
 
@@ -132,7 +162,9 @@ def test_every_version_of_warc_and_line_ends_of_one_byte(version: str) -> None:
 
 
 def test_folded_fields_odd_case_and_angle_brackets() -> None:
-    data = PLAIN[0].replace(b"WARC-Target-URI: http://blog.example/0/", b"warc-target-uri:\r\n  <http://blog.example/0/>")
+    data = PLAIN[0].replace(
+        b"WARC-Target-URI: http://blog.example/0/", b"warc-target-uri:\r\n  <http://blog.example/0/>"
+    )
     assert told(read(data)) == ["0"]
 
 
@@ -153,18 +185,22 @@ def test_arc_files(version: int, packed: bool) -> None:
 
 def pairs(*records: Rec) -> list[str]:
     data = b"".join(r.data() for r in records)
-    out = []
-    for one in itertools.chain(*Pairing(Records(Unpacked(io.BufferedReader(io.BytesIO(data))), lambda f, b: True))):
-        out.append(f"!{one.kind}" if isinstance(one, Problem) else one.record.kind + (" asked" if one.request else ""))
-    return out
+    found = itertools.chain(*Pairing(Records(Unpacked(io.BufferedReader(io.BytesIO(data))), lambda f, b: True)))
+    return [f"!{one.kind}" if isinstance(one, Problem) else one.record.kind + (" asked" if one.request else "")
+            for one in found]
 
 
 def test_a_request_is_found_beside_its_response_before_or_behind_it() -> None:
     answer = post()
     asked = Rec(b"GET / HTTP/1.1\r\n\r\n", answer.url, answer.at, "request")
     other = Rec(b"GET / HTTP/1.1\r\n\r\n", "http://blog.example/other", answer.at, "request")
-    named = Rec(b"GET / HTTP/1.1\r\n\r\n", answer.url, "2001-01-01T00:00:00Z", "request",
-                fields={"WARC-Concurrent-To": re.search(r"<urn[^>]+>", answer.data().decode())[0]})  # type: ignore[index]
+    named = Rec(
+        b"GET / HTTP/1.1\r\n\r\n",
+        answer.url,
+        "2001-01-01T00:00:00Z",
+        "request",
+        fields={"WARC-Concurrent-To": re.search(r"<urn[^>]+>", answer.data().decode())[0]},
+    )  # type: ignore[index]
     note = Rec(b"fetchTimeMs: 3\r\n", kind="metadata")
     assert pairs(answer, asked, note) == ["response asked", "request", "metadata"]
     assert pairs(asked, answer, note) == ["request", "response asked", "metadata"]
@@ -185,7 +221,7 @@ def segments(*numbers: int, total: int | None = None) -> list[Rec]:
             fields["WARC-Segment-Origin-ID"] = "<urn:first>"
         if n == 3:
             fields["WARC-Segment-Total-Length"] = str(len(block) if total is None else total)
-        out.append(Rec(block[(n - 1) * size:n * size], kind="response" if n == 1 else "continuation", fields=fields))
+        out.append(Rec(block[(n - 1) * size : n * size], kind="response" if n == 1 else "continuation", fields=fields))
     return out
 
 
@@ -198,10 +234,29 @@ def test_segments_are_put_together_and_those_that_lack_one_are_named() -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([*PACKED, *PLAIN, flipped(PACKED[0]), PACKED[1][:50], b"junk", b"\x1f\x8b\x08", b"WARC/1.0\r\n",
-                                 declares(PLAIN[0], 9), whole(RECORDS)]), max_size=8), st.booleans(), st.booleans())
-def test_nothing_that_a_file_can_hold_raises_and_whole_members_are_never_lost(parts: list[bytes], seeks: bool,
-                                                                             holds: bool) -> None:
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *PACKED,
+                *PLAIN,
+                flipped(PACKED[0]),
+                PACKED[1][:50],
+                b"junk",
+                b"\x1f\x8b\x08",
+                b"WARC/1.0\r\n",
+                declares(PLAIN[0], 9),
+                whole(RECORDS),
+            ]
+        ),
+        max_size=8,
+    ),
+    st.booleans(),
+    st.booleans(),
+)
+def test_nothing_that_a_file_can_hold_raises_and_whole_members_are_never_lost(
+    parts: list[bytes], seeks: bool, holds: bool
+) -> None:
     found = read(b"".join(parts), seeks=seeks, holds=holds)
     records = sum(isinstance(one, Record) for one in found)
     if parts and all(p in PACKED for p in parts):

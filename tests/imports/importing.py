@@ -33,25 +33,48 @@ def rows(archive: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
 def state(archive: Path) -> dict[str, Any]:
     """What an archive says, without numbers of rows and places in files: equal for equal archives."""
     capture = "(select c.captured_at || ' ' || c.digest from captures c where c.id = {}.capture_id)"
-    articles = rows(archive, "select id, urlkey, url, site, title, body, authors, published, categories, tags, revision, "
-                    f"first_seen, last_seen, gone_at, meaning_digest, {capture.format('a')} from articles a")
-    revisions = rows(archive, "select article_id, revision, observed_at, changed, meaning_digest, content, "
-                     f"{capture.format('r')} from revisions r order by 1, 2")
-    out: dict[str, Any] = {row[1]: [*row[2:], [[*r[1:5], _content(r[5]), r[6]] for r in revisions if r[0] == row[0]],
-                                    rows(archive, "select urlkey, kind, first_seen from addresses where article_id = ? "
-                                         "order by 1", row[0])] for row in articles}
+    articles = rows(
+        archive,
+        "select id, urlkey, url, site, title, body, authors, published, categories, tags, revision, "
+        f"first_seen, last_seen, gone_at, meaning_digest, {capture.format('a')} from articles a",
+    )
+    revisions = rows(
+        archive,
+        "select article_id, revision, observed_at, changed, meaning_digest, content, "
+        "previous, same_as, seen_again, "
+        f"{capture.format('r')} from revisions r order by 1, 2",
+    )
+    out: dict[str, Any] = {
+        row[1]: [
+            *row[2:],
+            [[*r[1:5], _content(r[5]), *r[6:]] for r in revisions if r[0] == row[0]],
+            rows(archive, "select urlkey, kind, first_seen from addresses where article_id = ? order by 1", row[0]),
+        ]
+        for row in articles
+    }
     out["captures"] = sorted(rows(archive, "select url, captured_at, digest, status from captures"))
     out["pages"] = sorted(rows(archive, "select urlkey, kind, outcome, status, fetched_at, found_at from pages"))
     out["sites"] = sorted(rows(archive, "select name from sites"))
-    out["facets"] = sorted(rows(archive, "select a.urlkey, n.name from article_authors l join articles a on "
-                                "a.id = l.article_id join authors n on n.id = l.author_id"))
-    out["text"] = sorted(rows(archive, "select a.urlkey from articles_fts f join articles a on a.id = f.rowid "
-                              "where articles_fts match 'ledger'"))
+    out["facets"] = sorted(
+        rows(
+            archive,
+            "select a.urlkey, n.name from article_authors l join articles a on "
+            "a.id = l.article_id join authors n on n.id = l.author_id",
+        )
+    )
+    out["text"] = sorted(
+        rows(
+            archive,
+            "select a.urlkey from articles_fts f join articles a on a.id = f.rowid where articles_fts match 'ledger'",
+        )
+    )
     return out
 
 
 def _content(text: str) -> dict[str, Any]:
-    return {k: v for k, v in json.loads(text).items() if k in ("url", "title", "body", "authors", "published", "modified")}
+    return {
+        k: v for k, v in json.loads(text).items() if k in ("url", "title", "body", "authors", "published", "modified")
+    }
 
 
 def kinds(results: Sequence[FileResult]) -> dict[str, int]:

@@ -13,8 +13,12 @@ from tests.imports.importing import run, state
 
 A, B = "http://blog.example/2009/boats/", "https://www.blog.example/2009/boats"
 OLD, NEW = "http://blog.example/?p=9", "http://blog.example/2011/new-name/"
-STUB = page().replace(b"<p>", b"<!--").replace(b"</p>", b"-->").replace(
-    b'entry-content">', b'entry-content"><p>This article is for subscribers only. Already a subscriber?</p>')
+STUB = (
+    page()
+    .replace(b"<p>", b"<!--")
+    .replace(b"</p>", b"-->")
+    .replace(b'entry-content">', b'entry-content"><p>This article is for subscribers only. Already a subscriber?</p>')
+)
 
 
 def at(year: int) -> str:
@@ -22,9 +26,17 @@ def at(year: int) -> str:
 
 
 def revisit(year: int, body: bytes, url: str = A) -> Rec:
-    return Rec(b"", url, at(year), "revisit", fields={
-        "WARC-Payload-Digest": sha1(body), "WARC-Refers-To-Target-URI": url,
-        "WARC-Profile": "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"})
+    return Rec(
+        b"",
+        url,
+        at(year),
+        "revisit",
+        fields={
+            "WARC-Payload-Digest": sha1(body),
+            "WARC-Refers-To-Target-URI": url,
+            "WARC-Profile": "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest",
+        },
+    )
 
 
 def readings() -> st.SearchStrategy[Rec]:
@@ -32,10 +44,17 @@ def readings() -> st.SearchStrategy[Rec]:
     repetition, gone, moved."""
     years = st.integers(1, 12)
     texts = st.sampled_from(["", "A second edition had another ending.", "A third edition took it back."])
-    whole = st.builds(lambda year, text, url, ads: post(url, at(year), text=text, extra=f"ad {ads}"), years, texts,
-                      st.sampled_from([A, B]), st.integers(0, 2))
+    whole = st.builds(
+        lambda year, text, url, ads: post(url, at(year), text=text, extra=f"ad {ads}"),
+        years,
+        texts,
+        st.sampled_from([A, B]),
+        st.integers(0, 2),
+    )
     return st.one_of(
-        whole, whole, whole,
+        whole,
+        whole,
+        whole,
         st.builds(lambda year: Rec(http(STUB), A, at(year)), years),
         st.builds(lambda year: revisit(year, page(extra="ad 0")), years),
         st.builds(lambda year: Rec(http(b"gone", "404 Not Found"), A, at(year)), years),
@@ -47,7 +66,7 @@ def archive_of(records: list[Rec], *, files: int = 0, twice: bool = False) -> di
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         cut = len(records) if not files else max(1, len(records) // files)
-        parts = [records[n:n + cut] for n in range(0, len(records), cut)]
+        parts = [records[n : n + cut] for n in range(0, len(records), cut)]
         names = [warc(root / f"{n}.warc.gz", *part) for n, part in enumerate(parts)]
         for _ in range(1 + twice):
             for name in names:

@@ -47,12 +47,16 @@ def runs(readings: list[tuple[int, str]]) -> list[tuple[int, str]]:
     return out
 
 
-@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from(TEXTS)), min_size=1, max_size=12, unique_by=lambda r: r[0]))
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.sampled_from(TEXTS)), min_size=1, max_size=12, unique_by=lambda r: r[0])
+)
 def test_any_order_makes_the_runs_of_equal_meaning(readings: list[tuple[int, str]]) -> None:
     assert entered(readings) == runs(readings)
 
 
-@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from(TEXTS)), min_size=1, max_size=8, unique_by=lambda r: r[0]))
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.sampled_from(TEXTS)), min_size=1, max_size=8, unique_by=lambda r: r[0])
+)
 def test_the_same_readings_again_change_nothing(readings: list[tuple[int, str]]) -> None:
     assert entered(readings + readings) == runs(readings)
 
