@@ -32,7 +32,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Exchange:
     """A request and its response. `body` is as on the wire: still content-encoded, no longer chunked.
 
-    `cut`: of a longer body only the beginning was taken.
+    `cut`: of a longer body only the beginning was taken. `via`: the address that redirected here, `seconds`: how long
+    the answer took; where either is known, a metadata record says so.
     """
 
     url: str
@@ -46,6 +47,8 @@ class Exchange:
     protocol: str = "HTTP/1.1"
     ip: str = ""
     cut: bool = False
+    via: str = ""
+    seconds: float | None = None
 
     @property
     def digest(self) -> str:
@@ -87,7 +90,7 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
 
 def exchange_records(exchange: Exchange, original: Original | None = None,
                      response_id: str = "") -> tuple[bytes, bytes, Capture]:
-    """The response (or revisit) record and the request record of one exchange, and its capture.
+    """The response (or revisit) record of one exchange, those that go with it (request, metadata), and its capture.
 
     With `original`, the payload is already in the archive: a revisit record with the headers alone
     is made (WARC/1.1, section 6.7). `warc_file`, offset and length of the capture are the writer's to fill.
@@ -108,7 +111,6 @@ def exchange_records(exchange: Exchange, original: Original | None = None,
         response.headers["WARC-Profile"] = REVISIT_NOT_MODIFIED if exchange.status == 304 else REVISIT_SAME_PAYLOAD
         response.headers["WARC-Refers-To-Target-URI"] = original.url
         response.headers["WARC-Refers-To-Date"] = warc_date(original.captured_at)
-    response.set_bytes_content(head if revisit else head + exchange.body)
 
     request = WarcRecord()
     request.init_headers(WarcRecordType.request)
@@ -116,12 +118,25 @@ def exchange_records(exchange: Exchange, original: Original | None = None,
     request.headers["WARC-Concurrent-To"] = response_id
     request.headers["Content-Type"] = "application/http;msgtype=request"
     shown = tuple((name, value) for name, value in exchange.request_headers if name.lower() not in _SECRET)
-    request.set_bytes_content(_request_line(exchange) + _header_block(shown))
+    asked = _request_line(exchange) + _header_block(shown)
     capture = Capture(
         url=exchange.url, captured_at=exchange.at, status=exchange.status, media_type=exchange.media_type,
         digest=digest, warc_file="", warc_offset=0, warc_length=0, record_type="revisit" if revisit else "response",
     )
-    return _member(response), _member(request), capture
+    return _member(response, head if revisit else head + exchange.body), (
+        _member(request, asked) + _metadata(exchange, response_id)), capture
+
+
+def _metadata(exchange: Exchange, response_id: str) -> bytes:
+    """What is known of an exchange beside its bytes (WARC/1.1, section 6.6); b"" where nothing is."""
+    told = {"via": exchange.via,
+            "fetchTimeMs": "" if exchange.seconds is None else str(round(exchange.seconds * 1000))}
+    fields = {name: value for name, value in told.items() if value}
+    if not fields:
+        return b""
+    headers = {"WARC-Date": warc_date(exchange.at), "WARC-Target-URI": exchange.url, "WARC-Concurrent-To": response_id}
+    return fields_record(WarcRecordType.metadata, headers | ({"WARC-IP-Address": exchange.ip} if exchange.ip else {}),
+                         fields)
 
 
 def _common(record: WarcRecord, exchange: Exchange) -> None:
@@ -167,11 +182,13 @@ def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[st
     for name, value in headers.items():
         record.headers[name] = value
     record.headers["Content-Type"] = "application/warc-fields"
-    record.set_bytes_content("".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
-    return _member(record)
+    return _member(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
 
 
-def _member(record: WarcRecord) -> bytes:
+def _member(record: WarcRecord, block: bytes) -> bytes:
+    """A record with its block, which the block digest proves with the headers in it (WARC/1.1, section 5.8)."""
+    record.headers["WARC-Block-Digest"] = payload_digest(block)
+    record.set_bytes_content(block)
     out = io.BytesIO()
     record.write(out)
     return igzip.compress(out.getvalue(), _GZIP_LEVEL, mtime=0)

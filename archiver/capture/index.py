@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC
 from pathlib import Path
 
+from archiver.capture.surt import surt_key
 from archiver.items import Capture
-from archiver.urls import urlkey
 
 _WARC = ".warc.gz"
 
@@ -25,14 +25,14 @@ def open_index_of(file: Path) -> Path:
 
 
 def cdxj_line(capture: Capture) -> bytes:
-    """One CDXJ line: urlkey, 14-digit timestamp, and the capture as JSON."""
+    """One CDXJ line: key (SURT), 14-digit timestamp, and the capture as JSON, in the fields and the order of pywb."""
     fields = {
         "url": capture.url, "mime": "warc/revisit" if capture.record_type == "revisit" else capture.media_type,
         "status": str(capture.status), "digest": capture.digest, "length": str(capture.warc_length),
         "offset": str(capture.warc_offset), "filename": capture.warc_file.rsplit("/", 1)[-1],
     }
     stamp = capture.captured_at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-    return f"{urlkey(capture.url)} {stamp} {json.dumps(fields, ensure_ascii=False)}\n".encode()
+    return f"{surt_key(capture.url)} {stamp} {json.dumps(fields, ensure_ascii=False)}\n".encode()
 
 
 def seal(file: Path, lines: Iterable[bytes]) -> None:

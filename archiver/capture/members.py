@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from archiver.items import Capture
 
 _CHUNK = 1 << 20
+_FIRST = 1 << 15
 _HEAD = 1 << 16
 _MAGIC = b"\x1f\x8b\x08"
 _VERSION = re.compile(rb"WARC/1\.[01]\r\n")
@@ -27,24 +28,38 @@ class Member:
     head: bytes
 
 
-def whole_members(handle: BinaryIO) -> Iterator[Member]:
-    """Every whole record of the file, in order; what lies between two of them or behind the last is none."""
+class Watch(Protocol):
+    """Sees what a record unpacks to, piece by piece."""
+
+    def begin(self) -> None: ...
+
+    def feed(self, data: bytes) -> None: ...
+
+
+def whole_members(handle: BinaryIO, watch: Watch | None = None) -> Iterator[Member]:
+    """Every whole record of the file, in order; what lies between two of them or behind the last is none.
+
+    `watch` has seen all of a record when it is given out.
+    """
     offset: int | None = 0
     while offset is not None:
-        member = _member(handle, offset)
+        member = member_at(handle, offset, watch)
         if member is not None:
             yield member
         offset = member.offset + member.length if member else _next_start(handle, offset + 1)
 
 
-def _member(handle: BinaryIO, offset: int) -> Member | None:
+def member_at(handle: BinaryIO, offset: int, watch: Watch | None = None) -> Member | None:
     """The record that begins at `offset`; None where no whole one does."""
     handle.seek(offset)
+    if watch is not None:
+        watch.begin()
     unpack = zlib.decompressobj(wbits=31)
     head, size, read = b"", 0, 0
     try:
         while not unpack.eof:
-            chunk = handle.read(_CHUNK)
+            # Most records are small: what is read behind their end is read once more.
+            chunk = handle.read(_CHUNK if read else _FIRST)
             if not chunk:
                 return None
             read += len(chunk)
@@ -52,6 +67,8 @@ def _member(handle: BinaryIO, offset: int) -> Member | None:
                 # A small file can unpack to a huge one: it is never held as a whole.
                 data = unpack.decompress(chunk, _CHUNK)
                 head += data[:_HEAD - len(head)]
+                if watch is not None:
+                    watch.feed(data)
                 size += len(data)
                 chunk = unpack.unconsumed_tail
     except zlib.error:
@@ -81,7 +98,7 @@ def _next_start(handle: BinaryIO, offset: int) -> int | None:
 def capture_of(member: Member, warc_file: str) -> Capture | None:
     """The capture that a response or revisit record is; None for a record of another type."""
     block = member.head.find(_HEAD_END)
-    warc = _fields(member.head[:block])
+    warc = fields(member.head[:block])
     kind = warc.get("warc-type", "")
     if kind not in ("response", "revisit"):
         return None
@@ -91,13 +108,13 @@ def capture_of(member: Member, warc_file: str) -> Capture | None:
     return Capture(
         url=warc.get("warc-target-uri", ""), captured_at=datetime.fromisoformat(warc["warc-date"]),
         status=int(status[1]) if status else 0,
-        media_type=_fields(http).get("content-type", "").split(";")[0].strip().lower(),
+        media_type=fields(http).get("content-type", "").split(";")[0].strip().lower(),
         digest=warc.get("warc-payload-digest", ""), warc_file=warc_file, warc_offset=member.offset,
         warc_length=member.length, record_type=kind,
     )
 
 
-def _fields(head: bytes) -> dict[str, str]:
+def fields(head: bytes) -> dict[str, str]:
     """Named fields; of those that are there twice the first, as `Exchange.media_type` takes it."""
     out: dict[str, str] = {}
     for line in head.split(b"\r\n")[1:]:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -17,28 +17,37 @@ from archiver.commands.screen import count
 from archiver.errors import OutputNotWritable
 from archiver.publish.formats import FORMATS
 
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
-@click.command(short_help="Write articles as JSON Lines, CSV, GeoJSON or Parquet.", context_settings=_WORDS)
+@click.command(short_help="Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ.",
+               context_settings=_WORDS)
 @query_options
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N.")
 @click.option("--fold", is_flag=True, help="Of articles with the same text write only one.")
-@click.option("-f", "--format", "form", type=click.Choice(tuple(FORMATS)), default="jsonl", show_default=True,
-              help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values()) + ".")
+@click.option("-f", "--format", "form", type=click.Choice((*FORMATS, "wacz")), default="jsonl",
+              show_default=True,
+              help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values())
+                   + "; wacz: the captures behind the articles.")
 @click.option("-o", "--output", metavar="FILE", default="-", help="Write to FILE instead of the standard output.")
+@click.option("--wacz", metavar="FILE", help="The same as -f wacz -o FILE.")
 @archive_option
-def export(archive: str, form: str, output: str, fold: bool, **options: Any) -> None:
+def export(archive: str, form: str, output: str, fold: bool, wacz: str | None, **options: Any) -> None:
     """Write articles for other programs: one record a line or row, by number unless --sort is given.
 
     QUERY and the options are those of search; without any, the whole archive is written. A FILE
-    appears only when it is complete.
+    appears only when it is complete. A WACZ has the captures that the articles and their versions were
+    read from, for players such as pywb and ReplayWeb.page.
 
     \b
     Examples:
       archiver export -o articles.jsonl
       archiver export --site blog.example.org --since 2023 -f csv > articles.csv
       archiver export "flood OR storm" -f geojson -o map.geojson
+      archiver export --site blog.example.org --wacz blog.wacz
     """
     from archiver.search.run import matching_ids
     from archiver.store.connect import open_archive
@@ -47,11 +56,18 @@ def export(archive: str, form: str, output: str, fold: bool, **options: Any) -> 
     unknown = next((word for word in options["query"] if word.startswith("--")), None)
     if unknown:
         raise click.NoSuchOption(unknown)
+    if wacz:
+        form, output = "wacz", wacz
+    if form == "wacz" and output == "-":
+        raise click.UsageError("A WACZ is a ZIP and is written to a file: name one with -o FILE.")
     query = query_from(duplicates=not fold, **{**options, "sort": options["sort"] or "added"})
     db = open_archive(archive, read_only=True)
     try:
         # The query is run before the file is opened: a malformed one leaves nothing behind.
         ids = list(matching_ids(db, query))
+        if form == "wacz":
+            _write_wacz(db, Path(archive).parent, ids, output)
+            return
         with _target(output) as out:
             written = FORMATS[form].write(records(db, ids), out)
     finally:
@@ -60,6 +76,20 @@ def export(archive: str, form: str, output: str, fold: bool, **options: Any) -> 
         click.echo(f"{count(written, 'article')} written to {output}", err=True)
     if written < len(ids):
         click.echo(f"{count(len(ids) - written, 'article')} without a position left out", err=True)
+
+
+def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
+    """Exit code 1 where captures are missing: all others are in the file."""
+    from archiver import __version__
+    from archiver.publish.wacz.pack import pack
+
+    with _target(output) as out:
+        done = pack(db, folder, ids, out, software=f"archiver/{__version__}", title=Path(output).stem)
+    click.echo(f"{count(done.records, 'capture')} of {count(done.articles, 'article')} written to {output}", err=True)
+    if done.missing:
+        click.echo(f"{count(done.missing, 'capture')} could not be read and left out: 'archiver verify' names the "
+                   "damage", err=True)
+        click.get_current_context().exit(1)
 
 
 @contextmanager

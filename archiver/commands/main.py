@@ -42,12 +42,13 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),
+    Entry("verify", "Trust", "Prove every article against its capture, and the archive against itself."),
     Entry("search", "Read", "Search the archive."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
     Entry("clusters", "Read", "List clusters of near copies, or show one."),
     Entry("cite", "Read", "Print an article's citation."),
-    Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet."),
+    Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
 )
 
 

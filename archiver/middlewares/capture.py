@@ -59,6 +59,7 @@ def _exchange(request: Request, response: Response) -> Exchange:
         request_headers=_pairs(request.headers), status=response.status, reason=_reason(response),
         response_headers=_pairs(response.headers), body=response.body, protocol=response.protocol or "HTTP/1.1",
         ip=str(response.ip_address or ""), cut="download_stopped" in response.flags,
+        via=next(reversed(request.meta.get("redirect_urls") or ()), ""), seconds=request.meta.get("download_latency"),
     )
 
 

@@ -23,6 +23,7 @@ from archiver.store.ledger import last_rowid, stamp
 from archiver.store.lost import prove
 from archiver.store.provenance import evidence_json, mixed
 from archiver.store.versions import (
+    UNVERSIONED,
     Reread,
     article_from_row,
     article_row,
@@ -106,7 +107,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         return Stored(article_id, Change.REREAD, changed, tuple(aliases))
     if not edited:
         prove(db, article_id, capture_id)
-        kept = {k: v for k, v in article_row(article).items() if k in ("url", "canonical_url", "modified", "image")}
+        kept = {k: v for k, v in article_row(article).items() if k in UNVERSIONED}
         fresh = [name for name in ("canonical_url", "modified", "image") if kept[name] != row[name]]
         if fresh:
             kept["evidence"] = mixed(row["evidence"], article, fresh, other=(extractor, capture_id, stamp(at)))

@@ -119,7 +119,8 @@ def settle(db: Database, site_id: int, visit: Visit, article_id: int | None) -> 
     if article_id is None or not (visit.parts or visit.article):
         if visit.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
             release(db, urlkey(visit.url), set(), only_claims=True)
-        return ""
+        # A post that fails now still lacks what it lacked: when its pages come, they are no edit of it.
+        return _unread(db, urlkey(visit.url)) if visit.outcome is not Outcome.GONE else ""
     urls = [url for _, url in visit.parts]
     asked = {urlkey(url) for url in urls}
     for number, url in enumerate(visit.article.parts if visit.article else (), 2):
@@ -141,8 +142,13 @@ def settle(db: Database, site_id: int, visit: Visit, article_id: int | None) -> 
 
 def was_incomplete(db: Database, key: str) -> bool:
     """Whether the post at this urlkey was stored without some of its pages, since they could not be read."""
+    return bool(_unread(db, key))
+
+
+def _unread(db: Database, key: str) -> str:
+    """The phrase by which the page at this urlkey tells which pages of its post could not be read; "" without one."""
     row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
-    return row is not None and _UNREAD in (row[0] or "")
+    return next((phrase for phrase in ((row[0] if row else "") or "").split("; ") if _UNREAD in phrase), "")
 
 
 def prove(db: Database, article_id: int, post: str) -> None:

@@ -21,8 +21,10 @@ from archiver.store.ledger import moment, stamp
 # The fields of a version, as `revisions.content` holds them and `article_from_row` reads them.
 VERSION_FIELDS = ("url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
                   "categories", "tags", "geotags", "language", "description", "image", "credits")
+# Of these an unchanged post has the newest reading; its version has what they were when it was seen first.
+UNVERSIONED = ("url", "canonical_url", "modified", "image")
 _LISTS = ("authors", "categories", "tags", "credits")
-_FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
+FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
            ("tags", "article_tags", "tag_id"))
 _TOLD = ("api", "feed")
 
@@ -87,7 +89,7 @@ def _told_anew(name: str, then: list[dict[str, Any]], new: Article) -> bool:
 
 def write_facets(db: Database, article_id: int, article: Article) -> None:
     """The authors, categories, tags and places of an article, in place of those it had."""
-    for table, link, key in _FACETS:
+    for table, link, key in FACETS:
         db.execute(f"delete from {link} where article_id = ?", [article_id])
         for position, name in enumerate(getattr(article, table)):
             db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",

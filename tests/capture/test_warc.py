@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from fastwarc import ArchiveIterator
 
-from archiver.capture.exchange import Exchange, Original
+from archiver.capture.exchange import Exchange, Original, payload_digest
 from archiver.capture.read import read_record, verify
 from archiver.capture.writer import WarcWriter
 from archiver.errors import UnreadableInput
@@ -43,6 +44,20 @@ def test_the_file_holds_request_and_response_and_says_who_wrote_it(tmp_path: Pat
     assert [kind for kind, _ in records] == ["warcinfo", "response", "request"]
     assert records[2][1]["WARC-Concurrent-To"] == records[1][1]["WARC-Record-ID"]
     assert records[1][1]["WARC-Date"] == "2024-05-01T08:30:15.123456Z"
+
+
+def test_what_is_known_beside_the_bytes_is_a_metadata_record(tmp_path: Path) -> None:
+    told = replace(exchange(b"x"), via="https://example.org/old", seconds=0.1234)
+    with WarcWriter(tmp_path, "example-org", "archiver/test") as writer:
+        capture = writer.write(told)
+    with (tmp_path / capture.warc_file).open("rb") as file:
+        records = [(r.headers.to_dict(), r.reader.read()) for r in ArchiveIterator(file, parse_http=False)]
+    assert [head["WARC-Type"] for head, _ in records] == ["warcinfo", "response", "request", "metadata"]
+    head, block = records[3]
+    assert block == b"via: https://example.org/old\r\nfetchTimeMs: 123\r\n"
+    assert (head["WARC-Concurrent-To"], head["Content-Type"]) == (records[1][0]["WARC-Record-ID"],
+                                                                  "application/warc-fields")
+    assert all(head["WARC-Block-Digest"] == payload_digest(block) for head, block in records)
 
 
 @pytest.mark.parametrize(("status", "profile"), [(200, "identical-payload-digest"), (304, "server-not-modified")])

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import archiver
 from archiver.commands.main import COMMANDS, cli
 from archiver.errors import ArchiverError, ContactMissing
+from tests.spiders.site_server import home, serving
 
 ROOT = Path(__file__).parents[2]
 CALL = [sys.executable, "-c", "from archiver.commands.main import cli; cli(prog_name='archiver')"]
@@ -113,3 +114,14 @@ def test_a_terminal_gets_bold_and_colour_unless_told_not_to(archive: Path) -> No
     assert "\x1b[33m" not in plain and "\x1b[1;33m" not in plain and "\x1b[34m" not in plain
     for line in on_terminal("status", "--archive", str(archive), NO_COLOR="1", TERM="dumb").splitlines():
         assert len(line) <= 80
+
+
+def test_a_crawl_loads_no_remote_control_and_no_web_server(tmp_path: Path) -> None:
+    code = ("import sys; from archiver.commands.main import cli\n"
+            "try: cli(sys.argv[1:])\n"
+            "finally: print(*(m for m in ('aiohttp', 'scrapy.extensions.remote_control', 'scrapy.extensions.telnet', "
+            "'scrapy.extensions.feedexport') if m in sys.modules))")
+    with serving({"/": home()}) as site:
+        words = ["crawl", site.url, "--archive", str(tmp_path / "a.db"), "--quiet"]
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "scrapy.extensions.feedexport", done.stderr

@@ -138,6 +138,22 @@ def test_a_page_that_fails_is_missing_and_tried_again(tmp_path: Path, status: in
     assert bodies(archive)[TITLE] == body_of(1, 2, 3)
 
 
+def test_a_post_that_fails_while_a_page_of_it_is_missing_is_not_edited_when_both_come(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {"/": home("/river/"), **post()}
+    good = dict(pages)
+    with serving(pages) as site:
+        pages["/river/2/"] = Answer(b"", 500)
+        counts(site.url, archive=archive)
+        pages["/river/"] = Answer(b"", 500)
+        counts(site.url, "--full", archive=archive)
+        pages.update(good)
+        result = counts(site.url, "--full", archive=archive)
+    assert (result["new"], result["revised"]) == (0, 0)
+    assert bodies(archive) == {TITLE: body_of(1, 2, 3)}
+    assert rows(archive, "select revision from articles") == [(1,)]
+
+
 def test_pages_that_are_told_by_rel_next_alone(tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
 

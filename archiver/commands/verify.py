@@ -1,0 +1,115 @@
+"""`archiver verify`: whether the archive is what it says it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archiver.commands.options import archive_option, json_option
+from archiver.commands.screen import count, line, say, write_json
+
+if TYPE_CHECKING:
+    from archiver.store.checks.run import Progress, Verified
+
+
+@click.command(short_help="Prove every article against its capture, and the archive against itself.")
+@click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...")
+@click.option("--quick", is_flag=True, help="Look at the database alone, at no WARC file.")
+@click.option("--reread", is_flag=True, help="Also tell where today's extraction reads another title or text.")
+@click.option("--repair", "mend", is_flag=True,
+              help="Make anew what can be made from what is there: the search index, indexes, triggers, views, facets, "
+                   "clusters, CDXJ files. Nothing that proves anything is deleted.")
+@json_option
+@archive_option
+def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json: bool, archive: str) -> None:
+    """Prove every article against its capture, and the archive against itself; name what is damaged and what to do.
+
+    With SITE, ID or URL, only these articles and their captures. A crawl may be writing meanwhile. Exit code 1 where
+    something is found.
+
+    \b
+    Examples:
+      archiver verify
+      archiver verify blog.example.org --reread
+      archiver verify 12 --json
+      archiver verify --repair
+    """
+    from archiver.store.checks.repair import repair
+    from archiver.store.checks.run import verify as run
+
+    if mend and what:
+        raise click.UsageError("--repair mends the whole archive: leave SITE, ID and URL out.")
+    file = Path(archive)
+    ids = _ids(archive, what) if what else None
+    done: list[str] = []
+    with _progress(as_json) as progress:
+        found = run(file, ids=ids, quick=quick, reread=reread, progress=progress)
+        if mend and any(finding.mend for finding in found.findings):
+            done = repair(file, found.findings)
+            found = run(file, quick=quick, reread=reread, progress=progress)
+    if as_json:
+        write_json({"articles": found.articles, "files": found.files, "records": found.records, "repaired": done,
+                    "findings": [asdict(finding) for finding in found.findings]})
+    else:
+        _print(found, done, quick=quick)
+    if found.findings:
+        click.get_current_context().exit(1)
+
+
+def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
+    """The numbers of the articles that are meant. Raises ArticleNotFound, SiteNotFound."""
+    from archiver.errors import ArticleNotFound
+    from archiver.store.connect import open_archive
+    from archiver.store.records import find_article
+
+    db = open_archive(archive, read_only=True)
+    try:
+        out: dict[int, None] = {}
+        for word in what:
+            of_site = [row[0] for row in db.execute("select id from articles where site = ? order by id", [word])]
+            if of_site or db.execute("select 1 from sites where name = ?", [word]).fetchone():
+                out.update(dict.fromkeys(of_site))
+                continue
+            try:
+                out[find_article(db, word)] = None
+            except ArticleNotFound:
+                from archiver.store.sites import find_site
+
+                name = find_site(db, word)["name"]
+                out.update((row[0], None) for row in
+                           db.execute("select id from articles where site = ? order by id", [name]))
+        return list(out)
+    finally:
+        db.close()
+
+
+def _print(found: Verified, done: list[str], *, quick: bool) -> None:
+    for phrase in done:
+        say(line(("Mended: ", "bold"), phrase))
+    for finding in found.findings:
+        say(line((finding.sentence, "bold"), f" [{finding.kind}]"), line(finding.remedy, indent=2))
+    seen = [count(found.articles, "article")]
+    if not quick:
+        seen += [count(found.records, "record"), count(found.files, "WARC file")]
+    click.echo(f"{', '.join(seen)}: {count(len(found.findings), 'finding') if found.findings else 'all is sound'}",
+               err=bool(found.findings))
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere; goes to stderr."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda what, done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("the database")
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)

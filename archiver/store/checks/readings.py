@@ -1,0 +1,153 @@
+"""Articles against their own digests, facets and versions; and, on wish, against what today reads in their captures."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.items import Article
+from archiver.record.earlier import is_meaning_digest
+from archiver.record.identity import content_digest
+from archiver.store import captured
+from archiver.store.checks.finding import Finding
+from archiver.store.versions import (
+    FACETS,
+    UNVERSIONED,
+    VERSION_FIELDS,
+    article_from_revision,
+    article_from_row,
+)
+from archiver.urls import urlkey
+
+_COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and write back what it was."
+_REPAIR = "Run 'archiver verify --repair': it makes them anew from the article."
+Row = dict[str, Any]
+
+
+def articles(db: Database, ids: Sequence[int]) -> Iterator[Finding]:
+    """These articles, in one snapshot that the caller holds: their text as it was stored, facets, versions 1 to n."""
+    marks = ",".join("?" * len(ids))
+    versions: dict[int, list[Row]] = defaultdict(list)
+    for row in db.query("select article_id, revision, content, meaning_digest from revisions where article_id in "
+                        f"({marks}) order by article_id, revision", ids):
+        versions[row["article_id"]].append(row)
+    facets = _facets(db, ids, marks)
+    for row in db.query(f"select * from articles where id in ({marks}) order by id", ids):
+        own = versions[row["id"]]
+        try:
+            article = article_from_row(row)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # which column it is, the check of all values says
+        yield from _text(row, article, own)
+        yield from _numbers(row, own)
+        yield from _facet_findings(row, article, facets)
+
+
+def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
+    """One finding an article, whatever of it is another than when it was stored."""
+    differing = []
+    if (content_digest(article.body) or None) != row["content_digest"]:
+        differing.append("its text has another digest (content_digest)")
+    if not is_meaning_digest(row["meaning_digest"], article):
+        differing.append("its fields have another digest (meaning_digest)")
+    if _key(article.url) != row["urlkey"]:
+        differing.append("its address has another urlkey")
+    current = next((v for v in versions if v["revision"] == row["revision"]), None)
+    if current is not None and (names := _unlike(article, _version(current))):
+        differing.append(f"version {row['revision']}, the current one, has another {', '.join(names)}")
+    if differing:
+        yield Finding("article-altered", f"article {row['id']}",
+                      f"Article {row['id']} ({row['url']}) was changed by another program: {'; '.join(differing)}",
+                      _COMPARE.format(row["id"], row["revision"]))
+    for version in versions:
+        told = _version(version)
+        if told is not None and not is_meaning_digest(version["meaning_digest"], told):
+            yield Finding("version-altered", f"article {row['id']} version {version['revision']}",
+                          f"Version {version['revision']} of article {row['id']} was changed by another program: its "
+                          "fields have another digest", "Take the row of 'revisions' back from a backup.")
+
+
+def _unlike(article: Article, version: Article | None) -> list[str]:
+    """The fields that an article and its current version do not share; some follow the page without a new version."""
+    return [] if version is None else [name for name in VERSION_FIELDS if name not in UNVERSIONED
+                                       and getattr(article, name) != getattr(version, name)]
+
+
+def _key(url: str) -> str:
+    try:
+        return urlkey(url)
+    except ValueError:
+        return ""
+
+
+def _version(row: Row) -> Article | None:
+    try:
+        return article_from_revision(row)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None  # told of as no JSON, or written by a release with other fields
+
+
+def _numbers(row: Row, versions: list[Row]) -> Iterator[Finding]:
+    numbers = [version["revision"] for version in versions]
+    last = max([row["revision"], *numbers])
+    if numbers and (lacking := sorted(set(range(1, last + 1)) - set(numbers))):
+        yield Finding("versions-missing", f"article {row['id']}",
+                      f"Of the {last} versions of article {row['id']} there is no {', '.join(map(str, lacking))}",
+                      "Take the rows of 'revisions' back from a backup.")
+
+
+def _facets(db: Database, ids: Sequence[int], marks: str) -> dict[str, dict[int, list[Any]]]:
+    out: dict[str, dict[int, list[Any]]] = {}
+    for table, link, key in FACETS:
+        out[table] = defaultdict(list)
+        for article_id, name in db.execute(
+                f"select l.article_id, t.name from {link} l left join {table} t on t.id = l.{key} "
+                f"where l.article_id in ({marks}) order by l.article_id, l.position", ids):
+            out[table][article_id].append(name)
+    out["geotags"] = defaultdict(list)
+    for row in db.query(f"select * from geotags where article_id in ({marks})", ids):
+        out["geotags"][row["article_id"]].append(row)
+    return out
+
+
+def _facet_findings(row: Row, article: Article, facets: dict[str, dict[int, list[Any]]]) -> Iterator[Finding]:
+    differing = [table for table, _, _ in FACETS
+                 if facets[table][row["id"]] != list(dict.fromkeys(getattr(article, table)))]
+    tags = [asdict(tag) for tag in article.geotags]
+    there = facets["geotags"][row["id"]]
+    if Counter(_place(tag) for tag in tags) != Counter(_place(tag) for tag in there):
+        differing.append("geotags")
+    if differing:
+        yield Finding("facets-differ", f"article {row['id']}",
+                      f"The tables of {', '.join(differing)} say otherwise than article {row['id']}", _REPAIR, "facets")
+
+
+def _place(tag: Row) -> tuple[Any, ...]:
+    return tuple(tag.get(name) for name in ("latitude", "longitude", "placename", "region", "role", "source"))
+
+
+def reread(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[Finding]:
+    """Titles and texts that today's extraction reads otherwise in the capture than they are stored."""
+    sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
+    marks = ",".join("?" * len(ids))
+    for row in db.query(f"select * from articles where id in ({marks}) and capture_id is not null order by id", ids):
+        readings = captured.readings(db, folder, row, sites.get(row["site"], 0))
+        said = [{name for name in ("title", "body") if getattr(one, name) != row[name]} for one in readings]
+        if said and all(said):
+            fewest = min(said, key=len)
+            yield Finding("reads-otherwise", f"article {row['id']}",
+                          f"Today's extraction reads another {' and '.join(sorted(fewest, reverse=True))} in the "
+                          f"capture of article {row['id']} ({row['url']})",
+                          "It may be told by the site's API or feed, or be read better now: look at 'archiver show "
+                          f"{row['id']} --evidence'.")
+
+
+def ids_of(db: Database) -> list[int]:
+    return [row[0] for row in db.execute("select id from articles order by id")]
+
+

@@ -1,0 +1,37 @@
+"""The checks of the database as a whole, in the order in which they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from archiver.store.checks import fulltext, references, structure, values
+from archiver.store.checks.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`needs` are tables without which it cannot be made: that they are missing is told by another check, or the
+    archive is of a release that did not have them."""
+
+    name: str
+    doc: str
+    run: Callable[[Database], Iterator[Finding]]
+    needs: tuple[str, ...] = ()
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("integrity", "SQLite's own check of pages, records and indexes", structure.integrity),
+    Check("schema", "tables, columns, indexes, triggers and views against those of a new archive", structure.schema),
+    Check("foreign keys", "rows that point to rows", structure.foreign_keys),
+    Check("values", "types, what must not be empty, times, JSON", values.values),
+    Check("references", "pages, versions and addresses of articles", references.references,
+          ("articles", "pages", "revisions", "addresses")),
+    Check("proofs", "captures of articles against their addresses", references.proofs,
+          ("articles", "captures", "addresses", "revisions")),
+    Check("clusters", "clusters, links and sketches against articles", references.clusters,
+          ("articles", "clusters", "near_copies", "cluster_bands", "cluster_sketches")),
+    Check("full text", "the search index against the articles", fulltext.full_text, ("articles", "articles_fts")),
+)

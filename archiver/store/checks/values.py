@@ -1,0 +1,82 @@
+"""What stands in the columns: types, what must not be empty, times, JSON. Another program may write anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from archiver.store.checks.finding import Finding, first_of
+
+REQUIRED = {
+    "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
+    "revisions": ("article_id", "revision", "observed_at", "content", "title"),
+    "addresses": ("urlkey", "url", "article_id", "kind"),
+    "page_sources": ("page_id", "source", "first_seen", "last_seen"),
+}
+"""Columns that are never empty, though the table would take it."""
+TIMES = {
+    "sites": ("added_at", "quiet_until", "nowhere_at"), "runs": ("started_at", "finished_at"),
+    "captures": ("captured_at",), "pages": ("lastmod", "found_at", "fetched_at", "changed_at", "due_at"),
+    "page_sources": ("first_seen", "last_seen", "first_capture", "last_capture"),
+    "articles": ("published", "modified", "first_seen", "last_seen", "gone_at", "read_at"),
+    "addresses": ("first_seen",),
+    "revisions": ("observed_at", "seen_again_at", "read_at"), "site_rules": ("learned_at", "since", "until"),
+    "host_files": ("fetched_at",),
+    "clusters": ("since",), "reextractions": ("started_at", "finished_at"),
+}
+JSON = {
+    "sites": ("settings", "nowhere", "distrusted"), "pages": ("lead",), "revisions": ("changed", "content", "evidence"),
+    "articles": ("authors", "categories", "tags", "geotags", "credits", "evidence"),
+}
+_TYPES = {"INTEGER": ("integer",), "TEXT": ("text",), "FLOAT": ("real", "integer"), "REAL": ("real", "integer"),
+          "BLOB": ("blob",)}
+_REMEDY = "Another program wrote it: write back what it was, from a backup or from the article's versions."
+
+
+def values(db: Database) -> Iterator[Finding]:
+    """Every column of every table that the archive knows."""
+    db.register_function(is_time, deterministic=True, replace=True)
+    tables = {name for name, sql in db.execute("select name, sql from sqlite_master where type = 'table'")
+              if not name.startswith(("articles_fts", "sqlite_", "_")) and "without rowid" not in (sql or "").lower()}
+    for table in sorted(tables):
+        columns = {row[1]: row[2].upper() for row in db.execute(f'pragma table_info("{table}")')}
+        tests: list[tuple[str, str, str]] = []
+        for name, declared in columns.items():
+            if kinds := _TYPES.get(declared):
+                listed = ", ".join(f"'{kind}'" for kind in (*kinds, "null"))
+                tests.append((name, "wrong-type", f'typeof("{name}") not in ({listed})'))
+        tests += [(name, "empty", f'"{name}" is null') for name in REQUIRED.get(table, ()) if name in columns]
+        tests += [(name, "no-time", f"typeof(\"{name}\") = 'text' and not is_time(\"{name}\")")
+                  for name in TIMES.get(table, ()) if name in columns]
+        tests += [(name, "no-json", f"typeof(\"{name}\") = 'text' and not json_valid(\"{name}\")")
+                  for name in JSON.get(table, ()) if name in columns]
+        yield from first_of(_failing(db, table, tests))
+
+
+_SAYS = {"wrong-type": "of another type than the column", "empty": "empty, and must not be",
+         "no-time": "no time in ISO 8601", "no-json": "no JSON"}
+
+
+def _failing(db: Database, table: str, tests: list[tuple[str, str, str]]) -> Iterator[Finding]:
+    if not tests:
+        return
+    flags = ", ".join(f"({test})" for _, _, test in tests)
+    where = " or ".join(f"({test})" for _, _, test in tests)
+    for rowid, *failed in db.execute(f'select rowid, {flags} from "{table}" where {where}'):
+        for (name, kind, _), wrong in zip(tests, failed, strict=True):
+            if wrong:
+                value = db.execute(f'select "{name}" from "{table}" where rowid = ?', [rowid]).fetchone()[0]
+                yield Finding(kind, f"{table} row {rowid}",
+                              f"{name} in row {rowid} of {table} is {_SAYS[kind]} ({str(value)[:60]!r})", _REMEDY)
+
+
+def is_time(text: object) -> bool:
+    """What is no text is told of as another type."""
+    try:
+        if isinstance(text, str):
+            datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,129 @@
+"""An archive whose articles are proved by real WARC records: edited, split, moved, gone, copied and unchanged posts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from archiver.capture.exchange import Exchange, Original
+from archiver.capture.writer import WarcWriter
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse
+from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, Visit
+from archiver.spiders.recovery import warc_prefix
+from archiver.store import ledger
+from archiver.store.connect import open_archive
+from archiver.store.runs import begin_run, end_run, ensure_site
+from archiver.store.transaction import writing
+from archiver.store.writer import VisitWriter
+
+START = datetime(2024, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)
+QUAY, HILL = "https://quay.example/", "https://hill.example/"
+_SENTENCES = (
+    "The ferry left the quay at six with nobody on board but the mate.",
+    "A gull had taken the bread from the window.",
+    "The council met twice about the lamp and put the matter off.",
+    "Nets were hung to dry along the whole of the wall.",
+    "Two barges of coal came in before the tide turned in the evening.",
+    "The keeper wrote each of it down in the book.",
+    "A boy sold shells to the visitors who had come by the noon boat.",
+    "Rain fell on the hills and the stream ran brown.",
+    "The pilot asked for a new chart and was given the old one again.",
+    "Smoke stood straight above the tar works all day.",
+)
+
+
+def text(seed: int, length: int = 6) -> list[str]:
+    def pair(at: int) -> str:
+        return " ".join(_SENTENCES[(seed * 7 + n * (seed % 3 + 1)) % 10] for n in (at, at + 1))
+
+    return [f"{pair(at)} Entry {seed}.{at}." for at in range(length)]
+
+
+def page(title: str, paragraphs: list[str], day: int = 1, more: str = "") -> bytes:
+    body = "".join(f"<p>{p}</p>" for p in paragraphs)
+    return (f'<html lang="en"><head><title>{title}</title><meta property="og:type" content="article">'
+            f'<meta property="article:published_time" content="2024-04-{day:02}T10:00:00+02:00">'
+            f'<meta name="author" content="Ada Berg"><meta name="geo.position" content="48.85;2.35">'
+            f'<meta property="article:tag" content="harbour"></head><body><article><h1>{title}</h1>{body}</article>'
+            f"{more}</body></html>").encode()
+
+
+class Run:
+    """One run over one site, written as a crawl writes it."""
+
+    def __init__(self, archive: Path, start: str, at: datetime) -> None:
+        self.at = at
+        self.db = open_archive(archive, create=True)
+        with writing(self.db):
+            self.site: dict[str, Any] = ensure_site(self.db, start, at)
+            self.run_id = begin_run(self.db, self.site["id"], "full", "1.0", at)
+        self.warc = WarcWriter(archive.parent, warc_prefix(self.site["name"]), "archiver/test", "a test")
+        self.writer = VisitWriter(self.db, self.site, self.run_id, at, version="1.0", before_commit=self.warc.sync)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.writer.flush()
+        self.warc.close()
+        with writing(self.db):
+            end_run(self.db, self.run_id, self.writer.counts, "finished", "", self.at)
+        self.db.close()
+
+    def capture(self, url: str, body: bytes, status: int = 200, original: Capture | None = None,
+                *headers: tuple[bytes, bytes]) -> Capture:
+        self.at += timedelta(seconds=1.25)
+        return self.warc.write(
+            Exchange(url, self.at, "GET", ((b"Host", b"x.example"), (b"Cookie", b"secret=1")), status, "OK",
+                     ((b"Content-Type", b"text/html; charset=utf-8"), *headers), body, ip="203.0.113.7",
+                     seconds=0.25),
+            Original(original.url, original.captured_at, original.digest) if original else None)
+
+    def post(self, url: str, body: bytes, **more: Any) -> Capture:
+        """A page that was read as a post."""
+        capture = self.capture(url, body, original=more.pop("original", None))
+        self.visit(url, Outcome.ARCHIVED, capture, article=self.read(url, body), **more)
+        return capture
+
+    def read(self, url: str, body: bytes) -> Article:
+        return extract_page(parse(body, url, "text/html; charset=utf-8", self.at), None, PageKind.POST)
+
+    def visit(self, url: str, outcome: Outcome, capture: Capture | None, **more: Any) -> None:
+        with writing(self.db):
+            ledger.record_targets(self.db, self.site["id"], [Target(url, Source.LINK, PageKind.POST, found_on=QUAY)],
+                                  self.at)
+        values = {"final_url": url, "kind": PageKind.POST, "status": capture.status if capture else None, **more}
+        self.writer.add(Visit(url=url, at=self.at, outcome=outcome, capture=capture, **values))
+
+
+def make(folder: Path) -> Path:
+    """Nine articles on two sites: 1 edited, 2 of two pages, 3 moved by a redirect, 4 gone, 5 unchanged (304), 6 sent
+    once more as it was, 7 plain; 8 and 9 on the other site, 9 a copy of 7. Four WARC files."""
+    archive = folder / "archive.db"
+    with Run(archive, QUAY, START) as run:
+        run.capture(f"{QUAY}robots.txt", b"User-agent: *\n")
+        seen = {n: run.post(f"{QUAY}{n}", page(f"Day {n}", text(n), n)) for n in (1, 2, 3, 4, 5, 6, 7)}
+        second = run.capture(f"{QUAY}2/2", page("Day 2", text(22), 2))
+        part = run.read(f"{QUAY}2/2", page("Day 2", text(22), 2))
+        run.visit(f"{QUAY}2/2", Outcome.PART, second, kind=PageKind.PART, part_of=f"{QUAY}2", part=2, article=part,
+                  rule="part")
+    with Run(archive, HILL, START + timedelta(hours=1)) as run:
+        run.post(f"{HILL}8", page("Day 8", text(8), 8))
+        run.post(f"{HILL}9", page("From the quay", text(7), 9))
+    with Run(archive, QUAY, START + timedelta(days=1)) as run:
+        run.post(f"{QUAY}1", page("Day 1, corrected", [*text(1), "The mate was not on board."], 1))
+        first = run.capture(f"{QUAY}2", page("Day 2", text(2), 2), 200, seen[2])
+        whole = replace(run.read(f"{QUAY}2", page("Day 2", text(2), 2)), parts=(f"{QUAY}2/2",))
+        run.visit(f"{QUAY}2", Outcome.ARCHIVED, first, article=whole, parts=((2, f"{QUAY}2/2"),))
+        moved = run.capture(f"{QUAY}3", b"", 301, None, (b"Location", f"{QUAY}three".encode()))
+        run.visit(f"{QUAY}3", Outcome.DUPLICATE, moved, final_url=f"{QUAY}three", reason="it redirects")
+        run.post(f"{QUAY}three", page("Day 3", text(3), 3), redirects=(f"{QUAY}3",))
+        run.visit(f"{QUAY}4", Outcome.GONE, run.capture(f"{QUAY}4", b"gone", 410))
+        run.visit(f"{QUAY}5", Outcome.UNCHANGED, run.capture(f"{QUAY}5", b"", 304, seen[5]))
+        run.post(f"{QUAY}6", page("Day 6", text(6), 6), original=seen[6])
+    with Run(archive, HILL, START + timedelta(days=2)) as run:
+        run.post(f"{HILL}8", page("Day 8, once more", text(8), 8))
+    return archive
