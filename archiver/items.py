@@ -23,6 +23,7 @@ class Source(StrEnum):
     LINK = "link"
     REDIRECT = "redirect"
     LEDGER = "ledger"
+    IMPORT = "import"
 
 
 class PageKind(StrEnum):

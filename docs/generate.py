@@ -34,9 +34,20 @@ TABLES = {
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
-    "page_sources": "Who told of an address: feed, sitemap, api, cdx, listing, link, redirect, seed or ledger. Of what "
+    "page_sources": "Who told of an address: feed, sitemap, api, cdx, listing, link, redirect, seed, ledger or import. Of what "
                     "a web archive told (cdx), when it was captured there first and last.",
-    "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder.",
+    "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
+                "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
+                "`aside` is 1 where that is a stub, or the same text at another address.",
+    "imports": "One row a file of captures that was read in, with what came of it (`counts`, and the first hundred "
+               "`problems`, as JSON). `member` and `inner` are the place from which a broken import goes on, `options` "
+               "what of the file was asked for. `outcome` is finished, limited or unreadable, and empty while the "
+               "import is under way or was broken off. See [past.md](past.md).",
+    "past_pages": "Pages that imports read and that are no posts: `key` is a digest of address and payload, `kind` "
+                  "says what they are.",
+    "past_answers": "What addresses answered in imported captures in place of a page: gone (`target` is the status), "
+                    "or a redirect to `target` (a urlkey).",
+    "past_revisits": "Revisit records of imports whose original has not come to light yet.",
     "clusters": "Groups of near copies ([copies.md](copies.md)), one row for every number that was ever given: "
                 "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
                 "has no members left has `size` 0.",

@@ -83,17 +83,13 @@ def warc_date(at: datetime) -> str:
 
 def warcinfo_record(file_name: str, at: datetime, software: str, description: str) -> bytes:
     """The first record of a file: who wrote it (WARC/1.1, section 6.2)."""
-    record = WarcRecord()
-    record.init_headers(WarcRecordType.warcinfo)
-    record.headers["WARC-Date"] = warc_date(at)
-    record.headers["WARC-Filename"] = file_name
-    record.headers["Content-Type"] = "application/warc-fields"
     fields = {"software": software, "format": "WARC File Format 1.1", "description": description,
               "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"}
-    return _member(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
+    return fields_record(WarcRecordType.warcinfo, {"WARC-Date": warc_date(at), "WARC-Filename": file_name}, fields)
 
 
-def exchange_records(exchange: Exchange, original: Original | None = None) -> tuple[bytes, bytes, Capture]:
+def exchange_records(exchange: Exchange, original: Original | None = None,
+                     response_id: str = "") -> tuple[bytes, bytes, Capture]:
     """The response (or revisit) record of one exchange, those that go with it (request, metadata), and its capture.
 
     With `original`, the payload is already in the archive: a revisit record with the headers alone
@@ -104,7 +100,7 @@ def exchange_records(exchange: Exchange, original: Original | None = None) -> tu
     head = _status_line(exchange) + _header_block(_stored_headers(exchange))
     response = WarcRecord()
     response.init_headers(WarcRecordType.revisit if revisit else WarcRecordType.response)
-    response_id = f"<urn:uuid:{uuid.uuid4()}>"
+    response_id = response_id or new_record_id()
     response.headers["WARC-Record-ID"] = response_id
     _common(response, exchange)
     response.headers["WARC-Payload-Digest"] = digest
@@ -135,15 +131,12 @@ def _metadata(exchange: Exchange, response_id: str) -> bytes:
     """What is known of an exchange beside its bytes (WARC/1.1, section 6.6); b"" where nothing is."""
     told = {"via": exchange.via,
             "fetchTimeMs": "" if exchange.seconds is None else str(round(exchange.seconds * 1000))}
-    fields = "".join(f"{name}: {value}\r\n" for name, value in told.items() if value)
+    fields = {name: value for name, value in told.items() if value}
     if not fields:
         return b""
-    record = WarcRecord()
-    record.init_headers(WarcRecordType.metadata)
-    _common(record, exchange)
-    record.headers["WARC-Concurrent-To"] = response_id
-    record.headers["Content-Type"] = "application/warc-fields"
-    return _member(record, fields.encode())
+    headers = {"WARC-Date": warc_date(exchange.at), "WARC-Target-URI": exchange.url, "WARC-Concurrent-To": response_id}
+    return fields_record(WarcRecordType.metadata, headers | ({"WARC-IP-Address": exchange.ip} if exchange.ip else {}),
+                         fields)
 
 
 def _common(record: WarcRecord, exchange: Exchange) -> None:
@@ -176,6 +169,20 @@ def _request_line(exchange: Exchange) -> bytes:
 
 def _header_block(headers: Headers) -> bytes:
     return b"".join(name + b": " + value + b"\r\n" for name, value in headers) + b"\r\n"
+
+
+def new_record_id() -> str:
+    return f"<urn:uuid:{uuid.uuid4()}>"
+
+
+def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[str, str]) -> bytes:
+    """A record of named fields (application/warc-fields), as warcinfo and metadata records are."""
+    record = WarcRecord()
+    record.init_headers(kind)
+    for name, value in headers.items():
+        record.headers[name] = value
+    record.headers["Content-Type"] = "application/warc-fields"
+    return _member(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
 
 
 def _member(record: WarcRecord, block: bytes) -> bytes:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastwarc import ArchiveIterator
 from fastwarc.stream_io import GzipReader
 
+from archiver.capture.codings import undo
 from archiver.capture.exchange import payload_digest
 from archiver.errors import UnreadableInput
 
@@ -69,22 +69,4 @@ def decoded(payload: bytes, coding: str, limit: int = MAX_BODY) -> bytes:
 
     One that cannot be undone, or not within `limit` bytes, is left as it is.
     """
-    for name in reversed([c.strip().lower() for c in coding.split(",") if c.strip()]):
-        try:
-            if name in ("gzip", "x-gzip"):
-                payload = _inflated(payload, 31, limit)
-            elif name == "deflate":
-                payload = _inflated(payload, -15 if payload[:1] != b"\x78" else 15, limit)
-            elif name != "identity":
-                return payload
-        except zlib.error:
-            return payload
-    return payload
-
-
-def _inflated(payload: bytes, wbits: int, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits)
-    body = unpacker.decompress(payload, limit)
-    if not unpacker.eof:
-        raise zlib.error("it is cut off, or larger than is read")
-    return body
+    return undo(payload, coding, limit)[0]

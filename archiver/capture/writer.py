@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,11 +48,21 @@ class WarcWriter:
     def write(self, exchange: Exchange, original: Original | None = None) -> Capture:
         """Write one exchange; returns where its response record lies. Raises OSError when the disk refuses."""
         response, others, capture = exchange_records(exchange, original)
+        return self.append(capture, (response, others), exchange.at)
+
+    @property
+    def end(self) -> tuple[str, int]:
+        """The file that is written, and how long it is; "" and 0 where none is."""
+        return (f"warc/{self._path.name}", self._offset) if self._file is not None else ("", 0)
+
+    def append(self, capture: Capture, records: Sequence[bytes], at: datetime) -> Capture:
+        """Write records, of which the first is that of the capture; returns where that lies. A new file is named by the
+        time `at`. Raises OSError when the disk refuses."""
         if self._file is None or self._offset >= _ROTATE_AT:
-            self._open(exchange.at)
+            self._open(at)
         capture = replace(capture, warc_file=f"warc/{self._path.name}", warc_offset=self._offset,
-                          warc_length=len(response))
-        self._append(response + others)
+                          warc_length=len(records[0]))
+        self._append(b"".join(records))
         assert self._gathered is not None
         self._gathered.write(cdxj_line(capture))
         return capture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
     """Crawl sites into the archive.
 
     A SITE is a start address, or the name of a site that is in the archive already. Without one, every
-    site of the archive is crawled; an archive that does not exist yet gets the demonstration blog
+    site of the archive is crawled, but for those that only an import brought (crawl=no); an archive that does not exist yet gets the demonstration blog
     that archiver brings along. A second crawl of a site asks only for what is new or changed.
 
     \b
@@ -67,8 +68,9 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
     only: Only = "set-aside" if set_aside else "missing" if missing else ""
     with ExitStack() as stack:
         known = _known_sites(archive)
-        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack)
         settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
+        left = {url for url, own in settings.items() if own.get("crawl") is False}
+        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
         plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
                       progress=not quiet and not as_json, quiet=quiet or as_json)
@@ -123,12 +125,19 @@ def _plan(url: str, settings: dict[str, Any], delay: float | None, contact: str 
                 contact_for(url, contact or settings.get("contact")))
 
 
-def _addresses(sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack) -> list[str]:
-    """The start addresses that the words of the command line mean; the demonstration blog is started where needed."""
+def _addresses(sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack,
+               left: Collection[str] = ()) -> list[str]:
+    """The start addresses that the words of the command line mean; the demonstration blog is started where needed.
+
+    Those in `left` are crawled only where they are named.
+    """
     if sites:
         urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
     else:
-        urls = [] if demo else list(known.values())
+        urls = [] if demo else [url for url in known.values() if url not in left]
+        if known and not urls and not demo:
+            raise click.UsageError("No site of the archive is to be crawled unless it is named; 'archiver sites list' "
+                                   "shows them, 'archiver sites set SITE crawl=yes' has one crawled with the others.")
     from archiver.demo import HOST, PORT, serve
 
     blog = f"http://{HOST}:{PORT}/"

@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 findings, a partial failure, or data that is not there; 2 
 from __future__ import annotations
 
 import importlib
+import keyword
 from dataclasses import dataclass
 
 import click
@@ -26,8 +27,8 @@ class Entry:
     summary: str
 
     def load(self) -> click.Command:
-        module = importlib.import_module(f"archiver.commands.{self.name}")
-        command = getattr(module, self.name)
+        name = f"{self.name}_" if keyword.iskeyword(self.name) else self.name
+        command = getattr(importlib.import_module(f"archiver.commands.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 
@@ -35,6 +36,7 @@ class Entry:
 # In the order of the data: what is gathered, whether it is all there, what is read out of it.
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
+    Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files."),
     Entry("sites", "Gather", "List and change the sites of the archive."),
     Entry("reextract", "Gather", "Read stored captures again by today's extraction."),
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),

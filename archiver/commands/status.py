@@ -12,7 +12,8 @@ from archiver.commands.screen import count, instant, line, say, table, write_jso
 
 _TOLD = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
 
-_COUNTED = {"api": "API", "cdx": "CDX", "listing": "listings", "link": "links", "redirect": "redirects"}
+_COUNTED = {"api": "API", "cdx": "CDX", "listing": "listings", "link": "links", "redirect": "redirects",
+            "import": "imports"}
 _OUTCOMES = {"found": "found", "archived": "archived", "duplicate": "duplicate", "part": "part",
              "not-article": "no article", "gone": "gone", "refused": "refused", "out-of-scope": "outside",
              "trap": "set aside", "failed": "failed", "due": "due"}

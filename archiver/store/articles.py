@@ -67,7 +67,7 @@ class Stored:
 
 
 def store_article(db: Database, site: str, article: Article, *, redirects: Iterable[str], at: datetime,
-                  capture_id: int | None, run_id: int, run_started: datetime, extractor: str | None = None,
+                  capture_id: int | None, run_id: int | None, run_started: datetime, extractor: str | None = None,
                   reread: Reread = lambda row: (), completes: bool = False) -> Stored:
     """Enter one reading: a new article, a new revision of one that is there, or nothing but a last-seen time.
 
@@ -75,7 +75,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     reading of another extractor may be no edit: `reread` reads the stored article's capture as today. `completes`: the
     stored text lacked pages that could not be read then; that they are there now is no edit either.
     """
-    row = _find(db, site, article, redirects)
+    row = find(db, site, article, redirects)
     if row is None:
         return _insert(db, site, article, redirects, at, capture_id, run_id, extractor)
     old = article_from_row(row)
@@ -193,7 +193,7 @@ def touch(db: Database, article_id: int, at: datetime) -> None:
     db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
 
 
-def _find(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
+def find(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
     """The article that this reading is of: by the platform's number or guid, by address, by title, time and text."""
     by_number = [("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)]
     for where, value in by_number:
@@ -246,8 +246,10 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
             return declared == here
     if row["canonical_url"] and urlkey(row["canonical_url"]) == here:
         return True
-    if row["gone_at"] or db.execute("select 1 from pages where urlkey = ? and redirect_urlkey = ?",
-                                    [there, here]).fetchone():
+    if row["gone_at"] or db.execute(
+            "select 1 from pages where urlkey = ? and redirect_urlkey = ? union all "
+            "select 1 from past_answers where urlkey = ? and kind = 'redirect' and target = ?",
+            [there, here, there, here]).fetchone():
         return True
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)
 
@@ -261,7 +263,7 @@ def _at_address(db: Database, key: str) -> dict[str, Any] | None:
 
 
 def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
-            capture_id: int | None, run_id: int, extractor: str | None) -> Stored:
+            capture_id: int | None, run_id: int | None, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
     row = {
         **article_row(article), "site": site, "revision": 1, "first_seen": stamp(at), "last_seen": stamp(at),

@@ -35,7 +35,7 @@ BALANCE = (*(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.DUE, Out
 _LISTED = 20
 # The sources that tell of posts, in the order of how much they know of a site.
 _SOURCES = (Source.API, Source.CDX, Source.SITEMAP, Source.FEED, Source.LISTING, Source.LINK, Source.LEDGER,
-            Source.REDIRECT)
+            Source.IMPORT, Source.REDIRECT)
 # Pages that were fetched and showed nothing of their own; the others were set aside before.
 _EMPTY_HANDED = ("soft-404", "repeated listing", "attachment", "redirect-loop", "login wall", "consent wall")
 

@@ -78,6 +78,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
     Setting("cdx", _cdx, "internet-archive, or the address of another web archive's CDX server, which is asked for "
                          "addresses that the site had; no: none"),
+    Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),
     Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
 )
 
@@ -162,6 +163,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         for table in ("article_authors", "article_categories", "article_tags", "geotags", "addresses", "revisions"):
             db.execute(f"delete from {table} where article_id in {ours}", values)
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
+        db.execute(f"update captures set article_id = null, aside = null where article_id in {ours}", values)
         db.execute("delete from articles where site = :name", values)
         db.execute(f"delete from page_sources where page_id in {pages}", values)
         db.execute("delete from pages where site_id = :id", values)

@@ -103,7 +103,7 @@ def write_facets(db: Database, article_id: int, article: Article) -> None:
 
 
 def write_revision(db: Database, article_id: int, number: int, article: Article, changed: tuple[str, ...],
-                   at: datetime, capture_id: int | None, run_id: int, *, previous: int | None = None,
+                   at: datetime, capture_id: int | None, run_id: int | None, *, previous: int | None = None,
                    same_as: int | None = None) -> None:
     """A new version. `previous` is the one that stood before it, `same_as` an earlier one that it repeats."""
     db.table("revisions").insert({

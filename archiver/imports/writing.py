@@ -1,0 +1,270 @@
+"""Writing what was read of foreign captures: records into the archive's own WARC files, rows into its tables."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archiver.capture.copied import Origin, copied_records
+from archiver.capture.damage import Damage, Problem
+from archiver.capture.exchange import Exchange, Original
+from archiver.capture.found import Found
+from archiver.capture.writer import WarcWriter
+from archiver.extraction.article import extract_page
+from archiver.imports.reading import Kind, Read
+from archiver.items import Article, PageKind
+from archiver.record.validate import validated
+from archiver.store import past_captures as captures
+from archiver.store.addresses import claim
+from archiver.store.articles import Change, Stored
+from archiver.store.captured import page_of
+from archiver.store.faults import is_fault
+from archiver.store.imports import Tally
+from archiver.store.ledger import moment, stamp
+from archiver.store.past import Reading, absorb, enter
+from archiver.store.past_answers import Way, keep_gone, keep_redirect, landing, last_gone, settle_gone, ways_to
+from archiver.store.past_versions import version_at
+from archiver.store.rights import store_rights
+from archiver.store.rules import rules_at
+from archiver.store.scopes import Site, Sites
+from archiver.store.transaction import writing
+from archiver.urls import urlkey
+
+_log = logging.getLogger(__name__)
+_COUNTED = {Kind.PAGE: "pages", Kind.NOT_HTML: "not_html", Kind.GONE: "gone", Kind.REDIRECT: "redirects",
+            Kind.STATUS: "status"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The import that captures belong to: its number and the file's name."""
+
+    import_id: int | None
+    name: str
+
+
+class PastWriter:
+    """Enters what was read, in order, inside the caller's transaction. `now` is when sites are made that are new.
+
+    A capture that is in the archive already, whichever way it came, changes nothing. With `known_sites` no site is
+    made.
+    """
+
+    def __init__(self, db: Database, folder: Path, warc: WarcWriter, now: datetime, *,
+                 known_sites: bool = False) -> None:
+        self.db, self.warc = db, warc
+        self._folder, self._now, self._known_sites = folder, now, known_sites
+        self.sites = Sites(db)
+
+    def write(self, read: Read, source: Source, tally: Tally) -> Problem | None:
+        """Enter one record. What cannot be stored for what it says is a problem, and keeps no other from being stored.
+        Raises a fault of the archive's place."""
+        try:
+            with writing(self.db):
+                counted = Tally()
+                self._write(read, source, counted)
+        except Exception as error:
+            if is_fault(error):
+                raise
+            _log.exception("%s could not be stored", read.found.url)
+            self.sites.forget()
+            tally.damaged += 1
+            return Problem(Damage.READER, read.found.place, read.found.url,
+                           f"{type(error).__name__}: {str(error)[:200]}")
+        tally.add(counted)
+        return None
+
+    def _write(self, read: Read, source: Source, tally: Tally) -> None:
+        db, found = self.db, read.found
+        if read.kind is Kind.REVISIT:
+            self._revisit(found, source, tally, keep=True)
+            return
+        before = captures.known(db, found.url, found.at, read.digest) if read.exchange or (
+            read.kind is Kind.KNOWN) else None
+        if before is not None and captures.is_done(db, before):
+            if captures.article_shown(db, before) is not None:
+                tally.posts += 1
+                tally.known += 1
+            else:
+                tally.pages += 1
+            return
+        if read.kind is Kind.POST:
+            self._post(read, before["id"] if before else None, source, tally)
+            return
+        setattr(tally, _COUNTED[read.kind], getattr(tally, _COUNTED[read.kind]) + 1)
+        if read.kind is Kind.GONE:
+            self._gone(found, source, tally)
+        elif read.kind is Kind.REDIRECT:
+            self._redirect(found, read.target, source, tally)
+        if read.rule and found.status == 200:
+            captures.keep_kind(db, found.url, read.digest, read.rule)
+        if read.exchange is not None:
+            self._copy(read.exchange, found, source, tally)
+
+    def _post(self, read: Read, capture_id: int | None, source: Source, tally: Tally) -> None:
+        """Enter a post; `capture_id` is that of its capture where the archive has it."""
+        assert read.article is not None and read.exchange is not None
+        site = self._site(read.found.url, tally)
+        if site is None:
+            tally.skipped += 1
+            return
+        if capture_id is None:
+            capture_id = self._copy(read.exchange, read.found, source, tally)
+            store_rights(self.db, capture_id, read.rights)
+        tally.posts += 1
+        self._enter(site, Reading(read.article, read.found.at, capture_id, read.digest, read.extractor), read.rule,
+                    source, tally)
+
+    def _enter(self, site: Site, reading: Reading, rule: str, source: Source, tally: Tally) -> None:
+        db, url = self.db, reading.article.url
+        stored = enter(db, site.name, reading, self._bare)
+        if reading.capture_id is not None:
+            captures.shows(db, reading.capture_id, stored.article_id,
+                           aside=stored.change in (Change.STUB, Change.COPY))
+        tally.new += stored.change is Change.NEW
+        tally.revised += stored.change is Change.REVISED
+        tally.known += stored.change not in (Change.NEW, Change.REVISED)
+        tally.aliases += len(stored.aliases)
+        if reading.capture_id is not None:
+            captures.enter_page(db, site.id, url, stored.article_id, reading.capture_id, reading.at, rule, source.name,
+                                reading.article.published)
+        self._settle(stored, site, source, tally)
+
+    def _settle(self, stored: Stored, site: Site, source: Source, tally: Tally) -> None:
+        """What was answered elsewhere and at other times, for the article as it is now."""
+        db, article_id = self.db, stored.article_id
+        key = db.execute("select urlkey from articles where id = ?", [article_id]).fetchone()[0]
+        for way in ways_to(db, key):
+            self._alias(article_id, way, site, tally)
+        self._bury(article_id, source, tally)
+
+    def _bury(self, article_id: int, source: Source, tally: Tally) -> None:
+        """A tombstone for an article that was gone when its address was last asked for."""
+        tally.tombstones += settle_gone(self.db, article_id)
+        url, key, gone_at = self.db.execute("select url, urlkey, gone_at from articles where id = ?",
+                                            [article_id]).fetchone()
+        if gone_at and (last := last_gone(self.db, key)):
+            captures.enter_gone(self.db, url, *last, source.name)
+
+    def _alias(self, article_id: int, way: Way, site: Site, tally: Tally) -> None:
+        """An address that once led to an article: its alias; where it was a post before, that post has moved."""
+        owner = self.db.execute(
+            "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from addresses d join articles a on "
+            "a.id = d.article_id join articles b on b.id = ? where d.urlkey = ?", [article_id, urlkey(way.url)]).fetchone()
+        if owner is None:
+            tally.aliases += len(claim(self.db, article_id, [way.url], "redirect", way.first))
+            return
+        other, last_seen, name, theirs, ours = owner
+        is_another = theirs and ours and theirs != ours
+        if other == article_id:
+            self.db.execute("update addresses set first_seen = min(first_seen, ?) where urlkey = ? and kind = 'redirect'",
+                            [stamp(way.first), urlkey(way.url)])
+        elif name == site.name and last_seen <= stamp(way.last) and not is_another:
+            absorb(self.db, article_id, other, self._bare)
+
+    def _redirect(self, found: Found, target: str, source: Source, tally: Tally) -> None:
+        keep_redirect(self.db, found.url, target, found.at, source.import_id)
+        end = landing(self.db, urlkey(target))
+        row = self.db.execute("select article_id from addresses where urlkey = ?", [end]).fetchone()
+        site = self.sites.of(found.url)
+        if row and site:
+            self._alias(row[0], Way(found.url, found.at, found.at), site, tally)
+
+    def _gone(self, found: Found, source: Source, tally: Tally) -> None:
+        keep_gone(self.db, found.url, found.status, found.at, source.import_id)
+        row = self.db.execute("select id from articles where urlkey = ?", [urlkey(found.url)]).fetchone()
+        if row:
+            self._bury(row[0], source, tally)
+
+    def _revisit(self, found: Found, source: Source, tally: Tally, *, keep: bool) -> bool:
+        """A record that says that a payload came once more: the post of it was seen. False where the payload is not
+        known; it is kept then (`keep`) until it comes to light."""
+        db = self.db
+        original = captures.repeated_by(db, found)
+        if original is None:
+            url = found.refers_url or found.url
+            if captures.kind_read(db, url, found.digest) or captures.kind_read(db, found.url, found.digest):
+                tally.revisits += 1
+                return True
+            if keep and source.import_id is not None:
+                captures.keep_revisit(db, found, source.import_id)
+            return False
+        tally.revisits += 1
+        digest = original["digest"]
+        if captures.known(db, found.url, found.at, digest):
+            return True
+        shown = captures.article_shown(db, original)
+        row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
+        told_at = moment(original["captured_at"]) or found.at
+        article = version_at(db, row, told_at) if row else None
+        site = self._site(found.url, tally) if article else None
+        if row is None or article is None or site is None:
+            return True
+        answer = found.answer
+        exchange = Exchange(url=found.url, at=found.at, method="GET", request_headers=(), status=found.status,
+                            reason=answer.reason if answer else "", protocol="HTTP/1.1",
+                            response_headers=answer.headers if answer else (), body=b"")
+        capture_id = self._append(exchange, found, source, Original(original["url"], told_at, digest), tally)
+        reading = Reading(replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or "")
+        self._enter(site, reading, "revisit", source, Tally())
+        return True
+
+    def resolve(self, source: Source, tally: Tally) -> list[Problem]:
+        """Try the revisit records once more whose original was not known; a problem for each of this import's that
+        still waits."""
+        problems = []
+        for row, found in captures.open_revisits(self.db, source.import_id or 0):
+            own = row["import_id"] == source.import_id
+            if self._revisit(found, source if own else Source(row["import_id"], source.name), tally if own else Tally(),
+                             keep=False):
+                captures.resolved(self.db, row)
+            elif own:
+                tally.damaged += 1
+                problems.append(Problem(Damage.REVISIT, found.place, found.url, found.digest or found.refers_url))
+        return problems
+
+    def _copy(self, exchange: Exchange, found: Found, source: Source, tally: Tally) -> int:
+        """Write the response into our own WARC; where its payload is in the archive, as a revisit of that."""
+        row = captures.original_of(self.db, exchange.digest) if exchange.body else None
+        original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
+        return self._append(exchange, found, source, original, tally)
+
+    def _append(self, exchange: Exchange, found: Found, source: Source, original: Original | None, tally: Tally) -> int:
+        was = "ARC document" if found.is_arc else "WARC resource" if found.made else "WARC revisit" if (
+            found.is_revisit) else "WARC response"
+        notes = "; ".join(f"{kind}: {detail}" for kind, detail in found.odd)
+        declared = found.declared if found.declared and found.declared.upper() != exchange.digest.upper() else ""
+        origin = Origin(source.name, found.place, was, found.original_url, declared, notes)
+        records, capture = copied_records(exchange, origin, original, asked=found.asked)
+        capture = self.warc.append(capture, records, self._now)
+        tally.captures += 1
+        return captures.store_capture(self.db, capture, source.import_id)
+
+    def _site(self, url: str, tally: Tally) -> Site | None:
+        site = self.sites.of(url)
+        if site is None and not self._known_sites:
+            site = self.sites.make(url, self._now)
+            tally.sites += 1
+        return site
+
+    def _bare(self, capture_id: int | None, url: str) -> Sequence[Article]:
+        """A capture read by the rules of its day, by those of today, and as any site's; without its sources' words."""
+        site = self.sites.of(url)
+        first = page_of(self.db, self._folder, capture_id, url)
+        if first is None:
+            return ()
+        known = [rules_at(self.db, site.id, first.captured_at), rules_at(self.db, site.id)] if site else []
+        rules = list({r.version: r for r in known if r is not None}.values())
+        out = []
+        for one in (*rules, None):
+            page = page_of(self.db, self._folder, capture_id, url)
+            if page is not None:
+                article = extract_page(page, None, PageKind.POST, rules=one)
+                out.append(validated(article, page.captured_at or self._now)[0])
+        return out
+

@@ -1,0 +1,168 @@
+"""Captures of the past as rows: which are known, what revisit records repeat, and the ledger's word of an address.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.capture.found import Found
+from archiver.frontier.schedule import next_visit, priority
+from archiver.items import Capture, Outcome, PageKind, Source
+from archiver.store.ledger import last_rowid, moment, stamp
+from archiver.urls import urlkey
+
+_SECOND = timedelta(seconds=1)
+
+
+def known(db: Database, url: str, at: datetime, digest: str) -> dict[str, Any] | None:
+    """This very capture, by whatever way it came into the archive: the row of `captures`; None where it did not."""
+    return _one(db, "url = ? and captured_at = ? and digest = ?", [url, stamp(at), digest])
+
+
+def is_done(db: Database, capture: dict[str, Any]) -> bool:
+    """Whether nothing is left to read of a capture. Its site may have been taken out of the archive since, with what
+    was read of it: then it is read once more."""
+    if capture["article_id"] or capture["run_id"] or capture["status"] != 200:
+        return True
+    return kind_read(db, capture["url"], capture["digest"]) is not None
+
+
+def page_key(url: str, digest: str) -> int:
+    """A number for an address and its payload: 63 bits, so that hundreds of millions hardly ever share one."""
+    return int.from_bytes(hashlib.blake2b(f"{url} {digest}".encode(), digest_size=8).digest(), "big") >> 1
+
+
+def kind_read(db: Database, url: str, digest: str) -> str | None:
+    """What a page with this payload was found to be, where it was read before and is no post."""
+    row = db.execute("select kind from past_pages where key = ?", [page_key(url, digest)]).fetchone()
+    return row[0] if row else None
+
+
+def keep_kind(db: Database, url: str, digest: str, kind: str) -> None:
+    db.execute("insert into past_pages (key, kind) values (?, ?) on conflict do nothing", [page_key(url, digest), kind])
+
+
+def original_of(db: Database, digest: str) -> dict[str, Any] | None:
+    """The response of the archive that has this payload."""
+    return _one(db, "digest = ? and record_type = 'response' order by id", [digest])
+
+
+def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
+    db.table("captures").insert({**asdict(capture), "captured_at": stamp(capture.captured_at), "import_id": import_id})
+    return last_rowid(db)
+
+
+def shows(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
+    """The capture is one of this article; `aside`: of a stub or another address of it, which proves no version."""
+    db.execute("update captures set article_id = ?, aside = ? where id = ?", [article_id, aside or None, capture_id])
+
+
+def repeated_by(db: Database, found: Found) -> dict[str, Any] | None:
+    """The capture that a revisit record repeats (WARC/1.1, section 6.7): by address and time, by the payload's digest,
+    or, of a server's word that nothing has changed, the last one before of the same address."""
+    url = found.refers_url or found.url
+    if found.refers_at is not None:
+        row = _one(db, "url = ? and captured_at >= ? and captured_at < ? order by captured_at",
+                   [url, stamp(found.refers_at), stamp(found.refers_at + _SECOND)])
+        if row:
+            return row
+    if found.digest:
+        row = _one(db, "digest = ? order by url = ? desc, captured_at", [found.digest, url])
+        if row:
+            return row
+    if found.not_modified and not found.digest:
+        return _one(db, "url = ? and captured_at <= ? and status in (200, 304) order by captured_at desc",
+                    [url, stamp(found.at)])
+    return None
+
+
+def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
+    return next(iter(db.query(f"select * from captures where {where} limit 1", values)), None)
+
+
+def keep_revisit(db: Database, found: Found, import_id: int) -> None:
+    """The original may come to light later."""
+    db.execute(
+        "insert into past_revisits (url, at, digest, refers_url, refers_at, not_modified, import_id, place) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+        [found.url, stamp(found.at), found.digest, found.refers_url,
+         stamp(found.refers_at) if found.refers_at else None, found.not_modified, import_id, found.place])
+
+
+def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], Found]]:
+    """The revisit records that may be resolved now, and all of this import; in the order of their times."""
+    rows = db.query(
+        "select r.* from past_revisits r where r.import_id = ? or exists (select 1 from captures c where "
+        "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "
+        "c.url = coalesce(nullif(r.refers_url, ''), r.url)) order by r.at, r.id", [import_id])
+    for row in list(rows):
+        at = moment(row["at"])
+        assert at is not None
+        yield row, Found(row["place"] or "", row["url"], at, 304 if row["not_modified"] else 200, digest=row["digest"],
+                         refers_url=row["refers_url"] or "", refers_at=moment(row["refers_at"]),
+                         not_modified=bool(row["not_modified"]), is_revisit=True)
+
+
+def resolved(db: Database, row: dict[str, Any]) -> None:
+    db.execute("delete from past_revisits where id = ?", [row["id"]])
+
+
+def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
+    """The article that a capture shows."""
+    if capture["article_id"]:
+        return int(capture["article_id"])
+    row = db.execute("select article_id from addresses where urlkey = ?", [urlkey(capture["url"])]).fetchone()
+    return int(row[0]) if row and row[0] else None
+
+
+def enter_page(db: Database, site_id: int, url: str, article_id: int, capture_id: int, at: datetime, rule: str,
+               told: str, published: datetime | None) -> None:
+    """A row of the ledger for the address of a post, and that an import told of it (`told`).
+
+    What a crawl knows of an address stays; where it never asked for it, the capture stands for a visit.
+    """
+    key, seen = urlkey(url), stamp(at)
+    due = stamp(next_visit(Outcome.ARCHIVED, PageKind.POST, at, published))
+    visit = {"kind": "post", "outcome": "archived", "reason": f"imported from {told}", "rule": rule, "status": 200,
+             "article_id": article_id, "capture_id": capture_id, "fetched_at": seen, "due_at": due}
+    page = db.execute("select id, fetched_at, etag, last_modified, found_at from pages where urlkey = ?",
+                      [key]).fetchone()
+    if page is None:
+        db.table("pages").insert({
+            "site_id": site_id, "url": url, "urlkey": key, "found_at": seen,
+            "priority": priority(PageKind.POST, Source.IMPORT), **visit})
+        page_id = last_rowid(db)
+    else:
+        page_id = page[0]
+        if page[1] is None or (page[1] < seen and not page[2] and not page[3]):
+            db.table("pages").update(page_id, {**visit, "url": url})
+        db.execute("update pages set article_id = coalesce(article_id, ?), found_at = min(found_at, ?) where id = ?",
+                   [article_id, seen, page_id])
+    _told(db, page_id, told, seen)
+
+
+def _told(db: Database, page_id: int, told: str, seen: str) -> None:
+    db.execute(
+        "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, 'import', ?, ?, ?) "
+        "on conflict (page_id, source) do update set last_seen = max(last_seen, excluded.last_seen), found_on = "
+        "case when (excluded.first_seen, excluded.found_on) < (first_seen, found_on) then excluded.found_on "
+        "else found_on end, first_seen = min(first_seen, excluded.first_seen)", [page_id, told, seen, seen])
+
+
+def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> None:
+    """The ledger's word of an address that was gone, where nothing newer is known of it. `status` 200: it said so itself.
+    """
+    answer = f"the server answered {status}" if status != 200 else "it said that it does not exist"
+    db.execute(
+        "update pages set outcome = 'gone', status = ?, reason = ?, rule = ?, fetched_at = ? where urlkey = ? "
+        "and article_id is not null and (fetched_at is null or fetched_at < ?)",
+        [status, f"{answer}, imported from {told}", f"http-{status}" if status != 200 else "not-found", stamp(at), urlkey(url),
+         stamp(at)])

@@ -1,0 +1,86 @@
+"""How fast foreign captures are read: a generated site as one WARC file, imported by one process and by all cores."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+from generated_site import Site
+from isal import igzip
+from process import Ran, archiver
+from progress import told
+from table import Column, tenths, whole
+
+_CAPTURED = datetime(2025, 1, 1, tzinfo=UTC)
+_OTHERS = 4
+"""Of so many posts each is followed by one page that is none, and one image."""
+COLUMNS = (
+    Column("megabytes", "MB", form=whole), Column("records", "records"), Column("articles", "articles"),
+    Column("records_s", "records/s", form=whole), Column("articles_s", "articles/s", form=tenths),
+    Column("core_s", "articles/s a core", at_least=100, form=tenths), Column("known_s", "known records/s", form=whole),
+    Column("peak_mb", "peak MB", at_most=400, form=whole),
+)
+
+
+def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]:
+    """A row for one process and, where there are more cores, one for all. `core_s` is by the time that the processes
+    computed, all of them taken together; `known_s` is reading the same file once more, by another name and choice."""
+    file = work / "site.warc.gz"
+    records = write(file, posts, kilobytes)
+    cores = len(os.sched_getaffinity(0))
+    out = {}
+    for workers in sorted({1, cores}):
+        archive = work / f"{workers}" / "archive.db"
+        summary, ran, computed = _import(file, archive, workers)
+        again, _, _ = _import(file, archive, workers, "--again")
+        assert summary["new"] == posts and again["new"] == 0, (summary, again)
+        out["one process" if workers == 1 else f"{workers} cores"] = {
+            "megabytes": file.stat().st_size / 1e6, "records": records, "articles": summary["new"],
+            "records_s": records / ran.seconds, "articles_s": posts / ran.seconds, "core_s": posts / computed,
+            "known_s": records / again["seconds"], "peak_mb": ran.peak_mb,
+        }
+    return out
+
+
+def _import(file: Path, archive: Path, workers: int, *options: str) -> tuple[dict[str, Any], Ran, float]:
+    """The summary, the process, and the seconds that it and its readers computed."""
+    before = os.times()
+    ran = archiver("import", str(file), "--archive", str(archive), "--workers", str(workers), "--json", *options)
+    after = os.times()
+    if ran.code:
+        raise SystemExit(f"The import failed (exit code {ran.code}): {(ran.out + ran.err)[-2000:]}")
+    computed = after.children_user + after.children_system - before.children_user - before.children_system
+    return json.loads(ran.out), ran, computed
+
+
+def write(file: Path, posts: int, kilobytes: int) -> int:
+    """A file of captures of a generated site, a gzip member a record; how many records it has."""
+    site = Site("http://blog.example", posts, kilobytes)
+    records = 0
+    with file.open("wb") as handle:
+        for n in told(range(posts), "written", posts):
+            path = site.path_of(n)
+            handle.write(_record(f"http://blog.example{path}", n, site.get(path).body, "text/html; charset=utf-8"))
+            records += 1
+            if n % _OTHERS == 1:
+                handle.write(_record(f"http://blog.example/page/{n // _OTHERS}/", n,
+                                     site.get(f"/page/{n // _OTHERS}/").body or b"<p>nothing", "text/html"))
+                handle.write(_record(f"http://blog.example/{n}.png", n, b"\x89PNG" + os.urandom(30_000), "image/png"))
+                records += 2
+    return records
+
+
+def _record(url: str, n: int, body: bytes, kind: str) -> bytes:
+    block = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    at = (_CAPTURED + timedelta(seconds=n)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    head = (f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{n}-{len(url)}>\r\nWARC-Date: {at}\r\n"
+            f"WARC-Target-URI: {url}\r\nContent-Type: application/http; msgtype=response\r\n"
+            f"WARC-Payload-Digest: sha1:{sha1(body, usedforsecurity=False).hexdigest()}\r\n"
+            f"Content-Length: {len(block)}\r\n\r\n")
+    return igzip.compress(head.encode() + block + b"\r\n\r\n", 1, mtime=0)
+
+

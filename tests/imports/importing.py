@@ -1,0 +1,62 @@
+"""Running an import in this process, and an archive's state as one value that two archives can be compared by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from archiver.imports.choice import Choice
+from archiver.imports.run import FileResult, ImportRun
+from archiver.store.connect import open_archive
+
+ALL = Choice()
+
+
+def run(archive: Path, *words: str | Path, choice: Choice = ALL, **more: Any) -> list[FileResult]:
+    one = ImportRun(archive, choice, **more)
+    try:
+        return one.run([str(w) for w in words])
+    finally:
+        one.close()
+
+
+def rows(archive: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    db = open_archive(archive, read_only=True)
+    try:
+        return db.execute(query, list(values)).fetchall()
+    finally:
+        db.close()
+
+
+def state(archive: Path) -> dict[str, Any]:
+    """What an archive says, without numbers of rows and places in files: equal for equal archives."""
+    capture = "(select c.captured_at || ' ' || c.digest from captures c where c.id = {}.capture_id)"
+    articles = rows(archive, "select id, urlkey, url, site, title, body, authors, published, categories, tags, revision, "
+                    f"first_seen, last_seen, gone_at, meaning_digest, {capture.format('a')} from articles a")
+    revisions = rows(archive, "select article_id, revision, observed_at, changed, meaning_digest, content, "
+                     f"{capture.format('r')} from revisions r order by 1, 2")
+    out: dict[str, Any] = {row[1]: [*row[2:], [[*r[1:5], _content(r[5]), r[6]] for r in revisions if r[0] == row[0]],
+                                    rows(archive, "select urlkey, kind, first_seen from addresses where article_id = ? "
+                                         "order by 1", row[0])] for row in articles}
+    out["captures"] = sorted(rows(archive, "select url, captured_at, digest, status from captures"))
+    out["pages"] = sorted(rows(archive, "select urlkey, kind, outcome, status, fetched_at, found_at from pages"))
+    out["sites"] = sorted(rows(archive, "select name from sites"))
+    out["facets"] = sorted(rows(archive, "select a.urlkey, n.name from article_authors l join articles a on "
+                                "a.id = l.article_id join authors n on n.id = l.author_id"))
+    out["text"] = sorted(rows(archive, "select a.urlkey from articles_fts f join articles a on a.id = f.rowid "
+                              "where articles_fts match 'ledger'"))
+    return out
+
+
+def _content(text: str) -> dict[str, Any]:
+    return {k: v for k, v in json.loads(text).items() if k in ("url", "title", "body", "authors", "published", "modified")}
+
+
+def kinds(results: Sequence[FileResult]) -> dict[str, int]:
+    out: dict[str, int] = {}
+    for result in results:
+        for kind, number in result.kinds.items():
+            out[kind] = out.get(kind, 0) + number
+    return out
