@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from archiver.capture.index import index_of, open_index_of
@@ -193,6 +193,7 @@ def test_an_index_file_is_held_against_the_records_and_made_anew(archive: Path) 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10_000_000))
+@example(4)
 def test_no_flipped_byte_of_a_record_goes_unnoticed(made: Path, tmp_path: Path, number: int) -> None:
     (tmp_path / "warc").mkdir(exist_ok=True)
     file = tmp_path / "warc" / warcs(made)[1].name

@@ -107,7 +107,7 @@ class _Hashing:
 
 
 def _copy(db: Database, folder: Path, warc_file: str, offsets: list[int], package: _Package, done: Packed) -> None:
-    """The chosen records of one file with their requests and metadata, under the file's name and warcinfo record."""
+    """The chosen records of one file, with their requests and metadata, under the name and warcinfo record of it."""
     name = warc_file.removeprefix("warc/").replace("/", "-")
     try:
         handle = (folder / warc_file).open("rb")
