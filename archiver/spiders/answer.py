@@ -11,7 +11,7 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from archiver.capture.rights import of_page
-from archiver.discovery import feed, listing, sitemap
+from archiver.discovery import feed, listing, requisites, sitemap
 from archiver.discovery.nowhere import Nowhere, look_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
@@ -44,11 +44,13 @@ def as_any_site(page: Page, lead: Lead | None, known: PageKind, part_of: str) ->
 
 
 def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], bool] = lambda target: True,
-         read_page: ReadPage = as_any_site, nowhere: Nowhere | None = None) -> Reading:
+         read_page: ReadPage = as_any_site, nowhere: Nowhere | None = None, *,
+         with_requisites: bool = False) -> Reading:
     """One answer to what it means. Never raises for anything a server can send.
 
     `is_news` says whether a page's link is worth reporting: the menu of a site stands on each of its pages.
-    `nowhere` is what the site answers for an address that does not exist.
+    `nowhere` is what the site answers for an address that does not exist. `with_requisites`: what a post's page needs
+    to be shown is told, too.
     """
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
@@ -76,7 +78,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
         what = answer.content_type.split(";")[0] or "of no stated type"
         return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
                                reason=f"it is no HTML page ({what})"))
-    return _html(answer, visit, job, scope, is_news, read_page, nowhere)
+    return _html(answer, visit, job, scope, is_news, read_page, nowhere, with_requisites)
 
 
 def _same_validator(answer: Answer, job: Job) -> bool:
@@ -137,7 +139,7 @@ def _refusal(visit: Visit, job: Job) -> Reading:
 
 
 def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool],
-          read_page: ReadPage, nowhere: Nowhere | None) -> Reading:
+          read_page: ReadPage, nowhere: Nowhere | None, with_requisites: bool) -> Reading:
     page = parse(answer.body, answer.url, answer.content_type, answer.at)
     if page.root is not None:
         visit = replace(visit, rights=(*visit.rights, *of_page(page.root, answer.url)))
@@ -149,6 +151,7 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         target = normalize(links.refresh)
         if target and urlkey(target) != job.urlkey:
             return _redirect(target, visit, job, scope, "meta-refresh", nowhere)
+    needs = requisites.of_page(page.root, answer.url) if with_requisites and page.root is not None else ()
     known_kind = _KNOWN_KINDS.get(job.kind, PageKind.UNKNOWN)
     article = read_page(page, job.lead, known_kind, job.gathering.job.url if job.gathering else "")
     if job.is_seed and article.kind is PageKind.POST and scope.path == "/":
@@ -159,7 +162,8 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         targets = (*api, *(t for t in (*links.all, *links.traps) if is_news(t) and _wanted(t, article.kind, scope)
                            and not _comes_with(article, t)))
     visit = replace(
-        visit, kind=article.kind, rule=article.kind_rule, targets=targets, shown=shown(links, page),
+        visit, kind=article.kind, rule=article.kind_rule, targets=targets,
+        requisites=needs if article.kind is PageKind.POST else (), shown=shown(links, page),
         next_pages=tuple(t.url for t in links.next_pages) if links and article.kind is not PageKind.POST else (),
     )
     if article.kind is PageKind.POST and article.part_of and job.kind is not PageKind.PART and scope.contains(
