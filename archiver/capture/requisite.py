@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
+
+import imagesize
 
 from archiver.items import RequisiteKind
 
@@ -63,3 +66,12 @@ def beginning(body: bytes, content_coding: str) -> bytes | None:
         except zlib.error:
             return None
     return None
+
+
+def size_of(body: bytes) -> tuple[int, int] | None:
+    """Width and height of an image in pixels, as it is shown (turned as its EXIF says); None where its header does not
+    tell. A drawing (SVG) has none of its own, and is not parsed for it."""
+    if body.lstrip()[:1] == b"<":
+        return None
+    width, height = imagesize.get(io.BytesIO(body))
+    return (width, height) if width > 0 and height > 0 else None

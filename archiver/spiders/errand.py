@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from archiver.capture.exchange import Original
+from archiver.capture.requisite import size_of
 from archiver.discovery.markup import decode
 from archiver.discovery.requisites import of_stylesheet
 from archiver.items import Outcome, Requisite, RequisiteKind
@@ -64,8 +65,9 @@ def read_requisite(answer: Answer, errand: Errand, objection: str) -> Fetched:
     names: tuple[Requisite, ...] = ()
     if errand.kind is RequisiteKind.STYLESHEET and errand.depth <= _DEEPEST:
         names = of_stylesheet(decode(answer.body), answer.url)
+    width, height = (errand.kind is RequisiteKind.IMAGE and size_of(answer.body)) or (None, None)
     return Fetched(
-        errand.id, answer.at, Outcome.ARCHIVED, status=200, capture=answer.capture, rights=answer.rights, names=names,
+        errand.id, answer.at, Outcome.ARCHIVED, width=width, height=height, status=200, capture=answer.capture, rights=answer.rights, names=names,
         media_type=answer.content_type.partition(";")[0].strip().lower(), size=len(answer.body),
         etag=answer.headers.get("etag", "")[:1_000], last_modified=answer.headers.get("last-modified", "")[:100])
 
