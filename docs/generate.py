@@ -40,8 +40,8 @@ TABLES = {
                 "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
                 "`aside` is 1 where that is a stub, or the same text at another address.",
     "requisites": "Images, stylesheets and fonts that pages need to be shown, one row an address of a site: what came "
-                  "of it (`outcome` as of a page), its last capture, and when it is asked for again. `wanted` is lead or "
-                  "page, `depth` counts the stylesheets between a page and it. They are no pages, and count in no "
+                  "of it (`outcome` as of a page), its last capture, and when it is asked for again. `wanted` is lead "
+                  "or page, `depth` counts the stylesheets between a page and it. They are no pages, and count in no "
                   "balance. See [captures.md](captures.md).",
     "article_requisites": "Which article needs which of them, as its lead image or otherwise (`role`).",
     "requisite_parts": "What a stylesheet names, and where a redirect leads.",

@@ -67,9 +67,10 @@ def read_requisite(answer: Answer, errand: Errand, objection: str) -> Fetched:
         names = of_stylesheet(decode(answer.body), answer.url)
     width, height = (errand.kind is RequisiteKind.IMAGE and size_of(answer.body)) or (None, None)
     return Fetched(
-        errand.id, answer.at, Outcome.ARCHIVED, width=width, height=height, status=200, capture=answer.capture, rights=answer.rights, names=names,
-        media_type=answer.content_type.partition(";")[0].strip().lower(), size=len(answer.body),
-        etag=answer.headers.get("etag", "")[:1_000], last_modified=answer.headers.get("last-modified", "")[:100])
+        errand.id, answer.at, Outcome.ARCHIVED, status=200, capture=answer.capture, rights=answer.rights, names=names,
+        media_type=answer.content_type.partition(";")[0].strip().lower(), size=len(answer.body), width=width,
+        height=height, etag=answer.headers.get("etag", "")[:1_000],
+        last_modified=answer.headers.get("last-modified", "")[:100])
 
 
 def _as(told: Fetched, outcome: Outcome, rule: str, reason: str, *names: Requisite) -> Fetched:

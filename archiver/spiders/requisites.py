@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 WINDOW = 32
 """Errands under way at most."""
+_UNTRIED = 4
+"""Errands under way to a host that has not answered yet: each may wait for half a minute, twice."""
 _BATCH = 50
 _MOST_PAYLOADS = 1_000
 _MOST_FAILURES = 3
@@ -38,30 +41,33 @@ class Requisites:
         self.mode = mode
         self._run = run
         self._waiting: list[Fetched] = []
-        self._under_way: set[int] = set()
+        self._under_way: dict[int, str] = {}
+        self._enough = 0
         self._failures: dict[str, int] = {}
+        self._answering: set[str] = set()
         self._payloads: dict[str, Original] = {}
         if mode != "none" and (run.full or run.only):
             with writing(run.db):
                 requisites.ask_again(run.db, run.site["id"], everything=run.full)
                 requisites.enter_known(run.db, run.site["id"], run.site_name, run.started, run.revisit)
 
-    @property
-    def room(self) -> int:
-        """How many more may be begun; 0 while there are enough."""
-        return WINDOW - len(self._under_way) if len(self._under_way) <= WINDOW // 2 else 0
-
     @guarded
     def due(self) -> list[Errand]:
         """The next to ask for: under way from now on. What waits is written first, of pages too."""
-        room = self.room
-        if self.mode == "none" or not room:
+        if self.mode == "none" or len(self._under_way) > self._enough:
             return []
         self._run.writer.flush()
         self.flush()
-        rows = requisites.due(self._run.db, self._run.site["id"], self._run.started, WINDOW + room, self.mode)
-        errands = [errand_of(row) for row in rows if row["id"] not in self._under_way][:room]
-        self._under_way |= {errand.id for errand in errands}
+        rows = requisites.due(self._run.db, self._run.site["id"], self._run.started, 4 * WINDOW, self.mode)
+        begun = Counter(self._under_way.values())
+        errands: list[Errand] = []
+        for row in rows:
+            most = WINDOW if row["host"] in self._answering else _UNTRIED
+            if row["id"] not in self._under_way and begun[row["host"]] < most and begun.total() < WINDOW:
+                begun[row["host"]] += 1
+                errands.append(errand_of(row))
+        self._under_way |= {errand.id: errand.host for errand in errands}
+        self._enough = len(self._under_way) // 2
         return errands
 
     @guarded
@@ -93,12 +99,14 @@ class Requisites:
 
     def done(self, errand: Errand, fetched: Fetched) -> bool:
         """What came of an errand; False where its host is to be left alone from now on."""
-        self._under_way.discard(errand.id)
+        self._under_way.pop(errand.id, None)
         self._waiting.append(fetched)
         if len(self._waiting) >= _BATCH:
             self.flush()
         is_host_s = fetched.outcome is Outcome.FAILED and (
             fetched.rule in _HOST_S or fetched.rule.startswith("http-5"))
+        if fetched.status is not None:
+            self._answering.add(errand.host)
         self._failures[errand.host] = self._failures.get(errand.host, 0) + 1 if is_host_s else 0
         if self._failures[errand.host] < _MOST_FAILURES:
             return True
@@ -113,7 +121,7 @@ class Requisites:
 
     def drop(self, errand: Errand) -> None:
         """Nothing came of an errand, and it is due as before."""
-        self._under_way.discard(errand.id)
+        self._under_way.pop(errand.id, None)
 
     @guarded
     def flush(self, patience: float = PATIENCE) -> None:

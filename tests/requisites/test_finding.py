@@ -18,7 +18,8 @@ from tests.requisites.pictures import png
 
 IMAGE, STYLESHEET, FONT = RequisiteKind.IMAGE, RequisiteKind.STYLESHEET, RequisiteKind.FONT
 PAGE = """<html><head><link rel="stylesheet" href="/a.css"><link rel="alternate stylesheet" href="/night.css">
-<link rel="preload" as="style" href="late.css"><link rel="preload" as="font" href="f.woff2"><link rel="icon" href="i.ico">
+<link rel="preload" as="style" href="late.css"><link rel="preload" as="font" href="f.woff2">
+<link rel="icon" href="i.ico">
 <link rel="canonical" href="/no"><script src="/no.js"></script>
 <style>@import "b.css"; /* url(no.png) */ body { background: url( 'x.png' ) }</style></head>
 <body background="old.gif" style="background-image:url(&quot;deep/bg.jpg&quot;)">
