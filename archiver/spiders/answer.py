@@ -22,7 +22,7 @@ from archiver.items import Article, Lead, Outcome, PageKind, Source, Target, Vis
 from archiver.spiders import sources
 from archiver.spiders.job import MOST_REDIRECTS, Job
 from archiver.spiders.nothing import SOFT_404, shown, shows_nothing
-from archiver.spiders.reading import Answer, Reading
+from archiver.spiders.reading import Answer, Reading, validator
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
@@ -30,7 +30,6 @@ from archiver.urls import Scope, normalize, urlkey
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
-_LONGEST_VALIDATOR = 1_000
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
@@ -54,7 +53,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
     """
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
-        etag=_validator(answer, "etag"), last_modified=_validator(answer, "last-modified"),
+        etag=validator(answer, "etag"), last_modified=validator(answer, "last-modified"),
         capture=answer.capture, same_validator=_same_validator(answer, job), rights=answer.rights,
     )
     if answer.status == 304:
@@ -88,12 +87,6 @@ def _same_validator(answer: Answer, job: Job) -> bool:
     etag = answer.headers.get("etag", "")
     return etag == job.etag if job.etag else bool(job.last_modified) and (
         answer.headers.get("last-modified", "") == job.last_modified)
-
-
-def _validator(answer: Answer, name: str) -> str:
-    """What is kept to ask conditionally; one longer than servers write is not, for each request would carry it."""
-    value = answer.headers.get(name, "")
-    return value if len(value) <= _LONGEST_VALIDATOR else ""
 
 
 def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str,

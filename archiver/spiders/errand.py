@@ -11,7 +11,7 @@ from archiver.capture.requisite import size_of
 from archiver.discovery.markup import decode
 from archiver.discovery.requisites import of_stylesheet
 from archiver.items import Outcome, Requisite, RequisiteKind
-from archiver.spiders.reading import Answer
+from archiver.spiders.reading import Answer, validator
 from archiver.store.ledger import moment
 from archiver.store.requisites import Fetched
 from archiver.urls import asset_address
@@ -69,8 +69,7 @@ def read_requisite(answer: Answer, errand: Errand, objection: str) -> Fetched:
     return Fetched(
         errand.id, answer.at, Outcome.ARCHIVED, status=200, capture=answer.capture, rights=answer.rights, names=names,
         media_type=answer.content_type.partition(";")[0].strip().lower(), size=len(answer.body), width=width,
-        height=height, etag=answer.headers.get("etag", "")[:1_000],
-        last_modified=answer.headers.get("last-modified", "")[:100])
+        height=height, etag=validator(answer, "etag"), last_modified=validator(answer, "last-modified"))
 
 
 def _as(told: Fetched, outcome: Outcome, rule: str, reason: str, *names: Requisite) -> Fetched:
