@@ -8,7 +8,6 @@ from datetime import datetime
 from archiver.items import Capture, Right, Visit
 from archiver.spiders.job import Job
 
-
 _LONGEST_VALIDATOR = 1_000
 
 
