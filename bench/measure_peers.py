@@ -161,7 +161,7 @@ def _once(target: Target, folder: Path, peer: Peer | None, python: str, threads:
 
 def _ours(target: Target, archive: Path) -> Ran:
     return archiver("crawl", target.start, "--archive", str(archive), "--delay", "0", "--contact", CONTACT, "--json",
-                    http_proxy=target.proxy, https_proxy=target.proxy)
+                    "--requisites", "none", http_proxy=target.proxy, https_proxy=target.proxy)
 
 
 def _theirs(target: Target, out: Path, way: str, python: str, threads: int) -> Ran:

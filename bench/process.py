@@ -58,9 +58,9 @@ def archiver(*words: str, **environment: str) -> Ran:
 
 
 def crawl(start: str, archive: Path, **environment: str) -> tuple[dict[str, Any], Ran]:
-    """Crawl without delay; the run's summary as `archiver crawl --json` prints it, and the process."""
+    """Crawl without delay or images; the run's summary as `archiver crawl --json` prints it, and the process."""
     ran = archiver("crawl", start, "--archive", str(archive), "--delay", "0", "--contact", CONTACT, "--json",
-                   **environment)
+                   "--requisites", "none", **environment)
     try:
         [summary] = json.loads(ran.out)
     except ValueError:

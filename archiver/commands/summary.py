@@ -6,6 +6,7 @@ import shlex
 from typing import Any
 
 from archiver.commands.options import DEFAULT_ARCHIVE
+from archiver.commands.screen import count
 from archiver.errors import ArchiverError
 from archiver.store.connect import open_archive
 
@@ -32,10 +33,10 @@ def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
         lines.append(f"  {result['refused']} refused (robots.txt, password, or the server)")
     if result["requisite_requests"]:
         lacking = f", {result['requisites_failed']} could not be" if result["requisites_failed"] else ""
-        lines.append(f"  {result['requisites']} images, stylesheets and fonts captured{lacking} "
-                     f"({result['requisite_requests']} requests)")
-    for reason, count in result["failures"].items():
-        lines.append(f"  {count} failed: {reason}; the next crawl tries again")
+        lines.append(f"  beside the posts: {result['requisites']} captured (images, stylesheets, fonts){lacking}; "
+                     f"{count(result['requisite_requests'], 'request')}")
+    for reason, number in result["failures"].items():
+        lines.append(f"  {number} failed: {reason}; the next crawl tries again")
     if result["outcome"] == "interrupted":
         lines.append("  stopped before its end; the next crawl goes on from here")
     elif result["reason"] and result["outcome"] == "finished":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -188,4 +190,24 @@ def test_no_kill_loses_a_picture_or_stores_one_twice(tmp_path: Path) -> None:
     assert rows(archive, "select count(*), count(distinct capture_id), sum(outcome = 'archived') from requisites") == [
         (count, count, count)]
     assert rows(archive, "select count(*) from captures where url like '%png'") == [(count,)]
+    assert archiver("verify", archive=archive).returncode == 0
+
+
+def test_a_picture_whose_record_is_lost_is_asked_for_again(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving({"/": home("/one/"), "/one/": page("The first", head=lead("/1.png")),
+                  "/1.png": picture(ETag='"one"')}) as site:
+        counted(site.url, archive=archive)
+        file = next((tmp_path / "warc").glob("*.warc.gz"))
+        offset = rows(archive, "select warc_offset from captures where url like '%png'")[0][0]
+        # As after a power cut: the run is open, the file has no index, and its end is not there.
+        db = sqlite3.connect(archive)
+        db.execute("update runs set outcome = null, finished_at = null")
+        db.commit()
+        db.close()
+        os.truncate(file, offset + 10)
+        file.with_name(file.name.replace(".warc.gz", ".cdxj")).unlink()
+        site.asked.clear()
+        assert counted(site.url, archive=archive)["requisites"] == 1
+        assert [a.get("if-none-match") for a in site.asked if a["path"] == "/1.png"] == [None]
     assert archiver("verify", archive=archive).returncode == 0
