@@ -40,8 +40,8 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
         readers = opened.readers(record["id"], revision) if evidence else {}
         image = lead_image(opened.db, record["id"])
         if as_json:
-            record["image_capture"] = image
-            write_json({**record, "evidence": _with_readers(as_data(why), readers)} if evidence else record)
+            more = {"image_capture": image, "evidence": _with_readers(as_data(why), readers)}
+            write_json(record | more if evidence else record)
             return
         _print(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
         if evidence:

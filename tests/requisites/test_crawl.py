@@ -56,7 +56,8 @@ def test_each_post_s_lead_image_is_captured_once(tmp_path: Path) -> None:
     assert rows(archive, "select count(*) from pages where url like '%.png'") == [(0,)]
     state = json.loads(archiver("status", "--json", archive=archive).stdout)[0]
     assert (state["complete"], state["posts"]["missing"], state["requisites"]["captured"]) == (True, 0, {"image": 3})
-    shown = json.loads(archiver("show", f"{site.url}two/", "--json", archive=archive).stdout)["image_capture"]
+    shown = json.loads(archiver("show", f"{site.url}two/", "--json", "--evidence", archive=archive).stdout)[
+        "image_capture"]
     assert (shown["url"], shown["media_type"], shown["width"], shown["height"]) == (
         f"{site.url}new.png", "image/png", 30, 20)
     assert shown["capture"]["digest"].startswith("sha1:")
