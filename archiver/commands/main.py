@@ -43,6 +43,8 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),
     Entry("verify", "Trust", "Prove every article against its capture, and the archive against itself."),
+    Entry("backup", "Trust", "Copy the archive while it is written."),
+    Entry("vacuum", "Trust", "Give back the space that the archive does not need."),
     Entry("search", "Read", "Search the archive."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
