@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import safe_url_string
@@ -105,6 +106,7 @@ def _query(query: str) -> str:
     return safe_url_string("?" + "&".join(kept))[1:] if kept else ""
 
 
+@lru_cache(maxsize=4096)  # what is asked of a page is asked of its address a dozen times
 def urlkey(url: str) -> str:
     """The identity of an address as a SURT: "org,example)/2024/05/a-post".
 

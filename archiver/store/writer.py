@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from archiver.store.versions import Reread, extractor_of
 from archiver.urls import urlkey
 
 _BATCH = 100
+_CAPTURE = tuple(one.name for one in fields(Capture))
 _log = logging.getLogger(__name__)
 
 
@@ -217,7 +218,7 @@ class VisitWriter:
         ledger.recheck(self.db, missing, f"{source} lists it no more")
 
     def _capture(self, capture: Capture) -> int:
-        row = {"run_id": self._run_id, **asdict(capture), "captured_at": ledger.stamp(capture.captured_at)}
-        self.db.table("captures").insert(row)
-        return ledger.last_rowid(self.db)
+        row = {"run_id": self._run_id, **{name: getattr(capture, name) for name in _CAPTURE},
+               "captured_at": ledger.stamp(capture.captured_at)}
+        return ledger.insert_row(self.db, "captures", row)
 
