@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import defaultdict
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,10 +16,12 @@ from generated_posts import AT, Posts
 from process import ROOT
 from progress import told
 from sqlite_utils import Database
-from table import Column, hundredths, whole
+from table import Column, hundredths, tenths, whole
 
 from archiver.store.connect import open_archive
 from archiver.store.runs import begin_run, ensure_site
+from archiver.store.transaction import writing
+from archiver.store.vacuum import vacuum
 from archiver.store.writer import VisitWriter
 
 _STEP = 2_000
@@ -25,8 +29,10 @@ _STEP = 2_000
 COLUMNS = (
     Column("articles", "articles"), Column("gigabytes_a_million", "GB a million", at_most=8.0, form=hundredths),
     Column("bytes", "bytes each", form=whole), Column("articles_per_second", "articles/s", at_least=1_000, form=whole),
-    Column("last_per_second", "at the end", form=whole),
+    Column("last_per_second", "at the end", form=whole), Column("cpu_ms", "CPU ms each", form=hundredths),
     Column("open_ms", "open ms", at_most=100, form=whole),
+    Column("backup_seconds", "backup s", form=tenths), Column("waited_ms", "writer waited ms", form=whole),
+    Column("vacuum_seconds", "vacuum s", form=tenths), Column("vacuumed_gigabytes_a_million", "then", form=hundredths),
 )
 
 
@@ -36,14 +42,43 @@ def measure(articles: int, work: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"articles": articles, **_ingest(archive, posts)}
     row |= _sizes(archive, articles)
     row["open_ms"] = median(_opened(archive) for _ in range(5))
+    row |= _backup(archive, work / "copy" / "archive.db")
+    began = time.perf_counter()
+    freed = vacuum(archive, lambda step: None)
+    row["vacuum_seconds"] = time.perf_counter() - began
+    row["vacuumed_gigabytes_a_million"] = freed.after / articles * 1e6 / 1e9
     return row
+
+
+def _backup(archive: Path, target: Path) -> dict[str, Any]:
+    """Seconds that a copy takes while this process commits all the time, and the longest that a commit took."""
+    db = open_archive(archive)
+    child = subprocess.Popen([sys.executable, "-m", "archiver", "backup", str(target), "--archive", str(archive)],
+                             cwd=ROOT, stdout=subprocess.DEVNULL)
+    began, longest, number = time.perf_counter(), 0.0, 0
+    while child.poll() is None:
+        one = time.perf_counter()
+        number += 1
+        with writing(db):
+            db.execute("update articles set last_seen = last_seen where id = ?", [number])
+        longest = max(longest, time.perf_counter() - one)
+        time.sleep(0.01)
+    seconds = time.perf_counter() - began
+    db.close()
+    if child.returncode:
+        raise SystemExit("The backup failed.")
+    with closing(sqlite3.connect(target)) as copy:
+        assert copy.execute("pragma quick_check").fetchone() == ("ok",)
+    target.unlink()
+    return {"backup_seconds": seconds, "waited_ms": longest * 1000}
 
 
 def _ingest(archive: Path, posts: Posts) -> dict[str, Any]:
     """Through the writer of crawls: captures, ledger, identity, versions, facets, full text, near copies; committed
     every hundred visits. Posts are made beforehand and are no part of the time."""
     db = open_archive(archive, create=True)
-    spent, last = 0.0, 0.0
+    spent = last = 0.0
+    worked = 0.0
     try:
         for site in told(range(posts.sites), "sites"):
             row = ensure_site(db, f"https://{posts.host(site)}/", AT)
@@ -53,22 +88,26 @@ def _ingest(archive: Path, posts: Posts) -> dict[str, Any]:
             for visit in posts.visits(site):
                 waiting.append(visit)
                 if len(waiting) >= _STEP:
-                    took += _written(writer, waiting)
-            took += _written(writer, waiting)
+                    one, cpu = _written(writer, waiting)
+                    took, worked = took + one, worked + cpu
+            one, cpu = _written(writer, waiting)
+            took, worked = took + one, worked + cpu
             spent += took
             last = len(posts.of_site(site)) / took
     finally:
         db.close()
-    return {"ingest_seconds": spent, "articles_per_second": posts.total / spent, "last_per_second": last}
+    return {"ingest_seconds": spent, "articles_per_second": posts.total / spent, "last_per_second": last,
+            "cpu_ms": worked * 1000 / posts.total}
 
 
-def _written(writer: VisitWriter, visits: list[Any]) -> float:
-    began = time.perf_counter()
+def _written(writer: VisitWriter, visits: list[Any]) -> tuple[float, float]:
+    """Seconds on the clock, and of this process's own work."""
+    began, cpu = time.perf_counter(), time.process_time()
     for visit in visits:
         writer.add(visit)
     writer.flush()
     visits.clear()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, time.process_time() - cpu
 
 
 def _sizes(archive: Path, articles: int) -> dict[str, Any]:
@@ -85,7 +124,7 @@ def _sizes(archive: Path, articles: int) -> dict[str, Any]:
                 tables["articles_fts" if table.startswith("articles_fts") else table] += held / articles
                 if name != table:
                     tables[f"  {name}"] += held / articles
-        except Exception as error:  # a build without it
+        except sqlite3.OperationalError as error:  # a build without it
             print(f"No sizes by table: {error}", file=sys.stderr)
         return {"bytes": size / articles, "gigabytes_a_million": size / articles * 1e6 / 1e9,
                 "tables": {name: round(held) for name, held in sorted(tables.items(), key=lambda t: -t[1])}}

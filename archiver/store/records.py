@@ -15,7 +15,8 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, BadAddress, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS
 from archiver.items import Evidence
-from archiver.store.provenance import READING, evidence_from
+from archiver.store.evidence_form import READING
+from archiver.store.provenance import evidence_from
 from archiver.store.provenance import readers as readers_of
 from archiver.store.sites import find_site
 from archiver.store.standing import WHOLE

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from archiver.items import Article, GeoTag
 from archiver.record.identity import changed_fields, meaning_digest
+from archiver.store.evidence_form import unpacked
 from archiver.store.ledger import insert_row, moment, stamp
 from archiver.store.standing import SHORTENED, WHOLE
 
@@ -74,7 +75,7 @@ def edited_fields(row: dict[str, Any], new: Article, changed: Sequence[str], rea
     API or feed tells it in other words than then, these were never in the capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
-    then = json.loads(row["evidence"] or "[]")
+    then = unpacked(row["evidence"])
     return tuple(name for name in changed
                  if _told_anew(name, then, new) or not any(name in one for one in same))
 
