@@ -31,6 +31,7 @@ DOWNLOAD_TIMEOUT = 60
 # Bytes on the wire, and again unpacked. A sitemap may have 50 MB; of a page 12 MB are read.
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
 PAGE_MAXSIZE = 16 * 1024 * 1024
+REQUISITE_MAXSIZE = 10 * 1024 * 1024
 DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 # Scrapy's default resolver knows no IPv6. This one has no DNS_TIMEOUT: DOWNLOAD_TIMEOUT counts from the look-up on.
 DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"

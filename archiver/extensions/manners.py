@@ -21,6 +21,7 @@ from archiver.extensions.turns import Turns
 from archiver.frontier.pace import BUSY, SPARED, Pace, retry_after
 from archiver.frontier.reach import Zone, zone_of_host
 from archiver.middlewares.refusals import HostBusy, RunEnded
+from archiver.spiders.contact import POLITE_DELAY
 
 _TICK_SECONDS = 0.5
 # Without any delay Scrapy 2.19 sends all that waits for a slot at once, whatever its concurrency: it counts what is
@@ -70,6 +71,17 @@ class Manners:
         if zone_of_host(host) is not Zone.LOOPBACK:
             self._spared[host] = turns
             self._paces[host] = self.pace(host).no_faster(SPARED)
+
+    def stranger(self, host: str) -> None:
+        """A host that the site's pages lead to and that is not the site's own: it gets the usual delay at least,
+        whatever was set for the site; a host on this machine is spared nothing."""
+        if zone_of_host(host) is not Zone.LOOPBACK:
+            self._paces[host] = self.pace(host).no_faster(POLITE_DELAY)
+
+    def leave(self, host: str, why: str) -> None:
+        """Ask this host for nothing more in this run: what waits for it raises HostBusy."""
+        self._given_up[host] = why
+        self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
 
     def pause(self) -> float:
         """Seconds that are left of the longest pause a host has asked for; 0 where none has."""
