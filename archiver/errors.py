@@ -156,6 +156,18 @@ class ArticleNotFound(ArchiverError):
         )
 
 
+class ArticleRemoved(ArchiverError):
+    """`told` as in `store.takedown.bans.Removal`; `allowed`: a crawl may store the post again."""
+
+    def __init__(self, what: str, told: str, *, allowed: bool = False) -> None:
+        super().__init__(
+            what,
+            f"Article {what} was {told}. " + ("It may come back with the next crawl of its site, under another number."
+                                              if allowed else "It is not stored again; "
+                                              f"'archiver remove --allow {what}' takes that back."),
+        )
+
+
 class RevisionNotFound(ArchiverError):
     def __init__(self, what: str, revision: int, last: int) -> None:
         super().__init__(

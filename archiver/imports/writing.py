@@ -32,6 +32,7 @@ from archiver.store.past_versions import version_at
 from archiver.store.rights import store_rights
 from archiver.store.rules import rules_at
 from archiver.store.scopes import Site, Sites
+from archiver.store.takedown import bans
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 
@@ -81,6 +82,9 @@ class PastWriter:
 
     def _write(self, read: Read, source: Source, tally: Tally) -> None:
         db, found = self.db, read.found
+        if self._is_removed(read):
+            tally.removed += 1
+            return
         if read.kind is Kind.REVISIT:
             self._revisit(found, source, tally, keep=True)
             return
@@ -105,6 +109,16 @@ class PastWriter:
             captures.keep_kind(db, found.url, read.digest, read.rule)
         if read.exchange is not None:
             self._copy(read.exchange, found, source, tally)
+
+    def _is_removed(self, read: Read) -> bool:
+        """Whether this shows a post that was taken out of the archive: nothing of it comes back."""
+        url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
+        if bans.removal_at(self.db, urlkey(url)) or (read.digest and bans.payload_removed(self.db, read.digest)):
+            return True
+        removal = bans.ban_of(self.db, site.name, read.article) if site and read.article else None
+        if removal is not None:
+            bans.keep_out(self.db, removal, url, captured=False)
+        return removal is not None
 
     def _post(self, read: Read, capture_id: int | None, source: Source, tally: Tally) -> None:
         """Enter a post; `capture_id` is that of its capture where the archive has it."""

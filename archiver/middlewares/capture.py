@@ -14,16 +14,21 @@ from scrapy.http import Request, Response
 
 from archiver.capture.exchange import Exchange, Headers, Original
 from archiver.errors import ArchiverError
+from archiver.items import PageKind
 
 if TYPE_CHECKING:
     from archiver.spiders.session import CrawlSession
+
+
+_PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
 
 
 class CaptureMiddleware:
     """Puts the capture of a response into `request.meta["capture"]`.
 
     `request.meta["original"]`, where the spider set it, is the record of the same address's last
-    payload: a 304 or an equal digest then makes a revisit record. Nothing is captured outside of a crawl session.
+    payload: a 304 or an equal digest then makes a revisit record. Nothing is captured outside of a crawl session, nor
+    what is no post and names one that was taken out of the archive.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -43,6 +48,9 @@ class CaptureMiddleware:
         if original and exchange.status != 304 and exchange.digest != original.digest:
             original = None
         if exchange.status == 304 and original is None:
+            return response
+        job = request.meta.get("job")
+        if job is not None and job.kind not in _PAGES and session.names_removed(exchange):
             return response
         try:
             request.meta["capture"] = session.capture(exchange, original)

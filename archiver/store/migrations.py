@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 from archiver.store.provenance_views import PROVENANCE_VIEWS
+from archiver.store.takedown import schema as takedown
 
 migrations = Migrations("archiver")
 
@@ -301,3 +302,8 @@ def m015_provenance(db: Database) -> None:
         db.execute(f"drop view {view}")
     for view, select in PROVENANCE_VIEWS.items():
         db.create_view(view, select)
+
+
+@migrations()
+def m017_removals(db: Database) -> None:
+    takedown.create(db)
