@@ -270,8 +270,8 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
         "id": next_number(db), **article_row(article), "site": site, "revision": 1,
         "first_seen": stamp(at), "last_seen": stamp(at), "urlkey": urlkey(article.url),
         "post_id": article.post_id or None, "guid": article.guid or None, "platform": article.platform or None,
-        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": evidence_json(article),
-        "extractor": extractor, "read_at": stamp(at),
+        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": capture_id,
+        "evidence": evidence_json(article), "extractor": extractor, "read_at": stamp(at),
     }
     db.table("articles").insert(row)
     article_id = last_rowid(db)
