@@ -105,6 +105,11 @@ class DiskFull(ArchiverError):
         )
 
 
+class MergeRefused(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be merged: {why}; name another archive. Nothing was changed.")
+
+
 class BadAddress(ArchiverError):
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, f"{url!r} is not an address that can be crawled: {why}.")

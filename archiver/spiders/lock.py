@@ -35,6 +35,23 @@ def lock_all(archive: Path, task: str) -> list[BinaryIO]:
     return held
 
 
+def hold_still(archive: Path) -> list[BinaryIO]:
+    """No crawl writes this archive, which is only read, until these are closed. Nothing is written in its folder.
+    Raises ArchiveInUse where one does."""
+    held: list[BinaryIO] = []
+    for path in sorted(archive.parent.glob(f".{archive.name}.*.lock")):
+        handle = path.open("rb")
+        held.append(handle)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = handle.read(100).decode(errors="replace").strip() or "unknown"
+            for one in held:
+                one.close()
+            raise ArchiveInUse(str(archive), f"process {holder}") from error
+    return held
+
+
 def lock_site(archive: Path, site: str) -> BinaryIO:
     """An exclusive lock that the system drops when the process ends, however it ends. Raises ArchiveInUse where another
     process holds it."""
