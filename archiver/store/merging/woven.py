@@ -27,8 +27,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A version there: since when (ISO 8601), by which capture (its number there), and who read it, as here."""
+    """A version there: its number, since when (ISO 8601), by which capture (its number there), and who read it."""
 
+    revision: int
     at: str
     capture: int | None
     article: Article
@@ -63,10 +64,15 @@ def weave_in(db: Database, theirs: Database, post: Theirs, number: int, captures
     for said in versions:
         if captures.of(said.capture) is None and not _is_there(db, number, said):
             revised |= _enter(db, post, said, said.at, None, bare) is Change.REVISED
-    if versions and post.row["last_seen"] > _last_seen(db, number):
-        last = replace(versions[-1], article=replace(
-            versions[-1].article, **{name: getattr(post.article, name) for name in NEWEST}))
-        revised |= _enter(db, post, last, post.row["last_seen"], None, bare) is Change.REVISED
+    stands = next((one for one in versions if one.revision == post.row["revision"]), None)
+    if stands is not None and post.row["last_seen"] > _last_seen(db, number):
+        last = replace(stands, article=replace(stands.article, **{name: getattr(post.article, name) for name in NEWEST}
+                                               ))
+        proof = next((row for row in post.captures if row["captured_at"] == post.row["last_seen"]
+                      and row["status"] == 200), None)
+        own = captures.known(proof) if proof else None
+        capture = (own, proof["digest"] or "") if proof and own else None
+        revised |= _enter(db, post, last, post.row["last_seen"], capture, bare) is Change.REVISED
     _settle(db, post, number, before)
     enter_addresses(db, number, post)
     return revised
@@ -115,5 +121,6 @@ def _versions(theirs: Database, post: Theirs, rules: Mapping[int, int]) -> list[
         article = replace(said[row["revision"]], evidence=evidence_from(told["evidence"]),
                           post_id=post.row["post_id"] or "", guid=post.row["guid"] or "",
                           platform=post.row["platform"] or "")
-        out.append(Said(row["observed_at"], row["capture_id"], article, reader(told["extractor"], rules) or ""))
+        out.append(Said(row["revision"], row["observed_at"], row["capture_id"], article,
+                        reader(told["extractor"], rules) or ""))
     return out

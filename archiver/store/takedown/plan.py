@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.store.versions import article_from_revision
+from archiver.store.versions import article_from_revision, versions
 from archiver.urls import urlkey
 
 _EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
@@ -35,8 +35,8 @@ def plan(db: Database, article_id: int) -> Plan:
     """What goes with the article of this number, which is there."""
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
     urls = addresses_of(db, row)
-    versions = db.execute("select count(*) from revisions where article_id = ?", [article_id]).fetchone()[0]
-    return Plan(article_id, row["url"], row["site"], row["title"], versions, tuple(urls),
+    many = db.execute("select count(*) from revisions where article_id = ?", [article_id]).fetchone()[0]
+    return Plan(article_id, row["url"], row["site"], row["title"], many, tuple(urls),
                 tuple(sorted(own_captures(db, article_id, urls))), tuple(_copies(db, article_id)))
 
 
@@ -87,7 +87,7 @@ def payloads_of(db: Database, captures: set[int], *, shared: bool = False) -> se
 
 def texts_of(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
     """Each title and text that a post had, and those of its further pages."""
-    for row in db.query("select * from revisions where article_id = ?", [article_id]):
+    for row in versions(db, "article_id = ?", [article_id]):
         said = article_from_revision(row)
         yield said.title, said.body
         yield "", said.description
