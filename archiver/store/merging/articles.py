@@ -18,7 +18,7 @@ from archiver.store import clusters
 from archiver.store.articles import find
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.merging.captures import Captures
-from archiver.store.takedown.bans import ban_of, next_number
+from archiver.store.takedown.bans import Removal, ban_of, next_number
 from archiver.store.versions import article_from_row, write_facets
 
 Row = dict[str, Any]
@@ -57,10 +57,9 @@ def own_article(db: Database, post: Theirs) -> Row | None:
     return find(db, post.row["site"], post.article, [one["url"] for one in post.addresses])
 
 
-def removed_here(db: Database, post: Theirs) -> int | None:
-    """The number of the removal that keeps a post out here."""
-    removal = ban_of(db, post.row["site"], post.article)
-    return removal.id if removal else None
+def removed_here(db: Database, post: Theirs) -> Removal | None:
+    """The removal that keeps a post out here."""
+    return ban_of(db, post.row["site"], post.article)
 
 
 def take_over(db: Database, theirs: Database, post: Theirs, captures: Captures, runs: Mapping[int, int],

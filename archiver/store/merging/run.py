@@ -28,8 +28,10 @@ from archiver.store.merging.other import opened
 from archiver.store.merging.removed import mark, merge_removals
 from archiver.store.merging.woven import weave_in
 from archiver.store.scopes import Sites
-from archiver.store.takedown.bans import pending
+from archiver.store.takedown.bans import Removal, keep_out, pending
 from archiver.store.takedown.finish import finish
+from archiver.store.takedown.plan import texts_of
+from archiver.store.takedown.warcs import erase
 from archiver.store.transaction import writing
 
 _BATCH = 50
@@ -61,7 +63,11 @@ def merge(db: Database, archive: Path, other: Path, told: Told = lambda what, do
     goes on. Memory does not grow with either archive, but for the captures of one post and one number a site and run.
     """
     with opened(other, archive) as theirs:
-        out = _Merge(db, archive, theirs, other.parent, told).run()
+        merging = _Merge(db, archive, theirs, other.parent, told)
+        out = merging.run()
+    if merging.removed:
+        # Feeds and lists that came show their words, too; here nobody has these, so that it cannot be left for later.
+        erase(db, archive.parent, merging.removed.values(), told, merging.texts)
     if pending(db):
         told("removals", 0, 1)
         finish(db, archive)
@@ -72,6 +78,8 @@ class _Merge:
     def __init__(self, db: Database, archive: Path, theirs: Database, folder: Path, told: Told) -> None:
         self._db, self._archive, self._theirs, self._other, self._told = db, archive, theirs, folder, told
         self._out = Merged()
+        self.removed: dict[int, Removal] = {}
+        self.texts: list[tuple[str, str]] = []
 
     def run(self) -> Merged:
         db, theirs, out = self._db, self._theirs, self._out
@@ -109,8 +117,12 @@ class _Merge:
 
     def _article(self, post: Theirs) -> int | None:
         db, out = self._db, self._out
-        if removed_here(db, post) is not None:
+        if (removal := removed_here(db, post)) is not None:
             out.removed += 1
+            self.removed[removal.id] = removal
+            self.texts += texts_of(self._theirs, post.row["id"])
+            for one in post.addresses:
+                keep_out(db, removal, one["url"], captured=False)
             return None
         merge_parts(db, self._theirs, post.row["urlkey"])
         own = own_article(db, post)

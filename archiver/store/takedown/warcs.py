@@ -41,18 +41,21 @@ class Sought:
     digests: set[str] = field(default_factory=set)
     shared: set[str] = field(default_factory=set)
     own: set[int] = field(default_factory=set)
+    sites: set[str] = field(default_factory=set)
     words: Words = field(default_factory=lambda: Words(()))
     files: list[str] = field(default_factory=list)
 
 
-def erase(db: Database, folder: Path, removals: Iterable[Removal], told: Told) -> int:
-    """Take the records of these posts out of the archive's files; returns how many were.
+def erase(db: Database, folder: Path, removals: Iterable[Removal], told: Told,
+          texts: Iterable[tuple[str, str]] = ()) -> int:
+    """Take the records of these posts out of the archive's files; returns how many were. `texts` are titles and texts
+    of theirs that the archive itself does not have.
 
     Everything at an address of theirs goes, what has their payload, and answers of their sites that show eight words in
     a row of their text: feeds, APIs, lists. What proves another article stays; where it is a revisit record of a
     payload that goes, the payload is put into it first. Writes in transactions of its own. Raises OSError.
     """
-    sought = _sought(db, folder, removals)
+    sought = _sought(db, removals, texts)
     for name, changes in _completed(db, folder, sought).items():
         _rewrite(db, folder, name, changes)
     erased = 0
@@ -74,9 +77,10 @@ def settle(db: Database, folder: Path) -> None:
             db.execute("delete from warc_rewrites where old_file = ?", [old])
 
 
-def _sought(db: Database, folder: Path, removals: Iterable[Removal]) -> Sought:
-    out, texts = Sought(set(), set()), []
+def _sought(db: Database, removals: Iterable[Removal], more: Iterable[tuple[str, str]]) -> Sought:
+    out, texts = Sought(set(), set()), list(more)
     for one in removals:
+        out.sites.add(one.site)
         rows = db.execute("select urlkey, url from removed_addresses where removal_id = ?", [one.id]).fetchall()
         own = own_captures(db, one.article_id, [url for _, url in rows])
         out.own |= own
@@ -97,9 +101,7 @@ def _files(db: Database, folder: Path, sought: Sought) -> list[str]:
     found = {row[0] for row in db.execute(
         "select distinct warc_file from captures where id in (select value from json_each(?)) or digest in "
         "(select value from json_each(?))", [json.dumps(sorted(sought.own)), json.dumps(sorted(sought.digests))])}
-    sites = [row[0] for row in db.execute("select distinct site from removals where article_id in "
-                                          "(select value from json_each(?))", [json.dumps(sorted(sought.ids))])]
-    for site in sites if sought.words else ():
+    for site in sorted(sought.sites) if sought.words else ():
         found |= {f"warc/{file.name}" for file in (folder / "warc").glob(f"{slugify(site)}-*.warc.gz")}
         found |= {row[0] for row in db.execute(
             "select distinct warc_file from captures where run_id in (select r.id from runs r join sites s on "
