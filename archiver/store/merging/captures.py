@@ -30,7 +30,7 @@ class Captures:
 
     def known(self, row: Row) -> int | None:
         """The number that a capture there (its row) has here; None where it is new."""
-        found = self._db.execute("select id from captures where url = ? and captured_at = ? and digest is ? limit 1",
+        found = self._db.execute("select id from captures where url = ? and captured_at = ? and +digest is ? limit 1",
                                  [row["url"], row["captured_at"], row["digest"]]).fetchone()
         return int(found[0]) if found else None
 

@@ -54,7 +54,7 @@ def _has_news(db: Database, theirs: Database, name: str) -> bool:
     rows = 0
     for row in theirs.execute("select url, captured_at, digest from captures where warc_file = ?", [name]):
         rows += 1
-        if db.execute("select 1 from captures where url = ? and captured_at = ? and digest is ?", row
+        if db.execute("select 1 from captures where url = ? and captured_at = ? and +digest is ?", row
                       ).fetchone() is None:
             return True
     return rows == 0
