@@ -28,7 +28,10 @@ def merge_page(db: Database, theirs: Database, row: Row, site_id: int, article_i
         page_id = last_rowid(db)
     else:
         page_id = own["id"]
-        db.table("pages").update(page_id, _joined(own, row, article_id, captures))
+        news = {k: v for k, v in _joined(own, row, article_id, captures).items() if own[k] != v}
+        if news:
+            db.execute(f"update pages set {', '.join(f'{name} = :{name}' for name in news)} where id = :id",
+                       {**news, "id": page_id})
     _merge_sources(db, theirs, row["id"], page_id)
 
 
