@@ -54,6 +54,13 @@ TABLES = {
     "past_answers": "What addresses answered in imported captures in place of a page: gone (`target` is the status), "
                     "or a redirect to `target` (a urlkey).",
     "past_revisits": "Revisit records of imports whose original has not come to light yet.",
+    "removals": "Tombstones of posts that were taken out ([upkeep.md](upkeep.md)): `article_id` is the number that a "
+                "post had. `post_id`, `guid` and `content_digest` are what it is known again by. `erased_at` is empty "
+                "while something of it may still be in a file; since `allowed_at` it may come back.",
+    "removed_addresses": "The addresses at which removed posts are kept out; two triggers on `pages` see to it.",
+    "removed_payloads": "Digests of the payloads of removed posts.",
+    "warc_rewrites": "WARC files that are being written anew without some records; `done` once the rows point to the "
+                     "new file. Empty but after a kill.",
     "clusters": "Groups of near copies ([copies.md](copies.md)), one row for every number that was ever given: "
                 "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
                 "has no members left has `size` 0.",

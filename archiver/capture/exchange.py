@@ -123,8 +123,8 @@ def exchange_records(exchange: Exchange, original: Original | None = None,
         url=exchange.url, captured_at=exchange.at, status=exchange.status, media_type=exchange.media_type,
         digest=digest, warc_file="", warc_offset=0, warc_length=0, record_type="revisit" if revisit else "response",
     )
-    return _member(response, head if revisit else head + exchange.body), (
-        _member(request, asked) + _metadata(exchange, response_id)), capture
+    return packed_record(response, head if revisit else head + exchange.body), (
+        packed_record(request, asked) + _metadata(exchange, response_id)), capture
 
 
 def _metadata(exchange: Exchange, response_id: str) -> bytes:
@@ -182,10 +182,10 @@ def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[st
     for name, value in headers.items():
         record.headers[name] = value
     record.headers["Content-Type"] = "application/warc-fields"
-    return _member(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
+    return packed_record(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
 
 
-def _member(record: WarcRecord, block: bytes) -> bytes:
+def packed_record(record: WarcRecord, block: bytes) -> bytes:
     """A record with its block, which the block digest proves with the headers in it (WARC/1.1, section 5.8)."""
     record.headers["WARC-Block-Digest"] = payload_digest(block)
     record.set_bytes_content(block)

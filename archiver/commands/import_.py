@@ -66,11 +66,14 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     Exit code: 0 all was read; 1 something was wrong with a record or a file (it is named, the rest went in); 2 wrong
     usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
+    from archiver.commands.takedowns import finish_waiting
     from archiver.imports.progress import Shown
     from archiver.imports.run import ImportRun
 
     choice = _choice(only, known_sites, since, until, all_captures)
     shown = Shown() if not quiet and not as_json else None
+    if Path(archive).exists():
+        finish_waiting(Path(archive))
     begun, signum = time.monotonic(), 0
     before = signal.signal(signal.SIGTERM, _stop)
     run = ImportRun(Path(archive), choice, workers=workers or len(os.sched_getaffinity(0)), limit=limit or 0,
@@ -173,6 +176,7 @@ def _told(counts: dict[str, Any]) -> str:
         ("pages", "other page", "other pages"), ("not_html", "not HTML", "not HTML"), ("gone", "gone", "gone"),
         ("redirects", "redirect", "redirects"), ("status", "other answer", "other answers"),
         ("revisits", "revisit", "revisits"), ("about", "about others", "about others"),
-        ("skipped", "not asked for", "not asked for"), ("mended", "odd", "odd"), ("damaged", "damaged", "damaged"))
+        ("skipped", "not asked for", "not asked for"), ("removed", "of removed posts", "of removed posts"),
+        ("mended", "odd", "odd"), ("damaged", "damaged", "damaged"))
         if counts[key]]
     return f"{count(counts['records'], 'record')}: {', '.join(parts)}"

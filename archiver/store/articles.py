@@ -22,6 +22,7 @@ from archiver.store.history import count_again, last_revision, said_before
 from archiver.store.ledger import insert_row, stamp
 from archiver.store.lost import prove
 from archiver.store.provenance import evidence_json, mixed
+from archiver.store.takedown.bans import next_number
 from archiver.store.versions import (
     UNVERSIONED,
     Reread,
@@ -268,11 +269,11 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
             capture_id: int | None, run_id: int | None, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
     row = {
-        **article_row(article), "site": site, "revision": 1, "first_seen": stamp(at), "last_seen": stamp(at),
-        "urlkey": urlkey(article.url), "post_id": article.post_id or None,
-        "guid": article.guid or None, "platform": article.platform or None, "content_digest": digest or None,
-        "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": evidence_json(article),
-        "extractor": extractor, "read_at": stamp(at),
+        "id": next_number(db), **article_row(article), "site": site, "revision": 1,
+        "first_seen": stamp(at), "last_seen": stamp(at), "urlkey": urlkey(article.url),
+        "post_id": article.post_id or None, "guid": article.guid or None, "platform": article.platform or None,
+        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": capture_id,
+        "evidence": evidence_json(article), "extractor": extractor, "read_at": stamp(at),
     }
     article_id = insert_row(db, "articles", row)
     aliases = enter_addresses(db, article_id, article, redirects, at)

@@ -14,6 +14,7 @@ from archiver.store.import_tables import make_import_tables
 from archiver.store.provenance_views import PROVENANCE_VIEWS
 from archiver.store.requisite_tables import REQUISITE_TABLES
 from archiver.store.standing import SHORTENED, TRIGGERS, VERSIONS
+from archiver.store.takedown import schema as takedown
 
 __all__ = ["FTS_COLUMNS", "FTS_TOKENIZER", "migrations"]
 
@@ -144,6 +145,11 @@ def m016_standing_versions(db: Database) -> None:
         db.execute(f"drop index idx_articles_site_{columns}")
         db.execute(f"create index idx_articles_site_{columns} on articles (site, {columns}) "
                    f"where {columns} is not null")
+
+
+@migrations()
+def m017_removals(db: Database) -> None:
+    takedown.create(db)
 
 
 @migrations()
