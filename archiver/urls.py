@@ -9,6 +9,7 @@ Reordering Transform, as in CDXJ indexes) of that reduced form.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -35,6 +36,16 @@ _SAME_PAGE_VALUE = {"m": re.compile(r"[01]"), "output": re.compile(r"(amp|1)"), 
 # Session ids that servers put into the path for visitors without cookies: Java's and PHP's, ASP.NET's.
 _SESSION = re.compile(r";\w*(?:session|sid|sess)\w*=[^/;?]*|/\((?:[A-Z]\([0-9A-Za-z]{10,}\))+\)", re.IGNORECASE)
 _INDEX = re.compile(r"/(index|default)\.(html?|php|aspx?|jsp)$", re.IGNORECASE)
+# Programs without addresses for posts name one by its number or its path. This may name one of many things:
+_MAY_NAME = re.compile(r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
+                       r"path|file|artikel|noticia|nota)", re.IGNORECASE)
+# and this a post, even where a category or a year stands beside it: ?cat=3&nid=12.
+_NAMES = re.compile(
+    r"(?:p|(?:n|a|s|p|art|article|news|story|post|entry|content|doc|text|node|nota|noticia|artikel|beitrag)?_?id|"
+    r"post|article|story|news|entry|slug|no|nr|artikel|noticia|nota)", re.IGNORECASE)
+# ?q=node/12 (Drupal), ?s=/news/read/12 (ThinkPHP), ?/archives/12-a-title.html (Serendipity).
+PATH_VALUE = r"/?[\w.,:~-]+(?:/[\w.,:~-]+)+/?"
+_PATH_VALUE = re.compile(PATH_VALUE)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
@@ -120,6 +131,20 @@ def urlkey(url: str) -> str:
     path = path.rstrip("/") or "/"
     query = sorted(p for p in parse_qsl(parts.query, keep_blank_values=True) if _kept(*p))
     return f"{reordered}{':' + port if port else ''}){path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
+    """Whether a query, as pairs of names and values, can name a post. Only the page itself can tell more."""
+    return any(bool(value and _MAY_NAME.fullmatch(key)) or _is_path(key, value) for key, value in pairs)
+
+
+def names_post(pairs: Iterable[tuple[str, str]]) -> bool:
+    """Whether a query names one post, whatever list stands beside it."""
+    return any(bool(value and _NAMES.fullmatch(key)) for key, value in pairs)
+
+
+def _is_path(key: str, value: str) -> bool:
+    return bool(_PATH_VALUE.fullmatch(value or (key if key.startswith("/") else "")))
 
 
 def start_address(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit
 
 from lxml.etree import _Element as Element
 
@@ -32,6 +33,7 @@ from archiver.extraction.structured import ARTICLE_TYPES
 from archiver.extraction.text import line
 from archiver.items import Lead, PageKind
 from archiver.platforms import by_name
+from archiver.urls import may_name_post
 
 Answer = tuple[PageKind, str]
 
@@ -168,7 +170,7 @@ def _known(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Pag
 
 
 def _home(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
-    if page.path in ("/", "", "/index.html", "/index.php"):
+    if page.path in ("/", "") and not may_name_post(parse_qsl(urlsplit(page.url).query, keep_blank_values=True)):
         return PageKind.LISTING, "home"
     if DATE_FOLDER.search(page.path) and not article_node(page):
         return PageKind.LISTING, "date address"
