@@ -19,7 +19,7 @@ def kind_of(path: str, html: str = "") -> tuple[PageKind, str]:
 
 @pytest.mark.parametrize("path", [
     "/?p=12", "/?nid=12", "/?q=node/12", "/index.php?id=12&L=1", "/index.php?view=article&id=3:a-post",
-    "/index.php?/archives/12-a-post.html", "/Default.aspx?tabid=9&ArticleID=12", "/?act=show&newsid=12", "/?entry=a-post"])
+    "/index.php?/archives/12-a-post.html", "/Default.aspx?tabid=9&ArticleID=12", "/?act=show&newsid=12"])
 def test_a_post_may_be_named_by_parameters_of_the_home_page(path: str) -> None:
     assert kind_of(path)[0] is PageKind.POST
 
