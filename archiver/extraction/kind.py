@@ -15,6 +15,7 @@ from archiver.extraction.scope import Post, find
 from archiver.extraction.signs import (
     ARTICLE_LIKE,
     DATE_FOLDER,
+    ENDS,
     LISTING_PATH,
     LISTING_TYPES,
     NOT_FOUND,
@@ -137,13 +138,20 @@ def _platform_classes(page: Page, post: Post, beside: Beside, lead: Lead | None,
 
 def _not_found(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
     heads = [page.head_title] + [line(h) for h in page.index.tag("h1")[:3]]
+    # "404 new homes approved", "Access denied: the council ...": a heading with a date beside it is a headline.
+    is_dated = beside.moment is not None and _text(post) >= 100
+    said = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
     if (
-        any(NOT_FOUND.search(h) for h in heads if len(h) < 90)
+        any(not is_dated or ENDS.match(m.string, m.end()) for m in said)
         and (post.body is None or page.index.text_length(post.body) < 1_500)
         and not article_node(page)
     ):
         return PageKind.OTHER, "not-found"
-    if any(WALL.match(h) for h in heads) and (post.body is None or page.index.text_length(post.body) < 600):
+    if (
+        not is_dated
+        and any(WALL.match(h) for h in heads)
+        and (post.body is None or page.index.text_length(post.body) < 600)
+    ):
         return PageKind.OTHER, "wall"
     return None
 

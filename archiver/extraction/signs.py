@@ -23,6 +23,8 @@ NOT_FOUND = re.compile(
     r"sayfa bulunamadı|העמוד לא נמצא|pagina niet gevonden|nie znaleziono",
     re.IGNORECASE,
 )
+ENDS = re.compile(r"\s*(?:$|[|·•»«–—!.()-])")
+"""What stands behind words of an error where they are all that a heading says, but for the site's name."""
 WALL = re.compile(
     r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|"
     r"登录|登入|ログイン|로그인|войти|accedi|before you continue|"
