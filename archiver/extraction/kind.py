@@ -16,6 +16,7 @@ from archiver.extraction.signs import (
     ARTICLE_LIKE,
     DATE_FOLDER,
     ENDS,
+    IN_SECTION,
     LISTING_PATH,
     LISTING_TYPES,
     NOT_FOUND,
@@ -182,7 +183,7 @@ def _home(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Page
         return PageKind.LISTING, "home"
     if DATE_FOLDER.search(page.path) and not article_node(page):
         return PageKind.LISTING, "date address"
-    if LISTING_PATH.search(page.path) and not article_node(page):
+    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or article_node(page)):
         return PageKind.LISTING, "listing address"
     return None
 

@@ -47,6 +47,8 @@ LISTING_PATH = re.compile(
     r"/(?:tags|categories|archiv(?:es?|o)?|authors|search)(?:/|\.html?)?$",
     re.IGNORECASE,
 )
+IN_SECTION = re.compile(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
+"""A section is named by a word or two; what has a whole sentence there is a post that is filed under it."""
 _MANY = 60
 _DATE_LENGTH = 40  # what a list of posts says beside a title: a date, the number of comments
 DATE_FOLDER = re.compile(r"^/(?:.*/)?(?:19|20)\d\d(?:/\d\d?){0,2}/$")

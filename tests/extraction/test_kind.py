@@ -56,3 +56,10 @@ def test_errors_and_walls(title: str, rule: str) -> None:
 def test_an_error_is_one_with_the_newest_posts_below_it() -> None:
     html = titled("Page not found").replace("By <a", "Our newest: <a")
     assert kind_of("/news/12.html", html)[1] == "not-found"
+
+
+@pytest.mark.parametrize(("path", "kind"), [
+    ("/topics/how-the-old-pier-was-saved/", PageKind.POST), ("/en/series/the-salt-road-part-four.html", PageKind.POST),
+    ("/topics/old-piers/", PageKind.LISTING), ("/tag/how-the-old-pier-was-saved/", PageKind.LISTING)])
+def test_a_section_may_hold_posts_themselves(path: str, kind: PageKind) -> None:
+    assert kind_of(path, titled(TOLD.title))[0] is kind
