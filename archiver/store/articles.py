@@ -14,7 +14,15 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
+from archiver.record.identity import (
+    changed_fields,
+    content_digest,
+    is_part,
+    is_stub,
+    meaning_digest,
+    same_post,
+    shows_nothing_of,
+)
 from archiver.store import clusters
 from archiver.store.addresses import claim, enter_addresses, promote, redirecting
 from archiver.store.duplicates import settle_duplicates
@@ -49,6 +57,7 @@ class Change(StrEnum):
     REREAD = "reread"
     RETURNED = "returned"
     STUB = "stub"
+    GONE = "gone"
     COPY = "copy"
 
 
@@ -85,6 +94,9 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         touch(db, article_id, at)
         return Stored(article_id, Change.STUB)
     moved = urlkey(article.url) != row["urlkey"]
+    if not moved and shows_nothing_of(old, article):
+        gone = mark_gone(db, row["urlkey"], at)
+        return Stored(article_id, Change.GONE, ("gone_at",) if gone else ())
     part = moved and is_part(urlkey(article.url), row["urlkey"])
     if part or (moved and not _is_move(db, row, article, run_started)):
         # A second address of a post that stands where it stood: an alias, and no news of the post.

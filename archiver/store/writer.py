@@ -198,6 +198,10 @@ class VisitWriter:
             capture_id=capture_id, run_id=self._run_id, run_started=self._crawl_started, extractor=extractor,
             reread=self._reread, completes=parts.was_incomplete(self.db, urlkey(visit.url)),
         )
+        if stored.change is Change.GONE:
+            counts.gone += bool(stored.changed)
+            reason = "it shows nothing any more of the post that stood there"
+            return Outcome.GONE, reason, stored.article_id, bool(stored.changed)
         if visit.parts:
             parts.prove(self.db, stored.article_id, urlkey(visit.url))
         counts.new += stored.change is Change.NEW
