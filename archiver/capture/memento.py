@@ -103,6 +103,9 @@ def record_of(answered: Answered, asked: Asked, service: Service) -> Record | El
         # The digest is that of the coded bytes, which are not to be had: it proves nothing, and is kept for the record.
         declared = f"list:{asked.digest}"
     headers = _headers(answered, service, coding)
+    if is_proven or was_coded:
+        # A length that is of other bytes would be taken for a page that is cut off.
+        headers = tuple((name, value) for name, value in headers if name.lower() != b"content-length")
     line = f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode()
     fields = {"warc-type": "response", "warc-date": warc_date(at), "warc-target-uri": asked.url,
               "content-type": "application/http; msgtype=response", "warc-source-uri": answered.uri,

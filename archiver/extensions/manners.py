@@ -71,6 +71,10 @@ class Manners:
             self._spared[host] = turns
             self._paces[host] = self.pace(host).no_faster(SPARED)
 
+    def keep(self, host: str, pace: Pace) -> None:
+        """Ask this host (or download slot) at this pace, and not at that of the settings."""
+        self._paces[host] = pace
+
     def pause(self) -> float:
         """Seconds that are left of the longest pause a host has asked for; 0 where none has."""
         now = monotonic()
@@ -119,7 +123,7 @@ class Manners:
             return
         pace = self.pace(host)
         slot.delay = max(pace.delay, _AT_ONCE)
-        slot.concurrency = 1 if pace.delay > 0 else self._concurrency
+        slot.concurrency = pace.lanes if pace.delay > 0 else max(pace.lanes, self._concurrency)
         # Scrapy waits for `delay` after `lastseen`: a pause is a request that will have been made when it ends.
         if pace.pause(monotonic()):
             slot.lastseen = max(slot.lastseen, pace.until - pace.delay)
