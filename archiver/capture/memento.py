@@ -19,8 +19,8 @@ from archiver.capture.exchange import Headers, warc_date
 from archiver.capture.foreign import Record
 from archiver.capture.packed import Place
 from archiver.capture.read import MAX_BODY
-from archiver.discovery.mementos import Service, http_date
-from archiver.urls import urlkey
+from archiver.discovery.mementos import Service, http_date, original_of
+from archiver.urls import normalize, urlkey
 
 _ORIGINAL = b"x-archive-orig-"
 # These alone do not tell that the archive renames all of a capture's fields: whoever stored it renamed them.
@@ -91,9 +91,8 @@ def record_of(answered: Answered, asked: Asked, service: Service) -> Record | El
     is_proven = _proves(declared, body)
     if at is None and not is_proven:
         return _no_memento(answered, asked, service)
-    of = service.captured(answered.header("content-location"), answered.uri)
-    if of is not None and urlkey(of[1]) != urlkey(asked.url):
-        return Problem(Damage.NOT_A_MEMENTO, answered.uri, asked.url, f"it is a capture of {of[1][:200]}")
+    if not is_proven and (of := _another(answered, asked, service)):
+        return Problem(Damage.NOT_A_MEMENTO, answered.uri, asked.url, f"it is a capture of {of[:200]}")
     if not is_proven and status == 200 and _MARKUP.search(undo(body, coding, MAX_BODY)[0] if coding else body):
         return Problem(Damage.REWRITTEN, answered.uri, asked.url)
     at = at or asked.at
@@ -123,6 +122,15 @@ def digest_field(digest: str) -> str:
     if re.fullmatch(r"[A-Z2-7]{32}|[0-9a-fA-F]{40}", digest):
         return f"sha1:{digest}"
     return f"md5:{digest}" if re.fullmatch(r"[0-9a-f]{32}", digest) else ""
+
+
+def _another(answered: Answered, asked: Asked, service: Service) -> str:
+    """The address that the answer says it is of, where that is another than was asked for."""
+    placed = service.captured(answered.header("content-location"), answered.uri)
+    links = [v.decode("latin-1") for n, v in answered.headers if n.lower() == b"link"]
+    told = [placed[1] if placed else "", *(original_of(link) for link in links)]
+    addresses = [found for one in told if one and (found := normalize(one))]
+    return next((one for one in addresses if urlkey(one) != urlkey(asked.url)), "")
 
 
 def _no_memento(answered: Answered, asked: Asked, service: Service) -> Elsewhere | Problem:

@@ -64,7 +64,7 @@ def import_wayback(word: str, archive: str, *, service: str | None, replay: str,
     agent = user_agent(contact_for(plan.service.asks, contact or own.get("contact")))
     run, begun = PastRun(plan), time.monotonic()
     try:
-        signum = _fetch(run, agent, log_file(plan.archive) if plan.archive.parent.exists() else None,
+        signum = _fetch(run, agent, log_file(plan.archive) if plan.archive.exists() else None,
                         shown=not quiet and not as_json)
     finally:
         run.close()
@@ -154,8 +154,10 @@ def _show(run: Any, terminal: Any) -> None:
 
     def draw() -> None:
         result = run.result
-        text = f"fetched {result.fetched:,} of {result.chosen:,}  posts {result.tally.posts:,}  failed {result.failed:,}"
-        text = text if result.chosen else f"captures listed {run.listing.total:,}"
+        text = f"captures listed {run.listing.total:,}"
+        if result.chosen:
+            text = (f"fetched {result.fetched:,} of {result.chosen:,}  posts {result.tally.posts:,}  "
+                    f"failed {result.failed:,}")
         terminal.draw(Line(run.plan.url, text, result.chosen or None, min(result.fetched, result.chosen)))
 
     LoopingCall(draw).start(terminal.every, now=False)

@@ -88,10 +88,11 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
     text = decode(inflate(body))
     entries: list[CdxEntry] = []
     more: list[str] = []
-    is_cut = False
+    is_cut = is_one = False
     for found in _LINK.finditer(text):
         told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
         rels = told.get("rel", "").lower().split()
+        is_one = is_one or bool(rels)
         if "memento" in rels and (at := http_date(told.get("datetime", ""))):
             is_cut = len(entries) >= MAX_TARGETS
             if is_cut:
@@ -99,8 +100,17 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
             entries.append(CdxEntry("", at, url))
         elif "timemap" in rels and "self" not in rels:
             more.append(found[1])
-    error = "" if _LINK.search(text) or not text.strip() else plain_text(text[:1_000], 200) or "it has no links"
+    error = "" if is_one or not text.strip() else plain_text(text[:1_000], 200) or "it has no links"
     return CdxPage(tuple(entries), error=error, is_cut=is_cut), tuple(dict.fromkeys(more))
+
+
+def original_of(link: str) -> str:
+    """The address that a Link field says a memento is of (section 2.2.1: rel="original"), "" where it does not."""
+    for found in _LINK.finditer(link):
+        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        if "original" in told.get("rel", "").lower().split():
+            return found[1]
+    return ""
 
 
 def http_date(text: str) -> datetime | None:
