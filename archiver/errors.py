@@ -184,8 +184,17 @@ class PageUnknown(ArchiverError):
 
 
 class BadQuery(ArchiverError):
-    def __init__(self, query: str, why: str) -> None:
-        super().__init__(query, f"The search {query!r} cannot be run: {why}.")
+    """`at` is where in the query the mistake is, from 0; a long query is shown around it."""
+
+    _SHOWN = 80
+
+    def __init__(self, query: str, why: str, at: int | None = None) -> None:
+        self.why, self.at = why, at
+        start = 0 if len(query) <= self._SHOWN else max(0, min(at or 0, len(query)) - self._SHOWN // 2)
+        shown = ("…" if start else "") + query[start:start + self._SHOWN]
+        shown += "…" if start + self._SHOWN < len(query) else ""
+        where = "" if at is None else f"at character {at + 1}, "
+        super().__init__(query, f"The search {shown!r} cannot be run: {where}{why}.")
 
 
 class UnreadableInput(ArchiverError):
