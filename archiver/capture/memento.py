@@ -39,11 +39,13 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A capture as the list tells it: `at` is aware, `digest` as the list has it, "" where it tells none."""
+    """A capture as the list tells it: `at` is aware, `digest` as the list has it, "" where it tells none, `status` None
+    where it tells none."""
 
     at: datetime
     url: str
     digest: str = ""
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ def record_of(answered: Answered, asked: Asked, service: Service) -> Record | El
         return _no_memento(answered, asked, service)
     if not is_proven and (of := _another(answered, asked, service)):
         return Problem(Damage.NOT_A_MEMENTO, answered.uri, asked.url, f"it is a capture of {of[:200]}")
+    if 300 <= status < 400 and asked.status == 200 and (led := _led_to(answered, asked, service)):
+        return led  # a capture of the same second, by http or without a slash
     if not is_proven and status == 200 and _MARKUP.search(undo(body, coding, MAX_BODY)[0] if coding else body):
         return Problem(Damage.REWRITTEN, answered.uri, asked.url)
     at = at or asked.at
@@ -101,6 +105,8 @@ def record_of(answered: Answered, asked: Asked, service: Service) -> Record | El
     elif not is_proven and was_coded and declared:
         # The digest is that of the coded bytes, which are not to be had: it proves nothing, and is kept for the record.
         declared = f"list:{asked.digest}"
+    if 300 <= status < 400 and asked.status and 300 <= asked.status < 400:
+        status = asked.status  # the Internet Archive answers 302 for any
     headers = _headers(answered, service, coding)
     if is_proven or was_coded:
         # A length that is of other bytes would be taken for a page that is cut off.
@@ -136,12 +142,17 @@ def _another(answered: Answered, asked: Asked, service: Service) -> str:
 def _no_memento(answered: Answered, asked: Asked, service: Service) -> Elsewhere | Problem:
     location = answered.header("location")
     if 300 <= answered.status < 400 and location:
-        led = service.captured(location, answered.uri)
-        if led is not None and urlkey(led[1]) == urlkey(asked.url):
-            return Elsewhere(*led)
+        if led := _led_to(answered, asked, service):
+            return led
         return Problem(Damage.NOT_A_MEMENTO, answered.uri, asked.url, f"it redirects to {location[:200]}")
     kind = Damage.NOT_A_MEMENTO if answered.status == 200 else Damage.UNANSWERED
     return Problem(kind, answered.uri, asked.url, f"it answers {answered.status}")
+
+
+def _led_to(answered: Answered, asked: Asked, service: Service) -> Elsewhere | None:
+    """The capture of the same address that a redirect of the archive's leads to."""
+    led = service.captured(answered.header("location"), answered.uri)
+    return Elsewhere(*led) if led is not None and urlkey(led[1]) == urlkey(asked.url) else None
 
 
 def _payload(answered: Answered, declared: str) -> tuple[bytes, str, bool]:

@@ -26,12 +26,14 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One capture of the list, as far as it decides. `at` is aware, `digest` "" where none is told."""
+    """One capture of the list, as far as it decides. `at` is aware, `digest` "" where none is told. `asked` is the
+    address as it was captured, with all of its parameters, where that is not `url`."""
 
     at: datetime
     url: str
     status: int | None = None
     digest: str = ""
+    asked: str = ""
 
     @property
     def is_page(self) -> bool:

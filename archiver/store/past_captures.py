@@ -70,10 +70,14 @@ def is_here(db: Database, url: str, at: datetime, digest: str) -> bool:
 
 def payload_here(db: Database, url: str, digest: str) -> bool:
     """Whether this payload of this address was read, whenever it was captured."""
-    return bool(digest) and any(
-        kind_read(db, one, digest) is not None or (
-            (row := _one(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row))
-        for one in schemes(url))
+    return bool(digest) and (is_no_post(db, url, digest) or any(
+        (row := _one(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
+        for one in schemes(url)))
+
+
+def is_no_post(db: Database, url: str, digest: str) -> bool:
+    """Whether this payload of this address was read and found to be no post."""
+    return any(kind_read(db, one, digest) is not None for one in schemes(url))
 
 
 def answered_here(db: Database, url: str, at: datetime) -> bool:

@@ -107,6 +107,11 @@ def test_a_redirect_leads_where_it_led_then_and_to_another_time_for_us() -> None
     led = ("Location", "/web/20090502100000id_/http://blog.example/new/?a=1")
     found = read(answered(b"", WHEN, led, status=301), "")
     assert fields(found)["Location"] == "http://blog.example/new/?a=1" and found.status == 301
+    told = record_of(answered(b"", WHEN, led, status=302), Asked(AT, URL, "", 308), SERVICE)
+    assert not isinstance(told, (Problem, Elsewhere)) and told.block is not None
+    assert told.block.startswith(b"HTTP/1.1 308 Permanent Redirect")
+    own = answered(b"", WHEN, ("Location", f"/web/20090502100000id_/{URL.replace('http:', 'https:')}"), status=302)
+    assert record_of(own, Asked(AT, URL, DIGEST, 200), SERVICE) == Elsewhere(AT, URL.replace("http:", "https:"))
     away = read(answered(b"", ("Location", "/web/20100102030405id_/https://www.blog.example/2009/boats"), status=302))
     assert away == Elsewhere(datetime(2010, 1, 2, 3, 4, 5, tzinfo=UTC), "https://www.blog.example/2009/boats")
 

@@ -70,23 +70,26 @@ def test_captures_come_as_they_were_taken(tmp_path: Path) -> None:
         Kept(at(2009), f"{BOATS}?ref=x", page()),
         Kept(at(2009), f"{BLOG}/robots.txt"), Kept(at(2009), "http://elsewhere.example/a/", page()),
         Kept(at(2019), BOATS, page(extra="2015"), status=0, mime="warc/revisit"),
+        Kept(at(2019), BOATS, page(extra="2015"), status=0, mime="warc/revisit"),
+        Kept(at(2014), f"{BLOG}/tracked/?utm_source=feed", page(title="Tracked")),
         most=4, packs=True)
     with importing(archive, tmp_path) as (run, server):
         found = run()
         assert sorted(archive.fetched) == [
             f"/web/{at(2009)}id_/{BLOG}/2009/boats/", f"/web/{at(2009)}id_/{BLOG}/list-of-all/",
             f"/web/{at(2010)}id_/{BLOG}/packed/", f"/web/{at(2011)}id_/{BLOG}/old-boats/",
-            f"/web/{at(2015)}id_/{BLOG}/2009/boats/"]
+            f"/web/{at(2014)}id_/{BLOG}/tracked/?utm_source=feed", f"/web/{at(2015)}id_/{BLOG}/2009/boats/"]
         assert len(archive.listed) > 2 and all("collapse" not in asked for asked in archive.listed)
-        assert [found[k] for k in ("fetched", "failed", "new", "tombstones", "aliases")] == [5, 0, 2, 1, 1]
+        assert [found[k] for k in ("fetched", "failed", "new", "tombstones", "aliases")] == [6, 0, 3, 1, 1]
         again = run()
-        assert (again["to_fetch"], again["fetched"], again["new"]) == (0, 0, 0) and len(archive.fetched) == 5
+        assert (again["to_fetch"], again["fetched"], again["new"]) == (0, 0, 0) and len(archive.fetched) == 6
         assert all("archiver/" in asked["user-agent"] for asked in server.asked)
     sound(tmp_path / "a.db")
     told = rows(tmp_path / "a.db", "select url, first_seen, last_seen, gone_at from articles order by url")
     assert [(u.removeprefix(BLOG), f[:4], s[:4], g and g[:4]) for u, f, s, g in told] == [
-        ("/2009/boats/", "2009", "2019", None), ("/packed/", "2010", "2010", "2016")]
-    assert rows(tmp_path / "a.db", "select count(*) from revisions") == [(2,)]
+        ("/2009/boats/", "2009", "2019", None), ("/packed/", "2010", "2010", "2016"),
+        ("/tracked/", "2014", "2014", None)]
+    assert rows(tmp_path / "a.db", "select count(*) from revisions") == [(3,)]
     [(file, offset, length)] = rows(tmp_path / "a.db", "select warc_file, warc_offset, warc_length from captures where "
                                                       "url like '%/packed/'")
     stored = read_record(tmp_path / file, offset, length)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from archiver.discovery.cdx import CdxEntry
 from archiver.discovery.cdx_targets import is_view, may_be_post
 from archiver.discovery.past_choice import Do, Listed, choose, tells
 from archiver.imports.wayback.plan import Plan
 from archiver.urls import normalize, urlkey
+
+_FIELDS = "l.key, l.at, l.url, l.status, l.digest, l.asked, l.n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Listing:
         self._db = sqlite3.connect("")  # SQLite's own temporary file, gone with the connection
         self._db.executescript(
             "create table listed (n integer primary key, key text, at text, url text, status integer, digest text, "
-            "view integer); create table todo (n integer primary key, key text, do text, digest text);")
+            "asked text, view integer); create table todo (n integer primary key, key text, do text, digest text);")
         self.total = self.left_out = self.addresses = 0
 
     def add(self, entries: Iterable[CdxEntry]) -> None:
@@ -50,12 +53,14 @@ class Listing:
             if url is None:
                 self.left_out += 1
                 continue
-            self._db.execute("insert into listed (key, at, url, status, digest, view) values (?, ?, ?, ?, ?, ?)",
-                             [urlkey(url), entry.timestamp.isoformat(), url, entry.status, entry.digest,
-                              not self._plan.exact and is_view(url, self._plan.scope)])
+            asked = entry.url if entry.url != url else ""
+            is_one = not self._plan.exact and is_view(url, self._plan.scope)
+            self._db.execute(
+                "insert into listed (key, at, url, status, digest, asked, view) values (?, ?, ?, ?, ?, ?, ?)",
+                [urlkey(url), entry.timestamp.isoformat(), url, entry.status, entry.digest, asked, is_one])
 
     def _url(self, entry: CdxEntry) -> str | None:
-        """The address of a capture that may be of a post, as it was captured."""
+        """The address of a capture that may be of a post, by the scheme and host that it was captured by."""
         url = normalize(entry.url) if tells(entry) else None
         if url is None:
             return None
@@ -71,12 +76,15 @@ class Listing:
         views = db.execute("delete from listed where view and exists (select 1 from listed o where o.key = "
                            "substr(listed.key, 1, instr(listed.key, '?') - 1))").rowcount
         self.left_out += views
-        ordered = db.execute("select key, at, url, status, digest, n from listed order by key, at, n")
+        # Lists repeat lines; and an address by http and by https is one.
+        db.execute("delete from listed where exists (select 1 from listed o where o.key = listed.key and "
+                   "o.at = listed.at and o.status is listed.status and o.digest = listed.digest and o.n < listed.n)")
+        ordered = db.execute(f"select {_FIELDS} from listed l order by key, at, n")
         for key, group in groupby(ordered, lambda row: row[0]):
             self.addresses += 1
             rows = list(group)
             captures = [_listed(row) for row in rows]
-            numbers = {id(one): row[5] for one, row in zip(captures, rows, strict=True)}
+            numbers = {id(one): row[6] for one, row in zip(captures, rows, strict=True)}
             db.executemany("insert into todo values (?, ?, ?, ?)",
                            [(numbers[id(one)], key, do.value, one.digest) for one, do in choose(captures)])
 
@@ -86,13 +94,13 @@ class Listing:
         marks = ",".join("?" * len(kinds))
         while True:
             found = self._db.execute(
-                f"select l.key, l.at, l.url, l.status, l.digest, l.n, t.do from todo t join listed l on l.n = t.n "
+                f"select {_FIELDS}, t.do from todo t join listed l on l.n = t.n "
                 f"where t.do in ({marks}) and (l.key, l.at, l.n) > (?, ?, ?) order by l.key, l.at, l.n limit 500",
                 [*kinds, *last]).fetchall()
             if not found:
                 return
-            last = (found[-1][0], found[-1][1], found[-1][5])
-            yield from (Row(row[5], row[0], _listed(row), Do(row[6])) for row in found)
+            last = (found[-1][0], found[-1][1], found[-1][6])
+            yield from (Row(row[6], row[0], _listed(row), Do(row[7])) for row in found)
 
     def count(self, kind: Do) -> int:
         return int(self._db.execute("select count(*) from todo where do = ?", [kind.value]).fetchone()[0])
@@ -107,12 +115,12 @@ class Listing:
     def instead(self, row: Row) -> Row | None:
         """A capture that could not be had: another one of the same payload, which is to be fetched now."""
         found = self._db.execute(
-            "select l.key, l.at, l.url, l.status, l.digest, l.n from todo t join listed l on l.n = t.n where t.do = ? "
+            f"select {_FIELDS} from todo t join listed l on l.n = t.n where t.do = ? "
             "and t.key = ? and t.digest = ? order by l.at, l.n limit 1",
             [Do.SEEN.value, row.key, row.listed.digest]).fetchone() if row.listed.digest else None
         if found is None:
             return None
-        other = Row(found[5], found[0], _listed(found), Do.FETCH)
+        other = Row(found[6], found[0], _listed(found), Do.FETCH)
         self.drop(other)
         return other
 
@@ -120,5 +128,5 @@ class Listing:
         self._db.close()
 
 
-def _listed(row: tuple[str, str, str, int | None, str, int]) -> Listed:
-    return Listed(datetime.fromisoformat(row[1]), row[2], row[3], row[4])
+def _listed(row: Sequence[Any]) -> Listed:
+    return Listed(datetime.fromisoformat(row[1]), *row[2:6])

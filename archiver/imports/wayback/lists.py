@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from archiver.capture.damage import Damage, Problem
 from archiver.discovery import cdx
 from archiver.discovery.cdx_query import captures_url, limit_of, resumed
+from archiver.discovery.markup import decode, plain_text
 from archiver.discovery.mementos import has_resume_keys, parse_timemap
 from archiver.imports.wayback.listing import Listing
 from archiver.imports.wayback.plan import FIRST, Plan
@@ -53,7 +54,7 @@ class Lists:
             raise NoList(self._asked, f"it redirects to {location[:200]}; name that address with --service")
         nothing = status == 404 and (self._plan.service.is_timemap or b"no captures" in body[:1000].lower())
         if status != 200 and not nothing:
-            raise NoList(self._asked, f"it answers {status}")
+            raise NoList(self._asked, f"it answers {status} {plain_text(decode(body[:2_000]), 150)}".strip())
         if self._plan.service.is_timemap:
             self._timemap(b"" if nothing else body)
         else:

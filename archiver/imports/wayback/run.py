@@ -24,7 +24,7 @@ from archiver.store import imports, past_captures
 from archiver.store.connect import open_archive
 from archiver.store.imports import Tally
 from archiver.store.transaction import writing
-from archiver.urls import normalize, urlkey
+from archiver.urls import urlkey
 
 _PREFIX = "wayback"
 _BATCH, _BATCH_SECONDS = 16, 2.0
@@ -165,17 +165,16 @@ class PastRun:
         return len(batch)
 
     def _gone(self, one: Listed) -> Read:
-        url = normalize(one.url) or one.url
-        found = Found(self.plan.service.memento(one.at, one.url), url, one.at, one.status or 404)
+        found = Found(self.plan.service.memento(one.at, one.asked or one.url), one.url, one.at, one.status or 404)
         return Read(Kind.GONE, found, rule=f"http-{one.status}")
 
     def _seen(self, one: Listed) -> Read | None:
         digest = _sha1(one)
-        if self._db is None or not past_captures.payload_here(self._db, one.url, digest):
+        if self._db is None or not past_captures.payload_here(self._db, one.url, digest) or (
+                past_captures.is_no_post(self._db, one.url, digest)):
             return None
-        url = normalize(one.url) or one.url
-        found = Found(self.plan.service.memento(one.at, one.url), url, one.at, 200, digest=digest, is_revisit=True,
-                      was="line of a list of captures")
+        found = Found(self.plan.service.memento(one.at, one.asked or one.url), one.url, one.at, 200, digest=digest,
+                      is_revisit=True, was="line of a list of captures")
         return Read(Kind.REVISIT, found, digest)
 
     def finish(self, outcome: str, reason: str = "") -> None:
@@ -197,7 +196,8 @@ class PastRun:
 
 
 def asked_of(row: Row) -> Asked:
-    return Asked(row.listed.at, row.listed.url, row.listed.digest)
+    one = row.listed
+    return Asked(one.at, one.asked or one.url, one.digest, one.status)
 
 
 def _sha1(one: Listed) -> str:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -160,7 +159,7 @@ class WaybackSpider(scrapy.Spider):
                              self.service)
             if not isinstance(came, Elsewhere):
                 return came
-            asked = replace(asked, at=came.at, url=came.url, digest="")
+            asked = Asked(came.at, came.url, asked.digest if came.at == asked.at else "", asked.status)
         return Problem(Damage.NOT_A_MEMENTO, uri, asked.url, "it redirects on and on")
 
     async def _ask(self, url: str, what: str) -> Response | str:
