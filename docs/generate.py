@@ -62,9 +62,10 @@ TABLES = {
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
-    "revisions": "One row a version of an article, the current one too; `content` is JSON. `previous` stood before it, "
-                 "`same_as` is an earlier version that it repeats; `seen_again` counts returns to it that made no "
-                 "version. See [revisions.md](revisions.md).",
+    "revisions": "One row a version of an article, the current one too. `content` (JSON) is what it says; of the "
+                 "one that stands only what differs from `articles`: the view `versions` has all. `previous` stood "
+                 "before it, `same_as` is an earlier version that it repeats; `seen_again` counts returns to it that "
+                 "made no version. See [revisions.md](revisions.md).",
     "reextractions": "One row a run of `archiver reextract`: what was asked for (JSON), and what came of it. One that "
                      "was stopped has no `finished_at`, and goes on when it is asked for again.",
     "site_rules": "What a site taught of its template, one row a version: TOML, and the captures it holds for "
@@ -92,6 +93,12 @@ VIEWS = {
         "Values that were not read by the version that read the rest of their article:",
         "select p.article_id, p.field, p.extractor from provenance p join articles a on a.id = p.article_id "
         "where p.extractor <> a.extractor",
+    ),
+    "versions": (
+        "One row a version of an article with all that it says, in the columns of the record; `stands` is 1 on the\n"
+        "one that `articles` has.",
+        "What the first version of each article that was edited said:",
+        "select article_id, title, body from versions where revision = 1 and stands = 0",
     ),
     "past_provenance": (
         "The same of versions that were superseded, as far as their evidence was kept.",

@@ -276,7 +276,7 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
     article_id = last_rowid(db)
     aliases = enter_addresses(db, article_id, article, redirects, at)
     write_facets(db, article_id, article)
-    write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
+    write_revision(db, article_id, 1, article, (), at, capture_id, run_id, stands=row)
     shares_text = settle_duplicates(db, digest, article_id)
     clusters.place(db, article_id)
     return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)

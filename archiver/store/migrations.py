@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 from archiver.store.provenance_views import PROVENANCE_VIEWS
+from archiver.store.standing import SHORTENED, TRIGGERS, VERSIONS
 
 migrations = Migrations("archiver")
 
@@ -301,3 +302,13 @@ def m015_provenance(db: Database) -> None:
         db.execute(f"drop view {view}")
     for view, select in PROVENANCE_VIEWS.items():
         db.create_view(view, select)
+
+
+@migrations()
+def m016_standing_versions(db: Database) -> None:
+    # What stands in `articles` is stored there alone: its version holds what differs. One statement in one transaction,
+    # so that a kill leaves all as it was; SQLite puts what does not fit into its cache on the disk.
+    db.execute(SHORTENED)
+    for trigger in TRIGGERS:
+        db.execute(trigger)
+    db.create_view("versions", VERSIONS)

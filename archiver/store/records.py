@@ -18,6 +18,7 @@ from archiver.items import Evidence
 from archiver.store.provenance import READING, evidence_from
 from archiver.store.provenance import readers as readers_of
 from archiver.store.sites import find_site
+from archiver.store.standing import WHOLE
 from archiver.urls import start_address, urlkey
 
 Record = dict[str, Any]
@@ -96,8 +97,8 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
     now = record(db, article_id)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
     row = db.execute(
-        f"select r.content, {capture} from revisions r left join captures c on c.id = r.capture_id "
-        "where r.article_id = ? and r.revision = ?", [article_id, number],
+        f"select {WHOLE}, {capture} from revisions r join articles a on a.id = r.article_id "
+        "left join captures c on c.id = r.capture_id where r.article_id = ? and r.revision = ?", [article_id, number],
     ).fetchone()
     if row is None:
         raise RevisionNotFound(str(article_id), number, now["revision"])

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.store.standing import WHOLE
+
 _CHOSEN = (
     # What the current texts and the versions were read from.
     "select a.capture_id from articles a join wacz_articles w on w.id = a.id where a.capture_id is not null",
@@ -60,7 +62,8 @@ def newest(db: Database) -> datetime:
 def pages(db: Database) -> Iterator[dict[str, Any]]:
     """One entry for each capture that a version of an article was read from: url, ts, title, text, and an id."""
     for row in db.execute(
-            "select r.article_id, r.revision, c.url, c.captured_at, r.title, r.content from revisions r "
+            f"select r.article_id, r.revision, c.url, c.captured_at, r.title, {WHOLE} from revisions r "
+            "join articles a on a.id = r.article_id "
             "join temp.wacz_articles w on w.id = r.article_id join captures c on c.id = r.capture_id "
             "join temp.wacz_captures k on k.id = c.id order by r.article_id, r.revision"):
         article, revision, url, at, title, content = row

@@ -27,7 +27,7 @@ from archiver.store.ledger import moment
 from archiver.store.parts import StoredPart, parts_of
 from archiver.store.provenance import Entry, entries, evidence_from, mixed, readers
 from archiver.store.rules import rules_at
-from archiver.store.versions import article_from_revision, article_from_row, extractor_of
+from archiver.store.versions import article_from_revision, article_from_row, extractor_of, versions
 from archiver.urls import urlkey
 
 _OF_LATER_READINGS = frozenset(("canonical_url", "modified", "image"))
@@ -99,8 +99,7 @@ class _Article:
         self._lead = lead_of(reader.db, row["url"])
 
     def outcome(self) -> Outcome:
-        rows = list(self._reader.db.query("select * from revisions where article_id = ? order by revision",
-                                          [self._row["id"]]))
+        rows = list(versions(self._reader.db, "r.article_id = ? order by r.revision", [self._row["id"]]))
         now = self._row["revision"]
         stands = {r["revision"]: article_from_row(self._row) if r["revision"] == now else article_from_revision(r)
                   for r in rows}
