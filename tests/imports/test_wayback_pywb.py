@@ -62,7 +62,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             Rec(http(b"gone", "404 Not Found"), f"{PAST}/packed/", "2020-01-01T00:00:00Z"),
             Rec(http(listing()), f"{PAST}/all-posts/", OLD),
             Rec(http(b"\x89PNG", kind="image/png"), f"{PAST}/a.png", OLD))
-        own = warc(folder / "own.warc.gz", post(f"{site.url}boats/", OLD, before))
+        own = warc(folder / "own.warc.gz", post(f"{site.url}boats/", OLD, before),
+                   post(f"{site.url}fish/", "2012-01-01T00:00:00Z", pages["/fish/"].body))
         (folder / "pywb").mkdir()
         warcs = [records, own, *sorted((crawled.parent / "warc").glob("*.warc.gz"))]
         with serving_warcs(folder / "pywb", warcs) as service:
@@ -107,12 +108,16 @@ def test_an_old_capture_and_todays_page_are_one_article_with_two_versions(world:
     assert crawl(site, archive=archive).returncode == 0
     world.site.requests.clear()
     found = fetch(archive, world, site, "--to", "2015-06")
-    assert (found["fetched"], found["new"], found["revised"]) == (1, 0, 1) and not world.site.requests
+    assert (found["fetched"], found["new"], found["revised"], found["seen"]) == (1, 0, 1, 1)
+    assert not world.site.requests
     versions = rows(archive, "select r.revision, substr(r.observed_at, 1, 4) > '2020', r.title from revisions r join "
                              "articles a on a.id = r.article_id where a.url like '%/boats/' order by 1")
     assert versions == [(1, 0, "Boats before dawn"), (2, 1, "Boats at dawn")]
     told = rows(archive, "select title, revision, substr(first_seen, 1, 4) from articles where url like '%/boats/'")
     assert told == [("Boats at dawn", 2, "2009")]
+    # What the crawl has captured itself need not be fetched to be known as the page of 2012, too.
+    told = rows(archive, "select revision, substr(first_seen, 1, 4) from articles where url like '%/fish/'")
+    assert told == [(1, "2012")]
     assert crawl(site, "--full", archive=archive).returncode == 0
     assert rows(archive, "select count(*) from revisions") == [(3,)]
 

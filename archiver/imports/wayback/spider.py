@@ -195,9 +195,11 @@ class WaybackSpider(scrapy.Spider):
 
     async def _download(self, url: str, what: str) -> Response:
         assert self.crawler.engine is not None
-        meta = {"download_slot": self._slot(what), "dont_redirect": True, "dont_retry": True}
+        meta: dict[str, Any] = {"download_slot": self._slot(what), "dont_redirect": True, "dont_retry": True}
         if what == "captures":
             meta["download_maxsize"] = self.crawler.settings.getint("PAGE_MAXSIZE")
+        else:
+            meta["download_timeout"] = self.crawler.settings.getfloat("PAST_LIST_TIMEOUT")
         headers = {"Accept-Encoding": "gzip" if what == "list" else "gzip, deflate", "Accept": "*/*"}
         return await self.crawler.engine.download_async(
             Request(url, headers=headers, meta=meta, callback=NO_CALLBACK, dont_filter=True))
