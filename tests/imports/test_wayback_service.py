@@ -109,7 +109,7 @@ def test_what_is_no_capture_never_becomes_an_article_and_is_named(tmp_path: Path
     asked: list[str] = []
     live = SiteServer({"/live/": lambda: asked.append("live") or Answer(page(title="Live"))})  # type: ignore[func-returns-value]
     other = Kept(at(2012), f"{BLOG}/other/", page(title="Other"))
-    names = ("forged", "framed", "apology", "excluded", "away", "mixed", "misplaced")
+    names = ("forged", "framed", "apology", "excluded", "away", "mixed", "misplaced", "bomb")
     kept = {name: Kept(at(2010), f"{BLOG}/{name}/", page(title=name)) for name in names}
     kept["framed"].told = "-"
     wrong = {
@@ -122,6 +122,8 @@ def test_what_is_no_capture_never_becomes_an_article_and_is_named(tmp_path: Path
         "misplaced": lambda: Answer(page(title="Another"), 200, {
             **memento(kept["misplaced"]).headers, "Content-Location": f"/web/{at(2010)}id_/{BLOG}/quite/another/"}),
     }
+    bomb = gzip.compress(bytes(80_000_000), 1)
+    wrong["bomb"] = lambda: Answer(bomb, 200, {**memento(kept["bomb"]).headers, "Content-Encoding": "gzip"})
     for name, answer in wrong.items():
         kept[name].answer = answer
     archive = WebArchive(boats(2009), *kept.values())
@@ -129,10 +131,10 @@ def test_what_is_no_capture_never_becomes_an_article_and_is_named(tmp_path: Path
     with importing(archive, tmp_path) as (run, _):
         found = run(expect=1)
         live.close()
-        assert (found["outcome"], found["new"], found["failed"]) == ("finished", 2, 7)
+        assert (found["outcome"], found["new"], found["failed"]) == ("finished", 2, 8)
         assert not asked
         kinds = dict(sorted((p["url"].split("/")[3], p["kind"]) for p in found["problems_listed"]))
-        assert kinds == {"apology": "not-a-memento", "away": "not-a-memento", "excluded": "unanswered",
+        assert kinds == {"apology": "not-a-memento", "bomb": "bomb", "away": "not-a-memento", "excluded": "unanswered",
                          "forged": "payload-digest", "framed": "rewritten", "misplaced": "not-a-memento",
                          "mixed": "not-a-memento"}
         assert all(p["offset"].startswith("http://127.0.0.1") for p in found["problems_listed"])
@@ -141,7 +143,7 @@ def test_what_is_no_capture_never_becomes_an_article_and_is_named(tmp_path: Path
         for one in archive.kept:
             one.answer, one.told = None, ""
         again = run()
-        assert (again["here"], again["fetched"], again["new"]) == (2, 7, 7)
+        assert (again["here"], again["fetched"], again["new"]) == (2, 8, 8)
 
 
 def test_a_capture_of_another_time_keeps_its_true_time(tmp_path: Path) -> None:
