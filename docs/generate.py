@@ -48,9 +48,12 @@ TABLES = {
     "imports": "One row a file of captures that was read in, with what came of it (`counts`, and the first hundred "
                "`problems`, as JSON). `member` and `inner` are the place from which a broken import goes on, `options` "
                "what of the file was asked for. `outcome` is finished, limited or unreadable, and empty while the "
-               "import is under way or was broken off. See [past.md](past.md).",
+               "import is under way or was broken off. What was fetched from a web archive has one row for each "
+               "address and time that was asked for: `name` is what the addresses of its captures begin with, "
+               "`outcome` may be interrupted, waiting or failed, too. See [past.md](past.md).",
     "past_pages": "Pages that imports read and that are no posts: `key` is a digest of address and payload, `kind` "
-                  "says what they are.",
+                  "says what they are. Of captures that were fetched from a web archive (`memento`) it is one of "
+                  "address, time and payload.",
     "past_answers": "What addresses answered in imported captures in place of a page: gone (`target` is the status), "
                     "or a redirect to `target` (a urlkey).",
     "past_revisits": "Revisit records of imports whose original has not come to light yet.",
