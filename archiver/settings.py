@@ -23,6 +23,11 @@ DOWNLOAD_DELAY = 0.5
 DOWNLOAD_DELAY_JITTER = 0
 BUSY_MOST_STRIKES = MOST_STRIKES
 BUSY_LONGEST_PAUSE = LONGEST_PAUSE
+# An import from a web archive: how often one thing is asked for, and seconds before the second time; the wait doubles.
+PAST_TRIES = 5
+PAST_WAIT = 2.0
+# Seconds for an answer with a list: a web archive looks through millions of lines for it.
+PAST_LIST_TIMEOUT = 180
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2

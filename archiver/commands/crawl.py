@@ -16,6 +16,7 @@ from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.summary import search_hints, summary_lines
+from archiver.commands.takedowns import finish_waiting
 from archiver.errors import ArchiverError
 from archiver.spiders.contact import contact_for, delay_for
 from archiver.store.connect import open_archive
@@ -104,6 +105,7 @@ def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], in
     Raises what opening the archive raises, before the first request.
     """
     open_archive(order.archive, create=True).close()
+    finish_waiting(order.archive)
     processes = min(workers, cores(), len(by_host(plans)))
     if processes > 1:
         from archiver.commands.crawls.apart import crawl_apart

@@ -76,7 +76,7 @@ def _print(state: dict[str, Any]) -> None:
     if not state["runs"]:
         say(line("never crawled", indent=2))
         return
-    say(line(_verdict(state), indent=2), line(_articles(state["articles"]), indent=2))
+    say(line(_verdict(state), indent=2), line(_articles(state["articles"], state["removed"]), indent=2))
     if state["sources"]:
         say("", line(("every address", "bold"), " by who told of it and what came of it"))
         _table(state)
@@ -145,9 +145,10 @@ def _print_missing(lists: list[dict[str, Any]], as_json: bool) -> None:
         sys.exit(1)
 
 
-def _articles(articles: dict[str, int]) -> str:
+def _articles(articles: dict[str, int], removed: int) -> str:
     parts = [f"{articles[name]:,} {what}" for name, what in _AMONG.items() if articles[name]]
-    return count(articles["all"], "article") + (f" ({', '.join(parts)})" if parts else "")
+    among = f" ({', '.join(parts)})" if parts else ""
+    return count(articles["all"], "article") + among + (f"; {removed:,} removed" if removed else "")
 
 
 def _run(run: dict[str, Any]) -> str:

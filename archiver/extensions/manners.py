@@ -83,6 +83,10 @@ class Manners:
         self._given_up[host] = why
         self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
 
+    def keep(self, host: str, pace: Pace) -> None:
+        """Ask this host (or download slot) at this pace, and not at that of the settings."""
+        self._paces[host] = pace
+
     def pause(self) -> float:
         """Seconds that are left of the longest pause a host has asked for; 0 where none has."""
         now = monotonic()
@@ -122,6 +126,7 @@ class Manners:
         self._given_up[host] = why
         until = datetime.now(UTC) + timedelta(seconds=pause) if pause > self._longest_pause else None
         self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
+
         if busy := getattr(self._crawler.spider, "host_is_busy", None):
             busy(host, why, until)
 
@@ -131,7 +136,7 @@ class Manners:
             return
         pace = self.pace(host)
         slot.delay = max(pace.delay, _AT_ONCE)
-        slot.concurrency = 1 if pace.delay > 0 else self._concurrency
+        slot.concurrency = pace.lanes if pace.delay > 0 else max(pace.lanes, self._concurrency)
         # Scrapy waits for `delay` after `lastseen`: a pause is a request that will have been made when it ends.
         if pace.pause(monotonic()):
             slot.lastseen = max(slot.lastseen, pace.until - pace.delay)

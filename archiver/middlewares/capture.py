@@ -15,17 +15,22 @@ from scrapy.http import Request, Response
 from archiver.capture.exchange import Exchange, Headers, Original
 from archiver.capture.requisite import not_wanted
 from archiver.errors import ArchiverError
+from archiver.items import PageKind
 
 if TYPE_CHECKING:
     from archiver.spiders.errand import Errand
     from archiver.spiders.session import CrawlSession
 
 
+_PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
+
+
 class CaptureMiddleware:
     """Puts the capture of a response into `request.meta["capture"]`.
 
     `request.meta["original"]`, where the spider set it, is the record of the same address's last
-    payload: a 304 or an equal digest then makes a revisit record. Nothing is captured outside of a crawl session.
+    payload: a 304 or an equal digest then makes a revisit record. Nothing is captured outside of a crawl session, nor
+    what is no post and names one that was taken out of the archive.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -47,6 +52,9 @@ class CaptureMiddleware:
         if original and exchange.status != 304 and exchange.digest != original.digest:
             original = None
         if exchange.status == 304 and original is None:
+            return response
+        job = request.meta.get("job")
+        if job is not None and job.kind not in _PAGES and session.names_removed(exchange):
             return response
         try:
             request.meta["capture"] = session.capture(exchange, original)

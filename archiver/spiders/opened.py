@@ -30,6 +30,7 @@ from archiver.store.connect import open_archive
 from archiver.store.faults import is_fault
 from archiver.store.requisites import DEFAULT_MODE, Mode
 from archiver.store.runs import Counts, end_run, ensure_site, has_finished
+from archiver.store.takedown.named import Named
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
@@ -87,6 +88,7 @@ class OpenRun:
             self.db, self.archive.parent, self.site, self.started, self.start_url,
             {urlkey(self.start_url), self._seed_key}, only=self.only, full=self.full, quiet=bool(self.quiet_until))
         self._place = Place(self.archive)
+        self._removed = Named(self.db, self.site_name)
         self.warc = WarcWriter(self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}",
                                f"crawl of {self.site_name}")
         self.mode: Mode = self._mode or self.options.get("requisites") or DEFAULT_MODE
@@ -134,6 +136,12 @@ class OpenRun:
     def capture(self, exchange: Exchange, original: Original | None) -> Capture:
         """Write one exchange to the run's WARC file."""
         return self.warc.write(exchange, original)
+
+    def names_removed(self, exchange: Exchange) -> bool:
+        """Whether a list, feed or API answer names a post that was taken out, and so may show its text."""
+        coding = next((value.decode("latin-1") for name, value in exchange.response_headers
+                       if name.lower() == b"content-encoding"), "")
+        return self._removed.is_in(exchange.body, coding)
 
     def before_commit(self) -> None:
         """The archive is where it was, and what was written to WARC is on the disk. Raises what `Place.check` does."""

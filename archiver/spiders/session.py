@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from archiver import __version__
-from archiver.discovery import cdx, nowhere
+from archiver.discovery import nowhere
+from archiver.discovery.cdx_query import prefix_of, query_url, service_address
 from archiver.discovery.nowhere import Nowhere
 from archiver.extraction.rules import SiteRules
 from archiver.frontier.schedule import SIDE_WAY
@@ -63,7 +64,7 @@ class CrawlSession(OpenRun):
         self.requisites = Requisites(self, self.mode)
         self.believes_gone = is_confirmed(self.db, self.site["id"], self.started)
         named = self.options.get("cdx")
-        self.cdx = cdx.query_url(cdx.service_address(named), cdx.prefix_of(self.scope)) if named else ""
+        self.cdx = query_url(service_address(named), prefix_of(self.scope)) if named else ""
 
     @property
     def under_way(self) -> int:

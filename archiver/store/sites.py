@@ -62,7 +62,7 @@ def _contact(text: str) -> str:
 
 
 def _cdx(text: str) -> str | None:
-    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search need not wait for
+    from archiver.discovery.cdx_query import SERVICES, service_address  # loads lxml, which a search need not wait for
 
     if text.lower() == "no":
         return None

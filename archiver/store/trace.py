@@ -8,15 +8,16 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.discovery.traps import says, trap_rule
-from archiver.errors import PageUnknown
+from archiver.errors import ArticleRemoved, PageUnknown
 from archiver.items import Outcome
 from archiver.store.requisite_reports import requisite_at
 from archiver.store.rights import rights_of
+from archiver.store.takedown.bans import removal_at
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 
 def trace(db: Database, address: str) -> dict[str, Any]:
-    """All that is known of one address, ready for JSON. Raises BadAddress or PageUnknown.
+    """All that is known of one address, ready for JSON. Raises BadAddress, PageUnknown or ArticleRemoved.
 
     Keys: asked, typed (the address as it was given, where it has parameters that say nothing of the page), url, urlkey,
     site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, attempts,
@@ -35,6 +36,8 @@ def trace(db: Database, address: str) -> dict[str, Any]:
     requisite = requisite_at(db, typed)
     own = page or (dict(requisite) if requisite and not known else _never_entered(db, asked))
     if not own and known is None:
+        if removal := removal_at(db, key):
+            raise ArticleRemoved(asked, removal.told)
         raise PageUnknown(asked)
     url = own.get("url") or (known["url"] if known else asked)
     article_id = own.get("article_id") or (known["article_id"] if known else None)

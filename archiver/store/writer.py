@@ -20,6 +20,8 @@ from archiver.store.capture_rows import enter_capture
 from archiver.store.faults import is_fault
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, crawl_started
+from archiver.store.takedown import bans
+from archiver.store.takedown.schema import RULE as REMOVED
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.trust import Trust
 from archiver.store.versions import Reread, extractor_of
@@ -142,6 +144,8 @@ class VisitWriter:
         if visit.kind is not PageKind.PART:
             reason = "; ".join(filter(None, (reason, parts.settle(db, site_id, visit, article_id))))
         published = visit.article.published if visit.article else None
+        if outcome is Outcome.REFUSED and visit.article:
+            visit = replace(visit, rule=REMOVED)
         ledger.record_visit(
             db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
             capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
@@ -158,6 +162,10 @@ class VisitWriter:
     def _outcome(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
         """Do to the articles what this visit means: the page's outcome, reason and article, and whether it changed."""
         db, key = self.db, urlkey(visit.url)
+        if visit.article is not None and (removal := bans.ban_of(db, self._site["name"], visit.article)):
+            # Under an address that nobody knew of: what was captured of it goes before the next crawl begins.
+            bans.keep_out(db, removal, visit.url)
+            return Outcome.REFUSED, removal.told, None, False
         if visit.outcome is Outcome.ARCHIVED and visit.article is not None:
             return self._article(visit, capture_id, counts)
         if visit.outcome is Outcome.PART:
@@ -190,6 +198,10 @@ class VisitWriter:
             capture_id=capture_id, run_id=self._run_id, run_started=self._crawl_started, extractor=extractor,
             reread=self._reread, completes=parts.was_incomplete(self.db, urlkey(visit.url)),
         )
+        if stored.change is Change.GONE:
+            counts.gone += bool(stored.changed)
+            reason = "it shows nothing any more of the post that stood there"
+            return Outcome.GONE, reason, stored.article_id, bool(stored.changed)
         if visit.parts:
             parts.prove(self.db, stored.article_id, urlkey(visit.url))
         counts.new += stored.change is Change.NEW
