@@ -212,3 +212,50 @@ def test_a_picture_whose_record_is_lost_is_asked_for_again(tmp_path: Path) -> No
         assert counted(site.url, archive=archive)["requisites"] == 1
         assert [a.get("if-none-match") for a in site.asked if a["path"] == "/1.png"] == [None]
     assert archiver("verify", archive=archive).returncode == 0
+
+
+def test_a_removed_post_takes_its_own_pictures_along(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {
+        "/": home("/one/", "/two/", "/three/"), "/own.png": picture(png(7, 7)), "/logo.png": picture(png(8, 8)),
+        "/one/": page("The ferry at dawn", head=lead("/own.png")),
+        **{f"/{name}/": page(f"A walk to {name}", head=lead("/logo.png")) for name in ("two", "three")}}
+    with serving(pages) as site:
+        counted(site.url, archive=archive)
+        for name in ("one", "two"):
+            done = archiver("remove", f"{site.url}{name}/", "--reason", "asked for", "--yes", archive=archive)
+            assert done.returncode == 0, done.stderr
+        assert rows(archive, "select url from requisites") == [(f"{site.url}logo.png",)]
+        assert rows(archive, "select url from captures where url like '%png'") == [(f"{site.url}logo.png",)]
+        site.requests.clear()
+        counted(site.url, "--full", archive=archive)
+        assert asked(site) == []
+    assert archiver("verify", archive=archive).returncode == 0
+
+
+def test_merged_archives_have_the_pictures_of_both(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    one, two = tmp_path / "one" / "a.db", tmp_path / "two" / "a.db"
+    pages: dict[str, Any] = {
+        "/": home("/first/"), "/first/": page("The first", head=lead("/1.png")), "/1.png": picture(),
+        "/second/": page("The second", head=lead("/2.png") + "<link rel=stylesheet href=/s.css>"),
+        "/2.png": Answer(b"", 302, {"Location": "/3.png"}), "/3.png": picture(png(9, 9)),
+        "/s.css": css("a { background: url(4.png) }"), "/4.png": picture(png(5, 5))}
+    with serving(pages) as site:
+        counted(site.url, archive=one)
+        pages["/"] = home("/first/", "/second/")
+        counted(site.url, "--requisites", "all", archive=two)
+        for _ in range(2):
+            done = archiver("merge", str(two), archive=one)
+            assert done.returncode == 0, done.stderr
+            for query in ("select url, outcome, wanted, capture_id is null from requisites order by url",
+                          "select a.url, r.url, l.role from article_requisites l join articles a "
+                          "on a.id = l.article_id join requisites r on r.id = l.requisite_id order by 1, 2, 3",
+                          "select t.url, r.url from requisite_parts p join requisites r on r.id = p.requisite_id "
+                          "join requisites t on t.id = p.parent_id order by 1, 2"):
+                assert rows(one, query) == rows(two, query)
+        site.requests.clear()
+        counted(site.url, "--full", "--requisites", "all", archive=one)
+        assert asked(site) == []
+    assert archiver("verify", archive=one).returncode == 0

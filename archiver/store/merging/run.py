@@ -26,6 +26,7 @@ from archiver.store.merging.files import bring_files
 from archiver.store.merging.ledger import merge_page
 from archiver.store.merging.other import opened
 from archiver.store.merging.removed import mark, merge_removals
+from archiver.store.merging.requisites import merge_links, merge_requisite
 from archiver.store.merging.woven import weave_in
 from archiver.store.scopes import Sites
 from archiver.store.takedown.bans import Removal, keep_out, pending
@@ -98,6 +99,9 @@ class _Merge:
         self._articles()
         self._rest("captures", self._capture)
         self._rest("pages", self._page)
+        self._rest("requisites", self._requisite)
+        with writing(db):
+            merge_links(db, theirs, self._sites)
         out.captures = self._captures.new
         return out
 
@@ -148,6 +152,9 @@ class _Merge:
 
     def _capture(self, row: dict[str, Any]) -> None:
         self._captures.enter(row)
+
+    def _requisite(self, row: dict[str, Any]) -> None:
+        merge_requisite(self._db, row, self._sites, self._captures)
 
     def _page(self, row: dict[str, Any]) -> None:
         found = self._db.execute("select ours from merged_articles where theirs = ?", [row["article_id"]]).fetchone()

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.store.requisite_reports import needed_by_alone
 from archiver.store.versions import article_from_revision, versions
 from archiver.urls import urlkey
 
@@ -58,11 +59,14 @@ def _of_another(db: Database, key: str, article_id: int) -> bool:
 
 
 def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
-    """The captures of a post: those that prove a version of it, and all at its addresses that prove no other article.
+    """The captures of a post: those that prove a version of it, all at its addresses that prove no other article, and
+    those of the images that no other article shows.
 
     Those of another article that stood at one of its addresses stay.
     """
-    both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
+    pictures = needed_by_alone(db, article_id) if article_id is not None else []
+    both = json.dumps([url for _, url in pictures] + [
+        f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
     found = {row[0] for row in db.execute(
         "select capture_id from revisions where article_id = :id and capture_id is not null union "
         "select capture_id from articles where id = :id and capture_id is not null union "
