@@ -14,6 +14,7 @@ import click
 
 from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
+from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.summary import search_hints, summary_lines
 from archiver.errors import ArchiverError
@@ -76,6 +77,8 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
                       progress=not quiet and not as_json, quiet=quiet or as_json)
         results, signum = run(plans, order, workers)
+    if not signum:
+        after_writing(archive, quiet=quiet or as_json)
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
     elif not quiet:

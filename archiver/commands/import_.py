@@ -66,6 +66,7 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     Exit code: 0 all was read; 1 something was wrong with a record or a file (it is named, the rest went in); 2 wrong
     usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
+    from archiver.commands.index import after_writing
     from archiver.imports.progress import Shown
     from archiver.imports.run import ImportRun
 
@@ -86,6 +87,8 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
         if shown:
             shown.close()
         run.close()
+    if not signum:
+        after_writing(archive, quiet=quiet or as_json)
     summary = _summary(run.results, time.monotonic() - begun, archive)
     if as_json:
         write_json(summary)

@@ -44,6 +44,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("why", "Trust", "Tell what happened to one address, and why."),
     Entry("verify", "Trust", "Prove every article against its capture, and the archive against itself."),
     Entry("search", "Read", "Search the archive."),
+    Entry("index", "Read", "Bring the search index up to date, or make it anew."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
     Entry("clusters", "Read", "List clusters of near copies, or show one."),

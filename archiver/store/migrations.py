@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 from archiver.store.provenance_views import PROVENANCE_VIEWS
+from archiver.store.search_changes import SEARCH_TRIGGERS
 from archiver.store.standing import SHORTENED, TRIGGERS, VERSIONS
 
 migrations = Migrations("archiver")
@@ -312,3 +313,12 @@ def m016_standing_versions(db: Database) -> None:
     for trigger in TRIGGERS:
         db.execute(trigger)
     db.create_view("versions", VERSIONS)
+
+
+@migrations()
+def m020_search_changes(db: Database) -> None:
+    # Which articles the index beside the archive does not know yet as they are: a number each, anew at each change.
+    db.execute("create table search_changes (seq integer primary key autoincrement, id integer not null unique)")
+    db.table("search_state").create({"key": str, "value": str}, pk="key", not_null={"value"})
+    for trigger in SEARCH_TRIGGERS:
+        db.execute(trigger)
