@@ -105,6 +105,31 @@ class DiskFull(ArchiverError):
         )
 
 
+class BackupRefused(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"No backup can be written to {path} ({why}).")
+
+
+class ArchiveBusy(ArchiverError):
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(
+            path, f"{path} is being written by {holder}: vacuum it when that has ended; nothing was changed."
+        )
+
+
+class NoRoom(ArchiverError):
+    def __init__(self, folder: str, free: int, needed: int) -> None:
+        super().__init__(
+            folder,
+            f"Where {folder} lies {free / 1e6:,.1f} MB are free, and it takes {needed / 1e6:,.1f} MB for a while to "
+            "write the database anew: make room first; nothing was changed.",
+        )
+
+class MergeRefused(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be merged: {why}; name another archive. Nothing was changed.")
+
+
 class BadAddress(ArchiverError):
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, f"{url!r} is not an address that can be crawled: {why}.")
@@ -153,6 +178,18 @@ class ArticleNotFound(ArchiverError):
     def __init__(self, what: str) -> None:
         super().__init__(
             what, f"The archive has no article {what!r}: give an article's number or an address it was seen at."
+        )
+
+
+class ArticleRemoved(ArchiverError):
+    """`told` as in `store.takedown.bans.Removal`; `allowed`: a crawl may store the post again."""
+
+    def __init__(self, what: str, told: str, *, allowed: bool = False) -> None:
+        super().__init__(
+            what,
+            f"Article {what} was {told}. " + ("It may come back with the next crawl of its site, under another number."
+                                              if allowed else "It is not stored again; "
+                                              f"'archiver remove --allow {what}' takes that back."),
         )
 
 

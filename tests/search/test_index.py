@@ -22,6 +22,7 @@ from archiver.errors import IndexMissing
 from archiver.search.index import opened, refresh, state
 from archiver.search.index.check import checked
 from archiver.store.connect import open_archive
+from archiver.store.search_folder import folder_of
 from tests.archive_fixture import make_archive
 
 
@@ -112,7 +113,7 @@ def test_any_way_to_a_state_makes_the_same_answers_as_making_the_index_anew(tmp_
     found = {word: ids(file, word) for word in words}
     with Archive(file) as archive:
         ordered = [hit.id for hit in archive.results("tide OR fog OR lamp").hits]
-    shutil.rmtree(refresh.folder_of(file))
+    shutil.rmtree(folder_of(file))
     assert found == {word: ids(file, word) for word in words}
     with Archive(file) as archive:
         assert ordered == [hit.id for hit in archive.results("tide OR fog OR lamp").hits]
@@ -144,6 +145,7 @@ import os, signal, sys
 from pathlib import Path
 from archiver.search.index import refresh, state
 from archiver.store.connect import open_archive
+from archiver.store.search_folder import folder_of
 where = refresh if {moment!r} == "fill" else state
 step = getattr(where, {moment!r})
 def die(*args, **kw):
@@ -190,7 +192,7 @@ def test_two_at_once(file: Path) -> None:
 def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.access
     monkeypatch.setattr(opened.os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
-    assert ids(file, "tide") == [1, 2] and not refresh.folder_of(file).exists()
+    assert ids(file, "tide") == [1, 2] and not folder_of(file).exists()
     monkeypatch.setattr(opened, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match="'archiver index --archive"):
         ids(file, "tide")
@@ -213,7 +215,7 @@ def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
 
 def test_a_damaged_index_is_told_of_and_made_anew(file: Path) -> None:
     ids(file, "tide")
-    for part in refresh.folder_of(file).iterdir():
+    for part in folder_of(file).iterdir():
         if part.name not in ("archiver.json", "archiver.lock"):
             part.write_bytes(b"no index")
     assert findings(file) == ["search-index-damaged archive.db-search"]
@@ -230,3 +232,10 @@ def test_the_command_says_what_it_did(file: Path) -> None:
     assert "brought up to date: 1 article." in run.invoke(cli, ["index", "--archive", str(file)]).stdout
     assert json.loads(run.invoke(cli, ["index", "--json", "--archive", str(file)]).stdout) == {
         "articles": 0, "rebuilt": False}
+
+
+def test_a_removed_post_leaves_nothing_in_the_index(file: Path) -> None:
+    ids(file, "tide")
+    done = CliRunner().invoke(cli, ["remove", "2", "--reason", "asked for", "--yes", "--archive", str(file)])
+    assert [part.name for part in folder_of(file).iterdir()] == ["archiver.lock"], done.output
+    assert ids(file, "tide") == [1] and findings(file) == []

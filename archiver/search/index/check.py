@@ -12,8 +12,8 @@ from tantivy import Query
 
 from archiver.search.index import state
 from archiver.search.index.document import rows
-from archiver.search.index.refresh import folder_of
 from archiver.store.checks.finding import Finding, first_of
+from archiver.store.search_folder import folder_of
 
 _BATCH = 1_000
 _REMEDY = "Run 'archiver verify --repair', or 'archiver index --rebuild': it is made anew from the archive."

@@ -12,9 +12,10 @@ from sqlite_utils import Database
 
 from archiver.errors import IndexMissing
 from archiver.search.index import state
-from archiver.search.index.refresh import Progress, fill, folder_of, refresh
+from archiver.search.index.refresh import Progress, fill, refresh
 from archiver.search.index.schema import schema
 from archiver.store.connect import open_archive
+from archiver.store.search_folder import folder_of
 
 IN_MEMORY = 50_000
 """Of an archive that cannot be written beside, so many articles are indexed in memory, which takes some seconds."""
