@@ -125,6 +125,10 @@ class NoRoom(ArchiverError):
             "write the database anew: make room first; nothing was changed.",
         )
 
+class MergeRefused(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be merged: {why}; name another archive. Nothing was changed.")
+
 
 class BadAddress(ArchiverError):
     def __init__(self, url: str, why: str) -> None:
@@ -174,6 +178,18 @@ class ArticleNotFound(ArchiverError):
     def __init__(self, what: str) -> None:
         super().__init__(
             what, f"The archive has no article {what!r}: give an article's number or an address it was seen at."
+        )
+
+
+class ArticleRemoved(ArchiverError):
+    """`told` as in `store.takedown.bans.Removal`; `allowed`: a crawl may store the post again."""
+
+    def __init__(self, what: str, told: str, *, allowed: bool = False) -> None:
+        super().__init__(
+            what,
+            f"Article {what} was {told}. " + ("It may come back with the next crawl of its site, under another number."
+                                              if allowed else "It is not stored again; "
+                                              f"'archiver remove --allow {what}' takes that back."),
         )
 
 

@@ -14,7 +14,15 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
+from archiver.record.identity import (
+    changed_fields,
+    content_digest,
+    is_part,
+    is_stub,
+    meaning_digest,
+    same_post,
+    shows_nothing_of,
+)
 from archiver.store import clusters
 from archiver.store.addresses import claim, enter_addresses, promote, redirecting
 from archiver.store.duplicates import settle_duplicates
@@ -22,6 +30,7 @@ from archiver.store.history import count_again, last_revision, said_before
 from archiver.store.ledger import insert_row, stamp
 from archiver.store.lost import prove
 from archiver.store.provenance import evidence_json, mixed
+from archiver.store.takedown.bans import next_number
 from archiver.store.versions import (
     UNVERSIONED,
     Reread,
@@ -48,6 +57,7 @@ class Change(StrEnum):
     REREAD = "reread"
     RETURNED = "returned"
     STUB = "stub"
+    GONE = "gone"
     COPY = "copy"
 
 
@@ -84,6 +94,9 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         touch(db, article_id, at)
         return Stored(article_id, Change.STUB)
     moved = urlkey(article.url) != row["urlkey"]
+    if not moved and shows_nothing_of(old, article):
+        gone = mark_gone(db, row["urlkey"], at)
+        return Stored(article_id, Change.GONE, ("gone_at",) if gone else ())
     part = moved and is_part(urlkey(article.url), row["urlkey"])
     if part or (moved and not _is_move(db, row, article, run_started)):
         # A second address of a post that stands where it stood: an alias, and no news of the post.
@@ -268,11 +281,11 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
             capture_id: int | None, run_id: int | None, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
     row = {
-        **article_row(article), "site": site, "revision": 1, "first_seen": stamp(at), "last_seen": stamp(at),
-        "urlkey": urlkey(article.url), "post_id": article.post_id or None,
-        "guid": article.guid or None, "platform": article.platform or None, "content_digest": digest or None,
-        "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": evidence_json(article),
-        "extractor": extractor, "read_at": stamp(at),
+        "id": next_number(db), **article_row(article), "site": site, "revision": 1,
+        "first_seen": stamp(at), "last_seen": stamp(at), "urlkey": urlkey(article.url),
+        "post_id": article.post_id or None, "guid": article.guid or None, "platform": article.platform or None,
+        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": capture_id,
+        "evidence": evidence_json(article), "extractor": extractor, "read_at": stamp(at),
     }
     article_id = insert_row(db, "articles", row)
     aliases = enter_addresses(db, article_id, article, redirects, at)

@@ -10,8 +10,11 @@ from sqlite_utils import Database
 
 from archiver.store import evidence_form
 from archiver.store.first_migrations import FTS_COLUMNS, FTS_TOKENIZER, migrations
+from archiver.store.import_tables import make_import_tables
 from archiver.store.provenance_views import PROVENANCE_VIEWS
+from archiver.store.requisite_tables import REQUISITE_TABLES
 from archiver.store.standing import SHORTENED, TRIGGERS, VERSIONS
+from archiver.store.takedown import schema as takedown
 
 __all__ = ["FTS_COLUMNS", "FTS_TOKENIZER", "migrations"]
 
@@ -95,38 +98,7 @@ def m013_clusters(db: Database) -> None:
 
 @migrations()
 def m014_imports(db: Database) -> None:
-    # One row a file of records that was read in. `member` and `inner` are the place from which a broken import goes on,
-    # `warc_file` and `warc_end` where the records that belong to it end.
-    db.table("imports").create(
-        {"id": int, "name": str, "digest": str, "size": int, "options": str, "member": int, "inner": int,
-         "counts": str, "problems": str, "started_at": str, "finished_at": str, "outcome": str, "warc_file": str,
-         "warc_end": int},
-        pk="id", not_null={"name", "digest", "size", "options", "member", "inner", "started_at"},
-        defaults={"member": 0, "inner": 0, "counts": "{}", "problems": "[]"},
-    )
-    db.table("imports").create_index(["digest"])
-    # Which import a capture came by, and which article it shows: the proof of when a version was seen. `aside`: it
-    # shows a stub of it, or the same text at another address, and proves no version.
-    db.table("captures").add_column("import_id", int)
-    db.table("captures").add_column("article_id", int)
-    db.table("captures").add_column("aside", int)
-    db.execute("create index idx_captures_article_id on captures (article_id) where article_id is not null")
-    # Pages that were read and are no posts, by a digest of their address and payload: none is read twice.
-    db.table("past_pages").create({"key": int, "kind": str}, pk="key")
-    # What addresses answered in the past in place of a page; it counts for posts that come to light later, too.
-    db.table("past_answers").create(
-        {"urlkey": str, "kind": str, "target": str, "at": str, "url": str, "import_id": int},
-        pk=("urlkey", "kind", "target", "at"), not_null={"url"},
-    )
-    db.table("past_answers").create_index(["target"])
-    # Revisit records whose original has not come to light yet.
-    db.table("past_revisits").create(
-        {"id": int, "url": str, "at": str, "digest": str, "refers_url": str, "refers_at": str, "not_modified": int,
-         "import_id": int, "place": str},
-        pk="id", not_null={"url", "at", "digest"},
-    )
-    db.table("past_revisits").create_index(["url", "at", "digest"], unique=True)
-    db.table("sites").create_index(["host"])
+    make_import_tables(db)
 
 
 @migrations()
@@ -173,3 +145,14 @@ def m016_standing_versions(db: Database) -> None:
         db.execute(f"drop index idx_articles_site_{columns}")
         db.execute(f"create index idx_articles_site_{columns} on articles (site, {columns}) "
                    f"where {columns} is not null")
+
+
+@migrations()
+def m017_removals(db: Database) -> None:
+    takedown.create(db)
+
+
+@migrations()
+def m018_requisites(db: Database) -> None:
+    for statement in REQUISITE_TABLES:
+        db.execute(statement)

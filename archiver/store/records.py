@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArticleNotFound, BadAddress, RevisionNotFound
+from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS
 from archiver.items import Evidence
 from archiver.store.evidence_form import READING
@@ -20,6 +20,7 @@ from archiver.store.provenance import evidence_from
 from archiver.store.provenance import readers as readers_of
 from archiver.store.sites import find_site
 from archiver.store.standing import WHOLE
+from archiver.store.takedown.bans import removal_named
 from archiver.urls import start_address, urlkey
 
 Record = dict[str, Any]
@@ -185,7 +186,8 @@ def _told(db: Database, article_id: int, revision: int | None) -> Record:
 def find_article(db: Database, what: str | int) -> int:
     """The number of an article named by its number or by any address it was seen at.
 
-    An address may lack its scheme and may have tracking parameters. Raises ArticleNotFound.
+    An address may lack its scheme and may have tracking parameters. Raises ArticleNotFound, and ArticleRemoved where
+    it was taken out.
     """
     text = str(what).strip()
     if text.isascii() and text.isdigit():
@@ -202,5 +204,7 @@ def find_article(db: Database, what: str | int) -> int:
             [key, key, key],
         ).fetchone()
     if row is None:
+        if removal := removal_named(db, text):
+            raise ArticleRemoved(text, removal.told, allowed=removal.allowed_at is not None)
         raise ArticleNotFound(text)
     return int(row[0])
