@@ -105,6 +105,26 @@ class DiskFull(ArchiverError):
         )
 
 
+class BackupRefused(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"No backup can be written to {path} ({why}).")
+
+
+class ArchiveBusy(ArchiverError):
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(
+            path, f"{path} is being written by {holder}: vacuum it when that has ended; nothing was changed."
+        )
+
+
+class NoRoom(ArchiverError):
+    def __init__(self, folder: str, free: int, needed: int) -> None:
+        super().__init__(
+            folder,
+            f"Where {folder} lies {free / 1e6:,.1f} MB are free, and it takes {needed / 1e6:,.1f} MB for a while to "
+            "write the database anew: make room first; nothing was changed.",
+        )
+
 class MergeRefused(ArchiverError):
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, f"{path} cannot be merged: {why}; name another archive. Nothing was changed.")

@@ -9,7 +9,9 @@ Reordering Transform, as in CDXJ indexes) of that reduced form.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import safe_url_string
@@ -29,12 +31,25 @@ SAME_PAGE = re.compile(
     r"amp|output|noamp|format)",
     re.IGNORECASE,
 )
+# ?m=1 is Blogger's page for telephones; elsewhere it is January. Blogger has no scripts, and no other parameters.
+_BLOGGER = frozenset({"m", "updated-max", "max-results", "start", "by-date", "showcomment"})
+_SCRIPT = re.compile(r"\.(?:php\d?|aspx?|cgi|jsp|pl|cfm|do)/?$", re.IGNORECASE)
 _SAME_PAGE_VALUE = {"m": re.compile(r"[01]"), "output": re.compile(r"(amp|1)"), "format": re.compile(r"amp"),
                     "sid": re.compile(r"[0-9a-f]{16,}", re.IGNORECASE), "print": re.compile(r"(1|true|print|pdf|)"),
                     "amp": re.compile(r"(1|true|)")}
 # Session ids that servers put into the path for visitors without cookies: Java's and PHP's, ASP.NET's.
 _SESSION = re.compile(r";\w*(?:session|sid|sess)\w*=[^/;?]*|/\((?:[A-Z]\([0-9A-Za-z]{10,}\))+\)", re.IGNORECASE)
 _INDEX = re.compile(r"/(index|default)\.(html?|php|aspx?|jsp)$", re.IGNORECASE)
+# Programs without addresses for posts name one by its number or its path. This may name one of many things:
+_MAY_NAME = re.compile(r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
+                       r"path|file|artikel|noticia|nota)", re.IGNORECASE)
+# and this a post, even where a category or a year stands beside it: ?cat=3&nid=12.
+_NAMES = re.compile(
+    r"(?:p|(?:n|a|s|p|art|article|news|story|post|entry|content|doc|text|node|nota|noticia|artikel|beitrag)?_?id|"
+    r"post|article|story|news|entry|slug|no|nr|artikel|noticia|nota)", re.IGNORECASE)
+# ?q=node/12 (Drupal), ?s=/news/read/12 (ThinkPHP), ?/archives/12-a-title.html (Serendipity).
+PATH_VALUE = r"/?[\w.,:~-]+(?:/[\w.,:~-]+)+/?"
+_PATH_VALUE = re.compile(PATH_VALUE)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
@@ -67,13 +82,19 @@ def folder_path(path: str) -> str:
     return _INDEX.sub("/", path)
 
 
-def _kept(key: str, value: str) -> bool:
+def _kept(key: str, value: str, has_months: bool) -> bool:
     if TRACKING.fullmatch(key):
         return False
-    if SAME_PAGE.fullmatch(key):
+    if SAME_PAGE.fullmatch(key) and not (has_months and key == "m"):
         shape = _SAME_PAGE_VALUE.get(key.lower())
         return bool(shape and not shape.fullmatch(value))
     return True
+
+
+def _has_months(path: str, keys: Iterable[str]) -> bool:
+    """Whether `m` may be the number of a month, or anything but Blogger's sign for telephones."""
+    return bool(_SCRIPT.search(path)) or any(k not in _BLOGGER and not TRACKING.fullmatch(k) and not (
+        SAME_PAGE.fullmatch(k)) for k in map(str.lower, keys))
 
 
 def normalize(url: str, base: str = "") -> str | None:
@@ -89,7 +110,7 @@ def normalize(url: str, base: str = "") -> str | None:
         parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
         if parts.scheme.lower() not in _DEFAULT_PORT or not parts.hostname:
             return None
-        query = _query(parts.query)
+        query = _query(parts.path, parts.query)
         path = safe_url_string(_SESSION.sub("", parts.path)) or "/"
         out = urlunsplit((parts.scheme.lower(), _host(parts), path, query, ""))
     except (ValueError, UnicodeError):
@@ -97,14 +118,34 @@ def normalize(url: str, base: str = "") -> str | None:
     return out if len(out) <= _MAX_LENGTH and not _UNSAFE.search(out) else None
 
 
-def _query(query: str) -> str:
+def asset_address(url: str, base: str = "") -> str | None:
+    """The address of an image, stylesheet or font as a browser asks for it: absolute, without fragment and credentials.
+
+    Other than with `normalize` every parameter stays: a replayed page asks for exactly this. None for what is no
+    http(s) address (data:, a broken host or port) or is longer than 2,000 characters.
+    """
+    try:
+        parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
+        if parts.scheme.lower() not in _DEFAULT_PORT or not parts.hostname:
+            return None
+        path = safe_url_string(parts.path) or "/"
+        query = safe_url_string(f"?{parts.query}")[1:] if parts.query else ""
+        out = urlunsplit((parts.scheme.lower(), _host(parts), path, query, ""))
+    except (ValueError, UnicodeError):
+        return None
+    return out if len(out) <= _MAX_LENGTH and not _UNSAFE.search(out) else None
+
+
+def _query(path: str, query: str) -> str:
     if not query:
         return ""
-    pieces = [p for p in query.split("&") if p]
-    kept = [p for p in pieces if _kept(unquote(p.partition("=")[0]), unquote(p.partition("=")[2]))]
+    pieces = [(p, unquote(p.partition("=")[0]), unquote(p.partition("=")[2])) for p in query.split("&") if p]
+    months = _has_months(path, (key for _, key, _ in pieces))
+    kept = [p for p, key, value in pieces if _kept(key, value, months)]
     return safe_url_string("?" + "&".join(kept))[1:] if kept else ""
 
 
+@lru_cache(maxsize=4096)  # what is asked of a page is asked of its address a dozen times
 def urlkey(url: str) -> str:
     """The identity of an address as a SURT: "org,example)/2024/05/a-post".
 
@@ -118,8 +159,24 @@ def urlkey(url: str) -> str:
     reordered = name if re.fullmatch(r"[\d.]+", name) or name.startswith("[") else ",".join(reversed(labels))
     path = folder_path(_path(parts.path))
     path = path.rstrip("/") or "/"
-    query = sorted(p for p in parse_qsl(parts.query, keep_blank_values=True) if _kept(*p))
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    months = _has_months(path, (key for key, _ in pairs))
+    query = sorted(p for p in pairs if _kept(*p, months))
     return f"{reordered}{':' + port if port else ''}){path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def may_name_post(pairs: Iterable[tuple[str, str]]) -> bool:
+    """Whether a query, as pairs of names and values, can name a post. Only the page itself can tell more."""
+    return any(bool(value and _MAY_NAME.fullmatch(key)) or _is_path(key, value) for key, value in pairs)
+
+
+def names_post(pairs: Iterable[tuple[str, str]]) -> bool:
+    """Whether a query names one post, whatever list stands beside it."""
+    return any(bool(value and _NAMES.fullmatch(key)) for key, value in pairs)
+
+
+def _is_path(key: str, value: str) -> bool:
+    return bool(_PATH_VALUE.fullmatch(value or (key if key.startswith("/") else "")))
 
 
 def start_address(text: str) -> str:

@@ -39,12 +39,21 @@ TABLES = {
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
                 "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
                 "`aside` is 1 where that is a stub, or the same text at another address.",
+    "requisites": "Images, stylesheets and fonts that pages need to be shown, one row an address of a site: what came "
+                  "of it (`outcome` as of a page), its last capture, and when it is asked for again. `wanted` is lead "
+                  "or page, `depth` counts the stylesheets between a page and it. They are no pages, and count in no "
+                  "balance. See [captures.md](captures.md).",
+    "article_requisites": "Which article needs which of them, as its lead image or otherwise (`role`).",
+    "requisite_parts": "What a stylesheet names, and where a redirect leads.",
     "imports": "One row a file of captures that was read in, with what came of it (`counts`, and the first hundred "
                "`problems`, as JSON). `member` and `inner` are the place from which a broken import goes on, `options` "
                "what of the file was asked for. `outcome` is finished, limited or unreadable, and empty while the "
-               "import is under way or was broken off. See [past.md](past.md).",
+               "import is under way or was broken off. What was fetched from a web archive has one row for each "
+               "address and time that was asked for: `name` is what the addresses of its captures begin with, "
+               "`outcome` may be interrupted, waiting or failed, too. See [past.md](past.md).",
     "past_pages": "Pages that imports read and that are no posts: `key` is a digest of address and payload, `kind` "
-                  "says what they are.",
+                  "says what they are. Of captures that were fetched from a web archive (`memento`) it is one of "
+                  "address, time and payload.",
     "past_answers": "What addresses answered in imported captures in place of a page: gone (`target` is the status), "
                     "or a redirect to `target` (a urlkey).",
     "past_revisits": "Revisit records of imports whose original has not come to light yet.",

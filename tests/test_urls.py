@@ -19,6 +19,8 @@ from archiver.urls import Scope, normalize, start_address, urlkey
     ("https://example.org/post/?replytocom=5", "https://example.org/post/"),
     ("https://example.org/post/?share=twitter", "https://example.org/post/"),
     ("https://example.org/2024/05/post.html?m=1", "https://example.org/2024/05/post.html"),
+    ("https://example.org/?m=1&utm_source=x", "https://example.org/?m=0"),
+    ("https://example.org/search?updated-max=2010-01-01&m=1", "https://example.org/search?updated-max=2010-01-01"),
     ("https://bücher.example/", "https://xn--bcher-kva.example/"),
     ("https://example.org/caf%c3%a9", "https://example.org/café"),
 ])
@@ -33,9 +35,13 @@ def test_one_address(a: str, b: str) -> None:
     ("https://example.org/a?id=7", "https://example.org/a"),
     ("http://127.0.0.1:8080/", "http://127.0.0.1:8081/"),
     ("https://blog.example.org/", "https://example.org/"),
+    ("https://example.org/archive.php?y=2021&m=1", "https://example.org/archive.php?y=2021"),
+    ("https://example.org/archive/?y=2021&m=1", "https://example.org/archive/?y=2021"),
+    ("https://example.org/show.php?m=1", "https://example.org/show.php?m=0"),
 ])
 def test_two_addresses(a: str, b: str) -> None:
     assert urlkey(a) != urlkey(b)
+    assert urlkey(normalize(a) or "") == urlkey(a)
 
 
 def test_urlkey_is_a_surt() -> None:

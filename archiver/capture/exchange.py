@@ -10,8 +10,10 @@ import base64
 import hashlib
 import io
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from fastwarc import WarcRecord, WarcRecordType
 from isal import igzip
@@ -89,11 +91,13 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
 
 
 def exchange_records(exchange: Exchange, original: Original | None = None,
-                     response_id: str = "") -> tuple[bytes, bytes, Capture]:
+                     response_id: str = "", told: Mapping[str, str] = MappingProxyType({}),
+                     ) -> tuple[bytes, bytes, Capture]:
     """The response (or revisit) record of one exchange, those that go with it (request, metadata), and its capture.
 
     With `original`, the payload is already in the archive: a revisit record with the headers alone
-    is made (WARC/1.1, section 6.7). `warc_file`, offset and length of the capture are the writer's to fill.
+    is made (WARC/1.1, section 6.7). `told` are further named fields of the response record. `warc_file`, offset and
+    length of the capture are the writer's to fill.
     """
     revisit = original is not None
     digest = original.digest if original else exchange.digest
@@ -103,6 +107,8 @@ def exchange_records(exchange: Exchange, original: Original | None = None,
     response_id = response_id or new_record_id()
     response.headers["WARC-Record-ID"] = response_id
     _common(response, exchange)
+    for name, value in told.items():
+        response.headers[name] = value
     response.headers["WARC-Payload-Digest"] = digest
     response.headers["Content-Type"] = "application/http;msgtype=response"
     if exchange.cut:

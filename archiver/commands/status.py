@@ -94,11 +94,24 @@ def _print(state: dict[str, Any]) -> None:
         say("", line(("failures", "bold red")))
         say(*(line(f"{count(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
               for row in state["failures"]))
+    _print_requisites(state["requisites"])
     if state["distrusted"]:
         say("", line(("not believed", "bold"), " (docs/completeness.md tells more)"))
         say(*(line(f"{claim}: proved false at {instant(since)}", indent=2)
               for claim, since in state["distrusted"].items()))
     say("", line(("runs", "bold")), *(line(_run(run), indent=2) for run in state["runs"]))
+
+
+def _print_requisites(told: dict[str, Any]) -> None:
+    """Images, stylesheets and fonts: what is captured of them, and what could not be."""
+    if not told["outcomes"]:
+        return
+    captured = ", ".join(count(number, kind) for kind, number in told["captured"].items()) or "nothing"
+    due = told["outcomes"].get("due", 0)
+    say("", line(("beside the posts", "bold"), f" (requisites={told['mode']}): {captured} captured"
+                                               f"{f', {due:,} to be asked for' if due else ''}"))
+    say(*(line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
+          for row in told["lacking"]))
 
 
 def _verdict(state: dict[str, Any]) -> str:
@@ -142,5 +155,7 @@ def _run(run: dict[str, Any]) -> str:
     told = ", ".join(f"{run[name]:,} {name}" for name in _TOLD if run[name])
     outcome = run["outcome"] or "under way"
     reason = f" ({run['reason']})" if run["reason"] else ""
+    beside = run.get("requisite_requests") or 0
+    more = f" and {beside:,} beside the posts" if beside else ""
     return f"{instant(run['started_at'])}  {outcome}{reason}: {told or 'nothing new'}; " \
-           f"{count(run['requests'] or 0, 'request')}"
+           f"{count(run['requests'] or 0, 'request')}{more}"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archiver.discovery.traps import path_and_query, trap_rule
 from archiver.items import PageKind
-from archiver.urls import Scope, normalize
+from archiver.urls import Scope, names_post, normalize
 
 _WORDS = {
     "category": "category categories cat kategorie kategorien kategori kategoriat kategoria kategorije kategorija "
@@ -167,7 +167,7 @@ def _kind_by_query(query: str) -> PageKind | None:
     values = dict(parse_qsl(query, keep_blank_values=True))
     if "page_id" in values:
         return PageKind.PAGE
-    if "p" in values or "id" in values:
+    if "p" in values or "id" in values or names_post(values.items()):
         return PageKind.UNKNOWN
     if re.fullmatch(r"\d{4}(?:\d\d){0,2}", values.get("m", "")):
         return PageKind.LISTING

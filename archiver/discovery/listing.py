@@ -11,6 +11,7 @@ from lxml import etree
 
 from archiver.discovery.addresses import (
     Facts,
+    at_origin,
     facts,
     is_asset,
     is_comment_feed,
@@ -105,6 +106,7 @@ class _Page:
         self.pagers: dict[str, Target] = {}
         self.found: dict[str, Target] = {}
         self.traps: dict[str, Target] = {}
+        self.amp: set[str] = set()
         self.canonical: str | None = None
         self.refresh: str | None = None
         self.nofollow = False
@@ -116,6 +118,9 @@ class _Page:
             if len(self.found) + len(self.pagers) >= MAX_TARGETS:
                 break
         self._next_data()
+        for address in self.amp & self.found.keys():
+            self.traps[address] = Target(address, Source.LINK, found_on=self.url, trap="amp")
+            del self.found[address]
         is_listing = self.entries >= _LISTING_ENTRIES or self.is_home or self.kind is PageKind.LISTING
         following: dict[str, Target] = {}
         for address, target in self.pagers.items():
@@ -190,6 +195,8 @@ class _Page:
             self._feed(address, declared=True)
         elif "sitemap" in rels:
             self._sitemap(address)
+        elif "amphtml" in rels:
+            self.amp.add(at_origin(address, self.origin))
         elif not _NEXT_RELS.isdisjoint(rels):
             if known := self._facts(href):
                 self._pager(known.url)

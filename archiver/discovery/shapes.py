@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from archiver.discovery.addresses import kind_by_address, listing_word
 from archiver.discovery.traps import path_and_query
 from archiver.items import PageKind
+from archiver.urls import may_name_post, names_post
 
 _NUMBER = re.compile(r"\d+")
 _DATED = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/?$")
@@ -23,8 +24,6 @@ _PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip
 # The next page told by where this one ends: Blogger's updated-max, cursors.
 _CHAIN_KEY = re.compile(r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than",
                         re.IGNORECASE)
-_POST_KEY = re.compile(r"(?:p|id|\w+id|post|article|story|news|nr|no|num|item|entry|topic|t|a|n|title|slug|name|url|"
-                       r"path|file|artikel|noticia)", re.IGNORECASE)
 _DATE_KEYS = frozenset({"m", "year", "monthnum"})
 _SEARCH = re.compile(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$", re.IGNORECASE)
 
@@ -57,7 +56,7 @@ def shape_of(url: str, folder: str = "/") -> Shape:
     if pairs:
         if any(k in _DATE_KEYS for k, _ in pairs) and kind_by_address(url, folder) is PageKind.LISTING:
             return Shape("dates", f"{_digitless(path)}?{'&'.join(sorted(k for k, _ in pairs))}")
-        if any(_POST_KEY.fullmatch(k) for k, _ in pairs):
+        if may_name_post(pairs):
             return NONE
         return Shape("query", f"{_digitless(path)}?")
     if _DATED.search(path) or (kind_by_address(url, folder) is PageKind.LISTING and _NUMBER.search(path)):
@@ -108,6 +107,8 @@ def _term(path: str, folder: str) -> str:
 
 
 def _term_query(pairs: list[tuple[str, str]]) -> str:
+    if names_post(pairs):
+        return ""
     return next((f"?{k}" for k, v in pairs if v and k in ("cat", "category", "category_name", "tag", "author",
                                                           "author_name")), "")
 

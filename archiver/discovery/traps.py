@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archiver.items import Outcome
+from archiver.urls import PATH_VALUE
 
 
 class Trap(NamedTuple):
@@ -50,7 +51,8 @@ TRAPS: tuple[Trap, ...] = (
          r"replytocom|showcomment|reverse-paginate"),
     _row("attachment", "it shows a picture of a post", key=r"attachment_id"),
     _row("share", "it opens a window to share a post", key=r"share"),
-    _row("search", "it is a search on the site", key=r"s|q|query|search|search_query|suche|buscar"),
+    _row("search", "it is a search on the site", key=r"s|q|query|search|search_query|suche|buscar",
+         value=rf"(?!{PATH_VALUE}$).*"),
     _row("sorting", "it shows a list sorted or filtered",
          key=r"orderby|order|sort|sortby|filter(?:_\w+|\[.*\])|facets?(?:\[.*\])?"),
     _row("calendar", "it is a page of a calendar, which has no end", r"/calendar/|/kalender/\d",
@@ -64,7 +66,7 @@ _SEARCH_PATH = re.compile(r"/search/?$", re.IGNORECASE)
 _EVENTS = re.compile(r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)",
                      re.IGNORECASE)
 _EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
-_DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:/|$)")
+_DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")  # with a step behind it, it is a dated post
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
 _MOST_STEPS = 14
 _MOST_ALIKE = 4

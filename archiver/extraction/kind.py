@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit
 
 from lxml.etree import _Element as Element
 
@@ -14,6 +15,8 @@ from archiver.extraction.scope import Post, find
 from archiver.extraction.signs import (
     ARTICLE_LIKE,
     DATE_FOLDER,
+    ENDS,
+    IN_SECTION,
     LISTING_PATH,
     LISTING_TYPES,
     NOT_FOUND,
@@ -32,6 +35,7 @@ from archiver.extraction.structured import ARTICLE_TYPES
 from archiver.extraction.text import line
 from archiver.items import Lead, PageKind
 from archiver.platforms import by_name
+from archiver.urls import may_name_post
 
 Answer = tuple[PageKind, str]
 
@@ -135,13 +139,20 @@ def _platform_classes(page: Page, post: Post, beside: Beside, lead: Lead | None,
 
 def _not_found(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
     heads = [page.head_title] + [line(h) for h in page.index.tag("h1")[:3]]
+    # "404 new homes approved", "Access denied: the council ...": a heading with a date beside it is a headline.
+    is_dated = beside.moment is not None and _text(post) >= 100
+    said = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
     if (
-        any(NOT_FOUND.search(h) for h in heads if len(h) < 90)
+        any(not is_dated or ENDS.match(m.string, m.end()) for m in said)
         and (post.body is None or page.index.text_length(post.body) < 1_500)
         and not article_node(page)
     ):
         return PageKind.OTHER, "not-found"
-    if any(WALL.match(h) for h in heads) and (post.body is None or page.index.text_length(post.body) < 600):
+    if (
+        not is_dated
+        and any(WALL.match(h) for h in heads)
+        and (post.body is None or page.index.text_length(post.body) < 600)
+    ):
         return PageKind.OTHER, "wall"
     return None
 
@@ -168,11 +179,11 @@ def _known(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Pag
 
 
 def _home(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
-    if page.path in ("/", "", "/index.html", "/index.php"):
+    if page.path in ("/", "") and not may_name_post(parse_qsl(urlsplit(page.url).query, keep_blank_values=True)):
         return PageKind.LISTING, "home"
     if DATE_FOLDER.search(page.path) and not article_node(page):
         return PageKind.LISTING, "date address"
-    if LISTING_PATH.search(page.path) and not article_node(page):
+    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or article_node(page)):
         return PageKind.LISTING, "listing address"
     return None
 

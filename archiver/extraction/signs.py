@@ -23,6 +23,8 @@ NOT_FOUND = re.compile(
     r"sayfa bulunamadı|העמוד לא נמצא|pagina niet gevonden|nie znaleziono",
     re.IGNORECASE,
 )
+ENDS = re.compile(r"\s*(?:$|[|·•»«–—!.()-])")
+"""What stands behind words of an error where they are all that a heading says, but for the site's name."""
 WALL = re.compile(
     r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|"
     r"登录|登入|ログイン|로그인|войти|accedi|before you continue|"
@@ -45,6 +47,8 @@ LISTING_PATH = re.compile(
     r"/(?:tags|categories|archiv(?:es?|o)?|authors|search)(?:/|\.html?)?$",
     re.IGNORECASE,
 )
+IN_SECTION = re.compile(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
+"""A section is named by a word or two; what has a whole sentence there is a post that is filed under it."""
 _MANY = 60
 _DATE_LENGTH = 40  # what a list of posts says beside a title: a date, the number of comments
 DATE_FOLDER = re.compile(r"^/(?:.*/)?(?:19|20)\d\d(?:/\d\d?){0,2}/$")

@@ -246,11 +246,12 @@ class PastWriter:
         return self._append(exchange, found, source, original, tally)
 
     def _append(self, exchange: Exchange, found: Found, source: Source, original: Original | None, tally: Tally) -> int:
-        was = "ARC document" if found.is_arc else "WARC resource" if found.made else "WARC revisit" if (
-            found.is_revisit) else "WARC response"
+        was = found.was or ("ARC document" if found.is_arc else "WARC resource" if found.made else "WARC revisit" if (
+            found.is_revisit) else "memento" if found.source_uri == found.place else "WARC response")
         notes = "; ".join(f"{kind}: {detail}" for kind, detail in found.odd)
         declared = found.declared if found.declared and found.declared.upper() != exchange.digest.upper() else ""
-        origin = Origin(source.name, found.place, was, found.original_url, declared, notes)
+        origin = Origin(source.name, found.place, was, found.original_url, declared, notes, found.source_uri,
+                        found.fetched_at)
         records, capture = copied_records(exchange, origin, original, asked=found.asked)
         capture = self.warc.append(capture, records, self._now)
         tally.captures += 1

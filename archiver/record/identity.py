@@ -23,6 +23,8 @@ MEANING_FIELDS: tuple[str, ...] = tuple(f.name for f in FIELDS if f.meaning)
 _MIN_SHARED_LETTERS = 80
 # A shorter text than this share of the old one, behind a wall's words, is a stub and no edit.
 _STUB_SHARE = 0.5
+# Sources of a value that are not the page itself: they are remembered, whatever it shows today.
+_TOLD = frozenset({"feed", "api", "address"})
 _PRECISIONS = ("second", "minute", "hour", "day", "month", "year")
 _WALL = re.compile(
     r"(subscribe to (read|continue)|subscribers? only|sign in to (read|continue)|log ?in to (read|continue)|"
@@ -97,6 +99,25 @@ def is_stub(old_body: str, new_body: str) -> bool:
     if not old_body or len(new_body) >= len(old_body) * _STUB_SHARE:
         return False
     return not new_body.strip() or bool(_WALL.search(new_body))
+
+
+def shows_nothing_of(old: Article, new: Article) -> bool:
+    """Whether a page that showed a post shows something else: "This story is no longer online", in any language.
+
+    It has another title, no date and no author of its own, no post's number, and less text, of which no dozen letters
+    in a row are the post's. A retraction that keeps the title, the date or the author's name is an edit.
+    """
+    if not old.body or new.post_id or len(new.body) >= len(old.body) * _STUB_SHARE or folded(old.title) == folded(
+            new.title):
+        return False
+    if any(e.field in ("published", "authors") and e.source not in _TOLD for e in new.evidence):
+        return False
+    return not _runs(old.body) & _runs(new.body)
+
+
+def _runs(text: str) -> set[str]:
+    letters = folded(text).replace(" ", "")
+    return {letters[n:n + 12] for n in range(len(letters) - 11)}
 
 
 def is_part(key: str, of: str) -> bool:

@@ -14,12 +14,20 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, same_post
+from archiver.record.identity import (
+    changed_fields,
+    content_digest,
+    is_part,
+    is_stub,
+    meaning_digest,
+    same_post,
+    shows_nothing_of,
+)
 from archiver.store import clusters
 from archiver.store.addresses import claim, enter_addresses, promote, redirecting
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.history import count_again, last_revision, said_before
-from archiver.store.ledger import last_rowid, stamp
+from archiver.store.ledger import insert_row, stamp
 from archiver.store.lost import prove
 from archiver.store.provenance import evidence_json, mixed
 from archiver.store.takedown.bans import next_number
@@ -49,6 +57,7 @@ class Change(StrEnum):
     REREAD = "reread"
     RETURNED = "returned"
     STUB = "stub"
+    GONE = "gone"
     COPY = "copy"
 
 
@@ -85,6 +94,9 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         touch(db, article_id, at)
         return Stored(article_id, Change.STUB)
     moved = urlkey(article.url) != row["urlkey"]
+    if not moved and shows_nothing_of(old, article):
+        gone = mark_gone(db, row["urlkey"], at)
+        return Stored(article_id, Change.GONE, ("gone_at",) if gone else ())
     part = moved and is_part(urlkey(article.url), row["urlkey"])
     if part or (moved and not _is_move(db, row, article, run_started)):
         # A second address of a post that stands where it stood: an alias, and no news of the post.
@@ -256,7 +268,9 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
 
 
 def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
-    return next(iter(db.query(f"select * from articles where {where} order by id limit 1", values)), None)
+    cursor = db.execute(f"select * from articles where {where} order by id limit 1", values)
+    found = cursor.fetchone()
+    return dict(zip((column[0] for column in cursor.description), found, strict=True)) if found else None
 
 
 def _at_address(db: Database, key: str) -> dict[str, Any] | None:
@@ -273,10 +287,9 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
         "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": capture_id,
         "evidence": evidence_json(article), "extractor": extractor, "read_at": stamp(at),
     }
-    db.table("articles").insert(row)
-    article_id = last_rowid(db)
+    article_id = insert_row(db, "articles", row)
     aliases = enter_addresses(db, article_id, article, redirects, at)
-    write_facets(db, article_id, article)
+    write_facets(db, article_id, article, new=True)
     write_revision(db, article_id, 1, article, (), at, capture_id, run_id, stands=row)
     shares_text = settle_duplicates(db, digest, article_id)
     clusters.place(db, article_id)

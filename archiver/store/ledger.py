@@ -36,6 +36,14 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+def insert_row(db: Database, table: str, row: dict[str, Any]) -> int:
+    """Insert a row of plain values, names as in the table; the number it was given. A tenth of what sqlite-utils takes,
+    which looks at the table and at each value first."""
+    marks = ", ".join("?" * len(row))
+    return int(db.conn.execute(f"insert into {table} ({', '.join(row)}) values ({marks})",
+                               list(row.values())).lastrowid or 0)
+
+
 def last_rowid(db: Database) -> int:
     """The number that the last inserted row was given."""
     return int(db.execute("select last_insert_rowid()").fetchone()[0])

@@ -16,7 +16,8 @@ from sqlite_utils import Database
 
 from archiver.items import Article, GeoTag
 from archiver.record.identity import changed_fields, meaning_digest
-from archiver.store.ledger import moment, stamp
+from archiver.store.evidence_form import unpacked
+from archiver.store.ledger import insert_row, moment, stamp
 from archiver.store.standing import SHORTENED, WHOLE
 
 # The fields of a version, as `said` of its row holds them and `article_from_row` reads them.
@@ -74,7 +75,7 @@ def edited_fields(row: dict[str, Any], new: Article, changed: Sequence[str], rea
     API or feed tells it in other words than then, these were never in the capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
-    then = json.loads(row["evidence"] or "[]")
+    then = unpacked(row["evidence"])
     return tuple(name for name in changed
                  if _told_anew(name, then, new) or not any(name in one for one in same))
 
@@ -88,17 +89,21 @@ def _told_anew(name: str, then: list[dict[str, Any]], new: Article) -> bool:
     return False
 
 
-def write_facets(db: Database, article_id: int, article: Article) -> None:
-    """The authors, categories, tags and places of an article, in place of those it had."""
+def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
+    """The authors, categories, tags and places of an article, in place of those it had; `new`: it had none."""
     for table, link, key in FACETS:
-        db.execute(f"delete from {link} where article_id = ?", [article_id])
+        if not new:
+            db.execute(f"delete from {link} where article_id = ?", [article_id])
+        insert = (f"insert into {link} (article_id, {key}, position) select ?, id, ? from {table} where name = ? "
+                  "on conflict do nothing")
         for position, name in enumerate(getattr(article, table)):
-            db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
-                       [name, slugify(name, allow_unicode=True)])
-            db.execute(f"insert into {link} (article_id, {key}, position) "
-                       f"select ?, id, ? from {table} where name = ? on conflict do nothing",
-                       [article_id, position, name])
-    db.execute("delete from geotags where article_id = ?", [article_id])
+            if not db.execute(insert, [article_id, position, name]).rowcount:
+                # Most names are known.
+                db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
+                           [name, slugify(name, allow_unicode=True)])
+                db.execute(insert, [article_id, position, name])
+    if not new:
+        db.execute("delete from geotags where article_id = ?", [article_id])
     if article.geotags:
         db.table("geotags").insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
 
@@ -116,10 +121,12 @@ def write_revision(db: Database, article_id: int, number: int, article: Article,
                    same_as: int | None = None, stands: dict[str, Any] | None = None) -> None:
     """A new version. `previous` is the one that stood before it, `same_as` an earlier one that it repeats, `stands` the
     row of its article where that is known to be of this version, and just written."""
-    db.table("revisions").insert({
+    content = _content(article, _standing(db, article_id, number)) if stands is None else {
+        "title": article.title, "content": "{}", "meaning_digest": stands["meaning_digest"]}
+    insert_row(db, "revisions", {
         "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
         "capture_id": capture_id, "changed": json.dumps(list(changed)), "previous": previous, "same_as": same_as,
-        **_content(article, stands or _standing(db, article_id, number)),
+        **content,
     })
 
 

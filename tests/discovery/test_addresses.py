@@ -55,7 +55,18 @@ NOT_LISTINGS = [
     "/2024/05/01/1984/",
     "/page-turner/",
     "/the-author/",
+    "/news.php?cat=2&nid=31",
+    "/view.asp?category=culture&story=7",
+    "/news.php?year=2021&no=14",
+    "/?q=node/12",
+    "/index.php?s=/news/read/12.html",
+    "/events/2021/05/the-harbour-feast/",
 ]
+
+
+@pytest.mark.parametrize("path", ["/?s=boats", "/?q=old+boats", "/?q=a/", "/events/2021/05/", "/events/2021-05-03"])
+def test_trap(path: str) -> None:
+    assert trap_rule("https://example.org" + path) in ("search", "calendar")
 
 
 @pytest.mark.parametrize("path", LISTINGS)

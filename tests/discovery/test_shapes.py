@@ -34,7 +34,8 @@ def test_two_of_one_shape(one: str, other: str, family: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/a-post/", "/2024/05/a-post/", "/?p=12", "/index.php?id=7&lang=en", "/about",
-                                  "/post.php?nr=4", "/blog/2024-review/", "/tag-and-label/"])
+                                  "/post.php?nr=4", "/blog/2024-review/", "/tag-and-label/", "/?q=node/12",
+                                  "/news.php?cat=2&nid=31", "/index.php?/archives/12-a-post.html"])
 def test_what_a_person_named_has_no_shape(path: str) -> None:
     assert shape_of(A + path).family == ""
 

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.items import Article, GeoTag
-from archiver.record.identity import changed_fields, content_digest, folded, is_part, is_stub, same_post
+from archiver.items import Article, Evidence, GeoTag
+from archiver.record.identity import (
+    changed_fields,
+    content_digest,
+    folded,
+    is_part,
+    is_stub,
+    same_post,
+    shows_nothing_of,
+)
 from archiver.record.validate import validated
 
 TEXT = "The ferry runs again since Monday, twice a day, and the winch at the slipway has been mended at last. " * 3
@@ -51,6 +59,23 @@ def test_a_further_page_is_a_part() -> None:
     assert is_part("org,example)/ferry?page=3", "org,example)/ferry")
     assert not is_part("org,example)/ferry-2", "org,example)/ferry")
     assert not is_part("org,example)/ferry/2024-report", "org,example)/ferry")
+
+
+NOTICE = Article(url=POST.url, title="Sorry", body="This story is no longer online. Read something else.")
+
+
+def test_a_page_that_shows_another_thing_in_the_place_of_a_post() -> None:
+    assert shows_nothing_of(POST, NOTICE)
+    told = (Evidence("published", "2024-05-01", "feed"), Evidence("published", "2024-05-01", "address"))
+    assert shows_nothing_of(POST, replace(NOTICE, published=POST.published, evidence=told))
+
+
+@pytest.mark.parametrize("change", [
+    {"title": POST.title}, {"post_id": "wordpress:3"}, {"body": "Corrected: the winch at the slipway has been mended."},
+    {"evidence": (Evidence("published", "2024-05-01", "visible"),)}, {"body": "Another text altogether. " * 30},
+    {"evidence": (Evidence("authors", "Ann Rowe", "visible"),)}])
+def test_what_is_left_of_a_post_is_an_edit(change: dict[str, object]) -> None:
+    assert not shows_nothing_of(POST, replace(NOTICE, **change))  # type: ignore[arg-type]
 
 
 def test_a_wall_is_no_edit() -> None:

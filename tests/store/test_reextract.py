@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from archiver import __version__
 from archiver.commands.main import cli
+from archiver.store.evidence_form import unpacked
 from archiver.store.standing import WHOLE
 from tests.small_sites import PROMOTION, classic, posts, promoting
 from tests.spiders.crawling import crawl, rows
@@ -102,8 +103,10 @@ def spoil(archive: Path, only: str = "1") -> None:
     db = sqlite3.connect(archive)
     db.execute(f"update revisions as r set content = (select {WHOLE} from articles a where a.id = r.article_id)")
     db.execute("update articles set body = body || char(10, 10) || ?, authors = upper(authors), tags = '[]', "
-               "language = null, extractor = '0.0.9', read_at = null, "
-               f"evidence = replace(evidence, ', \"won\": 1', '') where {only}", [PROMOTION])
+               f"language = null, extractor = '0.0.9', read_at = null where {only}", [PROMOTION])
+    for number, evidence in db.execute(f"select id, evidence from articles where {only}").fetchall():
+        unmarked = [{k: v for k, v in one.items() if k != "won"} for one in unpacked(evidence)]
+        db.execute("update articles set evidence = ? where id = ?", [json.dumps(unmarked), number])
     db.execute("update revisions set content = json_set(content, '$.body', json_extract(content, '$.body') || "
                "char(10, 10) || ?, '$.tags', json('[]')), changed = case when revision > 1 then '[\"body\", \"tags\"]' "
                "else changed end", [PROMOTION])

@@ -1,4 +1,4 @@
-"""Which captures prove some articles, and the pages that they show."""
+"""Which captures prove some articles, what their pages need to be shown, and the pages that they show."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.store.requisite_reports import NEEDED, is_kept
 from archiver.store.standing import WHOLE
 
 _CHOSEN = (
@@ -40,6 +41,9 @@ def choose(db: Database, ids: Iterable[int]) -> None:
     for query in _CHOSEN:
         db.execute(f"insert or ignore into temp.wacz_captures with found (id) as ({query}) "
                    "select id from found where id is not null")
+    if is_kept(db):
+        query = NEEDED.format(articles="select id from temp.wacz_articles")
+        db.execute(f"insert or ignore into temp.wacz_captures {query}")
     for revisit in db.execute("select digest, url, captured_at from captures join temp.wacz_captures using (id) "
                               "where record_type = 'revisit'").fetchall():
         if (original := db.execute(_ORIGINAL, revisit).fetchone()) is not None:
