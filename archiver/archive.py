@@ -60,7 +60,7 @@ class Archive:
     def search(self, query: str = "", **filters: Any) -> list[Record]:
         """Records that match, best first: at most `limit` (20), each with `score` and `snippet` beside its fields.
 
-        `query` is in the language of `archiver.search.query`; `filters` are the other attributes of
+        `query` is in the language of `archiver.search.grammar`; `filters` are the other attributes of
         `archiver.search.filters.Query` (site, author, category, tag and language take one name or
         several). Raises BadQuery, SiteNotFound, and TypeError for a filter that does not exist.
         """

@@ -105,6 +105,31 @@ class DiskFull(ArchiverError):
         )
 
 
+class BackupRefused(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"No backup can be written to {path} ({why}).")
+
+
+class ArchiveBusy(ArchiverError):
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(
+            path, f"{path} is being written by {holder}: vacuum it when that has ended; nothing was changed."
+        )
+
+
+class NoRoom(ArchiverError):
+    def __init__(self, folder: str, free: int, needed: int) -> None:
+        super().__init__(
+            folder,
+            f"Where {folder} lies {free / 1e6:,.1f} MB are free, and it takes {needed / 1e6:,.1f} MB for a while to "
+            "write the database anew: make room first; nothing was changed.",
+        )
+
+class MergeRefused(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be merged: {why}; name another archive. Nothing was changed.")
+
+
 class BadAddress(ArchiverError):
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, f"{url!r} is not an address that can be crawled: {why}.")
@@ -156,6 +181,18 @@ class ArticleNotFound(ArchiverError):
         )
 
 
+class ArticleRemoved(ArchiverError):
+    """`told` as in `store.takedown.bans.Removal`; `allowed`: a crawl may store the post again."""
+
+    def __init__(self, what: str, told: str, *, allowed: bool = False) -> None:
+        super().__init__(
+            what,
+            f"Article {what} was {told}. " + ("It may come back with the next crawl of its site, under another number."
+                                              if allowed else "It is not stored again; "
+                                              f"'archiver remove --allow {what}' takes that back."),
+        )
+
+
 class RevisionNotFound(ArchiverError):
     def __init__(self, what: str, revision: int, last: int) -> None:
         super().__init__(
@@ -184,8 +221,17 @@ class PageUnknown(ArchiverError):
 
 
 class BadQuery(ArchiverError):
-    def __init__(self, query: str, why: str) -> None:
-        super().__init__(query, f"The search {query!r} cannot be run: {why}.")
+    """`at` is where in the query the mistake is, from 0; a long query is shown around it."""
+
+    _SHOWN = 80
+
+    def __init__(self, query: str, why: str, at: int | None = None) -> None:
+        self.why, self.at = why, at
+        start = 0 if len(query) <= self._SHOWN else max(0, min(at or 0, len(query)) - self._SHOWN // 2)
+        shown = ("…" if start else "") + query[start:start + self._SHOWN]
+        shown += "…" if start + self._SHOWN < len(query) else ""
+        where = "" if at is None else f"at character {at + 1}, "
+        super().__init__(query, f"The search {shown!r} cannot be run: {where}{why}.")
 
 
 class UnreadableInput(ArchiverError):

@@ -58,6 +58,26 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class RequisiteKind(StrEnum):
+    """What a page needs to be shown. Stored in `requisites.kind`."""
+
+    IMAGE = "image"
+    STYLESHEET = "stylesheet"
+    FONT = "font"
+
+
+@dataclass(frozen=True, slots=True)
+class Requisite:
+    """An address that a page (or a stylesheet) needs to be shown, written as a browser would ask for it.
+
+    `lead`: it is the lead image of a post.
+    """
+
+    url: str
+    kind: RequisiteKind
+    lead: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class GeoTag:
     """A place a page names of itself. Degrees are WGS 84, positive north and east.
@@ -225,6 +245,7 @@ class Visit:
     `same_validator`: the page was sent whole, with the ETag (or the Last-Modified) that it had before.
     `rights` are what the response said of its use, kept with its capture.
     `shown` is the digest of what a page of a list leads to, the list's other pages aside; "" for any other page.
+    `requisites` are what a post's page needs to be shown, where the site's settings ask for all of it.
     """
 
     url: str
@@ -248,3 +269,4 @@ class Visit:
     same_validator: bool = False
     rights: tuple[Right, ...] = ()
     shown: str = ""
+    requisites: tuple[Requisite, ...] = ()

@@ -23,6 +23,11 @@ DOWNLOAD_DELAY = 0.5
 DOWNLOAD_DELAY_JITTER = 0
 BUSY_MOST_STRIKES = MOST_STRIKES
 BUSY_LONGEST_PAUSE = LONGEST_PAUSE
+# An import from a web archive: how often one thing is asked for, and seconds before the second time; the wait doubles.
+PAST_TRIES = 5
+PAST_WAIT = 2.0
+# Seconds for an answer with a list: a web archive looks through millions of lines for it.
+PAST_LIST_TIMEOUT = 180
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 RETRY_TIMES = 2
@@ -31,6 +36,7 @@ DOWNLOAD_TIMEOUT = 60
 # Bytes on the wire, and again unpacked. A sitemap may have 50 MB; of a page 12 MB are read.
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
 PAGE_MAXSIZE = 16 * 1024 * 1024
+REQUISITE_MAXSIZE = 10 * 1024 * 1024
 DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 # Scrapy's default resolver knows no IPv6. This one has no DNS_TIMEOUT: DOWNLOAD_TIMEOUT counts from the look-up on.
 DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"

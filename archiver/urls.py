@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import safe_url_string
@@ -117,6 +118,24 @@ def normalize(url: str, base: str = "") -> str | None:
     return out if len(out) <= _MAX_LENGTH and not _UNSAFE.search(out) else None
 
 
+def asset_address(url: str, base: str = "") -> str | None:
+    """The address of an image, stylesheet or font as a browser asks for it: absolute, without fragment and credentials.
+
+    Other than with `normalize` every parameter stays: a replayed page asks for exactly this. None for what is no
+    http(s) address (data:, a broken host or port) or is longer than 2,000 characters.
+    """
+    try:
+        parts = urlsplit(urljoin(base, url.strip()) if base else url.strip())
+        if parts.scheme.lower() not in _DEFAULT_PORT or not parts.hostname:
+            return None
+        path = safe_url_string(parts.path) or "/"
+        query = safe_url_string(f"?{parts.query}")[1:] if parts.query else ""
+        out = urlunsplit((parts.scheme.lower(), _host(parts), path, query, ""))
+    except (ValueError, UnicodeError):
+        return None
+    return out if len(out) <= _MAX_LENGTH and not _UNSAFE.search(out) else None
+
+
 def _query(path: str, query: str) -> str:
     if not query:
         return ""
@@ -126,6 +145,7 @@ def _query(path: str, query: str) -> str:
     return safe_url_string("?" + "&".join(kept))[1:] if kept else ""
 
 
+@lru_cache(maxsize=4096)  # what is asked of a page is asked of its address a dozen times
 def urlkey(url: str) -> str:
     """The identity of an address as a SURT: "org,example)/2024/05/a-post".
 

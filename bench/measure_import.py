@@ -57,12 +57,13 @@ def _import(file: Path, archive: Path, workers: int, *options: str) -> tuple[dic
     return json.loads(ran.out), ran, computed
 
 
-def write(file: Path, posts: int, kilobytes: int) -> int:
-    """A file of captures of a generated site, a gzip member a record; how many records it has."""
+def write(file: Path, posts: int, kilobytes: int, these: range | None = None) -> int:
+    """A file of captures of a generated site, of `these` posts alone where they are given, a gzip member a record; how
+    many records it has."""
     site = Site("http://blog.example", posts, kilobytes)
     records = 0
     with file.open("wb") as handle:
-        for n in told(range(posts), "written", posts):
+        for n in told(these or range(posts), "written", len(these or range(posts))):
             path = site.path_of(n)
             handle.write(_record(f"http://blog.example{path}", n, site.get(path).body, "text/html; charset=utf-8"))
             records += 1

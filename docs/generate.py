@@ -39,15 +39,31 @@ TABLES = {
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
                 "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
                 "`aside` is 1 where that is a stub, or the same text at another address.",
+    "requisites": "Images, stylesheets and fonts that pages need to be shown, one row an address of a site: what came "
+                  "of it (`outcome` as of a page), its last capture, and when it is asked for again. `wanted` is lead "
+                  "or page, `depth` counts the stylesheets between a page and it. They are no pages, and count in no "
+                  "balance. See [captures.md](captures.md).",
+    "article_requisites": "Which article needs which of them, as its lead image or otherwise (`role`).",
+    "requisite_parts": "What a stylesheet names, and where a redirect leads.",
     "imports": "One row a file of captures that was read in, with what came of it (`counts`, and the first hundred "
                "`problems`, as JSON). `member` and `inner` are the place from which a broken import goes on, `options` "
                "what of the file was asked for. `outcome` is finished, limited or unreadable, and empty while the "
-               "import is under way or was broken off. See [past.md](past.md).",
+               "import is under way or was broken off. What was fetched from a web archive has one row for each "
+               "address and time that was asked for: `name` is what the addresses of its captures begin with, "
+               "`outcome` may be interrupted, waiting or failed, too. See [past.md](past.md).",
     "past_pages": "Pages that imports read and that are no posts: `key` is a digest of address and payload, `kind` "
-                  "says what they are.",
+                  "says what they are. Of captures that were fetched from a web archive (`memento`) it is one of "
+                  "address, time and payload.",
     "past_answers": "What addresses answered in imported captures in place of a page: gone (`target` is the status), "
                     "or a redirect to `target` (a urlkey).",
     "past_revisits": "Revisit records of imports whose original has not come to light yet.",
+    "removals": "Tombstones of posts that were taken out ([upkeep.md](upkeep.md)): `article_id` is the number that a "
+                "post had. `post_id`, `guid` and `content_digest` are what it is known again by. `erased_at` is empty "
+                "while something of it may still be in a file; since `allowed_at` it may come back.",
+    "removed_addresses": "The addresses at which removed posts are kept out; two triggers on `pages` see to it.",
+    "removed_payloads": "Digests of the payloads of removed posts.",
+    "warc_rewrites": "WARC files that are being written anew without some records; `done` once the rows point to the "
+                     "new file. Empty but after a kill.",
     "clusters": "Groups of near copies ([copies.md](copies.md)), one row for every number that was ever given: "
                 "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
                 "has no members left has `size` 0.",
@@ -59,9 +75,10 @@ TABLES = {
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
-    "revisions": "One row a version of an article, the current one too; `content` is JSON. `previous` stood before it, "
-                 "`same_as` is an earlier version that it repeats; `seen_again` counts returns to it that made no "
-                 "version. See [revisions.md](revisions.md).",
+    "revisions": "One row a version of an article, the current one too. `content` (JSON) is what it says; of the "
+                 "one that stands only what differs from `articles`: the view `versions` has all. `previous` stood "
+                 "before it, `same_as` is an earlier version that it repeats; `seen_again` counts returns to it that "
+                 "made no version. See [revisions.md](revisions.md).",
     "reextractions": "One row a run of `archiver reextract`: what was asked for (JSON), and what came of it. One that "
                      "was stopped has no `finished_at`, and goes on when it is asked for again.",
     "site_rules": "What a site taught of its template, one row a version: TOML, and the captures it holds for "
@@ -89,6 +106,12 @@ VIEWS = {
         "Values that were not read by the version that read the rest of their article:",
         "select p.article_id, p.field, p.extractor from provenance p join articles a on a.id = p.article_id "
         "where p.extractor <> a.extractor",
+    ),
+    "versions": (
+        "One row a version of an article with all that it says, in the columns of the record; `stands` is 1 on the\n"
+        "one that `articles` has.",
+        "What the first version of each article that was edited said:",
+        "select article_id, title, body from versions where revision = 1 and stands = 0",
     ),
     "past_provenance": (
         "The same of versions that were superseded, as far as their evidence was kept.",

@@ -43,7 +43,8 @@ ARTICLES: tuple[dict[str, Any], ...] = (
      "published": "2022-01-01T00:00:00+08:00", "published_precision": "year", "categories": ["技术"], "tags": [],
      "language": "zh-Hans"},
     {"url": "https://notes.example/blog/untimely", "site": "notes.example/blog", "title": "Untimely \x1b[31m\"quoted\"",
-     "body": "A post without date or author. 서울에서 쓴 글. 100% 🎉", "authors": [], "categories": [], "tags": []},
+     "body": "A post without date or author. 서울에서 쓴 글. 100% 🎉", "authors": [], "categories": [], "tags": [],
+     "credits": ["dpa", "Reuters"]},
 )
 
 

@@ -38,6 +38,11 @@ class Damage(StrEnum):
     HTTP_LENGTH = "http-length"
     MISCODED = "miscoded"
     MISLABELLED = "mislabelled"
+    UNANSWERED = "unanswered"
+    NOT_A_MEMENTO = "not-a-memento"
+    REWRITTEN = "rewritten"
+    NO_LIST = "no-list"
+    CUT_LIST = "cut-list"
 
 
 SAYS: dict[Damage, str] = {
@@ -67,6 +72,11 @@ SAYS: dict[Damage, str] = {
     Damage.HTTP_LENGTH: "its body is longer than its Content-Length says",
     Damage.MISCODED: "its Content-Encoding and its body do not agree",
     Damage.MISLABELLED: "its content is not of the type that it says",
+    Damage.UNANSWERED: "the web archive does not give it",
+    Damage.NOT_A_MEMENTO: "the web archive gives a page of its own in its place",
+    Damage.REWRITTEN: "the web archive gives it with its own markup",
+    Damage.NO_LIST: "the web archive gives no list of captures",
+    Damage.CUT_LIST: "the web archive has more captures than it lists",
 }
 KEPT = frozenset({Damage.CHUNKING, Damage.HTTP_LENGTH, Damage.MISCODED, Damage.MISLABELLED, Damage.FILE_DIGEST})
 """Kinds of which the record is read all the same."""

@@ -10,8 +10,10 @@ import base64
 import hashlib
 import io
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from fastwarc import WarcRecord, WarcRecordType
 from isal import igzip
@@ -89,11 +91,13 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
 
 
 def exchange_records(exchange: Exchange, original: Original | None = None,
-                     response_id: str = "") -> tuple[bytes, bytes, Capture]:
+                     response_id: str = "", told: Mapping[str, str] = MappingProxyType({}),
+                     ) -> tuple[bytes, bytes, Capture]:
     """The response (or revisit) record of one exchange, those that go with it (request, metadata), and its capture.
 
     With `original`, the payload is already in the archive: a revisit record with the headers alone
-    is made (WARC/1.1, section 6.7). `warc_file`, offset and length of the capture are the writer's to fill.
+    is made (WARC/1.1, section 6.7). `told` are further named fields of the response record. `warc_file`, offset and
+    length of the capture are the writer's to fill.
     """
     revisit = original is not None
     digest = original.digest if original else exchange.digest
@@ -103,6 +107,8 @@ def exchange_records(exchange: Exchange, original: Original | None = None,
     response_id = response_id or new_record_id()
     response.headers["WARC-Record-ID"] = response_id
     _common(response, exchange)
+    for name, value in told.items():
+        response.headers[name] = value
     response.headers["WARC-Payload-Digest"] = digest
     response.headers["Content-Type"] = "application/http;msgtype=response"
     if exchange.cut:
@@ -123,8 +129,8 @@ def exchange_records(exchange: Exchange, original: Original | None = None,
         url=exchange.url, captured_at=exchange.at, status=exchange.status, media_type=exchange.media_type,
         digest=digest, warc_file="", warc_offset=0, warc_length=0, record_type="revisit" if revisit else "response",
     )
-    return _member(response, head if revisit else head + exchange.body), (
-        _member(request, asked) + _metadata(exchange, response_id)), capture
+    return packed_record(response, head if revisit else head + exchange.body), (
+        packed_record(request, asked) + _metadata(exchange, response_id)), capture
 
 
 def _metadata(exchange: Exchange, response_id: str) -> bytes:
@@ -182,10 +188,10 @@ def fields_record(kind: WarcRecordType, headers: dict[str, str], fields: dict[st
     for name, value in headers.items():
         record.headers[name] = value
     record.headers["Content-Type"] = "application/warc-fields"
-    return _member(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
+    return packed_record(record, "".join(f"{k}: {v}\r\n" for k, v in fields.items()).encode())
 
 
-def _member(record: WarcRecord, block: bytes) -> bytes:
+def packed_record(record: WarcRecord, block: bytes) -> bytes:
     """A record with its block, which the block digest proves with the headers in it (WARC/1.1, section 5.8)."""
     record.headers["WARC-Block-Digest"] = payload_digest(block)
     record.set_bytes_content(block)

@@ -30,6 +30,9 @@ class Found:
     that of the payload it repeats, "" where none is told; `refers_url` and `refers_at` name the record of it, as far as
     it says. `original_url`: the address as the file has it, where that differs. `made`: the header was made for a
     record without one. `asked`: the file has the request. `declared`: the payload digest that the record says it has.
+    `source_uri` and `fetched_at` say from where it was fetched and when, of a record that was made of a web archive's
+    answer (WARC-Source-URI and WARC-Creation-Date, as pywb writes them). `was`: what it was there, where that is no
+    record.
     """
 
     place: str
@@ -49,6 +52,9 @@ class Found:
     made: bool = False
     is_arc: bool = False
     is_revisit: bool = False
+    source_uri: str = ""
+    fetched_at: datetime | None = None
+    was: str = ""
 
 
 def warc_date(text: str) -> datetime | None:
@@ -108,7 +114,8 @@ def capture_in(record: Record, request: Record | None, now: datetime) -> Found |
         ip=record.fields.get("warc-ip-address", "")[:45])
     return Found(str(record.place), url, when, answer.status, exchange, answer, answer.odd, asked=request is not None,
                  original_url=record.url if record.url != url else "", declared=declared[:200], made=made,
-                 is_arc=record.is_arc)
+                 is_arc=record.is_arc, source_uri=record.fields.get("warc-source-uri", "")[:2000],
+                 fetched_at=warc_date(record.fields.get("warc-creation-date", "")))
 
 
 def _revisit(record: Record, url: str, at: datetime) -> Found:

@@ -12,7 +12,8 @@ from pathlib import Path
 from archiver.capture.index import cdxj_line, index_of, open_index_of, seal
 from archiver.capture.members import capture_of, whole_members
 
-_NAME = re.compile(r"(.+)-\d{14}-\d{5,}\.warc\.gz")
+NAME = re.compile(r"(.+)-(\d{14})-(\d{5,})\.warc\.gz")
+"""How the archiver names a WARC file: site, time, number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Mended:
 def unfinished(folder: Path, prefix: str) -> list[Path]:
     """The WARC files of this prefix that have no index yet."""
     return sorted(file for file in folder.glob(f"{prefix}-*.warc.gz")
-                  if (name := _NAME.fullmatch(file.name)) and name[1] == prefix and not index_of(file).exists())
+                  if (name := NAME.fullmatch(file.name)) and name[1] == prefix and not index_of(file).exists())
 
 
 def mend(file: Path, told: Callable[[Mended], None]) -> Mended | None:

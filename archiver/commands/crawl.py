@@ -16,9 +16,11 @@ from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.summary import nothing_found, search_hints, summary_lines
+from archiver.commands.takedowns import finish_waiting
 from archiver.errors import ArchiverError
 from archiver.spiders.contact import contact_for, delay_for
 from archiver.store.connect import open_archive
+from archiver.store.requisites import MODES
 from archiver.urls import start_address
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 @click.option("--set-aside", is_flag=True, help="As --missing, and what a crawl set aside as leading nowhere, too.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="Leave posts alone that a feed, sitemap or API dates earlier.")
+@click.option("--requisites", type=click.Choice(MODES), metavar="none|lead|all",
+              help="What is captured beside each new or changed post: its lead image, all that its page needs to be "
+                   "shown, or nothing [default: lead, or as set for the site].")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help="How many sites are crawled at the same time, over as many of the cores as that takes.")
 @click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS",
@@ -44,8 +49,8 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
 def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, missing: bool, set_aside: bool,
-          since: Any, workers: int, delay: float | None, contact: str | None, demo: bool, quiet: bool,
-          as_json: bool) -> None:
+          since: Any, requisites: str | None, workers: int, delay: float | None, contact: str | None, demo: bool,
+          quiet: bool, as_json: bool) -> None:
     """Crawl sites into the archive.
 
     A SITE is a start address, or the name of a site that is in the archive already. Without one, every
@@ -74,7 +79,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
         plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
-                      progress=not quiet and not as_json, quiet=quiet or as_json)
+                      requisites or "", progress=not quiet and not as_json, quiet=quiet or as_json)
         results, signum = run(plans, order, workers)
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
@@ -102,6 +107,7 @@ def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], in
     Raises what opening the archive raises, before the first request.
     """
     open_archive(order.archive, create=True).close()
+    finish_waiting(order.archive)
     processes = min(workers, cores(), len(by_host(plans)))
     if processes > 1:
         from archiver.commands.crawls.apart import crawl_apart

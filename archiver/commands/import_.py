@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.commands.imported import listed, new_things, problem_lines, told
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.screen import clean, count, write_json
+from archiver.commands.screen import clean, write_json
+from archiver.commands.wayback import import_wayback, wayback_options
 
 if TYPE_CHECKING:
     from archiver.imports.choice import Choice
     from archiver.imports.run import FileResult
 
-_SHOWN = 20
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
@@ -29,25 +30,28 @@ class _Stopped(KeyboardInterrupt):
     """SIGTERM, taken as Ctrl-C is."""
 
 
-@click.command(name="import", short_help="Read captures that others made: WARC, ARC and WACZ files.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.command(name="import", short_help="Read captures that others made: WARC, ARC and WACZ files, web archives.")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@wayback_options
 @click.option("--only", multiple=True, metavar="SITE|HOST",
               help="Only addresses of this site or host; may be repeated.")
 @click.option("--known-sites", is_flag=True, help="Only addresses of sites that the archive has.")
-@click.option("--since", type=_DAY, metavar="DATE", help="Captured on or after: 2009, 2009-05 or 2009-05-31 (UTC).")
-@click.option("--until", metavar="DATE", help="Captured on or before, to the end of that year, month or day.")
+@click.option("--since", "--from", "since", type=_DAY, metavar="DATE",
+              help="Captured on or after: 2009, 2009-05 or 2009-05-31 (UTC).")
+@click.option("--until", "--to", "until", metavar="DATE",
+              help="Captured on or before, to the end of that year, month or day.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N",
-              help="Read N pages of each file and end; the same command goes on behind them.")
+              help="Read N pages of each file (fetch N captures) and end; the same command goes on behind them.")
 @click.option("--all-captures", is_flag=True,
               help="Copy every response into the archive's WARC files, not only those of posts.")
-@click.option("--again", is_flag=True, help="Read files once more that were imported before.")
+@click.option("--again", is_flag=True, help="Read files, or fetch captures, once more that were imported before.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes that read  [default: one a core]")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
 @archive_option
 def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_sites: bool, since: Any,
             until: str | None, limit: int | None, all_captures: bool, again: bool, workers: int | None, quiet: bool,
-            as_json: bool) -> None:
+            as_json: bool, wayback: str | None, **of_wayback: Any) -> None:
     """Read captures that others made into the archive: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any
     size, a folder or pattern of them, or - for the standard input.
 
@@ -56,21 +60,37 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     unless it is named. The responses of posts are copied into the archive's own WARC files, those of other pages are
     only counted. What is imported twice is there once, and an import that was broken off goes on where it was.
 
+    With --wayback the captures come from a web archive on the web, the Internet Archive's Wayback Machine by default,
+    at 0.4 questions for its list and 8 captures a second at most.
+
     \b
     Examples:
       archiver import old-crawl.warc.gz
       archiver import collection.wacz dumps/ --only blog.example.org --since 2008 --until 2012
       curl -s https://data.example.org/CC-NEWS-20240101.warc.gz | archiver import -
+      archiver import --wayback https://blog.example.org/ --from 2009 --to 2015-06 --dry-run
+      archiver import --wayback blog.example.org --contact me@example.org
 
     \b
-    Exit code: 0 all was read; 1 something was wrong with a record or a file (it is named, the rest went in); 2 wrong
-    usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
+    Exit code: 0 all was read; 1 something was wrong with a record or a file (it is named, the rest went in), or a web
+    archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
+    if wayback:
+        _refuse(files=files, only=only, known_sites=known_sites, workers=workers)
+        import_wayback(wayback, archive, since=since, until=_last_day(until), limit=limit or 0,
+                       all_captures=all_captures, again=again, quiet=quiet, as_json=as_json, **of_wayback)
+        return
+    if not files:
+        raise click.UsageError("Name files to read, or a site with --wayback.")
+    _refuse(**{name: value for name, value in of_wayback.items() if name != "contact"}, needs="--wayback")
+    from archiver.commands.takedowns import finish_waiting
     from archiver.imports.progress import Shown
     from archiver.imports.run import ImportRun
 
     choice = _choice(only, known_sites, since, until, all_captures)
     shown = Shown() if not quiet and not as_json else None
+    if Path(archive).exists():
+        finish_waiting(Path(archive))
     begun, signum = time.monotonic(), 0
     before = signal.signal(signal.SIGTERM, _stop)
     run = ImportRun(Path(archive), choice, workers=workers or len(os.sched_getaffinity(0)), limit=limit or 0,
@@ -97,6 +117,15 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
         sys.exit(128 + signum)
     if summary["problems"]:
         sys.exit(1)
+
+
+def _refuse(needs: str = "", **options: Any) -> None:
+    """Options that do not go with what was asked for are wrong usage."""
+    for name, value in options.items():
+        if value:
+            what = "FILE" if name == "files" else f"--{name.replace('_', '-')}"
+            why = f"{what} goes with {needs} only." if needs else f"{what} does not go with --wayback."
+            raise click.UsageError(why)
 
 
 def _stop(signum: int, frame: Any) -> None:
@@ -130,8 +159,7 @@ def _summary(results: list[FileResult], seconds: float, archive: str) -> dict[st
         if result.outcome != "known":
             total.add(result.tally)
     files = [{"file": r.name, "outcome": r.outcome, **asdict(r.tally), "problems": dict(sorted(r.kinds.items())),
-              "listed": [{"kind": p.kind.value, "offset": p.offset, "url": p.url, "what": p.sentence}
-                         for p in r.problems]} for r in results]
+              "listed": listed(r.problems)} for r in results]
     return {**asdict(total), "problems": dict(sorted(kinds.items())), "seconds": round(seconds, 2), "archive": archive,
             "files": files}
 
@@ -140,39 +168,15 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     """A run in a few lines, with the problems that are listed."""
     lines = []
     for file in summary["files"]:
-        told = {"known": "was imported before (--again reads it once more)", "unreadable": "could not be read",
-                "interrupted": f"{_told(file)}; it was not read to its end",
-                "limited": f"{_told(file)}; the same command goes on"}.get(file["outcome"], _told(file))
-        lines.append(f"{file['file']}: {told}")
+        what = {"known": "was imported before (--again reads it once more)", "unreadable": "could not be read",
+                "interrupted": f"{told(file)}; it was not read to its end",
+                "limited": f"{told(file)}; the same command goes on"}.get(file["outcome"], told(file))
+        lines.append(f"{file['file']}: {what}")
     if len(summary["files"]) > 1:
-        lines.append(f"all files: {_told(summary)}")
-    listed = [(file["file"], p) for file in summary["files"] for p in file["listed"]]
-    for name, problem in listed[:_SHOWN]:
-        where = f"{name} at {problem['offset']}" if problem["offset"] else name
-        url = f", {problem['url'][:200]}" if problem["url"] else ""
-        lines.append(f"  {where}{url}: {problem['what']}")
-    if sum(summary["problems"].values()) > min(_SHOWN, len(listed)):
-        lines.append("  in all: " + ", ".join(f"{number:,} {kind}" for kind, number in summary["problems"].items()))
-    new = [count(summary[key], one, many) for key, one, many in (
-        ("sites", "new site", "new sites"), ("aliases", "new alias", "new aliases"),
-        ("tombstones", "tombstone", "tombstones")) if summary[key]]
+        lines.append(f"all files: {told(summary)}")
+    named = [(file["file"], p) for file in summary["files"] for p in file["listed"]]
+    lines += problem_lines(named, summary["problems"])
     rate = summary["records"] / summary["seconds"] if summary["seconds"] else 0.0
-    lines.append("  " + ", ".join([*new, f"{count(summary['captures'], 'response')} copied",
-                                   f"{summary['seconds']:.1f} s, {rate:,.0f} records/s"]))
+    lines.append("  " + ", ".join([*new_things(summary), f"{summary['seconds']:.1f} s, {rate:,.0f} records/s"]))
     lines.append(f"  archive: {summary['archive']}")
     return [clean(line) for line in lines]
-
-
-def _told(counts: dict[str, Any]) -> str:
-    """ "12,345 records: 4,321 posts (4,000 new, 120 revisions, 201 known), 3,000 other pages, 12 damaged". """
-    of_posts = ", ".join(f"{counts[key]:,} {word}" for key, word in (
-        ("new", "new"), ("revised", "revision" if counts["revised"] == 1 else "revisions"), ("known", "known"))
-        if counts[key])
-    parts = [count(counts["posts"], "post") + (f" ({of_posts})" if of_posts else "")]
-    parts += [count(counts[key], one, many) for key, one, many in (
-        ("pages", "other page", "other pages"), ("not_html", "not HTML", "not HTML"), ("gone", "gone", "gone"),
-        ("redirects", "redirect", "redirects"), ("status", "other answer", "other answers"),
-        ("revisits", "revisit", "revisits"), ("about", "about others", "about others"),
-        ("skipped", "not asked for", "not asked for"), ("mended", "odd", "odd"), ("damaged", "damaged", "damaged"))
-        if counts[key]]
-    return f"{count(counts['records'], 'record')}: {', '.join(parts)}"

@@ -36,13 +36,17 @@ class Entry:
 # In the order of the data: what is gathered, whether it is all there, what is read out of it.
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
-    Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files."),
+    Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files, web archives."),
+    Entry("merge", "Gather", "Bring other archives into this one."),
     Entry("sites", "Gather", "List and change the sites of the archive."),
     Entry("reextract", "Gather", "Read stored captures again by today's extraction."),
+    Entry("remove", "Gather", "Take a post out of the archive, text and captures, for good."),
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),
     Entry("verify", "Trust", "Prove every article against its capture, and the archive against itself."),
+    Entry("backup", "Trust", "Copy the archive while it is written."),
+    Entry("vacuum", "Trust", "Give back the space that the archive does not need."),
     Entry("search", "Read", "Search the archive."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),

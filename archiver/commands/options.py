@@ -62,7 +62,8 @@ def query_options(function: F) -> F:
 def query_from(*, query: tuple[str, ...], near: str | None, bbox: str | None, limit: int | None, duplicates: bool,
                **rest: Any) -> Query:
     """The options as a Query. Several words of QUERY are one query. Raises BadQuery for a malformed place."""
-    from archiver.search.filters import Query, box, point
+    from archiver.search.filters import Query
+    from archiver.search.places import box, point
 
     return Query(" ".join(query), near=point(near) if near else None, bbox=box(bbox) if bbox else None,
                  limit=limit, duplicates=duplicates, **rest)

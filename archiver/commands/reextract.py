@@ -121,7 +121,7 @@ def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
 
 def _times(since: str | None, until: str | None) -> dict[str, str]:
     """The bounds as the archive writes times; days are those of UTC. Raises BadQuery for what is no date."""
-    from archiver.search.filters import period
+    from archiver.search.times import period
     from archiver.store.ledger import stamp
 
     out = {}

@@ -34,10 +34,11 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 def search(archive: str, form: str | None, facets: bool, **options: Any) -> None:
     """Search the archive.
 
-    QUERY: words that must all occur; "a phrase"; this OR that; -without; begin*;
-    title:word (also body:, author:, category:, tag:, description:). Anything else is text:
-    O'Brien, AT&T and c++ need no quoting. Case and accents make no difference. Without QUERY,
-    everything that the options leave is listed, newest first.
+    QUERY: words that must all occur; "a phrase"; this OR that; -without; begin*; flood NEAR/5 bridge;
+    title:word (also body:, author:, category:, tag:, description:); facts: date:2023-07..2023-08, site:,
+    language:, place:, credit:, near:50.45,30.52~100km, changed:title, is:gone, has:geo and others
+    (docs/search.md has them all). Anything else is text: O'Brien, AT&T and c++ need no quoting. Case and
+    accents make no difference. Without QUERY, everything that the options leave is listed, newest first.
 
     \b
     Examples:
@@ -45,6 +46,7 @@ def search(archive: str, form: str | None, facets: bool, **options: Any) -> None
       archiver search 'title:storm -forecast' --author "Ada Lovelace" --sort -date
       archiver search --near 48.85,2.35 --within 50 --json
       archiver search flood --facets
+      archiver search 'flood NEAR bridge changed:title -is:gone'
     """
     from archiver.search.run import facets as count_facets
     from archiver.search.run import run

@@ -32,15 +32,18 @@ def show(article: str, revision: int | None, evidence: bool, as_json: bool, arch
     from archiver.archive import Archive
     from archiver.extraction.explain import as_data
     from archiver.store.clustered import cluster_of
+    from archiver.store.requisite_reports import lead_image
 
     with Archive(archive) as opened:
         record = opened.article(article, revision)
         why = opened.explain(record["id"], revision) if evidence else ()
         readers = opened.readers(record["id"], revision) if evidence else {}
+        image = lead_image(opened.db, record["id"])
         if as_json:
+            record["image_capture"] = image
             write_json({**record, "evidence": _with_readers(as_data(why), readers)} if evidence else record)
             return
-        _print(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]))
+        _print(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
         if evidence:
             from archiver.commands.explained import print_explained
 
@@ -58,14 +61,15 @@ def _reader(one: dict[str, Any]) -> str:
     return f"read by {one['extractor']}{capture}{when}" if one["extractor"] else ""
 
 
-def _print(record: dict[str, Any], versions: list[dict[str, Any]], cluster: dict[str, Any] | None) -> None:
+def _print(record: dict[str, Any], versions: list[dict[str, Any]], cluster: dict[str, Any] | None,
+           image: dict[str, Any] | None) -> None:
     say(line((record["title"] or "(without title)", "bold")))
     about = [published(record["published"], record["published_precision"]), ", ".join(record["authors"]),
              record["site"]]
     say(line((" · ".join(part for part in about if part), "dim")), line((record["url"], "blue")), "")
     if record["body"]:
         say(*(line(text) for text in record["body"].split("\n")), "")
-    details([*_rows(record, versions), *_copies(record, cluster)])
+    details([*_rows(record, versions), ("lead image", _image(image, record["image"])), *_copies(record, cluster)])
 
 
 def _rows(record: dict[str, Any], versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -97,6 +101,18 @@ def _version(version: dict[str, Any]) -> str:
     notes += [f"seen again {count(version['seen_again'], 'time')}"] if version["seen_again"] else []
     said = "; ".join(filter(None, notes))
     return f"{version['revision']} ({version['observed_at'][:10]}{': ' + said if said else ''})"
+
+
+def _image(image: dict[str, Any] | None, address: str | None) -> str:
+    """The lead image and what was captured of it."""
+    if image is None:
+        return address or ""
+    capture = image["capture"]
+    if capture is None:
+        return f"{image['url']} (not captured: {image['reason'] or image['outcome']})"
+    size = f", {image['width']} x {image['height']}" if image["width"] else ""
+    return (f"{image['url']} ({image['media_type']}{size}; {capture['warc_file']} at {capture['warc_offset']}, "
+            f"{capture['digest']})")
 
 
 def _copies(record: dict[str, Any], cluster: dict[str, Any] | None) -> list[tuple[str, str]]:

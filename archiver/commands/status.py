@@ -76,7 +76,7 @@ def _print(state: dict[str, Any]) -> None:
     if not state["runs"]:
         say(line("never crawled", indent=2))
         return
-    say(line(_verdict(state), indent=2), line(_articles(state["articles"]), indent=2))
+    say(line(_verdict(state), indent=2), line(_articles(state["articles"], state["removed"]), indent=2))
     if state["sources"]:
         say("", line(("every address", "bold"), " by who told of it and what came of it"))
         _table(state)
@@ -94,11 +94,24 @@ def _print(state: dict[str, Any]) -> None:
         say("", line(("failures", "bold red")))
         say(*(line(f"{count(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
               for row in state["failures"]))
+    _print_requisites(state["requisites"])
     if state["distrusted"]:
         say("", line(("not believed", "bold"), " (docs/completeness.md tells more)"))
         say(*(line(f"{claim}: proved false at {instant(since)}", indent=2)
               for claim, since in state["distrusted"].items()))
     say("", line(("runs", "bold")), *(line(_run(run), indent=2) for run in state["runs"]))
+
+
+def _print_requisites(told: dict[str, Any]) -> None:
+    """Images, stylesheets and fonts: what is captured of them, and what could not be."""
+    if not told["outcomes"]:
+        return
+    captured = ", ".join(count(number, kind) for kind, number in told["captured"].items()) or "nothing"
+    due = told["outcomes"].get("due", 0)
+    say("", line(("beside the posts", "bold"), f" (requisites={told['mode']}): {captured} captured"
+                                               f"{f', {due:,} to be asked for' if due else ''}"))
+    say(*(line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
+          for row in told["lacking"]))
 
 
 def _verdict(state: dict[str, Any]) -> str:
@@ -132,14 +145,17 @@ def _print_missing(lists: list[dict[str, Any]], as_json: bool) -> None:
         sys.exit(1)
 
 
-def _articles(articles: dict[str, int]) -> str:
+def _articles(articles: dict[str, int], removed: int) -> str:
     parts = [f"{articles[name]:,} {what}" for name, what in _AMONG.items() if articles[name]]
-    return count(articles["all"], "article") + (f" ({', '.join(parts)})" if parts else "")
+    among = f" ({', '.join(parts)})" if parts else ""
+    return count(articles["all"], "article") + among + (f"; {removed:,} removed" if removed else "")
 
 
 def _run(run: dict[str, Any]) -> str:
     told = ", ".join(f"{run[name]:,} {name}" for name in _TOLD if run[name])
     outcome = run["outcome"] or "under way"
     reason = f" ({run['reason']})" if run["reason"] else ""
+    beside = run.get("requisite_requests") or 0
+    more = f" and {beside:,} beside the posts" if beside else ""
     return f"{instant(run['started_at'])}  {outcome}{reason}: {told or 'nothing new'}; " \
-           f"{count(run['requests'] or 0, 'request')}"
+           f"{count(run['requests'] or 0, 'request')}{more}"

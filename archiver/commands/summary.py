@@ -32,6 +32,10 @@ def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
                      f"('archiver status {result['site']}' tells which)")
     if result["refused"]:
         lines.append(f"  {result['refused']} refused (robots.txt, password, or the server)")
+    if result["requisite_requests"]:
+        lacking = f", {result['requisites_failed']} could not be" if result["requisites_failed"] else ""
+        lines.append(f"  {result['requisites']} images, stylesheets and fonts captured{lacking} "
+                     f"({result['requisite_requests']} requests)")
     for reason, count in result["failures"].items():
         lines.append(f"  {count} failed: {reason}; the next crawl tries again")
     if result["outcome"] == "interrupted":

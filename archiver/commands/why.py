@@ -17,6 +17,11 @@ _MEANS = {
     "refused": "not fetched, because it is refused",
     "out-of-scope": "outside the site's scope", "trap": "set aside and not fetched", "failed": "could not be fetched",
 }
+_MEANS_OF_REQUISITES = {
+    "archived": "captured", "unchanged": "captured, and unchanged when it was last asked for",
+    "duplicate": "it leads on", "gone": "not there", "refused": "not captured, because it is refused",
+    "failed": "could not be captured",
+}
 _ADDRESS = {
     "url": "its own address", "canonical": "the address its page declares", "redirect": "an address that leads to it",
     "moved": "an address it had before", "copy": "a second address of the same text", "part": "a further page of it",
@@ -51,7 +56,10 @@ def why(url: str, as_json: bool, archive: str) -> None:
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    outcome = _MEANS.get(found["outcome"], "never fetched by this name")
+    needed = found["requisite"]
+    alone = needed is not None and not found["sources"] and not found["article"]
+    means = {**_MEANS, **_MEANS_OF_REQUISITES} if alone else _MEANS
+    outcome = means.get(found["outcome"], "never fetched by this name")
     article = found["article"]
     rows = [
         ("read as", f"{found['url']} (what was left out of {found['typed']} says nothing of the page)"
@@ -67,6 +75,9 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("ask anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
         ("next", f"due {instant(found['due_at'])}" if found["due_at"] and found["outcome"] != "out-of-scope" else ""),
     ]
+    if needed:
+        rows += [("needed by", _needed_by(needed)), *((("held as", f"{needed['kind']}: {needed['outcome']}"),)
+                                                      if not alone else ())]
     if article:
         kind = _ADDRESS.get(article["address_kind"] or "", "")
         facts = [f"version {article['revision']}", kind,
@@ -82,6 +93,13 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     if whole and whole[-1]:
         rows.append(("its use", "; ".join(_right(right) for right in whole[-1])))
     return rows
+
+
+def _needed_by(needed: dict[str, Any]) -> str:
+    named = [f"{one['id']} {one['url']}{' (its lead image)' if one['role'] == 'lead' else ''}"
+             for one in needed["needed_by"]]
+    more = needed["needed_by_total"] - len({one["id"] for one in needed["needed_by"]})
+    return ("; ".join(named) + (f" and {count(more, 'more article')}" if more > 0 else "")) or needed["found_on"]
 
 
 def _right(right: dict[str, Any]) -> str:

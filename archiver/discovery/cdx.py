@@ -1,8 +1,6 @@
-"""CDX: the list of captures that a web archive has of a site. Where to ask for it, and what an answer says.
+"""CDX: the list of captures that a web archive has of a site, as it answers. `cdx_query` says where to ask for it.
 
-Two kinds of servers are asked, each in its own words: the Internet Archive's (wayback-cdx-server, the README in
-internetarchive/wayback) and pywb's (docs/manual/cdxserver_api.rst of webrecorder/pywb). What comes back is read in all
-forms that CDX has: JSON arrays, JSON lines, CDXJ, plain lines with or without a header.
+Read in all forms that CDX has: JSON arrays, JSON lines, CDXJ, plain lines with or without a header.
 """
 
 from __future__ import annotations
@@ -13,24 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
 from archiver.discovery.markup import MAX_TARGETS, decode, inflate, plain_text
-from archiver.urls import Scope, normalize
 
-SERVICES = {"internet-archive": "https://web.archive.org/cdx/search/cdx"}
-"""CDX servers by a short name."""
-A_PAGE = 5_000
-"""Captures asked for at a time. The Internet Archive reads 150,000 lines of its index for one answer and then stops
-without a word: few addresses an answer leave it room for their many captures."""
-UNPAGED = MAX_TARGETS
-"""Captures asked for at once where a server has no resume key."""
-
-_WAYBACK_FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
-# Asked for by a prefix and collapsed, its server also tells when each address was captured last.
-_LAST_CAPTURE = ("endtimestamp", "groupcount")
-_HTML = ("text/html", "application/xhtml+xml")
-_ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+HTML = ("text/html", "application/xhtml+xml")
 _LONGEST_ROW = 8_192
 _MOST_BRACKETS = 100
 # A row, or an object, without others in it: what is nested deeper is no CDX, and a JSON parser is slow to find out.
@@ -81,67 +65,6 @@ class CdxPage:
     bad: int = 0
     error: str = ""
     is_cut: bool = False
-
-
-def service_address(text: str) -> str:
-    """The address of the CDX server that a person means: a short name of SERVICES, or an address.
-
-    Raises ValueError with the reason where it is neither.
-    """
-    address = SERVICES.get(text.lower(), text)
-    found = normalize(address)
-    if not found or "@" in address or urlsplit(found).query:
-        raise ValueError(f"give {', '.join(SERVICES)}, or a CDX server's address without user name and parameters")
-    return found
-
-
-def prefix_of(scope: Scope) -> str:
-    """What all addresses of a site begin with, as CDX servers want it: "blog.example.org/" or "example.org/blog/"."""
-    return scope.host + scope.path
-
-
-def query_url(service: str, prefix: str, *, pages_only: bool = True, collapse: bool = True,
-              fields: Sequence[str] = (), limit: int | None = None, since: datetime | None = None,
-              until: datetime | None = None) -> str:
-    """The address that lists the captures of all that begins with `prefix` ("blog.example.org/").
-
-    `pages_only`: HTML that was answered with 200. `collapse`: the first capture of each address alone; pywb has no such
-    thing and tells all. `fields` are named as the server names them. `since` and `until` are aware, both inclusive.
-    """
-    if _is_wayback(service):
-        fields = fields or (_WAYBACK_FIELDS + _LAST_CAPTURE if collapse else _WAYBACK_FIELDS)
-        pairs = [("url", f"{prefix}*"), ("output", "json"), ("fl", ",".join(fields))]
-        filters = ["statuscode:200", f"mimetype:({'|'.join(_HTML).replace('+', '.')})"]
-        more = [("collapse", "urlkey")] if collapse else []
-        more += [("limit", str(limit or A_PAGE)), ("showResumeKey", "true")]
-    else:
-        pairs = [("url", f"http://{prefix}*"), ("output", "json")]
-        pairs += [("fl", ",".join(fields))] if fields else []
-        filters = ["=status:200", f"~mime:({'|'.join(_HTML).replace('+', '.')})"]
-        more = [("limit", str(limit or UNPAGED))]
-    pairs += [("filter", words) for words in filters] if pages_only else []
-    pairs += [(name, at.astimezone(UTC).strftime("%Y%m%d%H%M%S")) for name, at in (("from", since), ("to", until))
-              if at is not None]
-    return f"{service}?{urlencode([*pairs, *more], quote_via=quote, safe='/*:,')}"
-
-
-def _is_wayback(service: str) -> bool:
-    """Whether a server speaks as the Internet Archive's: told by its path, which wayback-cdx-server has of its own."""
-    return "/cdx/search" in urlsplit(service).path
-
-
-def limit_of(url: str) -> int:
-    """How many captures an address of `query_url` asks for."""
-    found = re.search(r"[?&]limit=(\d{1,9})", url)
-    return int(found[1]) if found else UNPAGED
-
-
-def resumed(url: str, key: str) -> str:
-    """The address of what follows an answer to `url` that ended with this resume key.
-
-    The key is printed as it is to be sent, percent-encoded; one that is not is encoded here.
-    """
-    return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"
 
 
 def parse(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> CdxPage:
@@ -298,7 +221,7 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 def is_page(entry: CdxEntry) -> bool:
     """Whether a capture is of HTML that was there, as far as is told. A revisit says nothing of what it repeats."""
-    return entry.status in (None, 200) and entry.media_type in ("", *_HTML)
+    return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
 
 def newest(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:

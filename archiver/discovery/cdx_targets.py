@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from archiver.discovery.addresses import facts
+from archiver.discovery.addresses import Facts, facts
 from archiver.discovery.cdx import CdxEntry, is_page
 from archiver.discovery.shapes import shape_of
 from archiver.items import PageKind, Source, Target
@@ -49,8 +49,7 @@ def targets(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_yea
             continue
         key = urlkey(target.url)
         found[key] = _together(found[key], target) if key in found else target
-    views = [key for key, t in found.items() if key.partition("?")[0] in found and "?" in key and (
-        shape_of(t.url, scope.path).family == "query")]
+    views = [key for key, t in found.items() if key.partition("?")[0] in found and "?" in key and is_view(t.url, scope)]
     for key in views:
         del found[key]
     return Remembered(tuple(found.values()), left_out + len(views))
@@ -62,15 +61,31 @@ def is_spoilt(url: str) -> bool:
     return bool(_SPOILT.search(parts.path) or _SPOILT.search(parts.query) or _WITHIN.search(parts.path))
 
 
-def _target(entry: CdxEntry, scope: Scope, found_on: str, latest_year: int) -> Target | None:
-    url = normalize(entry.url) if is_page(entry) else None
-    if url is None or is_spoilt(url):
+def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> Facts | None:
+    """The facts of an address that was captured; None for other hosts, files, feeds, lists and what was spoilt.
+
+    Its `url` is by http and without www, whatever it was captured by.
+    """
+    found = normalize(url)
+    if found is None or is_spoilt(found):
         return None
     home = f"http://{scope.host}/"
-    known = facts(url, home, home, scope, latest_year)
+    known = facts(found, home, home, scope, latest_year)
     if known is None or known.role not in ("page", "trap"):
         return None
     if known.kind is PageKind.LISTING or shape_of(known.url, scope.path).family in _LISTS:
+        return None
+    return known
+
+
+def is_view(url: str, scope: Scope) -> bool:
+    """Whether its parameters name no post: where the page was captured without them, it is the same."""
+    return "?" in url and shape_of(url, scope.path).family == "query"
+
+
+def _target(entry: CdxEntry, scope: Scope, found_on: str, latest_year: int) -> Target | None:
+    known = may_be_post(entry.url, scope, latest_year) if is_page(entry) else None
+    if known is None:
         return None
     return Target(known.url, Source.CDX, known.kind, found_on, trap=known.rule,
                   captured=(entry.timestamp, entry.last))

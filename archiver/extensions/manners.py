@@ -21,6 +21,7 @@ from archiver.extensions.turns import Turns
 from archiver.frontier.pace import BUSY, SPARED, Pace, retry_after
 from archiver.frontier.reach import Zone, zone_of_host
 from archiver.middlewares.refusals import HostBusy, RunEnded
+from archiver.spiders.contact import POLITE_DELAY
 
 _TICK_SECONDS = 0.5
 # Without any delay Scrapy 2.19 sends all that waits for a slot at once, whatever its concurrency: it counts what is
@@ -71,6 +72,21 @@ class Manners:
             self._spared[host] = turns
             self._paces[host] = self.pace(host).no_faster(SPARED)
 
+    def stranger(self, host: str) -> None:
+        """A host that the site's pages lead to and that is not the site's own: it gets the usual delay at least,
+        whatever was set for the site; a host on this machine is spared nothing."""
+        if zone_of_host(host) is not Zone.LOOPBACK:
+            self._paces[host] = self.pace(host).no_faster(POLITE_DELAY)
+
+    def leave(self, host: str, why: str) -> None:
+        """Ask this host for nothing more in this run: what waits for it raises HostBusy."""
+        self._given_up[host] = why
+        self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
+
+    def keep(self, host: str, pace: Pace) -> None:
+        """Ask this host (or download slot) at this pace, and not at that of the settings."""
+        self._paces[host] = pace
+
     def pause(self) -> float:
         """Seconds that are left of the longest pause a host has asked for; 0 where none has."""
         now = monotonic()
@@ -110,6 +126,7 @@ class Manners:
         self._given_up[host] = why
         until = datetime.now(UTC) + timedelta(seconds=pause) if pause > self._longest_pause else None
         self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
+
         if busy := getattr(self._crawler.spider, "host_is_busy", None):
             busy(host, why, until)
 
@@ -119,7 +136,7 @@ class Manners:
             return
         pace = self.pace(host)
         slot.delay = max(pace.delay, _AT_ONCE)
-        slot.concurrency = 1 if pace.delay > 0 else self._concurrency
+        slot.concurrency = pace.lanes if pace.delay > 0 else max(pace.lanes, self._concurrency)
         # Scrapy waits for `delay` after `lastseen`: a pause is a request that will have been made when it ends.
         if pace.pause(monotonic()):
             slot.lastseen = max(slot.lastseen, pace.until - pace.delay)

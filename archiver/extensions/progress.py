@@ -72,5 +72,7 @@ def progress_line(known: int, counts: Any, seconds: float, pause: float = 0) -> 
     """ "found 120  fetched 80  stored 44  failed 1  12.5/s"; `pause` is in seconds, told from two on."""
     rate = counts.fetched / seconds if seconds > 0 else 0.0
     stored = counts.new + counts.revised
+    beside = f"  images {counts.requisites}" if counts.requisite_requests else ""
     waits = f"  the host asked for a pause: {pause:.0f} s left" if pause >= 2 else ""
-    return f"found {known}  fetched {counts.fetched}  stored {stored}  failed {counts.failed}  {rate:.1f}/s{waits}"
+    return (f"found {known}  fetched {counts.fetched}  stored {stored}  failed {counts.failed}  {rate:.1f}/s{beside}"
+            f"{waits}")

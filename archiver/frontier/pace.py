@@ -31,7 +31,8 @@ class Pace:
     """`floor` is the delay that was set, or that robots.txt asks for; 0 is a host of one's own, which is not spared.
 
     `latency` is the delay that the host's own slowness calls for, `penalty` that of its answers 429 and 503, `strikes`
-    how many of these came in a row, `struck_at` when the last came, `until` when its pause ends.
+    how many of these came in a row, `struck_at` when the last came, `until` when its pause ends. `lanes` are its
+    connections at a time: one that has several is made to serve many, and its slowness is no sign of hard work.
     """
 
     floor: float = 0.0
@@ -40,6 +41,7 @@ class Pace:
     strikes: int = 0
     struck_at: float = float("-inf")
     until: float = float("-inf")
+    lanes: int = 1
 
     @property
     def delay(self) -> float:
@@ -76,7 +78,7 @@ class Pace:
 
     def _latency(self, status: int, seconds: float) -> float:
         """Up at once, down by halves, and not by answers without a page: these are quick, however busy the host is."""
-        if self.floor <= 0:
+        if self.floor <= 0 or self.lanes > 1:
             return 0.0
         wanted = min(_REST * seconds, LONGEST_DELAY)
         found = max(wanted, (self.latency + wanted) / 2)

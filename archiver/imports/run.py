@@ -6,31 +6,25 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from archiver import __version__
 from archiver.capture.damage import Damage, Problem
 from archiver.capture.foreign import Records
-from archiver.capture.mend import Mended, mend, unfinished
 from archiver.capture.packed import Place, Unpacked
 from archiver.capture.pairing import Pair, Pairing
 from archiver.capture.wacz import MemberStream
-from archiver.capture.writer import WarcWriter
-from archiver.errors import ArchiverError
 from archiver.imports.choice import Choice, Wanted
 from archiver.imports.inputs import Input, expand, inputs_in
+from archiver.imports.opened import Opened, as_json
 from archiver.imports.pool import Plan, Pool, Results
-from archiver.imports.writing import PastWriter, Source
-from archiver.spiders.lock import lock_site
+from archiver.imports.writing import Source
 from archiver.store import imports
-from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of, is_fault
 from archiver.store.imports import Tally
-from archiver.store.lost import forget_lost
 from archiver.store.transaction import writing
 
 _PREFIX = "import"
@@ -85,18 +79,15 @@ class ImportRun:
         self._workers = workers
         self.results: list[FileResult] = []
         self._now = datetime.now(UTC)
-        self._db = open_archive(archive, create=True)
-        self._lock = lock_site(archive, _PREFIX)
-        self._warc = WarcWriter(archive.parent, _PREFIX, f"archiver {__version__}",
-                                "Captures that were made by others, copied from their files")
-        self._writer = PastWriter(self._db, archive.parent, self._warc, self._now, known_sites=choice.known_sites)
+        self._open = Opened(archive, _PREFIX, "Captures that were made by others, copied from their files", self._now,
+                            known_sites=choice.known_sites)
+        self._db, self._warc, self._writer = self._open.db, self._open.warc, self._open.writer
         self._pool: Pool[_Batch] | None = None
-        self._sealed = False
 
     def run(self, words: Sequence[str]) -> list[FileResult]:
         """Read all files that the words name. Raises a fault of the archive's place; what is written stays."""
         try:
-            self._mend()
+            self._open.mend()
             for path in expand(words):
                 for one in inputs_in(path):
                     if isinstance(one, Problem):
@@ -106,37 +97,18 @@ class ImportRun:
                         self.results.append(result)
                     else:
                         self._file(one)
-            self._warc.close()
+            self._open.seal()
         except (sqlite3.Error, OSError) as error:
             if is_fault(error):
                 raise fault_of(error, self._archive) from error
             raise
-        self._sealed = True
         return self.results
 
     def close(self) -> None:
         """Let go of all. What was not written is read again by the next run."""
         if self._pool is not None:
             self._pool.close()
-        self._warc.abandon()
-        if not self._sealed:
-            with suppress(ArchiverError, OSError, sqlite3.Error):
-                self._mend()
-        self._db.close()
-        self._lock.close()
-
-    def _mend(self) -> None:
-        """Cut back what a run that died had copied and not entered, and finish its files."""
-        ends = imports.ends(self._db)
-        folder = self._archive.parent
-        for file in unfinished(folder / "warc", _PREFIX):
-            with file.open("r+b") as handle:
-                handle.truncate(min(ends.get(f"warc/{file.name}", 0), file.stat().st_size))
-            mend(file, self._forget)
-
-    def _forget(self, mended: Mended) -> None:
-        with writing(self._db):
-            forget_lost(self._db, mended.file, mended.records)
+        self._open.close()
 
     def _file(self, one: Input) -> None:
         result = FileResult(one.name)
@@ -235,21 +207,10 @@ class ImportRun:
 
     def _commit(self, batch: _Batch, results: Results, source: Source, result: FileResult, size: int) -> None:
         """Write a batch in one transaction: the captures, what they came to, and how far the file is read."""
-        tally, problems = batch.tally, list(batch.problems)
+        problems = list(batch.problems)
         with writing(self._db):
-            for one in results:
-                if isinstance(one, Problem):
-                    tally.mended += one.kept
-                    tally.damaged += not one.kept
-                    problems.append(one)
-                elif (problem := self._writer.write(one, source, tally)) is not None:
-                    problems.append(problem)
-            total = Tally(**asdict(result.tally))
-            total.add(tally)
-            assert source.import_id is not None
-            imports.reach(self._db, source.import_id, (batch.place.member, batch.place.inner), total,
-                          map(_as_json, problems), self._warc.end)
-            self._warc.sync()
+            total = self._open.enter(results, source, batch.tally, problems, result.tally,
+                                     (batch.place.member, batch.place.inner))
         result.tally = total
         for problem in problems:
             result.tell(problem)
@@ -266,7 +227,7 @@ class ImportRun:
             result.tally.add(tally)
             if result.kinds[Damage.NOT_AN_ARCHIVE]:
                 outcome = "unreadable"
-            imports.add_problems(self._db, source.import_id, map(_as_json, problems))
+            imports.add_problems(self._db, source.import_id, map(as_json, problems))
             imports.reach(self._db, source.import_id, None, result.tally, (), self._warc.end)
             imports.finish(self._db, source.import_id, outcome, result.tally, datetime.now(UTC))
             self._warc.sync()
@@ -283,7 +244,3 @@ def _file_digest(one: Input, handle: BinaryIO) -> Problem | None:
     found = raw.sha256()
     return Problem(Damage.FILE_DIGEST, "", detail=f"sha256:{found[:16]}...") if found and (
         found != one.member.sha256) else None
-
-
-def _as_json(problem: Problem) -> dict[str, Any]:
-    return {"kind": problem.kind.value, "offset": problem.offset, "url": problem.url, "detail": problem.detail}

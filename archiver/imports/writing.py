@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +14,11 @@ from archiver.capture.damage import Damage, Problem
 from archiver.capture.exchange import Exchange, Original
 from archiver.capture.found import Found
 from archiver.capture.writer import WarcWriter
-from archiver.extraction.article import extract_page
 from archiver.imports.reading import Kind, Read
-from archiver.items import Article, PageKind
-from archiver.record.validate import validated
 from archiver.store import past_captures as captures
 from archiver.store.addresses import claim
 from archiver.store.articles import Change, Stored
-from archiver.store.captured import page_of
+from archiver.store.bare import bare_readings
 from archiver.store.faults import is_fault
 from archiver.store.imports import Tally
 from archiver.store.ledger import moment, stamp
@@ -30,8 +26,8 @@ from archiver.store.past import Reading, absorb, enter
 from archiver.store.past_answers import Way, keep_gone, keep_redirect, landing, last_gone, settle_gone, ways_to
 from archiver.store.past_versions import version_at
 from archiver.store.rights import store_rights
-from archiver.store.rules import rules_at
 from archiver.store.scopes import Site, Sites
+from archiver.store.takedown import bans
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 
@@ -60,6 +56,7 @@ class PastWriter:
         self.db, self.warc = db, warc
         self._folder, self._now, self._known_sites = folder, now, known_sites
         self.sites = Sites(db)
+        self._bare = bare_readings(db, folder, self.sites, now)
 
     def write(self, read: Read, source: Source, tally: Tally) -> Problem | None:
         """Enter one record. What cannot be stored for what it says is a problem, and keeps no other from being stored.
@@ -81,6 +78,9 @@ class PastWriter:
 
     def _write(self, read: Read, source: Source, tally: Tally) -> None:
         db, found = self.db, read.found
+        if self._is_removed(read):
+            tally.removed += 1
+            return
         if read.kind is Kind.REVISIT:
             self._revisit(found, source, tally, keep=True)
             return
@@ -105,6 +105,16 @@ class PastWriter:
             captures.keep_kind(db, found.url, read.digest, read.rule)
         if read.exchange is not None:
             self._copy(read.exchange, found, source, tally)
+
+    def _is_removed(self, read: Read) -> bool:
+        """Whether this shows a post that was taken out of the archive: nothing of it comes back."""
+        url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
+        if bans.removal_at(self.db, urlkey(url)) or (read.digest and bans.payload_removed(self.db, read.digest)):
+            return True
+        removal = bans.ban_of(self.db, site.name, read.article) if site and read.article else None
+        if removal is not None:
+            bans.keep_out(self.db, removal, url, captured=False)
+        return removal is not None
 
     def _post(self, read: Read, capture_id: int | None, source: Source, tally: Tally) -> None:
         """Enter a post; `capture_id` is that of its capture where the archive has it."""
@@ -236,11 +246,12 @@ class PastWriter:
         return self._append(exchange, found, source, original, tally)
 
     def _append(self, exchange: Exchange, found: Found, source: Source, original: Original | None, tally: Tally) -> int:
-        was = "ARC document" if found.is_arc else "WARC resource" if found.made else "WARC revisit" if (
-            found.is_revisit) else "WARC response"
+        was = found.was or ("ARC document" if found.is_arc else "WARC resource" if found.made else "WARC revisit" if (
+            found.is_revisit) else "memento" if found.source_uri == found.place else "WARC response")
         notes = "; ".join(f"{kind}: {detail}" for kind, detail in found.odd)
         declared = found.declared if found.declared and found.declared.upper() != exchange.digest.upper() else ""
-        origin = Origin(source.name, found.place, was, found.original_url, declared, notes)
+        origin = Origin(source.name, found.place, was, found.original_url, declared, notes, found.source_uri,
+                        found.fetched_at)
         records, capture = copied_records(exchange, origin, original, asked=found.asked)
         capture = self.warc.append(capture, records, self._now)
         tally.captures += 1
@@ -252,20 +263,3 @@ class PastWriter:
             site = self.sites.make(url, self._now)
             tally.sites += 1
         return site
-
-    def _bare(self, capture_id: int | None, url: str) -> Sequence[Article]:
-        """A capture read by the rules of its day, by those of today, and as any site's; without its sources' words."""
-        site = self.sites.of(url)
-        first = page_of(self.db, self._folder, capture_id, url)
-        if first is None:
-            return ()
-        known = [rules_at(self.db, site.id, first.captured_at), rules_at(self.db, site.id)] if site else []
-        rules = list({r.version: r for r in known if r is not None}.values())
-        out = []
-        for one in (*rules, None):
-            page = page_of(self.db, self._folder, capture_id, url)
-            if page is not None:
-                article = extract_page(page, None, PageKind.POST, rules=one)
-                out.append(validated(article, page.captured_at or self._now)[0])
-        return out
-

@@ -13,17 +13,24 @@ from scrapy.crawler import Crawler
 from scrapy.http import Request, Response
 
 from archiver.capture.exchange import Exchange, Headers, Original
+from archiver.capture.requisite import not_wanted
 from archiver.errors import ArchiverError
+from archiver.items import PageKind
 
 if TYPE_CHECKING:
+    from archiver.spiders.errand import Errand
     from archiver.spiders.session import CrawlSession
+
+
+_PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
 
 
 class CaptureMiddleware:
     """Puts the capture of a response into `request.meta["capture"]`.
 
     `request.meta["original"]`, where the spider set it, is the record of the same address's last
-    payload: a 304 or an equal digest then makes a revisit record. Nothing is captured outside of a crawl session.
+    payload: a 304 or an equal digest then makes a revisit record. Nothing is captured outside of a crawl session, nor
+    what is no post and names one that was taken out of the archive.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -39,15 +46,35 @@ class CaptureMiddleware:
         if "cached" in response.flags or session is None:
             return response
         exchange = _exchange(request, response)
+        if errand := request.meta.get("errand"):
+            return self._of_errand(request, response, exchange, errand)
         original: Original | None = request.meta.get("original")
         if original and exchange.status != 304 and exchange.digest != original.digest:
             original = None
         if exchange.status == 304 and original is None:
             return response
+        job = request.meta.get("job")
+        if job is not None and job.kind not in _PAGES and session.names_removed(exchange):
+            return response
         try:
             request.meta["capture"] = session.capture(exchange, original)
         except ArchiverError as fault:
             # What cannot be kept as evidence is not read: its page is still due.
+            spider.halt(fault)
+            raise
+        return response
+
+    def _of_errand(self, request: Request, response: Response, exchange: Exchange, errand: Errand) -> Response:
+        """An image, stylesheet or font: written only where it is one, and once whatever address it has."""
+        spider: Any = self._crawler.spider
+        if exchange.status == 200:
+            coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
+            request.meta["objection"] = not_wanted(errand.kind, exchange.media_type, exchange.body, coding)
+        if request.meta.get("objection"):
+            return response
+        try:
+            request.meta["capture"] = spider.session.requisites.capture(exchange, errand)
+        except ArchiverError as fault:
             spider.halt(fault)
             raise
         return response

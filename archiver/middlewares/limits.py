@@ -18,22 +18,26 @@ _MOST_CODINGS = 2
 class LimitsMiddleware:
     """Stands between the capture (605) and the one that undoes content codings (590).
 
-    Sources (sitemaps, feeds, the API) may be as large as DOWNLOAD_MAXSIZE, other pages as PAGE_MAXSIZE; both hold on
-    the wire and again for what is unpacked. One coding is usual, two happen where a server packs a packed file;
-    an answer that names more (RFC 9110, section 8.4 sets no limit) is made to be unpacked for ever.
+    Sources (sitemaps, feeds, the API) may be as large as DOWNLOAD_MAXSIZE, other pages as PAGE_MAXSIZE, what pages need
+    to be shown as REQUISITE_MAXSIZE; all hold on the wire and again for what is unpacked. One coding is usual, two
+    happen where a server packs a packed file; an answer that names more (RFC 9110, section 8.4 sets no limit) is made
+    to be unpacked for ever.
     Of an answer whose beginning is enough (`Beginning`) that is unpacked here, and no length is too large for it.
     """
 
-    def __init__(self, page_maxsize: int) -> None:
+    def __init__(self, page_maxsize: int, requisite_maxsize: int) -> None:
         self._page_maxsize = page_maxsize
+        self._requisite_maxsize = requisite_maxsize
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        return cls(crawler.settings.getint("PAGE_MAXSIZE"))
+        return cls(crawler.settings.getint("PAGE_MAXSIZE"), crawler.settings.getint("REQUISITE_MAXSIZE"))
 
     def process_request(self, request: Request) -> None:
         if META in request.meta:
             request.meta["download_maxsize"] = 0
+        if "errand" in request.meta and self._requisite_maxsize:
+            request.meta.setdefault("download_maxsize", self._requisite_maxsize)
         job = request.meta.get("job")
         if job is not None and not job.is_source and self._page_maxsize:
             request.meta.setdefault("download_maxsize", self._page_maxsize)

@@ -14,8 +14,11 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME
-from archiver.search.filters import SORTS, Query, conditions, distance_km
-from archiver.search.query import Condition, compile_query
+from archiver.search.compile import Condition, compile_query
+from archiver.search.facts import like
+from archiver.search.filters import SORTS, Query, conditions
+from archiver.search.names import folded
+from archiver.search.places import distance_km
 from archiver.store.migrations import FTS_COLUMNS
 
 FACETS = ("site", "author", "category", "tag", "language", "year")
@@ -153,8 +156,9 @@ def _statement(db: Database, query: Query, text: Condition) -> tuple[str, list[A
         parts = ["f.articles_fts match ?", "f.rank match ?", *parts]
         values = [text.match, _RANK, *values]
     distance, before = "null", []
+    for function in (distance_km, folded):
+        db.register_function(function, deterministic=True, replace=True)
     if query.near is not None:
-        db.register_function(distance_km, deterministic=True, replace=True)
         distance = ("(select min(distance_km(latitude, longitude, ?, ?)) from geotags where article_id = a.id "
                     "and role <> 'publisher')")
         before = [*query.near]
@@ -179,7 +183,7 @@ def _order(query: Query, text: Condition) -> tuple[str, list[Any]]:
     if text.match:
         return f"f.rank {'desc' if down else 'asc'}, a.duplicate_of is not null, a.id", []
     # Nothing ranks: those with the text in their title come first, then the newest.
-    patterns = ["%" + re.sub(r"([%_\\])", r"\\\1", wanted) + "%" for wanted in text.substrings]
+    patterns = [f"%{like(wanted)}%" for wanted in text.substrings]
     titles = " + ".join("(a.title like ? escape '\\')" for _ in patterns)
     return (f"{titles} desc, {newest}" if patterns else newest), patterns
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from archiver.capture.rights import of_page
-from archiver.discovery import feed, listing, sitemap
+from archiver.discovery import feed, listing, requisites, sitemap
 from archiver.discovery.nowhere import Nowhere, look_of
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse
@@ -22,7 +22,7 @@ from archiver.items import Article, Lead, Outcome, PageKind, Source, Target, Vis
 from archiver.spiders import sources
 from archiver.spiders.job import MOST_REDIRECTS, Job
 from archiver.spiders.nothing import SOFT_404, shown, shows_nothing
-from archiver.spiders.reading import Answer, Reading
+from archiver.spiders.reading import Answer, Reading, validator
 from archiver.store.parts import CLAIM, part_reason
 from archiver.urls import Scope, normalize, urlkey
 
@@ -30,7 +30,6 @@ from archiver.urls import Scope, normalize, urlkey
 _KNOWN_KINDS = {k: k for k in (PageKind.POST, PageKind.PAGE, PageKind.LISTING)} | {PageKind.PART: PageKind.POST}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_HOPS = 5
-_LONGEST_VALIDATOR = 1_000
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
@@ -44,15 +43,17 @@ def as_any_site(page: Page, lead: Lead | None, known: PageKind, part_of: str) ->
 
 
 def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], bool] = lambda target: True,
-         read_page: ReadPage = as_any_site, nowhere: Nowhere | None = None) -> Reading:
+         read_page: ReadPage = as_any_site, nowhere: Nowhere | None = None, *,
+         with_requisites: bool = False) -> Reading:
     """One answer to what it means. Never raises for anything a server can send.
 
     `is_news` says whether a page's link is worth reporting: the menu of a site stands on each of its pages.
-    `nowhere` is what the site answers for an address that does not exist.
+    `nowhere` is what the site answers for an address that does not exist. `with_requisites`: what a post's page needs
+    to be shown is told, too.
     """
     visit = Visit(
         url=job.url, final_url=answer.url, at=answer.at, outcome=Outcome.FAILED, kind=job.kind, status=answer.status,
-        etag=_validator(answer, "etag"), last_modified=_validator(answer, "last-modified"),
+        etag=validator(answer, "etag"), last_modified=validator(answer, "last-modified"),
         capture=answer.capture, same_validator=_same_validator(answer, job), rights=answer.rights,
     )
     if answer.status == 304:
@@ -76,7 +77,7 @@ def read(answer: Answer, job: Job, scope: Scope, is_news: Callable[[Target], boo
         what = answer.content_type.split(";")[0] or "of no stated type"
         return Reading(replace(visit, outcome=Outcome.NOT_ARTICLE, kind=PageKind.OTHER, rule="not-html",
                                reason=f"it is no HTML page ({what})"))
-    return _html(answer, visit, job, scope, is_news, read_page, nowhere)
+    return _html(answer, visit, job, scope, is_news, read_page, nowhere, with_requisites)
 
 
 def _same_validator(answer: Answer, job: Job) -> bool:
@@ -86,12 +87,6 @@ def _same_validator(answer: Answer, job: Job) -> bool:
     etag = answer.headers.get("etag", "")
     return etag == job.etag if job.etag else bool(job.last_modified) and (
         answer.headers.get("last-modified", "") == job.last_modified)
-
-
-def _validator(answer: Answer, name: str) -> str:
-    """What is kept to ask conditionally; one longer than servers write is not, for each request would carry it."""
-    value = answer.headers.get(name, "")
-    return value if len(value) <= _LONGEST_VALIDATOR else ""
 
 
 def _redirect(location: str, visit: Visit, job: Job, scope: Scope, rule: str,
@@ -137,7 +132,7 @@ def _refusal(visit: Visit, job: Job) -> Reading:
 
 
 def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callable[[Target], bool],
-          read_page: ReadPage, nowhere: Nowhere | None) -> Reading:
+          read_page: ReadPage, nowhere: Nowhere | None, with_requisites: bool) -> Reading:
     page = parse(answer.body, answer.url, answer.content_type, answer.at)
     if page.root is not None:
         visit = replace(visit, rights=(*visit.rights, *of_page(page.root, answer.url)))
@@ -149,6 +144,7 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         target = normalize(links.refresh)
         if target and urlkey(target) != job.urlkey:
             return _redirect(target, visit, job, scope, "meta-refresh", nowhere)
+    needs = requisites.of_page(page.root, answer.url) if with_requisites and page.root is not None else ()
     known_kind = PageKind.UNKNOWN if job.judged else _KNOWN_KINDS.get(job.kind, PageKind.UNKNOWN)
     article = read_page(page, job.lead, known_kind, job.gathering.job.url if job.gathering else "")
     if job.is_seed and article.kind is PageKind.POST and scope.path == "/":
@@ -159,7 +155,8 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         targets = (*api, *(t for t in (*links.all, *links.traps) if is_news(t) and _wanted(t, article.kind, scope)
                            and not _comes_with(article, t)))
     visit = replace(
-        visit, kind=article.kind, rule=article.kind_rule, targets=targets, shown=shown(links, page),
+        visit, kind=article.kind, rule=article.kind_rule, targets=targets,
+        requisites=needs if article.kind is PageKind.POST else (), shown=shown(links, page),
         next_pages=tuple(t.url for t in links.next_pages) if links and article.kind is not PageKind.POST else (),
     )
     if article.kind is PageKind.POST and article.part_of and job.kind is not PageKind.PART and scope.contains(

@@ -28,7 +28,9 @@ from archiver.store import ledger
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.faults import is_fault
+from archiver.store.requisites import DEFAULT_MODE, Mode
 from archiver.store.runs import Counts, end_run, ensure_site, has_finished
+from archiver.store.takedown.named import Named
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.writer import VisitWriter
 from archiver.urls import Scope, urlkey
@@ -46,11 +48,13 @@ class OpenRun:
     """
 
     @guarded
-    def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
+    def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "",
+                 mode: Mode | None = None) -> None:
         self.archive = archive
         self.started = datetime.now(UTC)
         self.full = full
         self.only = only
+        self._mode = mode
         self.start_url = start_url
         self.db: Database = open_archive(archive, create=True)
         self._lock: BinaryIO | None = None
@@ -84,14 +88,17 @@ class OpenRun:
             self.db, self.archive.parent, self.site, self.started, self.start_url,
             {urlkey(self.start_url), self._seed_key}, only=self.only, full=self.full, quiet=bool(self.quiet_until))
         self._place = Place(self.archive)
+        self._removed = Named(self.db, self.site_name)
         self.warc = WarcWriter(self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}",
                                f"crawl of {self.site_name}")
-        revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
+        self.mode: Mode = self._mode or self.options.get("requisites") or DEFAULT_MODE
+        self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         # An API counts all posts of a site only once a crawl has read it to its end.
         counted = not self.full and has_finished(self.db, site_id) and ledger.has_api(self.db, site_id)
-        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, revisit, listings_wait=counted,
-                                  version=__version__, reread=self._readings, before_commit=self._before_commit)
-        self.nowhere = None if self.full else remembered(self.site, self.started - revisit)
+        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, self.revisit, listings_wait=counted,
+                                  version=__version__, reread=self._readings, before_commit=self.before_commit,
+                                  mode=self.mode)
+        self.nowhere = None if self.full else remembered(self.site, self.started - self.revisit)
 
     @property
     def site_name(self) -> str:
@@ -115,6 +122,13 @@ class OpenRun:
     def _read_anew(self) -> None:
         """What is read once more when all is written."""
 
+    def _write_the_rest(self, patience: float) -> None:
+        """What waits beside the visits."""
+
+    def _more_due(self) -> int:
+        """What is due beside pages."""
+        return 0
+
     def _readings(self, row: dict[str, Any]) -> list[Article]:
         return readings(self.db, self.archive.parent, row, self.site["id"])
 
@@ -123,7 +137,14 @@ class OpenRun:
         """Write one exchange to the run's WARC file."""
         return self.warc.write(exchange, original)
 
-    def _before_commit(self) -> None:
+    def names_removed(self, exchange: Exchange) -> bool:
+        """Whether a list, feed or API answer names a post that was taken out, and so may show its text."""
+        coding = next((value.decode("latin-1") for name, value in exchange.response_headers
+                       if name.lower() == b"content-encoding"), "")
+        return self._removed.is_in(exchange.body, coding)
+
+    def before_commit(self) -> None:
+        """The archive is where it was, and what was written to WARC is on the disk. Raises what `Place.check` does."""
         self._place.check()
         self.warc.sync()
 
@@ -157,9 +178,10 @@ class OpenRun:
         if patience:
             self.learn_the_rest()
         self.writer.flush(patience)
+        self._write_the_rest(patience)
         if patience:
             self._read_anew()
         failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.counts, ending, self.warc,
                              patience)
         known, done = self.balance()
-        return failures, known - done
+        return failures, known - done + self._more_due()

@@ -8,6 +8,8 @@ from datetime import datetime
 from archiver.items import Capture, Right, Visit
 from archiver.spiders.job import Job
 
+_LONGEST_VALIDATOR = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -38,3 +40,9 @@ class Reading:
     is_feed: bool = False
     is_sitemap: bool = False
     platform: str = ""
+
+
+def validator(answer: Answer, name: str) -> str:
+    """What is kept to ask conditionally; one longer than servers write is not, for each request would carry it."""
+    value = answer.headers.get(name, "")
+    return value if len(value) <= _LONGEST_VALIDATOR else ""

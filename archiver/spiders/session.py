@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from archiver import __version__
-from archiver.discovery import cdx, nowhere
+from archiver.discovery import nowhere
+from archiver.discovery.cdx_query import prefix_of, query_url, service_address
 from archiver.discovery.nowhere import Nowhere
 from archiver.extraction.rules import SiteRules
 from archiver.frontier.schedule import SIDE_WAY
@@ -19,6 +20,7 @@ from archiver.spiders.contact import needs_contact
 from archiver.spiders.guarded import guarded
 from archiver.spiders.job import MOST_REDIRECTS, Job, job_of
 from archiver.spiders.opened import Only, OpenRun
+from archiver.spiders.requisites import Requisites
 from archiver.spiders.teacher import Teacher
 from archiver.spiders.watch import Watch
 from archiver.store import aside, ledger, missing, parts
@@ -26,6 +28,7 @@ from archiver.store.articles import read_anew
 from archiver.store.doubt import is_confirmed
 from archiver.store.parts import StoredPart
 from archiver.store.redirects import came_from
+from archiver.store.requisites import Mode
 from archiver.store.rules import retire, rules_at, store_learned
 from archiver.store.sources import alive, enter_cdx, sources_known
 from archiver.store.transaction import writing
@@ -46,20 +49,22 @@ class CrawlSession(OpenRun):
     of its methods raises an ArchiverError where the archive cannot be written any more.
     """
 
-    def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "") -> None:
+    def __init__(self, archive: Path, start_url: str, *, full: bool = False, only: Only = "",
+                 mode: Mode | None = None) -> None:
         self._under_way: dict[str, Job] = {}
         self._sources = 0
         self._told: set[tuple[str, Source, PageKind]] = set()
-        super().__init__(archive, start_url, full=full, only=only)
+        super().__init__(archive, start_url, full=full, only=only, mode=mode)
 
     def _begin(self) -> None:
         super()._begin()
         self.teacher = Teacher(rules_at(self.db, self.site["id"]), self._learned, self._outdated)
         self.watch = Watch(self.db, self.site["id"], self.scope, self.writer.flush)
         self.writer.on_written, self.writer.kept = self.watch.written, self.watch.kept
+        self.requisites = Requisites(self, self.mode)
         self.believes_gone = is_confirmed(self.db, self.site["id"], self.started)
         named = self.options.get("cdx")
-        self.cdx = cdx.query_url(cdx.service_address(named), cdx.prefix_of(self.scope)) if named else ""
+        self.cdx = query_url(service_address(named), prefix_of(self.scope)) if named else ""
 
     @property
     def under_way(self) -> int:
@@ -231,6 +236,12 @@ class CrawlSession(OpenRun):
         with writing(self.db):
             retire(self.db, self.site["id"], since)
         return rules_at(self.db, self.site["id"])
+
+    def _write_the_rest(self, patience: float) -> None:
+        self.requisites.flush(patience)
+
+    def _more_due(self) -> int:
+        return self.requisites.count_due()
 
     def learn_the_rest(self) -> None:
         self.teacher.finish()

@@ -31,6 +31,7 @@ from archiver.spiders.contact import contact_for, names_contact, user_agent
 from archiver.spiders.ending import cannot_crawl, robots_unreadable, still_quiet, walled
 from archiver.spiders.ends import EndsEarly
 from archiver.spiders.failure import UNREACHABLE, failure_of
+from archiver.spiders.fetching import FetchesRequisites
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
 from archiver.spiders.opened import Only
@@ -39,6 +40,7 @@ from archiver.spiders.session import CrawlSession
 from archiver.spiders.sources import api_address
 from archiver.spiders.transport import answer_of
 from archiver.spiders.watch import WALLS
+from archiver.store.requisites import MODES
 from archiver.urls import normalize, start_address, urlkey
 
 # Requests handed to Scrapy at a time: enough to keep its slots busy, few enough to lose nothing by.
@@ -46,24 +48,26 @@ _WINDOW = 64
 T = TypeVar("T")
 
 
-class SiteSpider(EndsEarly, Spider):
+class SiteSpider(FetchesRequisites, EndsEarly, Spider):
     """Crawls one site into the archive named by the setting ARCHIVE_PATH.
 
     Arguments (`scrapy crawl site -a url=... -a full=1 -a limit=10 -a since=2024-01-01`): `url` is the start
     address and the scope; `full` revisits everything; `limit` ends the run after so many posts;
-    `since` leaves posts alone that a source dates earlier.
+    `since` leaves posts alone that a source dates earlier; `requisites` (none, lead, all) goes before
+    the site's own setting.
     """
 
     name = "site"
 
     def __init__(self, url: str = "", full: str | bool = False, limit: str | int = 0, since: str = "",
-                 only: Only = "", **kwargs: Any) -> None:
+                 only: Only = "", requisites: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start_url = start_address(url)
         self.full = str(full).lower() in ("1", "true", "yes")
         self.limit = int(limit)
         self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
         self.only: Only = only
+        self.mode = next((mode for mode in MODES if mode == requisites), None)
         self.permission = Permission()
         self._home_tells = False
         self.session: CrawlSession
@@ -81,7 +85,7 @@ class SiteSpider(EndsEarly, Spider):
             contact = contact_for(spider.start_url, os.environ.get("ARCHIVER_CONTACT"))
             crawler.settings.set("USER_AGENT", user_agent(contact), priority="spider")
         spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full,
-                                       only=spider.only)
+                                       only=spider.only, mode=spider.mode)
         with spider.beginning():
             spider._begin(crawler)
         return spider
@@ -124,7 +128,8 @@ class SiteSpider(EndsEarly, Spider):
             # What the changes told of is written by now: a post that came must not make up for one that went.
             job = replace(job, alive=self.session.alive(Source.API, job.url))
         yield from self._carry_on(job, read(answer, job, self.session.scope, self.session.is_news,
-                                            self.session.teacher.read, self.session.nowhere))
+                                            self.session.teacher.read, self.session.nowhere,
+                                            with_requisites=self.session.mode == "all"))
 
     def failed(self, failure: Failure) -> Iterator[Visit | Request]:
         """No answer: refused by robots.txt, no such host, a time-out ..."""
@@ -278,7 +283,7 @@ class SiteSpider(EndsEarly, Spider):
     def _idle(self) -> None:
         requests = list(self._guarded(self._next_requests))
         if not requests and not (self.fatal or self.ending):
-            requests = list(self._guarded(self._held_back))
+            requests = list(self._guarded(self._held_back)) or list(self._guarded(self._errands))
         for request in requests:
             self.crawler.engine.crawl(request)
         if requests:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from archiver.discovery import cdx, cdx_targets, feed, sitemap, wordpress_api
+from archiver.discovery import cdx, cdx_query, cdx_targets, feed, sitemap, wordpress_api
 from archiver.items import Outcome, PageKind, Target, Visit
 from archiver.spiders.job import Job
 from archiver.spiders.reading import Answer, Reading
@@ -85,11 +85,11 @@ def cdx_read(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Call
     news = tuple(t for t in found.targets if is_news(t))
     seen = job.captures + len(page.entries)
     visit = replace(visit, targets=news, outcome=Outcome.NOT_ARTICLE, reason=f"a web archive's list of {seen} captures")
-    following = cdx.resumed(job.url, page.resume_key) if page.resume_key and page.entries else ""
+    following = cdx_query.resumed(job.url, page.resume_key) if page.resume_key and page.entries else ""
     if job.number > 1 or following:
         visit = replace(visit, etag="", last_modified="")
     if following and following != answer.url and job.number < _MOST_ANSWERS:
         onward = replace(job, number=job.number + 1, captures=seen)
         return Reading(replace(visit, outcome=Outcome.DUE), follow=(following, onward))
-    is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx.limit_of(job.url)
+    is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx_query.limit_of(job.url)
     return Reading(replace(visit, reason=visit.reason + (_MORE if is_cut else "")))

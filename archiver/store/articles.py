@@ -27,9 +27,10 @@ from archiver.store import clusters
 from archiver.store.addresses import claim, enter_addresses, promote, redirecting
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.history import count_again, last_revision, said_before
-from archiver.store.ledger import last_rowid, stamp
+from archiver.store.ledger import insert_row, stamp
 from archiver.store.lost import prove
 from archiver.store.provenance import evidence_json, mixed
+from archiver.store.takedown.bans import next_number
 from archiver.store.versions import (
     UNVERSIONED,
     Reread,
@@ -267,7 +268,9 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
 
 
 def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
-    return next(iter(db.query(f"select * from articles where {where} order by id limit 1", values)), None)
+    cursor = db.execute(f"select * from articles where {where} order by id limit 1", values)
+    found = cursor.fetchone()
+    return dict(zip((column[0] for column in cursor.description), found, strict=True)) if found else None
 
 
 def _at_address(db: Database, key: str) -> dict[str, Any] | None:
@@ -278,17 +281,16 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
             capture_id: int | None, run_id: int | None, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
     row = {
-        **article_row(article), "site": site, "revision": 1, "first_seen": stamp(at), "last_seen": stamp(at),
-        "urlkey": urlkey(article.url), "post_id": article.post_id or None,
-        "guid": article.guid or None, "platform": article.platform or None, "content_digest": digest or None,
-        "meaning_digest": meaning_digest(article), "capture_id": capture_id, "evidence": evidence_json(article),
-        "extractor": extractor, "read_at": stamp(at),
+        "id": next_number(db), **article_row(article), "site": site, "revision": 1,
+        "first_seen": stamp(at), "last_seen": stamp(at), "urlkey": urlkey(article.url),
+        "post_id": article.post_id or None, "guid": article.guid or None, "platform": article.platform or None,
+        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": capture_id,
+        "evidence": evidence_json(article), "extractor": extractor, "read_at": stamp(at),
     }
-    db.table("articles").insert(row)
-    article_id = last_rowid(db)
+    article_id = insert_row(db, "articles", row)
     aliases = enter_addresses(db, article_id, article, redirects, at)
-    write_facets(db, article_id, article)
-    write_revision(db, article_id, 1, article, (), at, capture_id, run_id)
+    write_facets(db, article_id, article, new=True)
+    write_revision(db, article_id, 1, article, (), at, capture_id, run_id, stands=row)
     shares_text = settle_duplicates(db, digest, article_id)
     clusters.place(db, article_id)
     return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)

@@ -13,6 +13,10 @@ from archiver.store.faults import fault_of
 from archiver.store.migrations import migrations
 
 _BUSY_SECONDS = 30.0
+_STATEMENTS = 512
+"""To write a page takes more than the hundred different statements that Python keeps ready."""
+_CACHE_KILOBYTES = 32_000
+"""What a writer holds of the database: the places that a new row goes to in a dozen indexes lie far apart."""
 
 
 def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Database:
@@ -38,6 +42,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
         if not read_only:
             db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute("PRAGMA synchronous=NORMAL")
+            db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
             if migrations.pending(db):
                 migrations.apply(db)
     except sqlite3.Error as error:
@@ -74,7 +79,7 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
         options = "?mode=ro&immutable=1" if quiet else "?mode=ro"
     try:
         uri = file.resolve().as_uri() + options
-        conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
+        conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, cached_statements=_STATEMENTS)
     except sqlite3.OperationalError as error:
         raise fault_of(error, file) from error
     conn.execute("PRAGMA foreign_keys=ON")

@@ -14,7 +14,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.items import Outcome, Source
-from archiver.store import missing
+from archiver.store import missing, requisite_reports
+from archiver.store.takedown.bans import removals
 
 _STATE = """case
     when p.kind = 'part' then 'missing'
@@ -43,13 +44,14 @@ _EMPTY_HANDED = ("soft-404", "repeated listing", "attachment", "redirect-loop", 
 def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any]:
     """One site's state, ready for JSON.
 
-    Keys: site, start_url, platform, articles (rows, and how many of them are gone, duplicates, revised), posts
+    Keys: site, start_url, platform, articles (rows, and how many of them are gone, duplicates, revised), removed (how
+    many were taken out, docs/upkeep.md), posts
     (addresses of posts by state, `found` in all), sources (the same per source, those that know most first, each with
     the `balance` of all that it told of), balance (all addresses by outcome, `found` in all), pages (the same without
     the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20
     addresses with their reason), missing_total, failures (reason, pages, example), distrusted (what the site's
-    server says and is not believed, and since when), runs (the newest first), complete (nothing is missing and the last
-    run ended by itself).
+    server says and is not believed, and since when), requisites (`requisite_reports.state`), runs (the newest first),
+    complete (nothing is missing and the last run ended by itself).
     """
     site_id = site["id"]
     newest = list(db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs]))
@@ -64,10 +66,11 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     return {
         "site": site["name"], "start_url": site["start_url"], "platform": site["platform"],
         "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
+        "removed": len(removals(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts, "sources": _sources(db, site_id), "balance": _balance(outcomes), "pages": dict(outcomes),
         "traps": _traps(db, site_id), "missing": missing.listed(db, site_id, _LISTED), "missing_total": lacking,
         "failures": _failures(db, site_id), "distrusted": json.loads(site.get("distrusted") or "{}"),
-        "runs": newest,
+        "requisites": requisite_reports.state(db, site), "runs": newest,
         "complete": bool(newest) and newest[0]["outcome"] == "finished" and not lacking and not posts["missing"],
     }
 

@@ -14,7 +14,7 @@ from archiver.items import Article
 from archiver.record.identity import changed_fields
 from archiver.record.returns import Return, Version, returned
 from archiver.store.ledger import moment, stamp
-from archiver.store.versions import article_from_revision
+from archiver.store.versions import article_from_revision, versions
 
 _LOOKED_AT = 40
 """The newest versions that a reading is compared with: the text of a live ticker is never what it was an hour ago."""
@@ -24,8 +24,7 @@ def said_before(db: Database, row: dict[str, Any], article: Article, at: datetim
     """What a reading that differs from the article as it stands (`row`) is, if an earlier version said the same."""
     if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
         return None
-    rows = list(db.query("select * from revisions where article_id = ? order by revision desc limit ?",
-                         [row["id"], _LOOKED_AT]))[::-1]
+    rows = list(versions(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _LOOKED_AT]))[::-1]
     said = [r["revision"] for r in rows if r["revision"] != row["revision"]
             and not changed_fields(article_from_revision(r), article)]
     if not said:

@@ -24,8 +24,8 @@ class Tally:
     """What an import did. `records` are all of the file; of them `posts` were read as posts, which were `new`,
     `revised` (another version came to light) or `known`; the rest are `pages` that are no posts, `not_html`, answers
     with another status (`gone`, `redirects`, `status`), `revisits`, records about records (`about`), `skipped` as not
-    asked for, and `damaged`. Of some a thing was wrong and they were read all the same (`mended`). `captures` were
-    copied; `aliases`, `tombstones` and `sites` are new ones."""
+    asked for, of posts that were `removed`, and `damaged`. Of some a thing was wrong and they were read
+    all the same (`mended`). `captures` were copied; `aliases`, `tombstones` and `sites` are new ones."""
 
     records: int = 0
     posts: int = 0
@@ -41,6 +41,7 @@ class Tally:
     about: int = 0
     skipped: int = 0
     damaged: int = 0
+    removed: int = 0
     mended: int = 0
     captures: int = 0
     aliases: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlite_utils import Database
 
 from archiver.store import ledger
+from archiver.store.requisites import forget_capture
 
 _REASON = "the capture of it was lost with the end of a WARC file"
 
@@ -27,6 +28,7 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
                    [capture_id])
         db.execute("update articles set capture_id = null where capture_id = ?", [capture_id])
         db.execute("update revisions set capture_id = null where capture_id = ?", [capture_id])
+        forget_capture(db, capture_id)
         db.execute("delete from captures where id = ?", [capture_id])
     return len(lost)
 

@@ -35,13 +35,15 @@ _WRITTEN = (Placed.INSERTED, Placed.EXTENDED)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one capture says of a post. `at` is when it was captured, `extractor` who read it."""
+    """What one capture says of a post. `at` is when it was captured, `extractor` who read it. `whole`: of a post of
+    several pages this has the text of all."""
 
     article: Article
     at: datetime
     capture_id: int | None
     digest: str
     extractor: str
+    whole: bool = False
 
 
 def enter(db: Database, site: str, reading: Reading, bare: Bare) -> Stored:
@@ -64,7 +66,7 @@ def _entered(db: Database, site: str, reading: Reading, ways: list[str], bare: B
     if row is None:
         return store_article(db, site, article, redirects=ways, at=reading.at, capture_id=reading.capture_id,
                              run_id=None, run_started=reading.at, extractor=reading.extractor)
-    if parts_of(db, row["urlkey"]):
+    if not reading.whole and parts_of(db, row["urlkey"]):
         # Of a post of several pages this shows one.
         reading = replace(reading, article=replace(article, body=row["body"]))
     if stamp(reading.at) > row["last_seen"]:

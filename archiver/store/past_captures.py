@@ -50,6 +50,52 @@ def keep_kind(db: Database, url: str, digest: str, kind: str) -> None:
     db.execute("insert into past_pages (key, kind) values (?, ?) on conflict do nothing", [page_key(url, digest), kind])
 
 
+def keep_fetched(db: Database, key: str, at: datetime, digest: str) -> None:
+    """A capture of a web archive was fetched and read; no row of `captures` says so. `key` is its urlkey."""
+    keep_kind(db, _fetched(key, at), digest, "memento")
+
+
+def is_here(db: Database, url: str, at: datetime, digest: str) -> bool:
+    """Whether a capture that a web archive's list tells of is known, to the second and by the list's digest ("sha1:"
+    and base 32): fetched before, or in the archive by another way."""
+    if kind_read(db, _fetched(urlkey(url), at), digest) is not None:
+        return True
+    second = [stamp(at), stamp(at + _SECOND)]
+    for one in schemes(url):
+        row = _one(db, "url = ? and captured_at >= ? and captured_at < ? and digest = ?", [one, *second, digest])
+        if row and is_done(db, row):
+            return True
+    return False
+
+
+def payload_here(db: Database, url: str, digest: str) -> bool:
+    """Whether this payload of this address was read, whenever it was captured."""
+    return bool(digest) and (is_no_post(db, url, digest) or any(
+        (row := _one(db, "url = ? and digest = ?", [one, digest])) is not None and is_done(db, row)
+        for one in schemes(url)))
+
+
+def is_no_post(db: Database, url: str, digest: str) -> bool:
+    """Whether this payload of this address was read and found to be no post."""
+    return any(kind_read(db, one, digest) is not None for one in schemes(url))
+
+
+def answered_here(db: Database, url: str, at: datetime) -> bool:
+    """Whether it is known what an address answered in place of a page, at this very time."""
+    return db.execute("select 1 from past_answers where urlkey = ? and at = ?",
+                      [urlkey(url), stamp(at)]).fetchone() is not None
+
+
+def schemes(url: str) -> tuple[str, str]:
+    """An address by http and by https."""
+    scheme, _, rest = url.partition("://")
+    return url, f"{'http' if scheme == 'https' else 'https'}://{rest}"
+
+
+def _fetched(key: str, at: datetime) -> str:
+    return f"memento {key} {at:%Y%m%d%H%M%S}"
+
+
 def original_of(db: Database, digest: str) -> dict[str, Any] | None:
     """The response of the archive that has this payload."""
     return _one(db, "digest = ? and record_type = 'response' order by id", [digest])

@@ -25,6 +25,8 @@ from archiver.store.versions import (
     edited_fields,
     rewrite_revision,
     set_aside,
+    settle,
+    versions,
     write_revision,
 )
 from archiver.urls import urlkey
@@ -39,8 +41,8 @@ _NEVER = "9999"
 
 def versions_of(db: Database, row: dict[str, Any]) -> list[Version]:
     """The versions of an article (its row), in the order of their times."""
-    rows = db.query("select r.*, c.digest from revisions r left join captures c on c.id = r.capture_id "
-                    "where r.article_id = ? order by r.observed_at, r.revision", [row["id"]])
+    rows = versions(db, "r.article_id = ? order by r.observed_at, r.revision", [row["id"]],
+                    "(select c.digest from captures c where c.id = r.capture_id) as digest")
     return [Version(moment(r["observed_at"]) or datetime.min, article_from_revision(r), r["capture_id"],
                     r["digest"] or "", r["revision"], tuple(json.loads(r["changed"] or "[]")),
                     row["extractor"] if r["revision"] == row["revision"] else r["extractor"]) for r in rows]
@@ -122,8 +124,9 @@ def write(db: Database, row: dict[str, Any], before: Sequence[Version], after: S
     if row["revision"] != before[-1].number and row["revision"] in numbers:
         # The post had returned to an earlier version, which stands.
         db.execute("update articles set revision = ? where id = ?", [numbers[row["revision"]], article_id])
-        return
-    _stand(db, row, before, after[-1], len(after), numbers, reading)
+    else:
+        _stand(db, row, before, after[-1], len(after), numbers, reading)
+    settle(db, article_id)
 
 
 def _move(db: Database, article_id: int, number: int, version: Version, was: Article) -> None:

@@ -1,28 +1,24 @@
 """Where each value of an article comes from: its evidence as it is stored, with the winners marked.
 
-`articles.evidence` (and `revisions.evidence`) is a JSON list of candidates: field, value, source, locator, confidence;
-`won` is 1 on those that the field's value was taken from. A value that none of them gave alone has an entry without a
-source. An entry whose value is of another reading than the row's own names that reading: extractor, capture_id and
-read_at stand in it. The views `provenance` and `past_provenance` lay this out.
+`articles.evidence` (and `revisions.evidence`) is a JSON list of candidates (`evidence_form`): field, value, source,
+locator, confidence; `won` is 1 on those that the field's value was taken from. A value that none of them gave alone has
+an entry without a source. An entry whose value is of another reading than the row's own names that reading: extractor,
+capture_id and read_at stand in it. The views `provenance` and `past_provenance` lay this out.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from archiver.extraction.explain import explain
 from archiver.items import Article, Evidence
+from archiver.store.evidence_form import READING, Entry, packed, unpacked
 
 _EVIDENCE = ("field", "value", "source", "locator", "confidence")
-READING = ("extractor", "capture_id", "read_at")
-"""What names a reading: who read, from which capture, and when."""
 TOLD_OF = ("title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
            "description", "image", "canonical_url", "credits")
 """The fields whose provenance is kept. `published_precision` comes with `published`."""
-
-Entry = dict[str, Any]
 
 
 def entries(article: Article) -> list[Entry]:
@@ -52,12 +48,12 @@ def entries(article: Article) -> list[Entry]:
 
 def evidence_json(article: Article) -> str | None:
     """What is stored of a reading; None where it keeps no evidence at all."""
-    return _json(entries(article)) if article.evidence else None
+    return packed(entries(article)) if article.evidence else None
 
 
 def evidence_from(text: str | None) -> tuple[Evidence, ...]:
     """The candidates that are stored, as the reading had them."""
-    return tuple(Evidence(**{k: one[k] for k in _EVIDENCE}) for one in json.loads(text or "[]") if one["source"])
+    return tuple(Evidence(**{k: one[k] for k in _EVIDENCE}) for one in unpacked(text) if one["source"])
 
 
 def mixed(stored: str | None, reading: Article, fields: Collection[str], *, own: tuple[Any, ...] | None = None,
@@ -65,15 +61,15 @@ def mixed(stored: str | None, reading: Article, fields: Collection[str], *, own:
     """Stored evidence in which these fields are told by another reading. One of the two is the row's own from now on:
     the other's entries get its name (READING), `own` for those that stay, `other` for those that come.
     """
-    kept = [_named(one, own) for one in json.loads(stored or "[]") if one["field"] not in fields]
+    kept = [_named(one, own) for one in unpacked(stored) if one["field"] not in fields]
     come = [_named(one, other) for one in entries(reading) if one["field"] in fields]
-    return _json(kept + come) if kept or come else None
+    return packed(kept + come) if kept or come else None
 
 
 def readers(stored: str | None, row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
     """Who read each field's value: READING by field, `row` where the entry names no other."""
     return {one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(READING, row, strict=True))
-            for one in json.loads(stored or "[]") if one.get("won")}
+            for one in unpacked(stored) if one.get("won")}
 
 
 def _words(value: Any) -> str:
@@ -88,6 +84,3 @@ def _named(one: Entry, reading: tuple[Any, ...] | None) -> Entry:
         return one
     return one | {key: value or "" for key, value in zip(READING, reading, strict=True)}
 
-
-def _json(found: Iterable[Entry]) -> str:
-    return json.dumps(list(found), ensure_ascii=False)

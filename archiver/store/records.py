@@ -12,12 +12,15 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArticleNotFound, BadAddress, RevisionNotFound
+from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS
 from archiver.items import Evidence
-from archiver.store.provenance import READING, evidence_from
+from archiver.store.evidence_form import READING
+from archiver.store.provenance import evidence_from
 from archiver.store.provenance import readers as readers_of
 from archiver.store.sites import find_site
+from archiver.store.standing import WHOLE
+from archiver.store.takedown.bans import removal_named
 from archiver.urls import start_address, urlkey
 
 Record = dict[str, Any]
@@ -96,8 +99,8 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
     now = record(db, article_id)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
     row = db.execute(
-        f"select r.content, {capture} from revisions r left join captures c on c.id = r.capture_id "
-        "where r.article_id = ? and r.revision = ?", [article_id, number],
+        f"select {WHOLE}, {capture} from revisions r join articles a on a.id = r.article_id "
+        "left join captures c on c.id = r.capture_id where r.article_id = ? and r.revision = ?", [article_id, number],
     ).fetchone()
     if row is None:
         raise RevisionNotFound(str(article_id), number, now["revision"])
@@ -112,7 +115,7 @@ def revisions(db: Database, article_id: int) -> list[Record]:
     version that stood before it; `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`: how often
     the post came back to it without making a version, and when last; `extractor`, who read it.
     """
-    rows = db.query("select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
+    rows = db.query(f"select r.*, a.revision as now, {_reader(db)} from revisions r join articles a "
                     "on a.id = r.article_id where r.article_id = ? order by r.revision", [article_id])
     return [_version(row) for row in rows]
 
@@ -126,7 +129,7 @@ def headlines(db: Database, site: str | None = None, *, changed: bool = False) -
     out: list[Record] = []
     titles: dict[int, str] = {}
     # Not by the view: an archive of an earlier release is read as it is.
-    for row in db.query("select r.*, a.site, a.revision as now, a.extractor as reader from revisions r join articles a "
+    for row in db.query(f"select r.*, a.site, a.revision as now, {_reader(db)} from revisions r join articles a "
                         "on a.id = r.article_id where ? is null or a.site = ? order by r.article_id, r.revision",
                         [name, name]):
         version = _version(row)
@@ -139,6 +142,12 @@ def headlines(db: Database, site: str | None = None, *, changed: bool = False) -
                         "previous": titles.get(version["previous"] or 0), "same_as": version["same_as"],
                         "seen_again": version["seen_again"]})
     return out
+
+
+def _reader(db: Database) -> str:
+    """Who read the current version, in SQL; 0.1.0 kept nobody."""
+    kept = db.execute("select 1 from pragma_table_info('articles') where name = 'extractor'").fetchone()
+    return f"{'a.extractor' if kept else 'null'} as reader"
 
 
 def _version(row: Record) -> Record:
@@ -177,7 +186,8 @@ def _told(db: Database, article_id: int, revision: int | None) -> Record:
 def find_article(db: Database, what: str | int) -> int:
     """The number of an article named by its number or by any address it was seen at.
 
-    An address may lack its scheme and may have tracking parameters. Raises ArticleNotFound.
+    An address may lack its scheme and may have tracking parameters. Raises ArticleNotFound, and ArticleRemoved where
+    it was taken out.
     """
     text = str(what).strip()
     if text.isascii() and text.isdigit():
@@ -194,5 +204,7 @@ def find_article(db: Database, what: str | int) -> int:
             [key, key, key],
         ).fetchone()
     if row is None:
+        if removal := removal_named(db, text):
+            raise ArticleRemoved(text, removal.told, allowed=removal.allowed_at is not None)
         raise ArticleNotFound(text)
     return int(row[0])

@@ -15,7 +15,11 @@ from archiver.urls import Scope
 
 @dataclass(slots=True)
 class Counts:
-    """What one run did; each is a number of pages or articles, `bytes` of bytes on the wire."""
+    """What one run did; each is a number of pages or articles, `bytes` of bytes on the wire.
+
+    Images, stylesheets and fonts are counted apart from pages: `requisite_requests` were made for them, `requisites` of
+    them were captured (or are as they were), `requisites_failed` could not be.
+    """
 
     requests: int = 0
     bytes: int = 0
@@ -30,6 +34,9 @@ class Counts:
     refused: int = 0
     failed: int = 0
     trapped: int = 0
+    requisite_requests: int = 0
+    requisites: int = 0
+    requisites_failed: int = 0
 
     def add(self, other: Counts) -> None:
         for name, value in asdict(other).items():

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
 from archiver.store import clusters
+from archiver.store.requisites import MODES
 from archiver.store.runs import ensure_site
 from archiver.urls import Scope, start_address
 
@@ -61,12 +62,18 @@ def _contact(text: str) -> str:
 
 
 def _cdx(text: str) -> str | None:
-    from archiver.discovery.cdx import SERVICES, service_address  # loads lxml, which a search need not wait for
+    from archiver.discovery.cdx_query import SERVICES, service_address  # loads lxml, which a search need not wait for
 
     if text.lower() == "no":
         return None
     service_address(text)
     return text.lower() if text.lower() in SERVICES else text
+
+
+def _requisites(text: str) -> str:
+    if text.lower() not in MODES:
+        raise ValueError(f"it is one of {', '.join(MODES)}")
+    return text.lower()
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -78,6 +85,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("contact", _contact, "mail address or page named in the User-Agent to this site"),
     Setting("cdx", _cdx, "internet-archive, or the address of another web archive's CDX server, which is asked for "
                          "addresses that the site had; no: none"),
+    Setting("requisites", _requisites, "what is captured beside a post's page: lead (its lead image, the default), all "
+                                       "(all images, stylesheets and fonts of the page) or none"),
     Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),
     Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
 )

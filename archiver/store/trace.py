@@ -8,20 +8,23 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.discovery.traps import says, trap_rule
-from archiver.errors import PageUnknown
+from archiver.errors import ArticleRemoved, PageUnknown
 from archiver.items import Outcome
+from archiver.store.requisite_reports import requisite_at
 from archiver.store.rights import rights_of
+from archiver.store.takedown.bans import removal_at
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 
 def trace(db: Database, address: str) -> dict[str, Any]:
-    """All that is known of one address, ready for JSON. Raises BadAddress or PageUnknown.
+    """All that is known of one address, ready for JSON. Raises BadAddress, PageUnknown or ArticleRemoved.
 
     Keys: asked, typed (the address as it was given, where it has parameters that say nothing of the page), url, urlkey,
     site, kind, outcome, reason, rule, status, redirects_to, found_at, fetched_at, changed_at, due_at, attempts,
-    sources, lead, article, parts, captures. An address that was never fetched itself, but
-    that an article is known by, has outcome None and `article.address_kind`. `parts` are the pages of the post at this
-    address (number, url, outcome), where it has several.
+    sources, lead, article, parts, captures, requisite (what is known of it as an image, stylesheet or font that pages
+    need: see `requisite_reports.requisite_at`; an address that is nothing else is told of by that). An address that was
+    never fetched itself, but that an article is known by, has outcome None and `article.address_kind`. `parts` are the
+    pages of the post at this address (number, url, outcome), where it has several.
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -30,8 +33,11 @@ def trace(db: Database, address: str) -> dict[str, Any]:
     page = next(iter(db.query("select p.*, s.name as site from pages p join sites s on s.id = p.site_id "
                               "where p.urlkey = ?", [key])), None)
     known = next(iter(db.query("select * from addresses where urlkey = ?", [key])), None)
-    own = page or _never_entered(db, asked)
+    requisite = requisite_at(db, typed)
+    own = page or (dict(requisite) if requisite and not known else _never_entered(db, asked))
     if not own and known is None:
+        if removal := removal_at(db, key):
+            raise ArticleRemoved(asked, removal.told)
         raise PageUnknown(asked)
     url = own.get("url") or (known["url"] if known else asked)
     article_id = own.get("article_id") or (known["article_id"] if known else None)
@@ -44,13 +50,14 @@ def trace(db: Database, address: str) -> dict[str, Any]:
         "asked": asked, "typed": dropped, "url": url, "urlkey": key, "site": own.get("site"),
         **{name: own.get(name) for name in names},
         "redirects_to": redirect["url"] if redirect else target,
-        "sources": _sources(db, own.get("id")),
+        "sources": _sources(db, page["id"] if page else None),
         "lead": json.loads(own["lead"]) if own.get("lead") else None,
         "article": _article(db, article_id, known["kind"] if known else None),
         "parts": list(db.query(
             "select t.number, t.url, p.outcome from parts t join pages p on p.urlkey = t.urlkey "
             "where t.post = ? and t.number <> 1 order by t.number", [key])),
         "captures": _captures(db, url, own.get("capture_id")),
+        "requisite": requisite,
     }
 
 

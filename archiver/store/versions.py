@@ -6,7 +6,7 @@ All functions that write expect to run inside the caller's transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,11 @@ from sqlite_utils import Database
 
 from archiver.items import Article, GeoTag
 from archiver.record.identity import changed_fields, meaning_digest
-from archiver.store.ledger import moment, stamp
+from archiver.store.evidence_form import unpacked
+from archiver.store.ledger import insert_row, moment, stamp
+from archiver.store.standing import SHORTENED, WHOLE
 
-# The fields of a version, as `revisions.content` holds them and `article_from_row` reads them.
+# The fields of a version, as `said` of its row holds them and `article_from_row` reads them.
 VERSION_FIELDS = ("url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
                   "categories", "tags", "geotags", "language", "description", "image", "credits")
 # Of these an unchanged post has the newest reading; its version has what they were when it was seen first.
@@ -73,7 +75,7 @@ def edited_fields(row: dict[str, Any], new: Article, changed: Sequence[str], rea
     API or feed tells it in other words than then, these were never in the capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
-    then = json.loads(row["evidence"] or "[]")
+    then = unpacked(row["evidence"])
     return tuple(name for name in changed
                  if _told_anew(name, then, new) or not any(name in one for one in same))
 
@@ -87,55 +89,85 @@ def _told_anew(name: str, then: list[dict[str, Any]], new: Article) -> bool:
     return False
 
 
-def write_facets(db: Database, article_id: int, article: Article) -> None:
-    """The authors, categories, tags and places of an article, in place of those it had."""
+def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
+    """The authors, categories, tags and places of an article, in place of those it had; `new`: it had none."""
     for table, link, key in FACETS:
-        db.execute(f"delete from {link} where article_id = ?", [article_id])
+        if not new:
+            db.execute(f"delete from {link} where article_id = ?", [article_id])
+        insert = (f"insert into {link} (article_id, {key}, position) select ?, id, ? from {table} where name = ? "
+                  "on conflict do nothing")
         for position, name in enumerate(getattr(article, table)):
-            db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
-                       [name, slugify(name, allow_unicode=True)])
-            db.execute(f"insert into {link} (article_id, {key}, position) "
-                       f"select ?, id, ? from {table} where name = ? on conflict do nothing",
-                       [article_id, position, name])
-    db.execute("delete from geotags where article_id = ?", [article_id])
+            if not db.execute(insert, [article_id, position, name]).rowcount:
+                # Most names are known.
+                db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
+                           [name, slugify(name, allow_unicode=True)])
+                db.execute(insert, [article_id, position, name])
+    if not new:
+        db.execute("delete from geotags where article_id = ?", [article_id])
     if article.geotags:
         db.table("geotags").insert_all([{"article_id": article_id, **asdict(g)} for g in article.geotags])
 
 
+def versions(db: Database, where: str, values: Sequence[Any] = (), more: str = "") -> Iterator[dict[str, Any]]:
+    """Rows of `revisions` (as r; that of the article is a) for a condition and what follows it in SQL, each with all
+    that the version says as `said` (JSON): what stands in `articles` is stored there alone. `more`: other columns.
+    """
+    return db.query(f"select r.*, {WHOLE} as said{more and ', '}{more} from revisions r join articles a "
+                    f"on a.id = r.article_id where {where}", list(values))
+
+
 def write_revision(db: Database, article_id: int, number: int, article: Article, changed: tuple[str, ...],
                    at: datetime, capture_id: int | None, run_id: int | None, *, previous: int | None = None,
-                   same_as: int | None = None) -> None:
-    """A new version. `previous` is the one that stood before it, `same_as` an earlier one that it repeats."""
-    db.table("revisions").insert({
+                   same_as: int | None = None, stands: dict[str, Any] | None = None) -> None:
+    """A new version. `previous` is the one that stood before it, `same_as` an earlier one that it repeats, `stands` the
+    row of its article where that is known to be of this version, and just written."""
+    content = _content(article, _standing(db, article_id, number)) if stands is None else {
+        "title": article.title, "content": "{}", "meaning_digest": stands["meaning_digest"]}
+    insert_row(db, "revisions", {
         "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
         "capture_id": capture_id, "changed": json.dumps(list(changed)), "previous": previous, "same_as": same_as,
-        **_content(article),
+        **content,
     })
 
 
 def set_aside(db: Database, row: dict[str, Any]) -> None:
-    """Another version takes the place of the one in `articles` (its row): who read that one goes into its history."""
-    db.execute("update revisions set extractor = ?, read_at = ?, evidence = ? where article_id = ? and revision = ?",
+    """Another version takes the place of the one in `articles` (its row): what that one says, and who read it, goes
+    into its history."""
+    db.execute("update revisions as r set content = "
+               f"(select {WHOLE} from articles a where a.id = r.article_id), extractor = ?, read_at = ?, evidence = ? "
+               "where article_id = ? and revision = ?",
                [row["extractor"], row["read_at"], row["evidence"], row["id"], row["revision"]])
 
 
+def settle(db: Database, article_id: int) -> None:
+    """After versions were moved: what the one that stands says is not stored twice."""
+    db.execute(f"{SHORTENED} and article_id = ?", [article_id])
+
+
 def article_from_revision(row: dict[str, Any]) -> Article:
-    """A version of an article, from its row of `revisions`."""
-    content = json.loads(row["content"])
+    """A version of an article, from its row as `versions` gives it."""
+    content = json.loads(row["said"])
     return article_from_row({k: json.dumps(v) if isinstance(v, list) else v for k, v in content.items()})
 
 
 def rewrite_revision(db: Database, article_id: int, number: int, article: Article) -> None:
     """The same version, read in another way: what it holds is replaced, when it was seen and what changed in it stays.
     """
-    content = _content(article)
+    content = _content(article, _standing(db, article_id, number))
     db.execute(f"update revisions set {', '.join(f'{name} = :{name}' for name in content)} "
                "where article_id = :article_id and revision = :revision",
                {**content, "article_id": article_id, "revision": number})
 
 
-def _content(article: Article) -> dict[str, Any]:
+def _standing(db: Database, article_id: int, number: int) -> dict[str, Any]:
+    """The article's fields where this version stands, else nothing."""
+    return next(iter(db.query(f"select {', '.join(VERSION_FIELDS)} from articles where id = ? and revision = ?",
+                              [article_id, number])), {})
+
+
+def _content(article: Article, stands: dict[str, Any]) -> dict[str, Any]:
     row = article_row(article)
-    content = {k: json.loads(v) if k in _LISTS or k == "geotags" else v for k, v in row.items()}
+    content = {k: json.loads(v) if k in _LISTS or k == "geotags" else v for k, v in row.items()
+               if k not in stands or stands[k] != v}
     return {"title": article.title, "content": json.dumps(content, ensure_ascii=False),
             "meaning_digest": meaning_digest(article)}

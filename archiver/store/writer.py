@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
 from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
-from archiver.items import Capture, Outcome, PageKind, Source, Target, Visit
-from archiver.store import aside, circles, ledger, parts
+from archiver.items import Outcome, PageKind, Source, Target, Visit
+from archiver.store import aside, circles, ledger, parts, requisites
 from archiver.store.addresses import add_alias
 from archiver.store.articles import Change, Stored, edited_at, mark_gone, store_article, touch
+from archiver.store.capture_rows import enter_capture
 from archiver.store.faults import is_fault
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, crawl_started
+from archiver.store.takedown import bans
+from archiver.store.takedown.schema import RULE as REMOVED
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.trust import Trust
 from archiver.store.versions import Reread, extractor_of
@@ -35,14 +38,17 @@ class VisitWriter:
     With `listings_wait` an API counts the site's posts: a new listing (of a new tag, say) tells nothing
     more and waits for the site's revisit period, unless the API fails in this run. `version` is that of the program
     that reads the pages, `reread` reads a stored article's capture once more. `before_commit` puts on the disk what the
-    rows of a batch point to. `kept` surrounds each batch, and undoes what `on_written` did in one that is undone.
+    rows of a batch point to. `mode` says what of a post's page is to be captured beside it. `kept` surrounds each
+    batch, and undoes what `on_written` did in one that is undone.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], run_id: int, run_started: datetime,
                  revisit: timedelta = DEFAULT_REVISIT, *, listings_wait: bool = False, version: str = "",
-                 reread: Reread = lambda row: (), before_commit: Callable[[], None] = lambda: None) -> None:
+                 reread: Reread = lambda row: (), before_commit: Callable[[], None] = lambda: None,
+                 mode: requisites.Mode = "none") -> None:
         self.db = db
         self.counts = Counts()
+        self.mode = mode
         self._site = site
         self._run_id = run_id
         self._started = run_started
@@ -101,7 +107,7 @@ class VisitWriter:
 
     def _write(self, visit: Visit, counts: Counts) -> None:
         db, site_id = self.db, self._site["id"]
-        capture_id = self._capture(visit.capture) if visit.capture else None
+        capture_id = enter_capture(db, self._run_id, visit.capture) if visit.capture else None
         if capture_id is not None:
             store_rights(db, capture_id, visit.rights)
         later = visit.at + self._revisit if self._listings_wait else None
@@ -126,6 +132,8 @@ class VisitWriter:
         if visit.outcome is Outcome.DUPLICATE and circles.is_circle(db, urlkey(visit.url), urlkey(visit.final_url)):
             visit = replace(visit, outcome=Outcome.FAILED, rule=circles.RULE, reason=circles.REASON)
         outcome, reason, article_id, changed = self._outcome(visit, capture_id, counts)
+        if self.mode != "none" and visit.article and article_id is not None and outcome is not Outcome.DUPLICATE:
+            self._needs(visit, article_id, changed=changed)
         if visit.kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
             self.trust.hold(due_for, changed=changed)
         if visit.same_validator and (found if visit.kind in SOURCE_KINDS else changed and outcome is Outcome.ARCHIVED):
@@ -136,6 +144,8 @@ class VisitWriter:
         if visit.kind is not PageKind.PART:
             reason = "; ".join(filter(None, (reason, parts.settle(db, site_id, visit, article_id))))
         published = visit.article.published if visit.article else None
+        if outcome is Outcome.REFUSED and visit.article:
+            visit = replace(visit, rule=REMOVED)
         ledger.record_visit(
             db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
             capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
@@ -152,6 +162,10 @@ class VisitWriter:
     def _outcome(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
         """Do to the articles what this visit means: the page's outcome, reason and article, and whether it changed."""
         db, key = self.db, urlkey(visit.url)
+        if visit.article is not None and (removal := bans.ban_of(db, self._site["name"], visit.article)):
+            # Under an address that nobody knew of: what was captured of it goes before the next crawl begins.
+            bans.keep_out(db, removal, visit.url)
+            return Outcome.REFUSED, removal.told, None, False
         if visit.outcome is Outcome.ARCHIVED and visit.article is not None:
             return self._article(visit, capture_id, counts)
         if visit.outcome is Outcome.PART:
@@ -220,8 +234,10 @@ class VisitWriter:
         missing = ledger.vanished(self.db, self._site["id"], source, visit.url, self._started)
         ledger.recheck(self.db, missing, f"{source} lists it no more")
 
-    def _capture(self, capture: Capture) -> int:
-        row = {"run_id": self._run_id, **asdict(capture), "captured_at": ledger.stamp(capture.captured_at)}
-        self.db.table("captures").insert(row)
-        return ledger.last_rowid(self.db)
+    def _needs(self, visit: Visit, article_id: int, *, changed: bool) -> None:
+        """What the page needs to be shown is due with its article, or the article is not stored."""
+        assert visit.article is not None
+        lead = requisites.lead_image(visit.article.image) if visit.kind is not PageKind.PART else ()
+        requisites.enter(self.db, self._site["id"], article_id, (*lead, *visit.requisites), visit.at, visit.final_url,
+                         changed=changed, crawl_started=self._crawl_started, revisit=self._revisit)
 

@@ -18,7 +18,8 @@ ADDRESSES = (
     "https://example.org/x?a=1&a=0&b", "https://example.org/x/?", "http://example.org/%25a", "https://example.org",
     "https://www2.example.org/a/./b/", "https://example.org/a/..", "https://example.org/x?b=&a",
 )
-_segment = st.text("abcAB09-_.~%20é", min_size=1, max_size=6).filter(lambda s: "%" not in s)
+# Above the root (/..) theirs climbs, and a browser does not.
+_segment = st.text("abcAB09-_.~%20é", min_size=1, max_size=6).filter(lambda s: "%" not in s and s != "..")
 _query = st.lists(st.tuples(_segment, _segment), max_size=3)
 
 

@@ -12,17 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery.cdx import (
-    CdxEntry,
-    is_page,
-    newest,
-    parse,
-    prefix_of,
-    query_url,
-    resumed,
-    service_address,
-    timestamp,
-)
+from archiver.discovery.cdx import CdxEntry, is_page, newest, parse, timestamp
+from archiver.discovery.cdx_query import prefix_of, query_url, resumed, service_address
 from archiver.discovery.cdx_targets import is_spoilt, targets
 from archiver.items import Source
 from archiver.urls import Scope, normalize

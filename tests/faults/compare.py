@@ -7,6 +7,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from archiver.store.standing import WHOLE
+
 _FIELDS = ("url", "title", "body", "authors", "published", "published_precision", "modified", "categories", "tags",
            "geotags", "language", "description", "image", "canonical_url", "credits", "revision", "content_digest",
            "meaning_digest", "site", "platform", "guid", "post_id")
@@ -42,9 +44,9 @@ def _articles(archive: Path) -> Records:
             "select urlkey from articles where id = ?", [row["duplicate_of"]])), None)
         out[key]["aliases"] = sorted(r[0] for r in db.execute(
             "select url from addresses where article_id = ? and kind <> 'url'", [row["id"]]))
-        out[key]["revisions"] = [(r["revision"], r["changed"], r["meaning_digest"], json.loads(r["content"]))
-                                 for r in db.execute("select * from revisions where article_id = ? order by revision",
-                                                     [row["id"]])]
+        out[key]["revisions"] = [(r["revision"], r["changed"], r["meaning_digest"], json.loads(r["said"]))
+                                 for r in db.execute(f"select r.*, {WHOLE} as said from revisions r join articles a on "
+                                                     "a.id = r.article_id where a.id = ? order by 1", [row["id"]])]
         out[key]["captured"] = row["capture_id"] is not None
     db.close()
     return out

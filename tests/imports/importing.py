@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,14 +39,14 @@ def state(archive: Path) -> dict[str, Any]:
     )
     revisions = rows(
         archive,
-        "select article_id, revision, observed_at, changed, meaning_digest, content, "
-        "previous, same_as, seen_again, "
-        f"{capture.format('r')} from revisions r order by 1, 2",
+        "select r.article_id, r.revision, r.observed_at, r.changed, meaning_digest, "
+        "json_array(v.url, v.title, v.body, v.authors, v.published, v.modified), r.previous, r.same_as, r.seen_again, "
+        f"{capture.format('r')} from revisions r join versions v using (id) order by 1, 2",
     )
     out: dict[str, Any] = {
         row[1]: [
             *row[2:],
-            [[*r[1:5], _content(r[5]), *r[6:]] for r in revisions if r[0] == row[0]],
+            [r[1:] for r in revisions if r[0] == row[0]],
             rows(archive, "select urlkey, kind, first_seen from addresses where article_id = ? order by 1", row[0]),
         ]
         for row in articles
@@ -69,12 +68,6 @@ def state(archive: Path) -> dict[str, Any]:
         )
     )
     return out
-
-
-def _content(text: str) -> dict[str, Any]:
-    return {
-        k: v for k, v in json.loads(text).items() if k in ("url", "title", "body", "authors", "published", "modified")
-    }
 
 
 def kinds(results: Sequence[FileResult]) -> dict[str, int]:

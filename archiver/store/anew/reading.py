@@ -23,11 +23,12 @@ from archiver.record.validate import validated
 from archiver.store.anew.outcome import Outcome, Version, seen
 from archiver.store.anew.request import Request
 from archiver.store.captured import lead_of, proven
+from archiver.store.evidence_form import Entry, packed, unpacked
 from archiver.store.ledger import moment
 from archiver.store.parts import StoredPart, parts_of
-from archiver.store.provenance import Entry, entries, evidence_from, mixed, readers
+from archiver.store.provenance import entries, evidence_from, mixed, readers
 from archiver.store.rules import rules_at
-from archiver.store.versions import article_from_revision, article_from_row, extractor_of
+from archiver.store.versions import article_from_revision, article_from_row, extractor_of, versions
 from archiver.urls import urlkey
 
 _OF_LATER_READINGS = frozenset(("canonical_url", "modified", "image"))
@@ -99,8 +100,7 @@ class _Article:
         self._lead = lead_of(reader.db, row["url"])
 
     def outcome(self) -> Outcome:
-        rows = list(self._reader.db.query("select * from revisions where article_id = ? order by revision",
-                                          [self._row["id"]]))
+        rows = list(versions(self._reader.db, "r.article_id = ? order by r.revision", [self._row["id"]]))
         now = self._row["revision"]
         stands = {r["revision"]: article_from_row(self._row) if r["revision"] == now else article_from_revision(r)
                   for r in rows}
@@ -132,7 +132,7 @@ class _Article:
         reader = extractor_of(self._reader.version, reading)
         whole = self._reader.fields.issuperset(READ_FIELDS)
         mine = (reader, capture_id, self._reader.at)
-        evidence = mixed(json.dumps(then), reading, [*fresh, "encoding"], own=own if whole else None,
+        evidence = mixed(packed(then), reading, [*fresh, "encoding"], own=own if whole else None,
                          other=None if whole else mine)
         for name, (other, of) in later.items():
             if other is not None:
@@ -162,7 +162,7 @@ class _Article:
 
     def _entries(self, row: dict[str, Any], stored: Article) -> list[Entry]:
         """The stored evidence; that of an earlier release gets its winners marked."""
-        found: list[Entry] = json.loads(row.get("evidence") or "[]")
+        found = unpacked(row.get("evidence"))
         if any(one.get("won") for one in found):
             return found
         return entries(replace(stored, evidence=evidence_from(row.get("evidence"))))
@@ -172,7 +172,7 @@ class _Article:
         """The fields that a later capture of the same version told: that capture read anew, and its number; None
         where the stored value stays."""
         out: dict[str, tuple[Article | None, int]] = {}
-        by = readers(json.dumps(then), own)
+        by = readers(packed(then), own)
         for name in set(fresh) & _OF_LATER_READINGS:
             number = by.get(name, own)[1]
             if number not in (None, own[1]):

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from archiver.capture.index import index_of
 from archiver.store.checks.finding import Finding, counted
 from archiver.store.checks.warcs import Examined, Flaw, Job, Row, is_written
+from archiver.store.requisite_reports import captures_of
 
 _MOST_NAMED = 5
 _SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
@@ -38,12 +39,13 @@ def jobs(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[Job]:
 
 
 def jobs_of(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[Job]:
-    """The captures of some articles and of their versions alone."""
+    """The captures of some articles, of their versions, and of what their pages need to be shown."""
     rows = db.execute(
         "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type from captures "
         "where id in (select capture_id from articles where id in (select value from json_each(?)) union "
-        "select capture_id from revisions where article_id in (select value from json_each(?))) "
-        "order by warc_file, warc_offset", [json.dumps(ids)] * 2)
+        "select capture_id from revisions where article_id in (select value from json_each(?)) union "
+        "select value from json_each(?)) order by warc_file, warc_offset",
+        [json.dumps(ids), json.dumps(ids), json.dumps(captures_of(db, ids))])
     for name, group in groupby(rows, key=lambda row: str(row[0])):
         yield Job(folder, name, tuple(Row(*row[1:]) for row in group), whole=False)
 

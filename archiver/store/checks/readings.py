@@ -21,6 +21,7 @@ from archiver.store.versions import (
     VERSION_FIELDS,
     article_from_revision,
     article_from_row,
+    versions,
 )
 from archiver.urls import urlkey
 
@@ -32,13 +33,12 @@ Row = dict[str, Any]
 def articles(db: Database, ids: Sequence[int]) -> Iterator[Finding]:
     """These articles, in one snapshot that the caller holds: their text as it was stored, facets, versions 1 to n."""
     marks = ",".join("?" * len(ids))
-    versions: dict[int, list[Row]] = defaultdict(list)
-    for row in db.query("select article_id, revision, content, meaning_digest from revisions where article_id in "
-                        f"({marks}) order by article_id, revision", ids):
-        versions[row["article_id"]].append(row)
+    kept: dict[int, list[Row]] = defaultdict(list)
+    for row in versions(db, f"r.article_id in ({marks}) order by r.article_id, r.revision", ids):
+        kept[row["article_id"]].append(row)
     facets = _facets(db, ids, marks)
     for row in db.query(f"select * from articles where id in ({marks}) order by id", ids):
-        own = versions[row["id"]]
+        own = kept[row["id"]]
         try:
             article = article_from_row(row)
         except (ValueError, TypeError, KeyError, AttributeError):

@@ -57,6 +57,19 @@ def _key(url: object) -> str:
         return ""
 
 
+def removals(db: Database) -> Iterator[Finding]:
+    """Removals that were stopped half-way, and removed posts that are there again."""
+    for (url,) in db.execute("select url from removals where erased_at is null and allowed_at is null"):
+        yield Finding("removal-unfinished", f"article {url}", f"Of {url}, which was removed, something may still be in "
+                      "a file of the archive", "Run 'archiver remove --finish'.")
+    yield from first_of(
+        Finding("removed-again", f"article {number}", f"Article {number} has the address {url} of a post that was "
+                "removed", f"Run 'archiver remove {number}', or 'archiver remove --allow {url}' to keep it.")
+        for number, url in db.execute(
+            "select d.article_id, d.url from addresses d join removed_addresses r on r.urlkey = d.urlkey join "
+            "removals m on m.id = r.removal_id where m.erased_at is not null"))
+
+
 def clusters(db: Database) -> Iterator[Finding]:
     """Sizes and sources of the clusters, members without a cluster, links across clusters, entries without a sketch."""
     yield from first_of(

@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
           ("articles", "pages", "revisions", "addresses")),
     Check("proofs", "captures of articles against their addresses", references.proofs,
           ("articles", "captures", "addresses", "revisions")),
+    Check("removals", "removed posts against what is there", references.removals, ("removals", "removed_addresses")),
     Check("clusters", "clusters, links and sketches against articles", references.clusters,
           ("articles", "clusters", "near_copies", "cluster_bands", "cluster_sketches")),
     Check("full text", "the search index against the articles", fulltext.full_text, ("articles", "articles_fts")),

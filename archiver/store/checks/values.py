@@ -24,7 +24,8 @@ TIMES = {
     "addresses": ("first_seen",),
     "revisions": ("observed_at", "seen_again_at", "read_at"), "site_rules": ("learned_at", "since", "until"),
     "host_files": ("fetched_at",),
-    "clusters": ("since",), "reextractions": ("started_at", "finished_at"),
+    "clusters": ("since",), "requisites": ("found_at", "fetched_at", "due_at"),
+    "reextractions": ("started_at", "finished_at"),
 }
 JSON = {
     "sites": ("settings", "nowhere", "distrusted"), "pages": ("lead",), "revisions": ("changed", "content", "evidence"),

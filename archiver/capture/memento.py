@@ -1,0 +1,232 @@
+"""What a web archive answered for a capture: the record that it is of, or why it is none.
+
+A capture comes with Memento-Datetime (RFC 7089, section 2.1.1), or is proved by the digest that the list has of it.
+What comes without either is a page of the archive itself. Pure: answers in, records and problems out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from archiver.capture.codings import Undone, undo
+from archiver.capture.damage import Damage, Problem
+from archiver.capture.digests import expected, fits
+from archiver.capture.exchange import Headers, warc_date
+from archiver.capture.foreign import Record
+from archiver.capture.packed import Place
+from archiver.capture.read import MAX_BODY
+from archiver.discovery.mementos import Service, http_date, original_of
+from archiver.urls import normalize, urlkey
+
+_ORIGINAL = b"x-archive-orig-"
+# These alone do not tell that the archive renames all of a capture's fields: whoever stored it renamed them.
+_STORED = frozenset({b"transfer-encoding", b"content-encoding", b"content-length"})
+# Fields of the answer and not of the capture.
+_OF_ANSWER = frozenset({b"memento-datetime", b"content-location", b"transfer-encoding", b"connection", b"keep-alive",
+                        b"content-encoding", b"server-timing", b"alt-svc"})
+_MEMENTO_LINK = re.compile(rb"rel=\"?[^\";,]*\b(?:original|timegate|timemap|memento)\b")
+_NOW = timedelta(hours=1)
+# What archives put into the pages that they show: the Internet Archive's toolbar and end note, wombat, pywb's banner.
+_MARKUP = re.compile(
+    rb"BEGIN WAYBACK TOOLBAR INSERT|FILE ARCHIVED ON \d\d:\d\d:\d\d|/_static/js/(?:bundle-playback|wombat|analytics)|"
+    rb"__wm\.(?:init|wombat|bt)\(|_?WBWombatInit|\bwbinfo\.(?:url|top_url|timestamp) *=|<!-- WB Insert -->|"
+    rb"/static/(?:wombat|default_banner|wb_frame)\.js")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A capture as the list tells it: `at` is aware, `digest` as the list has it, "" where it tells none, `status` None
+    where it tells none."""
+
+    at: datetime
+    url: str
+    digest: str = ""
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came for the address `uri`. `body` is as on the wire, no longer chunked; `at` is when it came."""
+
+    uri: str
+    at: datetime
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """The first field of this name (in lower case), "" where there is none."""
+        wanted = name.encode()
+        return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == wanted), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The archive leads on to a capture of the same address at another time."""
+
+    at: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Memento(Place):
+    """Where a record came from, in the place of a place in a file: the address of the capture."""
+
+    uri: str = ""
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+def record_of(answered: Answered, asked: Asked, service: Service) -> Record | Elsewhere | Problem:
+    """The response record that a crawler would have written, at the time that the archive says it is of.
+
+    Its fields have WARC-Source-URI and WARC-Creation-Date, as pywb writes them: from where it came, and when.
+    """
+    status, at = answered.status, http_date(answered.header("memento-datetime"))
+    declared = digest_field(asked.digest)
+    body, coding, was_coded = _payload(answered, declared)
+    is_proven = _proves(declared, body)
+    if at is None and not is_proven:
+        return _no_memento(answered, asked, service)
+    if not is_proven and (of := _another(answered, asked, service)):
+        return Problem(Damage.NOT_A_MEMENTO, answered.uri, asked.url, f"it is a capture of {of[:200]}")
+    if 300 <= status < 400 and asked.status == 200 and (led := _led_to(answered, asked, service)):
+        return led  # a capture of the same second, by http or without a slash
+    if not is_proven and status == 200 and _MARKUP.search(undo(body, coding, MAX_BODY)[0] if coding else body):
+        return Problem(Damage.REWRITTEN, answered.uri, asked.url)
+    at = at or asked.at
+    if not is_proven and at != asked.at:
+        declared = ""  # it is that of another capture
+    elif not is_proven and was_coded and declared:
+        # The digest is that of the coded bytes, which are not to be had: it proves nothing, and is kept for the record.
+        declared = f"list:{asked.digest}"
+    if 300 <= status < 400 and asked.status and 300 <= asked.status < 400:
+        status = asked.status  # the Internet Archive answers 302 for any
+    headers = _headers(answered, service, coding)
+    if is_proven or was_coded:
+        # A length that is of other bytes would be taken for a page that is cut off.
+        headers = tuple((name, value) for name, value in headers if name.lower() != b"content-length")
+    line = f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode()
+    fields = {"warc-type": "response", "warc-date": warc_date(at), "warc-target-uri": asked.url,
+              "content-type": "application/http; msgtype=response", "warc-source-uri": answered.uri,
+              "warc-creation-date": warc_date(answered.at)}
+    if declared:
+        fields["warc-payload-digest"] = declared
+    head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+    return Record(Memento(uri=answered.uri), fields, line + head + b"\r\n" + body)
+
+
+def digest_field(digest: str) -> str:
+    """A digest of a list as WARC-Payload-Digest has it: lists leave out "sha1:". "" where it is none that is known."""
+    if ":" in digest:
+        return digest
+    if re.fullmatch(r"[A-Z2-7]{32}|[0-9a-fA-F]{40}", digest):
+        return f"sha1:{digest}"
+    return f"md5:{digest}" if re.fullmatch(r"[0-9a-f]{32}", digest) else ""
+
+
+def _another(answered: Answered, asked: Asked, service: Service) -> str:
+    """The address that the answer says it is of, where that is another than was asked for."""
+    placed = service.captured(answered.header("content-location"), answered.uri)
+    links = [v.decode("latin-1") for n, v in answered.headers if n.lower() == b"link"]
+    told = [placed[1] if placed else "", *(original_of(link) for link in links)]
+    addresses = [found for one in told if one and (found := normalize(one))]
+    return next((one for one in addresses if urlkey(one) != urlkey(asked.url)), "")
+
+
+def _no_memento(answered: Answered, asked: Asked, service: Service) -> Elsewhere | Problem:
+    location = answered.header("location")
+    if 300 <= answered.status < 400 and location:
+        if led := _led_to(answered, asked, service):
+            return led
+        return Problem(Damage.NOT_A_MEMENTO, answered.uri, asked.url, f"it redirects to {location[:200]}")
+    kind = Damage.NOT_A_MEMENTO if answered.status == 200 else Damage.UNANSWERED
+    return Problem(kind, answered.uri, asked.url, f"it answers {answered.status}")
+
+
+def _led_to(answered: Answered, asked: Asked, service: Service) -> Elsewhere | None:
+    """The capture of the same address that a redirect of the archive's leads to."""
+    led = service.captured(answered.header("location"), answered.uri)
+    return Elsewhere(*led) if led is not None and urlkey(led[1]) == urlkey(asked.url) else None
+
+
+def _payload(answered: Answered, declared: str) -> tuple[bytes, str, bool]:
+    """The payload as it was captured, the coding that it is in, and whether a coding was undone since that cannot be
+    done again. An archive may pack for the wire what was captured plain, and unpack what was captured packed."""
+    wire, coding = answered.body, answered.header("content-encoding").lower()
+    original = answered.header("x-archive-orig-content-encoding").lower()
+    was_chunked = "chunked" in answered.header("x-archive-orig-transfer-encoding").lower()
+    if coding and coding != "identity":
+        plain, how = undo(wire, coding, MAX_BODY)
+        packed_since = _proves(declared, plain) or (_renames(answered) and not original)
+        if how is Undone.WELL and packed_since and not _proves(declared, wire):
+            return plain, "", was_chunked
+        return wire, coding, was_chunked
+    if original and original != "identity":
+        _, how = undo(wire, original, MAX_BODY)
+        return (wire, original, was_chunked) if how is Undone.WELL else (wire, "", True)
+    return wire, "", was_chunked
+
+
+def _proves(declared: str, payload: bytes) -> bool:
+    """Whether a digest is of a kind that is known, and that of the payload."""
+    return expected(declared) is not None and fits(declared, (payload,))
+
+
+def _renames(answered: Answered) -> bool:
+    """Whether the archive gives the capture's own fields under other names."""
+    return any(n.lower().startswith(_ORIGINAL) and n.lower()[len(_ORIGINAL):] not in _STORED
+               for n, _ in answered.headers)
+
+
+def _headers(answered: Answered, service: Service, coding: str) -> Headers:
+    """The fields that the server sent then, as far as the archive gives them; none of the archive's own."""
+    out = list(_renamed_back(answered.headers) if _renames(answered) else _passed_on(answered))
+    if not any(name.lower() == b"content-type" for name, _ in out) and (kind := answered.header("content-type")):
+        out.insert(0, (b"Content-Type", kind.encode("latin-1")))
+    if coding:
+        out.append((b"Content-Encoding", coding.encode("latin-1")))
+    if (original := answered.header("x-archive-orig-content-encoding")) and original.lower() != coding:
+        out.append((b"X-Archive-Orig-Content-Encoding", original.encode("latin-1")))
+    return tuple((name, _location(value, answered, service) if name.lower() == b"location" else value)
+                 for name, value in out)
+
+
+def _renamed_back(headers: Headers) -> Iterable[tuple[bytes, bytes]]:
+    for name, value in headers:
+        own = name[len(_ORIGINAL):]
+        if not name.lower().startswith(_ORIGINAL) or own.lower() == b"content-encoding":
+            continue
+        yield (name, value) if own.lower() == b"transfer-encoding" else (own, value)
+
+
+def _passed_on(answered: Answered) -> Iterable[tuple[bytes, bytes]]:
+    for name, value in answered.headers:
+        low = name.lower()
+        if low in _OF_ANSWER or low == _ORIGINAL + b"content-encoding":
+            continue
+        if low == b"link" and _MEMENTO_LINK.search(value):
+            continue
+        if low == b"date" and (at := http_date(value.decode("latin-1"))) and abs(at - answered.at) < _NOW:
+            continue
+        if low == b"content-length" and value.strip() != str(len(answered.body)).encode():
+            continue
+        yield name, value
+
+
+def _location(value: bytes, answered: Answered, service: Service) -> bytes:
+    """Where a redirect led: the archive's own address for it taken back."""
+    led = service.captured(value.decode("latin-1"), answered.uri)
+    return led[1].encode("latin-1", "replace") if led else value
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,96 @@
+"""`archiver backup`: a copy of the archive, also while a crawl writes it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.commands.options import archive_option, json_option
+from archiver.commands.screen import count, write_json
+
+if TYPE_CHECKING:
+    from archiver.store.backup.database import Progress
+
+
+@click.command(short_help="Copy the archive while it is written.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--captures", "with_captures", is_flag=True,
+              help="Copy the WARC files too, into warc/ beside FILE: those that are not there yet.")
+@click.option("--force", is_flag=True, help="Write over FILE whatever it is.")
+@click.option("--quiet", is_flag=True, help="No progress on the terminal.")
+@json_option
+@archive_option
+def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: bool, archive: str) -> None:
+    """Copy the archive to FILE as it is at this moment. A crawl may be writing it, and is not kept waiting.
+
+    FILE is an archive of its own: every command reads it with --archive FILE. An earlier backup of
+    the same archive is replaced, any other file is left alone. With --captures the WARC files
+    come along, each finished one once: called again, it copies what is new. A backup that is
+    interrupted leaves FILE as it was.
+
+    \b
+    Examples:
+      archiver backup /media/disk/archive.db
+      archiver backup /media/disk/news/archive.db --captures
+      archiver verify --quick --archive /media/disk/news/archive.db
+    """
+    from archiver.store.backup.captures import Copied, copy_captures
+    from archiver.store.backup.database import copying
+    from archiver.store.checks.captures import files_at
+
+    source, copied = Path(archive), Copied()
+    with _ended_by_signal(), _progress(quiet or as_json) as progress:
+        finished = files_at(source.parent) if with_captures else {}
+        with copying(source, file, progress, force=force) as db:
+            articles = db.execute("select count(*) from articles").fetchone()[0]
+            if with_captures:
+                copied = copy_captures(db, source, file, finished, progress)
+    told: dict[str, Any] = {"file": str(file), "bytes": file.stat().st_size, "articles": articles}
+    if with_captures:
+        told |= {"warc_files": copied.files, "warc_bytes": copied.bytes, "warc_files_kept": copied.kept,
+                 "missing": list(copied.missing)}
+    if as_json:
+        write_json(told)
+    else:
+        click.echo(f"{file}: {count(articles, 'article')}, {told['bytes'] / 1e6:,.1f} MB")
+        if with_captures:
+            click.echo(f"{count(copied.files, 'WARC file')} copied ({copied.bytes / 1e6:,.1f} MB), "
+                       f"{copied.kept:,} there already")
+        for name in copied.missing:
+            click.echo(f"{name} is missing beside {source}: 'archiver verify' tells which articles rest on it.",
+                       err=True)
+    if copied.missing:
+        click.get_current_context().exit(1)
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does, so that nothing half is left; the exit code says which it was."""
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere; goes to stderr."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda what, done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("the database")
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)

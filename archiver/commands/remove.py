@@ -1,0 +1,203 @@
+"""`archiver remove`: a takedown. The post goes, with its captures; a tombstone stays."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.commands.options import archive_option, json_option
+from archiver.commands.screen import clean, count, instant, line, say, table, write_json
+
+if TYPE_CHECKING:
+    from archiver.store.takedown.plan import Plan
+
+_SHOWN = 10
+
+
+@click.command(short_help="Take a post out of the archive, text and captures, for good.")
+@click.argument("articles", nargs=-1, metavar="ID|URL...")
+@click.option("--reason", metavar="TEXT", help="Why; it stays in the tombstone, and is shown wherever the post was.")
+@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who asked for it; stays in the tombstone, too.")
+@click.option("--dry-run", is_flag=True, help="Tell what would go, and take out nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--allow", is_flag=True, help="Take removals back: the posts may be crawled again.")
+@click.option("--list", "listing", is_flag=True, help="List the removals that there were.")
+@click.option("--finish", "go_on", is_flag=True, help="Finish removals that were stopped.")
+@json_option
+@archive_option
+def remove(articles: tuple[str, ...], reason: str | None, requested_by: str, dry_run: bool, yes: bool, allow: bool,
+           listing: bool, go_on: bool, as_json: bool, archive: str) -> None:
+    """Take posts out of the archive, as when their author or a court asks for it.
+
+    All versions of a post go, with its authors, places, evidence and everything made of them, and its captures go from
+    the WARC files, with answers of its site (feeds, API, lists) that show eight words in a row of it. A tombstone with
+    the number, the address, the time and the reason stays; neither crawl nor import nor merge stores the post again.
+    Other articles stay as they are: with equal or nearly equal text elsewhere they are named. No crawl may be running;
+    stopped half-way, it goes on with --finish, or before the next crawl.
+
+    \b
+    Examples:
+      archiver remove 12 --reason "its author asked for it" --by "mail of 2024-05-01"
+      archiver remove https://blog.example.org/2024/05/a-post --reason "court order 7 O 12/24" --dry-run
+      archiver remove --allow 12
+      archiver remove --list --json
+
+    \b
+    Exit code: 0 done; 1 refused, or not confirmed; 2 wrong usage.
+    """
+    if sum((allow, listing, go_on)) > 1:
+        raise click.UsageError("Use one of --allow, --list and --finish.")
+    if bool(articles) == (listing or go_on):
+        raise click.UsageError("Name no post with --list or --finish." if articles else "Name the posts to be removed.")
+    if articles and not (allow or dry_run) and not (reason or "").strip():
+        raise click.UsageError("Give a reason with --reason: it is what stays of the post.")
+    if listing:
+        _list(Path(archive), as_json)
+    elif allow:
+        _allow(Path(archive), articles, as_json)
+    elif go_on:
+        _finish(Path(archive), as_json)
+    else:
+        _remove(Path(archive), articles, " ".join((reason or "").split()), requested_by, dry_run, yes, as_json)
+
+
+def _remove(archive: Path, words: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool,
+            as_json: bool) -> None:
+    from archiver.commands.takedowns import alone
+    from archiver.store.takedown.finish import remove as take_out
+
+    plans, before = _plans(archive, words)
+    if not as_json:
+        for text in before:
+            click.echo(text)
+        for one in plans:
+            _print(one)
+    if plans and not dry_run and not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("There is no terminal to ask at: give --yes to remove without a question.")
+        click.confirm(f"Take {count(len(plans), 'post')} out for good?", abort=True, err=True)
+    records = 0
+    if plans and not dry_run:
+        with alone(archive, "remove") as db:
+            records = take_out(db, archive, [one.article_id for one in plans], reason, requested_by, _told(as_json))
+    if as_json:
+        write_json({"removed": [] if dry_run else [one.article_id for one in plans], "records": records,
+                    "before": before, "posts": [_as_json(one) for one in plans]})
+    elif plans:
+        click.echo("Nothing was removed." if dry_run else f"{count(len(plans), 'post')} removed, with "
+                   f"{count(records, 'record')} of the WARC files.")
+
+
+def _plans(archive: Path, words: tuple[str, ...]) -> tuple[list[Plan], list[str]]:
+    """What goes, and sentences on what went before. Raises ArticleNotFound."""
+    from archiver.errors import ArticleRemoved
+    from archiver.store.connect import open_archive
+    from archiver.store.records import find_article
+    from archiver.store.takedown.plan import plan
+
+    numbers: dict[int, None] = {}
+    before = []
+    db = open_archive(archive, read_only=True)
+    try:
+        for word in words:
+            try:
+                numbers[find_article(db, word)] = None
+            except ArticleRemoved as removed:
+                before.append(str(removed))
+        return [plan(db, number) for number in numbers], before
+    finally:
+        db.close()
+
+
+def _print(plan: Plan) -> None:
+    say(line((plan.title or plan.url, "bold"), f"  article {plan.article_id} of {plan.site}"))
+    say(line(f"{count(plan.versions, 'version')}, {count(len(plan.captures), 'capture')}, "
+             f"{count(len(plan.addresses), 'address', 'addresses')}:", indent=2),
+        *(line(url, indent=4) for url in plan.addresses[:_SHOWN]))
+    if len(plan.addresses) > _SHOWN:
+        say(line(f"and {len(plan.addresses) - _SHOWN} more", indent=4))
+    for number, url, how in plan.copies[:_SHOWN]:
+        say(line((f"article {number} stays: {url} ({how})", "yellow"), indent=2))
+    if len(plan.copies) > _SHOWN:
+        say(line((f"and {len(plan.copies) - _SHOWN} more copies stay", "yellow"), indent=2))
+
+
+def _as_json(plan: Plan) -> dict[str, Any]:
+    names = ("article", "url", "how")
+    return {**asdict(plan), "copies": [dict(zip(names, one, strict=True)) for one in plan.copies]}
+
+
+def _told(quiet: bool) -> Any:
+    terminal = sys.stderr.isatty() and not quiet
+
+    def told(what: str, number: int, of: int) -> None:
+        if terminal:
+            click.echo(f"\r\x1b[K{clean(what)} ({number + 1} of {of})", nl=number + 1 == of, err=True)
+
+    return told
+
+
+def _finish(archive: Path, as_json: bool) -> None:
+    from archiver.commands.takedowns import alone
+    from archiver.store.takedown.bans import pending
+    from archiver.store.takedown.finish import finish
+
+    with alone(archive, "remove") as db:
+        waiting = pending(db)
+        records = finish(db, archive, _told(as_json))
+    if as_json:
+        write_json({"finished": [one.article_id for one in waiting], "records": records})
+    else:
+        click.echo(f"{count(len(waiting), 'removal')} finished, with {count(records, 'record')} of the WARC files."
+                   if waiting else "No removal is unfinished.")
+
+
+def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
+    from archiver.commands.takedowns import alone
+    from archiver.errors import ArticleNotFound
+    from archiver.store.ledger import EPOCH, stamp
+    from archiver.store.takedown.bans import allow, removal_named
+    from archiver.store.takedown.finish import finish
+    from archiver.store.transaction import writing
+
+    with alone(archive, "remove") as db:
+        found = []
+        for word in words:
+            removal = removal_named(db, word)
+            if removal is None:
+                raise ArticleNotFound(word)
+            found.append(removal)
+        finish(db, archive)
+        with writing(db):
+            for removal in found:
+                allow(db, removal, stamp(datetime.now(UTC)), EPOCH)
+    if as_json:
+        write_json([{"article_id": one.article_id, "url": one.url, "site": one.site} for one in found])
+    else:
+        for one in found:
+            click.echo(f"{one.url} may be stored again: 'archiver crawl {one.site}' asks for it.")
+
+
+def _list(archive: Path, as_json: bool) -> None:
+    from archiver.store.connect import open_archive
+    from archiver.store.takedown.bans import removals
+
+    db = open_archive(archive, read_only=True)
+    try:
+        found = removals(db)
+    finally:
+        db.close()
+    if as_json:
+        write_json([asdict(one) for one in found])
+    elif not found:
+        click.echo("Nothing was ever removed from this archive.", err=True)
+    else:
+        table(("article", "removed", "address", "reason", "asked by", "state"), [
+            (one.article_id, instant(one.removed_at), one.url, one.reason, one.requested_by or "",
+             "taken back" if one.allowed_at else "" if one.erased_at else "unfinished") for one in found],
+            numbers=(0,))

@@ -1,0 +1,122 @@
+"""A web archive's captures by address: where its list is asked for, where a capture lies, what a TimeMap tells.
+
+A capture is asked for as it was taken: the flag `id_` behind its time has the archive leave out its own markup, and its
+own addresses in the place of links (Internet Archive, OpenWayback and pywb understand it alike). TimeMaps are lists of
+the captures of one address (RFC 7089, section 5; application/link-format, RFC 6690).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin, urlsplit
+
+from archiver.discovery.cdx import CdxEntry, CdxPage
+from archiver.discovery.cdx import timestamp as moment_of
+from archiver.discovery.cdx_query import service_address, speaks_wayback
+from archiver.discovery.markup import MAX_TARGETS, decode, inflate, plain_text
+
+_TIMEMAP = re.compile(r"(.*/)timemap/[\w*-]+/$")
+# By the path of a list: what the addresses of captures begin with. The first row that fits decides.
+_REPLAY = (
+    (re.compile(r"(https?://[^/]+/)cdx/search(?:/cdx)?/?"), r"\1web/"),  # the Internet Archive
+    (re.compile(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
+    (re.compile(r"(.*/)(?:cdx|index)/?"), r"\1"),  # pywb: COLLECTION/cdx
+    (re.compile(r"(.*)-(?:cdx|index)/?"), r"\1/"),  # older pywb: COLLECTION-cdx
+    (_TIMEMAP, r"\1"),
+)
+_CAPTURE = re.compile(r"(\d{4,14})(?:[a-z]{2}_)?/(https?:/.*)", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"<([^<>\s]{1,4000})>((?:\s*;\s*[\w!*-]{1,40}(?:\s*=\s*(?:\"[^\"]{0,500}\"|[^\s\",;<>]{0,200}))?)*)")
+_ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`asks` is its CDX server, or what the addresses of its TimeMaps begin with (`is_timemap`); `replay` is what those
+    of its captures do, up to the time."""
+
+    asks: str
+    replay: str
+
+    @property
+    def is_timemap(self) -> bool:
+        return bool(_TIMEMAP.fullmatch(self.asks))
+
+    def memento(self, at: datetime, url: str) -> str:
+        """The address of a capture as it was taken. `at` is aware."""
+        return f"{self.replay}{at.astimezone(UTC):%Y%m%d%H%M%S}id_/{url}"
+
+    def timemap(self, url: str) -> str:
+        return self.asks + url
+
+    def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
+        """Time and address of the capture that `location` (relative to `base`) is of; None where it is none of this
+        service's, by http or https."""
+        here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
+        prefix = re.sub(r"^https?:", "", self.replay)
+        found = _CAPTURE.fullmatch(here[len(prefix):]) if here.startswith(prefix) else None
+        at = moment_of(found[1]) if found else None
+        return (at, re.sub(r"^(https?:)/+", r"\1//", found[2])) if found and at else None
+
+
+def service_of(text: str, replay: str = "") -> Service:
+    """The service that a person means: a short name, or the address of a CDX server or of TimeMaps, and what the
+    addresses of its captures begin with where that does not follow from it.
+
+    Raises ValueError with the reason where it is none.
+    """
+    asks = service_address(text)
+    if not replay:
+        replay = next((found.expand(form) for rule, form in _REPLAY if (found := rule.fullmatch(asks))), "")
+    if not replay:
+        raise ValueError("where its captures lie does not follow from its address: give what theirs begin with "
+                         "(--replay https://archive.example/coll/)")
+    if not replay.startswith(("http://", "https://")) or not urlsplit(replay).hostname or "@" in replay:
+        raise ValueError("--replay is what the addresses of captures begin with, like https://archive.example/coll/")
+    return Service(asks, replay.rstrip("/") + "/")
+
+
+def has_resume_keys(service: Service) -> bool:
+    return not service.is_timemap and speaks_wayback(service.asks)
+
+
+def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
+    """The captures of `url` that a TimeMap tells of, without status and digest, and the further TimeMaps that it names
+    (section 5.1.3). Never raises; gzip is undone."""
+    text = decode(inflate(body))
+    entries: list[CdxEntry] = []
+    more: list[str] = []
+    is_cut = is_one = False
+    for found in _LINK.finditer(text):
+        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        rels = told.get("rel", "").lower().split()
+        is_one = is_one or bool(rels)
+        if "memento" in rels and (at := http_date(told.get("datetime", ""))):
+            is_cut = len(entries) >= MAX_TARGETS
+            if is_cut:
+                break
+            entries.append(CdxEntry("", at, url))
+        elif "timemap" in rels and "self" not in rels:
+            more.append(found[1])
+    error = "" if is_one or not text.strip() else plain_text(text[:1_000], 200) or "it has no links"
+    return CdxPage(tuple(entries), error=error, is_cut=is_cut), tuple(dict.fromkeys(more))
+
+
+def original_of(link: str) -> str:
+    """The address that a Link field says a memento is of (section 2.2.1: rel="original"), "" where it does not."""
+    for found in _LINK.finditer(link):
+        told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
+        if "original" in told.get("rel", "").lower().split():
+            return found[1]
+    return ""
+
+
+def http_date(text: str) -> datetime | None:
+    """An HTTP-date (RFC 9110, section 5.6.7), as Memento-Datetime is one; None where it is none."""
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

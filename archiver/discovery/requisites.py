@@ -1,0 +1,167 @@
+"""What a page needs to be shown: images, stylesheets, and what these name. Pure; scripts and media are none of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from lxml import etree
+
+from archiver.items import Requisite, RequisiteKind
+from archiver.urls import asset_address
+
+MOST = 400
+"""Addresses that are taken of one page or stylesheet."""
+_MOST_CSS = 2_000_000  # characters
+_LONGEST = 2_000
+# Attributes that name images: those of HTML and, since the scripts that would move them are not replayed but their
+# images are content, those in which loading on demand hides them.
+_SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
+_SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
+_ICONS = frozenset({"icon", "apple-touch-icon"})
+_FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
+# Forms of a font that only browsers of the past asked for.
+_OLD_FONT = re.compile(r"\.(?:eot|svg)$", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+# CSS Syntax Module 3, section 4.3.6, and CSS Cascade, section 2: url(...) plain or quoted, @import with either form.
+_NAMED = re.compile(
+    r"""(@import\s+)?url\(\s*(?:"([^"\n]{1,2000})"|'([^'\n]{1,2000})'|([^\s"'()]{1,2000}))\s*\)"""
+    r"""|@import\s+(?:"([^"\n]{1,2000})"|'([^'\n]{1,2000})')""", re.IGNORECASE)
+_FONT_FACE = re.compile(r"@font-face\s*\{([^{}]*)\}", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\([^0-9a-fA-F\n])")
+
+
+def of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
+    """What a page names of images and stylesheets, in its order, each once and at most MOST.
+
+    Of a `srcset` every candidate is taken: which one a browser shows depends on the screen that it is replayed on, and
+    one that is not there is a hole in the page. Lists of data: and other addresses that are no http(s) are passed over.
+    """
+    return _first(_of_page(root, _base(root, url)))
+
+
+def of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
+    """What a stylesheet imports and names by url(...), in its order. Of a font that is there in several forms, those
+    are taken that browsers of today ask for."""
+    return _first(_of_css(css, url))
+
+
+def _first(found: Iterable[Requisite]) -> tuple[Requisite, ...]:
+    out: dict[str, Requisite] = {}
+    for one in found:
+        out.setdefault(one.url, one)
+        if len(out) >= MOST:
+            break
+    return tuple(out.values())
+
+
+def _base(root: etree._Element, url: str) -> str:
+    element = next(iter(root.iter("base")), None)
+    return (asset_address(element.get("href") or "", url) if element is not None else None) or url
+
+
+def _of_page(root: etree._Element, base: str) -> Iterator[Requisite]:
+    for element in root.iter("link", "style", "img", "source", "video", "input", "image", "body", "table", "td"):
+        yield from _of_element(element, base)
+    for element in root.iter(etree.Element):
+        if "url(" in (style := element.get("style") or ""):
+            yield from _of_css(style, base)
+
+
+def _of_element(element: etree._Element, base: str) -> Iterator[Requisite]:
+    tag = element.tag
+    if tag == "link":
+        yield from _of_link(element, base)
+    elif tag == "style":
+        yield from _of_css(element.text or "", base)
+    elif tag == "video":
+        yield from _images((element.get("poster"),), base)
+    elif tag == "image":
+        yield from _images((element.get("href"), element.get("xlink:href")), base)
+    elif tag in ("body", "table", "td"):
+        yield from _images((element.get("background"),), base)
+    elif tag == "img" or (tag == "input" and (element.get("type") or "").lower() == "image"):
+        yield from _images((element.get(name) for name in _SOURCES), base)
+        yield from _images(_candidates(element), base)
+    elif tag == "source" and _parent(element) == "picture":
+        yield from _images(_candidates(element), base)
+
+
+def _of_link(element: etree._Element, base: str) -> Iterator[Requisite]:
+    rel = set((element.get("rel") or "").lower().split())
+    href, as_what = element.get("href"), (element.get("as") or "").lower()
+    if ("stylesheet" in rel and "alternate" not in rel) or ("preload" in rel and as_what == "style"):
+        yield from _one(href, base, RequisiteKind.STYLESHEET)
+    elif "preload" in rel and as_what == "font":
+        yield from _one(href, base, RequisiteKind.FONT)
+    elif rel & _ICONS or ("preload" in rel and as_what == "image"):
+        yield from _images((href, *_candidates(element)), base)
+
+
+def _parent(element: etree._Element) -> object:
+    parent = element.getparent()
+    return parent.tag if parent is not None else None
+
+
+def _images(values: Iterable[str | None], base: str) -> Iterator[Requisite]:
+    for value in values:
+        yield from _one(value, base, RequisiteKind.IMAGE)
+
+
+def _one(value: str | None, base: str, kind: RequisiteKind) -> Iterator[Requisite]:
+    text = (value or "").strip()
+    if text and len(text) <= _LONGEST and not text.startswith(("data:", "#")) and (url := asset_address(text, base)):
+        yield Requisite(url, kind)
+
+
+def _candidates(element: etree._Element) -> Iterator[str]:
+    for name in _SETS:
+        yield from srcset(element.get(name) or "")
+
+
+def srcset(text: str) -> Iterator[str]:
+    """The addresses of a srcset (HTML Standard, "parse a srcset attribute"): an address may have commas in it, but for
+    its end; a descriptor may have some in parentheses."""
+    at, size = 0, len(text)
+    while at < size:
+        while at < size and (text[at].isspace() or text[at] == ","):
+            at += 1
+        start = at
+        while at < size and not text[at].isspace():
+            at += 1
+        url = text[start:at]
+        if url.endswith(","):
+            url = url.rstrip(",")
+        else:
+            depth = 0
+            while at < size and (text[at] != "," or depth):
+                depth += (text[at] == "(") - (text[at] == ")" and depth > 0)
+                at += 1
+        if url:
+            yield url
+
+
+def _of_css(css: str, base: str) -> Iterator[Requisite]:
+    text = _COMMENT.sub(" ", css[:_MOST_CSS])
+    old = {name for face in _FONT_FACE.finditer(text) for name in _passed_over(face[1])}
+    for match in _NAMED.finditer(text):
+        importing, *values = match.groups()
+        name = next((value for value in values if value), "")
+        if name in old:
+            continue
+        imported = importing is not None or match[0][:1] == "@"
+        plain = _ESCAPE.sub(r"\1", name)
+        path = plain.partition("?")[0].partition("#")[0]
+        kind = RequisiteKind.STYLESHEET if imported else (
+            RequisiteKind.FONT if _FONT.search(path) else RequisiteKind.IMAGE)
+        yield from _one(plain, base, kind)
+
+
+def _passed_over(face: str) -> Iterator[str]:
+    """Forms of one font that need not be there: old ones, and all others where there is a WOFF 2."""
+    names = [next(v for v in match.groups()[1:] if v) for match in _NAMED.finditer(face)]
+    paths = {name: name.partition("?")[0].partition("#")[0].lower() for name in names}
+    best = any(path.endswith(".woff2") for path in paths.values())
+    for name, path in paths.items():
+        if (_OLD_FONT.search(path) and len(paths) > 1) or (best and _FONT.search(path) and not path.endswith(".woff2")):
+            yield name

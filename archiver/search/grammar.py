@@ -1,0 +1,267 @@
+"""The query language: what a person types becomes a tree (`archiver.search.terms`). docs/search.md tells it to people.
+
+    climate report          both words, anywhere in the article
+    "climate report"        this phrase
+    climate OR weather      either; OR binds more tightly than the blank
+    climate -report         without that word (also: climate NOT report)
+    (flood OR storm) -rain  groups
+    clim*                   words that begin so
+    flood NEAR/5 bridge     with at most five other words between them (10 where no number is said);
+                            NEAR(flood bridge "city hall", 5) for more than two
+    title:climate           in one field: title, body, author, category, tag, description
+    author:"Ada Lovelace"   a phrase in one field
+    date:2023-07..2023-08   a fact about the article: the names are those of `archiver.search.facts`
+
+Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, a name before a colon that is none of these, or an unclosed
+quotation mark are never syntax errors. Case and diacritics make no difference (the tokenizer folds both).
+
+Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan): the tokenizer takes a
+whole run of such letters for one token, so a term in them is looked for as a substring. Symbols that are no token at
+all (an emoji, the ++ of c++) are looked for the same way. In Hangul the particles are joined to the word, so a Korean
+term matches as a prefix.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from archiver.errors import BadQuery
+from archiver.search.facts import FACTS
+from archiver.search.terms import Either, Every, Near, Node, Substring, Term, Without
+
+COLUMN_OF: dict[str, str] = {
+    "title": "title", "body": "body", "text": "body", "author": "authors", "authors": "authors",
+    "category": "categories", "categories": "categories", "tag": "tags", "tags": "tags",
+    "description": "description",
+}
+MAX_TERMS = 200
+MAX_DEPTH = 30
+NEAR_WORDS = 10
+
+_SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+_HANGUL = re.compile("[\uac00-\ud7a3]$")
+# The tokenizer drops signs; after a letter these make another word of it.
+_TELLING_SIGNS = re.compile(r"^\w+(\+\++|#)$")
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"'})
+_BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<near>NEAR\() | (?P<open>\() | (?P<close>\)) |
+        (?P<minus>-(?=[^\s)-]))?
+        (?:(?P<field>[A-Za-z]+):(?=[^\s()]))?
+        (?: "(?P<phrase>[^"]*)(?:"|$)(?P<star>\*)? | (?P<word>[^\s()"]+) )?
+    )""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A piece of the query: `node` where it is a term, None where there was nothing in it to look for."""
+
+    kind: Literal["term", "near", "(", ")", "AND", "OR", "NOT", "NEAR"]
+    at: int
+    node: Node | None = None
+    distance: int = NEAR_WORDS
+    text: str = ""
+
+
+def parse(text: str) -> Node | None:
+    """The query as a tree; None for an empty one, which means everything.
+
+    Raises BadQuery, with the position in the query: where something was typed and no word is in it, where it is too
+    long or too deep, where a fact has a value that it cannot have, where NEAR stands beside what is no word.
+    """
+    clean = unicodedata.normalize("NFC", text.replace("\0", " ")).translate(_QUOTES).strip()
+    if not clean:
+        return None
+    parser = _Parser(clean, list(_tokens(clean)))
+    node = parser.every(0)
+    while not parser.ended():  # what follows a closing parenthesis too many
+        parser.position += 1
+        more = parser.every(0)
+        node = _join(Every, [n for n in (node, more) if n])
+    if node is None:
+        raise BadQuery(clean, "there is no word in it to look for")
+    return node
+
+
+# -- from text to tokens ----------------------------------------------------------------------
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    position, terms = 0, 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None or found.end() == position:
+            position += 1
+            continue
+        at = position + len(found[0]) - len(found[0].lstrip())
+        position = found.end()
+        if found["near"]:
+            yield _Token("near", at)
+            continue
+        if found["open"] or found["close"]:
+            yield _Token("(" if found["open"] else ")", at)
+            continue
+        if found["minus"]:
+            yield _Token("NOT", at)
+            at += 1
+        if found["phrase"] is None and found["word"] is None:
+            continue
+        operator = None if found["field"] or found["phrase"] is not None else _operator(found["word"], at)
+        if operator:
+            yield operator
+            continue
+        terms += 1
+        if terms > MAX_TERMS:
+            raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
+        yield _Token("term", at, _leaf(text, found, at), text=found[0].strip())
+
+
+def _operator(word: str, at: int) -> _Token | None:
+    if word in ("AND", "OR", "|", "NOT"):
+        return _Token("AND" if word == "AND" else "NOT" if word == "NOT" else "OR", at)
+    if found := _BETWEEN.match(word):
+        return _Token("NEAR", at, distance=int(found[1] or NEAR_WORDS))
+    return None
+
+
+def _leaf(text: str, found: re.Match[str], at: int) -> Node | None:
+    name = (found["field"] or "").lower()
+    phrase, word = found["phrase"], found["word"]
+    if name in FACTS:
+        try:
+            return FACTS[name](phrase if phrase is not None else word)
+        except BadQuery as error:
+            raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
+    column = COLUMN_OF.get(name, "")
+    lead = f"{found['field']}:" if name and not column else ""
+    if phrase is not None:
+        return _term(lead + phrase, column, prefix=bool(found["star"]), phrase=True)
+    return _term((lead + word).rstrip("*"), column, prefix=word.endswith("*"), phrase=False)
+
+
+def _term(text: str, column: str, *, prefix: bool, phrase: bool) -> Node | None:
+    if _SPACELESS.search(text):
+        return Substring(text.strip(), column)
+    if not any(c.isalnum() or unicodedata.category(c) == "Co" for c in text):
+        # An emoji or a currency sign is looked for; punctuation and a lone + or = mean nothing.
+        signs = "".join(c for c in text if unicodedata.category(c) in ("So", "Sc"))
+        return Substring(signs, column) if signs else None
+    term = Term(text, column, prefix or (not phrase and bool(_HANGUL.search(text))))
+    if _TELLING_SIGNS.match(text):
+        return Every((term, Substring(text, column)))
+    return term
+
+
+# -- from tokens to a tree --------------------------------------------------------------------
+
+
+class _Parser:
+    def __init__(self, text: str, tokens: list[_Token]) -> None:
+        self.text, self.tokens, self.position = text, tokens, 0
+
+    def ended(self) -> bool:
+        return self.position >= len(self.tokens)
+
+    def _kind(self) -> str:
+        return "" if self.ended() else self.tokens[self.position].kind
+
+    def every(self, depth: int) -> Node | None:
+        if depth > MAX_DEPTH:
+            raise BadQuery(self.text, f"it has more than {MAX_DEPTH} parentheses in each other",
+                           self.tokens[self.position - 1].at)
+        items: list[Node] = []
+        while self._kind() not in ("", ")"):
+            item = self.either(depth)
+            if item is not None:
+                items.append(item)
+        return _join(Every, items)
+
+    def either(self, depth: int) -> Node | None:
+        items = [self.near(depth)]
+        while self._kind() == "OR":
+            self.position += 1
+            if self._kind() not in ("", ")"):
+                items.append(self.near(depth))
+        return _join(Either, [item for item in items if item])
+
+    def near(self, depth: int) -> Node | None:
+        """One item, or several with NEAR between them."""
+        first = self.position
+        item = self.one(depth)
+        terms, distance = [item], 0
+        while self._kind() == "NEAR":
+            operator = self.tokens[self.position]
+            self.position += 1
+            if self._kind() in ("", ")", "OR"):
+                break
+            distance = max(distance, operator.distance)
+            terms.append(self.one(depth))
+        return self._neighbours(terms, distance, self.tokens[first].at) if len(terms) > 1 else item
+
+    def _neighbours(self, items: list[Node | None], distance: int, at: int) -> Node | None:
+        terms = tuple(item for item in items if isinstance(item, Term))
+        if len(terms) < len(items):
+            raise BadQuery(self.text, "NEAR takes words and phrases, of scripts that have spaces between words", at)
+        columns = {term.column for term in terms if term.column}
+        if len(columns) > 1:
+            raise BadQuery(self.text, f"NEAR takes words of one field, not of {' and '.join(sorted(columns))}", at)
+        return Near(tuple(Term(t.text, "", t.prefix) for t in terms), distance, next(iter(columns), ""))
+
+    def _near_group(self, at: int) -> Node | None:
+        """What follows `NEAR(`: terms, and after a comma the distance."""
+        items: list[Node | None] = []
+        distance = NEAR_WORDS
+        while self._kind() not in ("", ")"):
+            token = self.tokens[self.position]
+            self.position += 1
+            if token.kind != "term":
+                raise BadQuery(self.text, "NEAR( ) holds words and phrases alone", token.at)
+            node = token.node
+            if self._kind() in ("", ")") and (told := self._distance(token)):
+                distance = int(told[2])
+                node = replace(node, text=told[1]) if isinstance(node, Term) and told[1] else None
+            if node is not None:
+                items.append(node)
+        self.position += 1
+        if len(items) == 1:
+            return items[0]
+        return self._neighbours(items, distance, at) if items else None
+
+    def _distance(self, token: _Token) -> re.Match[str] | None:
+        """The last term of `NEAR( )` as (what stands before the comma, the number behind it)."""
+        begin = len(self.text[:token.at].rstrip())
+        comma = begin > 0 and self.text[begin - 1] == ","
+        return re.fullmatch(r"()(\d{1,3})" if comma else r"([^\s\",]*),(\d{1,3})", token.text)
+
+    def one(self, depth: int) -> Node | None:
+        token = self.tokens[self.position]
+        self.position += 1
+        if token.kind == "NOT":
+            if self._kind() in ("", ")", "OR"):
+                return None
+            item = self.one(depth + 1) if depth <= MAX_DEPTH else None
+            return Without(item) if item else None
+        if token.kind == "near":
+            return self._near_group(token.at)
+        if token.kind == "(":
+            inner = self.every(depth + 1)
+            self.position += 1
+            return inner
+        return token.node
+
+
+def _join(kind: type[Every] | type[Either], items: list[Node]) -> Node | None:
+    flat: list[Node] = []
+    for item in items:
+        flat.extend(item.items if isinstance(item, kind) else (item,))
+    return kind(tuple(flat)) if len(flat) > 1 else flat[0] if flat else None

@@ -1,0 +1,180 @@
+"""What pages need to be shown, as a queue that no kill empties: what is due, what came of it, and who needs it.
+
+All functions expect to run inside the caller's transaction. An address is a row for each site that needs it; it is no
+page of the ledger and counts in no balance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from sqlite_utils import Database
+
+from archiver.items import Capture, Outcome, Requisite, RequisiteKind, Right
+from archiver.store.capture_rows import enter_capture
+from archiver.store.ledger import EPOCH, stamp
+from archiver.store.rights import store_rights
+from archiver.store.runs import Counts
+from archiver.urls import asset_address
+
+Mode = Literal["none", "lead", "all"]
+MODES: tuple[Mode, ...] = ("none", "lead", "all")
+"""What of a post's page is captured beside it: nothing, its lead image, or all its images, stylesheets and fonts."""
+DEFAULT_MODE: Mode = "lead"
+_AGAIN = (timedelta(hours=1), timedelta(days=1))
+"""When a failed one is asked for again, after its first failure and its second; after the third it is left alone."""
+_HOPELESS = frozenset({"too-large", "bad-http", "header-flood", "bad-coding", "redirect-loop", "no-location"})
+_KEPT = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of one: `outcome` as of a page (archived, unchanged, duplicate: it redirects, gone, refused, failed).
+
+    `names` are the addresses that a stylesheet or a redirect leads to, `hops` is 1 of a redirect. `size` is in bytes,
+    unpacked; `width` and `height` are in pixels.
+    """
+
+    id: int
+    at: datetime
+    outcome: Outcome
+    rule: str = ""
+    reason: str = ""
+    status: int | None = None
+    capture: Capture | None = None
+    rights: tuple[Right, ...] = ()
+    media_type: str | None = None
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    etag: str = ""
+    last_modified: str = ""
+    names: tuple[Requisite, ...] = ()
+    hops: int = 0
+
+
+def enter(db: Database, site_id: int, article_id: int, wanted: Iterable[Requisite], at: datetime, found_on: str, *,
+          changed: bool, crawl_started: datetime, revisit: timedelta) -> None:
+    """What an article needs: what is not known is due at once. `changed`: the article is new, or says something new.
+
+    What is known is asked for again, conditionally, where it was last asked for more than `revisit` ago; the lead image
+    of a post that has changed once in that crawl. An article that is as before and has its requisites keeps them:
+    addresses that are written in another way each time bring nothing new.
+    """
+    for role in ("lead", "page"):
+        found = [one for one in wanted if one.lead == (role == "lead")]
+        if not found or (not changed and _has(db, article_id, role)):
+            continue
+        before = crawl_started if role == "lead" and changed else at - revisit
+        for one in found:
+            number = _put(db, site_id, one, role, at, found_on, before)
+            db.execute("insert or ignore into article_requisites (article_id, requisite_id, role) values (?, ?, ?)",
+                       [article_id, number, role])
+
+
+def lead_image(address: str | None) -> tuple[Requisite, ...]:
+    """The lead image of an article as something to ask for; () where it has none that can be."""
+    url = asset_address(address) if address else None
+    return (Requisite(url, RequisiteKind.IMAGE, lead=True),) if url else ()
+
+
+def _has(db: Database, article_id: int, role: str) -> bool:
+    return db.execute("select 1 from article_requisites where article_id = ? and role = ? limit 1",
+                      [article_id, role]).fetchone() is not None
+
+
+def _put(db: Database, site_id: int, one: Requisite, wanted: str, at: datetime, found_on: str, before: datetime,
+         depth: int = 0, hops: int = 0) -> int:
+    """The number of an address; it is due where it is new, or was last asked for before `before`."""
+    row = db.execute(
+        "insert into requisites (site_id, url, host, kind, wanted, depth, hops, outcome, found_on, found_at, due_at) "
+        "values (?, ?, ?, ?, ?, ?, ?, 'due', ?, ?, ?) on conflict (site_id, url) do update set "
+        "wanted = min(wanted, excluded.wanted), depth = min(depth, excluded.depth), "
+        "due_at = case when fetched_at < ? then excluded.due_at else due_at end returning id",
+        [site_id, one.url, urlsplit(one.url).hostname or "", one.kind, wanted, depth, hops, found_on, stamp(at), EPOCH,
+         stamp(before)]).fetchone()
+    return int(row[0])
+
+
+def due(db: Database, site_id: int, now: datetime, limit: int, mode: Mode) -> list[dict[str, Any]]:
+    """What is to be asked for, at most `limit`, the longest known first, with its last whole capture."""
+    if mode == "none":
+        return []
+    return list(db.query(
+        "select r.*, c.url as capture_url, c.captured_at, c.digest from requisites r "
+        "left join captures c on c.id = r.capture_id where r.site_id = ? and r.due_at <= ? "
+        "and (? or r.wanted = 'lead') order by r.due_at, r.id limit ?", [site_id, stamp(now), mode == "all", limit]))
+
+
+def record(db: Database, site_id: int, run_id: int, fetched: Fetched, counts: Counts, revisit: timedelta) -> None:
+    """Enter what came of one, and what it leads to, and count it."""
+    row = next(db.query("select url, wanted, depth, hops, attempts from requisites where id = ?", [fetched.id]))
+    capture_id = enter_capture(db, run_id, fetched.capture) if fetched.capture else None
+    if capture_id is not None:
+        store_rights(db, capture_id, fetched.rights)
+    same = fetched.outcome is Outcome.UNCHANGED
+    failed = fetched.outcome is Outcome.FAILED
+    attempts = row["attempts"] + 1 if failed else 0
+    db.execute(
+        "update requisites set outcome = ?, rule = ?, reason = ?, status = ?, attempts = ?, fetched_at = ?, "
+        "due_at = ?, media_type = coalesce(?, media_type), bytes = coalesce(?, bytes), width = coalesce(?, width), "
+        "height = coalesce(?, height), capture_id = coalesce(?, capture_id), "
+        "etag = case when ? then etag else ? end, last_modified = case when ? then last_modified else ? end "
+        "where id = ?",
+        [fetched.outcome, fetched.rule, fetched.reason, fetched.status, attempts, stamp(fetched.at),
+         _due_again(fetched, attempts), fetched.media_type, fetched.size, fetched.width, fetched.height,
+         None if same else capture_id, same, fetched.etag or None, same, fetched.last_modified or None, fetched.id])
+    depth = row["depth"] + (0 if fetched.hops else 1)
+    for one in fetched.names:
+        number = _put(db, site_id, one, row["wanted"], fetched.at, row["url"], fetched.at - revisit, depth,
+                      row["hops"] + fetched.hops)
+        db.execute("insert or ignore into requisite_parts (parent_id, requisite_id) values (?, ?)",
+                   [fetched.id, number])
+    counts.requisites += fetched.outcome in _KEPT
+    counts.requisites_failed += fetched.outcome not in _KEPT
+
+
+def _due_again(fetched: Fetched, attempts: int) -> str | None:
+    if fetched.outcome is not Outcome.FAILED or fetched.rule in _HOPELESS or attempts > len(_AGAIN):
+        return None
+    return stamp(fetched.at + _AGAIN[attempts - 1])
+
+
+def put_off(db: Database, site_id: int, host: str, until: datetime) -> None:
+    """A host is not asked any more for now: what is due there is due then."""
+    db.execute("update requisites set due_at = ? where site_id = ? and host = ? and due_at < ?",
+               [stamp(until), site_id, host, stamp(until)])
+
+
+def ask_again(db: Database, site_id: int, *, everything: bool) -> None:
+    """What failed is due once more, however often it was tried; with `everything` what was gone or refused, too."""
+    db.execute("update requisites set due_at = ?, attempts = 0 where site_id = ? and (outcome in ('failed', 'due') "
+               "or (? and outcome in ('refused', 'gone')))", [EPOCH, site_id, everything])
+
+
+def enter_known(db: Database, site_id: int, site: str, at: datetime, revisit: timedelta) -> None:
+    """The lead images of articles that were stored while none was asked for."""
+    rows = db.execute("select id, image, url from articles a where site = ? and image is not null and not exists "
+                      "(select 1 from article_requisites l where l.article_id = a.id and l.role = 'lead')",
+                      [site]).fetchall()
+    for number, image, url in rows:
+        enter(db, site_id, number, lead_image(image), at, url, changed=False, crawl_started=at, revisit=revisit)
+
+
+def forget_capture(db: Database, capture_id: int) -> None:
+    """A capture was lost: what it was of is asked for once more, whether it has changed or not."""
+    db.execute("update requisites set capture_id = null, etag = null, last_modified = null, outcome = 'due', "
+               "due_at = ? where capture_id = ?", [EPOCH, capture_id])
+
+
+def count_due(db: Database, site_id: int, now: datetime, mode: Mode) -> int:
+    """How many are to be asked for."""
+    if mode == "none":
+        return 0
+    return int(db.execute("select count(*) from requisites where site_id = ? and due_at <= ? and "
+                          "(? or wanted = 'lead')",
+                          [site_id, stamp(now), mode == "all"]).fetchone()[0])

@@ -1,0 +1,114 @@
+"""What was taken out of the archive and must not come back, by whatever way and under whatever address it comes.
+
+All functions that write expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from archiver.errors import BadAddress
+from archiver.items import Article
+from archiver.record.identity import content_digest
+from archiver.urls import start_address, urlkey
+
+_COLUMNS = "id, article_id, site, url, reason, requested_by, removed_at, erased_at, allowed_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The tombstone of a removed post. `article_id` is the number it had, which is given to no other; times are ISO
+    8601 in UTC. `erased_at` is None while something of it may still be in a file; `allowed_at`: since then it may come
+    back.
+    """
+
+    id: int
+    article_id: int | None
+    site: str
+    url: str
+    reason: str
+    requested_by: str | None
+    removed_at: str
+    erased_at: str | None
+    allowed_at: str | None
+
+    @property
+    def told(self) -> str:
+        """ "removed from this archive on 2024-05-01: its author asked for it". """
+        return f"removed from this archive on {self.removed_at[:10]}: {self.reason}"
+
+
+def removals(db: Database, where: str = "1", values: Iterable[object] = ()) -> list[Removal]:
+    """Those for which an SQL condition holds. An archive of an earlier release that is only read has none."""
+    if db.execute("select 1 from sqlite_master where name = 'removals'").fetchone() is None:
+        return []
+    return [Removal(*row) for row in db.execute(f"select {_COLUMNS} from removals where {where} order by id",
+                                                list(values))]
+
+
+def removal_at(db: Database, key: str) -> Removal | None:
+    """The removal that keeps this address (urlkey) out; None where it may be asked for."""
+    found = removals(db, "id = (select removal_id from removed_addresses where urlkey = ?)", [key])
+    return found[0] if found else None
+
+
+def removal_named(db: Database, what: str | int) -> Removal | None:
+    """The last removal of a post, by the number it had or an address; of an address only while it is kept out."""
+    text = str(what).strip()
+    if text.isascii() and text.isdigit():
+        found = removals(db, "article_id = ?", [int(text[:18])])
+        return found[-1] if found else None
+    try:
+        return removal_at(db, urlkey(start_address(text)))
+    except BadAddress:
+        return None
+
+
+def pending(db: Database) -> list[Removal]:
+    """Removals of which something may still be in the database or in a WARC file."""
+    return removals(db, "erased_at is null and allowed_at is null")
+
+
+def payload_removed(db: Database, digest: str) -> bool:
+    """Whether this is the payload of a removed post."""
+    return db.execute("select 1 from removed_payloads where digest = ?", [digest]).fetchone() is not None
+
+
+def ban_of(db: Database, site: str, article: Article) -> Removal | None:
+    """The removal of the post that a reading is of: by its address, the platform's number, the guid, or the text."""
+    found = removal_at(db, urlkey(article.url))
+    if found is not None or db.execute("select 1 from removals where site = ? and allowed_at is null limit 1",
+                                       [site]).fetchone() is None:
+        return found
+    values = [site, article.post_id or None, article.guid or None, content_digest(article.body) or None]
+    same = removals(db, "site = ? and allowed_at is null and (post_id = ? or guid = ? or content_digest = ?)", values)
+    return same[0] if same else None
+
+
+def keep_out(db: Database, removal: Removal, url: str, *, captured: bool = True) -> None:
+    """A removed post was met at this address. What was `captured` of it there is yet to be erased."""
+    db.execute("insert into removed_addresses (urlkey, url, removal_id) values (?, ?, ?) on conflict do nothing",
+               [urlkey(url), url, removal.id])
+    if captured:
+        db.execute("update removals set erased_at = null where id = ?", [removal.id])
+
+
+def allow(db: Database, removal: Removal, at: str, due_at: str) -> None:
+    """A removed post may come back: its addresses are due at `due_at`, and nothing of it is kept out any more."""
+    keys = [row[0] for row in db.execute("delete from removed_addresses where removal_id = ? returning urlkey",
+                                         [removal.id])]
+    db.execute("delete from removed_payloads where removal_id = ?", [removal.id])
+    db.execute("update removals set allowed_at = ? where id = ?", [at, removal.id])
+    for key in keys:
+        db.execute("update pages set outcome = 'due', rule = null, reason = 'its removal was taken back', due_at = ? "
+                   "where urlkey = ? and rule = 'removed'", [due_at, key])
+
+
+def next_number(db: Database) -> int:
+    """A number for a new article, which no other has or had."""
+    row = db.execute("select max(coalesce((select max(id) from articles), 0), "
+                     "coalesce((select max(article_id) from removals), 0)) + 1").fetchone()
+    return int(row[0])

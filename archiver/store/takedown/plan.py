@@ -1,0 +1,105 @@
+"""What of an archive shows a post: its rows, its addresses, its captures, and the words by which the rest is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.store.versions import article_from_revision, versions
+from archiver.urls import urlkey
+
+_EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
+"""The digest of no payload at all: redirects and the like share it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a removal takes out. `captures` are numbers of rows, `copies` other articles with the same or nearly the
+    same text, which stay: (number, url, how they are alike)."""
+
+    article_id: int
+    url: str
+    site: str
+    title: str
+    versions: int
+    addresses: tuple[str, ...]
+    captures: tuple[int, ...]
+    copies: tuple[tuple[int, str, str], ...]
+
+
+def plan(db: Database, article_id: int) -> Plan:
+    """What goes with the article of this number, which is there."""
+    row = next(iter(db.query("select * from articles where id = ?", [article_id])))
+    urls = addresses_of(db, row)
+    many = db.execute("select count(*) from revisions where article_id = ?", [article_id]).fetchone()[0]
+    return Plan(article_id, row["url"], row["site"], row["title"], many, tuple(urls),
+                tuple(sorted(own_captures(db, article_id, urls))), tuple(_copies(db, article_id)))
+
+
+def addresses_of(db: Database, row: dict[str, Any]) -> list[str]:
+    """Every address at which the post was seen; never its site's home page, which may have led to it."""
+    homes = {urlkey(url) for start, host, path in db.execute("select start_url, host, path from sites where name = ?",
+                                                             [row["site"]])
+             for url in (start, f"http://{host}{path}")}
+    found = [row["url"], *(url for (url,) in db.execute(
+        "select url from addresses where article_id = ? union select url from pages where article_id = ? union "
+        "select url from parts where post = ?", [row["id"], row["id"], row["urlkey"]]))]
+    own = {urlkey(url): url for url in reversed(found)}
+    return [url for key, url in own.items() if key not in homes and not _of_another(db, key, row["id"])]
+
+
+def _of_another(db: Database, key: str, article_id: int) -> bool:
+    return db.execute("select 1 from addresses where urlkey = ? and article_id <> ?", [key, article_id]
+                      ).fetchone() is not None
+
+
+def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
+    """The captures of a post: those that prove a version of it, and all at its addresses that prove no other article.
+
+    Those of another article that stood at one of its addresses stay.
+    """
+    both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
+    found = {row[0] for row in db.execute(
+        "select capture_id from revisions where article_id = :id and capture_id is not null union "
+        "select capture_id from articles where id = :id and capture_id is not null union "
+        "select id from captures where article_id = :id union "
+        "select id from captures where url in (select value from json_each(:urls))", {"id": article_id, "urls": both})}
+    numbers = json.dumps(sorted(found))
+    others = {row[0] for row in db.execute(
+        "select capture_id from articles where id is not :id and capture_id in (select value from json_each(:n)) union "
+        "select capture_id from revisions where article_id is not :id and capture_id in "
+        "(select value from json_each(:n))", {"id": article_id, "n": numbers})}
+    return found - others
+
+
+def payloads_of(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
+    """The digests of what these captures show and no other does; with `shared` those that others show, too."""
+    numbers = json.dumps(sorted(captures))
+    return {row[0] for row in db.execute(
+        "select distinct digest from captures c where status = 200 and digest <> :empty and digest <> '' and id in "
+        "(select value from json_each(:n)) and :shared = exists (select 1 from captures o where o.digest = c.digest "
+        "and o.id not in (select value from json_each(:n)))", {"empty": _EMPTY, "n": numbers, "shared": shared})}
+
+
+def texts_of(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
+    """Each title and text that a post had, and those of its further pages."""
+    for row in versions(db, "article_id = ?", [article_id]):
+        said = article_from_revision(row)
+        yield said.title, said.body
+        yield "", said.description
+    yield from db.execute("select title, body from articles where id = ?", [article_id])
+    yield from (("", text) for (text,) in db.execute(
+        "select text from parts where post = (select urlkey from articles where id = ?) and text is not null",
+        [article_id]))
+
+
+def _copies(db: Database, article_id: int) -> Iterator[tuple[int, str, str]]:
+    yield from db.execute(
+        "select id, url, 'the same text' from articles where id <> :id and content_digest = "
+        "(select content_digest from articles where id = :id) union "
+        "select a.id, a.url, n.reason from near_copies n join articles a on a.id = n.article_id + n.other_id - :id "
+        "where n.article_id = :id or n.other_id = :id order by 1", {"id": article_id})

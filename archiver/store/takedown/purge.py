@@ -1,0 +1,74 @@
+"""Taking the rows of a post out of the database, and leaving the tombstone.
+
+All functions expect to run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from sqlite_utils import Database
+
+from archiver.store import clusters
+from archiver.store.duplicates import settle_duplicates
+from archiver.store.ledger import last_rowid
+from archiver.store.takedown.bans import Removal, removals
+from archiver.store.takedown.plan import addresses_of, own_captures, payloads_of
+from archiver.store.versions import FACETS
+from archiver.urls import urlkey
+
+
+def begin(db: Database, article_id: int, reason: str, requested_by: str, at: str) -> Removal:
+    """Keep a post out from now on. Its text goes with `purge`, when its records are gone."""
+    row = next(iter(db.query("select * from articles where id = ?", [article_id])))
+    urls = addresses_of(db, row)
+    payloads = payloads_of(db, own_captures(db, article_id, urls))
+    db.table("removals").insert({
+        "article_id": article_id, "site": row["site"], "url": row["url"], "post_id": row["post_id"],
+        "guid": row["guid"], "content_digest": row["content_digest"], "reason": reason,
+        "requested_by": requested_by or None, "removed_at": at})
+    number = last_rowid(db)
+    ban(db, number, urls, payloads)
+    return removals(db, "id = ?", [number])[0]
+
+
+def ban(db: Database, removal_id: int, urls: Iterable[str], payloads: Iterable[str]) -> None:
+    """Enter what is kept out; pages that are in the ledger already are touched, so that they know."""
+    for url in urls:
+        db.execute("insert into removed_addresses (urlkey, url, removal_id) values (?, ?, ?) on conflict do nothing",
+                   [urlkey(url), url, removal_id])
+        db.execute("update pages set lead = null where urlkey = ?", [urlkey(url)])
+    for digest in payloads:
+        db.execute("insert into removed_payloads (digest, removal_id) values (?, ?) on conflict do nothing",
+                   [digest, removal_id])
+
+
+def purge(db: Database, removal: Removal) -> None:
+    """Take out the article of a removal, if it is there, with all that was made of it."""
+    article_id = removal.article_id
+    row = next(iter(db.query("select * from articles where id = ?", [article_id])), None)
+    keys = json.dumps([key for (key,) in db.execute("select urlkey from removed_addresses where removal_id = ?",
+                                                    [removal.id])])
+    among = "in (select value from json_each(?))"
+    db.execute(f"delete from parts where urlkey {among} or post {among}", [keys, keys])
+    db.execute(f"delete from past_answers where urlkey {among}", [keys])
+    db.execute("delete from past_revisits where url in (select url from removed_addresses where removal_id = ?)",
+               [removal.id])
+    db.execute(f"update pages set redirect_urlkey = null where urlkey {among}", [keys])
+    if row is None or article_id is None:
+        return
+    clusters.leave(db, [article_id])
+    for table, link, key in FACETS:
+        names = json.dumps([number for (number,) in db.execute(f"select {key} from {link} where article_id = ?",
+                                                               [article_id])])
+        db.execute(f"delete from {link} where article_id = ?", [article_id])
+        db.execute(f"delete from {table} where id {among} and not exists (select 1 from {link} l where l.{key} = "
+                   f"{table}.id)", [names])
+    for table in ("geotags", "addresses", "revisions"):
+        db.execute(f"delete from {table} where article_id = ?", [article_id])
+    db.execute("update captures set article_id = null, aside = null where article_id = ?", [article_id])
+    db.execute("update pages set article_id = null where article_id = ?", [article_id])
+    db.execute("update articles set duplicate_of = null where duplicate_of = ?", [article_id])
+    db.execute("delete from articles where id = ?", [article_id])
+    settle_duplicates(db, row["content_digest"])

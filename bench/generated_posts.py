@@ -1,0 +1,102 @@
+"""Posts of 3 KB as a crawl hands them to the store: sites, sitemaps, readings with their evidence, captures.
+
+Everything follows from a number, and nothing is held but the post that is made.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from generated_copies import languages
+
+from archiver.items import Article, Capture, Evidence, Outcome, PageKind, Source, Target, Visit
+
+A_SITE, A_SITEMAP, LETTERS = 5_000, 1_000, 3_000
+AT = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+class Posts:
+    """`total` posts of `letters` each, so many a site. A share of 1 in 20 is a copy of an earlier post, edited."""
+
+    def __init__(self, total: int, letters: int = LETTERS) -> None:
+        self.total, self.letters = total, letters
+
+    @cached_property
+    def _language(self):  # type: ignore[no-untyped-def]
+        return languages()["50,000 words"]
+
+    @property
+    def sites(self) -> int:
+        return -(-self.total // A_SITE)
+
+    def of_site(self, site: int) -> range:
+        return range(site * A_SITE, min(self.total, (site + 1) * A_SITE))
+
+    @staticmethod
+    def host(site: int) -> str:
+        return f"news-{site}.example"
+
+    def url(self, number: int) -> str:
+        day = self.published(number)
+        slug = "-".join(self._language.some(random.Random(f"slug {number}"), 5))
+        return f"https://{self.host(number // A_SITE)}/{day:%Y/%m}/{slug}-{number}/"
+
+    @staticmethod
+    def published(number: int) -> datetime:
+        return datetime(2004, 1, 1, 8, tzinfo=UTC) + timedelta(hours=number % A_SITE * 35)
+
+    def body(self, number: int) -> str:
+        rng = random.Random(f"body {number}")
+        if number % A_SITE and rng.random() < 0.05:
+            words = self.body(number - number % A_SITE + rng.randrange(number % A_SITE)).split(" ")
+            at = rng.randrange(max(len(words) - 12, 1))
+            return " ".join([*words[:at], *self._language.some(rng, 8), *words[at + 8:]])
+        paragraphs: list[str] = []
+        while (left := self.letters - sum(map(len, paragraphs))) > 40:
+            words = self._language.some(rng, rng.randint(40, 80))
+            paragraphs.append((" ".join(words)[: left - 3]).capitalize() + ".")
+        return "\n\n".join(paragraphs)
+
+    def article(self, number: int) -> Article:
+        rng = random.Random(f"post {number}")
+        title = " ".join(self._language.some(rng, rng.randint(5, 10))).capitalize()
+        author = f"Author {rng.randrange(60)} of {self.host(number // A_SITE)}"
+        tags = tuple(dict.fromkeys(f"tag {int(rng.paretovariate(0.8)) % 3000}" for _ in range(rng.randint(1, 5))))
+        category = f"Category {rng.randrange(12)}"
+        published, url, body = self.published(number), self.url(number), self.body(number)
+        description = f"{body[:140]}…"
+        said = (("encoding", "utf-8", "utf-8", ""), ("title", title, "learned", "h1.entry-title"),
+                ("body", f"{len(body)} characters", "learned", "div.entry-content"),
+                ("authors", author, "learned", "a[rel~=author]"),
+                ("published", published.isoformat(), "learned", "time.entry-date"),
+                ("categories", category, "learned", "span.cat-links a"),
+                ("tags", ", ".join(tags), "learned", "a[rel~=tag]"), ("language", "en", "head", "html[lang]"),
+                ("description", description, "head", "meta[name=description]"),
+                ("canonical_url", url, "head", "link[rel~=canonical], og:url"))
+        return Article(
+            url=url, title=title, body=body, authors=(author,), published=published, published_precision="second",
+            modified=published + timedelta(hours=2), categories=(category,), tags=tags, language="en",
+            description=description, canonical_url=url, platform="wordpress",
+            guid=f"https://{self.host(number // A_SITE)}/?p={number % A_SITE}",
+            kind_rule="learned", read_by="rules-1",
+            evidence=tuple(Evidence(*one, 1.0 if one[2] == "learned" else 0.9) for one in said))
+
+    def visits(self, site: int) -> Iterator[Visit]:
+        """What a first crawl of a site brings: its sitemaps, then its posts, each linking to the one before it."""
+        host, numbers = self.host(site), self.of_site(site)
+        for n, first in enumerate(range(numbers.start, numbers.stop, A_SITEMAP)):
+            url = f"https://{host}/sitemap-{n}.xml"
+            targets = tuple(Target(self.url(k), Source.SITEMAP, PageKind.POST, url, self.published(k))
+                            for k in range(first, min(first + A_SITEMAP, numbers.stop)))
+            yield Visit(url, url, AT, Outcome.NOT_ARTICLE, PageKind.SITEMAP, status=200, targets=targets)
+        for k in numbers:
+            article = self.article(k)
+            at = AT + timedelta(seconds=k % A_SITE)
+            capture = Capture(article.url, at, 200, "text/html", f"sha1:{random.Random(k).getrandbits(160):040X}"[:37],
+                              f"warc/{host}-20240601000000-{k % A_SITE // 2000:05}.warc.gz", k % 2000 * 9_000, 8_911)
+            before = (Target(self.url(k - 1), Source.LINK, PageKind.POST, article.url),) if k > numbers.start else ()
+            yield Visit(article.url, article.url, at, Outcome.ARCHIVED, PageKind.POST, rule="learned", status=200,
+                        etag=f'"{k:016x}"', capture=capture, article=article, targets=before)

@@ -1,0 +1,81 @@
+"""Archives to be merged, made by the product's own way of writing, and merging them in this process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from archiver.commands.takedowns import alone
+from archiver.items import Capture, Outcome
+from archiver.store.connect import open_archive
+from archiver.store.merging.run import Merged
+from archiver.store.merging.run import merge as merge_into
+from tests.proved_archive import QUAY, START, Run, page, text
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A visit on some day: post `number` says its wording number `wording`; 0: it is gone, -1: the server says that
+    nothing has changed."""
+
+    day: int
+    number: int
+    wording: int
+
+
+@cache
+def empty() -> bytes:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "archive.db"
+        db = open_archive(file, create=True)
+        db.execute("pragma wal_checkpoint(truncate)")
+        db.close()
+        return file.read_bytes()
+
+
+def make(folder: Path, visits: Sequence[Seen], second: int = 0) -> Path:
+    """The archive of a machine that made these visits, a run a day; `second` tells machines apart."""
+    folder.mkdir(parents=True)
+    archive = folder / "archive.db"
+    archive.write_bytes(empty())
+    shown: dict[int, Capture] = {}
+    for day in sorted({visit.day for visit in visits}):
+        at = START + timedelta(days=day, seconds=600 * second)
+        with Run(archive, QUAY, at) as run:
+            for visit in sorted((v for v in visits if v.day == day), key=lambda v: v.number):
+                _visit(run, visit, shown)
+    return archive
+
+
+def _visit(run: Run, visit: Seen, shown: dict[int, Capture]) -> None:
+    url = f"{QUAY}{visit.number}"
+    if visit.wording == 0:
+        run.visit(url, Outcome.GONE, run.capture(url, b"gone", 410))
+    elif visit.wording < 0:
+        if visit.number in shown:
+            run.visit(url, Outcome.UNCHANGED, run.capture(url, b"", 304, shown[visit.number]))
+    else:
+        body = page(f"Day {visit.number}", [*text(visit.number), f"Wording {visit.wording} of the keeper."],
+                    visit.number)
+        shown[visit.number] = run.post(url, body)
+
+
+def copy(archive: Path, folder: Path) -> Path:
+    shutil.copytree(archive.parent, folder)
+    return folder / archive.name
+
+
+def merge(into: Path, other: Path) -> Merged:
+    open_archive(into, create=True).close()
+    with alone(into, "merge") as db:
+        return merge_into(db, into, other)
+
+
+def day(number: int) -> datetime:
+    return START + timedelta(days=number)

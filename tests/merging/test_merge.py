@@ -1,0 +1,207 @@
+"""Merging archives: what comes, what does not, what is refused, and that a kill loses nothing."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.demo import Demo
+from archiver.spiders.lock import lock_site
+from archiver.store.checks.run import verify
+from archiver.store.connect import open_archive
+from archiver.store.migrations import migrations
+from tests.imports import files, importing
+from tests.imports.importing import state
+from tests.merging.merging import Seen, copy, make, merge
+from tests.processes import _SERVER
+from tests.proved_archive import QUAY, START, Run, page, text
+from tests.proved_archive import make as make_all
+from tests.spiders.crawling import archiver, crawl
+from tests.takedown.removing import command, holds, remove, rows
+
+A, B = [Seen(0, 1, 1), Seen(3, 1, 1), Seen(0, 2, 1)], [Seen(1, 1, 2), Seen(4, 1, 3), Seen(1, 3, 1)]
+
+
+def test_all_of_an_archive_comes_into_an_empty_one(tmp_path: Path) -> None:
+    whole = make_all(tmp_path / "a")
+    into = tmp_path / "b" / "archive.db"
+    done = command(into, "merge", str(whole), "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)[0]["articles"] == 9
+    assert state(into) == state(whole) and not verify(into, reread=True).findings
+    for table in ("parts", "runs", "site_rules", "rights", "page_sources", "geotags"):
+        assert len(rows(into, f"select * from {table}")) == len(rows(whole, f"select * from {table}")), table
+    duplicate = "select o.url from articles a join articles o on o.id = a.duplicate_of"
+    assert rows(into, duplicate) == rows(whole, duplicate)
+
+
+def test_two_machines_with_files_of_one_name(tmp_path: Path) -> None:
+    a, b = make(tmp_path / "a", A), make(tmp_path / "b", [Seen(0, 5, 1)])
+    names = [{file.name for file in (one.parent / "warc").iterdir()} for one in (a, b)]
+    assert names[0] & names[1]
+    before = {file: file.read_bytes() for file in b.parent.rglob("*.*z")}
+    merge(a, b)
+    assert not verify(a, reread=True).findings
+    assert {file: file.read_bytes() for file in before} == before
+    for index in (a.parent / "warc").glob("*.cdxj"):
+        for line in index.read_text().splitlines():
+            assert json.loads(line[line.index("{"):])["filename"] == f"{index.stem}.warc.gz"
+
+
+def test_what_one_removed_is_removed_in_the_other(tmp_path: Path) -> None:
+    for mine, name in ((True, "ab"), (False, "ba")):
+        a, b = make(tmp_path / name / "a", A), make(tmp_path / name / "b", B)
+        with Run(b, QUAY, START + timedelta(days=6)) as run:
+            body = page("All", [*text(1), "Wording 2 of the keeper."])
+            run.capture(f"{QUAY}feed", body.replace(b"html", b"rss"))
+        assert remove(a, f"{QUAY}1").exit_code == 0
+        merge(*((a, b) if mine else (b, a)))
+        into = a if mine else b
+        assert not holds(into, "Entry 1.1") and not holds(into, "of the keeper. 1")
+        assert not rows(into, "select 1 from articles where url like '%/1'")
+        assert len(rows(into, "select 1 from articles")) == 2 and not verify(into).findings
+        assert command(into, "show", f"{QUAY}1").exit_code == 1
+        once = state(into)
+        merge(*((a, b) if mine else (b, a)))
+        assert state(into) == once and not holds(into, "Entry 1.1")
+
+
+def test_an_archive_of_an_earlier_release_is_not_changed(tmp_path: Path) -> None:
+    import sqlite3
+
+    from sqlite_utils import Database
+
+    old = tmp_path / "old" / "archive.db"
+    old.parent.mkdir()
+    db = Database(sqlite3.connect(old))
+    migrations.apply(db, stop_before="m013_clusters")
+    db.execute("insert into sites (name, start_url, host, path, added_at) values ('old.example', "
+               "'https://old.example/', 'old.example', '/', '2020-01-01T00:00:00+00:00')")
+    db.conn.commit()
+    db.close()
+    before = old.read_bytes()
+    into = make(tmp_path / "a", A)
+    merge(into, old)
+    assert rows(into, "select name from sites order by id") == [("quay.example",), ("old.example",)]
+    assert old.read_bytes() == before and [f.name for f in old.parent.iterdir()] == ["archive.db"]
+    assert not list(into.parent.glob(".merging-*"))
+
+
+def test_what_cannot_be_merged_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
+    once = state(into)
+    (tmp_path / "text.db").write_text("no database at all, but a text that is long enough to look at " * 40)
+    link = tmp_path / "link.db"
+    link.symlink_to(into)
+    for name, words in (("text.db", "no SQLite database"), ("none.db", "There is no archive"),
+                        ("link.db", "it is this archive itself"), ("a", "it is a folder")):
+        told = command(into, "merge", str(tmp_path / name))
+        assert told.exit_code == 1 and words in told.output, told.output
+    with lock_site(other, "quay.example"):
+        assert "Another crawl is writing" in command(into, "merge", str(other)).output
+    with lock_site(into, "quay.example"):
+        assert "Another crawl is writing" in command(into, "merge", str(other)).output
+    db = open_archive(other)
+    db.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values ('archiver', 'm999', '')")
+    db.conn.commit()
+    db.close()
+    assert "newer archiver" in command(into, "merge", str(other)).output
+    assert state(into) == once
+
+
+def test_captures_of_a_missing_file_are_left_out_and_told(tmp_path: Path) -> None:
+    into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
+    next((other.parent / "warc").glob("*.warc.gz")).unlink()
+    done = command(into, "merge", str(other))
+    assert done.exit_code == 1 and "1 WARC file missing there" in done.output
+    assert not verify(into).findings
+    assert len(rows(into, "select 1 from articles")) == 3
+
+
+def test_what_a_crawl_left_unfinished_comes_to_its_last_whole_record(tmp_path: Path) -> None:
+    into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
+    file = sorted((other.parent / "warc").glob("*.warc.gz"))[-1]
+    file.with_name(file.name.replace(".warc.gz", ".cdxj")).unlink()
+    with file.open("ab") as handle:
+        handle.write(b"\x1f\x8b\x08half a record")
+    size = file.stat().st_size
+    merge(into, other)
+    assert not verify(into).findings and file.stat().st_size == size
+
+
+def test_merged_imports_are_as_imported_together(tmp_path: Path) -> None:
+    one = files.warc(tmp_path / "one.warc.gz", files.post(), files.post(at="2011-05-02T10:00:00Z", text="Later, a line "
+                     "was added to it."))
+    two = files.warc(tmp_path / "two.warc.gz", files.post(at="2010-05-02T10:00:00Z", title="Boats"),
+                     files.post("http://other.example/x/", title="Elsewhere", text="Another post of another site."))
+    both, a, b = (tmp_path / name / "archive.db" for name in ("both", "a", "b"))
+    importing.run(both, one, two)
+    importing.run(a, one)
+    importing.run(b, two)
+    ab, ba = copy(a, tmp_path / "ab"), copy(b, tmp_path / "ba")
+    merge(ab, b)
+    merge(ba, a)
+    assert state(ab) == state(ba) == state(both)
+    assert not verify(ab).findings
+    assert [one.outcome for one in importing.run(ab, two)] == ["known"]
+
+
+def test_a_blog_that_two_machines_crawled_is_crawled_on(demo: Demo, tmp_path: Path) -> None:
+    a, b, both = (tmp_path / name / "archive.db" for name in ("a", "b", "both"))
+    for archive, edition in ((a, 1), (both, 1), (b, 2), (both, 2)):
+        demo.show(edition)
+        assert crawl(demo.url, archive=archive).returncode == 0
+    merge(a, b)
+    assert not verify(a).findings
+    said = "select url, title, body from articles order by url"  # which one is gone, the second never knew
+    versions = "select a.url, r.meaning_digest from revisions r join articles a on a.id = r.article_id order by 1, 2"
+    assert rows(a, said) == rows(both, said) and rows(a, versions) == rows(both, versions)
+    aliases = "select urlkey from addresses order by 1"
+    assert rows(a, aliases) == rows(both, aliases)
+    del demo.requests[:]
+    again = json.loads(archiver("crawl", demo.url, "--json", archive=a).stdout)[0]
+    assert (again["new"], again["revised"], again["failed"]) == (0, 0, 0) and len(demo.requests) < 30
+
+
+MOMENTS = [("run", "bring_files", 1, True), ("files", "bring", 1, True), ("files", "bring", 2, False),
+           ("run", "take_over", 1, True), ("run", "weave_in", 1, True), ("run", "merge_page", 1, True),
+           ("run", "mark", 2, True), ("run", "merge_removals", 1, True)]
+
+
+def die(into: Path, other: Path, module: str, name: str, nth: int, after: bool) -> None:
+    """Merge, and be killed at the nth call of a function."""
+    place = importlib.import_module(f"archiver.store.merging.{module}")
+    real, calls = getattr(place, name), [0]
+
+    def killed(*words: Any, **more: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == nth and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        out = real(*words, **more)
+        if calls[0] == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return out
+
+    setattr(place, name, killed)
+    merge(into, other)
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: f"{m[1]}-{m[2]}-{'after' if m[3] else 'before'}")
+def test_killed_it_goes_on(tmp_path: Path, moment: tuple[str, str, int, bool]) -> None:
+    into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
+    whole = copy(into, tmp_path / "whole")
+    merge(whole, other)
+    process = _SERVER.Process(target=die, args=(into, other, *moment))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    merge(into, other)
+    assert state(into) == state(whole) and not verify(into).findings
+    assert len(list((into.parent / "warc").iterdir())) == len(list((whole.parent / "warc").iterdir()))

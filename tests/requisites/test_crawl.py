@@ -1,0 +1,191 @@
+"""What pages need to be shown: asked for once, counted apart, every failure an outcome, and no kill loses one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.faults.killing import begin
+from tests.requisites.pictures import BLOG, PICTURES, blog_and_pictures, css, lead, picture, png
+from tests.spiders.crawling import archiver, crawl, rows
+from tests.spiders.site_server import Answer, SiteServer, home, page, serving
+
+_TOLD = "select outcome, rule, attempts from requisites where url = '{}'"
+
+
+def counted(url: str, *words: str, archive: Path) -> dict[str, Any]:
+    done = crawl(url, "--json", *words, archive=archive)
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)[0]
+    return result
+
+
+def asked(site: SiteServer) -> list[str]:
+    return [path for path in site.requests if path.partition("?")[0].endswith((".png", ".css", ".woff2"))]
+
+
+def test_each_post_s_lead_image_is_captured_once(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {
+        "/": home("/one/", "/two/", "/three/"),
+        "/one/": page("The first", head=lead("/1.png"), tail="<img src=/no.png>"),
+        "/two/": page("The second", head=lead("/2.png")), "/three/": page("The third", head=lead("/1.png")),
+        "/1.png": picture(ETag='"one"'), "/2.png": picture()}
+    with serving(pages) as site:
+        first = counted(site.url, archive=archive)
+        assert sorted(asked(site)) == ["/1.png", "/2.png"]
+        site.requests.clear()
+        again = counted(site.url, "--full", archive=archive)
+        assert asked(site) == []
+        pages |= {"/one/": page("The first", "Another text of it. " * 9, head=lead("/1.png")),
+                  "/two/": page("The second, edited", head=lead("/new.png")), "/new.png": picture(png(30, 20))}
+        third = counted(site.url, "--full", archive=archive)
+        assert sorted(asked(site)) == ["/1.png", "/new.png"]
+        assert [a.get("if-none-match") for a in site.asked if a["path"] == "/1.png"] == [None, '"one"']
+        assert {a["accept"] for a in site.asked if a["path"].endswith(".png")} == {"image/*,*/*;q=0.5"}
+    keys = ("requisite_requests", "requisites", "requisites_failed")
+    assert [[run[key] for key in keys] for run in (first, again, third)] == [[2, 2, 0], [0, 0, 0], [2, 2, 0]]
+    assert first["requests"] == again["requests"]
+    assert rows(archive, "select c.record_type, c.status from captures c where c.url like '%.png' order by 1, 2") == [
+        ("response", 200), ("response", 200), ("revisit", 200), ("revisit", 304)]
+    assert rows(archive, "select count(*) from pages where url like '%.png'") == [(0,)]
+    state = json.loads(archiver("status", "--json", archive=archive).stdout)[0]
+    assert (state["complete"], state["posts"]["missing"], state["requisites"]["captured"]) == (True, 0, {"image": 3})
+    shown = json.loads(archiver("show", f"{site.url}two/", "--json", archive=archive).stdout)["image_capture"]
+    assert (shown["url"], shown["media_type"], shown["width"], shown["height"]) == (
+        f"{site.url}new.png", "image/png", 30, 20)
+    assert shown["capture"]["digest"].startswith("sha1:")
+    assert "30 x 20" in archiver("show", f"{site.url}two/", archive=archive).stdout
+    why = archiver("why", f"{site.url}1.png", archive=archive).stdout
+    assert "captured" in why and "/one/ (its lead image)" in why and "/three/" in why
+    assert archiver("verify", archive=archive).returncode == 0
+
+
+def test_none_asks_for_nothing_and_all_for_what_is_lacking(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages: dict[str, Any] = {
+        "/": home("/one/"), "/one/": page("The first", head=lead("/1.png") + "<link rel=stylesheet href=/s.css>",
+                                          tail="<img src=/2.png srcset='/3.png 2x'>"),
+        "/s.css": css("@import 't.css'; @font-face { src: url(f.woff2) }"),
+        "/t.css": css("a { background: url(4.png) }"),
+        "/f.woff2": Answer(b"wOF2", headers={"Content-Type": "font/woff2"}),
+        **{f"/{n}.png": picture(png(n, n)) for n in range(1, 5)}}
+    with serving(pages) as site:
+        assert archiver("sites", "add", site.url, archive=archive).returncode == 0
+        name = site.url.split("/")[2]
+        assert archiver("sites", "set", name, "requisites=some", archive=archive).returncode == 2
+        archiver("sites", "set", name, "requisites=none", archive=archive)
+        counted(site.url, archive=archive)
+        assert asked(site) == []
+        archiver("sites", "set", name, "requisites=", archive=archive)
+        counted(site.url, "--full", archive=archive)
+        assert asked(site) == ["/1.png"]
+        archiver("sites", "set", name, "requisites=all", archive=archive)
+        assert counted(site.url, "--full", archive=archive)["requisites"] == 6
+        assert sorted(asked(site)) == ["/1.png", "/2.png", "/3.png", "/4.png", "/f.woff2", "/s.css", "/t.css"]
+        counted(site.url, "--full", archive=archive)
+        assert len(asked(site)) == 7
+        assert "needed by" in archiver("why", f"{site.url}4.png", archive=archive).stdout
+        assert archiver("sites", "remove", name, "--with-articles", archive=archive).returncode == 0
+    assert rows(archive, "select count(*) from requisites union all select count(*) from article_requisites") == [
+        (0,), (0,)]
+
+
+def test_what_is_no_picture_is_an_outcome_and_no_capture(tmp_path: Path) -> None:
+    leads = {"page": Answer(b"<!doctype html><p>Welcome"), "gone": Answer(b"", 404), "shut": Answer(b"", 403),
+             "broken": Answer(b"", 500), "large": picture(b"\x89PNG\r\n" + bytes(40_000)),
+             "secret": Answer(b"", 302, {"Location": "http://127.0.0.1:1/x.png"}),
+             "circle": Answer(b"", 302, {"Location": f"{PICTURES}circle.png"}), "forbidden": picture(),
+             "good": picture()}
+    blog = {"/": home(*(f"/{name}/" for name in leads)),
+            **{f"/{name}/": page(f"A post on {name}", head=lead(f"{PICTURES}{name}.png")) for name in leads}}
+    pictures = {"/robots.txt": Answer(b"User-agent: *\nDisallow: /forbidden", headers={"Content-Type": "text/plain"}),
+                **{f"/{name}.png": answer for name, answer in leads.items()}}
+    with blog_and_pictures(blog, pictures) as (world, _, far):
+        world.settings = {"REQUISITE_MAXSIZE": 30_000, "RETRY_TIMES": 0}
+        crawled = world.crawl(tmp_path, BLOG, "--json")
+        assert crawled.code == 0, crawled.err
+        told = {url.removeprefix(PICTURES).removesuffix(".png"): (outcome, rule)
+                for url, outcome, rule in crawled.query("select url, outcome, rule from requisites")}
+        assert told == {
+            "page": ("gone", "wrong-type"), "gone": ("gone", "http-404"), "shut": ("refused", "http-403"),
+            "broken": ("failed", "http-500"), "large": ("failed", "too-large"), "secret": ("duplicate", "http-302"),
+            "circle": ("failed", "redirect-loop"), "forbidden": ("refused", "robots"), "good": ("archived", ""),
+            "http://127.0.0.1:1/x": ("refused", "private-address")}
+        assert "/forbidden.png" not in far.requests
+        assert "127.0.0.1:1" not in crawled.connections
+        asked_before = len(far.requests)
+        again = world.crawl(tmp_path, BLOG, "--json")
+        assert len(far.requests) == asked_before and again.code == 0
+        state = json.loads(world.run(tmp_path, "status", "--json").out)[0]
+        assert (state["complete"], sum(row["number"] for row in state["requisites"]["lacking"])) == (True, 8)
+        missing = world.crawl(tmp_path, BLOG, "--missing", "--json")
+        assert set(far.requests[asked_before:]) == {"/robots.txt", "/broken.png", "/circle.png", "/large.png"}
+    assert missing.query(_TOLD.format(f"{PICTURES}broken.png")) == [("failed", "http-500", 1)]
+    kept = {url for url, in crawled.query("select url from captures where url like '%png'")}
+    assert sorted(kept) == [f"{PICTURES}{name}.png" for name in ("circle", "good", "secret")]
+
+
+def test_a_host_that_does_not_answer_is_left_alone(tmp_path: Path) -> None:
+    blog = {"/": home(*(f"/post-{n}/" for n in range(12))),
+            **{f"/post-{n}/": page(f"Post {n}", head=lead(f"{PICTURES}{n}.png")) for n in range(12)}}
+    with blog_and_pictures(blog, {f"/{n}.png": Answer(drop=True) for n in range(12)}) as (world, _, far):
+        world.settings = {"RETRY_TIMES": 0}
+        crawled = world.crawl(tmp_path, BLOG)
+        assert crawled.code == 0, crawled.err
+        assert 1 <= len(asked(far)) <= 8
+        before = len(far.requests)
+        assert world.crawl(tmp_path, BLOG).code == 0
+        assert len(far.requests) == before
+    assert {o for o, in crawled.query("select outcome from requisites")} == {"failed", "due"}
+    assert crawled.query("select count(*) from requisites where due_at < datetime('now')") == [(0,)]
+
+
+def test_bounds_on_posts_end_no_picture_and_those_on_bytes_do(tmp_path: Path) -> None:
+    pages = {"/": home(*(f"/post-{n}/" for n in range(9))),
+             **{f"/post-{n}/": page(f"Post {n}", head=lead(f"/{n}.png")) for n in range(9)},
+             **{f"/{n}.png": picture(png(1, 1, (n, 0, 0)) + bytes(200_000)) for n in range(9)}}
+    with serving(pages) as site:
+        few = counted(site.url, "--limit", "4", archive=tmp_path / "few.db")
+        assert (few["new"], few["requisites"]) == (4, 4)
+        archive = tmp_path / "a.db"
+        archiver("sites", "add", site.url, archive=archive)
+        archiver("sites", "set", site.url.split("/")[2], "max_megabytes=0.5", archive=archive)
+        small = counted(site.url, archive=archive)
+        assert (small["outcome"], small["new"]) == ("finished", 9)
+        assert 1 <= small["requisites"] < 9
+        assert small["due"] == 9 - small["requisites"]
+        archiver("sites", "set", site.url.split("/")[2], "max_megabytes=", archive=archive)
+        assert counted(site.url, archive=archive)["requisites"] == 9 - small["requisites"]
+
+
+def test_no_kill_loses_a_picture_or_stores_one_twice(tmp_path: Path) -> None:
+    archive, count = tmp_path / "a.db", 60
+    pages: dict[str, Any] = {
+        "/": home(*(f"/post-{n}/" for n in range(count))),
+        **{f"/post-{n}/": page(f"Post {n}", head=lead(f"/{n}.png")) for n in range(count)}}
+
+    def slow(n: int) -> Any:
+        def answer() -> Answer:
+            time.sleep(0.02)
+            return picture(png(4 + n, 4))
+        return answer
+
+    pages |= {f"/{n}.png": slow(n) for n in range(count)}
+    with serving(pages) as site:
+        for kill in range(3):
+            process = begin(site.url, archive)
+            wanted, deadline = len(asked(site)) + 12 + 6 * kill, time.monotonic() + 60
+            while process.lives and len(asked(site)) < wanted and time.monotonic() < deadline:
+                time.sleep(0.005)
+            process.send(signal.SIGKILL)
+            process.end()
+        assert rows(archive, "select count(*) from requisites where due_at is not null")[0][0] > 0
+        counted(site.url, archive=archive)
+    assert rows(archive, "select count(*), count(distinct capture_id), sum(outcome = 'archived') from requisites") == [
+        (count, count, count)]
+    assert rows(archive, "select count(*) from captures where url like '%png'") == [(count,)]
+    assert archiver("verify", archive=archive).returncode == 0

@@ -1,0 +1,42 @@
+"""What tests of takedowns share: the commands in this process, and a search through every file of an archive."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from archiver.commands.main import cli
+
+REASON = "its author asked for it"
+
+
+def command(archive: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, [*words, "--archive", str(archive)])
+
+
+def remove(archive: Path, *words: str) -> Result:
+    return command(archive, "remove", *words, "--reason", REASON, "--yes")
+
+
+def holds(archive: Path, sentence: str) -> list[str]:
+    """The files of the archive's folder that have a sentence somewhere in them, WARC files unpacked."""
+    found = []
+    for file in sorted(archive.parent.rglob("*")):
+        if file.is_file():
+            data = file.read_bytes()
+            data = gzip.decompress(data) if file.name.endswith(".warc.gz") else data
+            if sentence.encode() in data:
+                found.append(file.name)
+    return found
+
+
+def rows(archive: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
+    db = sqlite3.connect(archive)
+    try:
+        return db.execute(query, values).fetchall()
+    finally:
+        db.close()

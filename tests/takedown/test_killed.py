@@ -1,0 +1,74 @@
+"""A removal that is killed at any moment: all that stays is proved, and what is begun is finished."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.demo import Demo
+from archiver.store.checks.run import verify
+from tests.processes import _SERVER
+from tests.proved_archive import make
+from tests.spiders.crawling import archiver, crawl
+from tests.takedown.removing import command, holds, remove, rows
+
+MOMENTS = [
+    ("warcs", "erase", 1, False), ("warcs", "write_anew", 1, False), ("warcs", "write_anew", 1, True),
+    ("warcs", "_move_rows", 1, False), ("warcs", "_move_rows", 1, True), ("warcs", "settle", 1, False),
+    ("warcs", "delete", 1, True), ("warcs", "write_anew", 2, True), ("warcs", "settle", 2, True),
+    ("finish", "purge", 1, True), ("finish", "clear", 1, False), ("finish", "clear", 1, True),
+]
+
+
+def die(archive: Path, module: str, name: str, nth: int, after: bool) -> None:
+    """Remove article 1, and be killed at the nth call of a function: before it, or behind it."""
+    place = importlib.import_module(f"archiver.store.takedown.{module}")
+    real, calls = getattr(place, name), [0]
+
+    def killed(*words: Any, **more: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == nth and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        out = real(*words, **more)
+        if calls[0] == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return out
+
+    setattr(place, name, killed)
+    if name == "erase":
+        importlib.import_module("archiver.store.takedown.finish").erase = killed  # type: ignore[attr-defined]
+    remove(archive, "1")
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: f"{m[1]}-{m[2]}-{'after' if m[3] else 'before'}")
+def test_killed_at_any_moment_it_is_finished(tmp_path: Path, moment: tuple[str, str, int, bool]) -> None:
+    archive = make(tmp_path)
+    others = rows(archive, "select id, title, body from articles where id <> 1 order by id")
+    process = _SERVER.Process(target=die, args=(archive, *moment))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    kinds = {finding.kind for finding in verify(archive).findings}
+    assert kinds <= {"removal-unfinished", "file-unknown", "index-alone"}, verify(archive).findings
+    assert command(archive, "remove", "--finish").exit_code == 0
+    assert not holds(archive, "Entry 1.1.") and not verify(archive).findings
+    assert rows(archive, "select id, title, body from articles order by id") == others
+    assert not rows(archive, "select 1 from warc_rewrites")
+
+
+def test_the_next_crawl_finishes_it(demo: Demo, tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    assert crawl(demo.url, archive=archive).returncode == 0
+    body = rows(archive, "select body from articles where id = 1")[0][0]
+    sentence = max(body.split("\n"), key=len)[:60]
+    process = _SERVER.Process(target=die, args=(archive, "warcs", "_move_rows", 1, True))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL and holds(archive, sentence)
+    assert archiver("crawl", demo.url, archive=archive).returncode == 0
+    assert not holds(archive, sentence) and not verify(archive).findings

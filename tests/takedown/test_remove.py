@@ -1,0 +1,116 @@
+"""A takedown: what goes, what stays, and who knows of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from archiver.spiders.lock import lock_site
+from archiver.store.checks.run import verify
+from tests.proved_archive import QUAY, START, Run, make, page
+from tests.takedown.removing import REASON, command, holds, remove, rows
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return make(tmp_path)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
+def test_nothing_of_a_removed_post_is_left_and_all_else_is_proved(archive: Path, number: int) -> None:
+    others = "select id, title, body, revision from articles where id <> ? order by id"
+    before = rows(archive, others, number)
+    sentence = f"Entry {number}.1."
+    assert holds(archive, sentence)
+    done = remove(archive, str(number))
+    assert done.exit_code == 0, done.output
+    assert not holds(archive, sentence) and not holds(archive, f"Day {number}")
+    assert not verify(archive).findings
+    assert rows(archive, others, number) == before
+    assert rows(archive, "select article_id, reason, erased_at > removed_at, allowed_at from removals") == [
+        (number, REASON, 1, None)]
+
+
+def test_what_other_articles_rest_on_stays(archive: Path) -> None:
+    assert "article 9 stays: https://hill.example/9 (the same text)" in command(
+        archive, "remove", "7", "--dry-run").output
+    assert len(rows(archive, "select 1 from articles")) == 9
+    assert remove(archive, "7").exit_code == 0
+    assert rows(archive, "select id, duplicate_of from articles where id in (7, 9)") == [(9, None)]
+    assert not verify(archive, reread=True).findings
+
+
+def test_words_of_a_removed_post_are_in_no_index_and_in_no_unused_page(archive: Path) -> None:
+    at = START + timedelta(days=5)
+    with Run(archive, QUAY, at) as run:
+        run.post(f"{QUAY}rare", page("Zyzzyva", ["A xenodochial beetle walked over the long wall of the harbour."]))
+    with Run(archive, QUAY, at + timedelta(days=1)) as run:
+        run.post(f"{QUAY}rare", page("Zyzzyva", ["A querulous beetle walked over the long wall of the harbour."]))
+    assert holds(archive, "xenodochial")
+    assert remove(archive, f"{QUAY}rare").exit_code == 0
+    for word in ("xenodochial", "enodochial", "querulous", "Zyzzyva", "zyzzyva"):
+        assert not holds(archive, word)
+    assert rows(archive, "select count(*) from authors where name = 'Ada Berg'") == [(1,)]
+
+
+def test_a_payload_that_another_article_repeats_goes_over_to_it(archive: Path) -> None:
+    same = page("Twice", ["The lighthouse was painted white and red by two brothers in a single week of May.",
+                          "Nobody had asked them to, and nobody thanked them for it until the first of the storms."])
+    at = START + timedelta(days=5)
+    with Run(archive, QUAY, at) as run:
+        first = run.post(f"{QUAY}twice", same)
+    with Run(archive, "https://hill.example/", at + timedelta(days=1)) as run:
+        run.post("https://hill.example/twice", same, original=first)
+    assert rows(archive, "select record_type from captures where url like '%hill%twice'") == [("revisit",)]
+    assert remove(archive, f"{QUAY}twice").exit_code == 0
+    assert rows(archive, "select record_type from captures where url like '%twice'") == [("response",)]
+    assert not verify(archive, reread=True).findings
+    shown = json.loads(command(archive, "reextract", "--dry-run", "--json").output)
+    assert not shown.get("unreadable")
+
+
+@pytest.mark.parametrize("words", [("show",), ("diff",), ("cite",), ("why",), ("reextract",), ("verify",)])
+@pytest.mark.parametrize("name", ["1", f"{QUAY}1"])
+def test_every_command_knows_of_a_removed_post(archive: Path, words: tuple[str, ...], name: str) -> None:
+    assert remove(archive, "1").exit_code == 0
+    if words == ("why",):
+        told = command(archive, "why", f"{QUAY}1")
+        assert told.exit_code == 0 and "removed" in told.output and REASON in told.output
+        return
+    told = command(archive, *words, name)
+    assert told.exit_code == 1 and f": {REASON}. It is not stored again" in told.output
+    assert remove(archive, name).exit_code == 0  # once more is once
+
+
+def test_lists_leave_a_removed_post_out_and_count_it(archive: Path) -> None:
+    assert remove(archive, "1", "2", "--by", "a letter").exit_code == 0
+    assert "Entry 1." not in command(archive, "export").output
+    state = json.loads(command(archive, "status", "quay.example", "--json").output)[0]
+    assert state["removed"] == 2 and state["posts"]["refused"] == 3  # the page 2/2 with them
+    assert "2 removed" in command(archive, "status", "quay.example").output
+    listed = json.loads(command(archive, "remove", "--list", "--json").output)
+    assert [(one["article_id"], one["requested_by"]) for one in listed] == [(1, "a letter"), (2, "a letter")]
+    assert command(archive, "export", "--wacz", str(archive.parent / "all.wacz")).exit_code in (0, 2)
+
+
+def test_the_number_of_a_removed_post_is_given_to_no_other(archive: Path) -> None:
+    assert remove(archive, "9").exit_code == 0
+    with Run(archive, QUAY, START + timedelta(days=5)) as run:
+        run.post(f"{QUAY}new", page("New", ["A new post of more than a few words, about the harbour in winter."]))
+    assert rows(archive, "select id from articles where url like '%new'") == [(10,)]
+
+
+def test_it_is_refused_while_a_crawl_runs_and_without_a_reason(archive: Path) -> None:
+    with lock_site(archive, "hill.example"):
+        told = remove(archive, "1")
+        assert told.exit_code == 1 and "Another crawl is writing" in told.output
+    assert rows(archive, "select count(*) from articles") == [(9,)]
+    told = command(archive, "remove", "1", "--yes")
+    assert told.exit_code == 2 and "--reason" in told.output
+    told = command(archive, "remove", "1", "--reason", "x")
+    assert told.exit_code == 2 and "--yes" in told.output
+    assert command(archive, "remove", "77", "--reason", "x", "--yes").exit_code == 1
+    assert command(archive, "remove", "--list").exit_code == 0

@@ -1,0 +1,80 @@
+"""A removed post does not come back: not by a crawl of the live blog, not by an import, until it is allowed to."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from archiver.demo import Demo
+from archiver.store.checks.run import verify
+from tests.imports import files, importing
+from tests.proved_archive import QUAY, START, Run, make, page
+from tests.spiders.crawling import archiver, crawl
+from tests.takedown.removing import command, holds, remove, rows
+
+
+def sentence_of(archive: Path, number: int) -> str:
+    """The longest line of an article: on the blog's pages, in its feeds, and in the archive."""
+    body = rows(archive, "select body from articles where id = ?", number)[0][0]
+    return max(body.split("\n"), key=len)[:60]
+
+
+def test_a_crawl_does_not_ask_for_a_removed_post(demo: Demo, tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    assert crawl(demo.url, archive=archive).returncode == 0
+    number, url = rows(archive, "select id, url from articles where title like '%' order by published desc limit 1")[0]
+    sentence = sentence_of(archive, number)
+    assert len(holds(archive, sentence)) >= 2
+    assert remove(archive, str(number)).exit_code == 0
+    assert not holds(archive, sentence)
+    assert not verify(archive).findings
+    for words in (("--full",), (), ("--missing",)):
+        del demo.requests[:]
+        assert crawl(demo.url, *words, archive=archive).returncode == 0
+        assert url.removeprefix(demo.base) not in {request.target for request in demo.requests}
+        assert not holds(archive, sentence)
+    assert not verify(archive).findings
+    assert archiver("status", archive=archive).returncode == 0
+    why = json.loads(archiver("why", url, "--json", archive=archive).stdout)
+    assert (why["outcome"], why["rule"]) == ("refused", "removed")
+    assert archiver("remove", "--allow", url, archive=archive).returncode == 0
+    assert crawl(demo.url, archive=archive).returncode == 0
+    assert sentence_of(archive, rows(archive, "select id from articles where url = ?", url)[0][0]) == sentence
+
+
+def test_a_removed_post_under_another_address_is_not_stored(tmp_path: Path) -> None:
+    archive = make(tmp_path)
+    assert remove(archive, "1").exit_code == 0
+    with Run(archive, QUAY, START + timedelta(days=9)) as run:
+        from tests.proved_archive import text
+        run.post(f"{QUAY}one-again", page("Day 1, corrected", [*text(1), "The mate was not on board."], 1))
+    assert not rows(archive, "select 1 from articles where url like '%one-again'")
+    assert rows(archive, "select outcome, rule from pages where url like '%one-again'") == [("refused", "removed")]
+    assert [finding.kind for finding in verify(archive).findings] == ["removal-unfinished"]
+    assert holds(archive, "Entry 1.1.")
+    assert command(archive, "remove", "--finish").exit_code == 0
+    assert not holds(archive, "Entry 1.1.") and not verify(archive).findings
+
+
+@pytest.mark.parametrize("all_captures", [False, True])
+def test_an_import_leaves_a_removed_post_out(tmp_path: Path, all_captures: bool) -> None:
+    archive = tmp_path / "mine" / "archive.db"
+    source = files.warc(tmp_path / "old.warc.gz", files.post(), files.post("http://blog.example/2009/tar/", title="Tar",
+                        text="Of the tar works nothing is left but a wall and a rusty kettle."))
+    importing.run(archive, source)
+    assert len(rows(archive, "select 1 from articles")) == 2
+    number = rows(archive, "select id from articles where title = 'Tar'")[0][0]
+    assert remove(archive, str(number)).exit_code == 0
+    assert not holds(archive, "rusty kettle") and not verify(archive).findings
+    elsewhere = files.post("http://blog.example/tar-again/", at="2010-01-01T00:00:00Z", title="Tar",
+                           text="Of the tar works nothing is left but a wall and a rusty kettle.", extra="other bytes")
+    again = files.warc(tmp_path / "again.warc.gz", files.post("http://blog.example/2009/tar/", title="Tar", text="Of "
+                       "the tar works nothing is left but a wall and a rusty kettle."), elsewhere)
+    choice = importing.Choice(all_captures=all_captures)
+    done = [*importing.run(archive, source, again=True, choice=choice), *importing.run(archive, again, choice=choice)]
+    assert [one.tally.removed for one in done] == [1, 2]
+    assert not holds(archive, "rusty kettle") and len(rows(archive, "select 1 from articles")) == 1
+    assert not verify(archive).findings
