@@ -128,7 +128,7 @@ def _earlier(file: Path, articles: int) -> None:
     db.execute("drop view versions")
     for trigger in ("articles_followed_bu", "articles_superseded_bu"):
         db.execute(f"drop trigger {trigger}")
-    db.execute("delete from _sqlite_migrations where name >= 'm016'")
+    db.execute("delete from _sqlite_migrations where name = 'm016_standing_versions'")
     db.close()
 
 

@@ -17,6 +17,7 @@ from archiver.items import Article
 from archiver.store import clusters
 from archiver.store.articles import find
 from archiver.store.duplicates import settle_duplicates
+from archiver.store.evidence_form import packed, unpacked
 from archiver.store.merging.captures import Captures
 from archiver.store.takedown.bans import Removal, ban_of, next_number
 from archiver.store.versions import article_from_row, write_facets
@@ -107,9 +108,9 @@ def merge_parts(db: Database, theirs: Database, key: str) -> None:
 
 def _told(row: Row, numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
     """Who read a version, and from which capture, in numbers of here."""
-    told = [_named(entry, numbers, rules) for entry in json.loads(row["evidence"] or "[]")]
+    told = [_named(entry, numbers, rules) for entry in unpacked(row["evidence"])]
     return {"capture_id": numbers.get(row["capture_id"] or 0), "extractor": reader(row["extractor"], rules),
-            "evidence": json.dumps(told, ensure_ascii=False) if row["evidence"] else None}
+            "evidence": packed(told) if row["evidence"] else None}
 
 
 def _named(entry: Row, numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:

@@ -57,11 +57,22 @@ def _of_another(db: Database, key: str, article_id: int) -> bool:
                       ).fetchone() is not None
 
 
+def own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]]:
+    """Images and the like that no page but those of this post needs: their numbers and addresses."""
+    return db.execute(
+        "select r.id, r.url from requisites r where id in (select requisite_id from article_requisites "
+        "where article_id = :id) and not exists (select 1 from article_requisites l where l.requisite_id = r.id and "
+        "l.article_id <> :id) and not exists (select 1 from requisite_parts p where p.requisite_id = r.id) and "
+        "not exists (select 1 from requisites o where o.url = r.url and o.id <> r.id)", {"id": article_id}).fetchall()
+
+
 def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
-    """The captures of a post: those that prove a version of it, and all at its addresses that prove no other article.
+    """The captures of a post: those that prove a version of it, all at its addresses that prove no other article, and
+    those of images and the like that it alone needs.
 
     Those of another article that stood at one of its addresses stay.
     """
+    urls = [*urls, *(url for _, url in own_requisites(db, article_id))]
     both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
     found = {row[0] for row in db.execute(
         "select capture_id from revisions where article_id = :id and capture_id is not null union "
