@@ -237,5 +237,5 @@ def test_the_command_says_what_it_did(file: Path) -> None:
 def test_a_removed_post_leaves_nothing_in_the_index(file: Path) -> None:
     ids(file, "tide")
     done = CliRunner().invoke(cli, ["remove", "2", "--reason", "asked for", "--yes", "--archive", str(file)])
-    assert [part.name for part in folder_of(file).iterdir()] == ["archiver.lock"], done.output
+    assert [part.name for part in folder_of(file).iterdir()] == ["archiver.lock"], (done.output, done.exception)
     assert ids(file, "tide") == [1] and findings(file) == []

@@ -100,8 +100,8 @@ def texts_of(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
     """Each title and text that a post had, and those of its further pages."""
     for row in versions(db, "article_id = ?", [article_id]):
         said = article_from_revision(row)
-        yield said.title, said.body
-        yield "", said.description
+        yield said.title or "", said.body or ""
+        yield "", said.description or ""
     yield from db.execute("select title, body from articles where id = ?", [article_id])
     yield from (("", text) for (text,) in db.execute(
         "select text from parts where post = (select urlkey from articles where id = ?) and text is not null",
