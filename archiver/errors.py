@@ -234,6 +234,15 @@ class BadQuery(ArchiverError):
         super().__init__(query, f"The search {shown!r} cannot be run: {where}{why}.")
 
 
+class IndexMissing(ArchiverError):
+    def __init__(self, archive: str) -> None:
+        super().__init__(
+            archive,
+            f"{archive} has no search index that is up to date, and none can be written beside it: run 'archiver index "
+            f"--archive {archive}' where it can be written, or copy it.",
+        )
+
+
 class UnreadableInput(ArchiverError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, f"{name} cannot be read: {why}.")

@@ -89,6 +89,8 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
     # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+    "archiver.middlewares.unpacking.UnpackingMiddleware": 590,
     "archiver.middlewares.limits.LimitsMiddleware": 595,
     "archiver.middlewares.capture.CaptureMiddleware": 605,
 }

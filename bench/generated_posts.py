@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from generated_copies import languages
+from generated_copies import Language, languages
 
 from archiver.items import Article, Capture, Evidence, Outcome, PageKind, Source, Target, Visit
 
@@ -25,7 +25,7 @@ class Posts:
         self.total, self.letters = total, letters
 
     @cached_property
-    def _language(self):  # type: ignore[no-untyped-def]
+    def _language(self) -> Language:
         return languages()["50,000 words"]
 
     @property

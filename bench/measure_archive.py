@@ -39,9 +39,9 @@ COLUMNS = (
 def measure(articles: int, work: Path) -> dict[str, Any]:
     archive = work / "archive.db"
     posts = Posts(articles)
-    row: dict[str, Any] = {"articles": articles, **_ingest(archive, posts)}
-    row |= _sizes(archive, articles)
-    row["open_ms"] = median(_opened(archive) for _ in range(5))
+    row: dict[str, Any] = {"articles": articles, **ingest(archive, posts)}
+    row |= sizes(archive, articles)
+    row["open_ms"] = median(opened(archive) for _ in range(5))
     row |= _backup(archive, work / "copy" / "archive.db")
     began = time.perf_counter()
     freed = vacuum(archive, lambda step: None)
@@ -73,7 +73,7 @@ def _backup(archive: Path, target: Path) -> dict[str, Any]:
     return {"backup_seconds": seconds, "waited_ms": longest * 1000}
 
 
-def _ingest(archive: Path, posts: Posts) -> dict[str, Any]:
+def ingest(archive: Path, posts: Posts) -> dict[str, Any]:
     """Through the writer of crawls: captures, ledger, identity, versions, facets, full text, near copies; committed
     every hundred visits. Posts are made beforehand and are no part of the time."""
     db = open_archive(archive, create=True)
@@ -110,7 +110,7 @@ def _written(writer: VisitWriter, visits: list[Any]) -> tuple[float, float]:
     return time.perf_counter() - began, time.process_time() - cpu
 
 
-def _sizes(archive: Path, articles: int) -> dict[str, Any]:
+def sizes(archive: Path, articles: int) -> dict[str, Any]:
     """Bytes an article of each table, its indexes with it. Without SQLite's dbstat only the sum."""
     db = Database(archive)
     try:
@@ -132,7 +132,7 @@ def _sizes(archive: Path, articles: int) -> dict[str, Any]:
         db.close()
 
 
-def _opened(archive: Path) -> float:
+def opened(archive: Path) -> float:
     """Milliseconds until an archive that nothing has opened in this process can be read, and its first article is."""
     code = ("import sys, time; from archiver.archive import Archive; began = time.perf_counter(); "
             "archive = Archive(sys.argv[1]); archive.article(1); print((time.perf_counter() - began) * 1000)")

@@ -89,6 +89,9 @@ TABLES = {
     "article_tags": "What an article is tagged with, in the page's order.",
     "geotags": "One row a place that an article names (WGS 84).",
     "articles_fts": f"The full-text index (FTS5, `{FTS_TOKENIZER}`) over {', '.join(FTS_COLUMNS)} of `articles`.",
+    "search_changes": "Articles that the search index beside the archive does not know yet as they are, noted by "
+                      "triggers. See [search.md](search.md).",
+    "search_state": "Which state of that index belongs to this database.",
 }
 
 VIEWS = {

@@ -14,8 +14,9 @@ import click
 
 from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
+from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.summary import search_hints, summary_lines
+from archiver.commands.summary import nothing_found, search_hints, summary_lines
 from archiver.commands.takedowns import finish_waiting
 from archiver.errors import ArchiverError
 from archiver.spiders.contact import contact_for, delay_for
@@ -81,11 +82,15 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
                       requisites or "", progress=not quiet and not as_json, quiet=quiet or as_json)
         results, signum = run(plans, order, workers)
+    if not signum:
+        after_writing(archive, quiet=quiet or as_json)
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
     elif not quiet:
         for result in results:
             for line in summary_lines(result.as_json(), archive):
+                click.echo(line)
+            for line in nothing_found(archive, result.site, result.outcome):
                 click.echo(line)
         for line in search_hints(archive, results[0].counts.new if len(results) == 1 else 0):
             click.echo(line)

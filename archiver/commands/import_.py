@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.commands.imported import listed, new_things, problem_lines, told
+from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import clean, write_json
 from archiver.commands.wayback import import_wayback, wayback_options
@@ -79,6 +80,7 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
         _refuse(files=files, only=only, known_sites=known_sites, workers=workers)
         import_wayback(wayback, archive, since=since, until=_last_day(until), limit=limit or 0,
                        all_captures=all_captures, again=again, quiet=quiet, as_json=as_json, **of_wayback)
+        after_writing(archive, quiet=quiet or as_json)
         return
     if not files:
         raise click.UsageError("Name files to read, or a site with --wayback.")
@@ -106,6 +108,8 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
         if shown:
             shown.close()
         run.close()
+    if not signum:
+        after_writing(archive, quiet=quiet or as_json)
     summary = _summary(run.results, time.monotonic() - begun, archive)
     if as_json:
         write_json(summary)

@@ -48,6 +48,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("backup", "Trust", "Copy the archive while it is written."),
     Entry("vacuum", "Trust", "Give back the space that the archive does not need."),
     Entry("search", "Read", "Search the archive."),
+    Entry("index", "Read", "Bring the search index up to date, or make it anew."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
     Entry("clusters", "Read", "List clusters of near copies, or show one."),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,6 +50,7 @@ def search(archive: str, form: str | None, facets: bool, **options: Any) -> None
       archiver search flood --facets
       archiver search 'flood NEAR bridge changed:title -is:gone'
     """
+    from archiver.commands.index import after_writing
     from archiver.search.run import facets as count_facets
     from archiver.search.run import run
     from archiver.store.connect import open_archive
@@ -57,6 +60,8 @@ def search(archive: str, form: str | None, facets: bool, **options: Any) -> None
         raise click.NoSuchOption(next(word for word in options["query"] if word.startswith("--")))
     db = open_archive(archive, read_only=True)
     try:
+        if os.access(Path(archive).parent, os.W_OK):
+            after_writing(archive)
         if facets:
             _print_facets(count_facets(db, query), form)
             return

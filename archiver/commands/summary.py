@@ -17,6 +17,8 @@ _CHANGES = (
                                               "of them with the text of another"), ("gone", "gone", "gone"),
 )
 
+_FEW_PAGES = 5  # a site of fewer may have no posts yet
+
 
 def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
     """One run in a few lines; `result` as the crawl prints it with --json."""
@@ -45,6 +47,25 @@ def summary_lines(result: dict[str, Any], archive: str) -> list[str]:
         lines.append(f"  {result['due']} addresses are still due; the next crawl goes on from here")
     lines.append(f"  archive: {archive}")
     return lines
+
+
+def nothing_found(archive: str, site: str, outcome: str) -> list[str]:
+    """Where a site's pages were read and none of them was a post: that it is so, and how to see why."""
+    if outcome != "finished":
+        return []
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return []
+    try:
+        read, example = db.execute(
+            "select count(*), min(p.url) from pages p join sites s on s.id = p.site_id where s.name = ? and "
+            "p.outcome = 'not-article' and p.kind in ('listing', 'page', 'other') and "
+            "not exists (select 1 from articles a where a.site = s.name)", [site]).fetchone()
+    finally:
+        db.close()
+    return [f"  none of the {read} pages of {site} is a post: 'archiver why URL' says of each what it was taken for, "
+            f"as of {example}"] if read >= _FEW_PAGES else []
 
 
 def search_hints(archive: str, new: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archiver.commands.index import up_to_date
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, line, say, write_json
 
 if TYPE_CHECKING:
+    from archiver.store.checks.finding import Finding
     from archiver.store.checks.run import Progress, Verified
 
 
@@ -50,9 +53,15 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json
     done: list[str] = []
     with _progress(as_json) as progress:
         found = run(file, ids=ids, quick=quick, reread=reread, progress=progress)
+        if not what:
+            found.findings += _search_index(file, quick=quick)
         if mend and any(finding.mend for finding in found.findings):
             done = repair(file, found.findings)
+            if any(finding.mend == "search" for finding in found.findings):
+                up_to_date(archive, anew=True, quiet=True)
+                done.append("the search index was made anew")
             found = run(file, quick=quick, reread=reread, progress=progress)
+            found.findings += _search_index(file, quick=quick)
     if as_json:
         write_json({"articles": found.articles, "files": found.files, "records": found.records, "repaired": done,
                     "findings": [asdict(finding) for finding in found.findings]})
@@ -60,6 +69,19 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json
         _print(found, done, quick=quick)
     if found.findings:
         click.get_current_context().exit(1)
+
+
+def _search_index(archive: Path, *, quick: bool) -> list[Finding]:
+    from archiver.search.index.check import checked
+    from archiver.store.connect import open_archive
+
+    db = open_archive(archive, read_only=True)
+    try:
+        return list(checked(db, archive, quick=quick))
+    except sqlite3.Error:
+        return []  # what is wrong with the database is told by its own checks
+    finally:
+        db.close()
 
 
 def _ids(archive: str, what: tuple[str, ...]) -> list[int]:

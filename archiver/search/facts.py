@@ -15,77 +15,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 
 from archiver.errors import BadQuery
 from archiver.fields import FIELDS
-from archiver.search.names import folded
 from archiver.search.places import DEFAULT_KM, box, in_box, in_circle, point
-from archiver.search.terms import Fact
+from archiver.search.terms import Key, Node, Rows, Span, Term
 from archiver.search.times import between
 
 _MILE_KM = 1.609344
 
-IS: dict[str, str] = {
-    "gone": "a.gone_at is not null",
-    "duplicate": "a.duplicate_of is not null",
-    "copy": "a.cluster_id is not null and a.id <> (select source_id from clusters where id = a.cluster_id)",
-    "source": "a.id = (select source_id from clusters where id = a.cluster_id)",
-    "edited": "a.revision > 1",
-}
+IS = ("gone", "duplicate", "copy", "source", "edited")
 """`is:copy` is a near copy of a text that is from elsewhere, `is:source` the one that near copies come from."""
 
-_LISTED = "json_array_length(a.{}) > 0"
-_FILLED = "a.{} <> ''"
-HAS: dict[str, str] = {
-    "geo": "exists (select 1 from geotags where article_id = a.id and role <> 'publisher')",
-    "date": "a.published is not null",
-    "author": _LISTED.format("authors"), "category": _LISTED.format("categories"), "tag": _LISTED.format("tags"),
-    "credit": _LISTED.format("credits"), "image": _FILLED.format("image"), "language": _FILLED.format("language"),
-    "description": _FILLED.format("description"), "body": _FILLED.format("body"),
-    "copy": "a.cluster_id is not null or a.duplicate_of is not null "
-            "or exists (select 1 from articles d where d.duplicate_of = a.id)",
-}
+HAS = ("geo", "place", "date", "author", "category", "tag", "credit", "image", "language", "description", "body",
+       "copy")
 """What `has:` may be followed by."""
 
 SINGULAR: dict[str, str] = {"author": "authors", "category": "categories", "tag": "tags", "geo": "geotags",
                             "text": "body", "date": "published"}
-_CHANGING = tuple(f.name for f in FIELDS if f.meaning)
+CHANGING = tuple(f.name for f in FIELDS if f.meaning)
 
 
-def in_language(*tags: str) -> Fact:
+def in_language(tag: str) -> Key:
     """Basic filtering of RFC 4647, section 3.3.1: "en" also takes en-GB."""
-    sql = " or ".join("lower(a.language) = ? or lower(a.language) like ? || '-%'" for _ in tags)
-    return Fact(sql, tuple(tag.lower().replace("_", "-") for tag in tags for _ in (1, 2)))
+    return Key(f"language:{tag.lower().replace('_', '-')}")
 
 
-def _language(value: str) -> Fact:
-    return Fact("ifnull(a.language, '') = ''") if value.lower() == "none" else in_language(value)
+def _site(value: str) -> Key:
+    return Key(f"site:{re.sub('^https?://', '', value.lower()).rstrip('/')}")
 
 
-def _site(value: str) -> Fact:
-    name = re.sub(r"^https?://", "", value.lower()).rstrip("/")
-    below = (f"{like(name)}/%", f"%.{like(name)}", f"%.{like(name)}/%")
-    return Fact("a.site in (select name from sites where lower(name) = ?"
-                + " or name like ? escape '\\'" * 3 + ")", (name, *below))
-
-
-def like(text: str) -> str:
-    """A text as part of a LIKE pattern with the escape character \\, where it means itself."""
-    return re.sub(r"([%_\\])", r"\\\1", text)
-
-
-def _dated(column: str) -> Callable[[str], Fact]:
-    def fact(value: str) -> Fact:
+def _dated(field: str) -> Callable[[str], Node]:
+    def fact(value: str) -> Node:
         since, dots, until = value.partition("..")
         if dots and not (since or until):
             raise BadQuery(value, "a period has a beginning, an end or both: 2023-07.., ..2023-08 or 2023-07..2023-08")
-        return between(column, since or None, (until if dots else since) or None)
+        return between(field, since or None, (until if dots else since) or None)
 
     return fact
 
 
-def _near(value: str) -> Fact:
+def _near(value: str) -> Rows:
     where, _, reach = value.partition("~")
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(km|mi)?", reach.lower())
     if reach and not found:
@@ -94,56 +65,42 @@ def _near(value: str) -> Fact:
     return in_circle(*point(where), km)
 
 
-def _place(value: str) -> Fact:
-    words = "instr(' ' || folded(replace({}, ',', ' ')) || ' ', ' ' || ? || ' ') > 0"
-    return Fact("a.id in (select article_id from geotags where role <> 'publisher' and "
-                f"({words.format('placename')} or {words.format('region')}))", (folded(value),) * 2)
-
-
-def _credit(value: str) -> Fact:
-    return Fact("a.credits <> '[]' and exists (select 1 from json_each(a.credits) "
-                "where instr(' ' || folded(value) || ' ', ' ' || ? || ' ') > 0)", (folded(value),))
-
-
-def _changed(value: str) -> Fact:
+def _changed(value: str) -> Key:
     name = SINGULAR.get(value.lower(), value.lower())
-    if name not in (*_CHANGING, "any"):
-        raise BadQuery(value, f"what can change is any, {', '.join(_CHANGING)}")
-    edits = "select article_id from revisions where revision > 1"
-    if name == "any":
-        return Fact(f"a.id in ({edits})")
-    return Fact(f"a.id in ({edits} and exists (select 1 from json_each(changed) where value = ?))", (name,))
+    if name not in (*CHANGING, "any"):
+        raise BadQuery(value, f"what can change is any, {', '.join(CHANGING)}")
+    return Key(f"changed:{name}")
 
 
-def _one_of(table: Mapping[str, str], word: str) -> Callable[[str], Fact]:
-    def fact(value: str) -> Fact:
-        sql = table.get(value.lower())
-        if sql is None:
-            raise BadQuery(value, f"{word} is followed by {', '.join(table)}")
-        return Fact(sql)
+def _one_of(words: Collection[str], name: str) -> Callable[[str], Key]:
+    def fact(value: str) -> Key:
+        if value.lower() not in words:
+            raise BadQuery(value, f"{name}: is followed by {', '.join(words)}")
+        return Key(f"{name}:{value.lower()}")
 
     return fact
 
 
-def _numbered(column: str) -> Callable[[str], Fact]:
-    def fact(value: str) -> Fact:
+def _numbered(field: str) -> Callable[[str], Span]:
+    def fact(value: str) -> Span:
         if not re.fullmatch("[0-9]{1,18}", value):
             raise BadQuery(value, "it is a number")
-        return Fact(f"{column} = ?", (int(value),))
+        return Span(field, int(value), int(value))
 
     return fact
 
 
-def _url(value: str) -> Fact:
-    return Fact("a.id in (select article_id from addresses where url like ? escape '\\')", (f"%{like(value)}%",))
+def _url(value: str) -> Rows:
+    escaped = re.sub(r"([%_\\])", r"\\\1", value)
+    return Rows("select article_id from addresses where url like ? escape '\\'", (f"%{escaped}%",))
 
 
-FACTS: dict[str, Callable[[str], Fact]] = {
-    "site": _site, "language": _language, "lang": _language, "place": _place, "credit": _credit,
-    "date": _dated("a.published"), "modified": _dated("a.modified"), "seen": _dated("a.first_seen"),
-    "gone": _dated("a.gone_at"), "near": _near, "box": lambda value: in_box(box(value)), "changed": _changed,
-    "is": _one_of(IS, "is:"), "has": _one_of({**HAS, "place": HAS["geo"]}, "has:"),
-    "id": _numbered("a.id"), "cluster": _numbered("a.cluster_id"), "url": _url,
+FACTS: dict[str, Callable[[str], Node]] = {
+    "site": _site, "language": in_language, "lang": in_language,
+    "place": lambda value: Term(value, "places"), "credit": lambda value: Term(value, "credits"),
+    "date": _dated("published"), "modified": _dated("modified"), "seen": _dated("seen"), "gone": _dated("gone"),
+    "near": _near, "box": lambda value: in_box(box(value)), "changed": _changed,
+    "is": _one_of(IS, "is"), "has": _one_of(HAS, "has"),
+    "id": _numbered("id"), "cluster": _numbered("cluster"), "url": _url,
 }
-"""By name: a value as a condition on the table alias `a`. Each raises BadQuery for a value that it cannot read; they
-need the SQL functions `folded` and `distance_km`."""
+"""By name: a value as a term of the query. Each raises BadQuery for a value that it cannot read."""

@@ -5,10 +5,7 @@ Filters of one kind widen each other (two authors: either), filters of different
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from sqlite_utils import Database
 
@@ -16,17 +13,15 @@ from archiver.errors import BadQuery
 from archiver.search.facts import in_language
 from archiver.search.names import folded
 from archiver.search.places import DEFAULT_KM, in_box, in_circle
-from archiver.search.terms import Fact
+from archiver.search.terms import Either, Key, Node
 from archiver.search.times import between
 from archiver.store.sites import find_site
 
-_FACETS = {"author": ("authors", "article_authors", "author_id"),
-           "category": ("categories", "article_categories", "category_id"),
-           "tag": ("tags", "article_tags", "tag_id")}
 SORTS: dict[str, str] = {
-    "relevance": "", "date": "a.published", "modified": "a.modified", "title": "a.title collate nocase",
-    "site": "a.site", "added": "a.id", "distance": "distance",
+    "relevance": "", "date": "published_at", "modified": "modified_at", "title": "sorted_title", "site": "site",
+    "added": "id", "distance": "",
 }
+"""What the results can be ordered by, and the field of the index that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,45 +53,24 @@ class Query:
     duplicates: bool = False
 
 
-def conditions(db: Database, query: Query) -> tuple[list[str], list[Any]]:
-    """Conditions on the table alias `a` and the values for their marks.
-
-    Raises BadQuery, and SiteNotFound for a site the archive does not have.
-    """
-    parts: list[str] = []
-    values: list[Any] = []
+def terms(db: Database, query: Query) -> list[Node]:
+    """What all results have in common. Raises BadQuery, and SiteNotFound for a site the archive does not have."""
+    out: list[Node] = []
     if query.site:
-        names = [find_site(db, name)["name"] for name in query.site]
-        parts.append(f"a.site in ({','.join('?' * len(names))})")
-        values += names
-    for kind, (table, link, key) in _FACETS.items():
-        wanted = getattr(query, kind)
-        if wanted:
-            ids = _named(db, table, wanted)
-            parts.append(f"a.id in (select article_id from {link} where {key} in (select value from json_each(?)))")
-            values.append(json.dumps(ids))
-    for fact in _facts(query):
-        parts.append(f"({fact.sql})")
-        values += fact.values
-    return parts, values
-
-
-def _facts(query: Query) -> Iterator[Fact]:
+        out.append(Either(tuple(Key(f"at:{find_site(db, name)['name']}") for name in query.site)))
+    out += [Either(tuple(Key(f"{name}:{folded(value)}") for value in getattr(query, name)))
+            for name in ("author", "category", "tag") if getattr(query, name)]
     if query.language:
-        yield in_language(*query.language)
+        out.append(Either(tuple(in_language(tag) for tag in query.language)))
     if query.since or query.until:
-        yield between("a.published", query.since, query.until)
+        out.append(between("published", query.since, query.until))
     if query.near is None:
         if query.within is not None:
             raise BadQuery(f"within {query.within:g} km", "it needs --near LAT,LON to say of what")
         if query.sort.lstrip("-") == "distance":
             raise BadQuery("sort by distance", "it needs --near LAT,LON to say from where")
     else:
-        yield in_circle(*query.near, DEFAULT_KM if query.within is None else query.within)
+        out.append(in_circle(*query.near, DEFAULT_KM if query.within is None else query.within))
     if query.bbox is not None:
-        yield in_box(query.bbox)
-
-
-def _named(db: Database, table: str, wanted: Iterable[str]) -> list[int]:
-    keys = {folded(name) for name in wanted}
-    return [row[0] for row in db.execute(f"select id, name from {table}") if folded(row[1]) in keys]
+        out.append(in_box(query.bbox))
+    return out

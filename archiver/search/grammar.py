@@ -13,12 +13,9 @@
     date:2023-07..2023-08   a fact about the article: the names are those of `archiver.search.facts`
 
 Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, a name before a colon that is none of these, or an unclosed
-quotation mark are never syntax errors. Case and diacritics make no difference (the tokenizer folds both).
-
-Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan): the tokenizer takes a
-whole run of such letters for one token, so a term in them is looked for as a substring. Symbols that are no token at
-all (an emoji, the ++ of c++) are looked for the same way. In Hangul the particles are joined to the word, so a Korean
-term matches as a prefix.
+quotation mark are never syntax errors.
+Case and accents make no difference. Scripts without spaces between words, and Korean, are found by any part of a word;
+an emoji, `c++` and `c#` are words (`archiver.search.words`).
 """
 
 from __future__ import annotations
@@ -31,7 +28,8 @@ from typing import Literal
 
 from archiver.errors import BadQuery
 from archiver.search.facts import FACTS
-from archiver.search.terms import Either, Every, Near, Node, Substring, Term, Without
+from archiver.search.terms import Either, Every, Near, Node, Term, Without
+from archiver.search.words import words
 
 COLUMN_OF: dict[str, str] = {
     "title": "title", "body": "body", "text": "body", "author": "authors", "authors": "authors",
@@ -42,13 +40,6 @@ MAX_TERMS = 200
 MAX_DEPTH = 30
 NEAR_WORDS = 10
 
-_SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
-)
-_HANGUL = re.compile("[\uac00-\ud7a3]$")
-# The tokenizer drops signs; after a letter these make another word of it.
-_TELLING_SIGNS = re.compile(r"^\w+(\+\++|#)$")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"'})
 _BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
 _TOKEN = re.compile(
@@ -145,21 +136,12 @@ def _leaf(text: str, found: re.Match[str], at: int) -> Node | None:
     column = COLUMN_OF.get(name, "")
     lead = f"{found['field']}:" if name and not column else ""
     if phrase is not None:
-        return _term(lead + phrase, column, prefix=bool(found["star"]), phrase=True)
-    return _term((lead + word).rstrip("*"), column, prefix=word.endswith("*"), phrase=False)
+        return _term(lead + phrase, column, prefix=bool(found["star"]))
+    return _term((lead + word).rstrip("*"), column, prefix=word.endswith("*"))
 
 
-def _term(text: str, column: str, *, prefix: bool, phrase: bool) -> Node | None:
-    if _SPACELESS.search(text):
-        return Substring(text.strip(), column)
-    if not any(c.isalnum() or unicodedata.category(c) == "Co" for c in text):
-        # An emoji or a currency sign is looked for; punctuation and a lone + or = mean nothing.
-        signs = "".join(c for c in text if unicodedata.category(c) in ("So", "Sc"))
-        return Substring(signs, column) if signs else None
-    term = Term(text, column, prefix or (not phrase and bool(_HANGUL.search(text))))
-    if _TELLING_SIGNS.match(text):
-        return Every((term, Substring(text, column)))
-    return term
+def _term(text: str, column: str, *, prefix: bool) -> Node | None:
+    return Term(text, column, prefix) if words(text) else None
 
 
 # -- from tokens to a tree --------------------------------------------------------------------
@@ -211,7 +193,7 @@ class _Parser:
     def _neighbours(self, items: list[Node | None], distance: int, at: int) -> Node | None:
         terms = tuple(item for item in items if isinstance(item, Term))
         if len(terms) < len(items):
-            raise BadQuery(self.text, "NEAR takes words and phrases, of scripts that have spaces between words", at)
+            raise BadQuery(self.text, "NEAR takes words and phrases", at)
         columns = {term.column for term in terms if term.column}
         if len(columns) > 1:
             raise BadQuery(self.text, f"NEAR takes words of one field, not of {' and '.join(sorted(columns))}", at)

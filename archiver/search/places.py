@@ -1,4 +1,4 @@
-"""Points, boxes and circles on the Earth as people write them, and the condition that an article has a place there.
+"""Points, boxes and circles on the Earth as people write them, and the term that an article has a place there.
 
 Degrees are WGS 84.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from archiver.errors import BadQuery
-from archiver.search.terms import Fact
+from archiver.search.terms import Rows
 
 DEFAULT_KM = 25.0
 EARTH_KM = 6371.0088
@@ -68,13 +68,13 @@ def around(latitude: float, longitude: float, km: float) -> Box:
     return (longitude - spread + 540) % 360 - 180, south, (longitude + spread + 540) % 360 - 180, north
 
 
-def in_box(bounds: Box) -> Fact:
+def in_box(bounds: Box) -> Rows:
     """That an article has a place in the box (W, S, E, N)."""
     sql, values = _box_rows(bounds)
-    return Fact(f"a.id in ({sql})", values)
+    return Rows(sql, values)
 
 
-def in_circle(latitude: float, longitude: float, km: float) -> Fact:
+def in_circle(latitude: float, longitude: float, km: float) -> Rows:
     """That an article has a place within `km` kilometres; the connection has `distance_km` as a function.
 
     Raises BadQuery for a distance that is none.
@@ -82,7 +82,7 @@ def in_circle(latitude: float, longitude: float, km: float) -> Fact:
     if not km > 0 or not math.isfinite(km):
         raise BadQuery(f"within {km:g} km", "the distance must be greater than 0")
     sql, values = _box_rows(around(latitude, longitude, km))
-    return Fact(f"a.id in ({sql} and distance_km(latitude, longitude, ?, ?) <= ?)", (*values, latitude, longitude, km))
+    return Rows(f"{sql} and distance_km(latitude, longitude, ?, ?) <= ?", (*values, latitude, longitude, km))
 
 
 # A publisher's own address stands on every page of a site and says nothing of the post.

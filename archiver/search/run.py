@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from math import inf
 
+import tantivy
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.fields import BY_NAME
-from archiver.search.compile import Condition, compile_query
-from archiver.search.facts import like
-from archiver.search.filters import SORTS, Query, conditions
+from archiver.search.filters import SORTS, Query, terms
+from archiver.search.grammar import parse
+from archiver.search.index.opened import searcher
+from archiver.search.match import compiled, ranks
 from archiver.search.names import folded
+from archiver.search.order import count, folded_copies, in_order
 from archiver.search.places import distance_km
-from archiver.store.migrations import FTS_COLUMNS
+from archiver.search.snippet import snippet, wanted
+from archiver.search.terms import Every, Node
 
-FACETS = ("site", "author", "category", "tag", "language", "year")
-_RANK = f"bm25({', '.join(str(BY_NAME[c].weight) for c in FTS_COLUMNS)})"
-_ON, _OFF = "\x02", "\x03"
-_SNIPPET_WORDS = 32
-_SNIPPET_LETTERS = 180
-_MAX_LIMIT = 1_000_000
+FACETS = ("site", "author", "category", "tag", "language", "place", "credit", "year")
+_MAX_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,50 +72,59 @@ class _Found:
 
 
 def run(db: Database, query: Query) -> Results:
-    """The hits of a query. Raises BadQuery or SiteNotFound."""
+    """The hits of a query. Raises BadQuery, SiteNotFound or IndexMissing."""
     first, last = _window(query)
-    page: list[_Found] = []
-    total = 0
-    for total, found in enumerate(_found(db, query), start=1):
-        if first < total <= last:
-            page.append(found)
-    return Results(tuple(_hits(db, compile_query(query.text), page)), total)
+    plan = _planned(db, query)
+    return Results(tuple(_hits(db, plan.node, list(_ordered(plan, first, last)))), plan.total)
 
 
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
     """The numbers of the articles that match, in order, within the query's offset and limit."""
     first, last = _window(query)
-    return (found.id for found in islice(_found(db, query), first, last))
+    return (found.id for found in _ordered(_planned(db, query), first, last))
 
 
 def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """How many matching articles have each site, author, category, tag, language and year, most frequent first.
+    """How many matching articles each of FACETS has, most frequent first.
 
     Counts over all that match, whatever the query's limit; years are in their own order, newest first.
     """
-    ids = json.dumps([found.id for found in _found(db, query)])
+    plan = _planned(db, query)
     out: dict[str, list[tuple[str, int]]] = {}
     for name in FACETS:
-        order = "1 desc" if name == "year" else "2 desc, 1"
-        rows = db.execute(f"with hit(id) as (select value from json_each(?)) {_COUNTS[name]} "
-                          f"group by 1 order by {order} limit ?", [ids, most])
-        out[name] = [(str(value), count) for value, count in rows]
+        order = {"_key": "desc"} if name == "year" else {"_count": "desc"}
+        found = plan.searcher.aggregate(plan.found, {"f": {"terms": {"field": name, "size": most, "order": order}}})
+        buckets = [(_named(bucket["key"]), int(bucket["doc_count"])) for bucket in found["f"]["buckets"]]
+        out[name] = buckets if name == "year" else sorted(buckets, key=lambda pair: (-pair[1], pair[0]))
     return out
 
 
-def _linked(table: str, link: str, key: str) -> str:
-    return (f"select t.name, count(*) from hit join {link} l on l.article_id = hit.id "
-            f"join {table} t on t.id = l.{key}")
+def _named(key: str | float) -> str:
+    return key if isinstance(key, str) else str(int(key))
 
 
-_COUNTS = {
-    "site": "select a.site, count(*) from hit join articles a using (id)",
-    "author": _linked("authors", "article_authors", "author_id"),
-    "category": _linked("categories", "article_categories", "category_id"),
-    "tag": _linked("tags", "article_tags", "tag_id"),
-    "language": "select a.language, count(*) from hit join articles a using (id) where a.language <> ''",
-    "year": "select substr(a.published, 1, 4), count(*) from hit join articles a using (id) where a.published <> ''",
-}
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """`node` is what was typed, `found` all that is to be shown, of articles with the same text only one."""
+
+    db: Database
+    searcher: tantivy.Searcher
+    query: Query
+    node: Node | None
+    found: tantivy.Query
+    total: int
+
+
+def _planned(db: Database, query: Query) -> _Plan:
+    node = parse(query.text)
+    parts = tuple(part for part in (node, *terms(db, query)) if part is not None)
+    for function in (distance_km, folded):
+        db.register_function(function, deterministic=True, replace=True)
+    found = compiled(Every(parts) if parts else None, db)
+    asked = searcher(db)
+    if not query.duplicates:
+        found = folded_copies(asked, found)
+    return _Plan(db, asked, query, node, found, count(asked, found))
 
 
 def _window(query: Query) -> tuple[int, int]:
@@ -127,80 +133,47 @@ def _window(query: Query) -> tuple[int, int]:
     return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
 
 
-def _found(db: Database, query: Query) -> Iterator[_Found]:
-    """All that match, in order; of articles with the same text only the first."""
-    sql, values = _statement(db, query, compile_query(query.text))
-    rows = db.conn.execute(sql, values)
-    if query.duplicates:
-        yield from (_Found(*row) for row in rows)
-        return
-    originals = {row[0] for row in db.execute("select distinct duplicate_of from articles where duplicate_of > 0")}
-    seen: set[int] = set()
-    for row in rows:
-        found = _Found(*row)
-        if found.group in originals:
-            if found.group in seen:
-                continue
-            seen.add(found.group)
-        yield found
-
-
-def _statement(db: Database, query: Query, text: Condition) -> tuple[str, list[Any]]:
-    parts, values = conditions(db, query)
-    if text.where:
-        parts.append(f"({text.where})")
-        values += text.values
-    source = "articles a"
-    if text.match:
-        source = "articles_fts f join articles a on a.id = f.rowid"
-        parts = ["f.articles_fts match ?", "f.rank match ?", *parts]
-        values = [text.match, _RANK, *values]
-    distance, before = "null", []
-    for function in (distance_km, folded):
-        db.register_function(function, deterministic=True, replace=True)
-    if query.near is not None:
-        distance = ("(select min(distance_km(latitude, longitude, ?, ?)) from geotags where article_id = a.id "
-                    "and role <> 'publisher')")
-        before = [*query.near]
-    order, after = _order(query, text)
-    sql = (f"select a.id, ifnull(a.duplicate_of, a.id), {'-f.rank' if text.match else 'null'}, {distance} as distance "
-           f"from {source}{' where ' + ' and '.join(parts) if parts else ''} order by {order}")
-    return sql, [*before, *values, *after]
-
-
-def _order(query: Query, text: Condition) -> tuple[str, list[Any]]:
-    name = query.sort.removeprefix("-")
+def _ordered(plan: _Plan, first: int, last: int) -> Iterator[_Found]:
+    name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
-        raise BadQuery(f"sort by {query.sort}", f"it can be sorted by {', '.join(SORTS)}, with - before it downwards")
+        raise BadQuery(f"sort by {plan.query.sort}",
+                       f"it can be sorted by {', '.join(SORTS)}, with - before it downwards")
+    down = plan.query.sort.startswith("-")
     if not name:
-        name, down = ("relevance", False) if text.match or text.substrings else ("date", True)
+        name, down = ("relevance", False) if ranks(plan.node) else ("date", True)
+    if name == "relevance" and not ranks(plan.node):
+        name, down = "date", not down
+    if name == "distance":
+        entries = in_order(plan.searcher, plan.found, "id", down=False, first=0, last=plan.total)
+        distances = _distances(plan, [entry.id for entry in entries])
+        entries = sorted(entries, key=lambda e: (distances.get(e.id, inf) * (-1 if down else 1), e.id))[first:last]
     else:
-        down = query.sort.startswith("-")
-    newest = "a.published is null, a.published desc, a.id"
-    if name != "relevance":
-        column = SORTS[name]
-        return f"{column} is null, {column} {'desc' if down else 'asc'}, a.duplicate_of is not null, a.id", []
-    if text.match:
-        return f"f.rank {'desc' if down else 'asc'}, a.duplicate_of is not null, a.id", []
-    # Nothing ranks: those with the text in their title come first, then the newest.
-    patterns = [f"%{like(wanted)}%" for wanted in text.substrings]
-    titles = " + ".join("(a.title like ? escape '\\')" for _ in patterns)
-    return (f"{titles} desc, {newest}" if patterns else newest), patterns
+        entries = in_order(plan.searcher, plan.found, SORTS[name], down=down != (name == "relevance"),
+                           first=first, last=last)
+        distances = _distances(plan, [entry.id for entry in entries])
+    for entry in entries:
+        yield _Found(entry.id, entry.group, entry.key if name == "relevance" else None, distances.get(entry.id))
+
+
+def _distances(plan: _Plan, ids: list[int]) -> dict[int, float]:
+    if plan.query.near is None:
+        return {}
+    return dict(plan.db.execute(
+        "select article_id, min(distance_km(latitude, longitude, ?, ?)) from geotags where role <> 'publisher' "
+        "and article_id in (select value from json_each(?)) group by 1",
+        [*plan.query.near, json.dumps(ids)]).fetchall())
 
 
 # -- what a hit shows -------------------------------------------------------------------------
 
 
-def _hits(db: Database, text: Condition, page: list[_Found]) -> Iterator[Hit]:
+def _hits(db: Database, node: Node | None, page: list[_Found]) -> Iterator[Hit]:
     ids = json.dumps([found.id for found in page])
     rows = {row["id"]: row for row in db.query(
         "select id, url, site, title, authors, published, published_precision, categories, tags, language, gone_at, "
         "duplicate_of, cluster_id, body, description from articles where id in (select value from json_each(?))",
         [ids])}
-    snippets = dict(db.execute(
-        f"select rowid, snippet(articles_fts, {FTS_COLUMNS.index('body')}, ?, ?, '…', ?) from articles_fts "
-        "where articles_fts match ? and rowid in (select value from json_each(?))",
-        [_ON, _OFF, _SNIPPET_WORDS, text.match, ids]).fetchall()) if text.match else {}
+    rows_wanted = wanted(node)
     groups = json.dumps([found.group for found in page])
     copies: dict[int, list[int]] = {}
     for number, group in db.execute(
@@ -209,8 +182,10 @@ def _hits(db: Database, text: Condition, page: list[_Found]) -> Iterator[Hit]:
     ):
         copies.setdefault(group, []).append(number)
     for found in page:
-        row = rows[found.id]
-        snippet, marks = _snippet(snippets.get(found.id), row, text.substrings)
+        row = rows.get(found.id)
+        if row is None:  # taken out since it was looked up
+            continue
+        shown, marks = snippet(unicodedata.normalize("NFC", row["body"] or row["description"] or ""), rows_wanted)
         yield Hit(
             **{name: row[name] for name in ("id", "url", "site", "title", "published", "published_precision",
                                             "language", "gone_at", "duplicate_of", "cluster_id")},
@@ -219,38 +194,5 @@ def _hits(db: Database, text: Condition, page: list[_Found]) -> Iterator[Hit]:
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),
             score=round(found.score, 4) if found.score is not None else None,
             distance_km=round(found.distance, 3) if found.distance is not None else None,
-            snippet=snippet, marks=marks,
+            snippet=shown, marks=marks,
         )
-
-
-def _snippet(
-    marked: str | None, row: dict[str, Any], substrings: tuple[str, ...]
-) -> tuple[str, tuple[tuple[int, int], ...]]:
-    if marked and _ON in marked:
-        return _unmarked(" ".join(marked.split()))
-    body = " ".join(unicodedata.normalize("NFC", row["body"] or row["description"] or "").split())
-    for wanted in substrings:
-        at = body.casefold().find(wanted.casefold())
-        if at >= 0:
-            start = max(0, at - _SNIPPET_LETTERS // 3)
-            cut = body[start:start + _SNIPPET_LETTERS]
-            lead = "…" if start else ""
-            at = at - start + len(lead)
-            return (lead + cut + ("…" if start + _SNIPPET_LETTERS < len(body) else ""),
-                    ((at, at + len(wanted)),))
-    if len(body) <= _SNIPPET_LETTERS:
-        return body, ()
-    cut = body[:_SNIPPET_LETTERS]
-    return (cut.rsplit(" ", 1)[0] if " " in cut[_SNIPPET_LETTERS // 2:] else cut) + "…", ()
-
-
-def _unmarked(marked: str) -> tuple[str, tuple[tuple[int, int], ...]]:
-    text, marks, start = "", [], 0
-    for piece in re.split(f"([{_ON}{_OFF}])", marked):
-        if piece == _ON:
-            start = len(text)
-        elif piece == _OFF:
-            marks.append((start, len(text)))
-        else:
-            text += piece
-    return text, tuple(marks)

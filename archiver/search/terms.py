@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words in a row, as the index has them; `column` is "" for all of them."""
+    """Words in a row; `column` is "" for all columns of `archiver.fields` that have a weight."""
 
     text: str
     column: str = ""
@@ -25,16 +25,24 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
-class Substring:
-    """Letters in a row, whatever stands around them."""
+class Key:
+    """One of the keys of an article (`archiver.search.index.document.keys`), such as is:gone or language:en."""
 
-    text: str
-    column: str = ""
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """Something that is so of an article, and no word in it: a condition on the table alias `a`, with its values."""
+class Span:
+    """A number of an article lies between `low` and `high`, both included; None is open."""
+
+    field: str
+    low: int | None
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The articles whose numbers an SQL statement selects; it may use the functions `folded` and `distance_km`."""
 
     sql: str
     values: tuple[Any, ...] = ()
@@ -55,4 +63,4 @@ class Without:
     item: Node
 
 
-Node = Term | Near | Substring | Fact | Every | Either | Without
+Node = Term | Near | Key | Span | Rows | Every | Either | Without

@@ -1,12 +1,13 @@
-"""Dates as people write them, and the condition that a stored time lies between two of them."""
+"""Dates as people write them, and the term that a time of an article lies between two of them."""
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from archiver.errors import BadQuery
-from archiver.search.terms import Fact
+from archiver.search.terms import Every, Node, Span
 
 
 def period(text: str) -> tuple[str, str, bool]:
@@ -31,22 +32,33 @@ def period(text: str) -> tuple[str, str, bool]:
     return moment, moment, True
 
 
-def between(column: str, since: str | None, until: str | None) -> Fact:
-    """That a column's time lies in the days from `since` to `until`, both included, None being open.
+def between(field: str, since: str | None, until: str | None) -> Node:
+    """That a time lies in the days from `since` to `until`, both included, None being open.
 
-    A year, month or day is compared as the page wrote it, by its own clock; a full time as a moment. Raises BadQuery.
+    A year, month or day is compared as the page wrote it, by its own clock (the index's number `field`); a full time
+    as a moment (the number `field` with _at). Raises BadQuery.
     """
-    parts: list[str] = []
-    values: list[str] = []
-    start, end = "", ""
+    spans: list[Node] = []
+    first = last = ""
     if since:
-        start, _, exact = period(since)
-        parts.append(f"julianday({column}) >= julianday(?)" if exact else f"{column} >= ?")
-        values.append(start)
+        first, _, exact = period(since)
+        spans.append(Span(f"{field}_at", utc_seconds(first), None) if exact
+                     else Span(field, local_seconds(first), None))
     if until:
-        _, end, exact = period(until)
-        parts.append(f"julianday({column}) <= julianday(?)" if exact else f"{column} < ?")
-        values.append(end)
-    if start and end and (start > end or (start == end and not exact)):
+        _, last, exact = period(until)
+        spans.append(Span(f"{field}_at", None, utc_seconds(last)) if exact
+                     else Span(field, None, local_seconds(last) - 1))
+    if first and last and (first > last or (first == last and not exact)):
         raise BadQuery(f"{since} to {until}", "its end lies before its beginning")
-    return Fact(" and ".join(parts), tuple(values))
+    return spans[0] if len(spans) == 1 else Every(tuple(spans))
+
+
+def local_seconds(text: str) -> int:
+    """A date or time in ISO 8601 as seconds since 1970-01-01T00:00:00 by its own clock."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+def utc_seconds(text: str) -> int:
+    """A date or time in ISO 8601 as a moment, in Unix seconds; without a zone it is UTC."""
+    moment = datetime.fromisoformat(text)
+    return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

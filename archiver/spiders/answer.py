@@ -145,7 +145,7 @@ def _html(answer: Answer, visit: Visit, job: Job, scope: Scope, is_news: Callabl
         if target and urlkey(target) != job.urlkey:
             return _redirect(target, visit, job, scope, "meta-refresh", nowhere)
     needs = requisites.of_page(page.root, answer.url) if with_requisites and page.root is not None else ()
-    known_kind = _KNOWN_KINDS.get(job.kind, PageKind.UNKNOWN)
+    known_kind = PageKind.UNKNOWN if job.judged else _KNOWN_KINDS.get(job.kind, PageKind.UNKNOWN)
     article = read_page(page, job.lead, known_kind, job.gathering.job.url if job.gathering else "")
     if job.is_seed and article.kind is PageKind.POST and scope.path == "/":
         article = replace(article, kind=PageKind.LISTING, kind_rule="the home page")

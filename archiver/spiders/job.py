@@ -23,6 +23,9 @@ MOST_REDIRECTS = 10
 ApiStep = Literal["posts", "changes", "ids"]
 
 
+# Rules by which the address alone made a page a list; that a list's posts stand on it is seen, and stays so.
+_BY_ADDRESS = frozenset({"home", "listing address", "date address"})
+_TOLD = "told by its source"
 _STANDS = frozenset({"archived", "unchanged", "duplicate", "not-article", "refused", "out-of-scope"})
 
 
@@ -39,7 +42,8 @@ class Job:
     `anew`: it is asked for whole, whatever validators it had: something tells of a change, or they are put to the test.
     `is_probe`: the address does not exist and has no row; how the site says so is what is asked for. `level` is the
     ledger's priority. `stood`: it was there when it was last asked for; `doubted`: it was gone when most others were;
-    `worked`: it was read as a source before, and failed `attempts` times in a row since.
+    `worked`: it was read as a source before, and failed `attempts` times in a row since. `judged`: that it is no post
+    was read from the page itself, and from nothing that is sure: it may have become one.
     """
 
     page_id: int
@@ -68,6 +72,7 @@ class Job:
     level: int = 0
     gathering: Gathering | None = None
     anew: bool = False
+    judged: bool = False
 
     @property
     def is_source(self) -> bool:
@@ -101,5 +106,7 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool, anew: bool = False
         anew=anew or is_news(row["reason"] or ""),
         stood=row["outcome"] in _STANDS or row["rule"] == RULE, doubted=row["rule"] == RULE,
         worked=row["outcome"] == "not-article" or bool(row["attempts"]), attempts=row["attempts"] or 0,
+        judged=row["outcome"] == "not-article" and (
+            row["rule"] in _BY_ADDRESS if kind is PageKind.LISTING else row["rule"] != _TOLD),
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",
     )

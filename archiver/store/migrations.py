@@ -13,6 +13,7 @@ from archiver.store.first_migrations import FTS_COLUMNS, FTS_TOKENIZER, migratio
 from archiver.store.import_tables import make_import_tables
 from archiver.store.provenance_views import PROVENANCE_VIEWS
 from archiver.store.requisite_tables import REQUISITE_TABLES
+from archiver.store.search_changes import SEARCH_TRIGGERS
 from archiver.store.standing import SHORTENED, TRIGGERS, VERSIONS
 from archiver.store.takedown import schema as takedown
 
@@ -156,3 +157,12 @@ def m017_removals(db: Database) -> None:
 def m018_requisites(db: Database) -> None:
     for statement in REQUISITE_TABLES:
         db.execute(statement)
+
+
+@migrations()
+def m020_search_changes(db: Database) -> None:
+    # Which articles the index beside the archive does not know yet as they are: a number each, anew at each change.
+    db.execute("create table search_changes (seq integer primary key autoincrement, id integer not null unique)")
+    db.table("search_state").create({"key": str, "value": str}, pk="key", not_null={"value"})
+    for trigger in SEARCH_TRIGGERS:
+        db.execute(trigger)

@@ -19,8 +19,6 @@ NEEDED = (
     "union select p.requisite_id from requisite_parts p join needed n on n.id = p.parent_id) "
     "select c.id from needed n join requisites r on r.id = n.id join captures c on c.url = r.url")
 """The captures of all that some articles (a query for their numbers) need to be shown, by way of stylesheets too."""
-_ABOVE = ("with recursive above (id) as (select ? union select p.parent_id from requisite_parts p join above a "
-          "on a.id = p.requisite_id)")
 _NAMED = 5
 _REASONS = 10
 _CAPTURED = "capture_id is not null"
@@ -37,18 +35,6 @@ def captures_of(db: Database, articles: Sequence[int]) -> list[int]:
         return []
     query = NEEDED.format(articles="select value from json_each(?)")
     return [row[0] for row in db.execute(query, [json.dumps(list(articles))])]
-
-
-def needed_by_alone(db: Database, article_id: int) -> list[tuple[int, str]]:
-    """Number and address of what this article needs to be shown and no other does, nor anything on another site."""
-    if not is_kept(db):
-        return []
-    needed = NEEDED.split("select c.id")[0].format(articles="?")
-    rows = db.execute(f"{needed} select n.id, r.url from needed n join requisites r on r.id = n.id", [article_id])
-    return [(number, url) for number, url in rows.fetchall() if db.execute(
-        f"{_ABOVE} select 1 from above a join article_requisites l on l.requisite_id = a.id where l.article_id <> ? "
-        "union select 1 from requisites where url = ? and id <> ?", [number, article_id, url, number]
-    ).fetchone() is None]
 
 
 def lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
@@ -93,10 +79,12 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
                              "where r.url = ? order by r.capture_id is null, r.id", [url])), None)
     if row is None:
         return None
+    above = ("with recursive above (id) as (select ? union select p.parent_id from requisite_parts p join above a "
+             "on a.id = p.requisite_id) ")
     users = list(db.query(
-        f"{_ABOVE} select distinct t.id, t.url, l.role from above a join article_requisites l on l.requisite_id = a.id "
+        f"{above} select distinct t.id, t.url, l.role from above a join article_requisites l on l.requisite_id = a.id "
         "join articles t on t.id = l.article_id order by t.id limit ?", [row["id"], _NAMED]))
-    total = db.execute(f"{_ABOVE} select count(distinct l.article_id) from above a join article_requisites l "
+    total = db.execute(f"{above} select count(distinct l.article_id) from above a join article_requisites l "
                        "on l.requisite_id = a.id", [row["id"]]).fetchone()[0]
     return {**row, "needed_by": users, "needed_by_total": total}
 

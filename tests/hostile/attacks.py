@@ -160,6 +160,9 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("a bomb in a bomb", answer(packed(64 * MB, 2), BOMB + b"gzip, gzip\r\n"), ("failed", "too-large")),
     Attack("packed a thousand times", answer(packed(10), BOMB + b"gzip, " * 999 + b"gzip\r\n"),
            ("failed", "too-large")),
+    Attack("packed and cut", answer(gzip.compress(POST)[:-40], BOMB + b"gzip\r\n"), ("failed", "truncated")),
+    Attack("packed without its sums", answer(gzip.compress(POST)[:-8], BOMB + b"gzip\r\n"), ("archived", "")),
+    Attack("deflated and cut", answer(zlib.compress(POST)[:-40], BOMB + b"deflate\r\n"), ("failed", "truncated")),
     Attack("said to be packed", answer(POST, BOMB + b"gzip\r\n"), ("failed", "bad-coding")),
     Attack("said to be deflated", answer(POST, BOMB + b"deflate\r\n"), ("failed", "bad-coding")),
     # Redirects.

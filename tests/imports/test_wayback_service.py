@@ -339,3 +339,15 @@ def test_a_site_of_the_archive_is_named_and_brings_its_settings(tmp_path: Path) 
 def test_bad_input_is_told_in_a_sentence(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
     done = archiver("import", *words, archive=tmp_path / "a.db")
     assert done.returncode == 2 and sentence in " ".join(done.stderr.split()), done.stderr
+
+
+def test_captures_of_a_removed_post_are_not_asked_for(tmp_path: Path) -> None:
+    archive = WebArchive(boats(2009), boats(2015), Kept(at(2010), f"{BLOG}/other/", page(title="Other")), most=9)
+    with importing(archive, tmp_path) as (run, _):
+        assert run()["new"] == 2
+        done = archiver("remove", BOATS, "--reason", "asked for", "--yes", archive=tmp_path / "a.db")
+        assert done.returncode == 0, done.stderr
+        before = len(archive.fetched)
+        again = run("--again")
+        assert again["removed"] == 2 and not [url for url in archive.fetched[before:] if "boats" in url]
+    assert rows(tmp_path / "a.db", "select title from articles") == [("Other",)]

@@ -35,7 +35,7 @@ def in_turns(archive: Path) -> bool:
     return bool(rows(archive, "select 1 from revisions where seen_again > 0"))
 
 
-@settings(max_examples=12)
+@settings(max_examples=int(settings.default.max_examples / 10))
 @given(VISITS, VISITS)
 @example([Seen(0, 1, 1), Seen(4, 1, 1)], [Seen(2, 1, 2)])
 @example([Seen(0, 2, 1), Seen(1, 2, 1), Seen(4, 2, 1)],

@@ -170,9 +170,8 @@ def test_a_blog_that_two_machines_crawled_is_crawled_on(demo: Demo, tmp_path: Pa
     assert (again["new"], again["revised"], again["failed"]) == (0, 0, 0) and len(demo.requests) < 30
 
 
-MOMENTS = [("run", "bring_files", 1, True), ("files", "bring", 1, True), ("files", "bring", 2, False),
-           ("run", "take_over", 1, True), ("run", "weave_in", 1, True), ("run", "merge_page", 1, True),
-           ("run", "mark", 2, True), ("run", "merge_removals", 1, True)]
+MOMENTS = [("files", "bring", 1, True), ("files", "bring", 2, False), ("run", "take_over", 1, True),
+           ("run", "weave_in", 1, True), ("run", "merge_page", 1, True)]
 
 
 def die(into: Path, other: Path, module: str, name: str, nth: int, after: bool) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +10,6 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search.compile import compile_query
 from archiver.search.grammar import MAX_DEPTH, MAX_TERMS
 
 FOUND = {
@@ -27,7 +24,7 @@ FOUND = {
     'author:"Zoë Krüger" -author:ada': {1}, "category:harbour": {1, 3, 4}, "tag:fog": {2}, "tag:tid*": {1},
     "description:printed": {1}, "-title:lighthouse lamp": set(), "nofield:tide": set(),
     # case and diacritics
-    "cafe": {1}, "café": {1}, "CAFÉ": {1}, "cafe\u0301": {1}, "kruger": {1, 2}, "le author:duc": set(),
+    "cafe": {1}, "café": {1}, "CAFÉ": {1}, "cafe\u0301": {1}, "kruger": {1, 2}, "le author:duc": {3, 4},
     # text that is no syntax
     "O'Brien": {1}, "AT&T": {1}, "c++": {1}, "c#": set(), "at-t": {1}, '"harbour master': {1}, "harbour)": {1, 3, 4},
     "(harbour": {1, 3, 4}, "new^2": set(), "title:": set(), "{tide}": {1, 2}, "tide +quay": {1, 2},
@@ -37,7 +34,8 @@ FOUND = {
     "学习": {5}, "机器学习": {5}, "学习 -深度": set(), "gpt技术": {5}, "深度 OR fog": {2, 5}, "-学习": {1, 2, 3, 4, 6},
     "title:学习": {5}, "title:模型": set(), "author:小明": {5}, '"今天 学习"': set(), "🎉": {6}, "-🎉": {1, 2, 3, 4, 5},
     "tide -学习": {1, 2},
-    "서울": {6}, "%学习": set(), "技_术": set(),
+    "서울": {6}, "%学习": {5}, "技_术": set(),
+    "学": {5}, "习": {5}, "深": {5}, "울": {6}, "에서": {6}, "글": {6}, "学习 NEAR 机器": {5},
     # neighbours
     "fog NEAR quay": {2}, "fog NEAR/2 quay": set(), "fog NEAR/3 quay": {2}, "NEAR(fog quay)": {2},
     "NEAR(fog quay, 2)": set(), "NEAR(fog quay,3)": {2}, 'NEAR("three days" tid* fog, 8)': {2}, "NEAR(fog)": {2},
@@ -68,7 +66,7 @@ FOUND = {
 # What is wrong with a query, and at which character.
 WRONG = {
     "tide is:new": (6, "is:new: is: is followed by gone, duplicate, copy, source, edited"),
-    "tide -has:fun": (7, "has:fun: has: is followed by geo, date"),
+    "tide -has:fun": (7, "has:fun: has: is followed by geo, place"),
     "date:tomorrow": (1, "date:tomorrow: a date is written 2024"),
     "a  date:2023-14": (4, "date:2023-14: a date is written"),
     "date:2024..2023": (1, "its end lies before its beginning"), "date:..": (1, "a period has a beginning"),
@@ -76,7 +74,7 @@ WRONG = {
     "fog near:50,30~ten": (5, "a distance is written ~100km"), "near:50,30~0km": (1, "must be greater than 0"),
     "box:1,2,3": (1, "a box is written W,S,E,N"), "changed:url": (1, "what can change is any, title"),
     "id:seven": (1, "id:seven: it is a number"), "cluster:-1": (1, "it is a number"),
-    "学习 NEAR tide": (1, "NEAR takes words and phrases"), "fog (is:gone NEAR tide)": (6, "NEAR takes words"),
+    "fog (is:gone NEAR tide)": (6, "NEAR takes words"),
     "x title:a NEAR body:b": (3, "NEAR takes words of one field, not of body and title"),
     "NEAR(a (b c))": (8, "holds words and phrases alone"), "NEAR(a OR b)": (8, "holds words and phrases alone"),
 }
@@ -139,18 +137,3 @@ def test_a_query_has_bounds(archive: Archive) -> None:
 def test_any_text_is_a_query_or_a_bad_query(archive: Archive, text: str) -> None:
     with contextlib.suppress(BadQuery):
         archive.results(text)
-
-
-def test_what_the_index_can_answer_is_one_match_that_ranks() -> None:
-    assert compile_query('storm "big wind" title:sea*').match == '"storm" AND "big wind" AND title : "sea"*'
-    assert compile_query("storm -rain -snow").match == '("storm") NOT ("rain" OR "snow")'
-    mixed = compile_query("storm 学习")
-    assert mixed.match == '"storm"' and "like" in mixed.where and mixed.substrings == ("学习",)
-
-
-def test_the_index_is_the_one_the_archive_has(archive_file: Path) -> None:
-    """A MATCH that the module under test writes by hand means what SQLite says it means."""
-    conn = sqlite3.connect(archive_file)
-    rows = conn.execute("select rowid from articles_fts where articles_fts match ?", [compile_query("tide -fog").match])
-    assert [row[0] for row in rows] == [1]
-    conn.close()

@@ -61,7 +61,8 @@ def test_an_archive_of_an_earlier_release_says_what_it_said(archive: Path) -> No
                   zip(now["geotags"], record["geotags"], strict=True)]  # 0.1.0 had no precision of positions at first
         assert {**{name: now[name] for name in record}, "geotags": places} == record
     for then, content in zip(before["texts"], contents, strict=True):
-        assert (then["title"], then["body"], then["tags"]) == (content["title"], content["body"], content["tags"])
+        for name in {"title", "body", "tags"} & set(content):  # what stands is in the records
+            assert then[name] == content[name]
     assert len(before["found"]["the"]) > 5 and all(before["evidence"])
 
     db = open_archive(archive)

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from archiver.items import Outcome
 from archiver.spiders.lock import lock_site
+from archiver.store import requisites
 from archiver.store.checks.run import verify
+from archiver.store.runs import Counts
+from archiver.store.transaction import writing
 from tests.proved_archive import QUAY, START, Run, make, page
 from tests.takedown.removing import REASON, command, holds, remove, rows
 
@@ -114,3 +118,25 @@ def test_it_is_refused_while_a_crawl_runs_and_without_a_reason(archive: Path) ->
     assert told.exit_code == 2 and "--yes" in told.output
     assert command(archive, "remove", "77", "--reason", "x", "--yes").exit_code == 1
     assert command(archive, "remove", "--list").exit_code == 0
+
+
+def test_its_own_images_go_and_those_that_others_need_stay(archive: Path) -> None:
+    at = START + timedelta(days=5)
+    with Run(archive, QUAY, at) as run:
+        for url, articles in ((f"{QUAY}own.png", (1,)), (f"{QUAY}both.png", (1, 5))):
+            with writing(run.db):
+                for article in articles:
+                    requisites.enter(run.db, run.site["id"], article, requisites.lead_image(url), at, f"{QUAY}1",
+                                     changed=True, crawl_started=at, revisit=timedelta(days=30))
+                number = run.db.execute("select id from requisites where url = ?", [url]).fetchone()[0]
+                capture = run.capture(url, f"picture {url}".encode())
+                requisites.record(run.db, run.site["id"], run.run_id, requisites.Fetched(
+                    number, at, Outcome.ARCHIVED, status=200, capture=capture), Counts(), timedelta(days=30))
+    into = archive.parent.parent / "merged" / "archive.db"
+    assert command(into, "merge", str(archive)).exit_code == 0
+    for one in (archive, into):
+        assert holds(one, "picture https://quay.example/own") and not verify(one).findings
+        assert remove(one, f"{QUAY}1").exit_code == 0
+        assert not holds(one, "picture https://quay.example/own") and not verify(one).findings
+        assert holds(one, "picture https://quay.example/both")
+        assert rows(one, "select url, outcome from requisites") == [(f"{QUAY}both.png", "archived")]

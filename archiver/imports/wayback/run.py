@@ -23,6 +23,7 @@ from archiver.imports.writing import Source
 from archiver.store import imports, past_captures
 from archiver.store.connect import open_archive
 from archiver.store.imports import Tally
+from archiver.store.takedown import bans
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 
@@ -67,9 +68,14 @@ class PastRun:
             return imports.begin(self._db, self.plan.service.replay, self.plan.digest, 0, self.plan.options, self._now)
 
     def settle(self) -> None:
-        """The list is whole: take out of it what the archive has."""
+        """The list is whole: take out of it what the archive has, and what it had and must not have again."""
         listing, result = self.listing, self.result
         listing.settle()
+        if self._db is not None:
+            for row in listing.rows(*Do):
+                if bans.removal_at(self._db, urlkey(row.listed.url)):
+                    result.tally.removed += 1
+                    listing.drop(row)
         if self._db is not None and not self.plan.again:
             for row in listing.rows(Do.FETCH):
                 if self._is_here(row.listed):

@@ -1,50 +1,52 @@
-"""What pages need to be shown, of another archive: each address once a site, with who needs it and what it leads to.
+"""What pages need to be shown, of another archive: the later visit counts, who needs it is joined.
 
-All functions expect to run inside the caller's transaction.
+All functions but `make_numbers` expect to run inside the caller's transaction, on one connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlite_utils import Database
 
 from archiver.store.merging.captures import Captures
 
-_STATE = ("outcome", "rule", "reason", "status", "media_type", "bytes", "width", "height", "etag", "last_modified",
-          "fetched_at", "due_at", "attempts")
-"""What came of the last time that it was asked for: it comes whole from the archive that asked last."""
+Row = dict[str, Any]
+_VISIT = ("outcome", "rule", "reason", "status", "media_type", "bytes", "width", "height", "capture_id", "etag",
+          "last_modified", "fetched_at", "due_at", "attempts")
 
 
-def merge_requisite(db: Database, row: dict[str, Any], sites: Mapping[int, int], captures: Captures) -> None:
-    """One address. What is asked for here is not asked for again, where it was captured there."""
-    site = sites[row["site_id"]]
-    capture_id = captures.of(row["capture_id"])
-    own = next(iter(db.query("select * from requisites where site_id = ? and url = ?", [site, row["url"]])), None)
+def make_numbers(db: Database) -> None:
+    """An empty table, as long as the connection lasts, of which requisite here one there is."""
+    db.execute("create temp table if not exists merged_requisites (theirs integer primary key, ours integer)")
+    db.execute("delete from merged_requisites")
+
+
+def merge_requisite(db: Database, row: Row, site_id: int, captures: Captures) -> None:
+    """Enter one (its row there), or what is known of it there where that is newer."""
+    values = {k: v for k, v in row.items() if k != "id"} | {
+        "site_id": site_id, "capture_id": captures.of(row["capture_id"])}
+    own = next(iter(db.query("select * from requisites where site_id = ? and url = ?", [site_id, row["url"]])), None)
     if own is None:
-        db.table("requisites").insert({**{k: v for k, v in row.items() if k != "id"}, "site_id": site,
-                                       "capture_id": capture_id})
-        return
-    newer = (row["fetched_at"] or "") > (own["fetched_at"] or "")
-    state = {name: row[name] for name in _STATE} if newer else {}
-    db.table("requisites").update(own["id"], {
-        **state, "wanted": min(own["wanted"], row["wanted"]), "depth": min(own["depth"], row["depth"]),
-        "found_at": min(own["found_at"], row["found_at"]),
-        "capture_id": (capture_id or own["capture_id"]) if newer else (own["capture_id"] or capture_id)})
+        db.execute(f"insert into requisites ({', '.join(values)}) values ({', '.join(f':{n}' for n in values)})",
+                   values)
+        number = int(db.execute("select last_insert_rowid()").fetchone()[0])
+    else:
+        number = own["id"]
+        newer = (row["fetched_at"] or "") > (own["fetched_at"] or "")
+        news = {name: min(own[name], row[name]) for name in ("wanted", "depth", "hops", "found_at")} | (
+            {name: values[name] for name in _VISIT} if newer else {})
+        db.execute(f"update requisites set {', '.join(f'{name} = :{name}' for name in news)} where id = :id",
+                   {**news, "id": number})
+    db.execute("insert into merged_requisites values (?, ?)", [row["id"], number])
 
 
-def merge_links(db: Database, theirs: Database, sites: Mapping[int, int]) -> None:
-    """Which article needs what, by the temporary table `merged_articles`, and what leads to what."""
-    for number, role, site, url in theirs.execute(
-            "select l.article_id, l.role, r.site_id, r.url from article_requisites l join requisites r "
-            "on r.id = l.requisite_id order by l.article_id"):
-        db.execute("insert or ignore into article_requisites (article_id, requisite_id, role) select m.ours, r.id, ? "
-                   "from merged_articles m, requisites r where m.theirs = ? and m.ours is not null and r.site_id = ? "
-                   "and r.url = ?", [role, number, sites[site], url])
-    for site, parent, url in theirs.execute(
-            "select r.site_id, t.url, r.url from requisite_parts p join requisites r on r.id = p.requisite_id "
-            "join requisites t on t.id = p.parent_id order by p.parent_id"):
-        db.execute("insert or ignore into requisite_parts (parent_id, requisite_id) select t.id, r.id from "
-                   "requisites t, requisites r where t.site_id = ? and t.url = ? and r.site_id = ? and r.url = ?",
-                   [sites[site], parent, sites[site], url])
+def link_requisites(db: Database, theirs: Database) -> None:
+    """Which articles need what, and what a stylesheet or a redirect leads to."""
+    for article, requisite, role in theirs.execute("select article_id, requisite_id, role from article_requisites"):
+        db.execute("insert or ignore into article_requisites (article_id, requisite_id, role) select a.ours, r.ours, ? "
+                   "from merged_articles a, merged_requisites r where a.theirs = ? and r.theirs = ? "
+                   "and a.ours is not null", [role, article, requisite])
+    for parent, requisite in theirs.execute("select parent_id, requisite_id from requisite_parts"):
+        db.execute("insert or ignore into requisite_parts (parent_id, requisite_id) select p.ours, r.ours from "
+                   "merged_requisites p, merged_requisites r where p.theirs = ? and r.theirs = ?", [parent, requisite])

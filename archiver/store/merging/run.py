@@ -26,7 +26,7 @@ from archiver.store.merging.files import bring_files
 from archiver.store.merging.ledger import merge_page
 from archiver.store.merging.other import opened
 from archiver.store.merging.removed import mark, merge_removals
-from archiver.store.merging.requisites import merge_links, merge_requisite
+from archiver.store.merging.requisites import link_requisites, make_numbers, merge_requisite
 from archiver.store.merging.woven import weave_in
 from archiver.store.scopes import Sites
 from archiver.store.takedown.bans import Removal, keep_out, pending
@@ -101,7 +101,7 @@ class _Merge:
         self._rest("pages", self._page)
         self._rest("requisites", self._requisite)
         with writing(db):
-            merge_links(db, theirs, self._sites)
+            link_requisites(db, theirs)
         out.captures = self._captures.new
         return out
 
@@ -109,6 +109,7 @@ class _Merge:
         db, done = self._db, 0
         db.execute("create temp table if not exists merged_articles (theirs integer primary key, ours integer)")
         db.execute("delete from merged_articles")
+        make_numbers(db)
         total = self._theirs.execute("select count(*) from articles").fetchone()[0]
         for batch in batches(self._theirs, _BATCH):
             with writing(db):
@@ -150,11 +151,11 @@ class _Merge:
             last, done = rows[-1]["id"], done + len(rows)
             self._told(table, done, total)
 
+    def _requisite(self, row: dict[str, Any]) -> None:
+        merge_requisite(self._db, row, self._sites[row["site_id"]], self._captures)
+
     def _capture(self, row: dict[str, Any]) -> None:
         self._captures.enter(row)
-
-    def _requisite(self, row: dict[str, Any]) -> None:
-        merge_requisite(self._db, row, self._sites, self._captures)
 
     def _page(self, row: dict[str, Any]) -> None:
         found = self._db.execute("select ours from merged_articles where theirs = ?", [row["article_id"]]).fetchone()

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked
 from archiver.store.ledger import stamp
+from archiver.store.search_folder import forget
 from archiver.store.takedown.bans import pending
 from archiver.store.takedown.purge import begin, purge
 from archiver.store.takedown.warcs import Told, erase, settle
@@ -55,8 +56,10 @@ def clear(db: Database, archive: Path) -> None:
     """Leave in the database's file nothing but what it says: a deleted row lies in it until its place is needed.
 
     The full-text index keeps the words of deleted rows until its segments are merged ('optimize'); pages that are free,
-    and what is unused of others, are gone with VACUUM; the write-ahead log has all that was written lately.
+    and what is unused of others, are gone with VACUUM; the write-ahead log has all that was written lately. The search
+    index goes as a whole, and is made anew at the next search.
     """
+    forget(archive)
     with writing(db):
         db.execute(f"insert into {_FTS} ({_FTS}) values ('optimize')")
     try:

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.store.requisite_reports import needed_by_alone
 from archiver.store.versions import article_from_revision, versions
 from archiver.urls import urlkey
 
@@ -58,15 +57,23 @@ def _of_another(db: Database, key: str, article_id: int) -> bool:
                       ).fetchone() is not None
 
 
+def own_requisites(db: Database, article_id: int | None) -> list[tuple[int, str]]:
+    """Images and the like that no page but those of this post needs: their numbers and addresses."""
+    return db.execute(
+        "select r.id, r.url from requisites r where id in (select requisite_id from article_requisites "
+        "where article_id = :id) and not exists (select 1 from article_requisites l where l.requisite_id = r.id and "
+        "l.article_id <> :id) and not exists (select 1 from requisite_parts p where p.requisite_id = r.id) and "
+        "not exists (select 1 from requisites o where o.url = r.url and o.id <> r.id)", {"id": article_id}).fetchall()
+
+
 def own_captures(db: Database, article_id: int | None, urls: list[str]) -> set[int]:
     """The captures of a post: those that prove a version of it, all at its addresses that prove no other article, and
-    those of the images that no other article shows.
+    those of images and the like that it alone needs.
 
     Those of another article that stood at one of its addresses stay.
     """
-    pictures = needed_by_alone(db, article_id) if article_id is not None else []
-    both = json.dumps([url for _, url in pictures] + [
-        f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
+    urls = [*urls, *(url for _, url in own_requisites(db, article_id))]
+    both = json.dumps([f"{scheme}://{url.partition('://')[2]}" for url in urls for scheme in ("http", "https")])
     found = {row[0] for row in db.execute(
         "select capture_id from revisions where article_id = :id and capture_id is not null union "
         "select capture_id from articles where id = :id and capture_id is not null union "
@@ -93,8 +100,8 @@ def texts_of(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
     """Each title and text that a post had, and those of its further pages."""
     for row in versions(db, "article_id = ?", [article_id]):
         said = article_from_revision(row)
-        yield said.title, said.body
-        yield "", said.description
+        yield said.title or "", said.body or ""
+        yield "", said.description or ""
     yield from db.execute("select title, body from articles where id = ?", [article_id])
     yield from (("", text) for (text,) in db.execute(
         "select text from parts where post = (select urlkey from articles where id = ?) and text is not null",

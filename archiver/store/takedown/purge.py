@@ -13,9 +13,8 @@ from sqlite_utils import Database
 from archiver.store import clusters
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.ledger import last_rowid
-from archiver.store.requisite_reports import needed_by_alone
 from archiver.store.takedown.bans import Removal, removals
-from archiver.store.takedown.plan import addresses_of, own_captures, payloads_of
+from archiver.store.takedown.plan import addresses_of, own_captures, own_requisites, payloads_of
 from archiver.store.versions import FACETS
 from archiver.urls import urlkey
 
@@ -59,9 +58,9 @@ def purge(db: Database, removal: Removal) -> None:
     db.execute(f"update pages set redirect_urlkey = null where urlkey {among}", [keys])
     if row is None or article_id is None:
         return
+    db.conn.executemany("delete from requisites where id = ?",
+                        [(number,) for number, _ in own_requisites(db, article_id)])
     clusters.leave(db, [article_id])
-    db.execute(f"delete from requisites where id {among}",
-               [json.dumps([number for number, _ in needed_by_alone(db, article_id)])])
     for table, link, key in FACETS:
         names = json.dumps([number for (number,) in db.execute(f"select {key} from {link} where article_id = ?",
                                                                [article_id])])

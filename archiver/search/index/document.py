@@ -1,0 +1,140 @@
+"""An article as the index has it."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import tantivy
+from sqlite_utils import Database
+
+from archiver.fields import FIELDS
+from archiver.search.facts import HAS, IS
+from archiver.search.index.schema import KEYS, SORTED_TITLE
+from archiver.search.names import folded
+from archiver.search.times import local_seconds, utc_seconds
+from archiver.search.words import words
+from archiver.store.search_changes import SEARCHED
+
+Row = dict[str, Any]
+
+COLUMNS = ("id", *SEARCHED)
+_LISTS = ("authors", "categories", "tags", "geotags", "credits")
+_TIMES = {"published": "published", "modified": "modified", "seen": "first_seen", "gone": "gone_at"}
+_TITLE_LETTERS = 60
+
+_FLAGS: dict[str, Callable[[Row], bool]] = {
+    "is:gone": lambda row: bool(row["gone_at"]),
+    "is:duplicate": lambda row: bool(row["duplicate_of"]),
+    "is:copy": lambda row: bool(row["source_id"]) and row["source_id"] != row["id"],
+    "is:source": lambda row: row["source_id"] == row["id"],
+    "is:edited": lambda row: row["revision"] > 1,
+    "has:geo": lambda row: bool(row["geotags"]),
+    "has:place": lambda row: any(tag.get("placename") for tag in row["geotags"]),
+    "has:date": lambda row: bool(row["published"]),
+    "has:author": lambda row: bool(row["authors"]),
+    "has:category": lambda row: bool(row["categories"]),
+    "has:tag": lambda row: bool(row["tags"]),
+    "has:credit": lambda row: bool(row["credits"]),
+    "has:image": lambda row: bool(row["image"]),
+    "has:language": lambda row: bool(row["language"]),
+    "has:description": lambda row: bool(row["description"]),
+    "has:body": lambda row: bool(row["body"]),
+    "has:copy": lambda row: bool(row["cluster_id"] or row["duplicate_of"] or row["duplicated"]),
+}
+assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in HAS}
+
+
+def rows(db: Database, ids: Sequence[int]) -> list[Row]:
+    """The articles of these numbers that there are, each with its `changed` fields, whether it is `duplicated`, and
+    the `source_id` of its cluster; `digest` stands for all of it."""
+    wanted = json.dumps(ids)
+    among = "in (select value from json_each(?))"
+    out = {row["id"]: row for row in db.query(
+        f"select {', '.join('a.' + name for name in COLUMNS)}, c.source_id from articles a "
+        f"left join clusters c on c.id = a.cluster_id where a.id {among} order by a.id", [wanted])}
+    for row in out.values():
+        row["changed"] = set()
+        row["duplicated"] = False
+    for number, name in db.execute(
+        "select distinct r.article_id, e.value from revisions r, json_each(r.changed) e "
+        f"where r.revision > 1 and r.article_id {among}", [wanted],
+    ):
+        if number in out:
+            out[number]["changed"].add(name)
+    for (number,) in db.execute(f"select distinct duplicate_of from articles where duplicate_of {among}", [wanted]):
+        if number in out:
+            out[number]["duplicated"] = True
+    for row in out.values():
+        row["stamp"] = zlib.crc32(repr([row[k] if k != "changed" else sorted(row[k]) for k in sorted(row)]).encode())
+        for name in _LISTS:
+            row[name] = json.loads(row[name] or "[]")
+        row["geotags"] = [tag for tag in row["geotags"] if tag.get("role") != "publisher"]
+    return list(out.values())
+
+
+def document(row: Row) -> tantivy.Document:
+    """The entry of a row that `rows` made."""
+    fields: dict[str, Any] = {name: _words(row[name]) for name in ("title", "body", "description")}
+    for name in ("authors", "categories", "tags", "credits"):
+        fields[name] = [_words(value) for value in row[name]]
+    places = list(dict.fromkeys(p for tag in row["geotags"] for p in (tag.get("placename"), tag.get("region")) if p))
+    named = list(dict.fromkeys(tag["placename"] for tag in row["geotags"] if tag.get("placename")))
+    fields |= {
+        "places": [_words(place) for place in places], "place": named, KEYS: sorted(set(keys(row))),
+        SORTED_TITLE: folded(row["title"])[:_TITLE_LETTERS], "site": row["site"], "author": row["authors"],
+        "category": row["categories"], "tag": row["tags"], "credit": row["credits"],
+        "language": row["language"] or None, **numbers(row),
+    }
+    return tantivy.Document(**{name: value for name, value in fields.items() if value not in (None, [], "")})
+
+
+def _words(text: str | None) -> str:
+    return " ".join(words(text)) if text else ""
+
+
+def numbers(row: Row) -> dict[str, int]:
+    out = {"id": row["id"], "group": row["duplicate_of"] or row["id"], "stamp": row["stamp"]}
+    if row["cluster_id"]:
+        out["cluster"] = row["cluster_id"]
+    for name, column in _TIMES.items():
+        if row[column]:
+            out[name], out[f"{name}_at"] = local_seconds(row[column]), utc_seconds(row[column])
+    if row["published"]:
+        out["year"], out["month"] = int(row["published"][:4]), int(row["published"][:4] + row["published"][5:7])
+    return out
+
+
+def keys(row: Row) -> Iterator[str]:
+    """What is so of an article, as `archiver.search.facts` and `filters` ask for it."""
+    yield from (name for name, so in _FLAGS.items() if so(row))
+    for column, name in (("authors", "author"), ("categories", "category"), ("tags", "tag")):
+        yield from (f"{name}:{folded(value)}" for value in row[column])
+    tag = (row["language"] or "none").lower().replace("_", "-")
+    yield from (f"language:{start}" for start in _heads(tag.split("-"), "-"))
+    yield f"at:{row['site']}"
+    yield from (f"site:{name}" for name in sites(row["site"].lower()))
+    yield from (f"changed:{name}" for name in row["changed"] if name in _MEANING)
+    if row["revision"] > 1:
+        yield "changed:any"
+
+
+_MEANING = frozenset(f.name for f in FIELDS if f.meaning)
+
+
+def sites(name: str) -> Iterator[str]:
+    """A site and those it lies below: blog.example.org/news, blog.example.org, example.org/news, example.org, ..."""
+    host, *path = name.split("/")
+    labels = host.split(".")
+    for start in range(len(labels)):
+        yield from _heads([".".join(labels[start:]), *path], "/")
+
+
+def _heads(parts: Iterable[str], sign: str) -> Iterator[str]:
+    """a-b-c as a, a-b, a-b-c."""
+    whole = ""
+    for part in parts:
+        whole = f"{whole}{sign}{part}" if whole else part
+        yield whole

@@ -1,0 +1,65 @@
+"""The index of an archive that is open, brought up to date before it is asked."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import tantivy
+from sqlite_utils import Database
+
+from archiver.errors import IndexMissing
+from archiver.search.index import state
+from archiver.search.index.refresh import Progress, fill, refresh
+from archiver.search.index.schema import schema
+from archiver.store.connect import open_archive
+from archiver.store.search_folder import folder_of
+
+IN_MEMORY = 50_000
+"""Of an archive that cannot be written beside, so many articles are indexed in memory, which takes some seconds."""
+
+_OPENED: WeakKeyDictionary[Database, tuple[int, tantivy.Index]] = WeakKeyDictionary()
+"""With each the state of the database that the index was looked at in (SQLite's data_version)."""
+
+
+def searcher(db: Database, progress: Progress | None = None) -> tantivy.Searcher:
+    """What answers of an open archive: as it was when it was last written to, if that can be had.
+
+    Raises IndexMissing where there is no index, none can be written and the archive is too large for one in memory.
+    """
+    archive = Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
+    version, index = _OPENED.get(db, (None, None))
+    if index is None or version != _version(db):
+        index = _on_disk(db, archive, progress) or _in_memory(db, archive)
+        _OPENED[db] = (_version(db), index)
+    return index.searcher()
+
+
+def _version(db: Database) -> int:
+    return int(db.execute("pragma data_version").fetchone()[0])
+
+
+def _on_disk(db: Database, archive: Path, progress: Progress | None) -> tantivy.Index | None:
+    folder = folder_of(archive)
+    try:
+        if os.access(archive, os.W_OK) and os.access(archive.parent, os.W_OK):
+            writable = open_archive(archive)
+            try:
+                refresh(writable, archive, progress=progress)
+            finally:
+                writable.close()
+        return tantivy.Index.open(str(folder)) if state.belongs(db, folder) else None
+    except (sqlite3.OperationalError, OSError, ValueError):
+        return None  # a folder that cannot be written, an archive of an older release there, or no whole index
+
+
+def _in_memory(db: Database, archive: Path) -> tantivy.Index:
+    ids = [row[0] for row in db.execute("select id from articles order by id limit ?", [IN_MEMORY + 1])]
+    if len(ids) > IN_MEMORY:
+        raise IndexMissing(str(archive))
+    index = tantivy.Index(schema())
+    fill(index, db, ids, anew=True)
+    index.reload()
+    return index

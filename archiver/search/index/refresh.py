@@ -1,0 +1,73 @@
+"""Bringing the index up to the database, or making it anew.
+
+It may be killed at any moment: what was under way is then done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tantivy
+from sqlite_utils import Database
+
+from archiver.search.index import state
+from archiver.search.index.document import document, rows
+from archiver.search.index.schema import schema
+from archiver.store.search_folder import clear, folder_of, locked
+
+_BATCH = 1_000
+_HEAP_BYTES = 128 << 20
+
+Progress = Callable[[int, int], None]
+"""Is told how many articles of how many are in the index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    articles: int
+    anew: bool
+
+
+def refresh(db: Database, archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
+    """Put what changed in the archive into its index; all of it with `anew`, or where there is none of this archive.
+
+    `db` is open for writing. One process at a time does this, others wait up to 30 s and then leave it to that one.
+    Raises OSError where the folder cannot be written.
+    """
+    folder = folder_of(archive)
+    folder.mkdir(exist_ok=True)
+    with locked(folder) as mine:
+        if not mine:
+            return Refreshed(0, anew=False)
+        anew = anew or not state.belongs(db, folder)
+        if not anew and not state.is_behind(db):
+            return Refreshed(0, anew=False)
+        if anew:
+            clear(folder)
+        changed = state.changes(db)
+        ids = tuple(row[0] for row in db.execute("select id from articles order by id")) if anew else changed.ids
+        token = state.begin(db)
+        index = tantivy.Index(schema(), path=str(folder))
+        fill(index, db, ids, anew=anew, progress=progress)
+        state.written(folder, token)
+        state.finish(db, token, changed.last)
+        return Refreshed(len(ids), anew)
+
+
+def fill(index: tantivy.Index, db: Database, ids: Sequence[int], *, anew: bool,
+         progress: Progress | None = None) -> None:
+    """The entries of these articles in place of those they had."""
+    writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+    for start in range(0, len(ids), _BATCH):
+        batch = ids[start:start + _BATCH]
+        if not anew:
+            for number in batch:
+                writer.delete_documents_by_term("id", number)
+        for row in rows(db, batch):
+            writer.add_document(document(row))
+        if progress:
+            progress(min(start + _BATCH, len(ids)), len(ids))
+    writer.commit()
+    writer.wait_merging_threads()

@@ -1,0 +1,41 @@
+"""What the index holds of an article: texts to look for words in, keys, numbers, and names to count by.
+
+A change of this file, of `document` or of `archiver.search.words` that makes other entries raises FORMAT; an index of
+another format is made anew.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import tantivy
+
+from archiver.fields import FIELDS
+
+FORMAT = 1
+
+WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
+"""The texts that a word is looked for in where no field is named, and how much each counts."""
+TEXTS: tuple[str, ...] = (*WEIGHTS, "places", "credits")
+TIMES: tuple[str, ...] = ("published", "modified", "seen", "gone")
+"""Each as seconds by its own clock, and with _at in Unix seconds."""
+NUMBERS: tuple[str, ...] = ("id", "group", "cluster", "year", "month", "stamp",
+                            *(name for time in TIMES for name in (time, f"{time}_at")))
+"""`group` is the number of the article that has the text first; `stamp` a digest of what the entry was made from."""
+NAMES: tuple[str, ...] = ("site", "author", "category", "tag", "language", "place", "credit")
+KEYS = "keys"
+SORTED_TITLE = "sorted_title"
+
+
+@cache
+def schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    for name in TEXTS:
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
+    builder.add_text_field(KEYS, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field(SORTED_TITLE, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in NAMES:
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in NUMBERS:
+        builder.add_integer_field(name, indexed=True, fast=True)
+    return builder.build()

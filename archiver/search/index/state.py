@@ -1,0 +1,77 @@
+"""Whether an index and a database belong together, and what the one does not know of the other yet.
+
+The database notes the numbers of articles that changed (`search_changes`, by triggers), and in `search_state` a token
+of the last time that the index was brought up to date (`token`), and of one that is under way (`under_way`). The index
+has its own in a file beside it. Where neither is the same, as after a database was put back from a backup, the index is
+made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archiver.search.index.schema import FORMAT
+
+_FILE = "archiver.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Articles that changed since, in their order, up to the note `last`."""
+
+    ids: tuple[int, ...]
+    last: int
+
+
+def belongs(db: Database, folder: Path) -> bool:
+    """Whether the index in a folder is one of this database and of today's format."""
+    try:
+        told = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        return told["format"] == FORMAT and told["token"] in tokens(db).values()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # there is none, or none that can be read: it is made anew
+
+
+def tokens(db: Database) -> dict[str, str]:
+    return dict(db.execute("select key, value from search_state where key in ('token', 'under_way')").fetchall())
+
+
+def is_behind(db: Database) -> bool:
+    return bool(db.execute("select exists (select 1 from search_changes)").fetchone()[0])
+
+
+def changes(db: Database) -> Changes:
+    rows = db.execute("select id, seq from search_changes order by seq").fetchall()
+    return Changes(tuple(row[0] for row in rows), rows[-1][1] if rows else 0)
+
+
+def begin(db: Database) -> str:
+    """A new token; from now on an index that has it is one of this database."""
+    token = secrets.token_hex(16)
+    with db.atomic():
+        db.execute("insert or replace into search_state (key, value) values ('under_way', ?)", [token])
+    return token
+
+
+def written(folder: Path, token: str) -> None:
+    """The index in a folder is as the database was at this token: said there first, on the disk."""
+    new = folder / f"{_FILE}.new"
+    with new.open("w", encoding="utf-8") as out:
+        json.dump({"format": FORMAT, "token": token}, out)
+        out.flush()
+        os.fsync(out.fileno())
+    new.replace(folder / _FILE)
+
+
+def finish(db: Database, token: str, last: int) -> None:
+    """The changes up to `last` are in the index."""
+    with db.atomic():
+        db.execute("delete from search_changes where seq <= ?", [last])
+        db.execute("insert or replace into search_state (key, value) values ('token', ?)", [token])
+        db.execute("delete from search_state where key = 'under_way'")

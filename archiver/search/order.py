@@ -1,0 +1,90 @@
+"""What an index found, in an order that is the same whenever and wherever it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import tantivy
+from tantivy import Occur, Order, Query
+
+from archiver.search.index.schema import KEYS, schema
+
+_MOST_TIES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`key` is what it was ordered by: a score, a number, a text or None."""
+
+    id: int
+    group: int
+    key: Any
+
+
+def count(searcher: tantivy.Searcher, query: Query) -> int:
+    found: Any = searcher.search(query, limit=1, count=True)  # its type does not tell of `count`
+    return int(found.count)
+
+
+def folded_copies(searcher: tantivy.Searcher, query: Query) -> Query:
+    """The query without those of its articles that repeat the text of another of them: the original stays, or the
+    first where the original is not among them."""
+    repeated = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.term_query(schema(), KEYS, "is:duplicate",
+                                                                                      "basic"))])
+    copies = _entries(searcher, repeated)
+    if not copies:
+        return query
+    groups = sorted({entry.group for entry in copies})
+    originals = {entry.id for entry in _entries(searcher, Query.boolean_query(
+        [(Occur.Must, query), (Occur.Must, Query.term_set_query(schema(), "id", groups))]))}
+    firsts: dict[int, int] = {}
+    for entry in copies:
+        if entry.group not in originals:
+            firsts[entry.group] = min(entry.id, firsts.get(entry.group, entry.id))
+    left_out = [entry.id for entry in copies if firsts.get(entry.group) != entry.id]
+    if not left_out:
+        return query
+    return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, Query.term_set_query(schema(), "id", left_out))])
+
+
+def in_order(searcher: tantivy.Searcher, query: Query, field: str, *, down: bool, first: int, last: int) -> list[Entry]:
+    """The articles from `first` to before `last`, by a field of the index or, where it is "", by score.
+
+    Those without a value come last, upwards and downwards; those with the same come by number, originals first.
+    """
+    if last <= first:
+        return []
+    wanted, every = last, searcher.num_docs
+    while True:
+        limit = min(wanted + 1, max(every, 1))
+        hits = searcher.search(query, limit=limit, count=False, order_by_field=field or None,
+                               order=Order.Desc if down else Order.Asc).hits if field else \
+            _by_score(searcher, query, limit, down=down)
+        whole = len(hits) < limit or limit >= every or wanted >= last + _MOST_TIES
+        entries = _with_numbers(searcher, hits)
+        if whole or entries[last - 1].key != entries[-1].key:
+            return [entry for _, same in groupby(entries, key=lambda entry: entry.key)
+                    for entry in sorted(same, key=lambda entry: (entry.group != entry.id, entry.id))][first:last]
+        wanted = wanted * 4 + 100
+
+
+def _by_score(searcher: tantivy.Searcher, query: Query, limit: int, *, down: bool) -> list[Any]:
+    if down:
+        return list(searcher.search(query, limit=limit, count=False).hits)
+    every = searcher.search(query, limit=max(searcher.num_docs, 1), count=False).hits
+    return list(reversed(every))[:limit]
+
+
+def _entries(searcher: tantivy.Searcher, query: Query) -> list[Entry]:
+    number = count(searcher, query)
+    return _with_numbers(searcher, searcher.search(query, limit=number, count=False).hits) if number else []
+
+
+def _with_numbers(searcher: tantivy.Searcher, hits: Iterable[tuple[Any, tantivy.DocAddress]]) -> list[Entry]:
+    keys, addresses = zip(*hits, strict=True) if hits else ((), ())
+    ids: Any = searcher.fast_field_values("id", list(addresses))
+    groups: Any = searcher.fast_field_values("group", list(addresses))
+    return [Entry(*row) for row in zip(ids, groups, keys, strict=True)]

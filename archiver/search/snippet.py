@@ -1,0 +1,92 @@
+"""The stretch of a text that shows what was searched for, with the places of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from archiver.search.terms import Either, Every, Near, Node, Term
+from archiver.search.words import is_run, lookup, placed
+
+LETTERS = 240
+"""So long is a snippet, in characters, without the signs that it was cut."""
+
+_LEAD = 60
+Marks = tuple[tuple[int, int], ...]
+
+
+def wanted(node: Node | None) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """What a query looks for in bodies, not what it excludes: rows of words; whether the last is only a beginning."""
+    return tuple(dict.fromkeys(_wanted(node)))
+
+
+def _wanted(node: Node | None) -> Iterator[tuple[tuple[str, ...], bool]]:
+    if isinstance(node, Term) and node.column in ("", "body"):
+        tokens, begun = lookup(node.text)
+        if tokens:
+            yield tuple(tokens), begun or node.prefix
+    elif isinstance(node, Near) and node.column in ("", "body"):
+        for term in node.terms:
+            yield from _wanted(term)
+    elif isinstance(node, Every | Either):
+        for item in node.items:
+            yield from _wanted(item)
+
+
+def snippet(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> tuple[str, Marks]:
+    """A stretch of a text on one line, and the (start, end) in it of what `wanted` told: the stretch that has most of
+    it, the first of several; the beginning of the text where it has none."""
+    flat = " ".join(text.split())
+    found = _found(flat, rows) if rows else []
+    start, end = _window(flat, found)
+    lead = "…" if start else ""
+    shown = lead + flat[start:end] + ("…" if end < len(flat) else "")
+    shift = len(lead) - start
+    return shown, tuple((a + shift, b + shift) for a, b, _ in found if start <= a and b <= end)
+
+
+def _found(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> list[tuple[int, int, int]]:
+    """Where the rows stand: start, end and number of the row; none within another."""
+    there = placed(text)
+    tokens = there.words
+    at: dict[str, list[int]] = {}
+    for position, token in enumerate(tokens):
+        at.setdefault(token, []).append(position)
+    out: list[tuple[int, int, int]] = []
+    for number, (row, begun) in enumerate(rows):
+        last = len(row) - 1
+        firsts = [row[0]] if last or not begun else [token for token in at if token.startswith(row[0])]
+        for position in (p for token in firsts for p in at.get(token, ())):
+            here = tuple(tokens[position:position + len(row)])
+            if here == row or (begun and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
+                end = there.place(position + last)[1]
+                in_pair = begun and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last])
+                out.append((there.place(position)[0], end - 1 if in_pair else end, number))
+    out.sort(key=lambda found: (found[0], -found[1]))
+    kept: list[tuple[int, int, int]] = []
+    for one in out:
+        if not kept or one[0] >= kept[-1][1]:
+            kept.append(one)
+    return kept
+
+
+def _window(text: str, found: list[tuple[int, int, int]]) -> tuple[int, int]:
+    best, start = (0, 0), 0
+    for index, (at, _, _) in enumerate(found):
+        inside = [one for one in found[index:index + 40] if one[1] <= at + LETTERS - _LEAD]
+        worth = (len({number for _, _, number in inside}), len(inside))
+        if worth > best:
+            best, start = worth, at
+    start = max(0, min(start - _LEAD, len(text) - LETTERS))
+    if found and start:
+        start = _boundary(text, start)
+    end = min(len(text), start + LETTERS)
+    if end < len(text) and (cut := text.rfind(" ", end - 40, end)) > start:
+        end = max(cut, *(b for a, b, _ in found if a < end), 0) if any(a < end < b for a, b, _ in found) else cut
+    return start, end
+
+
+def _boundary(text: str, start: int) -> int:
+    """The next beginning of a word, where one is near."""
+    found = re.compile(r"\s\S").search(text, start - 1, start + 30)
+    return found.end() - 1 if found else start

@@ -1,0 +1,59 @@
+"""The folder of the search index beside an archive: where it is, who may write it, and taking it off the disk."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_WAIT_SECONDS = 30.0
+_LOCK = "archiver.lock"
+
+
+def folder_of(archive: Path) -> Path:
+    """The folder of an archive's index, named as SQLite names its own files beside a database."""
+    return archive.with_name(archive.name + "-search")
+
+
+def forget(archive: Path) -> None:
+    """Take the index off the disk, so that nothing of a removed text stays in it; it is made anew when it is needed.
+
+    Raises OSError.
+    """
+    folder = folder_of(archive)
+    if folder.exists():
+        with locked(folder):
+            clear(folder)
+
+
+def clear(folder: Path) -> None:
+    """Empty it, but for its lock."""
+    for file in folder.iterdir():
+        if file.is_dir():
+            shutil.rmtree(file)
+        elif file.name != _LOCK:
+            file.unlink()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Whether the lock of a folder was got within its time; the system takes it back from a process that is killed."""
+    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        ends = time.monotonic() + _WAIT_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield True
+                return
+            except BlockingIOError:
+                if time.monotonic() > ends:
+                    yield False
+                    return
+                time.sleep(0.05)
+    finally:
+        os.close(handle)

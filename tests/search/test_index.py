@@ -1,0 +1,241 @@
+"""The index beside an archive: it is what the archive is, whatever happened meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlite_utils import Database
+
+from archiver.archive import Archive
+from archiver.commands.main import cli
+from archiver.errors import IndexMissing
+from archiver.search.index import opened, refresh, state
+from archiver.search.index.check import checked
+from archiver.store.connect import open_archive
+from archiver.store.search_folder import folder_of
+from tests.archive_fixture import make_archive
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return make_archive(tmp_path / "archive.db")
+
+
+def ids(file: Path, query: str, **filters: object) -> list[int]:
+    with Archive(file) as archive:
+        return sorted(hit.id for hit in archive.results(query, duplicates=True, limit=None, **filters).hits)
+
+
+def findings(file: Path) -> list[str]:
+    db = open_archive(file, read_only=True)
+    try:
+        return [f"{f.kind} {f.subject}" for f in checked(db, file)]
+    finally:
+        db.close()
+
+
+def write(file: Path, sql: str, *values: object) -> None:
+    db = open_archive(file)
+    with db.atomic():
+        db.execute(sql, values)
+    db.close()
+
+
+CHANGES = (
+    ("update articles set title = 'Zeppelin' where id = 2", {"title:zeppelin": [2], "title:fog": []}),
+    ("update articles set body = body || ' zeppelin' where id in (1, 2)", {"zeppelin": [1, 2]}),
+    ("update articles set gone_at = '2024-06-02T00:00:00+00:00' where id = 1",
+     {"is:gone": [1, 3], "gone:2024-06-02": [1]}),
+    ("update articles set gone_at = null where id = 3", {"is:gone": [1]}),
+    ("update articles set duplicate_of = null where id = 4", {"is:duplicate": [], "has:copy": []}),
+    ("update articles set duplicate_of = 2 where id = 1", {"is:duplicate": [1], "has:copy": [1, 2]}),
+    ("update articles set authors = '[\"Zoe\"]' where id = 5", {"author:zoe": [1, 2, 5]}),
+    ("update articles set published = '1999-01-01' where id = 6", {"date:1999": [6]}),
+    ("update articles set language = 'vi-VN', revision = 2 where id = 6", {"language:vi": [6], "is:edited": [1, 6]}),
+    ("update revisions set changed = '[\"authors\"]' where article_id = 1 and revision = 2",
+     {"changed:author": [1], "changed:title": []}),
+    ("insert into clusters (id, source_id, size, since) values (1, 2, 2, '2024')", {"is:source": []}),
+    ("update articles set cluster_id = 1 where id in (1, 2)", {"is:source": [2], "is:copy": [1], "cluster:1": [1, 2]}),
+    ("update clusters set source_id = 1 where id = 1", {"is:source": [1], "is:copy": [2]}),
+    ("update articles set geotags = '[]' where id = 1", {"has:geo": [2]}),
+)
+
+
+def test_a_change_is_found_at_the_next_search(file: Path) -> None:
+    assert ids(file, "tide") == [1, 2]
+    for sql, expected in CHANGES:
+        write(file, sql)
+        assert {query: ids(file, query) for query in expected} == expected, sql
+        assert findings(file) == []
+
+
+def test_what_changes_nothing_that_is_searched_is_no_change(file: Path) -> None:
+    ids(file, "tide")
+    write(file, "update articles set last_seen = '2030', url = url || '#'")
+    write(file, "update articles set title = title")
+    db = open_archive(file)
+    assert not state.is_behind(db)
+    db.close()
+
+
+def test_a_deleted_article_is_found_no_more(file: Path) -> None:
+    ids(file, "tide")
+    write(file, "pragma foreign_keys = off")
+    db = open_archive(file)
+    db.execute("pragma foreign_keys = off")
+    with db.atomic():
+        db.execute("delete from articles where id = 2")
+    db.close()
+    assert ids(file, "tide") == [1] and findings(file) == []
+
+
+def test_any_way_to_a_state_makes_the_same_answers_as_making_the_index_anew(tmp_path: Path) -> None:
+    """Random changes, some of them in one refresh, against an index that is made of the end alone."""
+    choice = random.Random(5)
+    file = make_archive(tmp_path / "archive.db")
+    words = ("tide", "fog", "lamp", "学习", "new", "quay")
+    for _ in range(25):
+        for _ in range(choice.randrange(4)):
+            write(file, f"update articles set {choice.choice(('title', 'body', 'description'))} = ? where id = ?",
+                  " ".join(choice.choices(words, k=4)), choice.randrange(1, 7))
+        if choice.random() < 0.4:
+            ids(file, "tide")
+    found = {word: ids(file, word) for word in words}
+    with Archive(file) as archive:
+        ordered = [hit.id for hit in archive.results("tide OR fog OR lamp").hits]
+    shutil.rmtree(folder_of(file))
+    assert found == {word: ids(file, word) for word in words}
+    with Archive(file) as archive:
+        assert ordered == [hit.id for hit in archive.results("tide OR fog OR lamp").hits]
+
+
+def test_a_database_put_back_from_a_backup_gets_its_index_anew(file: Path, tmp_path: Path) -> None:
+    ids(file, "tide")
+    backup = tmp_path / "backup.db"
+    shutil.copy(file, backup)
+    for word in ("zeppelin", "balloon"):
+        write(file, "update articles set title = ? where id = 2", word)
+        assert ids(file, word) == [2]
+    for log in ("-wal", "-shm"):
+        file.with_name(file.name + log).unlink(missing_ok=True)
+    shutil.copy(backup, file)
+    assert ids(file, "balloon") == [] and ids(file, "title:fog") == [2] and findings(file) == []
+
+
+@pytest.mark.parametrize("moment", ["begin", "fill", "written", "finish"])
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_refresh_that_is_killed_is_done_again(file: Path, moment: str, anew: bool) -> None:
+    """SIGKILL right before and right after each step."""
+    for after in (False, True):
+        if not anew:
+            ids(file, "tide")
+        write(file, "update articles set title = ? where id = 2", f"Zeppelin {moment} {after}")
+        code = f"""
+import os, signal, sys
+from pathlib import Path
+from archiver.search.index import refresh, state
+from archiver.store.connect import open_archive
+from archiver.store.search_folder import folder_of
+where = refresh if {moment!r} == "fill" else state
+step = getattr(where, {moment!r})
+def die(*args, **kw):
+    if {after}: step(*args, **kw)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(where, {moment!r}, die)
+file = Path(sys.argv[1])
+refresh.refresh(open_archive(file), file, anew={anew})
+"""
+        done = subprocess.run([sys.executable, "-c", code, str(file)], check=False, capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert ids(file, "zeppelin") == [2] and ids(file, "tide") == [1, 2] and findings(file) == []
+
+
+def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids(file, "tide")
+    write(file, "update articles set title = 'First' where id = 2")
+    fill = refresh.fill
+
+    def changing(*args: object, **more: object) -> None:
+        fill(*args, **more)  # type: ignore[arg-type]
+        write(file, "update articles set title = 'Second' where id = 2")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refresh, "fill", changing)
+        ids(file, "first")
+    assert ids(file, "second") == [2] and ids(file, "first") == []
+
+
+def test_two_at_once(file: Path) -> None:
+    """Several processes search an archive that has no index yet, while one writes."""
+    code = ("import sys; from archiver.archive import Archive\n"
+            "for _ in range(5):\n    with Archive(sys.argv[1]) as a: print(a.results('tide', duplicates=True).total)")
+    started = [subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE, text=True)
+               for _ in range(3)]
+    for number in range(20):
+        write(file, "update articles set title = ? where id = 3", f"Zeppelin {number}")
+        time.sleep(0.02)
+    for process in started:
+        assert process.communicate(timeout=60)[0].split() == ["2"] * 5
+    assert ids(file, "zeppelin 19") == [3] and findings(file) == []
+
+
+def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.access
+    monkeypatch.setattr(opened.os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
+    assert ids(file, "tide") == [1, 2] and not folder_of(file).exists()
+    monkeypatch.setattr(opened, "IN_MEMORY", 5)
+    with pytest.raises(IndexMissing, match="'archiver index --archive"):
+        ids(file, "tide")
+
+
+def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
+    ids(file, "tide")
+    db = Database(file)
+    db.conn.execute("drop trigger search_article_au")
+    db.conn.execute("update articles set title = 'Zeppelin' where id = 2")
+    db.conn.commit()
+    db.close()
+    assert findings(file) == ["search-index-differs article 2"]
+    run = CliRunner()
+    told = json.loads(run.invoke(cli, ["verify", "--quick", "--json", "--archive", str(file)]).stdout)
+    assert not any(f["kind"].startswith("search-index") for f in told["findings"])
+    run.invoke(cli, ["verify", "--repair", "--archive", str(file)])
+    assert ids(file, "zeppelin") == [2] and findings(file) == []
+
+
+def test_a_damaged_index_is_told_of_and_made_anew(file: Path) -> None:
+    ids(file, "tide")
+    for part in folder_of(file).iterdir():
+        if part.name not in ("archiver.json", "archiver.lock"):
+            part.write_bytes(b"no index")
+    assert findings(file) == ["search-index-damaged archive.db-search"]
+    done = CliRunner().invoke(cli, ["index", "--rebuild", "--archive", str(file)])
+    assert done.exit_code == 0 and "made anew: 6 articles" in done.stdout
+    assert ids(file, "tide") == [1, 2]
+
+
+def test_the_command_says_what_it_did(file: Path) -> None:
+    run = CliRunner()
+    assert "made anew: 6 articles." in run.invoke(cli, ["index", "--archive", str(file)]).stdout
+    assert "is up to date." in run.invoke(cli, ["index", "--archive", str(file)]).stdout
+    write(file, "update articles set title = 'New' where id = 1")
+    assert "brought up to date: 1 article." in run.invoke(cli, ["index", "--archive", str(file)]).stdout
+    assert json.loads(run.invoke(cli, ["index", "--json", "--archive", str(file)]).stdout) == {
+        "articles": 0, "rebuilt": False}
+
+
+def test_a_removed_post_leaves_nothing_in_the_index(file: Path) -> None:
+    ids(file, "tide")
+    done = CliRunner().invoke(cli, ["remove", "2", "--reason", "asked for", "--yes", "--archive", str(file)])
+    assert [part.name for part in folder_of(file).iterdir()] == ["archiver.lock"], (done.output, done.exception)
+    assert ids(file, "tide") == [1] and findings(file) == []
