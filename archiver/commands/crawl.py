@@ -82,7 +82,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
                       requisites or "", progress=not quiet and not as_json, quiet=quiet or as_json)
         results, signum = run(plans, order, workers)
-    if not signum:
+    if not signum and not any(result.outcome == "failed" for result in results):
         after_writing(archive, quiet=quiet or as_json)
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))

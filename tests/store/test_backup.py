@@ -183,7 +183,8 @@ def test_a_missing_warc_file_is_named(archive: Path, tmp_path: Path) -> None:
 
 
 _ENDED = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
 from pathlib import Path
 import archiver.store.backup.database as database
 from archiver.commands.main import cli
