@@ -51,6 +51,7 @@ def search(archive: str, form: str | None, facets: bool, **options: Any) -> None
       archiver search 'flood NEAR bridge changed:title -is:gone'
     """
     from archiver.commands.index import after_writing
+    from archiver.search.index import state
     from archiver.search.run import facets as count_facets
     from archiver.search.run import run
     from archiver.store.connect import open_archive
@@ -60,7 +61,7 @@ def search(archive: str, form: str | None, facets: bool, **options: Any) -> None
         raise click.NoSuchOption(next(word for word in options["query"] if word.startswith("--")))
     db = open_archive(archive, read_only=True)
     try:
-        if os.access(Path(archive).parent, os.W_OK):
+        if state.is_kept(db) and os.access(Path(archive).parent, os.W_OK):
             after_writing(archive)
         if facets:
             _print_facets(count_facets(db, query), form)

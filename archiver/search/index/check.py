@@ -24,7 +24,7 @@ def checked(db: Database, archive: Path, *, quick: bool = False) -> Iterator[Fin
     findings: it is brought up to date before it is asked. `quick` compares the numbers of the articles alone.
     """
     folder = folder_of(archive)
-    if "search_state" not in db.table_names() or not state.belongs(db, folder):
+    if not state.is_kept(db) or not state.belongs(db, folder):
         return
     try:
         searcher = tantivy.Index.open(str(folder)).searcher()

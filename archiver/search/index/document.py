@@ -51,10 +51,12 @@ def rows(db: Database, ids: Sequence[int]) -> list[Row]:
     """The articles of these numbers that there are, each with its `changed` fields, whether it is `duplicated`, and
     the `source_id` of its cluster; `digest` stands for all of it."""
     wanted = json.dumps(ids)
+    source = ("(select source_id from clusters where id = a.cluster_id) as source_id"
+              if "clusters" in db.table_names() else "null as source_id")
     among = "in (select value from json_each(?))"
     out = {row["id"]: row for row in db.query(
-        f"select {', '.join('a.' + name for name in COLUMNS)}, c.source_id from articles a "
-        f"left join clusters c on c.id = a.cluster_id where a.id {among} order by a.id", [wanted])}
+        f"select {', '.join('a.' + name for name in COLUMNS)}, {source} from articles a "
+        f"where a.id {among} order by a.id", [wanted])}
     for row in out.values():
         row["changed"] = set()
         row["duplicated"] = False

@@ -44,6 +44,8 @@ def _version(db: Database) -> int:
 def _on_disk(db: Database, archive: Path, progress: Progress | None) -> tantivy.Index | None:
     folder = folder_of(archive)
     try:
+        if not state.is_kept(db):
+            return None  # to read an archive of an earlier release does not bring it up to date
         if os.access(archive, os.W_OK) and os.access(archive.parent, os.W_OK):
             writable = open_archive(archive)
             try:
@@ -52,7 +54,7 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> tantivy.
                 writable.close()
         return tantivy.Index.open(str(folder)) if state.belongs(db, folder) else None
     except (sqlite3.OperationalError, OSError, ValueError):
-        return None  # a folder that cannot be written, an archive of an older release there, or no whole index
+        return None  # a folder that cannot be written, or no whole index
 
 
 def _in_memory(db: Database, archive: Path) -> tantivy.Index:

@@ -29,6 +29,11 @@ class Changes:
     last: int
 
 
+def is_kept(db: Database) -> bool:
+    """Whether the database notes what changes: one of an earlier release does not, until something writes to it."""
+    return "search_state" in db.table_names()
+
+
 def belongs(db: Database, folder: Path) -> bool:
     """Whether the index in a folder is one of this database and of today's format."""
     try:
