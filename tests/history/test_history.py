@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.history.live_blog import LiveBlog, Post
-from tests.spiders.crawling import crawl
+from tests.spiders.crawling import archiver, crawl
 from tests.spiders.site_server import SiteServer, serving
 
 _CRAWLS = 10
@@ -181,3 +181,13 @@ def test_the_crawls_say_what_they_found(lived: Lived) -> None:
         assert sum(run["new"] for run in runs) == len(blog.posts)
         assert sum(run["revised"] for run in runs) == sum(len(p.shown) - 1 for p in blog.posts)
         assert sum(run["failed"] + run["refused"] for run in runs) == 0
+
+
+def test_the_archive_proves_itself_after_ten_crawls_and_reads_the_same_again(lived: Lived) -> None:
+    """Every article against its capture, the search index against every article, and today's reading against both."""
+    verified = archiver("verify", "--reread", "--json", archive=lived.archive)
+    told = json.loads(verified.stdout)
+    assert verified.returncode == 0 and told["findings"] == [] and told["articles"] == len(lived.rows(
+        "select id from articles")), verified.stdout
+    again = archiver("reextract", "--dry-run", "--json", archive=lived.archive)
+    assert json.loads(again.stdout)["changed"] == 0, again.stdout
