@@ -82,7 +82,7 @@ def _term(column: str, text: str, *, prefix: bool) -> Query:
     if prefix or begun:
         if len(tokens) == 1:
             return Query.regex_query(schema(), column, re.escape(tokens[0]) + ".*")
-        return Query.phrase_prefix_query(schema(), column, list(tokens))
+        return _patterns(column, [(tokens, True)], 0)  # a phrase_prefix_query looks for fifty words, and no more
     return _row(column, tokens, 0)
 
 
@@ -96,7 +96,7 @@ def _near(column: str, node: Near) -> Query:
     if len(node.terms) > MOST_NEAR:
         raise BadQuery(" NEAR ".join(term.text for term in node.terms),
                        f"NEAR takes at most {MOST_NEAR} words or phrases")
-    found = [(lookup(term.text)[0], term.prefix) for term in node.terms]
+    found = [(tokens, begun or term.prefix) for term in node.terms for tokens, begun in (lookup(term.text),)]
     orders = [_patterns(column, order, node.distance) if any(prefix for _, prefix in order)
               else _row(column, _joined(tokens for tokens, _ in order), node.distance) for order in permutations(found)]
     near = Query.boolean_query([(Occur.Should, query) for query in orders])
@@ -106,8 +106,8 @@ def _near(column: str, node: Near) -> Query:
 
 def _patterns(column: str, row: Iterable[tuple[list[str], bool]], slop: int) -> Query:
     """Words in a row, some of them beginnings."""
-    patterns = [re.escape(token) + ".*" * (prefix and token is tokens[-1])
-                for tokens, prefix in row for token in tokens]
+    patterns = [re.escape(token) + ".*" * (prefix and place == len(tokens))
+                for tokens, prefix in row for place, token in enumerate(tokens, start=1)]
     return Query.regex_phrase_query(schema(), column, list(patterns), slop)
 
 

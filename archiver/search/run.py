@@ -15,6 +15,7 @@ from archiver.errors import BadQuery
 from archiver.search.filters import SORTS, Query, terms
 from archiver.search.grammar import parse
 from archiver.search.index.opened import searcher
+from archiver.search.index.values import texts
 from archiver.search.match import compiled, ranks
 from archiver.search.names import folded
 from archiver.search.order import count, folded_copies, in_order
@@ -24,6 +25,8 @@ from archiver.search.terms import Every, Node
 
 FACETS = ("site", "author", "category", "tag", "language", "place", "credit", "year")
 _MAX_LIMIT = 1_000_000_000
+_EVERY = 65_000
+"""So many values of a part of the index are counted: with fewer, a total over several parts lacks some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,12 @@ def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[s
     Counts over all that match, whatever the query's limit; years are in their own order, newest first.
     """
     plan = _planned(db, query)
+    asked = {name: {"terms": {"field": name, "size": most, "segment_size": _EVERY,
+                              "order": {"_key": "desc"} if name == "year" else {"_count": "desc"}}} for name in FACETS}
+    found = plan.searcher.aggregate(plan.found, asked)
     out: dict[str, list[tuple[str, int]]] = {}
     for name in FACETS:
-        order = {"_key": "desc"} if name == "year" else {"_count": "desc"}
-        found = plan.searcher.aggregate(plan.found, {"f": {"terms": {"field": name, "size": most, "order": order}}})
-        buckets = [(_named(bucket["key"]), int(bucket["doc_count"])) for bucket in found["f"]["buckets"]]
+        buckets = [(_named(bucket["key"]), int(bucket["doc_count"])) for bucket in found[name]["buckets"]]
         out[name] = buckets if name == "year" else sorted(buckets, key=lambda pair: (-pair[1], pair[0]))
     return out
 
@@ -189,8 +193,7 @@ def _hits(db: Database, node: Node | None, page: list[_Found]) -> Iterator[Hit]:
         yield Hit(
             **{name: row[name] for name in ("id", "url", "site", "title", "published", "published_precision",
                                             "language", "gone_at", "duplicate_of", "cluster_id")},
-            authors=tuple(json.loads(row["authors"] or "[]")), categories=tuple(json.loads(row["categories"] or "[]")),
-            tags=tuple(json.loads(row["tags"] or "[]")),
+            **{name: tuple(texts(row[name])) for name in ("authors", "categories", "tags")},
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),
             score=round(found.score, 4) if found.score is not None else None,
             distance_km=round(found.distance, 3) if found.distance is not None else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from pathlib import Path
 
 _WAIT_SECONDS = 30.0
 _LOCK = "archiver.lock"
+_OURS = re.compile(r"[0-9a-f]{32}\..*|meta\.json|\.managed\.json|\.tantivy-.*|\.tmp.*|archiver\.json(\.new)?")
 
 
 def folder_of(archive: Path) -> Path:
@@ -31,11 +32,9 @@ def forget(archive: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Empty it, but for its lock."""
+    """Empty it of what belongs to an index, but for the lock. What else somebody put there stays."""
     for file in folder.iterdir():
-        if file.is_dir():
-            shutil.rmtree(file)
-        elif file.name != _LOCK:
+        if _OURS.fullmatch(file.name) and not file.is_dir():
             file.unlink()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import tantivy
@@ -13,6 +14,7 @@ from sqlite_utils import Database
 from archiver.fields import FIELDS
 from archiver.search.facts import HAS, IS
 from archiver.search.index.schema import KEYS, SORTED_TITLE
+from archiver.search.index.values import number, objects, text, texts
 from archiver.search.names import folded
 from archiver.search.times import local_seconds, utc_seconds
 from archiver.search.words import words
@@ -21,7 +23,8 @@ from archiver.store.search_changes import SEARCHED
 Row = dict[str, Any]
 
 COLUMNS = ("id", *SEARCHED)
-_LISTS = ("authors", "categories", "tags", "geotags", "credits")
+_LISTS = ("authors", "categories", "tags", "credits")
+_NUMBERS = ("duplicate_of", "cluster_id", "source_id")
 _TIMES = {"published": "published", "modified": "modified", "seen": "first_seen", "gone": "gone_at"}
 _TITLE_LETTERS = 60
 
@@ -47,34 +50,39 @@ _FLAGS: dict[str, Callable[[Row], bool]] = {
 assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in HAS}
 
 
-def rows(db: Database, ids: Sequence[int]) -> list[Row]:
+def rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
     """The articles of these numbers that there are, each with its `changed` fields, whether it is `duplicated`, and
-    the `source_id` of its cluster; `digest` stands for all of it."""
+    the `source_id` of its cluster; `stamp` is a digest of all of it.
+
+    One at a time: a text may have megabytes. What another program wrote there and no reader understands counts as not
+    there.
+    """
     wanted = json.dumps(ids)
     source = ("(select source_id from clusters where id = a.cluster_id) as source_id"
               if "clusters" in db.table_names() else "null as source_id")
     among = "in (select value from json_each(?))"
-    out = {row["id"]: row for row in db.query(
-        f"select {', '.join('a.' + name for name in COLUMNS)}, {source} from articles a "
-        f"where a.id {among} order by a.id", [wanted])}
-    for row in out.values():
-        row["changed"] = set()
-        row["duplicated"] = False
-    for number, name in db.execute(
-        "select distinct r.article_id, e.value from revisions r, json_each(r.changed) e "
+    changed: dict[int, set[str]] = {}
+    for article, name in db.execute(
+        "select distinct r.article_id, e.value from revisions r, "
+        "json_each(case when json_valid(r.changed) then r.changed else '[]' end) e "
         f"where r.revision > 1 and r.article_id {among}", [wanted],
     ):
-        if number in out:
-            out[number]["changed"].add(name)
-    for (number,) in db.execute(f"select distinct duplicate_of from articles where duplicate_of {among}", [wanted]):
-        if number in out:
-            out[number]["duplicated"] = True
-    for row in out.values():
-        row["stamp"] = zlib.crc32(repr([row[k] if k != "changed" else sorted(row[k]) for k in sorted(row)]).encode())
-        for name in _LISTS:
-            row[name] = json.loads(row[name] or "[]")
-        row["geotags"] = [tag for tag in row["geotags"] if tag.get("role") != "publisher"]
-    return list(out.values())
+        if isinstance(name, str):
+            changed.setdefault(article, set()).add(name)
+    duplicated = {row[0] for row in db.execute(
+        f"select distinct duplicate_of from articles where duplicate_of {among}", [wanted])}
+    for row in db.query(f"select {', '.join('a.' + name for name in COLUMNS)}, {source} from articles a "
+                        f"where a.id {among} order by a.id", [wanted]):
+        row |= {"changed": sorted(changed.get(row["id"], ())), "duplicated": row["id"] in duplicated}
+        row["stamp"] = zlib.crc32(repr([row[name] for name in sorted(row)]).encode("utf-8", "surrogatepass"))
+        yield _readable(row)
+
+
+def _readable(row: Row) -> Row:
+    plain = {name: text(row[name]) for name in SEARCHED if name not in (*_LISTS, "geotags", *_NUMBERS, "revision")}
+    return {**row, **plain, **{name: texts(row[name]) for name in _LISTS}, **{n: number(row[n]) for n in _NUMBERS},
+            "revision": number(row["revision"]) or 1,
+            "geotags": [tag for tag in objects(row["geotags"]) if tag.get("role") != "publisher"]}
 
 
 def document(row: Row) -> tantivy.Document:
@@ -82,8 +90,9 @@ def document(row: Row) -> tantivy.Document:
     fields: dict[str, Any] = {name: _words(row[name]) for name in ("title", "body", "description")}
     for name in ("authors", "categories", "tags", "credits"):
         fields[name] = [_words(value) for value in row[name]]
-    places = list(dict.fromkeys(p for tag in row["geotags"] for p in (tag.get("placename"), tag.get("region")) if p))
-    named = list(dict.fromkeys(tag["placename"] for tag in row["geotags"] if tag.get("placename")))
+    places = list(dict.fromkeys(place for tag in row["geotags"] for name in ("placename", "region")
+                                if (place := text(tag.get(name)))))
+    named = list(dict.fromkeys(place for tag in row["geotags"] if (place := text(tag.get("placename")))))
     fields |= {
         "places": [_words(place) for place in places], "place": named, KEYS: sorted(set(keys(row))),
         SORTED_TITLE: folded(row["title"])[:_TITLE_LETTERS], "site": row["site"], "author": row["authors"],
@@ -102,10 +111,13 @@ def numbers(row: Row) -> dict[str, int]:
     if row["cluster_id"]:
         out["cluster"] = row["cluster_id"]
     for name, column in _TIMES.items():
-        if row[column]:
+        try:
             out[name], out[f"{name}_at"] = local_seconds(row[column]), utc_seconds(row[column])
-    if row["published"]:
-        out["year"], out["month"] = int(row["published"][:4]), int(row["published"][:4] + row["published"][5:7])
+        except ValueError:
+            continue  # none, or none that there is: 0000-00-00
+        if name == "published":
+            day = datetime.fromisoformat(row[column])
+            out["year"], out["month"] = day.year, day.year * 100 + day.month
     return out
 
 

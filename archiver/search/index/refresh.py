@@ -41,19 +41,43 @@ def refresh(db: Database, archive: Path, *, anew: bool = False, progress: Progre
     with locked(folder) as mine:
         if not mine:
             return Refreshed(0, anew=False)
-        anew = anew or not state.belongs(db, folder)
+        anew = anew or not state.belongs(db, folder) or not _whole(folder)
         if not anew and not state.is_behind(db):
             return Refreshed(0, anew=False)
-        if anew:
-            clear(folder)
         changed = state.changes(db)
-        ids = tuple(row[0] for row in db.execute("select id from articles order by id")) if anew else changed.ids
         token = state.begin(db)
-        index = tantivy.Index(schema(), path=str(folder))
-        fill(index, db, ids, anew=anew, progress=progress)
+        done = None if anew else _filled(folder, db, changed.ids, anew=False, progress=progress)
+        if done is None:
+            clear(folder)
+            done = _filled(folder, db, [row[0] for row in db.execute("select id from articles order by id")], anew=True,
+                           progress=progress)
+            anew = True
         state.written(folder, token)
         state.finish(db, token, changed.last)
-        return Refreshed(len(ids), anew)
+        return Refreshed(done or 0, anew)
+
+
+def _filled(folder: Path, db: Database, ids: Sequence[int], *, anew: bool, progress: Progress | None) -> int | None:
+    """How many articles were put into the index of a folder; None where what is there is damaged.
+
+    Raises OSError where a new one cannot be written.
+    """
+    try:
+        fill(tantivy.Index(schema(), path=str(folder)), db, ids, anew=anew, progress=progress)
+    except ValueError as error:  # tantivy's only kind
+        if anew:
+            raise OSError(str(error)) from error
+        return None
+    return len(ids)
+
+
+def _whole(folder: Path) -> bool:
+    """Whether all files of an index are there, and are of one."""
+    try:
+        tantivy.Index.open(str(folder)).searcher()
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def fill(index: tantivy.Index, db: Database, ids: Sequence[int], *, anew: bool,
