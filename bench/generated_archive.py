@@ -1,0 +1,107 @@
+"""An archive of generated articles, written straight into its tables: words as a language has them (Zipf's law)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from archiver.store.connect import open_archive
+
+FREQUENT = "report"
+"""Stands in 14 % of the articles."""
+NEIGHBOURS = ("harbour", "bridge")
+"""Stand near each other in 2 %."""
+CJK = "深度学习"
+"""Stands in half of those in Chinese, which are 5 %."""
+CITIES = tuple((f"City {n}", random.Random(n).uniform(-55, 65), random.Random(-n - 1).uniform(-179, 179))
+               for n in range(500))
+_WORDS = 50_000
+_BATCH = 2_000
+_NOW = "2025-01-01T00:00:00.000000+00:00"
+_COLUMNS = ("id", "url", "site", "title", "body", "authors", "published", "published_precision", "categories", "tags",
+            "geotags", "language", "description", "credits", "revision", "first_seen", "last_seen", "urlkey",
+            "duplicate_of")
+
+
+def word(rank: int) -> str:
+    """The word of a rank, from 0 on: letters of which no two ranks have the same."""
+    out = ""
+    rank += 26
+    while rank:
+        rank, letter = divmod(rank, 26)
+        out += "aeiourstlnmdcpbgfhvkwyzjxq"[letter]
+    return out + "a"
+
+
+def articles(count: int) -> Iterator[dict[str, Any]]:
+    """The first `count` articles: 3 KB each, a fifth with a place, 2 % with the text of an earlier one."""
+    choice = random.Random(7)
+    names = [word(n) for n in range(_WORDS)]
+    weights = list(itertools.accumulate(1 / (n + 3) for n in range(_WORDS)))
+    earlier: dict[str, Any] = {}
+    for number in range(1, count + 1):
+        tokens = choice.choices(names, cum_weights=weights, k=520)
+        if choice.random() < 0.14:
+            tokens[choice.randrange(500)] = FREQUENT
+        if choice.random() < 0.02:
+            tokens[100:104] = [NEIGHBOURS[0], tokens[0], tokens[1], NEIGHBOURS[1]]
+        chinese = choice.random() < 0.05
+        if chinese:
+            tokens = ["".join(chr(0x4E00 + min(int(choice.expovariate(0.003)), 8000)) for _ in range(100))
+                      for _ in range(10)]
+            tokens[3] += CJK * (choice.random() < 0.5)
+        body = " ".join(tokens)
+        place = CITIES[min(int(choice.expovariate(0.02)), 499)] if choice.random() < 0.2 else None
+        copied = earlier if earlier and choice.random() < 0.02 else None
+        row: dict[str, Any] = {
+            "id": number, "site": f"site{number % 40}.example", "title": " ".join(choice.choices(tokens, k=6))[:120],
+            "body": copied["body"] if copied else body, "duplicate_of": copied["id"] if copied else None,
+            "authors": [f"Author {min(int(choice.expovariate(0.002)), 5000)}"],
+            "published": f"{choice.randrange(2005, 2025)}-{choice.randrange(1, 13):02}-{choice.randrange(1, 29):02}",
+            "categories": [f"Category {min(int(choice.expovariate(0.1)), 60)}"],
+            "tags": list({f"Tag {min(int(choice.expovariate(0.0002)), 60_000)}" for _ in range(3)}),
+            "geotags": [{"latitude": place[1], "longitude": place[2], "placename": place[0], "region": None,
+                         "role": "content", "source": "geo.position"}] if place else [],
+            "language": "zh" if chinese else "en", "credits": ["Agency"] if choice.random() < 0.1 else [],
+        }
+        if not copied and number % 50 == 1:
+            earlier = row
+        yield row
+
+
+def write(file: Path, count: int) -> None:
+    """The archive: articles, their names and places."""
+    db = open_archive(file, create=True)
+    known: dict[str, dict[str, int]] = {"authors": {}, "categories": {}, "tags": {}}
+    links = {"authors": ("article_authors", "author_id"), "categories": ("article_categories", "category_id"),
+             "tags": ("article_tags", "tag_id")}
+    marks = ", ".join("?" * len(_COLUMNS))
+    made = articles(count)
+    while batch := list(itertools.islice(made, _BATCH)):
+        with db.atomic():
+            db.conn.executemany(f"insert into articles ({', '.join(_COLUMNS)}) values ({marks})", map(_row, batch))
+            for table, (link, key) in links.items():
+                ids = known[table]
+                new = dict.fromkeys(name for row in batch for name in row[table] if name not in ids)
+                ids |= {name: len(ids) + place for place, name in enumerate(new, start=1)}
+                db.conn.executemany(f"insert into {table} (id, name, slug) values (?, ?, ?)",
+                                    ((ids[name], name, name) for name in new))
+                db.conn.executemany(f"insert into {link} (article_id, {key}, position) values (?, ?, ?)", (
+                    (row["id"], ids[name], place) for row in batch for place, name in enumerate(row[table])))
+            db.conn.executemany(
+                "insert into geotags (article_id, latitude, longitude, placename, role, source) values "
+                "(?, ?, ?, ?, 'content', 'geo.position')",
+                ((row["id"], tag["latitude"], tag["longitude"], tag["placename"])
+                 for row in batch for tag in row["geotags"]))
+    db.close()
+
+
+def _row(row: dict[str, Any]) -> list[Any]:
+    url = f"https://{row['site']}/{row['id']}"
+    whole = {"url": url, "urlkey": url, "published_precision": "day", "description": None, "revision": 1,
+             "first_seen": _NOW, "last_seen": _NOW, **row}
+    return [json.dumps(whole[name]) if isinstance(whole[name], list) else whole[name] for name in _COLUMNS]
