@@ -75,7 +75,7 @@ def wording(body: str) -> Wording:
     """The wording of a post's text. Case, signs and the width of letters make no difference (NFKC)."""
     script, words = _words(body[:_MOST_LETTERS])
     width = script.shingle
-    shingles = tuple([" ".join(some) for some in zip(*(words[n:] for n in range(width)), strict=False)])
+    shingles = tuple(map(" ".join, zip(*(words[n:] for n in range(width)), strict=False)))
     lines = [line for line in body.split("\n") if line.strip()]
     short = len(lines) >= _LEAST_LINES and len(words) <= script.line * len(lines)
     return Wording(script, tuple(words), shingles, short)

@@ -42,11 +42,13 @@ def redirecting(db: Database, key: str) -> list[str]:
 
 
 def enter_addresses(db: Database, article_id: int, article: Article, redirects: Iterable[str],
-                    at: datetime) -> list[str]:
-    """Make this reading's address the article's own, and its redirects (also those met earlier) aliases."""
+                    at: datetime, *, new: bool = False) -> list[str]:
+    """Make this reading's address the article's own, and its redirects (also those met earlier) aliases; `new`: the
+    article has no address yet."""
     key = urlkey(article.url)
-    db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
-               [article_id, key])
+    if not new:
+        db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
+                   [article_id, key])
     db.execute("insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
                "on conflict (urlkey) do update set kind = 'url', url = excluded.url, article_id = excluded.article_id",
                [key, article.url, article_id, stamp(at)])

@@ -5,7 +5,7 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -221,14 +221,13 @@ def find(db: Database, site: str, article: Article, redirects: Iterable[str]) ->
         row = _at_address(db, urlkey(url))
         if row and not _another_post(row, article):
             return row
-    if article.canonical_url:
+    if article.canonical_url and urlkey(article.canonical_url) != urlkey(article.url):
         row = _at_address(db, urlkey(article.canonical_url))
         if row and not _another_post(row, article) and same_post_or_text(article_from_row(row), article):
             return row
     digest = content_digest(article.body)
     if digest:
-        for candidate in db.query("select * from articles where content_digest = ? and site = ? order by id",
-                                  [digest, site]):
+        for candidate in _all(db, "content_digest = ? and site = ? order by id", [digest, site]):
             if same_post(article_from_row(candidate), article):
                 return candidate
     return None
@@ -268,9 +267,13 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
 
 
 def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
-    cursor = db.execute(f"select * from articles where {where} order by id limit 1", values)
-    found = cursor.fetchone()
-    return dict(zip((column[0] for column in cursor.description), found, strict=True)) if found else None
+    return next(_all(db, f"{where} order by id limit 1", values), None)
+
+
+def _all(db: Database, where: str, values: list[Any]) -> Iterator[dict[str, Any]]:
+    cursor = db.execute(f"select * from articles where {where}", values)
+    for row in cursor:
+        yield dict(zip((column[0] for column in cursor.description), row, strict=True))
 
 
 def _at_address(db: Database, key: str) -> dict[str, Any] | None:
@@ -288,7 +291,7 @@ def _insert(db: Database, site: str, article: Article, redirects: Iterable[str],
         "evidence": evidence_json(article), "extractor": extractor, "read_at": stamp(at),
     }
     article_id = insert_row(db, "articles", row)
-    aliases = enter_addresses(db, article_id, article, redirects, at)
+    aliases = enter_addresses(db, article_id, article, redirects, at, new=True)
     write_facets(db, article_id, article, new=True)
     write_revision(db, article_id, 1, article, (), at, capture_id, run_id, stands=row)
     shares_text = settle_duplicates(db, digest, article_id)

@@ -15,6 +15,9 @@ from archiver.store.migrations import migrations
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
 """To write a page takes more than the hundred different statements that Python keeps ready."""
+_LOG_PAGES = 8_000
+"""The log goes into the database when it has so many pages (32 MB): the pages of indexes that each batch writes to are
+then copied once for many batches. What is committed is in the log, and as safe there."""
 _CACHE_KILOBYTES = 32_000
 """What a writer holds of the database: the places that a new row goes to in a dozen indexes lie far apart."""
 
@@ -43,6 +46,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
             db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute("PRAGMA synchronous=NORMAL")
             db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
+            db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             if migrations.pending(db):
                 migrations.apply(db)
     except sqlite3.Error as error:

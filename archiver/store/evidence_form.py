@@ -18,6 +18,7 @@ READING = ("extractor", "capture_id", "read_at")
 """What names a reading: who read, from which capture, and when."""
 FORM = ("field", "source", "locator", "confidence", "won", "value", *READING)
 _ALWAYS = FORM[:FORM.index("value") + 1]
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 Entry = dict[str, Any]
 
@@ -29,11 +30,11 @@ def unpacked(text: str | None) -> list[Entry]:
 
 def packed(entries: Iterable[Entry]) -> str:
     """Entries as they are stored, JSON."""
-    return json.dumps([_values(one) for one in entries], ensure_ascii=False, separators=(",", ":"))
+    return _as_json([_values(one) for one in entries])
 
 
 def _values(one: Entry) -> list[Any]:
-    names = FORM if any(name in one for name in READING) else _ALWAYS
+    names = _ALWAYS if one.keys().isdisjoint(READING) else FORM
     return [one.get(name, 0 if name == "won" else None) for name in names]
 
 

@@ -29,7 +29,7 @@ _SITEMAPS_A_RUN = 4
 
 def stamp(at: datetime) -> str:
     """A time as the tables hold it: ISO 8601 in UTC, so that text order is time order."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 def moment(text: str | None) -> datetime | None:
@@ -140,7 +140,7 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
     surer = target.kind is not PageKind.UNKNOWN and (
         known.kind is PageKind.UNKNOWN or (known.fetched_at is None and target.source in (Source.API, Source.FEED)))
     db.execute(
-        "update pages set lastmod = max(coalesce(lastmod, ''), coalesce(?, '')), "
+        "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
         "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
         "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
         "outcome = case when ? then 'due' else outcome end where id = ?",
@@ -148,7 +148,6 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
          priority(target.kind if surer else known.kind, target.source, target.url, folder), bool(news), EPOCH,
          bool(news), news, vouched, known.id],
     )
-    db.execute("update pages set lastmod = null where id = ? and lastmod = ''", [known.id])
 
 
 def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article_id: int | None,

@@ -29,6 +29,7 @@ _LISTS = ("authors", "categories", "tags", "credits")
 FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
            ("tags", "article_tags", "tag_id"))
 _TOLD = ("api", "feed")
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
 """What today's ways of reading make of the capture of a stored article (a row of `articles`); () where it is lost."""
@@ -38,8 +39,8 @@ def article_row(article: Article) -> dict[str, Any]:
     """The columns of an article that the page itself decides; lists are JSON, times ISO 8601 as the page gave them."""
     row: dict[str, Any] = {name: getattr(article, name) for name in VERSION_FIELDS}
     for name in _LISTS:
-        row[name] = json.dumps(list(row[name]), ensure_ascii=False)
-    row["geotags"] = json.dumps([asdict(g) for g in article.geotags], ensure_ascii=False)
+        row[name] = _as_json(row[name]) if row[name] else "[]"
+    row["geotags"] = _as_json([asdict(g) for g in article.geotags]) if article.geotags else "[]"
     for name in ("published", "modified"):
         row[name] = row[name].isoformat() if row[name] else None
     return row

@@ -79,10 +79,12 @@ def payload_removed(db: Database, digest: str) -> bool:
 
 def ban_of(db: Database, site: str, article: Article) -> Removal | None:
     """The removal of the post that a reading is of: by its address, the platform's number, the guid, or the text."""
-    found = removal_at(db, urlkey(article.url))
-    if found is not None or db.execute("select 1 from removals where site = ? and allowed_at is null limit 1",
-                                       [site]).fetchone() is None:
-        return found
+    key = urlkey(article.url)
+    here, of_site = db.execute(
+        "select exists (select 1 from removed_addresses where urlkey = ?), "
+        "exists (select 1 from removals where site = ? and allowed_at is null)", [key, site]).fetchone()
+    if here or not of_site:
+        return removal_at(db, key) if here else None
     values = [site, article.post_id or None, article.guid or None, content_digest(article.body) or None]
     same = removals(db, "site = ? and allowed_at is null and (post_id = ? or guid = ? or content_digest = ?)", values)
     return same[0] if same else None
