@@ -193,7 +193,8 @@ def _hits(db: Database, node: Node | None, page: list[_Found]) -> Iterator[Hit]:
         yield Hit(
             **{name: row[name] for name in ("id", "url", "site", "title", "published", "published_precision",
                                             "language", "gone_at", "duplicate_of", "cluster_id")},
-            **{name: tuple(texts(row[name])) for name in ("authors", "categories", "tags")},
+            authors=tuple(texts(row["authors"])), categories=tuple(texts(row["categories"])),
+            tags=tuple(texts(row["tags"])),
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),
             score=round(found.score, 4) if found.score is not None else None,
             distance_km=round(found.distance, 3) if found.distance is not None else None,
