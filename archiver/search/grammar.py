@@ -70,7 +70,9 @@ def parse(text: str) -> Node | None:
     Raises BadQuery, with the position in the query: where something was typed and no word is in it, where it is too
     long or too deep, where a fact has a value that it cannot have, where NEAR stands beside what is no word.
     """
-    clean = unicodedata.normalize("NFC", text.replace("\0", " ")).translate(_QUOTES).strip()
+    # Half a surrogate pair, as a shell hands on what is no UTF-8, is no letter of anything.
+    whole = text.encode("utf-8", "replace").decode()
+    clean = unicodedata.normalize("NFC", whole.replace("\0", " ")).translate(_QUOTES).strip()
     if not clean:
         return None
     parser = _Parser(clean, list(_tokens(clean)))

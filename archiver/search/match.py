@@ -34,7 +34,7 @@ def compiled(node: Node | None, db: Database) -> Query:
     if isinstance(node, Near):
         return _in_columns(node.column, lambda column: _near(column, node))
     if isinstance(node, Key):
-        return _unranked(Query.term_query(schema(), KEYS, node.value, "basic"))
+        return _unranked(Query.term_query(schema(), KEYS, node.value.encode("utf-8", "replace").decode(), "basic"))
     if isinstance(node, Span):
         return _unranked(_span(node))
     assert isinstance(node, Rows)

@@ -126,9 +126,14 @@ def _planned(db: Database, query: Query) -> _Plan:
         db.register_function(function, deterministic=True, replace=True)
     found = compiled(Every(parts) if parts else None, db)
     asked = searcher(db)
-    if not query.duplicates:
-        found = folded_copies(asked, found)
-    return _Plan(db, asked, query, node, found, count(asked, found))
+    try:
+        if not query.duplicates:
+            found = folded_copies(asked, found)
+        return _Plan(db, asked, query, node, found, count(asked, found))
+    except ValueError as error:
+        if "expansions" not in str(error):
+            raise
+        raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
 
 
 def _window(query: Query) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive
+from archiver.errors import BadQuery
 from archiver.search.index.check import checked
 from archiver.search.index.refresh import refresh
 from archiver.store.connect import open_archive
@@ -100,3 +101,21 @@ def test_a_phrase_with_a_beginning_has_no_bound(file: Path) -> None:
     write(file, "update articles set body = ? where id = 2", " ".join(f"old word{n:02}" for n in range(99)))
     write(file, "update articles set body = 'old word98x' where id = 3")
     assert ids(file, '"old word"*') == [2, 3] and ids(file, "学 NEAR 模") == [5]
+
+
+def test_what_is_no_unicode_is_searched_for_and_not_found(tmp_path: Path) -> None:
+    with Archive(make_archive(tmp_path / "archive.db")) as archive:
+        assert archive.results("site:\udcff").total == archive.results("tide \udc80x").total == 0
+        assert archive.results(author="\udcff").total == 0
+
+
+def test_a_phrase_with_more_endings_than_can_be_looked_up_is_a_mistake(tmp_path: Path) -> None:
+    file = make_archive(tmp_path / "archive.db")
+    db = open_archive(file)
+    with db.atomic():
+        db.execute("update articles set body = ? where id = 1", [" ".join(f"old w{n}" for n in range(17_000))])
+    db.close()
+    with Archive(file) as archive:
+        assert archive.results('"old w1"*').total == 1
+        with pytest.raises(BadQuery, match="too many words begin so"):
+            archive.results('"old w"*')
