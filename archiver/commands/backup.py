@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.commands.bar import staged
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, write_json
 
 if TYPE_CHECKING:
-    from archiver.store.backup.database import Progress
+    pass
 
 
 @click.command(short_help="Copy the archive while it is written.")
@@ -45,7 +45,7 @@ def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: b
     from archiver.store.checks.captures import files_at
 
     source, copied = Path(archive), Copied()
-    with _ended_by_signal(), _progress(quiet or as_json) as progress:
+    with _ended_by_signal(), staged(quiet or as_json) as progress:
         finished = files_at(source.parent) if with_captures else {}
         with copying(source, file, progress, force=force) as db:
             articles = db.execute("select count(*) from articles").fetchone()[0]
@@ -80,17 +80,3 @@ def _ended_by_signal() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere; goes to stderr."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda what, done, of: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("the database")
-        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)

@@ -43,9 +43,12 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
     from archiver.commands.takedowns import alone
     from archiver.spiders.lock import hold_still
     from archiver.store.connect import open_archive
+    from archiver.store.merging.other import refuse_itself
     from archiver.store.merging.run import merge as bring
 
     open_archive(archive, create=True).close()
+    for other in others:  # before the locks, of which it would hold its own
+        refuse_itself(Path(other), Path(archive))
     done: list[tuple[str, Merged]] = []
     with alone(Path(archive), "merge") as db:
         for other in others:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from archiver.commands.bar import staged
 from archiver.commands.index import up_to_date
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, line, say, write_json
 
 if TYPE_CHECKING:
     from archiver.store.checks.finding import Finding
-    from archiver.store.checks.run import Progress, Verified
+    from archiver.store.checks.run import Verified
 
 
 @click.command(short_help="Prove every article against its capture, and the archive against itself.")
@@ -51,7 +49,7 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json
     file = Path(archive)
     ids = _ids(archive, what) if what else None
     done: list[str] = []
-    with _progress(as_json) as progress:
+    with staged(as_json) as progress:
         found = run(file, ids=ids, quick=quick, reread=reread, progress=progress)
         if not what:
             found.findings += _search_index(file, quick=quick)
@@ -121,17 +119,3 @@ def _print(found: Verified, done: list[str], *, quick: bool) -> None:
         seen += [count(found.records, "record"), count(found.files, "WARC file")]
     click.echo(f"{', '.join(seen)}: {count(len(found.findings), 'finding') if found.findings else 'all is sound'}",
                err=bool(found.findings))
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere; goes to stderr."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda what, done, of: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("the database")
-        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)

@@ -101,7 +101,8 @@ def test_what_cannot_be_merged_is_refused_in_a_sentence(tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(into)
     for name, words in (("text.db", "no SQLite database"), ("none.db", "There is no archive"),
-                        ("link.db", "it is this archive itself"), ("a", "it is a folder")):
+                        ("link.db", "it is this archive itself"), ("a/archive.db", "it is this archive itself"),
+                        ("a", "it is a folder")):
         told = command(into, "merge", str(tmp_path / name))
         assert told.exit_code == 1 and words in told.output, told.output
     with lock_site(other, "quay.example"):

@@ -152,7 +152,7 @@ def test_only_an_earlier_backup_is_written_over(archive: Path, tmp_path: Path) -
     with Run(archive, QUAY, START + timedelta(days=5)) as run:
         run.post(f"{QUAY}50", page("Day 50", text(50), 5))
     for file, why in ((other, "it is another archive"), (notes, "it is no archive"), (archive, "the archive itself"),
-                      (tmp_path, "it is a folder")):
+                      (tmp_path, "it is a folder"), (Path("/proc/backup.db"), "No such file or directory")):
         before = file.read_bytes() if file.is_file() else b""
         refused = backup(archive, file)
         assert refused.exit_code == 1 and why in refused.output, refused.output

@@ -102,7 +102,11 @@ def _close_log(target: Path) -> None:
 def _alone(part: Path, target: Path) -> Iterator[None]:
     """One backup into a file at a time. What one that was killed left is written over."""
     path = part.with_name(f"{part.name}.lock")
-    with path.open("wb") as handle:
+    try:
+        lock = path.open("wb")
+    except OSError as error:
+        raise BackupRefused(str(target), error.strerror or str(error)) from error
+    with lock as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

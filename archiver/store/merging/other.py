@@ -17,6 +17,12 @@ from archiver.store.migrations import migrations
 _COPY = ".merging-"
 
 
+def refuse_itself(path: Path, into: Path) -> None:
+    """Raise MergeRefused where both are one archive."""
+    if path.exists() and into.exists() and path.samefile(into):
+        raise MergeRefused(str(path), "it is this archive itself")
+
+
 @contextmanager
 def opened(path: Path, into: Path) -> Iterator[Database]:
     """The archive at `path`, all that is read of it of one moment. One of an earlier release is read from a copy
@@ -25,8 +31,7 @@ def opened(path: Path, into: Path) -> Iterator[Database]:
     Raises MergeRefused where both are one archive, and what `open_archive` does: ArchiveNotFound, NotAnArchive,
     ArchiveTooNew.
     """
-    if path.exists() and into.exists() and path.samefile(into):
-        raise MergeRefused(str(path), "it is this archive itself")
+    refuse_itself(path, into)
     db = open_archive(path, read_only=True)
     try:
         if not migrations.pending(db):
