@@ -9,8 +9,11 @@ from types import TracebackType
 from typing import Any
 
 from archiver.extraction.explain import Explained, explain
+from archiver.search.concordance import WIDTH, Concordance, concordance
 from archiver.search.filters import Query
+from archiver.search.histogram import Histogram, histogram
 from archiver.search.run import Results, facets, matching_ids, run
+from archiver.search.trend import Trend, trend
 from archiver.store.connect import open_archive
 from archiver.store.records import (
     Record,
@@ -75,6 +78,21 @@ class Archive:
     def facets(self, query: str = "", **filters: Any) -> dict[str, list[tuple[str, int]]]:
         """How many of the matching articles each site, author, category, tag, language and year has."""
         return facets(self.db, make_query(query, **filters))
+
+    def histogram(self, query: str = "", *, unit: str = "", **filters: Any) -> Histogram:
+        """How many of the matching articles are of each year, month or day (`unit`; "" chooses), and in which of them
+        the archive has nothing that could match. Raises what `search` does."""
+        return histogram(self.db, make_query(query, **filters), unit)
+
+    def trend(self, *terms: str, within: str = "", unit: str = "", **filters: Any) -> Trend:
+        """Which share each of the terms, queries by themselves, has of the archived articles of each year, month or
+        day; `within` (a query) and the filters narrow both. Raises what `search` does."""
+        return trend(self.db, make_query(within, **filters), terms, unit)
+
+    def concordance(self, query: str, *, width: int = WIDTH, **filters: Any) -> Concordance:
+        """Each place where the words of a query stand, with `width` characters before and after it; `sort` may also
+        be left or right. Raises what `search` does."""
+        return concordance(self.db, make_query(query, **filters), width)
 
     def articles(self, query: str = "", **filters: Any) -> Iterator[Record]:
         """All matching records, streamed: without a limit and with duplicates unless told otherwise, by number."""

@@ -15,29 +15,30 @@ _LEAD = 60
 Marks = tuple[tuple[int, int], ...]
 
 
-def wanted(node: Node | None) -> tuple[tuple[tuple[str, ...], bool], ...]:
-    """What a query looks for in bodies, not what it excludes: rows of words; whether the last is only a beginning."""
-    return tuple(dict.fromkeys(_wanted(node)))
+def wanted(node: Node | None, column: str = "body") -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """What a query looks for in bodies (or in another column of the index), not what it excludes: rows of words;
+    whether the last is only a beginning."""
+    return tuple(dict.fromkeys(_wanted(node, ("", column))))
 
 
-def _wanted(node: Node | None) -> Iterator[tuple[tuple[str, ...], bool]]:
-    if isinstance(node, Term) and node.column in ("", "body"):
+def _wanted(node: Node | None, columns: tuple[str, str]) -> Iterator[tuple[tuple[str, ...], bool]]:
+    if isinstance(node, Term) and node.column in columns:
         tokens, begun = lookup(node.text)
         if tokens:
             yield tuple(tokens), begun or node.prefix
-    elif isinstance(node, Near) and node.column in ("", "body"):
+    elif isinstance(node, Near) and node.column in columns:
         for term in node.terms:
-            yield from _wanted(term)
+            yield from _wanted(term, columns)
     elif isinstance(node, Every | Either):
         for item in node.items:
-            yield from _wanted(item)
+            yield from _wanted(item, columns)
 
 
 def snippet(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> tuple[str, Marks]:
     """A stretch of a text on one line, and the (start, end) in it of what `wanted` told: the stretch that has most of
     it, the first of several; the beginning of the text where it has none."""
     flat = " ".join(text.split())
-    found = _found(flat, rows) if rows else []
+    found = occurrences(flat, rows) if rows else []
     start, end = _window(flat, found)
     lead = "…" if start else ""
     shown = lead + flat[start:end] + ("…" if end < len(flat) else "")
@@ -45,7 +46,7 @@ def snippet(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> tuple[st
     return shown, tuple((a + shift, b + shift) for a, b, _ in found if start <= a and b <= end)
 
 
-def _found(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> list[tuple[int, int, int]]:
+def occurrences(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> list[tuple[int, int, int]]:
     """Where the rows stand: start, end and number of the row; none within another."""
     there = placed(text)
     tokens = there.words

@@ -1,0 +1,79 @@
+"""How many articles a query finds in each year, month or day; and where the archive has none that it could find.
+
+What stands in an archive is no proof of what was published. So a period without a hit is one of three:
+
+    none         articles of it are archived, and none of them matches
+    unarchived   no article of it is archived, of the sites that are asked about: none was published, or none was got
+    ahead        it begins after the archive last looked at these sites, and so it cannot have any
+
+The sites and the time asked about are those that all results share: `site` (and site: in the text, outside OR and NOT),
+`since`, `until` (and date:). Authors, tags and words do not make a period unarchived.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlite_utils import Database
+
+from archiver.search.filters import Query, terms
+from archiver.search.match import compiled
+from archiver.search.periods import UNITS, counted, row, unit_for
+from archiver.search.run import _planned
+from archiver.search.terms import Every
+from archiver.search.within import bounds, looked_until, part
+
+State = Literal["matched", "none", "unarchived", "ahead"]
+STATES: dict[State, str] = {
+    "matched": "articles match",
+    "none": "articles are archived, none matches",
+    "unarchived": "nothing archived",
+    "ahead": "after the archive last looked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """`period` is 2023, 2023-07 or 2023-07-14, as date: takes it; `articles` match (folded as the query says) of
+    `archived`, which are all that the archive has of these sites then, copies too."""
+
+    period: str
+    articles: int
+    archived: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Every period from the first to the last, of which the archive has an article or which the query names.
+
+    `total` articles match, as `run` counts them, `undated` of them without a date and so in no period. `looked_until`
+    is the day (UTC) on which the archive last took something in of these sites, None where it never did.
+    """
+
+    unit: str
+    periods: tuple[Period, ...]
+    total: int
+    undated: int
+    looked_until: str | None
+
+
+def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
+    """The histogram of all that a query finds, whatever its limit. `unit` is year, month or day; "" takes the one that
+    suits what is archived. Raises BadQuery, SiteNotFound or IndexMissing."""
+    plan = _planned(db, query)
+    within = part((plan.node, *terms(db, query)))
+    there = compiled(Every(within) if within else None, db)
+    unit = unit_for(plan.searcher, there, unit)
+    archived, found = counted(plan.searcher, there, unit), counted(plan.searcher, plan.found, unit)
+    last = looked_until(db, plan.searcher, there, within)
+    numbers = row(unit, archived, bounds(within))
+    periods = tuple(_period(UNITS[unit].name(n), found.get(n, 0), archived.get(n, 0), last) for n in numbers)
+    return Histogram(unit, periods, plan.total, plan.total - sum(found.values()), last)
+
+
+def _period(name: str, articles: int, archived: int, last: str | None) -> Period:
+    state: State = "matched" if articles else "none" if archived else \
+        "ahead" if last is None or name > last[:len(name)] else "unarchived"
+    return Period(name, articles, archived, state)
