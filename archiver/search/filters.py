@@ -6,6 +6,7 @@ Filters of one kind widen each other (two authors: either), filters of different
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from sqlite_utils import Database
 
@@ -32,7 +33,8 @@ class Query:
     a full ISO 8601 time. `near` is (latitude, longitude), `within` kilometres around it (25 where
     it is None), `bbox` (west, south, east, north) in degrees; west greater than east crosses the
     antimeridian. `sort` is a key of SORTS, with "-" before it downwards; "" is by relevance where
-    there is text and newest first where there is none. `duplicates` unfolds articles with the same
+    there is text and newest first where there is none. `recent` ranks newer articles higher: it is the
+    number of days in which a score halves (`archiver.search.recency`). `duplicates` unfolds articles with the same
     text. `limit` None is no limit.
     """
 
@@ -51,6 +53,7 @@ class Query:
     limit: int | None = 20
     offset: int = 0
     duplicates: bool = False
+    recent: float | None = None
 
 
 def terms(db: Database, query: Query) -> list[Node]:
@@ -71,6 +74,11 @@ def terms(db: Database, query: Query) -> list[Node]:
             raise BadQuery("sort by distance", "it needs --near LAT,LON to say from where")
     else:
         out.append(in_circle(*query.near, DEFAULT_KM if query.within is None else query.within))
+    if query.recent is not None:
+        if not 0 < query.recent < inf:
+            raise BadQuery(f"recent {query.recent:g}", "it is a number of days, more than 0")
+        if query.sort not in ("", "relevance"):
+            raise BadQuery(f"sort by {query.sort}", "what is recent counts where it is sorted by relevance alone")
     if query.bbox is not None:
         out.append(in_box(query.bbox))
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from archiver.search.match import compiled, ranks
 from archiver.search.names import folded
 from archiver.search.order import count, folded_copies, in_order
 from archiver.search.places import distance_km
+from archiver.search.recency import by_recency
 from archiver.search.snippet import snippet, wanted
 from archiver.search.terms import Every, Node
 
@@ -156,6 +158,9 @@ def _ordered(plan: _Plan, first: int, last: int) -> Iterator[_Found]:
         entries = in_order(plan.searcher, plan.found, "id", down=False, first=0, last=plan.total)
         distances = _distances(plan, [entry.id for entry in entries])
         entries = sorted(entries, key=lambda e: (distances.get(e.id, inf) * (-1 if down else 1), e.id))[first:last]
+    elif name == "relevance" and plan.query.recent is not None:
+        entries = by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
+        distances = _distances(plan, [entry.id for entry in entries])
     else:
         entries = in_order(plan.searcher, plan.found, SORTS[name], down=down != (name == "relevance"),
                            first=first, last=last)
