@@ -269,4 +269,4 @@ class ExtraMissing(ArchiverError):
 
 class OutputNotWritable(ArchiverError):
     def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"{path} cannot be written ({why}): name another file with -o.")
+        super().__init__(path, f"{path} cannot be written ({why}): name another file.")

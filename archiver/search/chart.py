@@ -1,0 +1,172 @@
+"""Trends and histograms as pictures: SVG 1.1 without style sheets, scripts or sizes in anything but units of its own.
+
+One drawing serves files and pages. Lines differ in their dashes as well as in their colours (Okabe and Ito's, which
+people tell apart however they see colours). What has no value is no zero: the line is broken there, and the time of
+which nothing is archived is hatched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import PurePath
+from xml.sax.saxutils import escape
+
+from archiver.errors import BadQuery, ExtraMissing
+from archiver.search.histogram import STATES, Histogram
+from archiver.search.trend import Trend
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "4 2")
+_WIDTH, _HEIGHT = 760, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 34, 30
+_LINE = 20
+_MOST_LABELS = 8
+_STEPS = {"year": (1, 2, 5, 10, 20, 50, 100, 500, 1_000), "month": (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1_200),
+          "day": (1, 2, 5, 10, 15, 30, 60, 90, 180, 365, 730, 3_650)}
+# No letters of XML 1.0, section 2.2, and those that turn the direction of what follows.
+_NO_LETTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+
+Made = Callable[[str], bytes]
+
+
+def trend_svg(trend: Trend) -> str:
+    """The terms of a trend as lines over one time axis, with a legend."""
+    top = _round_up(max((share for one in trend.series for share in one.shares if share), default=0.0) or 0.01)
+    frame = _Frame(trend.unit, trend.periods, top, _HEIGHT + _LINE * len(trend.series))
+    parts = list(frame.hatched(share is None for share in trend.series[0].shares))
+    parts += frame.axes(_percent)
+    for number, one in enumerate(trend.series):
+        stroke = f'stroke="{_COLOURS[number % len(_COLOURS)]}" stroke-width="2" fill="none"'
+        if dashes := _DASHES[number % len(_DASHES)]:
+            stroke += f' stroke-dasharray="{dashes}"'
+        parts += _line(frame, one.shares, stroke)
+        y = _HEIGHT + _LINE * number + 6
+        parts.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_LEFT + 36}" y2="{y}" {stroke}/>')
+        parts.append(_text(_LEFT + 44, y + 4, f"{one.term} ({one.total:,})"))
+    shown = ", ".join(one.term for one in trend.series)
+    return frame.drawn(f"Share of archived articles by {trend.unit}: {shown}", parts)
+
+
+def histogram_svg(found: Histogram) -> str:
+    """The counts of a histogram as bars; a time of which articles are archived and none matches has a short mark."""
+    top = _round_up(max((period.articles for period in found.periods), default=0) or 1)
+    frame = _Frame(found.unit, [period.period for period in found.periods], top, _HEIGHT)
+    parts = list(frame.hatched(period.state in ("unarchived", "ahead") for period in found.periods))
+    parts += frame.axes(_whole)
+    for number, period in enumerate(found.periods):
+        if not period.archived:
+            continue
+        height = frame.y(0) - frame.y(period.articles) if period.articles else 1.5
+        colour = _COLOURS[0] if period.articles else "#888888"
+        said = f"{period.articles:,} of {period.archived:,}" if period.articles else STATES["none"]
+        parts.append(f'<rect x="{frame.x(number):.2f}" y="{frame.y(0) - height:.2f}" width="{frame.step * 0.86:.2f}" '
+                     f'height="{height:.2f}" fill="{colour}"><title>{period.period}: {said}</title></rect>')
+    return frame.drawn(f"{found.total:,} articles by {found.unit}", parts)
+
+
+def kind(file: str) -> Made:
+    """What makes the bytes of a file of this name from a drawing: as it is, or as a picture of twice its size.
+
+    Raises BadQuery for another ending than .svg and .png, ExtraMissing where what draws PNG is not installed.
+    """
+    ending = PurePath(file).suffix.lower()
+    if ending == ".svg":
+        return lambda svg: svg.encode()
+    if ending != ".png":
+        raise BadQuery(f"plot {file}", "it can be drawn as .svg or .png")
+    try:
+        import resvg_py
+    except ImportError as error:
+        raise ExtraMissing("A picture in PNG", "plot") from error
+    return lambda svg: bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=2))
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    unit: str
+    periods: Sequence[str]
+    top: float
+    height: int
+
+    @property
+    def step(self) -> float:
+        return (_WIDTH - _LEFT - _RIGHT) / max(len(self.periods), 1)
+
+    def x(self, number: float) -> float:
+        return _LEFT + self.step * number
+
+    def y(self, value: float) -> float:
+        return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / self.top
+
+    def hatched(self, empty: Iterable[bool]) -> Iterator[str]:
+        """The stretches of the time of which nothing is archived."""
+        for is_empty, places in groupby(enumerate(empty), key=lambda pair: pair[1]):
+            if is_empty:
+                first, *_, last = numbers if len(numbers := [n for n, _ in places]) > 1 else numbers * 2
+                said = self.periods[first] if first == last else f"{self.periods[first]} to {self.periods[last]}"
+                yield (f'<rect x="{self.x(first):.2f}" y="{_TOP}" width="{self.step * (last - first + 1):.2f}" '
+                       f'height="{_HEIGHT - _BOTTOM - _TOP}" fill="url(#nothing)"><title>{said}: '
+                       f'{STATES["unarchived"]}</title></rect>')
+
+    def axes(self, label: Callable[[float], str]) -> Iterator[str]:
+        for part in range(3):
+            value = self.top * part / 2
+            y = self.y(value)
+            yield (f'<line x1="{_LEFT}" y1="{y:.2f}" x2="{_WIDTH - _RIGHT}" y2="{y:.2f}" stroke="#888888" '
+                   f'stroke-width="{0.4 if part else 1}"/>')
+            yield _text(_LEFT - 6, y + 4, label(value), "end")
+        every = next((s for s in _STEPS[self.unit] if len(self.periods) / s <= _MOST_LABELS), len(self.periods) or 1)
+        for number in range(0, len(self.periods), every):
+            yield _text(self.x(number + 0.5), _HEIGHT - _BOTTOM + 16, self.periods[number],
+                        "start" if number == 0 and self.step < 50 else "middle")
+
+    def drawn(self, title: str, parts: Iterable[str]) -> str:
+        said = _plain(title)
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self.height}" width="{_WIDTH}" '
+                f'height="{self.height}" role="img" font-family="DejaVu Sans, Noto Sans, sans-serif" font-size="12">\n'
+                f'<title>{said}</title>\n'
+                '<defs><pattern id="nothing" width="6" height="6" patternUnits="userSpaceOnUse">'
+                '<path d="M0 6 L6 0" stroke="#bbbbbb" stroke-width="1"/></pattern></defs>\n'
+                f'<rect width="{_WIDTH}" height="{self.height}" fill="#ffffff"/>\n'
+                f'{_text(_LEFT, 18, title if len(title) < 100 else title[:99] + "…")}\n'
+                + "\n".join(parts) + "\n</svg>\n")
+
+
+def _line(frame: _Frame, shares: Sequence[float | None], stroke: str) -> Iterator[str]:
+    """A line through the values, broken where there is none; a value alone is a point."""
+    for is_gap, places in groupby(enumerate(shares), key=lambda pair: pair[1] is None):
+        points = [] if is_gap else [(frame.x(n + 0.5), frame.y(share)) for n, share in places if share is not None]
+        if len(points) == 1:
+            x, y = points[0]
+            points = [(x - 2, y), (x + 2, y)]
+        if points:
+            yield f'<polyline points="{" ".join(f"{x:.2f},{y:.2f}" for x, y in points)}" {stroke}/>'
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return (f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="#222222">{_plain(text)}</text>')
+
+
+def _plain(text: str) -> str:
+    return escape(_NO_LETTERS.sub("", text))
+
+
+def _round_up(value: float) -> float:
+    """The next number that is 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** -6
+    while True:
+        for times in (1, 2, 5):
+            if power * times >= value * 0.999999:
+                return power * times
+        power *= 10
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.4g} %"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
