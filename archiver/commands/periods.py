@@ -48,12 +48,12 @@ def print_histogram(found: Histogram, form: str | None) -> None:
         click.echo("Nothing with a date is archived." if not found.total else
                    f"{count(found.total, 'article')}, none of them with a date.", err=True)
     elif sys.stdout.isatty():
-        _draw(found)
+        draw_histogram(found)
     else:
         table(heads, [tuple(row.values()) for row in rows], numbers=(1, 2))
 
 
-def _draw(found: Histogram) -> None:
+def draw_histogram(found: Histogram) -> None:
     from rich.bar import Bar
     from rich.table import Table
     from rich.text import Text
@@ -102,7 +102,7 @@ def print_trend(found: Trend, form: str | None) -> None:
     elif not found.periods:
         click.echo("Nothing with a date is archived.", err=True)
     elif sys.stdout.isatty():
-        _plot(found)
+        draw_trend(found)
     else:
         table(("period", "archived", *(one.term for one in found.series)),
               [(period, found.archived[n], *(share_text(one.shares[n]) for one in found.series))
@@ -117,7 +117,7 @@ def share_text(share: float | None) -> str:
     return f"{percent:.0f} %" if percent in (0, 100) else f"{percent:.1f} %" if percent >= 0.1 else f"{percent:.1g} %"
 
 
-def _plot(found: Trend) -> None:
+def draw_trend(found: Trend) -> None:
     """The terms one under another, on one scale. The axis is broken where nothing is archived."""
     say(line((f"Share of {sum(found.archived) + found.undated:,} archived articles, by {found.unit}", "dim")))
     width = min(console().width, _WIDEST) - 9

@@ -36,13 +36,13 @@ def trend_svg(trend: Trend) -> str:
     """The terms of a trend as lines over one time axis, with a legend."""
     top = _round_up(max((share for one in trend.series for share in one.shares if share), default=0.0) or 0.01)
     frame = _Frame(trend.unit, trend.periods, top, _HEIGHT + _LINE * len(trend.series))
-    parts = list(frame.hatched(share is None for share in trend.series[0].shares))
+    parts = list(frame.hatched("" if archived else STATES["unarchived"] for archived in trend.archived))
     parts += frame.axes(_percent)
     for number, one in enumerate(trend.series):
         stroke = f'stroke="{_COLOURS[number % len(_COLOURS)]}" stroke-width="2" fill="none"'
         if dashes := _DASHES[number % len(_DASHES)]:
             stroke += f' stroke-dasharray="{dashes}"'
-        parts += _line(frame, one.shares, stroke)
+        parts += _line(frame, one.shares, stroke, radius=3 + 2 * number)
         y = _HEIGHT + _LINE * number + 6
         parts.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_LEFT + 36}" y2="{y}" {stroke}/>')
         parts.append(_text(_LEFT + 44, y + 4, f"{one.term} ({one.total:,})"))
@@ -54,7 +54,7 @@ def histogram_svg(found: Histogram) -> str:
     """The counts of a histogram as bars; a time of which articles are archived and none matches has a short mark."""
     top = _round_up(max((period.articles for period in found.periods), default=0) or 1)
     frame = _Frame(found.unit, [period.period for period in found.periods], top, _HEIGHT)
-    parts = list(frame.hatched(period.state in ("unarchived", "ahead") for period in found.periods))
+    parts = list(frame.hatched("" if period.archived else STATES[period.state] for period in found.periods))
     parts += frame.axes(_whole)
     for number, period in enumerate(found.periods):
         if not period.archived:
@@ -101,15 +101,16 @@ class _Frame:
     def y(self, value: float) -> float:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * value / self.top
 
-    def hatched(self, empty: Iterable[bool]) -> Iterator[str]:
-        """The stretches of the time of which nothing is archived."""
-        for is_empty, places in groupby(enumerate(empty), key=lambda pair: pair[1]):
-            if is_empty:
-                first, *_, last = numbers if len(numbers := [n for n, _ in places]) > 1 else numbers * 2
+    def hatched(self, whys: Iterable[str]) -> Iterator[str]:
+        """The stretches of the time of which there is nothing, by why; "" is a period of which there is something."""
+        for why, places in groupby(enumerate(whys), key=lambda pair: pair[1]):
+            if why:
+                numbers = [number for number, _ in places]
+                first, last = numbers[0], numbers[-1]
                 said = self.periods[first] if first == last else f"{self.periods[first]} to {self.periods[last]}"
                 yield (f'<rect x="{self.x(first):.2f}" y="{_TOP}" width="{self.step * (last - first + 1):.2f}" '
-                       f'height="{_HEIGHT - _BOTTOM - _TOP}" fill="url(#nothing)"><title>{said}: '
-                       f'{STATES["unarchived"]}</title></rect>')
+                       f'height="{_HEIGHT - _BOTTOM - _TOP}" fill="url(#nothing)"><title>{said}: {why}'
+                       '</title></rect>')
 
     def axes(self, label: Callable[[float], str]) -> Iterator[str]:
         for part in range(3):
@@ -135,14 +136,14 @@ class _Frame:
                 + "\n".join(parts) + "\n</svg>\n")
 
 
-def _line(frame: _Frame, shares: Sequence[float | None], stroke: str) -> Iterator[str]:
-    """A line through the values, broken where there is none; a value alone is a point."""
+def _line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: int) -> Iterator[str]:
+    """A line through the values, broken where there is none; a value alone is a ring, so that all are seen that lie
+    at one place."""
     for is_gap, places in groupby(enumerate(shares), key=lambda pair: pair[1] is None):
         points = [] if is_gap else [(frame.x(n + 0.5), frame.y(share)) for n, share in places if share is not None]
         if len(points) == 1:
-            x, y = points[0]
-            points = [(x - 2, y), (x + 2, y)]
-        if points:
+            yield f'<circle cx="{points[0][0]:.2f}" cy="{points[0][1]:.2f}" r="{radius}" {stroke}/>'
+        elif points:
             yield f'<polyline points="{" ".join(f"{x:.2f},{y:.2f}" for x, y in points)}" {stroke}/>'
 
 

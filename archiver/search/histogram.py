@@ -4,7 +4,7 @@ What stands in an archive is no proof of what was published. So a period without
 
     none         articles of it are archived, and none of them matches
     unarchived   no article of it is archived, of the sites that are asked about: none was published, or none was got
-    ahead        it begins after the archive last looked at these sites, and so it cannot have any
+    ahead        it begins after the archive last looked at these sites (or it never did): it cannot have any
 
 The sites and the time asked about are those that all results share: `site` (and site: in the text, outside OR and NOT),
 `since`, `until` (and date:). Authors, tags and words do not make a period unarchived.
@@ -29,7 +29,7 @@ STATES: dict[State, str] = {
     "matched": "articles match",
     "none": "articles are archived, none matches",
     "unarchived": "nothing archived",
-    "ahead": "after the archive last looked",
+    "ahead": "not looked at yet",
 }
 
 
@@ -65,10 +65,11 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     plan = _planned(db, query)
     within = part((plan.node, *terms(db, query)))
     there = compiled(Every(within) if within else None, db)
-    unit = unit_for(plan.searcher, there, unit)
+    days = bounds(within)
+    unit = unit_for(plan.searcher, there, unit, days)
     archived, found = counted(plan.searcher, there, unit), counted(plan.searcher, plan.found, unit)
     last = looked_until(db, plan.searcher, there, within)
-    numbers = row(unit, archived, bounds(within))
+    numbers = row(unit, archived, days)
     periods = tuple(_period(UNITS[unit].name(n), found.get(n, 0), archived.get(n, 0), last) for n in numbers)
     return Histogram(unit, periods, plan.total, plan.total - sum(found.values()), last)
 

@@ -51,21 +51,24 @@ def counted(searcher: tantivy.Searcher, query: tantivy.Query, unit: str) -> dict
     return {UNITS[unit].of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
 
 
-def unit_for(searcher: tantivy.Searcher, query: tantivy.Query, asked: str = "") -> str:
+def unit_for(searcher: tantivy.Searcher, query: tantivy.Query, asked: str = "", bounds: Collection[date] = ()) -> str:
     """The unit that was asked for, or the one in which the articles of a query are seen best: days where they are of
-    two months at most, months to sixty, years beyond. Months without an article do not count: one article with a date
-    of 1970 leaves the others as they were. Raises BadQuery for a unit that there is not."""
+    two months at most, months to sixty, years beyond.
+
+    Months without an article do not count, unless they lie within the `bounds` that were asked for: one article with a
+    date of 1970 leaves the others as they were. Raises BadQuery for a unit that there is not.
+    """
     if asked:
         if asked not in UNITS:
             raise BadQuery(f"by {asked}", f"articles are counted by {', '.join(UNITS)}")
         return asked
-    months = counted(searcher, query, "month")
-    units = ("day", "month", "year")[(len(months) > _FEW_MONTHS) + (len(months) > _MANY_MONTHS):]
-    for unit in units:
-        ends = [UNITS[unit].of_day(date(n // 12, n % 12 + 1, 1)) for n in (min(months), max(months))] if months else [0]
-        if ends[-1] - ends[0] < MOST - 31:
-            return unit
-    return units[-1]
+    months = list(counted(searcher, query, "month"))
+    numbers = [*months, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
+    span = max(numbers) - min(numbers) + 1
+    many = span if bounds else len(months)
+    if many <= _FEW_MONTHS and span * 31 <= MOST:
+        return "day"
+    return "month" if many <= _MANY_MONTHS and span <= MOST else "year"
 
 
 def row(unit: str, numbers: Collection[int], bounds: Iterable[date] = ()) -> range:

@@ -57,9 +57,10 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
         raise BadQuery(" ".join(asked), f"a trend has 1 to {MOST_TERMS} terms")
     whole = _planned(db, replace(query, duplicates=True))
     narrowing = tuple(node for node in (whole.node, *terms(db, query)) if node is not None)
-    unit = unit_for(whole.searcher, whole.found, unit)
+    days = bounds(part(narrowing))
+    unit = unit_for(whole.searcher, whole.found, unit, days)
     archived = counted(whole.searcher, whole.found, unit)
-    numbers = row(unit, archived, bounds(part(narrowing)))
+    numbers = row(unit, archived, days)
     series = []
     for term in asked:
         node = parse(term)

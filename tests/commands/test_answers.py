@@ -1,0 +1,180 @@
+"""search --histogram, --trend, --concordance and --recent: what they print, draw and answer to wrong input."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from archiver.commands.concordance import set_line
+from archiver.commands.periods import draw_histogram, draw_trend, share_text
+from archiver.search.chart import histogram_svg, trend_svg
+from archiver.search.concordance import Line
+from archiver.search.histogram import Histogram, Period
+from archiver.search.trend import Series, Trend
+from tests.commands.conftest import Run
+
+SVG = "{http://www.w3.org/2000/svg}"
+FOUND = Histogram("month", (Period("2024-01", 4, 9, "matched"), Period("2024-02", 0, 3, "none"),
+                            Period("2024-03", 0, 0, "unarchived"), Period("2024-04", 0, 0, "unarchived"),
+                            Period("2024-05", 1, 1, "matched"), Period("2024-06", 0, 0, "ahead")), 7, 2, "2024-05-30")
+COMPARED = Trend("month", ("2024-01", "2024-02", "2024-03"), (4, 0, 8), (
+    Series("flood", (4, 0, 1), (1.0, None, 0.125), 5), Series('"high water"', (0, 0, 4), (0.0, None, 0.5), 4)), 0)
+
+
+# -- histogram --------------------------------------------------------------------------------
+
+
+def test_a_histogram_for_programs_says_the_same_in_every_form(run: Run) -> None:
+    asked = ("search", "tide", "--site", "harbour.example", "--histogram", "month")
+    as_json = json.loads(run(*asked, "--json").stdout)
+    assert {k: v for k, v in as_json.items() if k != "periods"} == {
+        "unit": "month", "total": 2, "undated": 0, "looked_until": "2024-06-01"}
+    assert as_json["periods"][0] == {"period": "2023-12", "articles": 0, "archived": 1, "state": "none"}
+    assert [json.loads(row) for row in run(*asked, "--jsonl").stdout.splitlines()] == as_json["periods"]
+    rows = list(csv.DictReader(io.StringIO(run(*asked, "--csv").stdout)))
+    assert rows == [{k: str(v) for k, v in period.items()} for period in as_json["periods"]]
+    plain = run(*asked).stdout.splitlines()
+    assert plain[0].split() == ["period", "articles", "archived", "state"]
+    assert plain[2].split() == ["2024-01", "0", "0", "unarchived"]
+
+
+def test_a_unit_may_be_left_out_before_words(run: Run) -> None:
+    before, behind = (run("search", *args, "--json") for args in (("--histogram", "tide"), ("tide", "--histogram")))
+    assert before.stdout == behind.stdout
+    by_year = json.loads(run("search", "--histogram", "year", "tide", "--json").stdout)
+    assert by_year["unit"] == "year" and by_year["total"] == 2
+    firsts = [json.loads(run("search", "--json", "--recent", *days, "tide").stdout)[0]["id"]
+              for days in ((), ("365",), ("5",))]
+    assert firsts == [1, 1, 2]
+
+
+def test_a_histogram_tells_none_from_nothing_archived(capsys: pytest.CaptureFixture[str]) -> None:
+    draw_histogram(FOUND)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "7 articles, 2 without a date, by month"
+    assert lines[2].split()[:2] == ["2024-01", "4"] and set(lines[2].split()[2]) == {"█"}
+    assert lines[3].split() == ["2024-02", "0", "▏"]
+    assert lines[4].split(None, 3) == ["2024-03", "to", "2024-04", "░ nothing archived"]
+    assert lines[5].count("█") == pytest.approx(lines[2].count("█") / 4, abs=1)
+    assert lines[6].split(None, 1) == ["2024-06", "░ not looked at yet"]
+
+
+# -- trends -----------------------------------------------------------------------------------
+
+
+def test_a_trend_for_programs_says_the_same_in_every_form(run: Run) -> None:
+    asked = ("search", "--trend", "tide", "--trend", '"the lamp"', "--by", "year")
+    as_json = json.loads(run(*asked, "--json").stdout)
+    assert as_json["periods"] == ["2022", "2023", "2024"] and as_json["archived"] == [1, 1, 3]
+    assert [one["shares"] for one in as_json["series"]] == [[0.0, 0.0, 2 / 3], [0.0, 1.0, 1 / 3]]
+    rows = [json.loads(row) for row in run(*asked, "--jsonl").stdout.splitlines()]
+    assert rows[2] == {"period": "2024", "term": "tide", "articles": 2, "archived": 3, "share": 2 / 3}
+    assert len(list(csv.DictReader(io.StringIO(run(*asked, "--csv").stdout)))) == len(rows) == 6
+    assert run(*asked).stdout.splitlines()[3].split() == ["2024", "3", "66.7", "%", "33.3", "%"]
+    assert "-" in run("search", "--trend", "tide", "--by", "month").stdout.splitlines()[3].split()
+
+
+def test_the_axis_of_a_trend_is_broken_where_nothing_is_archived(capsys: pytest.CaptureFixture[str]) -> None:
+    draw_trend(COMPARED)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "Share of 12 archived articles, by month"
+    assert lines[2] == "flood  5 articles" and lines[3] == "  100 % ████"
+    assert lines[6] == "        ████    ▄▄▄▄"
+    assert lines[7] == "    0 % ────    ────"
+    assert lines[11] == "" and lines[12].endswith("████"), "both are on one scale"
+    assert lines[14] == lines[7] and lines[15].split() == ["2024-01", "2024-03"]
+    assert lines[-1] == "Where the line is broken, nothing is archived."
+
+
+@pytest.mark.parametrize(("share", "text"), [
+    (None, "-"), (0.0, "0 %"), (1.0, "100 %"), (0.123456, "12.3 %"), (0.0004, "0.04 %"), (0.9999, "100.0 %")])
+def test_a_share_reads_as_percent(share: float | None, text: str) -> None:
+    assert share_text(share) == text
+
+
+# -- pictures ---------------------------------------------------------------------------------
+
+
+@given(term=st.text(max_size=30), shares=st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=40))
+def test_a_picture_is_well_formed_whatever_a_term_is(term: str, shares: list[float | None]) -> None:
+    periods = tuple(str(2000 + n) for n in range(len(shares)))
+    ones = (1,) * len(shares)
+    archived = tuple(0 if share is None else 1 for share in shares)
+    series = (Series(term, ones, tuple(shares), 1),)
+    root = ElementTree.fromstring(trend_svg(Trend("year", periods, archived, series, 0)))
+    assert root.find(f"{SVG}script") is None and len([e for e in root.iter() if e.tag == f"{SVG}text"]) >= 5
+    gaps = sum(1 for n, one in enumerate(shares) if one is None and (n == 0 or shares[n - 1] is not None))
+    assert len([e for e in root if e.get("fill") == "url(#nothing)"]) == gaps
+
+
+def test_a_picture_of_a_histogram_has_its_bars_and_its_gaps() -> None:
+    root = ElementTree.fromstring(histogram_svg(FOUND))
+    said = [e.text for e in root.iter(f"{SVG}title")]
+    assert said == ["7 articles by month", "2024-03 to 2024-04: nothing archived", "2024-06: not looked at yet",
+                    "2024-01: 4 of 9", "2024-02: articles are archived, none matches", "2024-05: 1 of 1"]
+
+
+def test_pictures_are_written_to_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    svg, png = tmp_path / "t.svg", tmp_path / "t.PNG"
+    assert run("search", "--trend", "tide", "--plot", str(svg)).exit_code == 0
+    assert ElementTree.parse(svg).getroot().tag == f"{SVG}svg"
+    assert run("search", "tide", "--histogram", "--plot", str(png)).exit_code == 0
+    assert png.read_bytes().startswith(b"\x89PNG\r\n")
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    without = run("search", "--trend", "tide", "--plot", str(png))
+    assert without.exit_code != 0 and "pip install 'archiver[plot]'" in without.stderr
+
+
+@pytest.mark.parametrize("args", [
+    ("tide", "--plot", "a.svg"), ("tide", "--trend", "a", "--facets"), ("tide", "--histogram", "--concordance"),
+    ("--trend", "a", "--by", "week"), ("tide", "--recent", "0"), ("tide", "--concordance", "--width", "900"),
+    ("--trend", "a", "--plot", "a.pdf"), ("--concordance",), ("tide", "--recent", "--sort", "date"),
+    ("tide", "--sort", "left"), ("--trend", ""),
+], ids=str)
+def test_what_cannot_be_answered_is_told_in_a_sentence(run: Run, args: tuple[str, ...]) -> None:
+    result = run("search", *args)
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert result.stderr.strip().endswith((".", "N", "DATE")) and not result.stdout
+
+
+# -- concordance ------------------------------------------------------------------------------
+
+
+def test_a_concordance_for_programs_says_the_same_in_every_form(run: Run) -> None:
+    asked = ("search", "tide", "--concordance", "--width", "9")
+    as_json = json.loads(run(*asked, "--json").stdout)
+    assert [(row["id"], row["before"], row["keyword"], row["after"]) for row in as_json] == [
+        (2, "ays. The ", "tide", " came and"), (1, "", "Tide", " tables f"), (1, "nted new ", "tide", " tables. ")]
+    assert [json.loads(row) for row in run(*asked, "--jsonl").stdout.splitlines()] == as_json
+    assert [row["field"] for row in csv.DictReader(io.StringIO(run(*asked, "--csv").stdout))] == [
+        "body", "title", "body"]
+
+
+def test_keywords_stand_in_one_column(run: Run) -> None:
+    lines = run("search", "tide OR 学习", "--concordance", "--width", "12").stdout.splitlines()
+    assert lines[0] == "6 lines from 3 articles"
+    assert lines[2] == "    2  2024-04-11  e days. The  tide  came and we"
+    assert lines[3] == "    1  2024-03-05               Tide  tables for"
+    assert {cell_len(re.split("tide|Tide|学习", text)[0]) for text in lines[2:6]} == {32}
+    assert "(there are more) from" in run("search", "tide", "--concordance", "--limit", "1").stdout
+    assert run("search", "no-such-word", "--concordance").stderr == "Nothing found.\n"
+    assert run("search", "author:ada quay", "--concordance").exit_code == 0
+
+
+def test_what_is_read_from_right_to_left_has_its_beginning_to_the_right() -> None:
+    about = {"id": 1, "url": "", "site": "", "title": "", "published": None, "published_precision": None,
+             "field": "body"}
+    line = Line(**about, before="قال إن ", keyword="الميناء", after=" مغلق\u202e", direction="rtl")
+    plain = set_line("", line, 8).plain
+    isolated = plain.replace("\u2067", "<").replace("\u2069", ">").rstrip()
+    assert isolated == "    <مغلق> <الميناء> <قال إن >"

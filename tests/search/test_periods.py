@@ -1,0 +1,163 @@
+"""Histograms and trends over a real archive: what they count, and what they say where there is nothing to count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.archive import Archive
+from archiver.errors import BadQuery, SiteNotFound
+from archiver.search.histogram import Histogram
+from archiver.search.periods import MOST, UNITS, day_of, row
+from archiver.store.connect import open_archive
+from tests.archive_fixture import make_archive
+
+SOME = ("", "tide", "lamp", "quay OR 学习", "-fog", "is:gone", "site:harbour.example tide", "date:2024", "untimely")
+EVERY_UNIT = st.sampled_from(tuple(UNITS))
+
+
+@pytest.fixture(scope="module")
+def read(archive_file: Path) -> Iterator[Archive]:
+    with Archive(archive_file) as opened:
+        yield opened
+
+
+def shown(found: Histogram) -> list[tuple[str, int, str]]:
+    return [(p.period, p.articles, p.state) for p in found.periods]
+
+
+# -- histogram --------------------------------------------------------------------------------
+
+
+def test_none_is_not_nothing_archived(read: Archive) -> None:
+    found = read.histogram("tide", site="harbour.example", unit="month")
+    assert shown(found) == [
+        ("2023-12", 0, "none"), ("2024-01", 0, "unarchived"), ("2024-02", 0, "unarchived"), ("2024-03", 1, "matched"),
+        ("2024-04", 1, "matched"), ("2024-05", 0, "none")]
+    assert (found.total, found.undated, found.looked_until) == (2, 0, "2024-06-01")
+
+
+def test_the_time_asked_for_is_shown_and_what_comes_after_the_last_look(read: Archive) -> None:
+    found = shown(read.histogram("tide", since="2024-02", until="2024-08-15", unit="month"))
+    assert found == [
+        ("2024-02", 0, "unarchived"), ("2024-03", 1, "matched"), ("2024-04", 1, "matched"), ("2024-05", 0, "none"),
+        ("2024-06", 0, "unarchived"), ("2024-07", 0, "ahead"), ("2024-08", 0, "ahead")]
+    assert shown(read.histogram("tide date:2024-02..2024-08", unit="month")) == found
+
+
+def test_what_another_site_has_does_not_count_as_archived(read: Archive) -> None:
+    asked = {"unit": "year", "since": "2021", "until": "2023"}
+    assert shown(read.histogram("tide", site="notes.example/blog", **asked)) == [
+        ("2021", 0, "unarchived"), ("2022", 0, "none"), ("2023", 0, "unarchived")]
+    assert shown(read.histogram("tide site:notes.example", **asked)) == \
+        shown(read.histogram("tide", site="notes.example/blog", **asked))
+    assert shown(read.histogram("tide", **asked))[2] == ("2023", 0, "none")
+
+
+@pytest.mark.parametrize("text", ["tide OR site:notes.example", "tide -site:harbour.example", "tide author:ada"])
+def test_what_not_all_results_share_narrows_no_archive(read: Archive, text: str) -> None:
+    assert sum(p.archived for p in read.histogram(text, unit="year").periods) == 5
+
+
+def test_a_site_that_was_never_crawled_was_never_looked_at(read: Archive) -> None:
+    found = read.histogram(site="quiet.example", since="2020", until="2020", unit="year")
+    assert shown(found) == [("2020", 0, "ahead")] and found.looked_until is None
+    assert read.histogram(site="quiet.example").periods == ()
+
+
+def test_copies_are_folded_as_in_hits(read: Archive) -> None:
+    assert shown(read.histogram("lamp", unit="year")) == [
+        ("2022", 0, "none"), ("2023", 1, "matched"), ("2024", 0, "none")]
+    assert [p.articles for p in read.histogram("lamp", unit="year", duplicates=True).periods] == [0, 1, 1]
+
+
+@given(text=st.sampled_from(SOME), unit=EVERY_UNIT, duplicates=st.booleans())
+def test_a_histogram_counts_what_a_search_finds(read: Archive, text: str, unit: str, duplicates: bool) -> None:
+    found = read.histogram(text, unit=unit, duplicates=duplicates)
+    assert found.total == read.results(text, duplicates=duplicates).total
+    assert sum(p.articles for p in found.periods) + found.undated == found.total
+    assert all(p.articles <= p.archived for p in found.periods)
+    if duplicates:
+        for p in found.periods[:3] + found.periods[-3:]:
+            assert read.results(f"({text}) date:{p.period}" if text else f"date:{p.period}",
+                                duplicates=True).total == p.articles
+
+
+def test_the_unit_suits_what_is_archived(read: Archive, tmp_path: Path) -> None:
+    assert read.histogram("tide").unit == "month"
+    assert read.histogram("tide", since="2024-03", until="2024-04").unit == "day"
+    file = make_archive(tmp_path / "archive.db")
+    db = open_archive(file)
+    db.execute("update articles set published = '0001-01-01T00:00:00+00:00' where id = 2")
+    db.conn.commit()
+    db.close()
+    with Archive(file) as archive:
+        assert archive.histogram().unit == "year"  # of two thousand years there are too many months
+        with pytest.raises(BadQuery, match=r"from 0001-01-01 to 2024-05-02 there are .* of them, more than 20,000"):
+            archive.histogram(unit="day")
+
+
+@pytest.mark.parametrize(("more", "error"), [
+    ({"unit": "week"}, BadQuery), ({"site": "nowhere.example"}, SiteNotFound), ({"since": "soon"}, BadQuery),
+])
+def test_what_cannot_be_counted_is_told(read: Archive, more: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        read.histogram("tide", **more)
+
+
+@given(days=st.lists(st.dates(), min_size=1, max_size=5), unit=EVERY_UNIT)
+def test_periods_are_all_there_and_hold_their_days(days: list[date], unit: str) -> None:
+    made = UNITS[unit]
+    numbers = [made.of_day(day) for day in days]
+    assert all(day.isoformat().startswith(made.name(number)) for day, number in zip(days, numbers, strict=True))
+    if max(numbers) - min(numbers) >= MOST:
+        with pytest.raises(BadQuery):
+            row(unit, (), days)
+    else:
+        assert list(row(unit, (), days)) == list(range(min(numbers), max(numbers) + 1))
+
+
+@given(st.integers(-2**62, 2**62))
+def test_any_number_of_seconds_is_of_a_day(seconds: int) -> None:
+    assert date.min <= day_of(seconds) <= date.max
+
+
+# -- trends -----------------------------------------------------------------------------------
+
+
+def test_a_share_is_of_what_was_archived_and_a_gap_is_no_zero(read: Archive) -> None:
+    found = read.trend("tide", '"the lamp"', unit="month", since="2023-12")
+    assert found.periods == ("2023-12", "2024-01", "2024-02", "2024-03", "2024-04", "2024-05")
+    assert found.archived == (1, 0, 0, 1, 1, 1)
+    assert found.series[0].shares == (0.0, None, None, 1.0, 1.0, 0.0)
+    assert found.series[1].shares == (1.0, None, None, 0.0, 0.0, 1.0)  # a copy counts where it was published
+    assert [one.total for one in found.series] == [2, 2]
+
+
+def test_what_narrows_a_trend_narrows_both_sides(read: Archive) -> None:
+    assert read.trend("tide", unit="year").series[0].shares == (0.0, 0.0, 2 / 3)
+    assert read.trend("tide", unit="year", author="ada berg").series[0].shares == (1.0,)
+    assert read.trend("tide", within="quay", unit="year").archived == (2,)
+    assert read.trend("untimely").undated == 1 and read.trend("untimely").series[0].total == 1
+
+
+@given(text=st.sampled_from(SOME[1:]), within=st.sampled_from(SOME), unit=EVERY_UNIT)
+def test_a_trend_counts_as_the_histogram_of_all_copies(read: Archive, text: str, within: str, unit: str) -> None:
+    found = read.trend(text, within=within, unit=unit)
+    both = f"({text}) ({within})" if within else text
+    counted = {p.period: p.articles for p in read.histogram(both, unit=unit, duplicates=True).periods}
+    assert {p: n for p, n in zip(found.periods, found.series[0].articles, strict=True) if n} == \
+        {p: n for p, n in counted.items() if n}
+    assert all(share is None or 0 <= share <= 1 for share in found.series[0].shares)
+
+
+@pytest.mark.parametrize("terms", [(), ("",), ("is:new",), ("a",) * 13], ids=str)
+def test_a_trend_of_nothing_or_too_much_is_told(read: Archive, terms: tuple[str, ...]) -> None:
+    with pytest.raises(BadQuery):
+        read.trend(*terms)

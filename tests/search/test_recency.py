@@ -1,0 +1,102 @@
+"""Newer first among what is as good: over all that match, the same on any day."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from math import inf, log2
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.archive import Archive
+from archiver.errors import BadQuery
+from archiver.search import recency
+from archiver.search.index.opened import searcher
+from archiver.search.match import compiled
+from archiver.search.order import count, numbered
+from archiver.search.recency import by_recency
+from archiver.search.terms import Term
+from archiver.store.connect import open_archive
+
+NOW = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """Articles that say "tide" once to six times, over ten years, some of the same day and some undated."""
+    file = tmp_path_factory.mktemp("recency") / "archive.db"
+    db = open_archive(file, create=True)
+    choice = Random(5)
+    with db.atomic():
+        for number in range(1, COUNT + 1):
+            day = datetime(2025, 3, 1, tzinfo=UTC) - timedelta(days=choice.randrange(120) * 30)
+            db["articles"].insert({
+                "id": number, "url": f"https://a.example/{number}", "urlkey": str(number), "site": "a.example",
+                "title": "", "body": "tide " * choice.randrange(1, 7) + "sea " * choice.randrange(12), "revision": 1,
+                "published": None if number % 17 == 0 else day.isoformat(), "first_seen": "2025-01-01",
+                "last_seen": "2025-01-01", "geotags": "[]", "credits": "[]", "authors": "[]", "categories": "[]",
+                "tags": json.dumps(["odd"] if number % 2 else [])})
+    db.close()
+    with Archive(file) as archive:
+        yield archive
+
+
+def by_hand(archive: Archive, half_life: float) -> list[int]:
+    scores = {hit.id: hit.score for hit in archive.results("tide", limit=None).hits}
+    dates = dict(archive.db.execute("select id, published from articles").fetchall())
+
+    def key(number: int) -> tuple[float, float, int]:
+        score = scores[number] or 0.0
+        if dates[number] is None:
+            return inf, -score, number
+        age = max(0.0, NOW - datetime.fromisoformat(dates[number]).timestamp()) / 86_400
+        return age / half_life - log2(score), -score, number
+
+    return sorted(scores, key=key)
+
+
+@given(half_life=st.sampled_from((0.01, 1, 30, 365, 100_000)), first=st.integers(0, COUNT), length=st.integers(0, 40),
+       reach=st.sampled_from((1, 3, 20, 500)))
+def test_the_order_is_that_of_all_that_match(dated: Archive, half_life: float, first: int, length: int, reach: int
+                                             ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recency, "_FIRST", reach)
+        found = by_recency(searcher(dated.db), compiled(Term("tide"), dated.db), half_life, NOW, first=first,
+                           last=first + length)
+    assert [entry.id for entry in found] == by_hand(dated, half_life)[first:first + length]
+
+
+@given(later=st.integers(0, 10**9), half_life=st.sampled_from((30, 365)))
+def test_the_order_is_the_same_on_any_day(dated: Archive, later: int, half_life: float) -> None:
+    asked, query = searcher(dated.db), compiled(Term("tide"), dated.db)
+    start = NOW + 100 * 86_400  # after the last of them was published
+    one, other = (by_recency(asked, query, half_life, now, first=0, last=30) for now in (start, start + later))
+    assert [entry.id for entry in one] == [entry.id for entry in other]
+
+
+def test_pages_meet_and_a_score_has_its_age_in_it(dated: Archive) -> None:
+    whole = dated.results("tide", recent=365, limit=40).hits
+    assert dated.results("tide", recent=365, limit=20, offset=20).hits == whole[20:]
+    plain = {hit.id: hit.score for hit in dated.results("tide", limit=None).hits}
+    assert all((hit.score or 0) < (plain[hit.id] or 0) for hit in whole)
+    assert [hit.score for hit in whole] == sorted((hit.score for hit in whole), reverse=True)
+    assert [hit.id for hit in whole] != [hit.id for hit in dated.results("tide", limit=40).hits]
+
+
+def test_recent_is_for_ranking(dated: Archive) -> None:
+    assert dated.results(recent=365).hits == dated.results().hits  # without words the newest come first anyway
+    for more in ({"recent": 0}, {"recent": -1}, {"recent": inf}, {"recent": float("nan")},
+                 {"recent": 30, "sort": "date"}, {"recent": 30, "sort": "-relevance"}):
+        with pytest.raises(BadQuery):
+            dated.results("tide", **more)
+
+
+@pytest.mark.parametrize("many", [0, 1, 3, 290])
+def test_numbers_are_found_few_or_many(dated: Archive, many: int) -> None:
+    asked = searcher(dated.db)
+    assert count(asked, numbered(asked, [*range(5, 5 + many), 10**6])) == many
