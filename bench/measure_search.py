@@ -49,6 +49,15 @@ QUERIES: dict[str, Callable[[random.Random], tuple[str, dict[str, Any]]]] = {
     "radius and text": lambda c: (FREQUENT, {"near": CITIES[c.randrange(100)][1:], "within": 100.0}),
 }
 
+ANSWERS: dict[str, Callable[[Archive, random.Random], int]] = {
+    "recency": lambda a, c: a.results(FREQUENT if c.random() < 0.5 else _some(c), recent=365).total,
+    "histogram": lambda a, c: a.histogram(FREQUENT if c.random() < 0.5 else _some(c),
+                                          unit=c.choice(("", "year", "month", "day"))).total,
+    "trend of three": lambda a, c: a.trend(FREQUENT, _some(c), f'"{_some(c)} {_some(c)}"').series[0].total,
+    "concordance": lambda a, c: a.concordance(FREQUENT if c.random() < 0.5 else _some(c)).articles,
+}
+"""What is answered beside hits; half of the queries are of the frequent word."""
+
 
 def measure(count: int, each: int, work: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """A row for each class of queries and for the index; a second for SQLite's own full text beside it."""
@@ -65,6 +74,7 @@ def measure(count: int, each: int, work: Path) -> tuple[dict[str, dict[str, Any]
         raise SystemExit(f"The first query failed: {ran.err[-2000:]}")
     with Archive(file) as archive:
         rows = {name: _row(archive, make, each) for name, make in told(QUERIES.items(), "queries", len(QUERIES))}
+        rows |= {name: _answered(archive, ask, each) for name, ask in told(ANSWERS.items(), "answers", len(ANSWERS))}
     rows |= _beside(file)
     return rows, {"index": {"index_ms": made, "bytes": size / count, "cold_s": ran.seconds}}
 
@@ -86,6 +96,17 @@ def _row(archive: Archive, make: Callable[[random.Random], tuple[str, dict[str, 
         counted.append(time.perf_counter() - started)
     return {"queries": each, "hits": _share(hits, 0.5), "p50": _share(times, 0.5) * 1000,
             "p95": _share(times, 0.95) * 1000, "facets": _share(counted, 0.95) * 1000}
+
+
+def _answered(archive: Archive, ask: Callable[[Archive, random.Random], int], each: int) -> dict[str, Any]:
+    choice = random.Random(11)
+    hits, times = [], []
+    for _ in range(each):
+        started = time.perf_counter()
+        hits.append(ask(archive, choice))
+        times.append(time.perf_counter() - started)
+    return {"queries": each, "hits": _share(hits, 0.5), "p50": _share(times, 0.5) * 1000,
+            "p95": _share(times, 0.95) * 1000, "facets": None}
 
 
 def _share(values: list[Any], share: float) -> Any:

@@ -27,7 +27,7 @@ MOST_READ = 2_000
 """So many articles are read where all of their lines are to be sorted by what is around the word."""
 BY_CONTEXT: dict[str, str] = {"left": "by the words before, the nearest first", "right": "by the words after"}
 _FIELDS = ("title", "body")
-_BATCH = 200
+_FIRST_BATCH, _MOST_BATCH = 20, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
     def lines() -> Iterator[Line]:
         nonlocal read
         last = min(plan.total, MOST_READ) if by else plan.total
-        for start in range(0, last, _BATCH):
-            ids = [found.id for found in _ordered(plan, start, min(start + _BATCH, last))]
+        for start, end in _batches(last):
+            ids = [found.id for found in _ordered(plan, start, end)]
             for article in _articles(db, ids):
                 read += 1
                 yield from _lines(article, rows, width)
@@ -94,6 +94,14 @@ def concordance(db: Database, query: Query, width: int = WIDTH) -> Concordance:
     page = list(islice(every, query.offset, last))
     more = query.limit is not None and len(page) > query.limit
     return Concordance(tuple(page[:query.limit]), more, plan.total, read)
+
+
+def _batches(last: int) -> Iterator[tuple[int, int]]:
+    """From 0 to `last` in parts, each twice as large as the one before it: a page needs few articles."""
+    start, size = 0, _FIRST_BATCH
+    while start < last:
+        yield start, min(start + size, last)
+        start, size = start + size, min(size * 2, _MOST_BATCH)
 
 
 def _articles(db: Database, ids: list[int]) -> Iterator[dict[str, Any]]:
