@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.search.facts import in_language
+from archiver.search.fold import FOLDS, Fold
 from archiver.search.names import folded
 from archiver.search.places import DEFAULT_KM, in_box, in_circle
 from archiver.search.terms import Either, Key, Node
@@ -32,8 +33,10 @@ class Query:
     a full ISO 8601 time. `near` is (latitude, longitude), `within` kilometres around it (25 where
     it is None), `bbox` (west, south, east, north) in degrees; west greater than east crosses the
     antimeridian. `sort` is a key of SORTS, with "-" before it downwards; "" is by relevance where
-    there is text and newest first where there is none. `duplicates` unfolds articles with the same
-    text. `limit` None is no limit.
+    there is text and newest first where there is none. `fold` is a key of `archiver.search.fold.FOLDS`;
+    "" is "none" with `duplicates`, else "text". `limit` None is no limit. `stem` finds English words in their
+    other forms too, but for those in quotation marks; `like` is an article, by its number or an address of it, and
+    leaves those that are about the same.
     """
 
     text: str = ""
@@ -51,6 +54,16 @@ class Query:
     limit: int | None = 20
     offset: int = 0
     duplicates: bool = False
+    fold: str = ""
+    stem: bool = False
+    like: int | str | None = None
+
+    @property
+    def folding(self) -> Fold:
+        """How it is folded. Raises BadQuery."""
+        if self.fold and self.fold not in FOLDS:
+            raise BadQuery(f"fold {self.fold}", f"it can be folded by {', '.join(FOLDS)}")
+        return self.fold or ("none" if self.duplicates else "text")
 
 
 def terms(db: Database, query: Query) -> list[Node]:
