@@ -12,10 +12,12 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.facts import in_language
 from archiver.search.fold import FOLDS, Fold
+from archiver.search.grammar import parse
 from archiver.search.names import folded
 from archiver.search.places import DEFAULT_KM, in_box, in_circle
-from archiver.search.terms import Either, Key, Node
+from archiver.search.terms import Either, Every, Key, Like, Node
 from archiver.search.times import between
+from archiver.store.records import find_article
 from archiver.store.sites import find_site
 
 SORTS: dict[str, str] = {
@@ -64,6 +66,18 @@ class Query:
         if self.fold and self.fold not in FOLDS:
             raise BadQuery(f"fold {self.fold}", f"it can be folded by {', '.join(FOLDS)}")
         return self.fold or ("none" if self.duplicates else "text")
+
+
+def asked_for(db: Database, query: Query) -> Node | None:
+    """What puts the results in an order, and what snippets show: the text, and what they are to be like.
+
+    Raises BadQuery, ArticleNotFound and ArticleRemoved.
+    """
+    node = parse(query.text, stem=query.stem)
+    if query.like is None:
+        return node
+    like = Like(find_article(db, query.like))
+    return like if node is None else Every((node, like))
 
 
 def terms(db: Database, query: Query) -> list[Node]:

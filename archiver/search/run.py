@@ -12,9 +12,9 @@ import tantivy
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.filters import SORTS, Query, terms
+from archiver.search.expand import expanded
+from archiver.search.filters import SORTS, Query, asked_for, terms
 from archiver.search.fold import folded as fold
-from archiver.search.grammar import parse
 from archiver.search.index.opened import searcher
 from archiver.search.index.values import texts
 from archiver.search.match import compiled, ranks
@@ -155,12 +155,15 @@ class _Plan:
 
 
 def _planned(db: Database, query: Query) -> _Plan:
-    node = parse(query.text)
-    parts = tuple(part for part in (node, *terms(db, query)) if part is not None)
+    filters = terms(db, query)
+    node = asked_for(db, query)
+    asked = searcher(db)
+    if node is not None:
+        node = expanded(node, db, asked, query.folding)
+    parts = tuple(part for part in (node, *filters) if part is not None)
     for function in (distance_km, folded):
         db.register_function(function, deterministic=True, replace=True)
     found = compiled(Every(parts) if parts else None, db)
-    asked = searcher(db)
     try:
         shown = fold(asked, found, query.folding)
         return _Plan(db, asked, query, node, shown.query, shown.beneath, count(asked, shown.query))
