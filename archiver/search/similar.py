@@ -23,7 +23,7 @@ _MOST_LOOKED_UP = 600
 _IN_TITLE = 4
 """A word of the title counts as one that stands so often in the text."""
 _SHARE = 0.1
-"""A word that more than a tenth of all articles have tells nothing of one; of few articles, half of them."""
+"""A word that more than a tenth of all articles have tells nothing of one; of few articles, a third of them."""
 _FEW = 40
 _NEEDED = 0.2
 """Of the words of an article so many are in one that is about the same thing."""
@@ -52,7 +52,7 @@ def telling_words(searcher: tantivy.Searcher, title: str, body: str) -> tuple[Fo
     for word in set(_plain(title)):
         counts[word] += _IN_TITLE
     every = searcher.num_docs
-    most = max(every * _SHARE, min(every * 0.5, _FEW))
+    most = max(every * _SHARE, min(every / 3, _FEW))
     rated = []
     for word, count in counts.most_common(_MOST_LOOKED_UP):
         others = max(searcher.doc_freq("body", word), searcher.doc_freq("title", word))
