@@ -17,8 +17,6 @@ from archiver.search.terms import Form
 
 MOST_FORMS = 60
 _SHORTEST = 3
-# Forms that do not begin as their stem does, but for its last letter.
-_BEGINNINGS = {"die": ("di", "dy"), "lie": ("li", "ly"), "tie": ("ti", "ty"), "sky": ("sk",)}
 
 
 def stem(word: str) -> str:
@@ -35,7 +33,7 @@ def forms(searcher: tantivy.Searcher, word: str, columns: Collection[str]) -> tu
     own = stem(word)
     found: Counter[str] = Counter({word: 0})
     for column in columns:
-        for beginning in _BEGINNINGS.get(own, (_beginning(own),)):
+        for beginning in beginnings(own):
             told = [(term, count) for term, count in searcher.terms_with_prefix(column, beginning) if _is_english(term)]
             for (term, count), other in zip(told, _stems([term for term, _ in told]), strict=True):
                 if other == own:
@@ -50,11 +48,14 @@ def _is_english(word: str) -> bool:
     return len(word) >= _SHORTEST and word.isascii() and word.isalpha()
 
 
-def _beginning(own: str) -> str:
-    """What all forms of a stem begin with: happi has happy, and us- using where the stem is use."""
+def beginnings(own: str) -> tuple[str, ...]:
+    """What the forms of a stem begin with: happi has happy, us- using where the stem is use, dy- dying where it is die.
+    """
     if len(own) > _SHORTEST:
-        return own[:-1]
-    return own[:2] if own[-1:] in ("e", "i", "y") else own
+        return (own[:-1],)
+    if own[1:] == "ie":
+        return own[:2], f"{own[0]}y"
+    return (own[:2],) if own[-1:] in ("e", "i", "y") else (own,)
 
 
 def _rarity(count: int, every: int) -> float:

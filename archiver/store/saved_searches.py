@@ -68,11 +68,12 @@ def mark(db: Database) -> Mark:
                             "(select ifnull(max(id), 0) from revisions)").fetchone())
 
 
-def insert(db: Database, name: str, key: str, uuid: str, query: str, at: str, before: Mark) -> int:
+def insert(db: Database, name: str, key: str, uuid: str, query: str, at: str, before: Mark, ran_at: str = "") -> int:
+    """The number of a search that was entered; nothing is noted of what it found."""
     return int(db.execute(
         "insert into saved_searches (name, key, uuid, query, saved_at, ran_at, newest_article, newest_revision) "
         "values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
-        [name, key, uuid, query, at, at, before.article, before.revision]).fetchone()[0])
+        [name, key, uuid, query, at, ran_at or at, before.article, before.revision]).fetchone()[0])
 
 
 def delete(db: Database, number: int) -> None:

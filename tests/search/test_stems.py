@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from archiver.archive import make_query
 from archiver.search.run import run
-from archiver.search.stems import _BEGINNINGS, _beginning, stem
+from archiver.search.stems import beginnings, stem
 from archiver.store.connect import open_archive
 from tests.search.writing import write
 
@@ -72,13 +72,13 @@ def test_a_rare_form_is_no_better_sign_than_a_frequent_one(db: Database) -> None
     assert max(scores.values()) < 1.5 * min(scores.values())  # type: ignore[operator,type-var]
 
 
-ENDINGS = ("", "s", "es", "ed", "ing", "er", "ers", "est", "ly", "ness", "ation", "ations", "ational", "izer",
-           "ization", "ity", "ities", "ive", "ives", "ful", "fulness", "ousness", "al", "ally", "ance", "ible", "ibility",
-           "able", "ability", "ies", "y", "ied", "ying", "e", "ement", "ment", "ic", "ical", "icate", "ize", "ized", "'s")
+ENDINGS = (
+    "", "s", "es", "ed", "ing", "er", "ers", "est", "ly", "ness", "ation", "ations", "ational", "izer", "ization",
+    "ity", "ities", "ive", "ives", "ful", "fulness", "ousness", "al", "ally", "ance", "ible", "ibility", "able",
+    "ability", "ies", "y", "ied", "ying", "e", "ement", "ment", "ic", "ical", "icate", "ize", "ized")
 
 
-@given(st.text("abcdefghiklmnoprstuvwyz", min_size=3, max_size=8), st.sampled_from(ENDINGS))
+@given(st.text("abcdefghiklmnoprstuvwyz", min_size=2, max_size=8), st.sampled_from(ENDINGS))
 def test_all_forms_of_a_stem_begin_alike(root: str, ending: str) -> None:
-    word = (root + ending).replace("'", "")
-    beginnings = _BEGINNINGS.get(stem(word), (_beginning(stem(word)),))
-    assert word.startswith(beginnings), (word, stem(word))
+    word = root + ending
+    assert len(word) < 3 or word.startswith(beginnings(stem(word))), (word, stem(word))
