@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -91,13 +92,13 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
         if not (peek or again):
             after_writing(archive, quiet=True)
         saved = find(db, name)
-        news = None if again else look(db, name) if peek else report(db, name)
-        told = _last_run(last(db, name)) if news is None else news.new
-        if atom:
-            earlier = last(db, name, _IN_FEED)
-            entries = (*told, *earlier) if peek else earlier
-            with target(atom) as out:
-                out.write(feed(saved, entries[:_IN_FEED]))
+        # Where the feed cannot be written nothing is noted as told.
+        with target(atom) if atom else nullcontext() as out:
+            news = None if again else look(db, name) if peek else report(db, name)
+            told = _last_run(last(db, name)) if news is None else news.new
+            if out:
+                earlier = last(db, name, _IN_FEED)
+                out.write(feed(saved, ((*told, *earlier) if peek else earlier)[:_IN_FEED]))
     finally:
         db.close()
     if as_json:
