@@ -234,6 +234,22 @@ class BadQuery(ArchiverError):
         super().__init__(query, f"The search {shown!r} cannot be run: {where}{why}.")
 
 
+class SearchNotFound(ArchiverError):
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"There is no saved search {name!r}: 'archiver searches' lists those that there are.")
+
+
+class BadName(ArchiverError):
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, f"A search cannot be saved as {name!r}: {why}.")
+
+
+class SavedSearchUnreadable(ArchiverError):
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            name, f"The saved search {name!r} cannot be run: {why}. 'archiver searches remove' takes it away.")
+
+
 class IndexMissing(ArchiverError):
     def __init__(self, archive: str) -> None:
         super().__init__(

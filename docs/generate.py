@@ -91,6 +91,11 @@ TABLES = {
     "articles_fts": f"The full-text index (FTS5, `{FTS_TOKENIZER}`) over {', '.join(FTS_COLUMNS)} of `articles`.",
     "search_changes": "Articles that the search index beside the archive does not know yet as they are, noted by "
                       "triggers. See [search.md](search.md).",
+    "saved_searches": "Queries under a name ([collect.md](collect.md)): `query` is JSON, `key` the name as it is "
+                      "compared; `newest_article` and `newest_revision` are the greatest numbers that there were when "
+                      "it was run last.",
+    "saved_search_hits": "Which articles a saved search has told of, when (`found_at`; empty for those that it found "
+                         "when it was saved), and whether each was new, edited or changed (`why`).",
     "search_state": "Which state of that index belongs to this database.",
 }
 

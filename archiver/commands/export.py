@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archiver.commands.options import archive_option, query_from, query_options
+from archiver.commands.output import target
 from archiver.commands.screen import count
-from archiver.errors import OutputNotWritable
 from archiver.publish.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -27,7 +22,9 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
                context_settings=_WORDS)
 @query_options
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most N.")
-@click.option("--fold", is_flag=True, help="Of articles with the same text write only one.")
+@click.option("--fold", type=click.Choice(("text", "cluster", "none")), is_flag=False, flag_value="text",
+              default="none", show_default=True, help="Of articles with the same text write only one (text, or nothing "
+              "behind it), of near copies too (cluster).")
 @click.option("-f", "--format", "form", type=click.Choice((*FORMATS, "wacz")), default="jsonl",
               show_default=True,
               help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values())
@@ -35,7 +32,7 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 @click.option("-o", "--output", metavar="FILE", default="-", help="Write to FILE instead of the standard output.")
 @click.option("--wacz", metavar="FILE", help="The same as -f wacz -o FILE.")
 @archive_option
-def export(archive: str, form: str, output: str, fold: bool, wacz: str | None, **options: Any) -> None:
+def export(archive: str, form: str, output: str, fold: str, wacz: str | None, **options: Any) -> None:
     """Write articles for other programs: one record a line or row, by number unless --sort is given.
 
     QUERY and the options are those of search; without any, the whole archive is written. A FILE
@@ -60,7 +57,7 @@ def export(archive: str, form: str, output: str, fold: bool, wacz: str | None, *
         form, output = "wacz", wacz
     if form == "wacz" and output == "-":
         raise click.UsageError("A WACZ is a ZIP and is written to a file: name one with -o FILE.")
-    query = query_from(duplicates=not fold, **{**options, "sort": options["sort"] or "added"})
+    query = query_from(duplicates=False, fold=fold, **{**options, "sort": options["sort"] or "added"})
     db = open_archive(archive, read_only=True)
     try:
         # The query is run before the file is opened: a malformed one leaves nothing behind.
@@ -68,7 +65,7 @@ def export(archive: str, form: str, output: str, fold: bool, wacz: str | None, *
         if form == "wacz":
             _write_wacz(db, Path(archive).parent, ids, output)
             return
-        with _target(output) as out:
+        with target(output) as out:
             written = FORMATS[form].write(records(db, ids), out)
     finally:
         db.close()
@@ -83,38 +80,10 @@ def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None
     from archiver import __version__
     from archiver.publish.wacz.pack import pack
 
-    with _target(output) as out:
+    with target(output) as out:
         done = pack(db, folder, ids, out, software=f"archiver/{__version__}", title=Path(output).stem)
     click.echo(f"{count(done.records, 'capture')} of {count(done.articles, 'article')} written to {output}", err=True)
     if done.missing:
         click.echo(f"{count(done.missing, 'capture')} could not be read and left out: 'archiver verify' names the "
                    "damage", err=True)
         click.get_current_context().exit(1)
-
-
-@contextmanager
-def _target(output: str) -> Iterator[IO[bytes]]:
-    """The standard output, or a file that takes its name when all is written. Raises OutputNotWritable."""
-    if output == "-":
-        yield sys.stdout.buffer
-        return
-    file = Path(output)
-    if file.is_dir():
-        raise OutputNotWritable(output, "it is a folder")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    except OSError as error:
-        raise OutputNotWritable(output, error.strerror or str(error)) from error
-    try:
-        with os.fdopen(handle, "wb") as out:
-            yield out
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(file)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise OutputNotWritable(output, error.strerror or str(error)) from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import click
 
 import archiver
-from archiver.errors import ArchiverError, BadAddress, BadQuery, BadRules, BadSetting, ContactMissing
+from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
 
-USAGE_ERRORS = (BadQuery, BadAddress, BadRules, BadSetting, ContactMissing)
+USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadRules, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("backup", "Trust", "Copy the archive while it is written."),
     Entry("vacuum", "Trust", "Give back the space that the archive does not need."),
     Entry("search", "Read", "Search the archive."),
+    Entry("searches", "Read", "List saved searches, and tell what they find anew."),
     Entry("index", "Read", "Bring the search index up to date, or make it anew."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),

@@ -74,11 +74,15 @@ def _lines(other: str, merged: Merged) -> list[str]:
              count(merged.captures, "capture"), count(merged.pages, "address", "addresses")]
     parts += [text for number, text in (
         (merged.removed, f"{count(merged.removed, 'removed post')} left out"),
-        (merged.takedowns, f"{count(merged.takedowns, 'removal')} taken over")) if number]
+        (merged.takedowns, f"{count(merged.takedowns, 'removal')} taken over"),
+        (merged.searches, count(merged.searches, "saved search", "saved searches"))) if number]
     lines = [f"{other}: {', '.join(parts)}"]
     if merged.lost:
         lines.append(f"  {count(len(merged.lost), 'WARC file')} missing there, the captures in them are left out: "
                      f"{', '.join(merged.lost[:_SHOWN])}")
+    if merged.searches_kept_out:
+        lines.append("  saved searches left out, another has the name here: "
+                     f"{', '.join(merged.searches_kept_out[:_SHOWN])}")
     return [clean(line) for line in lines]
 
 

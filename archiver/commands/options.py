@@ -45,6 +45,9 @@ _QUERY_OPTIONS = (
     click.option("--within", type=float, metavar="KM", help="How near, in kilometres  [default: 25]"),
     click.option("--bbox", metavar="W,S,E,N",
                  help="With a place in this box (degrees); W greater than E crosses the antimeridian."),
+    click.option("--like", metavar="ID|URL", help="Only about the same thing as this article, the most alike first."),
+    click.option("--stem", is_flag=True, help="Find English words in their other forms, too (report, reports, "
+                                              "reporting), but for those in quotation marks."),
     click.option("--sort", metavar="ORDER", default="",
                  help="relevance, date, modified, title, site, added or distance; with - before it downwards "
                       "[default: relevance, without QUERY -date]"),

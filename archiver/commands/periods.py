@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.commands.hits import print_csv
 from archiver.commands.screen import clean, console, count, line, say, table, write_json
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def print_rows(rows: Sequence[dict[str, Any]], heads: Sequence[str], form: str) 
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
     else:
-        from archiver.publish.formats.csv_table import write
-
-        write(list(rows), sys.stdout.buffer, tuple(heads))
+        print_csv(list(rows), tuple(heads))
 
 
 # -- histogram --------------------------------------------------------------------------------

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from dataclasses import asdict
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
+from archiver.commands.hits import COLUMNS, as_values, print_csv, shown
 from archiver.commands.optional import OptionalValues, Takes
 from archiver.commands.options import archive_option, query_from, query_options
-from archiver.commands.screen import count, line, published, say, table, write_json
+from archiver.commands.screen import count, line, say, table, write_json
 
 if TYPE_CHECKING:
-    from archiver.search.run import Hit, Results
+    from archiver.search.run import Results
 
-_COLUMNS = ("id", "url", "site", "title", "authors", "published", "published_precision", "categories", "tags",
-            "language", "gone_at", "duplicate_of", "cluster_id", "copies", "score", "distance_km", "snippet")
-
+FOLDS = ("text", "cluster", "none")
 _UNITS = ("year", "month", "day")
 
 
@@ -39,6 +37,8 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 @query_options
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="At most N.")
 @click.option("--all", "duplicates", is_flag=True, help="Show articles with the same text one by one.")
+@click.option("--fold", type=click.Choice(FOLDS), help="Show one for all articles with the same text, one for all near "
+              "copies (cluster), or each (none, as --all)  [default: text]")
 @click.option("--facets", is_flag=True, help="Count what matches by site, author, category, tag, language and year.")
 @click.option("--recent", type=float, metavar="[DAYS]",
               help="Rank newer articles higher: a score halves with every so many days  [without DAYS: 365]")
@@ -55,12 +55,13 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
                    "before or after it.")
 @click.option("--width", type=click.IntRange(0, 500), default=40, show_default=True, metavar="N",
               help="Of --concordance: so many characters before and after.")
+@click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' tells what it finds anew.")
 @click.option("--json", "form", flag_value="json", help="Print a JSON array.")
 @click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @archive_option
 def search(archive: str, form: str | None, facets: bool, histogram: str | None, trend: tuple[str, ...], by: str | None,
-           plot: str | None, concordance: bool, width: int, **options: Any) -> None:
+           plot: str | None, concordance: bool, width: int, save: str | None, fold: str | None, **options: Any) -> None:
     """Search the archive.
 
     QUERY: words that must all occur; "a phrase"; this OR that; -without; begin*; flood NEAR/5 bridge;
@@ -79,15 +80,21 @@ def search(archive: str, form: str | None, facets: bool, histogram: str | None, 
       archiver search flood --histogram month --site blog.example.org
       archiver search --trend flood --trend '"high water"' --since 2015 --plot floods.svg
       archiver search flood --concordance --sort left
+      archiver search --like 12 --since 2024
+      archiver search "flood OR storm" --stem --fold cluster --save floods
     """
     from archiver.commands import answers
     from archiver.commands.index import after_writing
     from archiver.search.index import state
     from archiver.search.run import facets as count_facets
     from archiver.search.run import run
+    from archiver.search.saved import save as save_search
+    from archiver.search.saved import valid_name
     from archiver.store.connect import open_archive
 
-    query = query_from(**options)
+    if fold and options["duplicates"]:
+        raise click.UsageError("--all is --fold none: leave out one of them.")
+    query = query_from(fold=fold or "", **options)
     if any(word.startswith("--") for word in options["query"]):
         raise click.NoSuchOption(next(word for word in options["query"] if word.startswith("--")))
     asked = [name for name, given in (("--facets", facets), ("--histogram", histogram), ("--trend", trend),
@@ -96,10 +103,16 @@ def search(archive: str, form: str | None, facets: bool, histogram: str | None, 
         raise click.UsageError(f"{asked[0]} and {asked[1]} are two answers: ask for one of them.")
     if plot and not (histogram or trend):
         raise click.UsageError("--plot draws a --trend or a --histogram: ask for one of them.")
-    db = open_archive(archive, read_only=True)
+    if save:
+        valid_name(save)
+    db = open_archive(archive, read_only=not save)
     try:
         if state.is_kept(db) and os.access(Path(archive).parent, os.W_OK):
             after_writing(archive)
+        if save:
+            saved = save_search(db, save, query)
+            click.echo(f"Saved as {saved.name}: 'archiver searches run {shlex.quote(saved.name)}' tells what is new.",
+                       err=True)
         if facets:
             _print_facets(count_facets(db, query), form)
         elif histogram:
@@ -123,7 +136,7 @@ def _print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) ->
         for row in rows:
             click.echo(json.dumps(dict(zip(heads, row, strict=True)), ensure_ascii=False))
     elif form == "csv":
-        _print_csv([dict(zip(heads, row, strict=True)) for row in rows], heads)
+        print_csv([dict(zip(heads, row, strict=True)) for row in rows], heads)
     else:
         shown = [("" if index and rows[index - 1][0] == name else name, value, number)
                  for index, (name, value, number) in enumerate(rows)]
@@ -131,14 +144,14 @@ def _print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) ->
 
 
 def _print_hits(results: Results, form: str | None, offset: int) -> None:
-    values = [{name: value for name, value in asdict(hit).items() if name in _COLUMNS} for hit in results.hits]
+    values = [as_values(hit) for hit in results.hits]
     if form == "json":
         write_json(values)
     elif form == "jsonl":
         for value in values:
             click.echo(json.dumps(value, ensure_ascii=False))
     elif form == "csv":
-        _print_csv(values, _COLUMNS)
+        print_csv(values, COLUMNS)
     elif not results.hits:
         click.echo(f"There are {count(results.total, 'article')}, none after the first {offset:,}."
                    if results.total else "Nothing found.", err=True)
@@ -147,33 +160,4 @@ def _print_hits(results: Results, form: str | None, offset: int) -> None:
         span = f"{first:,} to {offset + len(results.hits):,} of " if results.total > len(results.hits) else ""
         say(line((f"{span}{count(results.total, 'article')}", "dim")))
         for hit in results.hits:
-            say("", *_shown(hit))
-
-
-def _print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    from archiver.publish.formats.csv_table import write
-
-    write(values, sys.stdout.buffer, columns)
-
-
-def _shown(hit: Hit) -> list[Any]:
-    """A hit in up to four lines: number and title; date, authors, site; the snippet; the address."""
-    about = [published(hit.published, hit.published_precision), ", ".join(hit.authors), hit.site]
-    if hit.distance_km is not None:
-        about.append(f"{hit.distance_km:,.1f} km away")
-    if hit.gone_at:
-        about.append(f"gone since {hit.gone_at[:10]}")
-    if hit.copies:
-        about.append("same text: " + ", ".join(str(number) for number in hit.copies))
-    pieces: list[str | tuple[str, str]] = []
-    end = 0
-    for start, stop in hit.marks:
-        pieces += [hit.snippet[end:start], (hit.snippet[start:stop], "bold yellow")]
-        end = stop
-    pieces.append(hit.snippet[end:])
-    number = f"{hit.id:>5}  "
-    lines = [line((number, "cyan"), (hit.title or "(without title)", "bold")),
-             line((" · ".join(part for part in about if part), "dim"), indent=7)]
-    if hit.snippet:
-        lines.append(line(*pieces, indent=7))
-    return [*lines, line((hit.url, "blue"), indent=7)]
+            say("", *shown(hit))

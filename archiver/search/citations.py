@@ -1,7 +1,8 @@
 """An article as a reference: BibTeX, RIS and CSL-JSON.
 
-Names are given as the page has them: which part of a name is the family's differs from culture to
-culture, and a desk ("Staff") has none. Dates are never more exact than the page was.
+A reference names what was read: the address of the post, the moment of the capture that the text was taken from (UTC),
+the digest of its payload, and the version. Names are given as the page has them: which part of a name is the family's
+differs from culture to culture, and a desk ("Staff") has none. Dates are never more exact than the page was.
 """
 
 from __future__ import annotations
@@ -9,90 +10,187 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from slugify import slugify
 
-_TEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-        "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+from archiver.extraction.agencies import KNOWN
+from archiver.extraction.people.names import is_full_name
+from archiver.search.names import folded
+
+Record = dict[str, Any]
+# A brace with a backslash before it is a brace to BibTeX, which counts them: these have names.
+_TEX = {"\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceright{}", "$": r"\$", "&": r"\&",
+        "#": r"\#", "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+# Signs that TeX joins into another one: -- is a dash, `` a quotation mark.
+_LIGATURES = re.compile(r"([-`',<>](?=[-`',<>])|[?!](?=`))")
+_IN_NAMES = " .'’·-"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DATE_PARTS = {"year": 1, "month": 2}
 
 
-def bibtex(record: dict[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """What a reference says. Texts are one line each; dates are year, month and day, as many as are known."""
+
+    key: str
+    title: str
+    authors: tuple[str, ...]
+    site: str
+    published: tuple[str, ...]
+    url: str
+    read: tuple[str, ...]
+    note: str
+    version: int
+    language: str
+    description: str
+    categories: tuple[str, ...]
+    tags: tuple[str, ...]
+    proof: dict[str, Any]
+
+
+def cited(record: Record, *, version: bool = False) -> Cited:
+    """What to say of a record; `version`: it is one that was asked for by its number, which its key then has.
+
+    The address is the one that the page declares as its own (`canonical_url`), if that is on the same host: another
+    may be that of the text's source, which is no copy of what was read.
+    """
+    capture = record["capture"] or {}
+    captured = _utc(capture.get("captured_at"))
+    read = captured or ("" if version else _utc(record["last_seen"]))
+    url = _url(record)
+    proof = {"captured_at": captured, "digest": capture.get("digest") or "", "revision": record["revision"],
+             "captured_from": record["url"] if record["url"] != url else ""}
+    told = [f"Archived {captured}" if captured else "",
+            f"from {proof['captured_from']}" if captured and proof["captured_from"] else ""]
+    note = ", ".join(part for part in (" ".join(filter(None, told)), f"revision {record['revision']}", proof["digest"])
+                     if part)
+    return Cited(
+        key=_key(record) + (f"-r{record['revision']}" if version else ""), title=_line(record["title"]),
+        authors=_lines(record["authors"]), site=_line(record["site"]), published=tuple(_date_parts(record)),
+        url=_line(url), read=tuple(read[:10].split("-")) if read else (), note=note, version=record["revision"],
+        language=_line(record["language"]), description=_line(record["description"]),
+        categories=_lines(record["categories"]), tags=_lines(record["tags"]),
+        proof={name: value for name, value in proof.items() if value})
+
+
+def bibtex(one: Cited) -> str:
     """A @misc entry, which both BibTeX and biblatex print."""
-    parts = _date_parts(record)
-    capture = record["capture"]
     fields: list[tuple[str, str]] = [
-        ("author", " and ".join(_bibtex_name(name) for name in record["authors"])),
-        ("title", f"{{{_tex(record['title'])}}}" if record["title"] else ""),
-        ("howpublished", _tex(record["site"])),
-        ("year", parts[0] if parts else ""),
-        ("month", _MONTHS[int(parts[1]) - 1] if len(parts) > 1 else ""),
-        ("day", parts[2].lstrip("0") if len(parts) > 2 else ""),
-        ("url", re.sub(r"[{}\\\s]", lambda m: f"%{ord(m[0]):02X}", record["url"])),
-        ("urldate", record["last_seen"][:10]),
-        ("language", record["language"] or ""),
-        ("keywords", ", ".join(_tex(tag) for tag in record["tags"])),
-        ("note", f"Archived {capture['captured_at'][:10]}, {_tex(capture['digest'])}" if capture else ""),
+        ("author", " and ".join(_bibtex_name(name) for name in one.authors)),
+        ("title", f"{{{_tex(one.title)}}}" if one.title else ""),
+        ("howpublished", _tex(one.site)),
+        ("year", one.published[0] if one.published else ""),
+        ("month", _MONTHS[int(one.published[1]) - 1] if len(one.published) > 1 else ""),
+        ("day", one.published[2].lstrip("0") if len(one.published) > 2 else ""),
+        ("url", re.sub(r"[{}\\\s]", lambda m: f"%{ord(m[0]):02X}", one.url)),
+        ("urldate", "-".join(one.read)),
+        ("version", str(one.version)),
+        ("language", _tex(one.language)),
+        ("keywords", ", ".join(f"{{{_tex(tag)}}}" if "," in tag else _tex(tag) for tag in one.tags)),
+        ("note", _tex(one.note)),
     ]
     body = ",\n".join(f"  {name} = {value}" if name == "month" else f"  {name} = {{{value}}}"
                       for name, value in fields if value)
-    return f"@misc{{{cite_key(record)},\n{body}\n}}\n"
+    return f"@misc{{{one.key},\n{body}\n}}\n"
 
 
-def ris(record: dict[str, Any]) -> str:
+def ris(one: Cited) -> str:
     """A RIS record of type ELEC (web page); lines end in CR LF, as the format has it."""
-    parts = _date_parts(record)
+    parts = one.published
     rows: list[tuple[str, str]] = [
-        ("TY", "ELEC"), ("ID", cite_key(record)), ("TI", record["title"]),
-        *(("AU", name) for name in record["authors"]), ("T2", record["site"]), ("PY", parts[0] if parts else ""),
-        ("DA", "/".join([*parts, "", ""][:3]) + "/" if parts else ""), ("AB", record["description"] or ""),
-        *(("KW", name) for name in (*record["categories"], *record["tags"])), ("LA", record["language"] or ""),
-        ("UR", record["url"]), ("Y2", record["last_seen"][:10].replace("-", "/") + "/"),
+        ("TY", "ELEC"), ("ID", one.key), ("TI", one.title), *(("AU", name) for name in one.authors), ("T2", one.site),
+        ("PY", parts[0] if parts else ""), ("DA", "/".join([*parts, "", ""][:3]) + "/" if parts else ""),
+        ("AB", one.description), *(("KW", name) for name in dict.fromkeys((*one.categories, *one.tags))),
+        ("LA", one.language), ("UR", one.url), ("Y2", "/".join(one.read) + "/" if one.read else ""), ("N1", one.note),
     ]
-    lines = [f"{tag}  - {' '.join(value.split())}" for tag, value in rows if value]
-    return "\r\n".join([*lines, "ER  - "]) + "\r\n"
+    return "\r\n".join([*(f"{tag}  - {value}" for tag, value in rows if value), "ER  - "]) + "\r\n"
 
 
-def csl_json(record: dict[str, Any]) -> str:
-    """A CSL-JSON array of one item of type webpage (Citation Style Language 1.0.2)."""
-    seen = [int(part) for part in record["last_seen"][:10].split("-")]
-    issued = [int(part) for part in _date_parts(record)]
+def csl(one: Cited) -> dict[str, Any]:
+    """An item of CSL-JSON, type webpage (Citation Style Language 1.0.2); `custom` has what `note` says, apart."""
     item: dict[str, Any] = {
-        "id": cite_key(record), "type": "webpage", "title": record["title"],
-        "author": [{"literal": name} for name in record["authors"]],
-        "issued": {"date-parts": [issued]} if issued else None, "accessed": {"date-parts": [seen]},
-        "container-title": record["site"], "URL": record["url"], "language": record["language"],
-        "abstract": record["description"], "keyword": ", ".join(record["tags"]),
+        "id": one.key, "type": "webpage", "title": one.title, "author": [{"literal": name} for name in one.authors],
+        "issued": _csl_date(one.published), "accessed": _csl_date(one.read), "container-title": one.site,
+        "URL": one.url, "version": str(one.version), "language": one.language, "abstract": one.description,
+        "keyword": ", ".join(one.tags), "note": one.note, "custom": one.proof,
     }
-    return json.dumps([{k: v for k, v in item.items() if v}], ensure_ascii=False, indent=2) + "\n"
+    return {name: value for name, value in item.items() if value}
 
 
-STYLES: dict[str, Callable[[dict[str, Any]], str]] = {"bibtex": bibtex, "ris": ris, "csl-json": csl_json}
+def _all_csl(many: Iterable[Cited]) -> str:
+    return json.dumps([csl(one) for one in many], ensure_ascii=False, indent=2) + "\n"
 
 
-def cite_key(record: dict[str, Any]) -> str:
+STYLES: dict[str, Callable[[Iterable[Cited]], str]] = {
+    "bibtex": lambda many: "\n".join(bibtex(one) for one in many),
+    "ris": lambda many: "".join(ris(one) for one in many),
+    "csl-json": _all_csl,
+}
+"""By name: references as one text, as a file of that form has them."""
+
+
+def _key(record: Record) -> str:
     """A key that stays and is the article's own: author, year and number, "lovelace1843-12"."""
-    name = record["authors"][0].split()[-1] if record["authors"] and record["authors"][0].split() else record["site"]
+    authors = _lines(record["authors"])
+    name = authors[0].split()[-1] if authors else record["site"]
     year = (record["published"] or "")[:4]
     return f"{slugify(name, separator='') or 'article'}{year}-{record['id']}"
 
 
-def _date_parts(record: dict[str, Any]) -> list[str]:
+def _url(record: Record) -> str:
+    """The canonical address, where it is on the host that the post was read at."""
+    url, canonical = str(record["url"]), str(record["canonical_url"] or "")
+    return canonical if canonical and _host(canonical) == _host(url) else url
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def _utc(moment: str | None) -> str:
+    """A time in UTC to the second, 2024-05-01T12:00:00Z; "" for none."""
+    if not moment:
+        return ""
+    when = datetime.fromisoformat(moment)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _date_parts(record: Record) -> list[str]:
     """Year, month and day of publication, as many as the page gave."""
     if not record["published"]:
         return []
     return list(record["published"][:10].split("-"))[:_DATE_PARTS.get(record["published_precision"] or "", 3)]
 
 
+def _csl_date(parts: tuple[str, ...]) -> dict[str, Any] | None:
+    return {"date-parts": [[int(part) for part in parts]]} if parts else None
+
+
+def _line(text: str | None) -> str:
+    """A text of the web on one line: no control characters, no halves of letters."""
+    plain = unicodedata.normalize("NFC", (text or "").encode("utf-8", "replace").decode())
+    return " ".join("".join(c for c in plain if c.isspace() or unicodedata.category(c) != "Cc").split())
+
+
+def _lines(many: Iterable[str]) -> tuple[str, ...]:
+    return tuple(line for line in map(_line, many) if line)
+
+
 def _tex(text: str) -> str:
-    plain = " ".join(unicodedata.normalize("NFC", text).split())
-    return "".join(_TEX.get(c, c) for c in plain)
+    return _LIGATURES.sub(r"\1{}", "".join(_TEX.get(c, c) for c in text))
 
 
 def _bibtex_name(name: str) -> str:
-    """Braces keep what BibTeX would take apart: " and ", a comma, a single word."""
-    safe = _tex(name)
-    return f"{{{safe}}}" if re.search(r"\band\b|,", safe, re.IGNORECASE) or " " not in safe else safe
+    """Braces keep whole what BibTeX would take for the first and last name of a person."""
+    plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
+    known = any(folded(word) in KNOWN for word in (name, *name.split()))
+    person = plain and not known and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
+    return _tex(name) if person else f"{{{_tex(name)}}}"

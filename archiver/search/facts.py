@@ -9,6 +9,7 @@
     credit:reuters          that names this agency or outlet as its source
     changed:title           with a version in which this was changed after publication; changed:any
     is:gone has:geo         see `IS` and `HAS`
+    like:7                  about the same thing as article 7
     id:7 cluster:3          by number; url:/2024/05/ any of its addresses has these letters in it
 """
 
@@ -20,7 +21,7 @@ from collections.abc import Callable, Collection
 from archiver.errors import BadQuery
 from archiver.fields import FIELDS
 from archiver.search.places import DEFAULT_KM, box, in_box, in_circle, point
-from archiver.search.terms import Key, Node, Rows, Span, Term
+from archiver.search.terms import Key, Like, Node, Rows, Span, Term
 from archiver.search.times import between
 
 _MILE_KM = 1.609344
@@ -90,6 +91,12 @@ def _numbered(field: str) -> Callable[[str], Span]:
     return fact
 
 
+def _like(value: str) -> Like:
+    if not re.fullmatch("[0-9]{1,18}", value):
+        raise BadQuery(value, "it is followed by the number of an article")
+    return Like(int(value))
+
+
 def _url(value: str) -> Rows:
     escaped = re.sub(r"([%_\\])", r"\\\1", value)
     return Rows("select article_id from addresses where url like ? escape '\\'", (f"%{escaped}%",))
@@ -101,6 +108,6 @@ FACTS: dict[str, Callable[[str], Node]] = {
     "date": _dated("published"), "modified": _dated("modified"), "seen": _dated("seen"), "gone": _dated("gone"),
     "near": _near, "box": lambda value: in_box(box(value)), "changed": _changed,
     "is": _one_of(IS, "is"), "has": _one_of(HAS, "has"),
-    "id": _numbered("id"), "cluster": _numbered("cluster"), "url": _url,
+    "id": _numbered("id"), "cluster": _numbered("cluster"), "url": _url, "like": _like,
 }
 """By name: a value as a term of the query. Each raises BadQuery for a value that it cannot read."""

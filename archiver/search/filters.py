@@ -12,10 +12,13 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.search.facts import in_language
+from archiver.search.fold import FOLDS, Fold
+from archiver.search.grammar import parse
 from archiver.search.names import folded
 from archiver.search.places import DEFAULT_KM, in_box, in_circle
-from archiver.search.terms import Either, Key, Node
+from archiver.search.terms import Either, Every, Key, Like, Node
 from archiver.search.times import between
+from archiver.store.records import find_article
 from archiver.store.sites import find_site
 
 SORTS: dict[str, str] = {
@@ -34,8 +37,10 @@ class Query:
     it is None), `bbox` (west, south, east, north) in degrees; west greater than east crosses the
     antimeridian. `sort` is a key of SORTS, with "-" before it downwards; "" is by relevance where
     there is text and newest first where there is none. `recent` ranks newer articles higher: it is the
-    number of days in which a score halves (`archiver.search.recency`). `duplicates` unfolds articles with the same
-    text. `limit` None is no limit.
+    number of days in which a score halves (`archiver.search.recency`). `fold` is a key of
+    `archiver.search.fold.FOLDS`; "" is "none" with `duplicates`, else "text". `limit` None is no limit. `stem` finds
+    English words in their other forms too, but for those in quotation marks; `like` is an article, by its number or an
+    address of it, and leaves those that are about the same.
     """
 
     text: str = ""
@@ -54,6 +59,28 @@ class Query:
     offset: int = 0
     duplicates: bool = False
     recent: float | None = None
+    fold: str = ""
+    stem: bool = False
+    like: int | str | None = None
+
+    @property
+    def folding(self) -> Fold:
+        """How it is folded. Raises BadQuery."""
+        if self.fold and self.fold not in FOLDS:
+            raise BadQuery(f"fold {self.fold}", f"it can be folded by {', '.join(FOLDS)}")
+        return self.fold or ("none" if self.duplicates else "text")
+
+
+def asked_for(db: Database, query: Query) -> Node | None:
+    """What puts the results in an order, and what snippets show: the text, and what they are to be like.
+
+    Raises BadQuery, ArticleNotFound and ArticleRemoved.
+    """
+    node = parse(query.text, stem=query.stem)
+    if query.like is None:
+        return node
+    like = Like(find_article(db, query.like))
+    return like if node is None else Every((node, like))
 
 
 def terms(db: Database, query: Query) -> list[Node]:

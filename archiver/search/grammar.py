@@ -10,6 +10,7 @@
                             NEAR(flood bridge "city hall", 5) for more than two
     title:climate           in one field: title, body, author, category, tag, description
     author:"Ada Lovelace"   a phrase in one field
+    stem:reporting          an English word in all its forms: report, reports, reported
     date:2023-07..2023-08   a fact about the article: the names are those of `archiver.search.facts`
 
 Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, a name before a colon that is none of these, or an unclosed
@@ -39,6 +40,7 @@ COLUMN_OF: dict[str, str] = {
 MAX_TERMS = 200
 MAX_DEPTH = 30
 NEAR_WORDS = 10
+_STEM = "stem"
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"'})
 _BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
@@ -64,8 +66,9 @@ class _Token:
     text: str = ""
 
 
-def parse(text: str) -> Node | None:
-    """The query as a tree; None for an empty one, which means everything.
+def parse(text: str, *, stem: bool = False) -> Node | None:
+    """The query as a tree; None for an empty one, which means everything. With `stem` each word outside quotation marks
+    is looked for in all its forms.
 
     Raises BadQuery, with the position in the query: where something was typed and no word is in it, where it is too
     long or too deep, where a fact has a value that it cannot have, where NEAR stands beside what is no word.
@@ -75,7 +78,7 @@ def parse(text: str) -> Node | None:
     clean = unicodedata.normalize("NFC", whole.replace("\0", " ")).translate(_QUOTES).strip()
     if not clean:
         return None
-    parser = _Parser(clean, list(_tokens(clean)))
+    parser = _Parser(clean, list(_tokens(clean, stem)))
     node = parser.every(0)
     while not parser.ended():  # what follows a closing parenthesis too many
         parser.position += 1
@@ -89,7 +92,7 @@ def parse(text: str) -> Node | None:
 # -- from text to tokens ----------------------------------------------------------------------
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokens(text: str, stem: bool) -> Iterator[_Token]:
     position, terms = 0, 0
     while position < len(text):
         found = _TOKEN.match(text, position)
@@ -116,7 +119,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         terms += 1
         if terms > MAX_TERMS:
             raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
-        yield _Token("term", at, _leaf(text, found, at), text=found[0].strip())
+        yield _Token("term", at, _leaf(text, found, at, stem), text=found[0].strip())
 
 
 def _operator(word: str, at: int) -> _Token | None:
@@ -127,7 +130,7 @@ def _operator(word: str, at: int) -> _Token | None:
     return None
 
 
-def _leaf(text: str, found: re.Match[str], at: int) -> Node | None:
+def _leaf(text: str, found: re.Match[str], at: int, stem: bool) -> Node | None:
     name = (found["field"] or "").lower()
     phrase, word = found["phrase"], found["word"]
     if name in FACTS:
@@ -136,14 +139,14 @@ def _leaf(text: str, found: re.Match[str], at: int) -> Node | None:
         except BadQuery as error:
             raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
     column = COLUMN_OF.get(name, "")
-    lead = f"{found['field']}:" if name and not column else ""
+    lead = f"{found['field']}:" if name and name != _STEM and not column else ""
     if phrase is not None:
-        return _term(lead + phrase, column, prefix=bool(found["star"]))
-    return _term((lead + word).rstrip("*"), column, prefix=word.endswith("*"))
+        return _term(lead + phrase, column, prefix=bool(found["star"]), stem=name == _STEM)
+    return _term((lead + word).rstrip("*"), column, prefix=word.endswith("*"), stem=stem or name == _STEM)
 
 
-def _term(text: str, column: str, *, prefix: bool) -> Node | None:
-    return Term(text, column, prefix) if words(text) else None
+def _term(text: str, column: str, *, prefix: bool, stem: bool) -> Node | None:
+    return Term(text, column, prefix, stem and not prefix) if words(text) else None
 
 
 # -- from tokens to a tree --------------------------------------------------------------------
@@ -199,7 +202,7 @@ class _Parser:
         columns = {term.column for term in terms if term.column}
         if len(columns) > 1:
             raise BadQuery(self.text, f"NEAR takes words of one field, not of {' and '.join(sorted(columns))}", at)
-        return Near(tuple(Term(t.text, "", t.prefix) for t in terms), distance, next(iter(columns), ""))
+        return Near(tuple(replace(term, column="") for term in terms), distance, next(iter(columns), ""))
 
     def _near_group(self, at: int) -> Node | None:
         """What follows `NEAR(`: terms, and after a comma the distance."""

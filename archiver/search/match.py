@@ -12,9 +12,10 @@ from tantivy import Occur, Query
 
 from archiver.errors import BadQuery
 from archiver.search.index.schema import KEYS, NUMBERS, TEXTS, WEIGHTS, schema
-from archiver.search.terms import Either, Every, Key, Near, Node, Rows, Span, Term, Without
+from archiver.search.terms import Either, Every, Form, Key, Like, Near, Node, Rows, Span, Term, Without
 from archiver.search.words import lookup
 
+_LIKE_WEIGHTS = (("title", 2.0), ("body", 1.0))
 MOST_NEAR = 4
 """So many words and phrases can stand in one NEAR: each order of them is asked for."""
 
@@ -30,9 +31,11 @@ def compiled(node: Node | None, db: Database) -> Query:
     if isinstance(node, Without):
         return _every(Every((node,)), db)
     if isinstance(node, Term):
-        return _in_columns(node.column, lambda column: _term(column, node.text, prefix=node.prefix))
+        return _in_columns(node.column, lambda column: _term(column, node))
     if isinstance(node, Near):
         return _in_columns(node.column, lambda column: _near(column, node))
+    if isinstance(node, Like):
+        return _like(node)
     if isinstance(node, Key):
         return _unranked(Query.term_query(schema(), KEYS, node.value.encode("utf-8", "replace").decode(), "basic"))
     if isinstance(node, Span):
@@ -46,7 +49,7 @@ def ranks(node: Node | None) -> bool:
     """Whether the words of a query put what they find in an order."""
     if isinstance(node, Every | Either):
         return any(ranks(item) for item in node.items)
-    return isinstance(node, Term | Near)
+    return isinstance(node, Term | Near | Like)
 
 
 def _every(node: Every, db: Database) -> Query:
@@ -75,41 +78,71 @@ def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
                                 for name, weight in WEIGHTS.items()])
 
 
-def _term(column: str, text: str, *, prefix: bool) -> Query:
-    tokens, begun = lookup(text)
-    if not tokens:
+Row = list[tuple[Form, ...]]
+"""Words in a row, for each the forms of which one is to stand there."""
+
+
+def _row_of(term: Term) -> tuple[Row, bool]:
+    """Whether the last is only the beginning of a word stands with them."""
+    tokens, begun = lookup(term.text)
+    return list(term.forms) or [(Form(token),) for token in tokens], begun or term.prefix
+
+
+def _term(column: str, term: Term) -> Query:
+    row, begun = _row_of(term)
+    if not row:
         return Query.empty_query()
-    if prefix or begun:
-        if len(tokens) == 1:
-            return Query.regex_query(schema(), column, re.escape(tokens[0]) + ".*")
-        return _patterns(column, [(tokens, True)], 0)  # a phrase_prefix_query looks for fifty words, and no more
-    return _row(column, tokens, 0)
+    if begun:
+        if len(row) == 1:
+            return Query.regex_query(schema(), column, re.escape(row[0][0].word) + ".*")
+        return _patterns(column, [(row, True)], 0)  # a phrase_prefix_query looks for fifty words, and no more
+    return _in_a_row(column, row, 0)
 
 
-def _row(column: str, tokens: list[str], slop: int) -> Query:
-    if len(tokens) == 1:
-        return Query.term_query(schema(), column, tokens[0], "freq")
-    return Query.phrase_query(schema(), column, list(tokens), slop)
+def _in_a_row(column: str, row: Row, slop: int) -> Query:
+    if len(row) == 1:
+        return _either(column, row[0])
+    if any(len(forms) > 1 for forms in row):
+        return _patterns(column, [(row, False)], slop)
+    return Query.phrase_query(schema(), column, [forms[0].word for forms in row], slop)
+
+
+def _either(column: str, forms: Iterable[Form]) -> Query:
+    """One of these words, each by its weight."""
+    queries = [Query.term_query(schema(), column, form.word, "freq") if form.weight == 1 else
+               Query.boost_query(Query.term_query(schema(), column, form.word, "freq"), form.weight) for form in forms]
+    return queries[0] if len(queries) == 1 else Query.boolean_query([(Occur.Should, query) for query in queries])
 
 
 def _near(column: str, node: Near) -> Query:
     if len(node.terms) > MOST_NEAR:
         raise BadQuery(" NEAR ".join(term.text for term in node.terms),
                        f"NEAR takes at most {MOST_NEAR} words or phrases")
-    found = [(tokens, begun or term.prefix) for term in node.terms for tokens, begun in (lookup(term.text),)]
+    found = [_row_of(term) for term in node.terms]
     orders = [_patterns(column, order, node.distance) if any(prefix for _, prefix in order)
-              else _row(column, _joined(tokens for tokens, _ in order), node.distance) for order in permutations(found)]
+              else _in_a_row(column, _joined(row for row, _ in order), node.distance) for order in permutations(found)]
     near = Query.boolean_query([(Occur.Should, query) for query in orders])
-    phrases = [_row(column, tokens, 0) for tokens, prefix in found if len(tokens) > 1 and not prefix]
+    phrases = [_in_a_row(column, row, 0) for row, prefix in found if len(row) > 1 and not prefix]
     return Query.boolean_query([(Occur.Must, query) for query in (near, *phrases)])
 
 
-def _patterns(column: str, row: Iterable[tuple[list[str], bool]], slop: int) -> Query:
+def _patterns(column: str, rows: Iterable[tuple[Row, bool]], slop: int) -> Query:
     """Words in a row, some of them beginnings."""
-    patterns = [re.escape(token) + ".*" * (prefix and place == len(tokens))
-                for tokens, prefix in row for place, token in enumerate(tokens, start=1)]
+    patterns = [f"({'|'.join(re.escape(form.word) for form in forms)})" + ".*" * (prefix and place == len(row))
+                for row, prefix in rows for place, forms in enumerate(row, start=1)]
     return Query.regex_phrase_query(schema(), column, list(patterns), slop)
 
 
-def _joined(rows: Iterable[list[str]]) -> list[str]:
-    return [token for row in rows for token in row]
+def _joined(rows: Iterable[Row]) -> Row:
+    return [forms for row in rows for forms in row]
+
+
+def _like(node: Like) -> Query:
+    """At least so many of the words, in the title or the text."""
+    if not node.words:
+        return Query.empty_query()
+    return Query.boolean_query(
+        [(Occur.Should, Query.boost_query(Query.boolean_query(
+            [(Occur.Should, Query.boost_query(Query.term_query(schema(), column, form.word, "freq"), weight))
+             for column, weight in _LIKE_WEIGHTS]), form.weight)) for form in node.words],
+        minimum_number_should_match=node.needed)

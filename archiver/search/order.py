@@ -10,7 +10,7 @@ from typing import Any
 import tantivy
 from tantivy import Occur, Order, Query
 
-from archiver.search.index.schema import KEYS, schema
+from archiver.search.index.schema import schema
 
 _MOST_TIES = 20_000
 _FEW = 50
@@ -24,6 +24,7 @@ class Entry:
     id: int
     group: int
     key: Any
+    address: tantivy.DocAddress
 
 
 def count(searcher: tantivy.Searcher, query: Query) -> int:
@@ -37,27 +38,6 @@ def numbered(searcher: tantivy.Searcher, ids: Sequence[int]) -> Query:
     if len(ids) * _FEW > searcher.num_docs:
         return Query.term_set_query(schema(), "id", ids)
     return Query.boolean_query([(Occur.Should, Query.term_query(schema(), "id", number, "basic")) for number in ids])
-
-
-def folded_copies(searcher: tantivy.Searcher, query: Query) -> Query:
-    """The query without those of its articles that repeat the text of another of them: the original stays, or the
-    first where the original is not among them."""
-    repeated = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.term_query(schema(), KEYS, "is:duplicate",
-                                                                                      "basic"))])
-    copies = _entries(searcher, repeated)
-    if not copies:
-        return query
-    groups = sorted({entry.group for entry in copies})
-    originals = {entry.id for entry in _entries(searcher, Query.boolean_query(
-        [(Occur.Must, query), (Occur.Must, numbered(searcher, groups))]))}
-    firsts: dict[int, int] = {}
-    for entry in copies:
-        if entry.group not in originals:
-            firsts[entry.group] = min(entry.id, firsts.get(entry.group, entry.id))
-    left_out = [entry.id for entry in copies if firsts.get(entry.group) != entry.id]
-    if not left_out:
-        return query
-    return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, numbered(searcher, left_out))])
 
 
 def in_order(searcher: tantivy.Searcher, query: Query, field: str, *, down: bool, first: int, last: int) -> list[Entry]:
@@ -74,9 +54,9 @@ def in_order(searcher: tantivy.Searcher, query: Query, field: str, *, down: bool
                                order=Order.Desc if down else Order.Asc).hits if field else \
             _by_score(searcher, query, limit, down=down)
         whole = len(hits) < limit or limit >= every or wanted >= last + _MOST_TIES
-        entries = with_numbers(searcher, hits)
-        if whole or entries[last - 1].key != entries[-1].key:
-            return [entry for _, same in groupby(entries, key=lambda entry: entry.key)
+        found = with_numbers(searcher, hits)
+        if whole or found[last - 1].key != found[-1].key:
+            return [entry for _, same in groupby(found, key=lambda entry: entry.key)
                     for entry in sorted(same, key=lambda entry: (entry.group != entry.id, entry.id))][first:last]
         wanted = wanted * 4 + 100
 
@@ -88,13 +68,18 @@ def _by_score(searcher: tantivy.Searcher, query: Query, limit: int, *, down: boo
     return list(reversed(every))[:limit]
 
 
-def _entries(searcher: tantivy.Searcher, query: Query) -> list[Entry]:
+def entries(searcher: tantivy.Searcher, query: Query) -> list[Entry]:
+    """All that a query finds, in no order that is told."""
     number = count(searcher, query)
     return with_numbers(searcher, searcher.search(query, limit=number, count=False).hits) if number else []
 
 
 def with_numbers(searcher: tantivy.Searcher, hits: Iterable[tuple[Any, tantivy.DocAddress]]) -> list[Entry]:
     keys, addresses = zip(*hits, strict=True) if hits else ((), ())
-    ids: Any = searcher.fast_field_values("id", list(addresses))
-    groups: Any = searcher.fast_field_values("group", list(addresses))
-    return [Entry(*row) for row in zip(ids, groups, keys, strict=True)]
+    return [Entry(*row) for row in zip(field_values(searcher, "id", addresses),
+                                       field_values(searcher, "group", addresses), keys, addresses, strict=True)]
+
+
+def field_values(searcher: tantivy.Searcher, field: str, addresses: Iterable[tantivy.DocAddress]) -> list[Any]:
+    """A number of each of these entries of the index; None where it has none."""
+    return list(searcher.fast_field_values(field, list(addresses)))

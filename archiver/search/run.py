@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from math import inf
 
@@ -13,13 +13,14 @@ import tantivy
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
-from archiver.search.filters import SORTS, Query, terms
-from archiver.search.grammar import parse
+from archiver.search.expand import expanded
+from archiver.search.filters import SORTS, Query, asked_for, terms
+from archiver.search.fold import folded as fold
 from archiver.search.index.opened import searcher
 from archiver.search.index.values import texts
 from archiver.search.match import compiled, ranks
 from archiver.search.names import folded
-from archiver.search.order import count, folded_copies, in_order
+from archiver.search.order import count, in_order
 from archiver.search.places import distance_km
 from archiver.search.recency import by_recency
 from archiver.search.snippet import snippet, wanted
@@ -32,12 +33,23 @@ _EVERY = 65_000
 
 
 @dataclass(frozen=True, slots=True)
+class Beneath:
+    """An article that a hit is shown for, too: a copy of it that matches as well."""
+
+    id: int
+    site: str
+    title: str
+    published: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One article that a search found.
 
     `marks` are (start, end) in `snippet` of what was searched for. `score` is greater for better
     hits, None where nothing in the query ranks; `distance_km` from the query's `near`. `copies` are the
-    numbers of other articles with the same text.
+    numbers of other articles with the same text; `folded` are those that match and are not shown by themselves, by the
+    query's fold: hits and what is beneath them are all that matches.
     """
 
     id: int
@@ -54,6 +66,7 @@ class Hit:
     duplicate_of: int | None
     cluster_id: int | None
     copies: tuple[int, ...]
+    folded: tuple[Beneath, ...]
     score: float | None
     distance_km: float | None
     snippet: str
@@ -80,7 +93,28 @@ def run(db: Database, query: Query) -> Results:
     """The hits of a query. Raises BadQuery, SiteNotFound or IndexMissing."""
     first, last = _window(query)
     plan = _planned(db, query)
-    return Results(tuple(_hits(db, plan.node, list(_ordered(plan, first, last)))), plan.total)
+    return Results(tuple(_hits(plan, list(_ordered(plan, first, last)))), plan.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All that a query finds, whatever its limit: in order, by number, with the numbers folded beneath each."""
+
+    beneath: dict[int, tuple[int, ...]]
+    _plan: _Plan
+    _found: dict[int, _Found]
+
+    def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
+        """What is to be shown of some of them, in the query's order."""
+        wanted = set(ids)
+        return tuple(_hits(self._plan, [found for number, found in self._found.items() if number in wanted]))
+
+
+def listing(db: Database, query: Query) -> Listing:
+    """Raises what `run` does."""
+    plan = _planned(db, query)
+    found = {one.id: one for one in _ordered(plan, 0, plan.total)}
+    return Listing({number: plan.beneath.get(number, ()) for number in found}, plan, found)
 
 
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
@@ -111,27 +145,33 @@ def _named(key: str | float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """`node` is what was typed, `found` all that is to be shown, of articles with the same text only one."""
+    """`node` is what was typed, `found` all that is to be shown, `beneath` what is folded beneath some of it."""
 
     db: Database
     searcher: tantivy.Searcher
     query: Query
     node: Node | None
     found: tantivy.Query
+    beneath: dict[int, tuple[int, ...]]
     total: int
 
 
-def _planned(db: Database, query: Query) -> _Plan:
-    node = parse(query.text)
-    parts = tuple(part for part in (node, *terms(db, query)) if part is not None)
+def _planned(db: Database, query: Query, more: Node | None = None) -> _Plan:
+    """`more` narrows it further."""
+    filters = terms(db, query)
+    node = asked_for(db, query)
+    asked = searcher(db)
+    if node is not None:
+        node = expanded(node, db, asked, query.folding)
+    if more is not None:
+        more = expanded(more, db, asked, query.folding)
+    parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, folded):
         db.register_function(function, deterministic=True, replace=True)
     found = compiled(Every(parts) if parts else None, db)
-    asked = searcher(db)
     try:
-        if not query.duplicates:
-            found = folded_copies(asked, found)
-        return _Plan(db, asked, query, node, found, count(asked, found))
+        shown = fold(asked, found, query.folding)
+        return _Plan(db, asked, query, node, shown.query, shown.beneath, count(asked, shown.query))
     except ValueError as error:
         if "expansions" not in str(error):
             raise
@@ -181,13 +221,14 @@ def _distances(plan: _Plan, ids: list[int]) -> dict[int, float]:
 # -- what a hit shows -------------------------------------------------------------------------
 
 
-def _hits(db: Database, node: Node | None, page: list[_Found]) -> Iterator[Hit]:
+def _hits(plan: _Plan, page: list[_Found]) -> Iterator[Hit]:
+    db = plan.db
     ids = json.dumps([found.id for found in page])
     rows = {row["id"]: row for row in db.query(
         "select id, url, site, title, authors, published, published_precision, categories, tags, language, gone_at, "
         "duplicate_of, cluster_id, body, description from articles where id in (select value from json_each(?))",
         [ids])}
-    rows_wanted = wanted(node)
+    rows_wanted = wanted(plan.node)
     groups = json.dumps([found.group for found in page])
     copies: dict[int, list[int]] = {}
     for number, group in db.execute(
@@ -195,6 +236,7 @@ def _hits(db: Database, node: Node | None, page: list[_Found]) -> Iterator[Hit]:
         "or id in (select value from json_each(?)) order by id", [groups, groups],
     ):
         copies.setdefault(group, []).append(number)
+    beneath = _beneath(plan, page)
     for found in page:
         row = rows.get(found.id)
         if row is None:  # taken out since it was looked up
@@ -206,7 +248,16 @@ def _hits(db: Database, node: Node | None, page: list[_Found]) -> Iterator[Hit]:
             authors=tuple(texts(row["authors"])), categories=tuple(texts(row["categories"])),
             tags=tuple(texts(row["tags"])),
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),
+            folded=beneath.get(found.id, ()),
             score=round(found.score, 4) if found.score is not None else None,
             distance_km=round(found.distance, 3) if found.distance is not None else None,
             snippet=shown, marks=marks,
         )
+
+
+def _beneath(plan: _Plan, page: list[_Found]) -> dict[int, tuple[Beneath, ...]]:
+    numbers = {found.id: plan.beneath[found.id] for found in page if found.id in plan.beneath}
+    ids = json.dumps([number for many in numbers.values() for number in many])
+    rows = {row[0]: Beneath(*row) for row in plan.db.execute(
+        "select id, site, title, published from articles where id in (select value from json_each(?))", [ids])}
+    return {top: tuple(rows[number] for number in many if number in rows) for top, many in numbers.items()}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice, product
 
-from archiver.search.terms import Either, Every, Near, Node, Term
+from archiver.search.terms import Either, Every, Like, Near, Node, Term
 from archiver.search.words import is_run, lookup, placed
 
 LETTERS = 240
 """So long is a snippet, in characters, without the signs that it was cut."""
 
 _LEAD = 60
+_MOST_ROWS = 500
+"""Of a phrase in all its forms so many are looked for."""
 Marks = tuple[tuple[int, int], ...]
 
 
@@ -24,11 +27,17 @@ def wanted(node: Node | None, column: str = "body") -> tuple[tuple[tuple[str, ..
 def _wanted(node: Node | None, columns: tuple[str, str]) -> Iterator[tuple[tuple[str, ...], bool]]:
     if isinstance(node, Term) and node.column in columns:
         tokens, begun = lookup(node.text)
-        if tokens:
+        if node.forms:
+            for row in islice(product(*node.forms), _MOST_ROWS):
+                yield tuple(form.word for form in row), False
+        elif tokens:
             yield tuple(tokens), begun or node.prefix
     elif isinstance(node, Near) and node.column in columns:
         for term in node.terms:
             yield from _wanted(term, columns)
+    elif isinstance(node, Like):
+        for form in node.words:
+            yield (form.word,), False
     elif isinstance(node, Every | Either):
         for item in node.items:
             yield from _wanted(item, columns)

@@ -7,12 +7,26 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """A word of the index, and how much it counts beside others that are looked for in its place."""
+
+    word: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
-    """Words in a row; `column` is "" for all columns of `archiver.fields` that have a weight."""
+    """Words in a row; `column` is "" for all columns of `archiver.fields` that have a weight.
+
+    With `stem` each is looked for in all its forms. Which these are is found out of an index
+    (`archiver.search.expand`), and stands in `forms`: those of each word, in the order of the words.
+    """
 
     text: str
     column: str = ""
     prefix: bool = False
+    stem: bool = False
+    forms: tuple[tuple[Form, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,16 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Like:
+    """What has at least `needed` of the `words` that tell an article, by its number, from others; which these are is
+    found out of an index (`archiver.search.similar`)."""
+
+    article: int
+    words: tuple[Form, ...] = ()
+    needed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     items: tuple[Node, ...]
 
@@ -63,4 +87,4 @@ class Without:
     item: Node
 
 
-Node = Term | Near | Key | Span | Rows | Every | Either | Without
+Node = Term | Near | Key | Span | Rows | Like | Every | Either | Without

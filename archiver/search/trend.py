@@ -14,11 +14,8 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.filters import Query, terms
 from archiver.search.grammar import parse
-from archiver.search.match import compiled
-from archiver.search.order import count
 from archiver.search.periods import UNITS, counted, row, unit_for
 from archiver.search.run import _planned
-from archiver.search.terms import Every
 from archiver.search.within import bounds, part
 
 MOST_TERMS = 12
@@ -55,22 +52,22 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
     """
     if not 0 < len(asked) <= MOST_TERMS:
         raise BadQuery(" ".join(asked), f"a trend has 1 to {MOST_TERMS} terms")
-    whole = _planned(db, replace(query, duplicates=True))
-    narrowing = tuple(node for node in (whole.node, *terms(db, query)) if node is not None)
-    days = bounds(part(narrowing))
+    query = replace(query, fold="none")
+    whole = _planned(db, query)
+    days = bounds(part((whole.node, *terms(db, query))))
     unit = unit_for(whole.searcher, whole.found, unit, days)
     archived = counted(whole.searcher, whole.found, unit)
     numbers = row(unit, archived, days)
     series = []
     for term in asked:
-        node = parse(term)
+        node = parse(term, stem=query.stem)
         if node is None:
             raise BadQuery(term, "a term of a trend is a word, a phrase or a fact")
-        found = compiled(Every((node, *narrowing)), db)
-        counts = counted(whole.searcher, found, unit)
+        found = _planned(db, query, node)
+        counts = counted(whole.searcher, found.found, unit)
         series.append(Series(
             term, tuple(counts.get(n, 0) for n in numbers),
             tuple(counts.get(n, 0) / archived[n] if n in archived else None for n in numbers),
-            count(whole.searcher, found)))
+            found.total))
     return Trend(unit, tuple(UNITS[unit].name(n) for n in numbers), tuple(archived.get(n, 0) for n in numbers),
                  tuple(series), whole.total - sum(archived.values()))

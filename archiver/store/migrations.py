@@ -13,6 +13,7 @@ from archiver.store.first_migrations import FTS_COLUMNS, FTS_TOKENIZER, migratio
 from archiver.store.import_tables import make_import_tables
 from archiver.store.provenance_views import PROVENANCE_VIEWS
 from archiver.store.requisite_tables import REQUISITE_TABLES
+from archiver.store.saved_searches import STATEMENTS as SAVED_SEARCHES
 from archiver.store.search_changes import SEARCH_TRIGGERS
 from archiver.store.standing import SHORTENED, TRIGGERS, VERSIONS
 from archiver.store.takedown import schema as takedown
@@ -166,3 +167,9 @@ def m020_search_changes(db: Database) -> None:
     db.table("search_state").create({"key": str, "value": str}, pk="key", not_null={"value"})
     for trigger in SEARCH_TRIGGERS:
         db.execute(trigger)
+
+
+@migrations()
+def m022_saved_searches(db: Database) -> None:
+    for statement in SAVED_SEARCHES:
+        db.execute(statement)

@@ -128,6 +128,25 @@ def test_any_number_of_seconds_is_of_a_day(seconds: int) -> None:
     assert date.min <= day_of(seconds) <= date.max
 
 
+def test_too_many_endings_are_a_mistake_in_every_answer(tmp_path: Path) -> None:
+    file = make_archive(tmp_path / "archive.db")
+    db = open_archive(file)
+    with db.atomic():
+        db.execute("update articles set body = ? where id = 1", [" ".join(f"old w{n}" for n in range(17_000))])
+    db.close()
+    with Archive(file) as archive:
+        for ask in (archive.histogram, archive.trend, archive.concordance):
+            with pytest.raises(BadQuery, match="too many words begin so"):
+                ask('"old w"*')
+
+
+def test_words_in_all_their_forms_are_counted_and_shown(read: Archive) -> None:
+    assert read.histogram("tables", stem=True).total == read.results("tables", stem=True).total
+    stemmed, plain = read.trend("lamps", stem=True, unit="year"), read.trend("lamp", unit="year")
+    assert stemmed.series[0].shares == plain.series[0].shares
+    assert {line.keyword for line in read.concordance("lamps", stem=True).lines} == {"lamp"}
+
+
 # -- trends -----------------------------------------------------------------------------------
 
 

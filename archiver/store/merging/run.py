@@ -27,6 +27,7 @@ from archiver.store.merging.ledger import merge_page
 from archiver.store.merging.other import opened
 from archiver.store.merging.removed import mark, merge_removals
 from archiver.store.merging.requisites import link_requisites, make_numbers, merge_requisite
+from archiver.store.merging.searches import merge_searches
 from archiver.store.merging.woven import weave_in
 from archiver.store.scopes import Sites
 from archiver.store.takedown.bans import Removal, keep_out, pending
@@ -44,7 +45,8 @@ Told = Callable[[str, int, int], None]
 @dataclass
 class Merged:
     """What came of one archive. `articles` are those that were new, `joined` those that were here too, `revised` those
-    that got another version by it; `removed` were left out, as removed here; `lost` are WARC files that it lacks."""
+    that got another version by it; `removed` were left out, as removed here; `lost` are WARC files that it lacks;
+    `searches_kept_out` are names of saved searches that another has here."""
 
     articles: int = 0
     joined: int = 0
@@ -54,7 +56,9 @@ class Merged:
     pages: int = 0
     files: int = 0
     takedowns: int = 0
+    searches: int = 0
     lost: list[str] = field(default_factory=list)
+    searches_kept_out: list[str] = field(default_factory=list)
 
 
 def merge(db: Database, archive: Path, other: Path, told: Told = lambda what, done, of: None) -> Merged:
@@ -102,6 +106,7 @@ class _Merge:
         self._rest("requisites", self._requisite)
         with writing(db):
             link_requisites(db, theirs)
+            out.searches, out.searches_kept_out = merge_searches(db, theirs)
         out.captures = self._captures.new
         return out
 

@@ -1,0 +1,64 @@
+"""Hits of a search as commands print them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from archiver.commands.screen import count, line, published
+
+if TYPE_CHECKING:
+    from archiver.search.run import Hit
+
+COLUMNS = ("id", "url", "site", "title", "authors", "published", "published_precision", "categories", "tags",
+           "language", "gone_at", "duplicate_of", "cluster_id", "copies", "folded", "score", "distance_km", "snippet")
+_SITES = 5
+
+
+def as_values(hit: Hit) -> dict[str, Any]:
+    """A hit for programs."""
+    return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
+
+
+def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    from archiver.publish.formats.csv_table import write
+
+    write(values, sys.stdout.buffer, columns)
+
+
+def shown(hit: Hit) -> list[Any]:
+    """A hit in up to four lines: number and title; date, authors, site; the snippet; the address."""
+    about = [published(hit.published, hit.published_precision), ", ".join(hit.authors), hit.site]
+    if hit.distance_km is not None:
+        about.append(f"{hit.distance_km:,.1f} km away")
+    if hit.gone_at:
+        about.append(f"gone since {hit.gone_at[:10]}")
+    if hit.copies:
+        about.append("same text: " + ", ".join(str(number) for number in hit.copies))
+    about += _beneath(hit)
+    pieces: list[str | tuple[str, str]] = []
+    end = 0
+    for start, stop in hit.marks:
+        pieces += [hit.snippet[end:start], (hit.snippet[start:stop], "bold yellow")]
+        end = stop
+    pieces.append(hit.snippet[end:])
+    number = f"{hit.id:>5}  "
+    lines = [line((number, "cyan"), (hit.title or "(without title)", "bold")),
+             line((" · ".join(part for part in about if part), "dim"), indent=7)]
+    if hit.snippet:
+        lines.append(line(*pieces, indent=7))
+    return [*lines, line((hit.url, "blue"), indent=7)]
+
+
+def _beneath(hit: Hit) -> list[str]:
+    """How many near copies are folded beneath a hit, and where; those with the same text are told already."""
+    near = [one for one in hit.folded if one.id not in hit.copies]
+    if not near:
+        return []
+    sites: dict[str, list[str]] = {}
+    for one in near:
+        sites.setdefault(one.site, []).append(str(one.id))
+    told = [f"{site} ({', '.join(numbers)})" for site, numbers in sites.items()]
+    more = f" and {count(len(told) - _SITES, 'other site')}" if len(told) > _SITES else ""
+    return [f"{count(len(near), 'near copy', 'near copies')}: {', '.join(told[:_SITES])}{more}"]

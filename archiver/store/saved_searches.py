@@ -1,0 +1,124 @@
+"""Saved searches as they are stored: the query of each, and which articles it has told of.
+
+What a search found when it was saved or run is kept by article, and not by time: an article that a crawl writes while
+the search is run, and one that an import brings with a date long past, is told of once and not missed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+STATEMENTS = (
+    """create table saved_searches (
+        id integer primary key, name text not null, key text not null unique, uuid text not null unique,
+        query text not null, saved_at text not null, ran_at text not null,
+        newest_article integer not null, newest_revision integer not null)""",
+    # `found_at` is empty for what the search found when it was saved: it was shown then.
+    """create table saved_search_hits (
+        article_id integer not null references articles (id), search_id integer not null references saved_searches (id),
+        found_at text, why text, primary key (article_id, search_id)) without rowid""",
+    "create index idx_saved_search_hits_found on saved_search_hits (search_id, found_at) where found_at is not null",
+    # Whatever deletes an article: a number that is given once more is that of another article.
+    """create trigger saved_search_hits_ad after delete on articles begin
+        delete from saved_search_hits where article_id = old.id;
+        update saved_searches set newest_article = (select ifnull(max(id), 0) from articles)
+            where newest_article > (select ifnull(max(id), 0) from articles);
+    end""",
+)
+"""Step m022 of the schema, and released with it: a later step changes what it made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the archive went before a search was run: the greatest number of an article and of a row of revisions."""
+
+    article: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A saved search. `key` is its name as names are compared; times are ISO 8601 in UTC."""
+
+    id: int
+    name: str
+    key: str
+    uuid: str
+    query: str
+    saved_at: str
+    ran_at: str
+    newest_article: int
+    newest_revision: int
+
+
+def rows(db: Database, key: str | None = None) -> list[Row]:
+    """The saved searches by name, or the one of this key."""
+    if "saved_searches" not in db.table_names():  # an archive of an earlier release, which is only read
+        return []
+    where = "" if key is None else "where key = :key"
+    return [Row(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})]
+
+
+def mark(db: Database) -> Mark:
+    return Mark(*db.execute("select (select ifnull(max(id), 0) from articles), "
+                            "(select ifnull(max(id), 0) from revisions)").fetchone())
+
+
+def insert(db: Database, name: str, key: str, uuid: str, query: str, at: str, before: Mark, ran_at: str = "") -> int:
+    """The number of a search that was entered; nothing is noted of what it found."""
+    return int(db.execute(
+        "insert into saved_searches (name, key, uuid, query, saved_at, ran_at, newest_article, newest_revision) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
+        [name, key, uuid, query, at, ran_at or at, before.article, before.revision]).fetchone()[0])
+
+
+def delete(db: Database, number: int) -> None:
+    db.execute("delete from saved_search_hits where search_id = ?", [number])
+    db.execute("delete from saved_searches where id = ?", [number])
+
+
+def known(db: Database, number: int, ids: Iterable[int]) -> set[int]:
+    """Those of these articles that a search has told of."""
+    return {row[0] for row in db.execute(
+        "select h.article_id from json_each(?) j join saved_search_hits h on h.article_id = j.value "
+        "where h.search_id = ?", [json.dumps(list(ids)), number])}
+
+
+def reasons(db: Database, row: Row, ids: Collection[int]) -> dict[int, str]:
+    """Why a search finds articles that it did not find before: they are "new" in the archive since its last run; a
+    version since then made them match ("edited"); or something else that is told of them did ("changed": that they are
+    gone, that others are copies of them, another reading)."""
+    wanted = json.dumps(list(ids))
+    edited = {number for (number,) in db.execute(
+        "select article_id from revisions where id > ? and revision > 1 and article_id in "
+        "(select value from json_each(?))", [row.newest_revision, wanted])}
+    return {number: "new" if number > row.newest_article else "edited" if number in edited else "changed"
+            for number in ids}
+
+
+def add(db: Database, number: int, ids: Iterable[int], at: str | None = None, why: Mapping[int, str] | None = None
+        ) -> None:
+    """Note what a search told of; articles that have been taken out since are left out."""
+    because = why or {}
+    db.conn.executemany(
+        "insert or ignore into saved_search_hits (article_id, search_id, found_at, why) "
+        "select id, ?, ?, ? from articles where id = ?",
+        ((number, at, because.get(article), article) for article in ids))
+
+
+def move(db: Database, number: int, at: str, before: Mark) -> None:
+    """A search was run."""
+    db.execute("update saved_searches set ran_at = max(ran_at, ?), newest_article = max(newest_article, ?), "
+               "newest_revision = max(newest_revision, ?) where id = ?", [at, before.article, before.revision, number])
+
+
+def told(db: Database, number: int, limit: int, at: str | None = None) -> list[tuple[int, str, str]]:
+    """What runs of a search told of, the last first: article, when (ISO 8601, UTC) and why; with `at` of that run."""
+    return db.execute(
+        "select article_id, found_at, why from saved_search_hits where search_id = ? and found_at is not null "
+        "and (? is null or found_at = ?) order by found_at desc, article_id desc limit ?",
+        [number, at, at, limit]).fetchall()

@@ -1,0 +1,210 @@
+"""References as programs of others read them: pybtex, citeproc-py and rispy."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+import warnings
+from functools import cache
+from typing import Any
+
+import pytest
+import rispy
+from citeproc import (
+    Citation,
+    CitationItem,
+    CitationStylesBibliography,
+    CitationStylesStyle,
+    formatter,
+)
+from citeproc.source.json import CiteProcJSON
+from hypothesis import given
+from hypothesis import strategies as st
+from pybtex import format_from_string
+from pybtex.database import parse_string
+from pybtex.richtext import Text
+
+from archiver.archive import Archive
+from archiver.search.citations import STYLES, Cited, bibtex, cited, csl, ris
+
+HOSTILE = {
+    "braces": "a { b } c } {{ d", "one brace": "only { this", "closing": "only } this",
+    "TeX": r"50 % of \TeX & $x_1^2$ ~ #1", "backslash at the end": "C:\\", "quotes": 'He said "no", twice',
+    "at": "@misc{x, title = {y}}", "emoji": "Storm 🎉🇫🇷 over", "RTL": "عبّارة \u202eجانحة\u202c على الرمال",
+    "newlines": "two\r\nlines\u2028and\x85more\n\nTY  - JOUR", "empty": "", "controls": "a\x00b\x1b[31mc\x7f",
+    "half a letter": "a\ud800b", "Vietnamese": "Lê Đức, người gác đèn", "Chinese": "深度学习笔记",
+    "markup": "<b>x</b> &amp; <script>", "and": "this and that", "entity": "&lt;i&gt;",
+    "ligatures": "``a'' --- b -- ?` !`",
+}
+OF_LATEX = {"\ue000": r"\textbraceleft{}", "\ue001": r"\textbraceright{}", "\ue002": r"\textasciicircum{}",
+            "\ue003": r"\$"}
+AUTHORS = {
+    "nobody": [], "a person": ["Ada Lovelace"], "two": ["Zoë Krüger", "Lê Đức"], "an agency": ["The Associated Press"],
+    "a desk": ["Reuters Staff"], "a firm": ["Barnes and Noble, Inc."], "a handle": ["timsaucer"], "Chinese": ["王小明"],
+    "TeX": ["A_B {C} & D"], "blank": [" ", "Ada Berg"],
+}
+RECORD: dict[str, Any] = {
+    "id": 7, "url": "https://blog.example.org/2024/05/a-post?x=1",
+    "canonical_url": "https://blog.example.org/2024/05/a-post", "site": "blog.example.org", "title": "A post",
+    "authors": ["Ada Lovelace"], "published": "2024-04-11T00:00:00+02:00", "published_precision": "day",
+    "categories": ["News"], "tags": ["fog", "sea, deep"], "language": "en-GB", "description": "About it.",
+    "revision": 2, "last_seen": "2024-07-01T12:00:00+00:00",
+    "capture": {"captured_at": "2024-06-01T01:30:00.250000+02:00", "digest": "sha1:ABC_D"},
+}
+NOTE = "Archived 2024-05-31T23:30:00Z from https://blog.example.org/2024/05/a-post?x=1, revision 2, sha1:ABC_D"
+
+
+def plain(text: str) -> str:
+    """What of a text a reference has: on one line, without controls."""
+    one = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    return " ".join("".join(c for c in one if c.isspace() or unicodedata.category(c) != "Cc").split())
+
+
+def record(**values: Any) -> dict[str, Any]:
+    return {**RECORD, **values}
+
+
+@cache
+def style() -> CitationStylesStyle:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return CitationStylesStyle("harvard-cite-them-right", validate=False)
+
+
+def read_bibtex(one: Cited) -> Any:
+    database = parse_string(bibtex(one), "bibtex")
+    assert list(database.entries) == [one.key]
+    return database.entries[one.key]
+
+
+def read_ris(one: Cited) -> dict[str, Any]:
+    (found,) = rispy.loads(ris(one))
+    return found
+
+
+def printed(one: Cited) -> str:
+    """The line of a bibliography that citeproc makes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bibliography = CitationStylesBibliography(style(), CiteProcJSON([csl(one)]), formatter.plain)
+        bibliography.register(Citation([CitationItem(one.key)]))
+        return str(bibliography.bibliography()[0])
+
+
+def tex(entry: Any, name: str) -> str:
+    """A field as TeX prints it; some of LaTeX's own commands are not in pybtex's table."""
+    return tex_of(entry.fields.get(name, ""))
+
+
+def tex_of(text: str) -> str:
+    for sign, command in OF_LATEX.items():
+        text = text.replace(command, sign)
+    text = str(Text.from_latex(text).render_as("text"))
+    return text.translate({ord(sign): plain for sign, plain in zip(OF_LATEX, "{}^$", strict=True)})
+
+
+def same(one: Cited, wanted: dict[str, Any]) -> None:
+    """All three readers read what was written."""
+    title, authors = plain(wanted["title"]), [plain(name) for name in wanted["authors"] if plain(name)]
+    entry, found, item = read_bibtex(one), read_ris(one), csl(one)
+    assert tex(entry, "title") == title
+    assert [tex_of(" ".join((*p.first_names, *p.middle_names, *p.prelast_names, *p.last_names)))
+            for p in entry.persons.get("author", [])] == authors
+    assert (found.get("title", ""), found.get("authors", [])) == (title, authors)
+    assert (item.get("title", ""), [name["literal"] for name in item.get("author", [])]) == (title, authors)
+    assert tex(entry, "note") == found["notes"][0] == item["note"]
+
+
+@pytest.mark.parametrize("title", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_titles(title: str) -> None:
+    wanted = record(title=title, tags=[title, "fog"], site="a_b.example/&", description=title)
+    one = cited(wanted)
+    same(one, wanted)
+    assert printed(one)
+    format_from_string(bibtex(one), style="plain", citations=["*"], output_backend="text")
+
+
+@pytest.mark.parametrize("authors", AUTHORS.values(), ids=AUTHORS)
+def test_authors(authors: list[str]) -> None:
+    wanted = record(authors=authors)
+    one = cited(wanted)
+    same(one, wanted)
+    persons = read_bibtex(one).persons.get("author", [])
+    apart = {"Ada Lovelace": ["Lovelace"], "Zoë Krüger": ["Krüger"], "Lê Đức": ["Đức"], "Ada Berg": ["Berg"]}
+    for name, person in zip([n for n in authors if n.strip()], persons, strict=True):
+        if name in apart:
+            assert person.last_names == apart[name]
+        else:
+            assert not person.first_names and len(person.last_names) == 1, "an organisation has no first name"
+    for name in authors:
+        assert plain(name) in printed(one)
+
+
+@given(st.text(max_size=40), st.lists(st.text(max_size=15), max_size=3))
+def test_any_title_and_names_come_back(title: str, authors: list[str]) -> None:
+    wanted = record(title=title, authors=authors)
+    one = cited(wanted)
+    found, item = read_ris(one), csl(one)
+    assert found.get("title", "") == plain(title) == item.get("title", "") == tex(read_bibtex(one), "title")
+    assert found.get("authors", []) == [plain(name) for name in authors if plain(name)]
+    assert len(read_bibtex(one).persons.get("author", [])) == len(found.get("authors", []))
+
+
+def test_what_was_read_is_told_in_every_form() -> None:
+    one = cited(record())
+    entry, found, item = read_bibtex(one), read_ris(one), csl(one)
+    assert entry.fields["url"] == item["URL"] == found["urls"][0] == "https://blog.example.org/2024/05/a-post"
+    assert (entry.fields["urldate"], entry.fields["version"]) == ("2024-05-31", "2")
+    assert tex(entry, "note") == found["notes"][0] == item["note"] == NOTE
+    assert item["accessed"] == {"date-parts": [[2024, 5, 31]]} and found["access_date"] == "2024/05/31/"
+    assert item["custom"] == {"captured_at": "2024-05-31T23:30:00Z", "digest": "sha1:ABC_D", "revision": 2,
+                              "captured_from": "https://blog.example.org/2024/05/a-post?x=1"}
+    assert "2024" in printed(one) and "https://blog.example.org/2024/05/a-post" in printed(one)
+
+
+@pytest.mark.parametrize(("published", "precision", "parts"), [
+    ("2024-04-11T00:00:00+02:00", "day", ["2024", "04", "11"]), ("2024-04-01T00:00:00+02:00", "month", ["2024", "04"]),
+    ("2024-01-01T00:00:00Z", "year", ["2024"]), (None, None, []),
+    ("2024-04-11T23:30:00-05:00", "minute", ["2024", "04", "11"]),  # by the clock of the page
+])
+def test_dates_are_as_exact_as_the_page(published: str | None, precision: str | None, parts: list[str]) -> None:
+    one = cited(record(published=published, published_precision=precision))
+    entry, found, item = read_bibtex(one), read_ris(one), csl(one)
+    months = ("jan", "feb", "mar", "apr")
+    month = entry.fields.get("month", "")
+    assert [entry.fields.get("year"), entry.fields.get("day")] == [parts[0] if parts else None,
+                                                                  str(int(parts[2])) if len(parts) > 2 else None]
+    assert bool(month) == (len(parts) > 1) and (not month or month[:3].lower() in months)
+    assert found.get("year") == (parts[0] if parts else None)
+    assert item.get("issued", {}).get("date-parts") == ([[int(part) for part in parts]] if parts else None)
+
+
+@pytest.mark.parametrize(("canonical", "cites"), [
+    ("https://blog.example.org/b", "https://blog.example.org/b"), ("https://www.blog.example.org/b",
+                                                                   "https://www.blog.example.org/b"),
+    ("https://elsewhere.example/source", RECORD["url"]), (None, RECORD["url"]), ("https://[broken", RECORD["url"]),
+])
+def test_the_canonical_address_is_cited_where_it_is_the_posts_own(canonical: str | None, cites: str) -> None:
+    assert cited(record(canonical_url=canonical)).url == cites
+
+
+def test_without_a_capture_the_day_it_was_seen_stands_unless_a_version_is_asked_for() -> None:
+    assert cited(record(capture=None)).read == ("2024", "07", "01")
+    assert cited(record(capture=None)).note == "revision 2"
+    assert cited(record(capture=None), version=True).read == ()
+
+
+def test_versions_have_keys_of_their_own_and_their_own_words(archive: Archive) -> None:
+    now, first = cited(archive.article(1)), cited(archive.article(1, 1), version=True)
+    assert (now.key, first.key) == ("kruger2024-1", "kruger2024-1-r1")
+    assert (now.title, first.title) == ("Tide tables for the café quay", "Tide tables")
+    assert (now.version, first.version) == (2, 1) and "revision 1, sha1:" in first.note
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_several_are_one_file(archive: Archive, name: str) -> None:
+    text = STYLES[name]([cited(one) for one in archive.articles()])
+    count = {"bibtex": lambda: len(parse_string(text, "bibtex").entries), "ris": lambda: len(rispy.loads(text)),
+             "csl-json": lambda: len(json.loads(text))}[name]()
+    assert count == 6
+    assert STYLES[name]([]) in ("", "[]\n")

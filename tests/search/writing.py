@@ -1,0 +1,65 @@
+"""Articles written to an archive as a crawl leaves them, by a connection of its own: the row, its version, the note for
+the index."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.urls import urlkey
+from tests.archive_fixture import NOW
+
+_LISTS = ("authors", "categories", "tags", "geotags", "credits")
+
+
+@contextmanager
+def beside(db: Database) -> Iterator[sqlite3.Connection]:
+    """Another program that writes to an open archive, in one transaction."""
+    file = db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0]
+    with closing(sqlite3.connect(file, timeout=30)) as other, other:
+        other.execute("pragma foreign_keys = on")
+        other.execute("begin immediate")
+        yield other
+
+
+def write(db: Database, number: int, title: str, body: str, **more: Any) -> None:
+    url = f"https://harbour.example/post-{number}"
+    row: dict[str, Any] = {
+        "id": number, "title": title, "body": body, "url": url, "urlkey": urlkey(url), "site": "harbour.example",
+        "revision": 1, "first_seen": NOW, "last_seen": NOW, "authors": ["A"], "language": "en", **more}
+    row |= {name: json.dumps(row.get(name, [])) for name in _LISTS}
+    with beside(db) as other:
+        _insert(other, "articles", row)
+        _insert(other, "addresses", {"urlkey": row["urlkey"], "url": url, "article_id": number, "kind": "url",
+                                     "first_seen": NOW})
+        _insert(other, "revisions", {"article_id": number, "revision": 1, "observed_at": NOW, "changed": "[]",
+                                     "title": title, "content": "{}"})
+
+
+def edit(db: Database, number: int, *, revision: int | None = None, **values: Any) -> None:
+    """Another version of it; one of this number that is there is written over."""
+    with beside(db) as other:
+        last = other.execute("select max(revision) from revisions where article_id = ?", [number]).fetchone()[0]
+        version = revision or last + 1
+        other.execute("delete from revisions where article_id = ? and revision = ?", [number, version])
+        said = {**values, "revision": version}
+        other.execute(f"update articles set {', '.join(f'{name} = :{name}' for name in said)} where id = :id",
+                      {**said, "id": number})
+        _insert(other, "revisions", {"article_id": number, "revision": version, "observed_at": NOW,
+                                     "changed": json.dumps(list(values)), "title": values.get("title", ""),
+                                     "content": "{}"})
+
+
+def delete(db: Database, number: int) -> None:
+    with beside(db) as other:
+        for table, column in (("revisions", "article_id"), ("addresses", "article_id"), ("articles", "id")):
+            other.execute(f"delete from {table} where {column} = ?", [number])
+
+
+def _insert(other: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    other.execute(f"insert into {table} ({', '.join(row)}) values ({', '.join('?' * len(row))})", list(row.values()))
