@@ -118,9 +118,11 @@ def share_text(share: float | None) -> str:
 
 def draw_trend(found: Trend) -> None:
     """The terms one under another, on one scale. The axis is broken where nothing is archived."""
-    say(line((f"Share of {sum(found.archived) + found.undated:,} archived articles, by {found.unit}", "dim")))
     width = min(console().width, _WIDEST) - 9
-    columns = [_columns(found, one, width) for one in found.series]
+    together = -(-len(found.periods) // width)
+    column = f", {count(together, found.unit)} to a column" if together > 1 else ""
+    say(line((f"Share of {sum(found.archived) + found.undated:,} archived articles, by {found.unit}{column}", "dim")))
+    columns = [_columns(found, one, together, width) for one in found.series]
     top = max((share for row in columns for share in row if share), default=0.0)
     for number, (one, row) in enumerate(zip(found.series, columns, strict=True)):
         style = _COLOURS[number % len(_COLOURS)]
@@ -134,9 +136,8 @@ def draw_trend(found: Trend) -> None:
         say("", line(("Where the line is broken, nothing is archived.", "dim")))
 
 
-def _columns(found: Trend, one: Series, width: int) -> list[float | None]:
-    """The shares for so many columns of the screen: several periods as one, or one over several."""
-    together = -(-len(found.periods) // width)
+def _columns(found: Trend, one: Series, together: int, width: int) -> list[float | None]:
+    """The shares for at most so many columns of the screen: so many periods as one, or one over several columns."""
     starts = range(0, len(found.periods), together)
     wide = max(1, min(width // len(starts), 4))
     out: list[float | None] = []

@@ -96,6 +96,17 @@ def test_the_axis_of_a_trend_is_broken_where_nothing_is_archived(capsys: pytest.
     assert lines[-1] == "Where the line is broken, nothing is archived."
 
 
+def test_many_periods_share_a_column_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    months = tuple(f"{2000 + n // 12}-{n % 12 + 1:02}" for n in range(100))
+    archived = tuple(0 if 20 <= n < 22 else 3 if n % 2 else 1 for n in range(100))
+    articles = tuple(0 if n % 2 else min(archived[n], 1) for n in range(100))
+    draw_trend(Trend("month", months, archived, (Series("x", articles, (), 50),), 0))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "Share of 196 archived articles, by month, 2 months to a column"
+    assert lines[3] == "   25 % " + "█" * 10 + " " + "█" * 39, "one of four in each pair, and a pair with nothing"
+    assert lines[7] == "    0 % " + "─" * 10 + " " + "─" * 39
+
+
 @pytest.mark.parametrize(("share", "text"), [
     (None, "-"), (0.0, "0 %"), (1.0, "100 %"), (0.123456, "12.3 %"), (0.0004, "0.04 %"), (0.9999, "100.0 %")])
 def test_a_share_reads_as_percent(share: float | None, text: str) -> None:
