@@ -103,7 +103,7 @@ def test_many_periods_share_a_column_as_one(capsys: pytest.CaptureFixture[str]) 
     draw_trend(Trend("month", months, archived, (Series("x", articles, (), 50),), 0))
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "Share of 196 archived articles, by month, 2 months to a column"
-    assert lines[3] == "   25 % " + "█" * 10 + " " + "█" * 39, "one of four in each pair, and a pair with nothing"
+    assert lines[3] == " 25.0 % " + "█" * 10 + " " + "█" * 39, "one of four in each pair, and a pair with nothing"
     assert lines[7] == "    0 % " + "─" * 10 + " " + "─" * 39
 
 

@@ -130,6 +130,8 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "an index is dropped": (["drop index idx_pages_urlkey"], [("index-missing", "index idx_pages_urlkey")]),
     "a view is another": (["drop view evidence", "create view evidence as select 1 as article_id, 2 as field, 3 as "
                            "value, 4 as source, 5 as site"], [("view-changed", "view evidence")]),
+    "who told a value is not known any more": (
+        ["update articles set evidence = '[999]' where id = 5"], [("row-dangling", "article 5")]),
     "a facet is deleted": (["delete from article_tags where article_id = 2"], [("facets-differ", "article 2")]),
     "a place is moved": (["update geotags set latitude = 1 where article_id = 2"], [("facets-differ", "article 2")]),
     "a capture is deleted": (["delete from captures where id = 10"],

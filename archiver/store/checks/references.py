@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlite_utils import Database
 
+from archiver.store import evidence_kinds
 from archiver.store.checks.finding import Finding, counted, first_of
 from archiver.urls import urlkey
 
@@ -33,6 +34,14 @@ def references(db: Database) -> Iterator[Finding]:
                 "Take the rows of 'addresses' back from a backup, or crawl the site again.")
         for number, url in db.execute("select id, url from articles a where not exists "
                                       "(select 1 from addresses d where d.article_id = a.id)"))
+    yield from first_of(
+        Finding("row-dangling", f"article {number}", f"Who told a value of article {number} ({url}) is not known any "
+                f"more: {kind} is not in evidence_kinds", "Take the rows of 'evidence_kinds' back from a backup, or "
+                "run 'archiver reextract'.")
+        for number, url, kind in db.execute(
+            f"select a.id, a.url, {evidence_kinds.NUMBER} as kind from articles a, "
+            "json_each(iif(json_valid(a.evidence), a.evidence, '[]')) e "
+            "where kind not in (select id from evidence_kinds)"))
 
 
 def proofs(db: Database) -> Iterator[Finding]:
