@@ -30,10 +30,10 @@ MOST_LETTERS = 80
 WHY: dict[str, str] = {
     "new": "new in the archive since the last run",
     "edited": "was here before; a version since then made it match",
-    "changed": "was here before; something that is told of it changed since then: it is gone, others are copies of it, "
-               "its page was read again",
+    "changed": "was here before; it matches since something else that is told of it changed",
 }
-"""Why a search finds an article anew."""
+"""Why a search finds an article anew; what else may have changed: it is gone, others are copies of it, its page was
+read again."""
 
 _SIGNS = frozenset(" ._+-")
 _PAGE = frozenset(("limit", "offset"))
