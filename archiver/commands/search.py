@@ -111,7 +111,7 @@ def search(archive: str, form: str | None, facets: bool, histogram: str | None, 
             after_writing(archive)
         if save:
             saved = save_search(db, save, query)
-            click.echo(f"Saved as {saved.name}: 'archiver searches run {shlex.quote(saved.name)}' tells what is new.",
+            click.echo(f"Saved as {saved.name}. What it finds anew: archiver searches run {shlex.quote(saved.name)}",
                        err=True)
         if facets:
             _print_facets(count_facets(db, query), form)

@@ -179,6 +179,8 @@ def _last_run(told: tuple[New, ...]) -> tuple[New, ...]:
 
 
 def _print(news: News | None, told: tuple[New, ...]) -> None:
+    from archiver.search.saved import WHY
+
     if news is not None and not told:
         click.echo(f"Nothing new since {instant(news.since)}; {count(news.total, 'article')} in all.", err=True)
     elif not told:
@@ -187,12 +189,8 @@ def _print(news: News | None, told: tuple[New, ...]) -> None:
         since = f" since {instant(news.since)}" if news else f", told at {instant(told[0].found_at)}"
         say(line((f"{count(len(told), 'new article') if news else count(len(told), 'article')}{since}", "dim")))
         for one in told:
-            why = [] if one.why == "new" else [line((f"{one.why}: {_WHY[one.why]}", "dim"), indent=7)]
+            why = [] if one.why == "new" else [line((f"{one.why}: {WHY[one.why]}", "dim"), indent=7)]
             say("", *shown(one.hit), *why)
-
-
-_WHY = {"edited": "it was here before, and a version since then made it match",
-        "changed": "it was here before, and matches since something else that is told of it changed"}
 
 
 def _as_json(saved: Saved, news: News | None, told: tuple[New, ...]) -> dict[str, Any]:

@@ -30,10 +30,10 @@ MOST_LETTERS = 80
 WHY: dict[str, str] = {
     "new": "new in the archive since the last run",
     "edited": "was here before; a version since then made it match",
-    "changed": "was here before; something that is told of it changed since then: it is gone, others are copies of it, "
-               "its page was read again",
+    "changed": "was here before; it matches since something else that is told of it changed",
 }
-"""Why a search finds an article anew."""
+"""Why a search finds an article anew; what else may have changed: it is gone, others are copies of it, its page was
+read again."""
 
 _SIGNS = frozenset(" ._+-")
 _PAGE = frozenset(("limit", "offset"))
@@ -126,8 +126,9 @@ def report(db: Database, name: str, now: datetime | None = None) -> News:
     with writing(db):
         row = _row(db, name)  # another run may have ended since
         at = max(_moment(now), row.ran_at)
-        new = _anew(db, row, found)
-        stored.add(db, row.id, _every(found), at, new)
+        told = stored.known(db, row.id, _every(found))
+        new = _anew(db, row, found, told)
+        stored.add(db, row.id, (number for number in _every(found) if number not in told), at, new)
         stored.move(db, row.id, at, before)
     return _news(replace(saved, ran_at=at), row.ran_at, found, new, at)
 
@@ -137,7 +138,8 @@ def peek(db: Database, name: str, now: datetime | None = None) -> News:
     row = _row(db, name)
     saved = _saved(row)
     found = listing(db, _whole(saved.query))
-    return _news(saved, row.ran_at, found, _anew(db, row, found), _moment(now))
+    new = _anew(db, row, found, stored.known(db, row.id, _every(found)))
+    return _news(saved, row.ran_at, found, new, _moment(now))
 
 
 def last(db: Database, name: str, most: int | None = None, *, of_run: str | None = None) -> tuple[New, ...]:
@@ -164,7 +166,8 @@ def standings(db: Database) -> list[Standing]:
             continue
         try:
             found = listing(db, replace(_whole(saved.query), sort="added"))
-            out.append(Standing(saved, len(found.beneath), len(_anew(db, row, found))))
+            told = stored.known(db, row.id, _every(found))
+            out.append(Standing(saved, len(found.beneath), len(_anew(db, row, found, told))))
         except ArchiverError as error:
             out.append(Standing(saved, None, None, str(error)))
     return out
@@ -193,9 +196,8 @@ def _every(found: Listing) -> list[int]:
     return [number for top, beneath in found.beneath.items() for number in (top, *beneath)]
 
 
-def _anew(db: Database, row: stored.Row, found: Listing) -> dict[int, str]:
+def _anew(db: Database, row: stored.Row, found: Listing, told: set[int]) -> dict[int, str]:
     """What is shown and stands for nothing that was told of, with the reason."""
-    told = stored.known(db, row.id, _every(found))
     fresh = [top for top, beneath in found.beneath.items() if not told.intersection((top, *beneath))]
     return stored.reasons(db, row, fresh)
 

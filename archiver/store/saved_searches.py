@@ -107,7 +107,7 @@ def add(db: Database, number: int, ids: Iterable[int], at: str | None = None, wh
     db.conn.executemany(
         "insert or ignore into saved_search_hits (article_id, search_id, found_at, why) "
         "select id, ?, ?, ? from articles where id = ?",
-        ((number, at, because.get(article), article) for article in ids))
+        ((number, at, because.get(article), article) for article in sorted(ids)))
 
 
 def move(db: Database, number: int, at: str, before: Mark) -> None:

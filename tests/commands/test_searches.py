@@ -31,10 +31,10 @@ def entries(feed: bytes) -> list[str]:
     return [entry.findtext(f"{{{ATOM}}}title") or "" for entry in etree.fromstring(feed).findall(f"{{{ATOM}}}entry")]
 
 
-def test_saved_listed_run_and_removed(db: Database, run: Run) -> None:
+def test_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run) -> None:
     saved = run("search", "tide", "--site", "harbour.example", "--save", "Tides 2024")
     assert saved.exit_code == 0 and "2 articles" in saved.stdout
-    assert saved.stderr == "Saved as Tides 2024: 'archiver searches run 'Tides 2024'' tells what is new.\n"
+    assert saved.stderr == "Saved as Tides 2024. What it finds anew: archiver searches run 'Tides 2024'\n"
     nothing = run("searches", "run", "tides 2024")
     assert (nothing.exit_code, nothing.stdout) == (0, "") and "Nothing new since" in nothing.stderr
     write(db, 7, "Spring tide", "High.")
@@ -50,11 +50,14 @@ def test_saved_listed_run_and_removed(db: Database, run: Run) -> None:
     assert peeked.exit_code == 1
     told = run("searches", "run", "tides 2024")
     assert told.exit_code == 1
-    assert "2 new articles since" in told.stdout and "edited: it was here before" in told.stdout
+    assert "2 new articles since" in told.stdout and "edited: was here before; a version since" in told.stdout
     assert [(one["id"], one["why"]) for one in json.loads(peeked.stdout)["new"]] == [(7, "new"), (3, "edited")]
     assert run("searches", "run", "tides 2024").exit_code == 0
     again = run("searches", "run", "tides 2024", "--again", "--json")
     assert again.exit_code == 1 and {one["id"] for one in json.loads(again.stdout)["new"]} == {3, 7}
+    copy = own_archive.with_name("copy.db")
+    assert run("backup", str(copy)).exit_code == 0
+    assert json.loads(run("searches", "--archive", str(copy), "--json").stdout)[0]["name"] == "Tides 2024"
     shown = run("searches", "show", "tides 2024").stdout
     assert "tide --site harbour.example" in shown and "UTC" in shown
     assert run("searches", "remove", "tides 2024").exit_code == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,6 +26,7 @@ from archiver.search.atom import ATOM, feed
 from archiver.search.filters import Query
 from archiver.store.connect import open_archive
 from tests.archive_fixture import NOW, make_archive
+from tests.processes import _SERVER
 from tests.search.writing import beside, delete, edit, write
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -142,6 +145,36 @@ def test_runs_beside_a_writer_and_each_other_tell_all_and_each_once(db: Database
                  for number in future.result()]
     found += [one.hit.id for one in saved.report(db, "tides").new]
     assert sorted(found) == list(range(7, 47))
+
+
+def die(file: Path, name: str, after: bool) -> None:
+    """Run the search, and be killed before or after this step of it is done."""
+    real = getattr(saved.stored, name, None) or getattr(saved, name)
+    place = saved.stored if hasattr(saved.stored, name) else saved
+
+    def killed(*words: Any, **more: Any) -> Any:
+        if after:
+            real(*words, **more)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(place, name, killed)
+    with closing(open_archive(file)) as own:
+        saved.report(own, "tides")
+
+
+@pytest.mark.parametrize(("name", "after", "noted"), [
+    ("add", True, False), ("move", False, False), ("move", True, False), ("_news", False, True)])
+def test_a_killed_run_has_told_of_all_or_nothing(db: Database, tmp_path: Path, name: str, after: bool, noted: bool
+                                                 ) -> None:
+    saved.save(db, "tides", Query("tide"))
+    for number in (7, 8):
+        write(db, number, f"Tide {number}", "Water.")
+    process = _SERVER.Process(target=die, args=(tmp_path / "archive.db", name, after))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert {one.hit.id for one in saved.last(db, "tides")} == ({7, 8} if noted else set())
+    assert {one.hit.id for one in saved.report(db, "tides").new} == (set() if noted else {7, 8})
 
 
 def test_what_a_run_told_can_be_told_again(db: Database) -> None:
