@@ -77,13 +77,13 @@ def test_copies_are_folded_as_in_hits(read: Archive) -> None:
     assert [p.articles for p in read.histogram("lamp", unit="year", duplicates=True).periods] == [0, 1, 1]
 
 
-@given(text=st.sampled_from(SOME), unit=EVERY_UNIT, duplicates=st.booleans())
-def test_a_histogram_counts_what_a_search_finds(read: Archive, text: str, unit: str, duplicates: bool) -> None:
-    found = read.histogram(text, unit=unit, duplicates=duplicates)
-    assert found.total == read.results(text, duplicates=duplicates).total
+@given(text=st.sampled_from(SOME), unit=EVERY_UNIT, fold=st.sampled_from(("text", "cluster", "none")))
+def test_a_histogram_counts_what_a_search_finds(read: Archive, text: str, unit: str, fold: str) -> None:
+    found = read.histogram(text, unit=unit, fold=fold)
+    assert found.total == read.results(text, fold=fold).total
     assert sum(p.articles for p in found.periods) + found.undated == found.total
     assert all(p.articles <= p.archived for p in found.periods)
-    if duplicates:
+    if fold == "none":
         for p in found.periods[:3] + found.periods[-3:]:
             assert read.results(f"({text}) date:{p.period}" if text else f"date:{p.period}",
                                 duplicates=True).total == p.articles
