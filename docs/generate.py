@@ -39,6 +39,8 @@ TABLES = {
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
                 "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
                 "`aside` is 1 where that is a stub, or the same text at another address.",
+    "evidence_kinds": "What candidates of many posts share: field, source, locator and confidence, each once. The "
+                      "numbers in `articles.evidence` are theirs; the view `evidence` lays it out.",
     "requisites": "Images, stylesheets and fonts that pages need to be shown, one row an address of a site: what came "
                   "of it (`outcome` as of a page), its last capture, and when it is asked for again. `wanted` is lead "
                   "or page, `depth` counts the stylesheets between a page and it. They are no pages, and count in no "

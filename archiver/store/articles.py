@@ -26,10 +26,12 @@ from archiver.record.identity import (
 from archiver.store import clusters
 from archiver.store.addresses import claim, enter_addresses, promote, redirecting
 from archiver.store.duplicates import settle_duplicates
+from archiver.store.evidence_form import Entry
+from archiver.store.evidence_kinds import stored, told
 from archiver.store.history import count_again, last_revision, said_before
 from archiver.store.ledger import insert_row, stamp
 from archiver.store.lost import prove
-from archiver.store.provenance import evidence_json, mixed
+from archiver.store.provenance import entries, mixed
 from archiver.store.takedown.bans import next_number
 from archiver.store.versions import (
     UNVERSIONED,
@@ -108,9 +110,9 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     if moved:
         aliases.append(row["url"])
     changed = edited = changed_fields(old, article)
-    seen = {"last_seen": stamp(at), "gone_at": None}
+    seen: dict[str, Any] = {"last_seen": stamp(at), "gone_at": None}
     if changed and extractor is not None and extractor != row["extractor"] and (readings := reread(row)):
-        edited = edited_fields(row, article, changed, readings)
+        edited = edited_fields(told(db, row), article, changed, readings)
     if completes and edited == ("body",) and set(old.body.split("\n\n")) < set(article.body.split("\n\n")):
         edited = ()
     if changed and not edited and (completes or article.read_by or not was_ruled(row["extractor"])):
@@ -123,7 +125,8 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         kept = {k: v for k, v in article_row(article).items() if k in UNVERSIONED}
         fresh = [name for name in ("canonical_url", "modified", "image") if kept[name] != row[name]]
         if fresh:
-            kept["evidence"] = mixed(row["evidence"], article, fresh, other=(extractor, capture_id, stamp(at)))
+            mix = mixed(told(db, row), article, fresh, other=(extractor, capture_id, stamp(at)))
+            kept["evidence"] = stored(db, mix, row | kept)
         db.table("articles").update(article_id, {
             **kept, **seen, "urlkey": urlkey(article.url),
             "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
@@ -157,13 +160,18 @@ def read_anew(db: Database, before: Article, after: Article, extractor: str) -> 
     return True
 
 
-def overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, **more: Any) -> None:
-    """The current state of an article, its facets and its duplicates, as a reading has them."""
+def overwrite(db: Database, row: dict[str, Any], article: Article, extractor: str | None, *,
+              evidence: list[Entry] | None = None, **more: Any) -> None:
+    """The current state of an article, its facets and its duplicates, as a reading has them. `evidence` of several
+    readings; None: this one's own, or what is stored where it keeps none."""
     article_id, digest = row["id"], content_digest(article.body)
+    if evidence is None:
+        evidence = entries(article) if article.evidence else told(db, row)
+    now = article_row(article)
     db.table("articles").update(article_id, {
-        **article_row(article), "urlkey": urlkey(article.url), "content_digest": digest or None,
+        **now, "urlkey": urlkey(article.url), "content_digest": digest or None,
         "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
-        "meaning_digest": meaning_digest(article), "evidence": evidence_json(article) or row["evidence"],
+        "meaning_digest": meaning_digest(article), "evidence": stored(db, evidence, now),
         "extractor": row["extractor"] if extractor is None else extractor, **more,
     })
     if digest != row["content_digest"]:
@@ -283,12 +291,14 @@ def _at_address(db: Database, key: str) -> dict[str, Any] | None:
 def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
             capture_id: int | None, run_id: int | None, extractor: str | None) -> Stored:
     digest = content_digest(article.body)
+    now = article_row(article)
     row = {
-        "id": next_number(db), **article_row(article), "site": site, "revision": 1,
+        "id": next_number(db), **now, "site": site, "revision": 1,
         "first_seen": stamp(at), "last_seen": stamp(at), "urlkey": urlkey(article.url),
         "post_id": article.post_id or None, "guid": article.guid or None, "platform": article.platform or None,
         "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": capture_id,
-        "evidence": evidence_json(article), "extractor": extractor, "read_at": stamp(at),
+        "evidence": stored(db, entries(article), now) if article.evidence else None, "extractor": extractor,
+        "read_at": stamp(at),
     }
     article_id = insert_row(db, "articles", row)
     aliases = enter_addresses(db, article_id, article, redirects, at, new=True)

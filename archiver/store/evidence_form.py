@@ -18,27 +18,31 @@ READING = ("extractor", "capture_id", "read_at")
 """What names a reading: who read, from which capture, and when."""
 FORM = ("field", "source", "locator", "confidence", "won", "value", *READING)
 _ALWAYS = FORM[:FORM.index("value") + 1]
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 Entry = dict[str, Any]
 
 
 def unpacked(text: str | None) -> list[Entry]:
-    """The entries that are stored, by name; `won` and READING only where they are there."""
-    return [_named(one) if isinstance(one, list) else one for one in json.loads(text or "[]")]
+    """The entries of a text in this form, by name; `won` and READING only where they are there."""
+    return [named(one) for one in json.loads(text or "[]")]
 
 
 def packed(entries: Iterable[Entry]) -> str:
     """Entries as they are stored, JSON."""
-    return _as_json([_values(one) for one in entries])
+    return as_json([listed(one) for one in entries])
 
 
-def _values(one: Entry) -> list[Any]:
+def listed(one: Entry) -> list[Any]:
+    """An entry as a list, in the order of FORM."""
     names = _ALWAYS if one.keys().isdisjoint(READING) else FORM
     return [one.get(name, 0 if name == "won" else None) for name in names]
 
 
-def _named(values: list[Any]) -> Entry:
+def named(values: list[Any] | Entry) -> Entry:
+    """The inverse of `listed`; an entry that has its names already stays as it is."""
+    if isinstance(values, dict):
+        return values
     entry = dict(zip(FORM, values, strict=False))
     if not entry.get("won"):
         entry.pop("won", None)

@@ -17,8 +17,9 @@ from archiver.items import Article
 from archiver.record.identity import changed_fields, is_stub, meaning_digest
 from archiver.record.timeline import Changed, Sighting, Version, plainly, run_of
 from archiver.store.articles import overwrite
+from archiver.store.evidence_form import packed
 from archiver.store.ledger import moment, stamp
-from archiver.store.provenance import evidence_json
+from archiver.store.provenance import entries
 from archiver.store.versions import (
     article_from_revision,
     article_from_row,
@@ -57,7 +58,7 @@ def edits(db: Database, bare: Bare) -> Changed:
         if not differs or not old.number or _alike(db, old, new):
             return differs
         readings = bare(old.capture, old.article.url)
-        return edited_fields({"evidence": None}, new.article, differs, readings) if readings else differs
+        return edited_fields((), new.article, differs, readings) if readings else differs
 
     return changed
 
@@ -141,9 +142,10 @@ def _move(db: Database, article_id: int, number: int, version: Version, was: Art
 
 def _told_by(db: Database, article_id: int, number: int, version: Version) -> None:
     """Who read a version, and the candidates of its fields, as far as its reading has them."""
+    evidence = packed(entries(version.article)) if version.article.evidence else None
     db.execute("update revisions set extractor = ?, read_at = ?, evidence = coalesce(?, evidence) "
                "where article_id = ? and revision = ?",
-               [version.extractor, stamp(version.at), evidence_json(version.article), article_id, number])
+               [version.extractor, stamp(version.at), evidence, article_id, number])
 
 
 def _chain(db: Database, article_id: int, after: Sequence[Version], numbers: dict[int, int]) -> None:
@@ -165,7 +167,7 @@ def _chain(db: Database, article_id: int, after: Sequence[Version], numbers: dic
 def _stand(db: Database, row: dict[str, Any], before: Sequence[Version], last: Version, number: int,
            numbers: dict[int, int], reading: Version) -> None:
     """The current state of the article, which is that of its last version."""
-    facts = {"revision": number, "capture_id": last.capture or row["capture_id"]}
+    facts: dict[str, Any] = {"revision": number, "capture_id": last.capture or row["capture_id"]}
     if last.article is before[-1].article:
         db.table("articles").update(row["id"], facts)
         return

@@ -1,19 +1,20 @@
 """Where each value of an article comes from: its evidence as it is stored, with the winners marked.
 
-`articles.evidence` (and `revisions.evidence`) is a JSON list of candidates (`evidence_form`): field, value, source,
-locator, confidence; `won` is 1 on those that the field's value was taken from. A value that none of them gave alone has
-an entry without a source. An entry whose value is of another reading than the row's own names that reading: extractor,
-capture_id and read_at stand in it. The views `provenance` and `past_provenance` lay this out.
+`articles.evidence` (`evidence_kinds`) and `revisions.evidence` (`evidence_form`) are lists of candidates, JSON: field,
+value, source, locator, confidence; `won` is 1 on those that the field's value was taken from. A value that none of them
+gave alone has an entry without a source. An entry whose value is of another reading than the row's own names that
+reading: extractor, capture_id and read_at stand in it. The views `provenance` and `past_provenance` lay this out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from archiver.extraction.explain import explain
 from archiver.items import Article, Evidence
-from archiver.store.evidence_form import READING, Entry, packed, unpacked
+from archiver.store.evidence_form import READING, Entry
 
 _EVIDENCE = ("field", "value", "source", "locator", "confidence")
 TOLD_OF = ("title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
@@ -46,35 +47,29 @@ def entries(article: Article) -> list[Entry]:
     return found
 
 
-def evidence_json(article: Article) -> str | None:
-    """What is stored of a reading; None where it keeps no evidence at all."""
-    return packed(entries(article)) if article.evidence else None
-
-
-def evidence_from(text: str | None) -> tuple[Evidence, ...]:
+def evidence_from(stored: Iterable[Entry]) -> tuple[Evidence, ...]:
     """The candidates that are stored, as the reading had them."""
-    return tuple(Evidence(**{k: one[k] for k in _EVIDENCE}) for one in unpacked(text) if one["source"])
+    return tuple(Evidence(**{k: one[k] for k in _EVIDENCE}) for one in stored if one["source"])
 
 
-def mixed(stored: str | None, reading: Article, fields: Collection[str], *, own: tuple[Any, ...] | None = None,
-          other: tuple[Any, ...] | None = None) -> str | None:
+def mixed(stored: Iterable[Entry], reading: Article, fields: Collection[str], *, own: tuple[Any, ...] | None = None,
+          other: tuple[Any, ...] | None = None) -> list[Entry]:
     """Stored evidence in which these fields are told by another reading. One of the two is the row's own from now on:
     the other's entries get its name (READING), `own` for those that stay, `other` for those that come.
     """
-    kept = [_named(one, own) for one in unpacked(stored) if one["field"] not in fields]
-    come = [_named(one, other) for one in entries(reading) if one["field"] in fields]
-    return packed(kept + come) if kept or come else None
+    kept = [_named(one, own) for one in stored if one["field"] not in fields]
+    return kept + [_named(one, other) for one in entries(reading) if one["field"] in fields]
 
 
-def readers(stored: str | None, row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
+def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
     """Who read each field's value: READING by field, `row` where the entry names no other."""
     return {one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(READING, row, strict=True))
-            for one in unpacked(stored) if one.get("won")}
+            for one in stored if one.get("won")}
 
 
 def _words(value: Any) -> str:
     if not isinstance(value, tuple):
-        return str(value)
+        return value.isoformat() if isinstance(value, datetime) else str(value)
     return ", ".join(value) if isinstance(value[0], str) else f"{len(value)} places"
 
 

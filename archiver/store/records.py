@@ -15,7 +15,8 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS
 from archiver.items import Evidence
-from archiver.store.evidence_form import READING
+from archiver.store.evidence_form import READING, Entry, unpacked
+from archiver.store.evidence_kinds import told
 from archiver.store.provenance import evidence_from
 from archiver.store.provenance import readers as readers_of
 from archiver.store.sites import find_site
@@ -164,23 +165,24 @@ def _version(row: Record) -> Record:
 def evidence(db: Database, article_id: int, revision: int | None = None) -> tuple[Evidence, ...]:
     """The candidates of every field, as the page had them when the article (or this version of it) was last read; ()
     where none were kept."""
-    return evidence_from(_told(db, article_id, revision).get("evidence"))
+    return evidence_from(_told(db, article_id, revision)[1])
 
 
 def readers(db: Database, article_id: int, revision: int | None = None) -> dict[str, Record]:
     """Who read each field's value: by field `{extractor, capture_id, read_at}`; fields without evidence have none."""
-    row = _told(db, article_id, revision)
+    row, entries = _told(db, article_id, revision)
     own = tuple(row.get(name) for name in READING)
-    return {name: dict(zip(READING, one, strict=True)) for name, one in readers_of(row.get("evidence"), own).items()}
+    return {name: dict(zip(READING, one, strict=True)) for name, one in readers_of(entries, own).items()}
 
 
-def _told(db: Database, article_id: int, revision: int | None) -> Record:
-    """The row that has the evidence of a version: that of `articles` for the current one."""
-    now = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
+def _told(db: Database, article_id: int, revision: int | None) -> tuple[Record, list[Entry]]:
+    """The row that has the evidence of a version, that of `articles` for the current one; and what it has of it."""
+    now: Record = next(iter(db.query("select * from articles where id = ?", [article_id])), {})
     if revision is None or revision == now.get("revision"):
-        return now
-    return next(iter(db.query("select * from revisions where article_id = ? and revision = ?",
-                              [article_id, revision])), {})
+        return now, told(db, now)
+    then: Record = next(iter(db.query("select * from revisions where article_id = ? and revision = ?",
+                                      [article_id, revision])), {})
+    return then, unpacked(then.get("evidence"))
 
 
 def find_article(db: Database, what: str | int) -> int:

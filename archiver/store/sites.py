@@ -168,6 +168,11 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     values = {"name": site["name"], "id": site["id"]}
     with db.atomic():
         _rehome_duplicates(db, site["name"])
+        # What is known of its addresses by these alone: pages of split posts, and what old captures answered there.
+        ways = ("(select urlkey from pages where site_id = :id union "
+                f"select urlkey from addresses where article_id in {ours})")
+        db.execute(f"delete from parts where urlkey in {ways} or post in {ways}", values)
+        db.execute(f"delete from past_answers where urlkey in {ways}", values)
         clusters.leave(db, [row[0] for row in db.execute("select id from articles where site = :name", values)])
         for table in ("article_authors", "article_categories", "article_tags", "geotags", "addresses", "revisions"):
             db.execute(f"delete from {table} where article_id in {ours}", values)

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked
+from archiver.store.evidence_kinds import forget
 
 PATIENCE = 60.0
 """Seconds for which another program may hold the archive before a crawl ends."""
@@ -38,8 +39,12 @@ def writing(db: Database, patience: float = PATIENCE) -> Iterator[None]:
     program has written cannot go on, however long it waits.
     """
     if db.conn.in_transaction:
-        with db.atomic():
-            yield
+        try:
+            with db.atomic():
+                yield
+        except BaseException:
+            forget(db)
+            raise
         return
     _begin(db, patience)
     try:
@@ -47,6 +52,7 @@ def writing(db: Database, patience: float = PATIENCE) -> Iterator[None]:
         db.execute("COMMIT")
     except BaseException:
         db.rollback()
+        forget(db)
         raise
 
 

@@ -6,7 +6,7 @@ All functions that write expect to run inside the caller's transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,8 @@ from sqlite_utils import Database
 
 from archiver.items import Article, GeoTag
 from archiver.record.identity import changed_fields, meaning_digest
-from archiver.store.evidence_form import unpacked
+from archiver.store.evidence_form import Entry, packed
+from archiver.store.evidence_kinds import told
 from archiver.store.ledger import insert_row, moment, stamp
 from archiver.store.standing import SHORTENED, WHOLE
 
@@ -68,7 +69,7 @@ def was_ruled(extractor: str | None) -> bool:
     return " " in (extractor or "")
 
 
-def edited_fields(row: dict[str, Any], new: Article, changed: Sequence[str], readings: Sequence[Article]
+def edited_fields(then: Iterable[Entry], new: Article, changed: Sequence[str], readings: Sequence[Article]
                   ) -> tuple[str, ...]:
     """Of the fields that differ from the stored ones those that the site changed, and not only the way of reading.
 
@@ -76,12 +77,12 @@ def edited_fields(row: dict[str, Any], new: Article, changed: Sequence[str], rea
     API or feed tells it in other words than then, these were never in the capture.
     """
     same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
-    then = unpacked(row["evidence"])
+    told = list(then)
     return tuple(name for name in changed
-                 if _told_anew(name, then, new) or not any(name in one for one in same))
+                 if _told_anew(name, told, new) or not any(name in one for one in same))
 
 
-def _told_anew(name: str, then: list[dict[str, Any]], new: Article) -> bool:
+def _told_anew(name: str, then: list[Entry], new: Article) -> bool:
     for source in _TOLD:
         now = {e.value for e in new.evidence if e.field == name and e.source == source}
         before = {e["value"] for e in then if e["field"] == name and e["source"] == source}
@@ -134,10 +135,11 @@ def write_revision(db: Database, article_id: int, number: int, article: Article,
 def set_aside(db: Database, row: dict[str, Any]) -> None:
     """Another version takes the place of the one in `articles` (its row): what that one says, and who read it, goes
     into its history."""
+    evidence = packed(told(db, row)) if row["evidence"] else None
     db.execute("update revisions as r set content = "
                f"(select {WHOLE} from articles a where a.id = r.article_id), extractor = ?, read_at = ?, evidence = ? "
                "where article_id = ? and revision = ?",
-               [row["extractor"], row["read_at"], row["evidence"], row["id"], row["revision"]])
+               [row["extractor"], row["read_at"], evidence, row["id"], row["revision"]])
 
 
 def settle(db: Database, article_id: int) -> None:

@@ -124,12 +124,20 @@ def test_sites_remove(own_archive: Path) -> None:
     refused = on(own_archive, "sites", "remove", "harbour.example")
     assert refused.exit_code == 1 and "4 articles" in refused.stderr
     assert on(own_archive, "sites", "remove", "quiet.example").exit_code == 0
+    db = open_archive(own_archive)
+    key, other = (next(db.query("select url, urlkey from articles where site = ?", [name]))
+                  for name in ("harbour.example", "notes.example/blog"))
+    for one in (key, other):
+        db["parts"].insert({"urlkey": one["urlkey"] + "/2", "url": one["url"], "post": one["urlkey"], "number": 2})
+        db["past_answers"].insert({**one, "kind": "gone", "target": "404", "at": "2009"})
+    db.close()
     removed = on(own_archive, "sites", "remove", "harbour.example", "--with-articles")
     assert removed.exit_code == 0, removed.output
     db = open_archive(own_archive)
     assert [r["site"] for r in db["articles"].rows] == ["notes.example/blog"] * 2
     assert {r["site_id"] for r in db["pages"].rows} == {r["site_id"] for r in db["runs"].rows} == {2}
     assert [r["name"] for r in db["authors"].rows] == ["王小明"] and db["captures"].count == 6
+    assert [r["post"] for r in db["parts"].rows] == [r["urlkey"] for r in db["past_answers"].rows] == [other["urlkey"]]
     assert not list(db.query("pragma foreign_key_check"))
     db.execute("insert into articles_fts(articles_fts, rank) values ('integrity-check', 1)")
     db.close()

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.commands.main import cli
-from archiver.store.evidence_form import unpacked
+from archiver.store.evidence_kinds import told as entries_of
 from archiver.store.standing import WHOLE
 from tests.small_sites import PROMOTION, classic, posts, promoting
 from tests.spiders.crawling import crawl, rows
@@ -101,11 +102,13 @@ def state(archive: Path) -> dict[str, Any]:
 def spoil(archive: Path, only: str = "1") -> None:
     """What an earlier program would have stored: a promotion in the text, names in capitals, no tags, no language."""
     db = sqlite3.connect(archive)
+    named = {row["id"]: entries_of(Database(db), row)
+             for row in Database(db).query(f"select * from articles where {only}")}
     db.execute(f"update revisions as r set content = (select {WHOLE} from articles a where a.id = r.article_id)")
     db.execute("update articles set body = body || char(10, 10) || ?, authors = upper(authors), tags = '[]', "
                f"language = null, extractor = '0.0.9', read_at = null where {only}", [PROMOTION])
-    for number, evidence in db.execute(f"select id, evidence from articles where {only}").fetchall():
-        unmarked = [{k: v for k, v in one.items() if k != "won"} for one in unpacked(evidence)]
+    for number, entries in named.items():
+        unmarked = [{k: v for k, v in one.items() if k != "won"} for one in entries]
         db.execute("update articles set evidence = ? where id = ?", [json.dumps(unmarked), number])
     db.execute("update revisions set content = json_set(content, '$.body', json_extract(content, '$.body') || "
                "char(10, 10) || ?, '$.tags', json('[]')), changed = case when revision > 1 then '[\"body\", \"tags\"]' "

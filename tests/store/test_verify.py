@@ -130,6 +130,13 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "an index is dropped": (["drop index idx_pages_urlkey"], [("index-missing", "index idx_pages_urlkey")]),
     "a view is another": (["drop view evidence", "create view evidence as select 1 as article_id, 2 as field, 3 as "
                            "value, 4 as source, 5 as site"], [("view-changed", "view evidence")]),
+    "who told a value is not known any more": (
+        ["update articles set evidence = '[999]' where id = 5"], [("row-dangling", "article 5")]),
+    "a page has lost its article": (
+        ["update pages set article_id = null where url = (select url from articles where id = 5)"],
+        [("page-unproved", "page https://")]),
+    "a post is gone before it was there": (["update articles set gone_at = '2001-01-01T00:00:00+00:00' where id = 5"],
+                                           [("gone-before-seen", "article 5")]),
     "a facet is deleted": (["delete from article_tags where article_id = 2"], [("facets-differ", "article 2")]),
     "a place is moved": (["update geotags set latitude = 1 where article_id = 2"], [("facets-differ", "article 2")]),
     "a capture is deleted": (["delete from captures where id = 10"],
@@ -166,7 +173,7 @@ def test_what_another_program_did_to_the_database_is_named(name: str, archive: P
 
 
 REPAIRED = ("words are deleted from the index", "a trigger is dropped", "an index is dropped", "a view is another",
-            "a facet is deleted", "a place is moved", "a cluster is miscounted")
+            "a facet is deleted", "a place is moved", "a cluster is miscounted", "a page has lost its article")
 
 
 @pytest.mark.parametrize("name", REPAIRED)

@@ -24,6 +24,7 @@ from archiver.store.anew.outcome import Outcome, Version, seen
 from archiver.store.anew.request import Request
 from archiver.store.captured import lead_of, proven
 from archiver.store.evidence_form import Entry, packed, unpacked
+from archiver.store.evidence_kinds import told
 from archiver.store.ledger import moment
 from archiver.store.parts import StoredPart, parts_of
 from archiver.store.provenance import entries, evidence_from, mixed, readers
@@ -132,7 +133,7 @@ class _Article:
         reader = extractor_of(self._reader.version, reading)
         whole = self._reader.fields.issuperset(READ_FIELDS)
         mine = (reader, capture_id, self._reader.at)
-        evidence = mixed(packed(then), reading, [*fresh, "encoding"], own=own if whole else None,
+        evidence = mixed(then, reading, [*fresh, "encoding"], own=own if whole else None,
                          other=None if whole else mine)
         for name, (other, of) in later.items():
             if other is not None:
@@ -141,7 +142,7 @@ class _Article:
                                  other=(extractor_of(self._reader.version, other), of, self._reader.at))
         differs = differing(stored, after)
         after = replace(after, post_id=reading.post_id, guid=reading.guid)
-        return Version(row["revision"], is_current, capture_id, reader if whole else None, evidence,
+        return Version(row["revision"], is_current, capture_id, reader if whole else None, packed(evidence),
                        after if differs else None, stored if differs else None, differs)
 
     def _is_covered(self, capture_id: int) -> bool:
@@ -162,17 +163,17 @@ class _Article:
 
     def _entries(self, row: dict[str, Any], stored: Article) -> list[Entry]:
         """The stored evidence; that of an earlier release gets its winners marked."""
-        found = unpacked(row.get("evidence"))
+        found = told(self._reader.db, row) if row is self._row else unpacked(row.get("evidence"))
         if any(one.get("won") for one in found):
             return found
-        return entries(replace(stored, evidence=evidence_from(row.get("evidence"))))
+        return entries(replace(stored, evidence=evidence_from(found)))
 
     def _later(self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
                ) -> dict[str, tuple[Article | None, int]]:
         """The fields that a later capture of the same version told: that capture read anew, and its number; None
         where the stored value stays."""
         out: dict[str, tuple[Article | None, int]] = {}
-        by = readers(packed(then), own)
+        by = readers(then, own)
         for name in set(fresh) & _OF_LATER_READINGS:
             number = by.get(name, own)[1]
             if number not in (None, own[1]):

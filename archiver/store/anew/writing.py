@@ -13,6 +13,8 @@ from sqlite_utils import Database
 from archiver.store.anew.outcome import Outcome, Version, seen
 from archiver.store.anew.request import Request, key_of
 from archiver.store.articles import overwrite
+from archiver.store.evidence_form import unpacked
+from archiver.store.evidence_kinds import stored
 from archiver.store.ledger import last_rowid, stamp
 from archiver.store.transaction import writing
 from archiver.store.versions import rewrite_revision
@@ -92,13 +94,15 @@ def write(db: Database, outcomes: Sequence[Outcome], begun: Begun) -> list[Outco
 
 def _write_current(db: Database, row: dict[str, Any], version: Version, begun: Begun) -> None:
     whole = version.extractor is not None
-    beside: dict[str, Any] = {"evidence": version.evidence, "read_at": begun.started_at if whole else row["read_at"]}
+    read_at = begun.started_at if whole else row["read_at"]
+    evidence = unpacked(version.evidence)
     if version.article is not None:
-        overwrite(db, row, version.article, version.extractor, **beside)
+        overwrite(db, row, version.article, version.extractor, evidence=evidence, read_at=read_at)
         rewrite_revision(db, row["id"], version.revision, version.article)
     else:
-        db.table("articles").update(
-            row["id"], {**beside, "extractor": version.extractor if whole else row["extractor"]})
+        db.table("articles").update(row["id"], {
+            "evidence": stored(db, evidence, row), "read_at": read_at,
+            "extractor": version.extractor if whole else row["extractor"]})
     _write_edit(db, row["id"], version)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlite_utils import Database
 
+from archiver.store import evidence_kinds
 from archiver.store.checks.finding import Finding, counted, first_of
 from archiver.urls import urlkey
 
@@ -24,6 +25,17 @@ def references(db: Database) -> Iterator[Finding]:
             "select url, article_id from pages p where article_id is not null "
             "and not exists (select 1 from articles a where a.id = p.article_id)"))
     yield from first_of(
+        Finding("page-unproved", f"page {url}", f"The page {url} is said to be archived, and belongs to no article",
+                "Run 'archiver verify --repair': it follows the page's address to its article.", "pages")
+        for (url,) in db.execute("select url from pages where article_id is null and kind = 'post' "
+                                 "and outcome in ('archived', 'unchanged')"))
+    yield from first_of(
+        Finding("gone-before-seen", f"article {number}", f"Article {number} ({url}) is said to be gone since {gone}, "
+                f"and was first seen at {seen}", "Another program wrote it: crawl the site again with 'archiver crawl SITE "
+                "--full', which finds out whether the post is there.")
+        for number, url, gone, seen in db.execute(
+            "select id, url, gone_at, first_seen from articles where gone_at < first_seen"))
+    yield from first_of(
         Finding("versions-missing", f"article {number}", f"Article {number} has no versions",
                 "Take the rows of 'revisions' back from a backup.")
         for (number,) in db.execute("select id from articles a where not exists "
@@ -33,6 +45,14 @@ def references(db: Database) -> Iterator[Finding]:
                 "Take the rows of 'addresses' back from a backup, or crawl the site again.")
         for number, url in db.execute("select id, url from articles a where not exists "
                                       "(select 1 from addresses d where d.article_id = a.id)"))
+    yield from first_of(
+        Finding("row-dangling", f"article {number}", f"Who told a value of article {number} ({url}) is not known any "
+                f"more: {kind} is not in evidence_kinds", "Take the rows of 'evidence_kinds' back from a backup, or "
+                "run 'archiver reextract'.")
+        for number, url, kind in db.execute(
+            f"select a.id, a.url, {evidence_kinds.NUMBER} as kind from articles a, "
+            "json_each(iif(json_valid(a.evidence), a.evidence, '[]')) e "
+            "where kind not in (select id from evidence_kinds)"))
 
 
 def proofs(db: Database) -> Iterator[Finding]:

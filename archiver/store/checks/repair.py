@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from archiver.capture.index import seal
 from archiver.store import clusters
-from archiver.store.checks.finding import Finding
+from archiver.store.checks.finding import Finding, counted
 from archiver.store.checks.structure import FTS, as_migrated, objects, plain
 from archiver.store.checks.warcs import index_lines, is_written
 from archiver.store.connect import open_archive
@@ -35,6 +35,8 @@ def repair(archive: Path, findings: Iterable[Finding]) -> list[str]:
                 done.append("the full-text index was made anew")
             if "facets" in mends:
                 done += _facets(db, [f.subject for f in wanted if f.mend == "facets"])
+            if "pages" in mends:
+                done += _pages(db)
             if "clusters" in mends:
                 _clusters(db)
                 done.append("the clusters were made anew from their links")
@@ -76,6 +78,14 @@ def _facets(db: Database, subjects: Iterable[str]) -> list[str]:
             write_facets(db, row["id"], article_from_row(row))
             done.append(f"authors, categories, tags and places of {subject} were entered anew")
     return done
+
+
+def _pages(db: Database) -> list[str]:
+    """Archived pages that belong to no article, to the one that has their address."""
+    led = db.execute("update pages set article_id = "
+                     "(select d.article_id from addresses d where d.urlkey = pages.urlkey) where article_id is null and kind = 'post' and outcome in ('archived', 'unchanged') "
+                     "and urlkey in (select urlkey from addresses)").rowcount
+    return [f"{counted(led, 'page')} were led to the articles at their addresses"] if led else []
 
 
 def _clusters(db: Database) -> None:

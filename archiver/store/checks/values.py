@@ -39,10 +39,14 @@ _REMEDY = "Another program wrote it: write back what it was, from a backup or fr
 def values(db: Database) -> Iterator[Finding]:
     """Every column of every table that the archive knows."""
     db.register_function(is_time, deterministic=True, replace=True)
-    tables = {name for name, sql in db.execute("select name, sql from sqlite_master where type = 'table'")
-              if not name.startswith(("articles_fts", "sqlite_", "_")) and "without rowid" not in (sql or "").lower()}
-    for table in sorted(tables):
-        columns = {row[1]: row[2].upper() for row in db.execute(f'pragma table_info("{table}")')}
+    tables = {name: sql for name, sql in db.execute("select name, sql from sqlite_master where type = 'table'")
+              if not name.startswith(("articles_fts", "sqlite_", "_"))}
+    for table, sql in sorted(tables.items()):
+        info = db.execute(f'pragma table_info("{table}")').fetchall()
+        columns = {row[1]: row[2].upper() for row in info}
+        keys = ["rowid"]
+        if "without rowid" in (sql or "").lower():
+            keys = [f'"{row[1]}"' for row in sorted(info, key=lambda row: row[5]) if row[5]]
         tests: list[tuple[str, str, str]] = []
         for name, declared in columns.items():
             if kinds := _TYPES.get(declared):
@@ -53,24 +57,27 @@ def values(db: Database) -> Iterator[Finding]:
                   for name in TIMES.get(table, ()) if name in columns]
         tests += [(name, "no-json", f"typeof(\"{name}\") = 'text' and not json_valid(\"{name}\")")
                   for name in JSON.get(table, ()) if name in columns]
-        yield from first_of(_failing(db, table, tests))
+        yield from first_of(_failing(db, table, keys, tests))
 
 
 _SAYS = {"wrong-type": "of another type than the column", "empty": "empty, and must not be",
          "no-time": "no time in ISO 8601", "no-json": "no JSON"}
 
 
-def _failing(db: Database, table: str, tests: list[tuple[str, str, str]]) -> Iterator[Finding]:
+def _failing(db: Database, table: str, keys: list[str], tests: list[tuple[str, str, str]]) -> Iterator[Finding]:
     if not tests:
         return
     flags = ", ".join(f"({test})" for _, _, test in tests)
     where = " or ".join(f"({test})" for _, _, test in tests)
-    for rowid, *failed in db.execute(f'select rowid, {flags} from "{table}" where {where}'):
+    named, same = ", ".join(keys), " and ".join(f"{key} is ?" for key in keys)
+    for row in db.execute(f'select {named}, {flags} from "{table}" where {where}'):
+        key, failed = row[:len(keys)], row[len(keys):]
         for (name, kind, _), wrong in zip(tests, failed, strict=True):
             if wrong:
-                value = db.execute(f'select "{name}" from "{table}" where rowid = ?', [rowid]).fetchone()[0]
-                yield Finding(kind, f"{table} row {rowid}",
-                              f"{name} in row {rowid} of {table} is {_SAYS[kind]} ({str(value)[:60]!r})", _REMEDY)
+                value = db.execute(f'select "{name}" from "{table}" where {same}', key).fetchone()[0]
+                number = " ".join(map(str, key))
+                yield Finding(kind, f"{table} row {number}",
+                              f"{name} in row {number} of {table} is {_SAYS[kind]} ({str(value)[:60]!r})", _REMEDY)
 
 
 def is_time(text: object) -> bool:

@@ -14,10 +14,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.store import clusters
+from archiver.store import clusters, evidence_kinds
 from archiver.store.articles import find
 from archiver.store.duplicates import settle_duplicates
-from archiver.store.evidence_form import packed, unpacked
+from archiver.store.evidence_form import Entry, packed, unpacked
+from archiver.store.evidence_kinds import stored
 from archiver.store.merging.captures import Captures
 from archiver.store.takedown.bans import Removal, ban_of, next_number
 from archiver.store.versions import article_from_row, write_facets
@@ -68,12 +69,14 @@ def take_over(db: Database, theirs: Database, post: Theirs, captures: Captures, 
     """A post that is new here, with all of its versions; its number."""
     numbers = {one["id"]: captures.enter(one) for one in post.captures}
     row = {k: v for k, v in post.row.items() if k not in _OF_HERE}
-    row |= _told(row, numbers, rules)
+    row |= _read(row, numbers, rules)
+    row["evidence"] = stored(db, _told(evidence_kinds.told(theirs, post.row), numbers, rules), row)
     number = next_number(db)
     db.table("articles").insert({"id": number, **row})
     for one in post.revisions:
         db.table("revisions").insert({
-            **{k: v for k, v in one.items() if k != "id"}, **_told(one, numbers, rules), "article_id": number,
+            **{k: v for k, v in one.items() if k != "id"}, **_read(one, numbers, rules), "article_id": number,
+            "evidence": one["evidence"] and packed(_told(unpacked(one["evidence"]), numbers, rules)),
             "run_id": runs.get(one["run_id"] or 0)})
     enter_addresses(db, number, post)
     write_facets(db, number, article_from_row(row))
@@ -106,11 +109,13 @@ def merge_parts(db: Database, theirs: Database, key: str) -> None:
                    "on conflict (urlkey) do update set text = coalesce(text, excluded.text)", row)
 
 
-def _told(row: Row, numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
+def _read(row: Row, numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
     """Who read a version, and from which capture, in numbers of here."""
-    told = [_named(entry, numbers, rules) for entry in unpacked(row["evidence"])]
-    return {"capture_id": numbers.get(row["capture_id"] or 0), "extractor": reader(row["extractor"], rules),
-            "evidence": packed(told) if row["evidence"] else None}
+    return {"capture_id": numbers.get(row["capture_id"] or 0), "extractor": reader(row["extractor"], rules)}
+
+
+def _told(entries: list[Entry], numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> list[Entry]:
+    return [_named(entry, numbers, rules) for entry in entries]
 
 
 def _named(entry: Row, numbers: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:

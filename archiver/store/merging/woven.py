@@ -15,6 +15,8 @@ from archiver.items import Article
 from archiver.record.identity import meaning_digest
 from archiver.store import past_captures
 from archiver.store.articles import Change
+from archiver.store.evidence_form import unpacked
+from archiver.store.evidence_kinds import told as entries_of
 from archiver.store.ledger import moment
 from archiver.store.merging.articles import Theirs, enter_addresses, reader
 from archiver.store.merging.captures import Captures
@@ -117,8 +119,10 @@ def _versions(theirs: Database, post: Theirs, rules: Mapping[int, int]) -> list[
     said = {version.number: version.article for version in versions_of(theirs, post.row)}
     out = []
     for row in post.revisions:
-        told = post.row if row["revision"] == post.row["revision"] else row
-        article = replace(said[row["revision"]], evidence=evidence_from(told["evidence"]),
+        stands = row["revision"] == post.row["revision"]
+        told = post.row if stands else row
+        entries = entries_of(theirs, post.row) if stands else unpacked(row["evidence"])
+        article = replace(said[row["revision"]], evidence=evidence_from(entries),
                           post_id=post.row["post_id"] or "", guid=post.row["guid"] or "",
                           platform=post.row["platform"] or "")
         out.append(Said(row["revision"], row["observed_at"], row["capture_id"], article,

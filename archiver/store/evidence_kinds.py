@@ -1,0 +1,175 @@
+"""The evidence of the version that stands, as `articles.evidence` holds it: what posts of a site share is stored once.
+
+The list has for each candidate (`evidence_form` tells of what it consists) one of
+
+- a number: it won, its value is what the article says in that field, and the number's row in `evidence_kinds` has the
+  field, the source, the locator and the confidence;
+- `[number, won, value]`, and what names another reading behind it. A value that is a number counts the characters
+  of what the article says in that field: long values are kept shortened;
+- all of it by itself, as releases up to 0.2.0 wrote it and as `revisions.evidence` has it: of a post's own address, for
+  instance, which no other post shares.
+
+A number is given once and stays. The statements are of migration m024, and released: a later step drops what it
+changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlite_utils import Database
+
+from archiver.store.evidence_form import FORM, VIEWS, Entry, as_json, listed, named
+
+_KIND = ("field", "source", "locator", "confidence")
+_LISTS = ("authors", "categories", "tags", "credits")
+_PLAIN = ("title", "published", "modified", "language", "description", "image", "canonical_url")
+
+Kind = tuple[str, str, str, float | None]
+_known: WeakKeyDictionary[Database, dict[Kind, int]] = WeakKeyDictionary()
+
+
+def stored(db: Database, entries: Iterable[Entry], row: Mapping[str, Any]) -> str | None:
+    """Entries as they stand beside the columns of `row` in `articles`, JSON; None where there are none."""
+    out = [_stored(db, one, row) for one in entries]
+    return as_json(out) if out else None
+
+
+def told(db: Database, row: Mapping[str, Any]) -> list[Entry]:
+    """The entries of a row of `articles`."""
+    entries = json.loads(row.get("evidence") or "[]")
+    numbers = {one if isinstance(one, int) else one[0] for one in entries if _has_number(one)}
+    kinds = {number: kind for number, *kind in db.execute(
+        f"select id, {', '.join(_KIND)} from evidence_kinds where id in (select value from json_each(?))",
+        [json.dumps(sorted(numbers))])} if numbers else {}
+    found = [_told(one, kinds, row) if _has_number(one) else named(one) for one in entries]
+    return [one for one in found if one is not None]
+
+
+def forget(db: Database) -> None:
+    """A transaction was undone, and with it numbers that were given in it."""
+    _known.pop(db, None)
+
+
+def _stored(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]:
+    if one["locator"] and one["locator"] in row["url"]:
+        return listed(one)
+    field, value, won = one["field"], one["value"], one.get("won", 0)
+    number = _number(db, (field, one["source"], one["locator"], one["confidence"]))
+    reading = listed(one)[len(_KIND) + 2:]
+    says = _says(field, row) if won and value else ""
+    if value and says.startswith(value):
+        if says == value and not reading:
+            return number
+        value = len(value)
+    return [number, won, value, *reading]
+
+
+def _told(one: int | list[Any], kinds: Mapping[int, list[Any]], row: Mapping[str, Any]) -> Entry | None:
+    """None where another program took the number's row away, which `verify` tells of."""
+    number, won, value, *reading = (one, 1, None) if isinstance(one, int) else one
+    if number not in kinds:
+        return None
+    field, *kind = kinds[number]
+    if isinstance(one, int) or isinstance(value, int):
+        value = _says(field, row)[:value]
+    return named([field, *kind, won, value, *reading])
+
+
+def _has_number(one: Any) -> bool:
+    return isinstance(one, int) or (isinstance(one, list) and isinstance(one[0], int))
+
+
+def _says(field: str, row: Mapping[str, Any]) -> str:
+    """What an article says in a field, in the words of evidence; "" where these cannot be told from the row."""
+    if field in _PLAIN:
+        return row[field] or ""
+    if field == "body":
+        return f"{len(row['body'])} characters"
+    return ", ".join(json.loads(row[field] or "[]")) if field in _LISTS else ""
+
+
+def _number(db: Database, kind: Kind) -> int:
+    known = _known.get(db)
+    if known is None:
+        known = _known[db] = {}
+    if (number := known.get(kind)) is None:
+        found = f"select id from evidence_kinds where {_SAME}"
+        row = db.execute(found, kind).fetchone()
+        if row is None:
+            db.execute(f"insert into evidence_kinds ({', '.join(_KIND)}) values (?, ?, ?, ?)", kind)
+            row = db.execute(found, kind).fetchone()
+        number = known[kind] = int(row[0])
+    return number
+
+
+# -- the same in SQL --------------------------------------------------------------------------
+
+_SAME = "field = ? and source = ? and locator = ? and ifnull(confidence, -1) = ifnull(?, -1)"
+TABLE = (
+    "create table evidence_kinds (id integer primary key, field text not null, source text not null, "
+    "locator text not null, confidence float)",
+    "create unique index idx_evidence_kinds_field_source_locator_confidence on evidence_kinds "
+    "(field, source, locator, confidence)",
+)
+_of_list = "(select group_concat(j.value, ', ') from json_each(iif(json_valid(a.{0}), a.{0}, '[]')) j)".format
+
+
+def _says_sql(field: str) -> str:
+    plain = " ".join(f"when '{name}' then a.{name}" for name in _PLAIN)
+    lists = " ".join(f"when '{name}' then {_of_list(name)}" for name in _LISTS)
+    return f"case {field} {plain} when 'body' then length(a.body) || ' characters' {lists} end"
+
+
+def _of_kind(name: str) -> str:
+    """A column of an entry `e` whose row of `evidence_kinds` is `k`."""
+    place = FORM.index(name) - len(_KIND) + 1
+    if name in _KIND:
+        return f"k.{name}"
+    if name == "won":
+        return f"iif(e.type = 'integer', 1, json_extract(e.value, '$[{place}]'))"
+    if name == "value":
+        says = _says_sql("k.field")
+        return (f"case when e.type = 'integer' then {says} when json_type(e.value, '$[{place}]') = 'integer' "
+                f"then substr({says}, 1, json_extract(e.value, '$[{place}]')) "
+                f"else json_extract(e.value, '$[{place}]') end")
+    return f"json_extract(e.value, '$[{place}]')"
+
+
+NUMBER = ("case e.type when 'integer' then e.value when 'array' then "
+          "iif(json_type(e.value, '$[0]') = 'integer', json_extract(e.value, '$[0]'), null) end")
+"""The number of an entry `e` (of json_each) in `evidence_kinds`; null where it stands by itself."""
+
+
+def _with_kinds(view: str) -> str:
+    kinds = f"json_each(a.evidence) e left join evidence_kinds k on k.id = {NUMBER}"
+    for name in FORM:
+        alone = f"coalesce(json_extract(e.value, '$.{name}'), json_extract(e.value, '$[{FORM.index(name)}]'))"
+        view = view.replace(alone, f"iif(k.id is null, {alone}, {_of_kind(name)})")
+    return view.replace("json_each(a.evidence) e", kinds)
+
+
+NEW_VIEWS = {name: _with_kinds(view) for name, view in VIEWS.items() if "json_each(a.evidence)" in view}
+_part = "json_extract(e.value, '$[{}]')".format
+_SHARED = f"json_type(e.value, '$[0]') = 'text' and ({_part(2)} = '' or instr(a.url, {_part(2)}) = 0)"
+_SAYS = _says_sql(_part(0))
+_VALUE = (f"iif({_part(4)} = 1 and {_part(5)} <> '' and substr({_SAYS}, 1, length({_part(5)})) = {_part(5)}, "
+          f"length({_part(5)}), {_part(5)})")
+_READING = ", ".join(map(_part, range(6, len(FORM))))
+SHORTENED = (
+    f"insert or ignore into evidence_kinds ({', '.join(_KIND)}) select distinct {', '.join(map(_part, range(4)))} "
+    f"from articles a, json_each(a.evidence) e where json_type(a.evidence, '$[0]') = 'array' and {_SHARED}",
+    f"""update articles as a set evidence = (
+        select json_group_array(case
+            when k.id is null then json(e.value)
+            when json_array_length(e.value) > 6 then json_array(k.id, {_part(4)}, {_VALUE}, {_READING})
+            when {_part(4)} = 1 and {_part(5)} <> '' and {_SAYS} = {_part(5)} then k.id
+            else json_array(k.id, {_part(4)}, {_VALUE}) end)
+        from json_each(a.evidence) e left join evidence_kinds k on k.field = {_part(0)} and k.source = {_part(1)}
+            and k.locator = {_part(2)} and ifnull(k.confidence, -1) = ifnull({_part(3)}, -1) and {_SHARED})
+    where json_valid(evidence) and json_type(evidence, '$[0]') = 'array'""",
+)
+"""Evidence of earlier releases as it is stored now."""
