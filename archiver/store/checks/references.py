@@ -31,8 +31,8 @@ def references(db: Database) -> Iterator[Finding]:
                                  "and outcome in ('archived', 'unchanged')"))
     yield from first_of(
         Finding("gone-before-seen", f"article {number}", f"Article {number} ({url}) is said to be gone since {gone}, "
-                f"and was first seen at {seen}", "Another program wrote it: crawl the site again with 'archiver crawl SITE "
-                "--full', which finds out whether the post is there.")
+                f"and was first seen at {seen}", "Another program wrote it: crawl the site again with 'archiver crawl "
+                "SITE --full', which finds out whether the post is there.")
         for number, url, gone, seen in db.execute(
             "select id, url, gone_at, first_seen from articles where gone_at < first_seen"))
     yield from first_of(

@@ -83,7 +83,8 @@ def _facets(db: Database, subjects: Iterable[str]) -> list[str]:
 def _pages(db: Database) -> list[str]:
     """Archived pages that belong to no article, to the one that has their address."""
     led = db.execute("update pages set article_id = "
-                     "(select d.article_id from addresses d where d.urlkey = pages.urlkey) where article_id is null and kind = 'post' and outcome in ('archived', 'unchanged') "
+                     "(select d.article_id from addresses d where d.urlkey = pages.urlkey) "
+                     "where article_id is null and kind = 'post' and outcome in ('archived', 'unchanged') "
                      "and urlkey in (select urlkey from addresses)").rowcount
     return [f"{counted(led, 'page')} were led to the articles at their addresses"] if led else []
 
