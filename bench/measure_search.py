@@ -45,6 +45,9 @@ QUERIES: dict[str, Callable[[random.Random], tuple[str, dict[str, Any]]]] = {
     "prefix": lambda c: (f"{_some(c)[:3]}*", {}),
     "Chinese": lambda c: (CJK[:c.randrange(2, 5)], {}),
     "NEAR": lambda c: (f"{NEIGHBOURS[0]} NEAR/{c.randrange(3, 9)} {NEIGHBOURS[1]}", {}),
+    "all forms of a word": lambda c: (f"stem:{_some(c)}", {}),
+    "like an article": lambda c: ("", {"like": c.randrange(1, 50)}),
+    "near copies folded": lambda c: (FREQUENT, {"fold": "cluster"}),
     "field": lambda c: (f"title:{_some(c)}", {}),
     "radius and text": lambda c: (FREQUENT, {"near": CITIES[c.randrange(100)][1:], "within": 100.0}),
 }

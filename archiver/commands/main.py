@@ -53,7 +53,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
     Entry("clusters", "Read", "List clusters of near copies, or show one."),
-    Entry("cite", "Read", "Print an article's citation."),
+    Entry("cite", "Read", "Print the citation of articles."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
 )
 

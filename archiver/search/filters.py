@@ -18,7 +18,6 @@ from archiver.search.names import folded
 from archiver.search.places import DEFAULT_KM, in_box, in_circle
 from archiver.search.terms import Either, Every, Key, Like, Node
 from archiver.search.times import between
-from archiver.store.records import find_article
 from archiver.store.sites import find_site
 
 SORTS: dict[str, str] = {
@@ -79,6 +78,8 @@ def asked_for(db: Database, query: Query) -> Node | None:
     node = parse(query.text, stem=query.stem)
     if query.like is None:
         return node
+    from archiver.store.records import find_article  # it loads what reads pages, which a search else does without
+
     like = Like(find_article(db, query.like))
     return like if node is None else Every((node, like))
 
