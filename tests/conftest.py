@@ -23,7 +23,7 @@ settings.load_profile("suite")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A process more than there are cores: half of the suite's time is waiting, for servers that are slow on purpose."""
+    """A process more than there are cores: half of the time is waiting, for servers that are slow on purpose."""
     return len(os.sched_getaffinity(0)) + 1
 
 
