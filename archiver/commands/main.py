@@ -13,9 +13,18 @@ from dataclasses import dataclass
 import click
 
 import archiver
-from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
+from archiver.errors import (
+    ArchiverError,
+    BadAddress,
+    BadName,
+    BadPublishRules,
+    BadQuery,
+    BadRules,
+    BadSetting,
+    ContactMissing,
+)
 
-USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadRules, BadSetting, ContactMissing)
+USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadPublishRules, BadRules, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("clusters", "Read", "List clusters of near copies, or show one."),
     Entry("cite", "Read", "Print the citation of articles."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
+    Entry("publish", "Hand on", "Publish a versioned dataset that can be cited, checked and built again."),
 )
 
 
