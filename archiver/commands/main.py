@@ -36,6 +36,7 @@ class Entry:
 # In the order of the data: what is gathered, whether it is all there, what is read out of it.
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
+    Entry("schedule", "Gather", "Crawl each site when it is due."),
     Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files, web archives."),
     Entry("merge", "Gather", "Bring other archives into this one."),
     Entry("sites", "Gather", "List and change the sites of the archive."),

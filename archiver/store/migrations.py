@@ -187,3 +187,11 @@ def m024_shared_once(db: Database) -> None:
     # Rows whose key is most of what they say are stored by it, and not a second time in an index.
     for table, columns in BY_KEY.items():
         keyed(db, table, columns)
+
+
+@migrations()
+def m029_measures(db: Database) -> None:
+    # The last runs of each of thousands of sites are read every half a minute.
+    db.execute("create index idx_runs_site_id on runs (site_id)")
+    # What a run measured of its site: see `store.health.measures` (JSON).
+    db.table("runs").add_column("measures", str)
