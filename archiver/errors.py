@@ -302,3 +302,8 @@ class ExtraMissing(ArchiverError):
 class OutputNotWritable(ArchiverError):
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, f"{path} cannot be written ({why}): name another file.")
+
+
+class AddressInUse(ArchiverError):
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(where, f"No server can listen at {where} ({why}): name another --port, or another --host.")

@@ -51,6 +51,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("search", "Read", "Search the archive."),
     Entry("searches", "Read", "List saved searches, and tell what they find anew."),
     Entry("index", "Read", "Bring the search index up to date, or make it anew."),
+    Entry("serve", "Read", "Show the archive in a browser."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
     Entry("clusters", "Read", "List clusters of near copies, or show one."),
