@@ -68,6 +68,22 @@ class ArchiveInUse(ArchiverError):
         )
 
 
+class HostInUse(ArchiverError):
+    def __init__(self, host: str, holder: str) -> None:
+        super().__init__(
+            host,
+            f"Another crawl is at {host} ({holder}), and two would ask it twice as fast: wait until it ends.",
+        )
+
+
+class SchedulerRuns(ArchiverError):
+    def __init__(self, archive: str, holder: str) -> None:
+        super().__init__(
+            archive,
+            f"Another 'archiver schedule' runs what is due in {archive} ({holder}): one is enough, end it first.",
+        )
+
+
 class ArchiveLocked(ArchiverError):
     def __init__(self, path: str, seconds: float = 0.0) -> None:
         waited = f" for {seconds:.0f} seconds" if seconds >= 1 else ""
@@ -288,25 +304,6 @@ class OutputNotWritable(ArchiverError):
         super().__init__(path, f"{path} cannot be written ({why}): name another file.")
 
 
-class SnapshotRefused(ArchiverError):
-    """A dataset that is not built: nothing of it is written, and nothing that was there is changed."""
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"No dataset is written to {path}: {why}.")
-
-
-class NothingToPublish(ArchiverError):
-    def __init__(self, path: str, asked: str) -> None:
-        super().__init__(
-            path, f"No dataset is written to {path}: nothing in the archive matches {asked or 'at its cut-off'}; "
-            "'archiver search' with the same words and options shows what does.")
-
-
-class NotASnapshot(ArchiverError):
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, f"{path} is not a dataset of this program ({why}); name the folder of one.")
-
-
-class BadPublishRules(ArchiverError):
-    def __init__(self, file: str, why: str) -> None:
-        super().__init__(file, f"The rules in {file} cannot be used: {why}. docs/publish.md shows what they may hold.")
+class AddressInUse(ArchiverError):
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(where, f"No server can listen at {where} ({why}): name another --port, or another --host.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archiver.commands.screen import count, line, published
@@ -11,14 +10,7 @@ from archiver.commands.screen import count, line, published
 if TYPE_CHECKING:
     from archiver.search.run import Hit
 
-COLUMNS = ("id", "url", "site", "title", "authors", "published", "published_precision", "categories", "tags",
-           "language", "gone_at", "duplicate_of", "cluster_id", "copies", "folded", "score", "distance_km", "snippet")
 _SITES = 5
-
-
-def as_values(hit: Hit) -> dict[str, Any]:
-    """A hit for programs."""
-    return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
 
 
 def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

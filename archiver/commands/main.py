@@ -13,16 +13,8 @@ from dataclasses import dataclass
 import click
 
 import archiver
-from archiver.errors import (
-    ArchiverError,
-    BadAddress,
-    BadName,
-    BadPublishRules,
-    BadQuery,
-    BadRules,
-    BadSetting,
-    ContactMissing,
-)
+from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
+from archiver.publish.refusals import BadPublishRules
 
 USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadPublishRules, BadRules, BadSetting, ContactMissing)
 
@@ -45,6 +37,7 @@ class Entry:
 # In the order of the data: what is gathered, whether it is all there, what is read out of it.
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
+    Entry("schedule", "Gather", "Crawl each site when it is due."),
     Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files, web archives."),
     Entry("merge", "Gather", "Bring other archives into this one."),
     Entry("sites", "Gather", "List and change the sites of the archive."),
@@ -59,6 +52,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("search", "Read", "Search the archive."),
     Entry("searches", "Read", "List saved searches, and tell what they find anew."),
     Entry("index", "Read", "Bring the search index up to date, or make it anew."),
+    Entry("serve", "Read", "Show the archive in a browser."),
     Entry("show", "Read", "Show one article."),
     Entry("diff", "Read", "Compare two versions of an article."),
     Entry("clusters", "Read", "List clusters of near copies, or show one."),

@@ -81,7 +81,7 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
 
 
 def _rules(file: str | None) -> Rules:
-    from archiver.errors import BadPublishRules
+    from archiver.publish.refusals import BadPublishRules
     from archiver.publish.rules import Rules, parse
 
     if file is None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from archiver.commands.hits import COLUMNS, as_values, print_csv, shown
+from archiver.commands.hits import print_csv, shown
 from archiver.commands.optional import OptionalValues, Takes
 from archiver.commands.options import archive_option, query_from, query_options
 from archiver.commands.screen import count, line, say, table, write_json
+from archiver.search.values import COLUMNS, as_values
 
 if TYPE_CHECKING:
     from archiver.search.run import Results

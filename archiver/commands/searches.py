@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.hits import as_values, shown
+from archiver.commands.hits import shown
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.output import target
 from archiver.commands.screen import count, details, instant, line, say, table, write_json
+from archiver.search.values import as_values
 
 if TYPE_CHECKING:
     from archiver.search.saved import New, News, Saved

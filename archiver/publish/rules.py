@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.errors import BadPublishRules
+from archiver.publish.refusals import BadPublishRules
 from archiver.publish.rights import TIERS, Said, host_of
 
 _OF = ("site", "host", "path", "author", "category")

@@ -10,15 +10,14 @@ come last, by score.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, log2
 from typing import Any
 
 import tantivy
-from tantivy import Occur, Order, Query
+from tantivy import Order, Query
 
-from archiver.search.order import Entry, numbered, with_numbers
+from archiver.search.order import Entry, among, with_numbers
 
 HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
@@ -47,7 +46,7 @@ def by_recency(searcher: tantivy.Searcher, query: Query, half_life: float, now: 
         whole = len(best) < reach
         known = {entry.id for entry, _ in best}
         more = [] if whole else [entry.id for entry in with_numbers(searcher, newest) if entry.id not in known]
-        both = best + (_scored(searcher, _among(searcher, query, more), len(more)) if more else [])
+        both = best + (_scored(searcher, among(searcher, query, more), len(more)) if more else [])
         ranked = _ranked(searcher, both, half_life, now)
         if whole:
             break
@@ -61,11 +60,6 @@ def by_recency(searcher: tantivy.Searcher, query: Query, half_life: float, now: 
 def _scored(searcher: tantivy.Searcher, query: Query, most: int) -> list[tuple[Entry, Any]]:
     hits = list(searcher.search(query, limit=most, count=False).hits)
     return list(zip(with_numbers(searcher, hits), [address for _, address in hits], strict=True))
-
-
-def _among(searcher: tantivy.Searcher, query: Query, ids: Sequence[int]) -> Query:
-    some = Query.const_score_query(numbered(searcher, ids), 0.0)
-    return Query.boolean_query([(Occur.Must, query), (Occur.Must, some)])
 
 
 def _ranked(searcher: tantivy.Searcher, found: list[tuple[Entry, Any]], half_life: float, now: int) -> list[_Ranked]:

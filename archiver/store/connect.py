@@ -58,6 +58,13 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
     return db
 
 
+def is_still(file: Path) -> bool:
+    """Whether to read an archive as one that nobody changes: a WAL database makes files beside itself even to be read,
+    and it cannot, and none is needed."""
+    log = file.with_name(file.name + "-wal")
+    return not _writable(file.parent) and not (log.exists() and log.stat().st_size)
+
+
 def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
@@ -76,11 +83,7 @@ def _make_writable(file: Path) -> None:
 def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
     options = ""
     if read_only:
-        # A WAL database makes files beside itself even to be read; where it cannot, and none is needed, it is
-        # opened as one that nobody changes.
-        log = file.with_name(file.name + "-wal")
-        quiet = not _writable(file.parent) and not (log.exists() and log.stat().st_size)
-        options = "?mode=ro&immutable=1" if quiet else "?mode=ro"
+        options = "?mode=ro&immutable=1" if is_still(file) else "?mode=ro"
     try:
         uri = file.resolve().as_uri() + options
         conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, cached_statements=_STATEMENTS)

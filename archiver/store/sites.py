@@ -11,6 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.frontier.cadence import DEFAULT, read_cadence
 from archiver.store import clusters
 from archiver.store.requisites import MODES
 from archiver.store.runs import ensure_site
@@ -83,6 +84,10 @@ def _tier(text: str) -> str:
     return text.lower()
 
 
+def _cadence(text: str) -> str:
+    return str(read_cadence(text))
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number(0), "seconds between two requests to its host"),
     Setting("revisit_days", _count, "days within which every known page is looked at again"),
@@ -99,6 +104,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("licence", str, "the licence that its posts are under: its address, or its SPDX identifier"),
     Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),
     Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
+    Setting("cadence", _cadence, "how often 'archiver schedule' crawls it: a period (6h, 2d), cron:MINUTE HOUR DAY "
+                                 "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has news "
+                                 f"({DEFAULT} is the default)"),
 )
 
 

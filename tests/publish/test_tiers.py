@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import BadPublishRules
 from archiver.items import GeoTag, Right
+from archiver.publish.refusals import BadPublishRules
 from archiver.publish.rights import Said, Tier, decide
 from archiver.publish.rules import parse
 from archiver.publish.snapshot.ngrams import Ngrams

@@ -19,10 +19,10 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.publish import rules as publish_rules
 from archiver.publish.describe import describe
 from archiver.publish.formats.columns import arrow
+from archiver.publish.refusals import NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.publish.snapshot import request as asked
 from archiver.publish.snapshot import rows
 from archiver.publish.snapshot.choose import LARGE, choose, newest, order

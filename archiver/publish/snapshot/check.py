@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from archiver.errors import NotASnapshot
 from archiver.publish.formats.columns import arrow
+from archiver.publish.refusals import NotASnapshot
 from archiver.publish.snapshot.build import SUMS, files_of, version_of
 from archiver.publish.snapshot.tables import ARTICLES, TABLES, Table
 

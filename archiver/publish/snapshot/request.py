@@ -7,7 +7,8 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from archiver.errors import BadQuery, NotASnapshot
+from archiver.errors import BadQuery
+from archiver.publish.refusals import NotASnapshot
 from archiver.search.filters import Query
 from archiver.search.times import period, utc_seconds
 

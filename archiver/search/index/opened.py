@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import tantivy
 from sqlite_utils import Database
@@ -22,6 +22,13 @@ IN_MEMORY = 50_000
 
 _OPENED: WeakKeyDictionary[Database, tuple[int, tantivy.Index]] = WeakKeyDictionary()
 """With each the state of the database that the index was looked at in (SQLite's data_version)."""
+_LEFT: WeakSet[Database] = WeakSet()
+
+
+def leave_as_it_is(db: Database) -> None:
+    """From now on no search of this open archive writes, not even the index: it answers as the index is, if that is of
+    this database at all."""
+    _LEFT.add(db)
 
 
 def searcher(db: Database, progress: Progress | None = None) -> tantivy.Searcher:
@@ -46,7 +53,7 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> tantivy.
     try:
         if not state.is_kept(db):
             return None  # to read an archive of an earlier release does not bring it up to date
-        if os.access(archive, os.W_OK) and os.access(archive.parent, os.W_OK):
+        if db not in _LEFT and os.access(archive, os.W_OK) and os.access(archive.parent, os.W_OK):
             writable = open_archive(archive)
             try:
                 refresh(writable, archive, progress=progress)

@@ -1,0 +1,80 @@
+"""What a page is asked and what it answers: plain values, without Datasette."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from sqlite_utils import Database
+
+Args = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: the archive, open for reading by this thread alone; `named` are the parts of the address, decoded,
+    `args` what stands behind its question mark, in order; `form` is html or json; `base` is what all addresses of this
+    server begin with, "/" or "/news/"; `origin` is the scheme and host that the reader sees. `folder` is where the
+    archive and its WARC files lie; `headers` are those of the request, their names in small letters; `query` is what
+    stands behind the question mark, as it was sent."""
+
+    db: Database
+    path: str
+    named: Mapping[str, str]
+    args: Args
+    form: str
+    base: str
+    origin: str
+    folder: Path
+    headers: Mapping[str, str]
+    query: str
+
+    def one(self, name: str, default: str = "") -> str:
+        """The last value of an argument, without blanks around it."""
+        return next((value.strip() for key, value in reversed(self.args) if key == name), default)
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """All values of an argument that are not empty, each once."""
+        return tuple(dict.fromkeys(value.strip() for key, value in self.args if key == name and value.strip()))
+
+    def link(self, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
+        """An address of this server: "/article/7" below `base`, with arguments."""
+        return address(self.base, path, args)
+
+
+def address(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
+    """An address below `base`; arguments that are None or empty are left out."""
+    said = [(name, value) for name, value in args if value not in (None, "")]
+    text = urlencode(said, quote_via=quote, safe="/:,")
+    return base + quote(path.lstrip("/"), safe="/:@~-._") + (f"?{text}" if text else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page: a template with its values, and the same as data for its JSON twin, where it has one."""
+
+    template: str
+    values: dict[str, Any]
+    data: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    policy: str = ""
+    """Its Content-Security-Policy, where it is not `archiver.web.headers.OWN`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Anything else: bytes (or text) as they are sent."""
+
+    body: bytes | str
+    content_type: str
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    policy: str = ""
+    """Its Content-Security-Policy, where it is not `archiver.web.headers.INERT`."""
+
+
+Answering = Callable[[Asked], Answer | Sent]

@@ -1,0 +1,111 @@
+"""From a request to what is sent: the page is asked in a thread that has the archive open."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import mimetypes
+import sqlite3
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from datasette.app import Datasette
+from datasette.utils.asgi import Request, Response
+from sqlite_utils import Database
+
+from archiver.errors import (
+    ArchiverError,
+    ArticleNotFound,
+    ArticleRemoved,
+    ClusterNotFound,
+    IndexMissing,
+    RevisionNotFound,
+    SearchNotFound,
+    SiteNotFound,
+)
+from archiver.web import headers
+from archiver.web.answer import Answer, Asked, Sent, address
+from archiver.web.pages import PAGES, Page
+from archiver.web.rendered import rendered
+from archiver.web.site import Site, site_of
+
+NAVIGATION = tuple((page.label, page.path) for page in PAGES if page.label)
+_STATIC = {file.name: file.read_bytes() for file in (files("archiver.web") / "static").iterdir() if file.is_file()}
+_VERSIONS = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
+_STATUS: dict[type[Exception], int] = {
+    ArticleNotFound: 404, SiteNotFound: 404, SearchNotFound: 404, ClusterNotFound: 404, RevisionNotFound: 404,
+    ArticleRemoved: 410, IndexMissing: 503}
+_POLICIES = {"own": headers.OWN, "inert": headers.INERT}
+_TOO_LONG = ("This takes longer than a page may take: narrow it by site or time, or ask it of the command line, "
+             "which has no limit.")
+
+
+def answering(page: Page) -> Callable[..., Awaitable[Response]]:
+    """The view of a page, as Datasette calls it."""
+
+    async def view(request: Request, datasette: Datasette) -> Response:
+        site = site_of(datasette)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(site.archive.pool, _answer, page, request, site)
+
+    return view
+
+
+async def static_file(request: Request) -> Response:
+    """A file that is shipped; its address has its version, so that it never changes."""
+    name = request.url_vars["name"]
+    if name not in _STATIC:
+        return Response("There is no such file.\n", status=404, content_type="text/plain; charset=utf-8")
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(_STATIC[name], 200, {"cache-control": "public, max-age=31536000, immutable",
+                                         "content-security-policy": headers.INERT},
+                    f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
+
+
+def _answer(page: Page, request: Request, site: Site) -> Response:
+    return site.archive.asked(lambda db: _made(page, request, site, db))
+
+
+def _made(page: Page, request: Request, site: Site, db: Database) -> Response:
+    args = tuple(parse_qsl(request.query_string, keep_blank_values=True, errors="replace"))
+    sent = {name: value for name, value in request.url_vars.items() if value is not None}
+    named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
+    form = named.pop("twin", "") or dict(args).get("_format", "") or "html"
+    asked = Asked(db, page.path, named, tuple(pair for pair in args if pair[0] != "_format"), form.lstrip("."),
+                  site.base, site.origin or f"{request.scheme}://{request.host}", site.archive.path.parent,
+                  {name.lower(): value for name, value in request.headers.items()}, request.query_string)
+    try:
+        return _sent(page.answer(asked), asked)
+    except ArchiverError as error:
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+        return _failed(asked, str(error), status)
+    except sqlite3.OperationalError as error:
+        if str(error) != "interrupted":
+            raise
+        return _failed(asked, _TOO_LONG, 503)
+
+
+def _failed(asked: Asked, sentence: str, status: int) -> Response:
+    return _sent(Answer("failure.html", {"sentence": sentence, "status": status},
+                        {"error": sentence, "status": status}, status), asked)
+
+
+def _sent(answer: Answer | Sent, asked: Asked) -> Response:
+    if isinstance(answer, Sent):
+        return Response(answer.body, answer.status, {
+            "content-security-policy": answer.policy or _POLICIES["inert"], "cache-control": "private, no-cache",
+            **answer.headers}, answer.content_type)
+    if asked.form == "json" and answer.data is not None:
+        text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
+        return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
+    text = rendered(answer, asked, NAVIGATION, lambda name: address(
+        asked.base, f"/-/archiver/{name}", [("v", _VERSIONS[name])])).encode("utf-8", "replace")
+    policy = {"content-security-policy": answer.policy} if answer.policy else {}
+    return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")
+
+
+def _headers(policy: str) -> dict[str, Any]:
+    return {"content-security-policy": _POLICIES[policy], "cache-control": "private, no-cache"}

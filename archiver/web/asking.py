@@ -1,0 +1,86 @@
+"""A search in the arguments of an address, and back: `?q=flood&site=blog.example.org&since=2023`.
+
+Their names are those of the options of `archiver search`; `q` is its QUERY.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
+
+from archiver.errors import BadQuery
+from archiver.search.filters import Query
+from archiver.search.places import box, point
+from archiver.web.answer import Asked
+
+PAGE_SIZE = 20
+MOST = 100
+"""So many hits one page has at most; an export has all of them."""
+_MANY = ("site", "author", "category", "tag", "language")
+
+
+def _kilometres(text: str) -> float:
+    return _number(text, "a distance is a number of kilometres")
+
+
+def _days(text: str) -> float:
+    return _number(text, "it is a number of days")
+
+
+def _number(text: str, why: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadQuery(text, why) from None
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise BadQuery(text, "it is a whole number")
+    return int(text[:9])
+
+
+def _yes(text: str) -> bool:
+    return text not in ("0", "no", "false")
+
+
+READ: dict[str, Callable[[str], Any]] = {
+    "since": str, "until": str, "near": point, "within": _kilometres, "bbox": box, "sort": str, "recent": _days,
+    "fold": str, "stem": _yes, "like": str, "limit": _whole, "offset": _whole,
+}
+"""How each argument that stands once is read. Those raise BadQuery for what they cannot read."""
+
+
+def query_of(asked: Asked) -> Query:
+    """What is asked for. An empty argument is none, as a form sends a field that was left empty. Raises BadQuery."""
+    values: dict[str, Any] = {name: asked.many(name) for name in _MANY}
+    values |= {name: read(asked.one(name)) for name, read in READ.items() if asked.one(name)}
+    values["limit"] = min(values.get("limit", PAGE_SIZE), MOST)
+    if values.get("near") is None:  # what is around no place is everywhere, as in a form where the place was taken out
+        values.pop("within", None)
+    return Query(asked.one("q"), **values)
+
+
+def args_of(query: Query) -> tuple[tuple[str, str], ...]:
+    """The arguments that ask for a query; what is as by default is left out."""
+    return tuple(_args(query))
+
+
+def _args(query: Query) -> Iterator[tuple[str, str]]:
+    for one in fields(Query):
+        value = getattr(query, one.name)
+        default = PAGE_SIZE if one.name == "limit" else one.default
+        name = {"text": "q", "duplicates": "fold"}.get(one.name, one.name)
+        if value == default or value is None:
+            continue
+        if name == "fold" and value is True:
+            yield name, "none"
+        elif name in _MANY:
+            yield from ((name, text) for text in value)
+        elif isinstance(value, tuple):
+            yield name, ",".join(f"{number:.12g}" for number in value)
+        elif isinstance(value, bool):
+            yield name, "1"
+        else:
+            yield name, f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,77 @@
+"""What stands before every address: which requests are answered at all, and what each answer tells the browser.
+
+A page of the web could otherwise read an archive on the reader's machine: by a name of its own that leads to 127.0.0.1
+(DNS rebinding). So a request is answered if it is for a name that this server is known to have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from archiver.web.headers import EVERYWHERE
+from archiver.web.site import Site
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_METHODS = ("GET", "HEAD")
+_INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/")
+"""Of what Datasette shows of itself (its settings, the place of its files) only what its pages load."""
+
+
+def guarded(application: Application, site: Callable[[], Site], policies: Mapping[str, str]
+            ) -> Application:
+    """The application behind the guard; `site` is asked when the first request comes."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+
+        async def sent(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": list(_with(message.get("headers", []), policies))}
+            await send(message)
+
+        if refusal := _refusal(scope, site()):
+            await _refuse(sent, *refusal)
+        else:
+            await application(scope, receive, sent)
+
+    return answer
+
+
+def _refusal(scope: Scope, site: Site) -> tuple[int, str] | None:
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    if site.hosts and _name(host) not in site.hosts:
+        return 421, ("This server answers for " + ", ".join(sorted(site.hosts)) + " only; where it is reached under "
+                     "another name, give that with --public-url.\n")
+    if scope["method"] not in _METHODS:
+        return 405, "The archive is only read here: GET and HEAD.\n"
+    path = scope["path"]
+    if site.base != "/" and path.startswith(site.base):
+        path = "/" + path[len(site.base):]
+    if path.startswith("/-/") and not path.startswith(_INTERNAL):
+        return 404, "There is no such page.\n"
+    return None
+
+
+def _name(host: str) -> str:
+    """The name of "name:port", as it is compared; of an IPv6 address with its brackets."""
+    return (host[:host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]).lower().rstrip(".")
+
+
+def _with(sent: list[tuple[bytes, bytes]], policies: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    there = {name.lower() for name, _ in sent}
+    more = {"content-security-policy": policies["tables"], **EVERYWHERE}
+    return [*sent, *((name.encode(), value.encode()) for name, value in more.items() if name.encode() not in there)]
+
+
+async def _refuse(send: Send, status: int, sentence: str) -> None:
+    allow = [(b"allow", b"GET, HEAD")] if status == 405 else []
+    await send({"type": "http.response.start", "status": status,
+                "headers": [(b"content-type", b"text/plain; charset=utf-8"), *allow]})
+    await send({"type": "http.response.body", "body": sentence.encode()})

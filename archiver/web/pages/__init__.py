@@ -1,0 +1,44 @@
+"""The pages: one file each, this table of them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass
+
+from archiver.web.answer import Answer, Answering, Asked, Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: `path` is its address, in which "{name}" is anything without a slash and "{name*}" anything; the
+    function `page` of the module answers it. `label` is its name in the navigation, "" where it has none there.
+
+    Each has a twin as JSON, at the same address with .json behind it or with ?_format=json; but for those that name an
+    address of the web at their end (`names_address`), which is anything, and is given as it was sent.
+    """
+
+    path: str
+    module: str
+    label: str = ""
+    names_address: bool = False
+
+    @property
+    def address(self) -> str:
+        """The path as a regular expression, of the address as it was sent (percent-encoded)."""
+        pattern = re.sub(r"\\\{(\w+)(\\\*)?\\\}", lambda m: f"(?P<{m[1]}>{'.+?' if m[2] else '[^/]+?'})",
+                         re.escape(self.path))
+        return f"{pattern}$" if self.names_address else f"{pattern}(?P<twin>\\.json)?$"
+
+    def answer(self, asked: Asked) -> Answer | Sent:
+        answering: Answering = importlib.import_module(f"archiver.web.pages.{self.module}").page
+        return answering(asked)
+
+
+PAGES: tuple[Page, ...] = (
+    Page("/", "search"),
+    Page("/search", "search", "Search"),
+    Page("/sites", "sites", "Sites"),
+    Page("/site/{name*}", "site"),
+    Page("/article/{id}", "article"),
+)

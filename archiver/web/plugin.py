@@ -1,0 +1,44 @@
+"""The hooks of Datasette: the addresses of the pages, its menu, functions for its SQL, the headers of every answer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import datasette as package
+from datasette import hookimpl
+from datasette.app import Datasette
+
+from archiver.search.names import folded
+from archiver.search.places import distance_km
+from archiver.web import headers
+from archiver.web.answering import NAVIGATION, answering, static_file
+from archiver.web.guard import Application, guarded
+from archiver.web.pages import PAGES
+from archiver.web.site import site_of
+
+POLICIES = headers.policies(Path(package.__file__).parent / "templates")
+
+
+@hookimpl
+def register_routes() -> list[tuple[str, Callable[..., Any]]]:
+    return [*((page.address, answering(page)) for page in PAGES), (r"/-/archiver/(?P<name>[\w.-]+)$", static_file)]
+
+
+@hookimpl
+def asgi_wrapper(datasette: Datasette) -> Callable[[Application], Application]:
+    return lambda application: guarded(application, lambda: site_of(datasette), POLICIES)
+
+
+@hookimpl
+def menu_links(datasette: Datasette) -> list[dict[str, str]]:
+    return [{"href": datasette.urls.path(path), "label": label} for label, path in NAVIGATION]
+
+
+@hookimpl
+def prepare_connection(conn: sqlite3.Connection) -> None:
+    """What the archive's own SQL uses, for the SQL that people write."""
+    conn.create_function("folded", 1, folded, deterministic=True)
+    conn.create_function("distance_km", 4, distance_km, deterministic=True)

@@ -1,0 +1,74 @@
+"""One server a test file, in a process of its own, and what asks it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.archive_fixture import make_archive
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server: its address, without a slash at the end."""
+
+    address: str
+    archive: Path
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Got:
+        host, port = self.address.removeprefix("http://").split(":")
+        client = HTTPConnection(host, int(port), timeout=20)
+        try:
+            client.request(method, path, headers=headers)
+            answer = client.getresponse()
+            return Got(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        finally:
+            client.close()
+
+
+@contextmanager
+def serving(archive: Path, *options: str) -> Iterator[Served]:
+    """The command itself, at a port that is free."""
+    process = subprocess.Popen([sys.executable, "-m", "archiver", "serve", "--archive", str(archive), "--port", "0",
+                                *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout and process.stderr
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"http://([\w.\[\]:]+):(\d+)/", line)
+        assert found, line + process.stderr.read()
+        yield Served(f"http://127.0.0.1:{found[2]}", archive)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The small archive of all tests."""
+    with serving(make_archive(tmp_path_factory.mktemp("served") / "small.db")) as running:
+        yield running

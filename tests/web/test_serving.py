@@ -1,0 +1,98 @@
+"""The server: what it answers to whom, and what it tells browsers. In a process of its own, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import Served
+
+PATHS = ("/", "/search?q=tide", "/sites", "/site/notes.example/blog", "/article/1")
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/article/99", "/search.json?q=tide", "/archive", "/archive/articles",
+                                  "/-/archiver/style.css?v=1", "/archive/articles.json", "/nothing/there"])
+def test_every_answer_says_what_a_browser_may_do_with_it(served: Served, path: str) -> None:
+    told = served.get(path).headers
+    policy = told["content-security-policy"]
+    assert policy.startswith("default-src 'none'; ") and "frame-ancestors 'none'" in policy
+    assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0] and "unsafe-eval" not in policy
+    assert (told["x-content-type-options"], told["referrer-policy"]) == ("nosniff", "no-referrer")
+    assert "server" not in told and "access-control-allow-origin" not in told
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_run_no_script_of_their_own(served: Served, path: str) -> None:
+    answer = served.get(path)
+    assert answer.status == 200 and answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<script>" not in answer.text and "style=" not in answer.text and "<style" not in answer.text
+    assert " onclick" not in answer.text and "javascript:" not in answer.text
+
+
+@pytest.mark.parametrize(("path", "status", "said"), [
+    ("/article/99", 404, "has no article &#39;99&#39;"),
+    ("/article/x%3Cscript%3E", 404, "x&lt;script&gt;"),
+    ("/site/other.example", 404, "has no site"),
+    ("/search?near=950,1", 400, "latitudes lie between"),
+    ("/search?q=is:new", 400, "at character 1"),
+    ("/search?limit=few", 400, "whole number"),
+])
+def test_what_cannot_be_answered_is_told_in_a_sentence(served: Served, path: str, status: int, said: str) -> None:
+    answer = served.get(path)
+    assert (answer.status, said in answer.text, "<script>" in answer.text) == (status, True, False)
+    plain = served.get(path + ("&" if "?" in path else "?") + "_format=json")
+    assert plain.status == status and plain.json["error"].endswith(".")
+
+
+def test_only_names_of_this_server_are_answered(served: Served) -> None:
+    assert served.get("/", Host="rebound.example").status == 421
+    assert served.get("/archive/articles.json", Host="rebound.example:80").status == 421
+    assert [served.get("/", Host=host).status for host in ("localhost:1", "127.0.0.1", "[::1]:80", "LOCALHOST")] == \
+        [200] * 4
+
+
+def test_nothing_is_written(served: Served) -> None:
+    assert [served.get("/search", method).status for method in ("POST", "PUT", "DELETE", "OPTIONS")] == [405] * 4
+    assert served.get("/archive?sql=delete+from+articles").status == 400
+    assert served.get("/archive.json?sql=select+count(*)+as+n+from+articles&_shape=array").json == [{"n": 6}]
+    assert served.get("/search", "HEAD").body == b""
+
+
+def test_what_the_server_is_made_of_is_not_told(served: Served) -> None:
+    names = ("databases", "versions", "settings", "plugins")
+    assert [served.get(f"/-/{name}.json").status for name in names] == [404] * 4
+    assert served.get("/archive.db").status in (403, 404)
+
+
+def test_sql_ends_after_its_time(served: Served) -> None:
+    endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
+    assert served.get(f"/archive.json?sql={endless.replace(' ', '+')}").status == 400
+
+
+def test_static_files_have_the_version_in_their_address(served: Served) -> None:
+    page = served.get("/").text
+    address = page.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    style = served.get(address)
+    assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert "immutable" in style.headers["cache-control"]
+    assert served.get("/-/archiver/..%2Fpages%2Fsearch.py").status in (302, 404)
+
+
+def test_a_page_and_its_twin_count_as_the_command_does(served: Served) -> None:
+    printed = subprocess.run([sys.executable, "-m", "archiver", "search", "tide", "--json", "--archive",
+                              str(served.archive)], capture_output=True, text=True, check=True).stdout
+    assert served.get("/search.json?q=tide").json["hits"] == json.loads(printed)
+
+
+def test_a_missing_archive_and_a_taken_port_are_told(served: Served, tmp_path: Path) -> None:
+    def failed(*options: str) -> tuple[int, str]:
+        run = subprocess.run([sys.executable, "-m", "archiver", "serve", *options], capture_output=True, text=True)
+        return run.returncode, run.stderr
+
+    assert failed("--archive", str(tmp_path / "none.db"))[0] == 1
+    code, told = failed("--archive", str(served.archive), "--port", served.address.rpartition(":")[2])
+    assert code == 1 and "name another --port" in told
