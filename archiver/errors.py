@@ -285,6 +285,11 @@ class BadSetting(ArchiverError):
         super().__init__(setting, f"The setting {setting!r} cannot be made: {why}.")
 
 
+class BadConfig(ArchiverError):
+    def __init__(self, path: str, where: str, why: str) -> None:
+        super().__init__(path, f"{path} cannot be used: {where}: {why}.")
+
+
 class SiteNotEmpty(ArchiverError):
     def __init__(self, site: str, articles: int) -> None:
         super().__init__(

@@ -13,9 +13,18 @@ from dataclasses import dataclass
 import click
 
 import archiver
-from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
+from archiver.errors import (
+    ArchiverError,
+    BadAddress,
+    BadConfig,
+    BadName,
+    BadQuery,
+    BadRules,
+    BadSetting,
+    ContactMissing,
+)
 
-USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadRules, BadSetting, ContactMissing)
+USAGE_ERRORS = (BadConfig, BadQuery, BadName, BadAddress, BadRules, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,8 @@ def lock_schedule(archive: Path) -> BinaryIO:
     return got
 
 
-def scheduler(archive: Path) -> str:
-    """The process that runs what is due in this archive, "" where there is none."""
+def scheduler(archive: Path) -> str | None:
+    """The process that runs what is due in this archive, "" where there is none now, None where there never was one."""
     try:
         with _schedule(archive).open("rb") as handle:
             try:
@@ -86,7 +86,7 @@ def scheduler(archive: Path) -> str:
             except BlockingIOError:
                 return _holder(handle)
     except OSError:  # there is no such file, or it is another user's
-        return ""
+        return None
     return ""
 
 
