@@ -220,6 +220,29 @@ class PageUnknown(ArchiverError):
         )
 
 
+class CaptureNotFound(ArchiverError):
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            what, f"The archive has no capture {what!r}: those of an article stand on its page, and the table "
+                  "captures has all."
+        )
+
+
+class NotCaptured(ArchiverError):
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            url, f"The archive has no capture of {url}: 'archiver why {url}' tells whether it was ever found."
+        )
+
+
+class CaptureUnreadable(ArchiverError):
+    def __init__(self, capture: int, why: str) -> None:
+        super().__init__(
+            str(capture),
+            f"Capture {capture} cannot be shown: {why}. 'archiver verify' tells what else is damaged, and what to do.",
+        )
+
+
 class BadQuery(ArchiverError):
     """`at` is where in the query the mistake is, from 0; a long query is shown around it."""
 
@@ -261,6 +284,7 @@ class IndexMissing(ArchiverError):
 
 class UnreadableInput(ArchiverError):
     def __init__(self, name: str, why: str) -> None:
+        self.why = why
         super().__init__(name, f"{name} cannot be read: {why}.")
 
 
