@@ -193,3 +193,11 @@ def m024_shared_once(db: Database) -> None:
 def m021_body_first(db: Database) -> None:
     # FTS5 names the column of each word but for the first one: a quarter of the index, while titles stood there.
     fulltext.make(db)
+
+
+@migrations()
+def m029_measures(db: Database) -> None:
+    # The last runs of each of thousands of sites are read every half a minute.
+    db.execute("create index idx_runs_site_id on runs (site_id)")
+    # What a run measured of its site: see `store.health.measures` (JSON).
+    db.table("runs").add_column("measures", str)
