@@ -105,13 +105,13 @@ def _prepared(element: Element, base: str, asset: Put) -> None:
     elif element.tag == "noscript":
         element.tag = "div"
     elif element.tag in _EMBEDDED:
-        src = asset_address(element.get("src") or element.get("data") or "", base)
+        embedded = asset_address(element.get("src") or element.get("data") or "", base)
         tail = element.tail or ""
         element.clear()
         element.tag, element.tail = "p", tail
-        if src:
-            told = etree.SubElement(element, "a", href=src)
-            told.text = f"[embedded: {src}]"
+        if embedded:
+            told = etree.SubElement(element, "a", href=embedded)
+            told.text = f"[embedded: {embedded}]"
 
 
 def _candidates(element: Element, base: str, asset: Put) -> Iterator[str]:
