@@ -236,21 +236,6 @@ class PageUnknown(ArchiverError):
         )
 
 
-class CaptureNotFound(ArchiverError):
-    def __init__(self, what: str) -> None:
-        super().__init__(what, f"The archive has no capture {what!r}: the table 'captures' has those that there are.")
-
-
-class NotCaptured(ArchiverError):
-    def __init__(self, url: str) -> None:
-        super().__init__(url, f"There is no capture of {url}: 'archiver why {url}' tells whether it was ever found.")
-
-
-class CaptureUnreadable(ArchiverError):
-    def __init__(self, capture: int, why: str) -> None:
-        super().__init__(str(capture), f"Capture {capture} cannot be shown: {why}. 'archiver verify' tells what to do.")
-
-
 class BadQuery(ArchiverError):
     """`at` is where in the query the mistake is, from 0; a long query is shown around it."""
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArticleRemoved, NotCaptured
+from archiver.capture.asked import NotCaptured
+from archiver.errors import ArticleRemoved
 from archiver.store.ledger import moment
 from archiver.store.takedown.bans import removal_at
 from archiver.urls import asset_address, normalize, urlkey

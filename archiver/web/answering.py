@@ -16,15 +16,13 @@ from datasette.app import Datasette
 from datasette.utils.asgi import Request, Response
 from sqlite_utils import Database
 
+from archiver.capture.asked import CaptureNotFound, CaptureUnreadable, NotCaptured
 from archiver.errors import (
     ArchiverError,
     ArticleNotFound,
     ArticleRemoved,
-    CaptureNotFound,
-    CaptureUnreadable,
     ClusterNotFound,
     IndexMissing,
-    NotCaptured,
     RevisionNotFound,
     SearchNotFound,
     SiteNotFound,

@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.capture.asked import CaptureUnreadable
 from archiver.capture.exchange import payload_digest
 from archiver.capture.proof import Proved, prove_at
 from archiver.capture.read import StoredResponse, read_record
-from archiver.errors import ArticleRemoved, CaptureUnreadable, UnreadableInput
+from archiver.errors import ArticleRemoved, UnreadableInput
 from archiver.store.captured import capture_row
 from archiver.store.takedown.bans import payload_removed, removal_at, removals
 from archiver.urls import urlkey

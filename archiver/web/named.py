@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArticleRemoved, BadQuery, CaptureNotFound
+from archiver.capture.asked import CaptureNotFound
+from archiver.errors import ArticleRemoved, BadQuery
 from archiver.store.records import find_article
 from archiver.store.takedown.bans import removals
 from archiver.web.answer import Asked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archiver.errors import CaptureUnreadable
+from archiver.capture.asked import CaptureUnreadable
 from archiver.store.captured import capture_row
 from archiver.store.rights import rights_of
 from archiver.web.answer import Answer, Asked

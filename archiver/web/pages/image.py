@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archiver.errors import NotCaptured
+from archiver.capture.asked import NotCaptured
 from archiver.store.requisite_reports import lead_image
 from archiver.web.answer import Asked, Sent
 from archiver.web.captured import stored

@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Sequence
 
+from archiver.capture.asked import NotCaptured
 from archiver.discovery.mementos import http_date
 from archiver.discovery.requisites import renamed
-from archiver.errors import BadQuery, NotCaptured
+from archiver.errors import BadQuery
 from archiver.extraction.page import parse
 from archiver.store.mementos import Row, held, is_redirect, mementos, nearest, time_of
 from archiver.urls import asset_address, urlkey
