@@ -13,18 +13,11 @@ from dataclasses import dataclass
 import click
 
 import archiver
-from archiver.errors import (
-    ArchiverError,
-    BadAddress,
-    BadConfig,
-    BadName,
-    BadQuery,
-    BadRules,
-    BadSetting,
-    ContactMissing,
-)
+from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
+from archiver.publish.refusals import BadPublishRules
+from archiver.sites.refusals import BadConfig
 
-USAGE_ERRORS = (BadConfig, BadQuery, BadName, BadAddress, BadRules, BadSetting, ContactMissing)
+USAGE_ERRORS = (BadConfig, BadQuery, BadName, BadAddress, BadPublishRules, BadRules, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +59,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("clusters", "Read", "List clusters of near copies, or show one."),
     Entry("cite", "Read", "Print the citation of articles."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
+    Entry("publish", "Hand on", "Publish a versioned dataset that can be cited, checked and built again."),
 )
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.errors import BadConfig, BadSetting, UnreadableInput
+from archiver.errors import BadSetting, UnreadableInput
 from archiver.sites.positions import mistake, position
+from archiver.sites.refusals import BadConfig
 from archiver.store.sites import read_setting
 
 FILE = "archiver.toml"

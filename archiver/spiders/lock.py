@@ -9,9 +9,25 @@ from typing import BinaryIO
 
 from slugify import slugify
 
-from archiver.errors import ArchiveInUse, HostInUse, SchedulerRuns
+from archiver.errors import ArchiveInUse, ArchiverError
 
 _command: list[int] = []
+
+
+class HostInUse(ArchiverError):
+    def __init__(self, host: str, holder: str) -> None:
+        super().__init__(
+            host,
+            f"Another crawl is at {host} ({holder}), and two would ask it twice as fast: wait until it ends.",
+        )
+
+
+class SchedulerRuns(ArchiverError):
+    def __init__(self, archive: str, holder: str) -> None:
+        super().__init__(
+            archive,
+            f"Another 'archiver schedule' runs what is due in {archive} ({holder}): one is enough, end it first.",
+        )
 
 
 def belongs_to(command: int) -> None:
