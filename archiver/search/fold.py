@@ -11,6 +11,7 @@ import tantivy
 from tantivy import Occur, Query
 
 from archiver.search.index.schema import COPY, FIRST, KEYS, schema
+from archiver.search.index.searcher import Searcher
 from archiver.search.order import Entry, entries, field_values, numbered
 
 Fold = Literal["text", "cluster", "none"]
@@ -30,7 +31,7 @@ class Folded:
     beneath: dict[int, tuple[int, ...]]
 
 
-def folded(searcher: tantivy.Searcher, query: Query, fold: Fold) -> Folded:
+def folded(searcher: Searcher, query: Query, fold: Fold) -> Folded:
     """What a query finds, folded: its total, its facets and its pages are all made from the query that comes back.
 
     One that is shown stands for all that match and are of its text or (`cluster`) of its cluster; articles of one text
@@ -41,7 +42,7 @@ def folded(searcher: tantivy.Searcher, query: Query, fold: Fold) -> Folded:
     return _by_cluster(searcher, query) if fold == "cluster" else _by_text(searcher, query)
 
 
-def _by_text(searcher: tantivy.Searcher, query: Query) -> Folded:
+def _by_text(searcher: Searcher, query: Query) -> Folded:
     copies = _having(searcher, query, _key(COPY))
     if not copies:
         return Folded(query, {})
@@ -61,7 +62,7 @@ def _by_text(searcher: tantivy.Searcher, query: Query) -> Folded:
     return Folded(_without(searcher, query, left_out, shown), beneath)
 
 
-def _without(searcher: tantivy.Searcher, query: Query, left_out: list[int], shown: list[int]) -> Query:
+def _without(searcher: Searcher, query: Query, left_out: list[int], shown: list[int]) -> Query:
     """A query without some of its copies, or without all but those that are `shown`: whichever are fewer to name."""
     if not left_out:
         return query
@@ -74,7 +75,7 @@ def _without(searcher: tantivy.Searcher, query: Query, left_out: list[int], show
     return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, apart)])
 
 
-def _by_cluster(searcher: tantivy.Searcher, query: Query) -> Folded:
+def _by_cluster(searcher: Searcher, query: Query) -> Folded:
     copies = _having(searcher, query, _key(COPY))
     members = _having(searcher, query, Query.range_query(schema(), "cluster", tantivy.FieldType.Integer, 1, None))
     alike = {entry.id: entry for entry in (*copies, *members)}
@@ -99,11 +100,11 @@ def _key(name: str) -> Query:
     return Query.term_query(schema(), KEYS, name, "basic")
 
 
-def _having(searcher: tantivy.Searcher, query: Query, what: Query) -> list[Entry]:
+def _having(searcher: Searcher, query: Query, what: Query) -> list[Entry]:
     return entries(searcher, Query.boolean_query([(Occur.Must, query), (Occur.Must, what)]))
 
 
-def _clusters(searcher: tantivy.Searcher, members: list[Entry]) -> dict[int, int]:
+def _clusters(searcher: Searcher, members: list[Entry]) -> dict[int, int]:
     """The cluster of each of the entries, by its number."""
     return dict(zip((entry.id for entry in members),
                     field_values(searcher, "cluster", [entry.address for entry in members]), strict=True))

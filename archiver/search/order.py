@@ -10,6 +10,7 @@ import tantivy
 from tantivy import Occur, Order, Query
 
 from archiver.search.index.schema import TURN, schema
+from archiver.search.index.searcher import Searcher
 
 _SPARE = 180
 """So many more than are wanted are read at first: most that have the rank of the last one are among them."""
@@ -34,12 +35,12 @@ class Entry:
         return self.group != self.id, self.id
 
 
-def count(searcher: tantivy.Searcher, query: Query) -> int:
+def count(searcher: Searcher, query: Query) -> int:
     found: Any = searcher.search(query, limit=1, count=True)  # its type does not tell of `count`
     return int(found.count)
 
 
-def numbered(searcher: tantivy.Searcher, ids: Sequence[int]) -> Query:
+def numbered(searcher: Searcher, ids: Sequence[int]) -> Query:
     """The articles of these numbers. A set is compared with every article of the index; where the numbers are few it
     takes less to look each of them up."""
     if len(ids) * _FEW > searcher.num_docs:
@@ -47,7 +48,7 @@ def numbered(searcher: tantivy.Searcher, ids: Sequence[int]) -> Query:
     return Query.boolean_query([(Occur.Should, Query.term_query(schema(), "id", number, "basic")) for number in ids])
 
 
-def in_order(searcher: tantivy.Searcher, query: Query, field: str, *, down: bool, first: int, last: int) -> list[Entry]:
+def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first: int, last: int) -> list[Entry]:
     """The articles from `first` to before `last`, by a field of the index or, where it is "", by score.
 
     Those without a value come last, upwards and downwards; those with the same come by number, originals first: also
@@ -68,7 +69,7 @@ def in_order(searcher: tantivy.Searcher, query: Query, field: str, *, down: bool
     return _by_turn(found)[first:last]
 
 
-def _best(searcher: tantivy.Searcher, query: Query, field: str, *, down: bool, most: int) -> list[Entry]:
+def _best(searcher: Searcher, query: Query, field: str, *, down: bool, most: int) -> list[Entry]:
     most = max(1, min(most, searcher.num_docs))
     if field:
         return with_numbers(searcher, searcher.search(query, limit=most, count=False, order_by_field=field,
@@ -87,7 +88,7 @@ def _by_turn(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: (places.setdefault(entry.key, len(places)), entry.turn))
 
 
-def _equals(searcher: tantivy.Searcher, query: Query, field: str, key: Any, known: list[Entry], most: int
+def _equals(searcher: Searcher, query: Query, field: str, key: Any, known: list[Entry], most: int
             ) -> list[Entry]:
     """Of the articles with this key those whose turn is first; `known` are some of them, and at least `most`."""
     if not field:
@@ -102,7 +103,7 @@ def _equals(searcher: tantivy.Searcher, query: Query, field: str, key: Any, know
     return _next(searcher, Query.boolean_query(same), most)
 
 
-def _of_score(searcher: tantivy.Searcher, query: Query, score: float, known: list[Entry], most: int) -> list[Entry]:
+def _of_score(searcher: Searcher, query: Query, score: float, known: list[Entry], most: int) -> list[Entry]:
     """A score cannot be asked for: the articles whose turn is first are, until enough of them have it."""
     reach = 4 * most + _SPARE
     while True:
@@ -117,30 +118,30 @@ def _of_score(searcher: tantivy.Searcher, query: Query, score: float, known: lis
         reach *= 8
 
 
-def _next(searcher: tantivy.Searcher, query: Query, most: int) -> list[Entry]:
+def _next(searcher: Searcher, query: Query, most: int) -> list[Entry]:
     return with_numbers(searcher, searcher.search(query, limit=max(1, min(most, searcher.num_docs)), count=False,
                                                   order_by_field=TURN, order=Order.Asc).hits)
 
 
-def among(searcher: tantivy.Searcher, query: Query, ids: Sequence[int]) -> Query:
+def among(searcher: Searcher, query: Query, ids: Sequence[int]) -> Query:
     """What of a query is among some articles, with its scores."""
     some = Query.const_score_query(numbered(searcher, ids), 0.0)
     return Query.boolean_query([(Occur.Must, query), (Occur.Must, some)])
 
 
-def entries(searcher: tantivy.Searcher, query: Query) -> list[Entry]:
+def entries(searcher: Searcher, query: Query) -> list[Entry]:
     """All that a query finds, by number, which is the `key` too."""
     number = count(searcher, query)
     return with_numbers(searcher, searcher.search(query, limit=number, count=False, order_by_field="id",
                                                   order=Order.Asc).hits) if number else []
 
 
-def with_numbers(searcher: tantivy.Searcher, hits: Iterable[tuple[Any, tantivy.DocAddress]]) -> list[Entry]:
+def with_numbers(searcher: Searcher, hits: Iterable[tuple[Any, tantivy.DocAddress]]) -> list[Entry]:
     keys, addresses = zip(*hits, strict=True) if hits else ((), ())
     return [Entry(*row) for row in zip(field_values(searcher, "id", addresses),
                                        field_values(searcher, "group", addresses), keys, addresses, strict=True)]
 
 
-def field_values(searcher: tantivy.Searcher, field: str, addresses: Iterable[tantivy.DocAddress]) -> list[Any]:
+def field_values(searcher: Searcher, field: str, addresses: Iterable[tantivy.DocAddress]) -> list[Any]:
     """A number of each of these entries of the index; None where it has none."""
     return list(searcher.fast_field_values(field, list(addresses)))

@@ -16,6 +16,7 @@ from archiver.search.expand import expanded
 from archiver.search.filters import SORTS, Query, asked_for, terms
 from archiver.search.fold import folded as fold
 from archiver.search.index.opened import searcher
+from archiver.search.index.searcher import Searcher
 from archiver.search.match import compiled, ranks
 from archiver.search.names import folded
 from archiver.search.order import count, in_order
@@ -39,7 +40,7 @@ class Plan:
     """`node` is what was typed, `found` all that is to be shown, `beneath` what is folded beneath some of it."""
 
     db: Database
-    searcher: tantivy.Searcher
+    searcher: Searcher
     query: Query
     node: Node | None
     found: tantivy.Query

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from math import inf, log2
 from typing import Any
 
-import tantivy
 from tantivy import Order, Query
 
+from archiver.search.index.searcher import Searcher
 from archiver.search.order import Entry, among, with_numbers
 
 HALF_LIFE_DAYS = 365.0
@@ -32,7 +32,7 @@ class _Ranked:
     score: float
 
 
-def by_recency(searcher: tantivy.Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
+def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
                ) -> list[Entry]:
     """The articles from `first` to before `last`; their `key` is the score with its age, `half_life` is in days, `now`
     in Unix seconds. Those that are equal come by score, then by number, originals first."""
@@ -57,12 +57,12 @@ def by_recency(searcher: tantivy.Searcher, query: Query, half_life: float, now: 
     return [replace(one.entry, key=2 ** one.worth if one.worth > -inf else 0.0) for one in ranked[first:last]]
 
 
-def _scored(searcher: tantivy.Searcher, query: Query, most: int) -> list[tuple[Entry, Any]]:
+def _scored(searcher: Searcher, query: Query, most: int) -> list[tuple[Entry, Any]]:
     hits = list(searcher.search(query, limit=most, count=False).hits)
     return list(zip(with_numbers(searcher, hits), [address for _, address in hits], strict=True))
 
 
-def _ranked(searcher: tantivy.Searcher, found: list[tuple[Entry, Any]], half_life: float, now: int) -> list[_Ranked]:
+def _ranked(searcher: Searcher, found: list[tuple[Entry, Any]], half_life: float, now: int) -> list[_Ranked]:
     times: Any = searcher.fast_field_values("published_at", [address for _, address in found])
     # The index adds up a score in the order that is fastest: its last digits are not always the same.
     out = [_Ranked(entry, _worth(round(entry.key, 4), at, half_life, now), round(entry.key, 4))

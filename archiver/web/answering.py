@@ -16,6 +16,7 @@ from datasette.app import Datasette
 from datasette.utils.asgi import Request, Response
 from sqlite_utils import Database
 
+from archiver.capture.asked import CaptureNotFound, CaptureUnreadable, NotCaptured
 from archiver.errors import (
     ArchiverError,
     ArticleNotFound,
@@ -37,7 +38,7 @@ _STATIC = {file.name: file.read_bytes() for file in (files("archiver.web") / "st
 _VERSIONS = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
 _STATUS: dict[type[Exception], int] = {
     ArticleNotFound: 404, SiteNotFound: 404, SearchNotFound: 404, ClusterNotFound: 404, RevisionNotFound: 404,
-    ArticleRemoved: 410, IndexMissing: 503}
+    CaptureNotFound: 404, NotCaptured: 404, ArticleRemoved: 410, CaptureUnreadable: 502, IndexMissing: 503}
 _POLICIES = {"own": headers.OWN, "inert": headers.INERT}
 _TOO_LONG = ("This takes longer than a page may take: narrow it by site or time, or ask it of the command line, "
              "which has no limit.")

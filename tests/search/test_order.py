@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from archiver.search import order
 from archiver.search.index.schema import schema
+from archiver.search.index.searcher import Searcher
 from archiver.search.order import in_order
 
 COUNT = 400
 
 
 @pytest.fixture(scope="module")
-def many() -> tuple[tantivy.Searcher, list[dict[str, Any]]]:
+def many() -> tuple[Searcher, list[dict[str, Any]]]:
     """Articles of few ranks, sites and times, and in several parts of an index, written in no order."""
     choice = random.Random(3)
     rows = [{"id": number, "group": choice.choice((number, 1)),
@@ -35,7 +36,7 @@ def many() -> tuple[tantivy.Searcher, list[dict[str, Any]]]:
         writer.commit()
     index.reload()
     assert index.searcher().num_segments > 2
-    return index.searcher(), rows
+    return Searcher(index), rows
 
 
 WORD = tantivy.Query.term_query(schema(), "body", "tide", "freq")
@@ -54,7 +55,7 @@ def key_of(field: str, down: bool) -> Any:
 @pytest.mark.parametrize("spare", [0, 3, 180])
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(("", "site", "published_at", "id")), st.booleans(), st.integers(0, COUNT), st.integers(1, 120))
-def test_pages_are_stretches_of_one_order(many: tuple[tantivy.Searcher, list[dict[str, Any]]], spare: int, field: str,
+def test_pages_are_stretches_of_one_order(many: tuple[Searcher, list[dict[str, Any]]], spare: int, field: str,
                                           down: bool, first: int, length: int) -> None:
     searcher, rows = many
     expected = [row["id"] for row in sorted(rows, key=key_of(field, down))]
@@ -64,7 +65,7 @@ def test_pages_are_stretches_of_one_order(many: tuple[tantivy.Searcher, list[dic
     assert [entry.id for entry in found] == expected[first:first + length]
 
 
-def test_no_page_repeats_another_where_most_have_one_rank(many: tuple[tantivy.Searcher, list[dict[str, Any]]]) -> None:
+def test_no_page_repeats_another_where_most_have_one_rank(many: tuple[Searcher, list[dict[str, Any]]]) -> None:
     searcher, rows = many
     pages = [entry.id for first in range(0, COUNT, 20)
              for entry in in_order(searcher, WORD, "", down=True, first=first, last=first + 20)]
