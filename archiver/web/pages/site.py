@@ -8,6 +8,8 @@ from typing import Any
 from archiver.extraction.rules import to_toml
 from archiver.items import Outcome
 from archiver.store.coverage import coverage
+from archiver.store.health.known import health_of
+from archiver.store.health.overall import health_json
 from archiver.store.rules import rules_at, versions
 from archiver.store.sites import SETTINGS, find_site
 from archiver.web.answer import Answer, Asked
@@ -21,14 +23,15 @@ RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "dup
 
 def page(asked: Asked) -> Answer:
     site = find_site(asked.db, asked.named["name"])
-    state = coverage(asked.db, site)
+    health = health_of(asked.db, site, datetime.now(UTC))
+    state = {**coverage(asked.db, site), "health": health_json(health)}
     rules = rules_at(asked.db, site["id"])
     history = versions(asked.db, site["id"])
     quiet = site.get("quiet_until") or ""
     told = {"settings": site["settings"], "added_at": site["added_at"], "rules": to_toml(rules) if rules else None,
             "rule_versions": history}
     return Answer("site.html", {
-        "site": site, "state": state, "verdict": _verdict(state), "balance": _balance(state),
+        "site": site, "state": state, "health": health, "verdict": _verdict(state), "balance": _balance(state),
         "runs": list(asked.db.query("select * from runs where site_id = ? order by id desc limit ?",
                                     [site["id"], _RUNS])),
         "counts": RUN_COUNTS, "rules": told["rules"], "history": history, "settings": SETTINGS,
