@@ -19,7 +19,7 @@ from archiver.search.run import _planned
 from archiver.search.terms import Key
 
 MOST_NAMES = 3
-_LEAST_DEGREES = 6.0
+_LEAST_DEGREES = 24.0
 _AROUND = 0.08
 
 

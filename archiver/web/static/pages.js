@@ -46,12 +46,12 @@ function box(svg) {
 
 for (const svg of form ? document.querySelectorAll(".chart > svg") : []) {
   const bars = [...svg.querySelectorAll("a[data-period]")];
-  const place = (bar) => bar.querySelector(".area").x.baseVal.value;
+  const start = (bar) => bar.querySelector(".area").x.baseVal.value;
   const show = box(svg);
-  const among = (a, b) => bars.filter((bar) => place(bar) + 10 > Math.min(a.x, b.x) && place(bar) < Math.max(a.x, b.x));
+  const among = (a, b) => bars.filter((bar) => start(bar) + 10 > Math.min(a.x, b.x) && start(bar) < Math.max(a.x, b.x));
   drag(svg, (a, b) => {
     const some = among(a, b);
-    if (some.length) show(place(some[0]), 0, place(some.at(-1)) - place(some[0]) + 10, 100);
+    if (some.length) show(start(some[0]), 0, start(some.at(-1)) - start(some[0]) + 10, 100);
   }, (a, b) => {
     const some = among(a, b);
     if (some.length) ask({since: some[0].dataset.period, until: some.at(-1).dataset.period});
@@ -81,6 +81,52 @@ for (const svg of form ? document.querySelectorAll(".map > svg") : []) {
     if (form.elements.sort.value === "distance") values.sort = "";
     ask(values);
   });
+}
+
+// What this browser keeps of a collection: numbers of articles, under the place of this archive.
+const basket = document.querySelector("a[data-collection]");
+const place = `archiver ${basket.pathname}`;
+const listing = basket.getAttribute("href");
+
+function kept() {
+  try { return JSON.parse(localStorage.getItem(place) ?? "[]").filter((id) => /^\d+$/.test(id)); } catch { return []; }
+}
+
+function keep(ids) {
+  try { localStorage.setItem(place, JSON.stringify([...new Set(ids)])); } catch { /* it keeps nothing, and says none */ }
+  told();
+}
+
+function told() {
+  const ids = kept();
+  basket.setAttribute("href", ids.length ? `${listing}?${ids.map((id) => `id=${id}`).join("&")}` : listing);
+  basket.textContent = ids.length ? `Collection (${ids.length})` : "Collection";
+}
+
+told();
+for (const form of document.querySelectorAll("form.picking")) {
+  const ticks = [...form.querySelectorAll("input[name=id]")];
+  const there = new Set(kept());
+  for (const tick of ticks) tick.checked ||= there.has(tick.value);
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "id") {
+      keep([...kept().filter((id) => id !== event.target.value), ...event.target.checked ? [event.target.value] : []]);
+    }
+  });
+  form.addEventListener("submit", (event) => {  // those ticked on other pages, too
+    event.preventDefault();
+    location.href = basket.href;
+  });
+}
+for (const button of document.querySelectorAll("button[data-keep]")) {
+  button.parentElement.hidden = false;
+  button.addEventListener("click", () => {
+    keep(button.dataset.keep.trim().split(" "));
+    button.textContent = "Kept in this browser";
+  });
+}
+for (const link of document.querySelectorAll("a.away")) {
+  link.addEventListener("click", () => keep(kept().filter((id) => id !== link.dataset.id)));
 }
 
 // Empty fields need not stand in the address.
