@@ -18,7 +18,8 @@ from sqlite_utils import Database  # noqa: E402
 
 from archiver.commands.main import COMMANDS, cli  # noqa: E402
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
-from archiver.store.migrations import FTS_COLUMNS, FTS_TOKENIZER, migrations  # noqa: E402
+from archiver.store import fulltext  # noqa: E402
+from archiver.store.migrations import migrations  # noqa: E402
 
 WIDTH = 100
 NOTE = "<!-- Written by docs/generate.py; change the code it is taken from, then run `make docs`. -->\n"
@@ -90,7 +91,9 @@ TABLES = {
     "article_categories": "Where an article was filed, in the page's order.",
     "article_tags": "What an article is tagged with, in the page's order.",
     "geotags": "One row a place that an article names (WGS 84).",
-    "articles_fts": f"The full-text index (FTS5, `{FTS_TOKENIZER}`) over {', '.join(FTS_COLUMNS)} of `articles`.",
+    "articles_fts": f"The full-text index (FTS5, `{fulltext.TOKENIZER}`) over "
+                    f"{', '.join(fulltext.COLUMNS)} of `articles`.",
+    "full_text_waits": "Articles that a batch has written and not yet entered there: empty but within a transaction.",
     "search_changes": "Articles that the search index beside the archive does not know yet as they are, noted by "
                       "triggers. See [search.md](search.md).",
     "saved_searches": "Queries under a name ([collect.md](collect.md)): `query` is JSON, `key` the name as it is "

@@ -78,7 +78,7 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
         left = {url for url, own in settings.items() if own.get("crawl") is False}
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
-        plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
+        plans = [plan_of(url, settings.get(url, {}), delay, contact) for url in urls]
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
                       requisites or "", progress=not quiet and not as_json, quiet=quiet or as_json)
         results, signum = run(plans, order, workers)
@@ -130,7 +130,7 @@ def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], in
     return results, signum
 
 
-def _plan(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:
+def plan_of(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:
     """What the command line says goes before the site's own settings, and these before the defaults."""
     own_delay = settings.get("delay")
     return Plan(url, delay_for(url, own_delay if delay is None else delay),

@@ -14,8 +14,9 @@ import click
 
 import archiver
 from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
+from archiver.publish.refusals import BadPublishRules
 
-USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadRules, BadSetting, ContactMissing)
+USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadPublishRules, BadRules, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Entry:
 # In the order of the data: what is gathered, whether it is all there, what is read out of it.
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
+    Entry("schedule", "Gather", "Crawl each site when it is due."),
     Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files, web archives."),
     Entry("merge", "Gather", "Bring other archives into this one."),
     Entry("sites", "Gather", "List and change the sites of the archive."),
@@ -56,6 +58,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("clusters", "Read", "List clusters of near copies, or show one."),
     Entry("cite", "Read", "Print the citation of articles."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
+    Entry("publish", "Hand on", "Publish a versioned dataset that can be cited, checked and built again."),
 )
 
 

@@ -24,6 +24,7 @@ from archiver.imports.pool import Plan, Pool, Results
 from archiver.imports.writing import Source
 from archiver.store import imports
 from archiver.store.faults import fault_of, is_fault
+from archiver.store.fulltext import entered_together
 from archiver.store.imports import Tally
 from archiver.store.transaction import writing
 
@@ -208,7 +209,7 @@ class ImportRun:
     def _commit(self, batch: _Batch, results: Results, source: Source, result: FileResult, size: int) -> None:
         """Write a batch in one transaction: the captures, what they came to, and how far the file is read."""
         problems = list(batch.problems)
-        with writing(self._db):
+        with writing(self._db), entered_together(self._db):
             total = self._open.enter(results, source, batch.tally, problems, result.tally,
                                      (batch.place.member, batch.place.inner))
         result.tally = total

@@ -6,8 +6,8 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("archiver")
 
-FTS_COLUMNS = ("title", "body", "authors", "categories", "tags", "description")
-FTS_TOKENIZER = "unicode61 remove_diacritics 2"
+_FTS_COLUMNS = ("title", "body", "authors", "categories", "tags", "description")
+_FTS_TOKENIZER = "unicode61 remove_diacritics 2"
 
 
 @migrations()
@@ -110,11 +110,11 @@ def m004_facets(db: Database) -> None:
 
 @migrations()
 def m005_full_text(db: Database) -> None:
-    db.table("articles").enable_fts(list(FTS_COLUMNS), create_triggers=True, tokenize=FTS_TOKENIZER)
+    db.table("articles").enable_fts(list(_FTS_COLUMNS), create_triggers=True, tokenize=_FTS_TOKENIZER)
     # The trigger sqlite-utils makes re-indexes a row at any update; a new last_seen is none of the index's business.
     old = db.execute("select sql from sqlite_master where name = 'articles_au'").fetchone()[0]
     db.execute("drop trigger articles_au")
-    db.execute(old.replace("AFTER UPDATE ON", f"AFTER UPDATE OF {', '.join(FTS_COLUMNS)} ON"))
+    db.execute(old.replace("AFTER UPDATE ON", f"AFTER UPDATE OF {', '.join(_FTS_COLUMNS)} ON"))
 
 
 @migrations()

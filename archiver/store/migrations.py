@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-from archiver.store import evidence_form, evidence_kinds
+from archiver.store import evidence_form, evidence_kinds, fulltext
 from archiver.store.by_key import BY_KEY, keyed
-from archiver.store.first_migrations import FTS_COLUMNS, FTS_TOKENIZER, migrations
+from archiver.store.first_migrations import migrations
 from archiver.store.import_tables import make_import_tables
 from archiver.store.provenance_views import PROVENANCE_VIEWS
 from archiver.store.requisite_tables import REQUISITE_TABLES
@@ -19,7 +19,7 @@ from archiver.store.search_changes import SEARCH_TRIGGERS
 from archiver.store.standing import SHORTENED, TRIGGERS, VERSIONS
 from archiver.store.takedown import schema as takedown
 
-__all__ = ["FTS_COLUMNS", "FTS_TOKENIZER", "migrations"]
+__all__ = ["migrations"]
 
 
 @migrations()
@@ -187,3 +187,17 @@ def m024_shared_once(db: Database) -> None:
     # Rows whose key is most of what they say are stored by it, and not a second time in an index.
     for table, columns in BY_KEY.items():
         keyed(db, table, columns)
+
+
+@migrations()
+def m021_body_first(db: Database) -> None:
+    # FTS5 names the column of each word but for the first one: a quarter of the index, while titles stood there.
+    fulltext.make(db)
+
+
+@migrations()
+def m029_measures(db: Database) -> None:
+    # The last runs of each of thousands of sites are read every half a minute.
+    db.execute("create index idx_runs_site_id on runs (site_id)")
+    # What a run measured of its site: see `store.health.measures` (JSON).
+    db.table("runs").add_column("measures", str)

@@ -18,6 +18,7 @@ from archiver.store.addresses import add_alias
 from archiver.store.articles import Change, Stored, edited_at, mark_gone, store_article, touch
 from archiver.store.capture_rows import enter_capture
 from archiver.store.faults import is_fault
+from archiver.store.fulltext import entered_together
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, crawl_started
 from archiver.store.takedown import bans
@@ -89,7 +90,7 @@ class VisitWriter:
 
     def _commit(self, visits: list[Visit], patience: float) -> None:
         counts = Counts()
-        with self.trust.kept(), self.kept(), writing(self.db, patience):
+        with self.trust.kept(), self.kept(), writing(self.db, patience), entered_together(self.db):
             for visit in visits:
                 self._write(visit, counts)
         self.counts.add(counts)

@@ -16,6 +16,7 @@ from datasette.app import Datasette
 from datasette.utils.asgi import Request, Response
 from sqlite_utils import Database
 
+from archiver.capture.asked import CaptureNotFound, CaptureUnreadable, NotCaptured
 from archiver.errors import (
     ArchiverError,
     ArticleNotFound,
@@ -38,7 +39,7 @@ _STATIC = {file.name: file.read_bytes() for file in (files("archiver.web") / "st
 _VERSIONS = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
 _STATUS: dict[type[Exception], int] = {
     ArticleNotFound: 404, SiteNotFound: 404, SearchNotFound: 404, ClusterNotFound: 404, RevisionNotFound: 404,
-    ArticleRemoved: 410, IndexMissing: 503}
+    CaptureNotFound: 404, NotCaptured: 404, ArticleRemoved: 410, CaptureUnreadable: 502, IndexMissing: 503}
 _POLICIES = {"own": headers.OWN, "inert": headers.INERT}
 _TOO_LONG = ("This takes longer than a page may take: narrow it by site or time, or ask it of the command line, "
              "which has no limit.")
@@ -73,10 +74,12 @@ def _answer(page: Page, request: Request, site: Site) -> Response | Download:
 
 def _made(page: Page, request: Request, site: Site, db: Database) -> Response | Download:
     args = tuple(parse_qsl(request.query_string, keep_blank_values=True, errors="replace"))
-    named = {name: unquote(value) for name, value in request.url_vars.items() if value is not None}
+    sent = {name: value for name, value in request.url_vars.items() if value is not None}
+    named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
     form = named.pop("twin", "") or dict(args).get("_format", "") or "html"
     asked = Asked(db, page.path, named, tuple(pair for pair in args if pair[0] != "_format"), form.lstrip("."),
-                  site.base, site.origin or f"{request.scheme}://{request.host}")
+                  site.base, site.origin or f"{request.scheme}://{request.host}", site.archive.path.parent,
+                  {name.lower(): value for name, value in request.headers.items()}, request.query_string)
     try:
         answer = page.answer(asked)
         return answer if isinstance(answer, Download) else _sent(answer, asked)
@@ -109,10 +112,11 @@ def _sent(answer: Answer | Sent, asked: Asked) -> Response:
             **answer.headers}, answer.content_type)
     if asked.form == "json" and answer.data is not None:
         text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
-        return Response(text, answer.status, _headers("inert"), "application/json; charset=utf-8")
+        return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
     text = rendered(answer, asked, NAVIGATION, lambda name: address(
         asked.base, f"/-/archiver/{name}", [("v", _VERSIONS[name])])).encode("utf-8", "replace")
-    return Response(text, answer.status, _headers("own"), "text/html; charset=utf-8")
+    policy = {"content-security-policy": answer.policy} if answer.policy else {}
+    return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")
 
 
 def _headers(policy: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from archiver.imports.wayback.plan import Outcome, Plan
 from archiver.imports.writing import Source
 from archiver.store import imports, past_captures
 from archiver.store.connect import open_archive
+from archiver.store.fulltext import entered_together
 from archiver.store.imports import Tally
 from archiver.store.takedown import bans
 from archiver.store.transaction import writing
@@ -141,7 +142,7 @@ class PastRun:
         tally, problems = Tally(), list[Problem]()
         tally.records = len({row.n for row, _ in waiting})
         tally.skipped = sum(one is None for _, one in waiting)
-        with writing(self._open.db):
+        with writing(self._open.db), entered_together(self._open.db):
             total = self._open.enter(results, self._source, tally, problems, self._counted, None)
             for row, one in waiting:
                 if not isinstance(one, Problem) and not _proves_itself(row, one):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlite_utils import Database
 
 from archiver.store.checks.finding import Finding, first_of
-from archiver.store.migrations import FTS_COLUMNS, FTS_TOKENIZER
+from archiver.store.fulltext import TOKENIZER
 
 _REMEDY = "Run 'archiver verify --repair': it makes the index anew from the articles."
 _PARTS = ("data", "idx", "docsize", "config")
@@ -37,10 +37,10 @@ def _entries(db: Database) -> Iterator[Finding]:
 
 
 def _matches(db: Database) -> bool:
-    columns = ", ".join(f'"{name}"' for name in FTS_COLUMNS)
+    columns = ", ".join(f'"{row[1]}"' for row in db.execute("pragma table_info(articles_fts)"))
     try:
         db.execute(f"create temp view checked_articles as select id, {columns} from main.articles")
-        db.execute(f"create virtual table temp.checked using fts5({columns}, tokenize='{FTS_TOKENIZER}', "
+        db.execute(f"create virtual table temp.checked using fts5({columns}, tokenize='{TOKENIZER}', "
                    "content='checked_articles', content_rowid='id')")
         for part in _PARTS:
             db.execute(f"delete from temp.checked_{part}")

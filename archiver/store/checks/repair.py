@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from archiver.capture.index import seal
 from archiver.store import clusters
 from archiver.store.checks.finding import Finding, counted
-from archiver.store.checks.structure import FTS, as_migrated, objects, plain
+from archiver.store.checks.structure import FTS, MADE_ANEW, as_migrated, objects, plain
 from archiver.store.checks.warcs import index_lines, is_written
 from archiver.store.connect import open_archive
 from archiver.store.transaction import writing
@@ -31,6 +31,7 @@ def repair(archive: Path, findings: Iterable[Finding]) -> list[str]:
             if "schema" in mends:
                 done += _schema(db)
             if "fts" in mends or any("full-text" in one for one in done):
+                db.execute("delete from full_text_waits")
                 db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
                 done.append("the full-text index was made anew")
             if "facets" in mends:
@@ -59,7 +60,7 @@ def _schema(db: Database) -> list[str]:
             for name, (table, sql) in wanted.items():
                 if name in there and (kind == "table" or plain(there[name][1]) == plain(sql)):
                     continue
-                if (kind == "table" and name != FTS) or (kind in ("index", "trigger") and table not in tables):
+                if table not in (MADE_ANEW if kind == "table" else tables) and kind != "view":
                     continue
                 if name in there:
                     db.execute(f'drop {kind} "{name}"')

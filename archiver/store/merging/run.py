@@ -11,6 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.store.bare import bare_readings
+from archiver.store.fulltext import entered_together
 from archiver.store.merging import tables
 from archiver.store.merging.articles import (
     Theirs,
@@ -117,7 +118,7 @@ class _Merge:
         make_numbers(db)
         total = self._theirs.execute("select count(*) from articles").fetchone()[0]
         for batch in batches(self._theirs, _BATCH):
-            with writing(db):
+            with writing(db), entered_together(db):
                 for row in batch:
                     number = self._article(theirs_of(self._theirs, row))
                     db.execute("insert into merged_articles values (?, ?)", [row["id"], number])
