@@ -15,8 +15,9 @@ import click
 import archiver
 from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
 from archiver.publish.refusals import BadPublishRules
+from archiver.sites.refusals import BadConfig
 
-USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadPublishRules, BadRules, BadSetting, ContactMissing)
+USAGE_ERRORS = (BadConfig, BadQuery, BadName, BadAddress, BadPublishRules, BadRules, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)

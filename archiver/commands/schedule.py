@@ -75,8 +75,7 @@ def _run(archive: str, once: bool, workers: int, delay: float | None, contact: s
          as_json: bool) -> int:
     from archiver.commands.crawls.plan import Order
     from archiver.commands.scheduling.daemon import Daemon, Orders
-    from archiver.errors import SchedulerRuns
-    from archiver.spiders.lock import lock_schedule
+    from archiver.spiders.lock import SchedulerRuns, lock_schedule
 
     path = Path(archive)
     try:

@@ -18,14 +18,13 @@ from archiver.errors import ArchiveLocked, ArchiverError
 from archiver.frontier.turn import pause
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of, free_bytes
+from archiver.store.health.place import RESERVE
 from archiver.store.turns import Scheduled, scheduled
 
 _LOOK_EVERY = 20.0
 """Seconds between two looks at the archive: sites are added and set, and the clock may have been corrected."""
 _CLOSING = 12.0
 """Seconds beyond the grace in which a crawl writes what it has; one that takes longer is killed."""
-RESERVE = 256_000_000
-"""Bytes that stay free on the archive's disk: with less no crawl begins."""
 _REFUSED, _REFUSED_LONGEST = 60.0, 3600.0
 """Seconds after which a site is tried again whose crawl could not begin (another one was at its host, it has no
 contact); the wait doubles up to the second."""
