@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from archiver.search.filters import Query
 from archiver.search.order import in_order
 from archiver.search.places import Box
-from archiver.search.run import _planned
+from archiver.search.run import planned
 from archiver.search.terms import Key
 
 MOST_NAMES = 3
@@ -49,7 +49,7 @@ class Spots:
 def spots(db: Database, query: Query, most: int, columns: int = 24) -> Spots:
     """The places of the newest `most` articles that a query finds, on a grid of so many columns over the view of them.
     Raises what `archiver.search.run.run` does."""
-    plan = _planned(db, query, Key("has:geo"))
+    plan = planned(db, query, Key("has:geo"))
     newest = in_order(plan.searcher, plan.found, "published_at", down=True, first=0, last=most)
     found = db.execute(
         "select article_id, latitude, longitude, placename from geotags where role <> 'publisher' and latitude is not "
