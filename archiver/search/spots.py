@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from archiver.search.filters import Query
 from archiver.search.order import in_order
 from archiver.search.places import Box
-from archiver.search.run import planned
+from archiver.search.plan import planned
 from archiver.search.terms import Key
 
 MOST_NAMES = 3
