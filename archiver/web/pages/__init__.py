@@ -6,7 +6,7 @@ import importlib
 import re
 from dataclasses import dataclass
 
-from archiver.web.answer import Answer, Answering, Asked, Sent
+from archiver.web.answer import Answer, Answering, Asked, Download, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Page:
                          re.escape(self.path))
         return f"{pattern}$" if self.names_address else f"{pattern}(?P<twin>\\.json)?$"
 
-    def answer(self, asked: Asked) -> Answer | Sent:
+    def answer(self, asked: Asked) -> Answer | Sent | Download:
         answering: Answering = importlib.import_module(f"archiver.web.pages.{self.module}").page
         return answering(asked)
 
@@ -38,6 +38,13 @@ class Page:
 PAGES: tuple[Page, ...] = (
     Page("/", "search"),
     Page("/search", "search", "Search"),
+    Page("/trends", "trends", "Trends"),
+    Page("/concordance", "concordance", "In context"),
+    Page("/searches", "searches", "Saved searches"),
+    Page("/searches/{name}", "saved_search"),
+    Page("/searches/{name}/feed", "feed"),
+    Page("/collection", "collection", "Collection"),
+    Page("/export", "export"),
     Page("/sites", "sites", "Sites"),
     Page("/site/{name*}", "site"),
     Page("/article/{id}", "article"),
