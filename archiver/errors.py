@@ -68,22 +68,6 @@ class ArchiveInUse(ArchiverError):
         )
 
 
-class HostInUse(ArchiverError):
-    def __init__(self, host: str, holder: str) -> None:
-        super().__init__(
-            host,
-            f"Another crawl is at {host} ({holder}), and two would ask it twice as fast: wait until it ends.",
-        )
-
-
-class SchedulerRuns(ArchiverError):
-    def __init__(self, archive: str, holder: str) -> None:
-        super().__init__(
-            archive,
-            f"Another 'archiver schedule' runs what is due in {archive} ({holder}): one is enough, end it first.",
-        )
-
-
 class ArchiveLocked(ArchiverError):
     def __init__(self, path: str, seconds: float = 0.0) -> None:
         waited = f" for {seconds:.0f} seconds" if seconds >= 1 else ""
@@ -287,6 +271,7 @@ class IndexDamaged(ArchiverError):
 
 class UnreadableInput(ArchiverError):
     def __init__(self, name: str, why: str) -> None:
+        self.why = why
         super().__init__(name, f"{name} cannot be read: {why}.")
 
 

@@ -9,9 +9,25 @@ from typing import BinaryIO
 
 from slugify import slugify
 
-from archiver.errors import ArchiveInUse, HostInUse, SchedulerRuns
+from archiver.errors import ArchiveInUse, ArchiverError
 
 _command: list[int] = []
+
+
+class HostInUse(ArchiverError):
+    def __init__(self, host: str, holder: str) -> None:
+        super().__init__(
+            host,
+            f"Another crawl is at {host} ({holder}), and two would ask it twice as fast: wait until it ends.",
+        )
+
+
+class SchedulerRuns(ArchiverError):
+    def __init__(self, archive: str, holder: str) -> None:
+        super().__init__(
+            archive,
+            f"Another 'archiver schedule' runs what is due in {archive} ({holder}): one is enough, end it first.",
+        )
 
 
 def belongs_to(command: int) -> None:
@@ -77,8 +93,14 @@ def lock_schedule(archive: Path) -> BinaryIO:
     return got
 
 
-def scheduler(archive: Path) -> str:
-    """The process that runs what is due in this archive, "" where there is none."""
+def lock_notices(archive: Path) -> BinaryIO | None:
+    """The same for whoever tells people of changes; None where another process does."""
+    got = _lock(archive.parent / f".{archive.name}.notices")
+    return None if isinstance(got, str) else got
+
+
+def scheduler(archive: Path) -> str | None:
+    """The process that runs what is due in this archive, "" where there is none now, None where there never was one."""
     try:
         with _schedule(archive).open("rb") as handle:
             try:
@@ -86,7 +108,7 @@ def scheduler(archive: Path) -> str:
             except BlockingIOError:
                 return _holder(handle)
     except OSError:  # there is no such file, or it is another user's
-        return ""
+        return None
     return ""
 
 

@@ -188,7 +188,7 @@ class OpenRun:
         self._write_the_rest(patience)
         if patience:
             self._read_anew()
-        failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.counts, ending, self.warc,
+        failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.writer, ending, self.warc,
                              patience)
         known, done = self.balance()
         return failures, known - done + self._more_due()

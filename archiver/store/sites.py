@@ -202,7 +202,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
         db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
         db.execute("delete from site_rules where site_id = :id", values)
-        db.execute("delete from runs where site_id = :id", values)
+        for table in ("health", "site_tags", "runs"):
+            db.execute(f"delete from {table} where site_id = :id", values)
         db.execute("delete from sites where id = :id", values)
         for table, link, key in _NAMES:
             db.execute(f"delete from {table} where id not in (select {key} from {link})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, urlencode
 
 from sqlite_utils import Database
@@ -77,4 +77,13 @@ class Sent:
     """Its Content-Security-Policy, where it is not `archiver.web.headers.INERT`."""
 
 
-Answering = Callable[[Asked], Answer | Sent]
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that is written while it is sent, however long that takes. What cannot be answered is raised before."""
+
+    write: Callable[[Database, IO[bytes]], None]
+    content_type: str
+    name: str
+
+
+Answering = Callable[[Asked], Answer | Sent | Download]

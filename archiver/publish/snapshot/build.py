@@ -57,7 +57,8 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
     BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
     """
     arrow()
-    _check_target(out, request, replace)
+    _check_target(out, request)
+    since = version_of(previous)["request"].version if previous else ""
     rules = publish_rules.parse(request.rules, "rebuild.json")
     with ExitStack() as stack:
         dbs = [stack.enter_context(_reading(archive)) for archive in archives]
@@ -69,7 +70,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
                 write_tables(dbs, folder, facts, change or (lambda record: record), parts, told)
                 derive(folder, facts)
                 (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
-                describe(folder, facts, software, previous)
+                describe(folder, facts, software, previous, since)
                 size = _sum(folder)
             except (OSError, sqlite3.Error) as error:
                 raise _refused(out, error) from error
@@ -158,7 +159,7 @@ def version_of(folder: Path) -> dict[str, Any]:
     return asked.read(text, str(folder))
 
 
-def _check_target(out: Path, request: Request, replace: bool) -> None:
+def _check_target(out: Path, request: Request) -> None:
     if not out.exists():
         if not out.parent.is_dir():
             raise SnapshotRefused(str(out), f"there is no folder {out.parent}")

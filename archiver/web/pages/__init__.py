@@ -6,7 +6,7 @@ import importlib
 import re
 from dataclasses import dataclass
 
-from archiver.web.answer import Answer, Answering, Asked, Sent
+from archiver.web.answer import Answer, Answering, Asked, Download, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Page:
                          re.escape(self.path))
         return f"{pattern}$" if self.names_address else f"{pattern}(?P<twin>\\.json)?$"
 
-    def answer(self, asked: Asked) -> Answer | Sent:
+    def answer(self, asked: Asked) -> Answer | Sent | Download:
         answering: Answering = importlib.import_module(f"archiver.web.pages.{self.module}").page
         return answering(asked)
 
@@ -38,7 +38,27 @@ class Page:
 PAGES: tuple[Page, ...] = (
     Page("/", "search"),
     Page("/search", "search", "Search"),
+    Page("/trends", "trends", "Trends"),
+    Page("/concordance", "concordance", "In context"),
+    Page("/searches", "searches", "Saved searches"),
+    Page("/searches/{name}", "saved_search"),
+    Page("/searches/{name}/feed", "feed"),
+    Page("/collection", "collection", "Collection"),
+    Page("/export", "export"),
     Page("/sites", "sites", "Sites"),
     Page("/site/{name*}", "site"),
     Page("/article/{id}", "article"),
+    Page("/-/metrics", "metrics"),
+    Page("/article/{id}/evidence", "evidence"),
+    Page("/article/{id}/versions", "versions"),
+    Page("/article/{id}/diff", "diff"),
+    Page("/article/{id}/cite/{style}", "cite"),
+    Page("/article/{id}/image", "image"),
+    Page("/article/{id}/captures", "captures"),
+    Page("/capture/{number}", "capture"),
+    Page("/capture/{number}/record", "record"),
+    Page("/capture/{number}/payload", "payload"),
+    Page("/captures/{place*}", "address", names_address=True),
+    Page("/view/{place*}", "view", names_address=True),
+    Page("/web/{place*}", "web", names_address=True),
 )
