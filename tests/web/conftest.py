@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from playwright.sync_api import Browser
 
+from archiver.commands.main import cli
 from tests.archive_fixture import make_archive
+from tests.web.browsing import chromium
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,20 @@ def serving(archive: Path, *options: str) -> Iterator[Served]:
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+def told(archive: Path, *command: str, code: int = 0) -> str:
+    """What a command prints of an archive."""
+    run = CliRunner().invoke(cli, [*command, "--archive", str(archive)])
+    assert run.exit_code == code, run.output
+    return run.stdout_bytes.decode()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One chromium for all test files of a process; tests that take it are marked as needing it."""
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
