@@ -91,8 +91,8 @@ def _overwrite(archive: Path) -> None:
                                "won": 1, "extractor": SHOT}])])
         db.execute("update revisions set title = ?, changed = ?", [SHOT, _json([SHOT])])
         db.execute("insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
-                   "select 1, 2, '2024-05-02T00:00:00+00:00', '[\"title\"]', ?, json_set(content, '$.title', ?), 1 from "
-                   "revisions where article_id = 1", [SHOT, f"x {SHOT}"])
+                   "select 1, 2, '2024-05-02T00:00:00+00:00', '[\"title\"]', ?, json_set(content, '$.title', ?), 1 "
+                   "from revisions where article_id = 1", [SHOT, f"x {SHOT}"])
         db.execute("insert into addresses (urlkey, url, article_id, kind) values (?, ?, 1, ?)",
                    [urlkey(f"{BAD}2"), f"javascript:alert(40)//{SHOT}", SHOT])
         db.execute("insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, found_at) values "

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.needs("chromium")
 PAGES = ("/search?q=tide", "/article/1", "/article/1?revision=1", "/article/1/evidence", "/article/1/versions",
          "/article/1/diff?from=1&to=2", "/article/1/captures", "/sites", "/site/bad.example", "/capture/1",
          f"/captures/{POST}", f"/view/2024/{POST}", f"/view/2024/{IMAGE}", f"/view/2024/{NOTE}", f"/web/2024/{POST}",
-         f"/web/2024/{DRAWING}", f"/web/2024/{STYLE}", f"/web/timemap/json/{POST}")
-NOT_SHOWN = (f"/web/20240501080001id_/{POST}", f"/web/2024/{NOTE}", f"/web/2024/{FEED}", "/capture/1/payload",
-             "/capture/5/payload", "/capture/1/record")
+         f"/view/2024/{DRAWING}", f"/web/2024/{STYLE}", f"/web/timemap/json/{POST}")
+NOT_SHOWN = (f"/web/20240501080001id_/{POST}", f"/web/2024/{NOTE}", f"/web/2024/{FEED}", f"/web/2024/{DRAWING}",
+             "/capture/1/payload", "/capture/5/payload", "/capture/1/record")
 
 
 @pytest.fixture(scope="module")
