@@ -68,7 +68,8 @@ TABLES = {
     "past_revisits": "Revisit records of imports whose original has not come to light yet.",
     "removals": "Tombstones of posts that were taken out ([upkeep.md](upkeep.md)): `article_id` is the number that a "
                 "post had. `post_id`, `guid` and `content_digest` are what it is known again by. `erased_at` is empty "
-                "while something of it may still be in a file; since `allowed_at` it may come back.",
+                "while something of it may still be in a file; since `allowed_at` it may come back. "
+                "`record_id` is what it was called in datasets.",
     "removed_addresses": "The addresses at which removed posts are kept out; two triggers on `pages` see to it.",
     "removed_payloads": "Digests of the payloads of removed posts.",
     "warc_rewrites": "WARC files that are being written anew without some records; `done` once the rows point to the "

@@ -44,6 +44,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("sites", "Gather", "List and change the sites of the archive."),
     Entry("reextract", "Gather", "Read stored captures again by today's extraction."),
     Entry("remove", "Gather", "Take a post out of the archive, text and captures, for good."),
+    Entry("withdraw", "Gather", "Take posts out of the archive and of every dataset that is built from now on."),
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),

@@ -209,3 +209,9 @@ def m029_measures(db: Database) -> None:
 def m030_health_and_tags(db: Database) -> None:
     for statement in (*HEALTH_TABLES, *TAG_TABLES):
         db.execute(statement)
+
+
+@migrations()
+def m027_withdrawn_records(db: Database) -> None:
+    # What a removed post was called in datasets: these tell that it was withdrawn by nothing but this and the reason.
+    db.table("removals").add_column("record_id", str)

@@ -1,4 +1,4 @@
-"""A real browser: Debian's chromium by way of Playwright, with all that it complains of written down."""
+"""Debian's Chromium, and what a page that should not act did there: dialogs, requests to elsewhere, broken policies."""
 
 from __future__ import annotations
 
@@ -8,62 +8,75 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
+import pytest
 
-SCREENSHOTS = Path(__file__).parents[2] / "output" / "screenshots"
-PHONE, DESKTOP = (390, 844), (1280, 900)
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"]
+CHROMIUM = "/usr/bin/chromium"
+SHOTS = Path(__file__).parents[2] / "output" / "screenshots"
+
+
+@dataclass(slots=True)
+class Watch:
+    """`page` is Playwright's; what happened is gathered while it is used."""
+
+    page: Any
+    own: str
+    dialogs: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    answers: dict[str, int] = field(default_factory=dict)
+
+    def open(self, path: str) -> Any:
+        """A page of the server, loaded; the answer to it."""
+        return self.page.goto(self.own + path, wait_until="load")
+
+    def shot(self, name: str) -> None:
+        """A picture of the page, kept as a result of the build."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        # Its caret stays: to hide it, Playwright writes a style into the page, which our policy refuses.
+        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True, caret="initial")
+
+    @property
+    def acted(self) -> list[str]:
+        """All that a page that is only read would not have done."""
+        return [*self.dialogs, *self.elsewhere, *self.refused, *self.errors]
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Looked:
-    """A page, and what went wrong on it: dialogs that scripts opened, what a policy blocked, errors of scripts,
-    requests to elsewhere, answers of the server that are errors."""
-
-    page: Page
-    wrong: list[str] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.page, name)
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        made = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield made
+        made.close()
 
 
 @contextmanager
-def looking(browser: Browser, address: str, size: tuple[int, int] = DESKTOP, *, scripts: bool = True, dark: bool = False
-            ) -> Iterator[Looked]:
-    """A page at no address yet; those it is sent to begin with `address`."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, java_script_enabled=scripts,
-                                  base_url=address, color_scheme="dark" if dark else "light", reduced_motion="reduce")
-    looked = Looked(context.new_page())
-    looked.page.set_default_timeout(10_000)
+def watching(browser: Any, own: str, **options: Any) -> Iterator[Watch]:
+    """A window of its own; `own` is the address of the server, all others are elsewhere."""
+    context = browser.new_context(**options)
+    watch = Watch(context.new_page(), own)
 
-    def dialog(opened: Dialog) -> None:
-        looked.wrong.append(f"dialog: {opened.message}")
-        opened.dismiss()
+    def asked(request: Any) -> None:
+        if not request.url.startswith((own, "data:", "blob:", "about:")):
+            watch.elsewhere.append(f"{request.method} {request.url}")
 
-    def console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            looked.wrong.append(message.text)
+    def said(message: Any) -> None:
+        if "Content Security Policy" in message.text or "Refused to" in message.text:
+            watch.refused.append(message.text)
 
-    looked.page.on("dialog", dialog)
-    looked.page.on("console", console)
-    looked.page.on("pageerror", lambda error: looked.wrong.append(f"script: {error}"))
-    looked.page.on("request", lambda request: None if request.url.startswith((address, "data:")) else
-                   looked.wrong.append(f"asked elsewhere: {request.url}"))
-    try:
-        yield looked
-    finally:
-        context.close()
+    def dialog(shown: Any) -> None:
+        watch.dialogs.append(f"{shown.type}: {shown.message}")
+        shown.dismiss()
 
-
-def picture(page: Page, name: str) -> None:
-    """Keep how it looks as a build result."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, caret="initial")
+    page = watch.page
+    page.on("dialog", dialog)
+    page.on("request", asked)
+    page.on("console", said)
+    page.on("pageerror", lambda error: watch.errors.append(str(error)))
+    page.on("popup", lambda popup: watch.errors.append(f"popup {popup.url}"))
+    page.on("response", lambda answer: watch.answers.update({answer.url.removeprefix(own): answer.status}))
+    # No name is looked up, whatever slips through.
+    context.route(lambda url: not url.startswith(own), lambda route: route.abort())
+    yield watch
+    context.close()

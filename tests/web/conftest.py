@@ -15,11 +15,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Browser
 
 from archiver.commands.main import cli
 from tests.archive_fixture import make_archive
-from tests.web.browsing import chromium
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +74,6 @@ def told(archive: Path, *command: str, code: int = 0) -> str:
     run = CliRunner().invoke(cli, [*command, "--archive", str(archive)])
     assert run.exit_code == code, run.output
     return run.stdout_bytes.decode()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One chromium for all test files of a process; tests that take it are marked as needing it."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

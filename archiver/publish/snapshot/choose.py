@@ -6,20 +6,18 @@ All is entered into temporary tables of the connection: `temp.considered` has th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from sqlite_utils import Database
 
-ID_LENGTH = 20
+from archiver.store.record_ids import FIRST_ADDRESS, of_first
+
 NEWEST = "9999"
-_ADDRESS = """coalesce((select min(coalesce(substr(d.first_seen, 1, 19), '9999-99-99T99:99:99') || ' ' || d.urlkey)
-    from addresses d where d.article_id = a.id), '9999-99-99T99:99:99 ' || a.urlkey)"""
 _ENTER = f"""insert or ignore into temp.considered
     (article_id, id, chosen, first_seen, published, site, url, root, cluster, revision, gone_at)
-    select a.id, record_id({_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published, a.site,
-        a.url, coalesce(a.duplicate_of, a.id), a.cluster_id, a.revision, a.gone_at from articles a
+    select a.id, record_id({FIRST_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published,
+        a.site, a.url, coalesce(a.duplicate_of, a.id), a.cluster_id, a.revision, a.gone_at from articles a
     where {{source}} and substr(coalesce(a.first_seen, ''), 1, 19) <= ?"""
 _SHARED = ("select article_id, root, cluster from temp.considered where root in (select root from temp.considered "
            "group by 1 having count(*) > 1) or cluster is not null")
@@ -27,24 +25,9 @@ LARGE = 250_000
 """Rows from which on a table is several files."""
 
 
-def record_id(urlkey: str) -> str:
-    """The identifier of the post that was first seen at this address: 80 bits of its SHA-256, in hexadecimal.
-
-    Of all addresses of a post it is the one that the archive met first: it stays when the post moves, and two archives
-    that met a post at the same address name it alike.
-    """
-    return hashlib.sha256(urlkey.encode("utf-8", "surrogatepass")).hexdigest()[:ID_LENGTH]
-
-
-def identifier(db: Database, article_id: int) -> str:
-    """The identifier of one article."""
-    row = db.execute(f"select {_ADDRESS} from articles a where a.id = ?", [article_id]).fetchone()
-    return record_id(str(row[0])[20:])
-
-
 def choose(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
     """Enter the articles of these numbers (None is all), as far as they were there at the cut-off; how many it is."""
-    db.conn.create_function("record_id", 1, lambda text: record_id(text[20:]), deterministic=True)
+    db.conn.create_function("record_id", 1, of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
         db.execute(f"drop table if exists temp.{table}")
     db.execute("create temp table chosen (article_id integer primary key)")

@@ -12,9 +12,10 @@ from sqlite_utils import Database
 
 from archiver.fields import GEOTAG_KEYS
 from archiver.publish.rights import Tier
-from archiver.publish.snapshot.choose import NEWEST, record_id
+from archiver.publish.snapshot.choose import NEWEST
 from archiver.publish.snapshot.spans import Shown, sketch, words
 from archiver.publish.snapshot.withhold import withheld
+from archiver.store.record_ids import record_id
 from archiver.store.takedown.bans import removals
 
 Row = dict[str, Any]
