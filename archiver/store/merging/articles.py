@@ -94,12 +94,13 @@ def enter_addresses(db: Database, number: int, post: Theirs) -> None:
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
         kind = "url" if one["urlkey"] == own else "moved" if one["kind"] == "url" else one["kind"]
+        there = db.execute("select 1 from addresses where urlkey = ?", [one["urlkey"]]).fetchone()
         db.execute(
-            "insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?) on conflict "
-            "(urlkey) do update set first_seen = min(first_seen, excluded.first_seen), article_id = case when "
-            "excluded.kind = 'url' then excluded.article_id else article_id end, kind = case when "
-            "excluded.kind = 'url' then 'url' else kind end",
-            [one["urlkey"], one["url"], number, kind, one["first_seen"]])
+            "update addresses set first_seen = min(first_seen, :first_seen), "
+            "article_id = iif(:kind = 'url', :number, article_id), kind = iif(:kind = 'url', 'url', kind) "
+            "where urlkey = :urlkey" if there else
+            "insert into addresses (urlkey, url, article_id, kind, first_seen) "
+            "values (:urlkey, :url, :number, :kind, :first_seen)", {**one, "number": number, "kind": kind})
 
 
 def merge_parts(db: Database, theirs: Database, key: str) -> None:
