@@ -10,7 +10,7 @@ BIN = $(VENV)/bin
 
 # What the tests need beside Python, by the names of Debian's packages.
 TEST_PACKAGES = wordpress wordpress-theme-twentytwentyfive php-cli php-mysql php-xml php-mbstring mariadb-server \
-	postgresql chromium chromium-driver
+	postgresql chromium chromium-driver systemd
 
 .DEFAULT_GOAL := help
 .PHONY: help crawl demo test soak lint test-deps lock docs bench clean
@@ -25,7 +25,7 @@ crawl: $(VENV)/.installed ## crawl SITE=https://blog.example.org (without SITE: 
 demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
 	@$(BIN)/python -m archiver.demo
 
-test: lint ## run every check: ruff, mypy, pytest (ARGS go to pytest)
+test: lint $(VENV)/validators/.installed ## run every check: ruff, mypy, pytest (ARGS go to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
 soak: $(VENV)/.checked ## the long checks: thousands of examples of each property, 2,000 posts and 50 kills (ten minutes or more)
@@ -51,6 +51,9 @@ lock: $(VENV)/.installed ## pin the newest dependencies that pyproject.toml allo
 		--no-header --no-annotate -o requirements.lock pyproject.toml -
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate -c requirements.lock -o requirements-dev.lock --group dev
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --override tests/publish/validators-overrides.txt \
+		-o tests/publish/validators.lock tests/publish/validators.in
 
 docs: $(VENV)/.installed ## write the generated parts of docs/ anew
 	$(BIN)/python docs/generate.py
@@ -80,4 +83,10 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 
 $(VENV)/.checked: requirements-dev.lock $(VENV)/.installed
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# What datasets are validated and read with (half a gigabyte), in an environment of its own beside the program's.
+$(VENV)/validators/.installed: tests/publish/validators.lock | $(VENV)/bin/python
+	@$(BIN)/python -m venv $(VENV)/validators
+	@$(VENV)/validators/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@

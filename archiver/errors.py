@@ -251,16 +251,27 @@ class SavedSearchUnreadable(ArchiverError):
 
 
 class IndexMissing(ArchiverError):
-    def __init__(self, archive: str) -> None:
+    def __init__(self, archive: str, damaged: str = "") -> None:
+        what = f"the search index of {archive} is damaged ({damaged})" if damaged else \
+            f"{archive} has no search index that is up to date"
         super().__init__(
             archive,
-            f"{archive} has no search index that is up to date, and none can be written beside it: run 'archiver index "
+            f"{what[0].upper()}{what[1:]}, and none can be written beside it: run 'archiver index "
             f"--archive {archive}' where it can be written, or copy it.",
+        )
+
+
+class IndexDamaged(ArchiverError):
+    def __init__(self, folder: str, file: str) -> None:
+        super().__init__(
+            folder,
+            f"The search index in {folder} is damaged ({file}): search again, it is then made anew from the archive.",
         )
 
 
 class UnreadableInput(ArchiverError):
     def __init__(self, name: str, why: str) -> None:
+        self.why = why
         super().__init__(name, f"{name} cannot be read: {why}.")
 
 

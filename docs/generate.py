@@ -29,9 +29,15 @@ SHAPES = {
 }
 TABLES = {
     "sites": "What is crawled: one row a site, `settings` as JSON.",
-    "runs": "One row a crawl of a site, with what it did. `outcome` is finished, waiting (the host asked for a pause, "
-            "or its robots.txt cannot be read), interrupted or failed.",
+    "runs": "One row a crawl of a site, with what it did and what it measured (`measures`, JSON: "
+            "[operation.md](operation.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
+            " robots.txt cannot be read), interrupted or failed.",
     "pages": "The ledger: one row for every address ever found, with what came of it. It is the crawl's memory.",
+    "health": "How each site did when it was judged last, `since` when, and what was found (JSON); `accepted` "
+              "are findings that a person took note of. See [operation.md](operation.md).",
+    "notices": "Messages about changes of health (JSON), one row for each way that they go; `outcome` is due, sent or "
+               "failed, `reason` why.",
+    "site_tags": "Tags of sites, which make groups of them.",
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
@@ -62,7 +68,8 @@ TABLES = {
     "past_revisits": "Revisit records of imports whose original has not come to light yet.",
     "removals": "Tombstones of posts that were taken out ([upkeep.md](upkeep.md)): `article_id` is the number that a "
                 "post had. `post_id`, `guid` and `content_digest` are what it is known again by. `erased_at` is empty "
-                "while something of it may still be in a file; since `allowed_at` it may come back.",
+                "while something of it may still be in a file; since `allowed_at` it may come back. "
+                "`record_id` is what it was called in datasets.",
     "removed_addresses": "The addresses at which removed posts are kept out; two triggers on `pages` see to it.",
     "removed_payloads": "Digests of the payloads of removed posts.",
     "warc_rewrites": "WARC files that are being written anew without some records; `done` once the rows point to the "

@@ -14,6 +14,7 @@ import click
 
 from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
+from archiver.commands.health.tell import after_runs
 from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.summary import nothing_found, search_hints, summary_lines
@@ -78,12 +79,14 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
         left = {url for url, own in settings.items() if own.get("crawl") is False}
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
-        plans = [_plan(url, settings.get(url, {}), delay, contact) for url in urls]
+        plans = [plan_of(url, settings.get(url, {}), delay, contact) for url in urls]
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
                       requisites or "", progress=not quiet and not as_json, quiet=quiet or as_json)
         results, signum = run(plans, order, workers)
     if not signum and not any(result.outcome == "failed" for result in results):
         after_writing(archive, quiet=quiet or as_json)
+    if not signum:
+        after_runs(Path(archive), {result.site for result in results})
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
     elif not quiet:
@@ -130,7 +133,7 @@ def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], in
     return results, signum
 
 
-def _plan(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:
+def plan_of(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:
     """What the command line says goes before the site's own settings, and these before the defaults."""
     own_delay = settings.get("delay")
     return Plan(url, delay_for(url, own_delay if delay is None else delay),

@@ -38,6 +38,7 @@ def diff(article: str | None, a: int | None, b: int | None, html: str | None, ti
       archiver diff --titles blog.example.org
     """
     from archiver.archive import Archive
+    from archiver.search.compare import as_data, stood_before
 
     if titles:
         if html or a:
@@ -51,14 +52,14 @@ def diff(article: str | None, a: int | None, b: int | None, html: str | None, ti
         raise click.UsageError("Give --html or --json, not both.")
     with Archive(archive) as opened:
         current = opened.article(article)
-        versions = {v["revision"]: v for v in opened.revisions(current["id"])}
+        rows = opened.revisions(current["id"])
+        versions = {v["revision"]: v for v in rows}
         after = opened.article(current["id"], b or current["revision"])
-        stood = versions.get(after["revision"], {}).get("previous") or max(1, after["revision"] - 1)
-        before = opened.article(current["id"], a or stood)
+        before = opened.article(current["id"], a or stood_before(rows, after["revision"]))
     if html:
         _write_page(html, before, after, versions)
     elif as_json:
-        _write_data(current, before, after)
+        write_json(as_data(before, after) | {"url": current["url"]})
     elif before["revision"] == after["revision"]:
         what = "only version" if len(versions) <= 1 else f"version {before['revision']} twice"
         click.echo(f"There is nothing to compare: this is the article's {what}.", err=True)
@@ -66,16 +67,6 @@ def diff(article: str | None, a: int | None, b: int | None, html: str | None, ti
         from archiver.commands.edits import print_edits
 
         print_edits(before, after)
-
-
-def _write_data(current: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
-    from archiver.search.compare import changed_values, operations, unified
-
-    write_json({
-        "id": current["id"], "url": current["url"], "from": before["revision"], "to": after["revision"],
-        "changed": {name: {"before": old, "after": new} for name, (old, new) in changed_values(before, after).items()},
-        "operations": operations(before, after), "diff": "\n".join(unified(before, after)),
-    })
 
 
 def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], versions: dict[int, Any]) -> None:

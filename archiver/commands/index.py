@@ -37,6 +37,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
       archiver index --rebuild --archive news.db
     """
     done = up_to_date(archive, anew=rebuild, quiet=as_json)
+    _tell_damage(done)
     if as_json:
         write_json({"articles": done.articles, "rebuilt": done.anew})
     elif done.anew:
@@ -45,6 +46,11 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
         click.echo(f"The search index was brought up to date: {count(done.articles, 'article')}.")
     else:
         click.echo("The search index is up to date.")
+
+
+def _tell_damage(done: Refreshed) -> None:
+    if done.damaged:
+        click.echo(f"The search index was damaged ({done.damaged}): it was made anew from the archive.", err=True)
 
 
 def up_to_date(archive: str, *, anew: bool = False, quiet: bool = False) -> Refreshed:
@@ -72,7 +78,7 @@ def after_writing(archive: str, *, quiet: bool = False) -> None:
     from archiver.errors import ArchiverError
 
     try:
-        up_to_date(archive, quiet=quiet)
+        _tell_damage(up_to_date(archive, quiet=quiet))
     except ArchiverError as error:
         click.echo(f"The search index is not up to date yet: {error}", err=True)
 

@@ -14,8 +14,10 @@ import click
 
 import archiver
 from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
+from archiver.publish.refusals import BadPublishRules
+from archiver.sites.refusals import BadConfig
 
-USAGE_ERRORS = (BadQuery, BadName, BadAddress, BadRules, BadSetting, ContactMissing)
+USAGE_ERRORS = (BadConfig, BadQuery, BadName, BadAddress, BadPublishRules, BadRules, BadSetting, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,13 @@ class Entry:
 # In the order of the data: what is gathered, whether it is all there, what is read out of it.
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
+    Entry("schedule", "Gather", "Crawl each site when it is due."),
     Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files, web archives."),
     Entry("merge", "Gather", "Bring other archives into this one."),
     Entry("sites", "Gather", "List and change the sites of the archive."),
     Entry("reextract", "Gather", "Read stored captures again by today's extraction."),
     Entry("remove", "Gather", "Take a post out of the archive, text and captures, for good."),
+    Entry("withdraw", "Gather", "Take posts out of the archive and of every dataset that is built from now on."),
     Entry("extract", "Gather", "Read one page and print what it says, without an archive."),
     Entry("status", "Trust", "Show what was found, archived, refused, and what is missing."),
     Entry("why", "Trust", "Tell what happened to one address, and why."),
@@ -56,6 +60,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("clusters", "Read", "List clusters of near copies, or show one."),
     Entry("cite", "Read", "Print the citation of articles."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
+    Entry("publish", "Hand on", "Publish a versioned dataset that can be cited, checked and built again."),
 )
 
 

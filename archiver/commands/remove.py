@@ -63,11 +63,12 @@ def remove(articles: tuple[str, ...], reason: str | None, requested_by: str, dry
     elif go_on:
         _finish(Path(archive), as_json)
     else:
-        _remove(Path(archive), articles, " ".join((reason or "").split()), requested_by, dry_run, yes, as_json)
+        remove_posts(Path(archive), articles, " ".join((reason or "").split()), requested_by, dry_run, yes, as_json)
 
 
-def _remove(archive: Path, words: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool,
-            as_json: bool) -> None:
+def remove_posts(archive: Path, words: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool,
+                 as_json: bool) -> None:
+    """Take out the posts of these numbers and addresses, after a question. Raises ArticleNotFound, and as `alone`."""
     from archiver.commands.takedowns import alone
     from archiver.store.takedown.finish import remove as take_out
 

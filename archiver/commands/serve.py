@@ -49,7 +49,8 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
         after_writing(archive, quiet=False)
 
     def told(address: str) -> None:
-        click.echo(f"The archive is at {public_url or address} (Ctrl-C ends it).")
+        reached = f", for readers at {public_url}" if public_url else ""
+        click.echo(f"The archive is at {address}{reached} (Ctrl-C ends it).")
         if open_browser:
             webbrowser.open(address)
 

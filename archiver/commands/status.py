@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, instant, line, say, table, write_json
+
+if TYPE_CHECKING:
+    from archiver.store.health.judge import Health
 
 _TOLD = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
 
@@ -23,26 +27,59 @@ _AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone"
 @click.command(short_help="Show what was found, archived, refused, and what is missing.")
 @click.argument("site", required=False)
 @click.option("--missing", is_flag=True, help="List all that is missing, and nothing else.")
+@click.option("--health", "health_only", is_flag=True,
+              help="Tell what is wrong, and nothing else; with exit codes for monitors.")
+@click.option("--prometheus", metavar="FILE|-",
+              help="Write numbers for Prometheus, to a file that node_exporter reads.")
+@click.option("--notify", is_flag=True, help="Tell those whom archiver.toml names of what has changed since last time.")
+@click.option("--try-notify", is_flag=True, help="Send them a message that is only a trial.")
+@click.option("--accept", is_flag=True,
+              help="Take note of what is wrong with SITE now: it is told no more, unless it passes and comes again.")
 @json_option
 @archive_option
-def status(site: str | None, missing: bool, as_json: bool, archive: str) -> None:
-    """Show whether the archive is complete: what each source told of against what is archived.
+def status(site: str | None, missing: bool, health_only: bool, prometheus: str | None, notify: bool, try_notify: bool,
+           accept: bool, as_json: bool, archive: str) -> None:
+    """Show whether the archive is complete: what each source told of against what is archived; and what is wrong.
 
     A post is missing when a feed, sitemap, API or page told of it and its text is not stored, nor is it
     known to be gone or refused. Without SITE, all sites are shown. 'archiver crawl SITE --missing' fetches
     what is missing and nothing else.
 
+    Each site is green, amber or red, judged by its own past; each finding says what to do. docs/operation.md tells
+    what is looked at.
+
     \b
     Examples:
       archiver status
+      archiver status --health
+      archiver status --prometheus /var/lib/node_exporter/archiver.prom
       archiver status blog.example.org --json
       archiver status blog.example.org --missing --json
 
     \b
-    Exit code: 0 complete; 1 posts are missing, or a site's last run did not end by itself; 2 wrong usage.
+    Exit code: 0 complete; 1 posts are missing, or a site's last run did not end by itself; 2 wrong usage. With
+    --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
+    if sum((missing, health_only, accept, prometheus is not None, notify, try_notify)) > 1:
+        raise click.UsageError("Use one of --missing, --health, --prometheus, --notify, --try-notify and --accept.")
+    if accept and not site:
+        raise click.UsageError("--accept needs a SITE.")
+    if prometheus is not None or notify or try_notify:
+        from archiver.commands.health.show import told_to, write_metrics
+
+        if prometheus is not None:
+            write_metrics(archive, prometheus)
+        else:
+            sys.exit(told_to(archive, trial=try_notify))
+        return
+    if health_only:
+        from archiver.commands.health.show import show_health
+
+        sys.exit(show_health(archive, site, as_json))
     from archiver.store.connect import open_archive
     from archiver.store.coverage import coverage
+    from archiver.store.health.known import health_of
+    from archiver.store.health.overall import health_json
     from archiver.store.missing import listed
     from archiver.store.sites import find_site, list_sites
 
@@ -52,11 +89,18 @@ def status(site: str | None, missing: bool, as_json: bool, archive: str) -> None
         if missing:
             lists = [{"site": row["name"], "missing": listed(db, row["id"])} for row in sites]
         else:
-            states = [coverage(db, row) for row in sites]
+            healths = [health_of(db, row, datetime.now(UTC)) for row in sites]
+            states = [] if accept else [{**coverage(db, row), "health": health_json(health)}
+                                        for row, health in zip(sites, healths, strict=True)]
     finally:
         db.close()
     if missing:
         _print_missing(lists, as_json)
+        return
+    if accept:
+        from archiver.commands.health.show import accept_findings
+
+        accept_findings(archive, sites[0]["name"], healths[0], datetime.now(UTC))
         return
     if as_json:
         write_json(states)
@@ -65,18 +109,21 @@ def status(site: str | None, missing: bool, as_json: bool, archive: str) -> None
     for index, state in enumerate([] if as_json else states):
         if index:
             say("")
-        _print(state)
+        _print(state, healths[index])
     if any(state["runs"] and not state["complete"] for state in states):
         sys.exit(1)
 
 
-def _print(state: dict[str, Any]) -> None:
+def _print(state: dict[str, Any], health: Health) -> None:
+    from archiver.commands.health.show import finding_lines
+
     platform = f" ({state['platform']})" if state["platform"] else ""
     say(line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
     if not state["runs"]:
         say(line("never crawled", indent=2))
         return
-    say(line(_verdict(state), indent=2), line(_articles(state["articles"], state["removed"]), indent=2))
+    say(*finding_lines(health), line(_verdict(state), indent=2),
+        line(_articles(state["articles"], state["removed"]), indent=2))
     if state["sources"]:
         say("", line(("every address", "bold"), " by who told of it and what came of it"))
         _table(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from lxml import etree
 
@@ -44,6 +44,20 @@ def of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
     """What a stylesheet imports and names by url(...), in its order. Of a font that is there in several forms, those
     are taken that browsers of today ask for."""
     return _first(_of_css(css, url))
+
+
+def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
+    """A stylesheet without its comments, in which `put` has named anew what it imports and names by url(...); "" has it
+    name nothing. Addresses of data: stay as they are; `put` gives no quotes, backslashes or line ends."""
+    def name(match: re.Match[str]) -> str:
+        plain = _ESCAPE.sub(r"\1", next(value for value in match.groups()[1:] if value))
+        if plain.startswith(("data:", "#")):
+            return match[0]
+        url = asset_address(plain, base)
+        imports = "@import " if match[0][:1] == "@" else ""
+        return f'{imports}url("{(put(url) if url else "") or "data:,"}")'
+
+    return _NAMED.sub(name, _COMMENT.sub(" ", css[:_MOST_CSS]))
 
 
 def _first(found: Iterable[Requisite]) -> tuple[Requisite, ...]:

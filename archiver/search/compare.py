@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from archiver.fields import BY_NAME, FIELDS
@@ -57,6 +58,22 @@ def operations(before: Record, after: Record) -> dict[str, Any]:
     lists = {name: {"added": list(came), "removed": list(went)}
              for name, (came, went) in edited_lists(before, after).items()}
     return {**texts, **lists}
+
+
+def as_data(before: Record, after: Record) -> dict[str, Any]:
+    """The whole comparison of two versions of one article, ready for JSON: id, url, from, to, changed, operations,
+    diff."""
+    return {
+        "id": after["id"], "url": after["url"], "from": before["revision"], "to": after["revision"],
+        "changed": {name: {"before": old, "after": new} for name, (old, new) in changed_values(before, after).items()},
+        "operations": operations(before, after), "diff": "\n".join(unified(before, after)),
+    }
+
+
+def stood_before(versions: Sequence[Record], number: int) -> int:
+    """The version that stood before this one (rows as `store.records.revisions` gives them); 1 for the first."""
+    previous = next((one["previous"] for one in versions if one["revision"] == number), None)
+    return int(previous or max(1, number - 1))
 
 
 def unified(before: Record, after: Record) -> list[str]:

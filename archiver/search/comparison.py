@@ -63,29 +63,38 @@ def page(before: dict[str, Any], after: dict[str, Any], times: tuple[str, str]) 
         f'<p><a href="{_link(after["url"])}" rel="noreferrer">{_text(after["url"])}</a></p>',
         f"<p>Version {before['revision']}, first seen {_text(times[0])}, and version {after['revision']}, first seen "
         f"{_text(times[1])}. <del>Taken out</del> <ins>put in</ins></p>", "</header>", "<main>",
-        f'<article{lang} dir="{way}"><h1>{"".join(_marked(title))}</h1>',
-        f'<div class="text"><p>{"".join(_marked(body, paragraphs=True))}</p></div></article>',
+        f'<article{lang} dir="{way}"><h1>{marked(title)}</h1>',
+        f'<div class="text"><p>{marked(body, paragraphs=True)}</p></div></article>',
         *_fields(before, after), "</main></body></html>", ""])
 
 
 def _fields(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """The other fields that differ, a row each."""
+    rows = [f'<tr><th scope="row">{name}</th><td dir="auto">{cell}</td></tr>' for name, cell in edited(before, after)]
+    if rows:
+        yield f"<h2>Other fields</h2><table>{''.join(rows)}</table>"
+
+
+def edited(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields that differ, but for title and body: the name, and what was edited in it, as HTML."""
     texts, lists = edited_texts(before, after), edited_lists(before, after)
-    rows = []
     for name, (old, new) in changed_values(before, after).items():
         if name in ("title", "body"):
             continue
         if name in texts:
-            cell = "".join(_marked(texts[name]))
+            cell = marked(texts[name])
         elif name in lists:
             came, went = lists[name]
             pieces = [Piece(Op.DELETE, one) for one in went] + [Piece(Op.INSERT, one) for one in came]
             cell = ", ".join(_marked(pieces)) or "in another order"
         else:
             cell = " ".join(_marked([Piece(Op.DELETE, str(old or "none")), Piece(Op.INSERT, str(new or "none"))]))
-        rows.append(f'<tr><th scope="row">{name}</th><td dir="auto">{cell}</td></tr>')
-    if rows:
-        yield f"<h2>Other fields</h2><table>{''.join(rows)}</table>"
+        yield name, cell
+
+
+def marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
+    """Pieces as HTML: what was taken out and put in as <del> and <ins>. With `paragraphs` it goes on from one <p> to
+    the next at each blank line."""
+    return "".join(_marked(pieces, paragraphs=paragraphs))
 
 
 def _marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> Iterator[str]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import tantivy
 from sqlite_utils import Database
 
 from archiver.search.fold import Fold
 from archiver.search.index.schema import WEIGHTS
+from archiver.search.index.searcher import Searcher
 from archiver.search.similar import like
 from archiver.search.stems import forms
 from archiver.search.terms import Either, Every, Like, Near, Node, Term, Without
 from archiver.search.words import lookup
 
 
-def expanded(node: Node, db: Database, searcher: tantivy.Searcher, fold: Fold) -> Node:
+def expanded(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
     """The tree with the forms of its words and the words of what is to be like an article. Raises ArticleNotFound."""
     if isinstance(node, Every | Either):
         return replace(node, items=tuple(expanded(item, db, searcher, fold) for item in node.items))
@@ -30,7 +30,7 @@ def expanded(node: Node, db: Database, searcher: tantivy.Searcher, fold: Fold) -
     return node
 
 
-def _in_all_forms(term: Term, column: str, searcher: tantivy.Searcher) -> Term:
+def _in_all_forms(term: Term, column: str, searcher: Searcher) -> Term:
     if not term.stem:
         return term
     tokens, begun = lookup(term.text)

@@ -10,7 +10,8 @@ from typing import Literal
 import tantivy
 from tantivy import Occur, Query
 
-from archiver.search.index.schema import KEYS, schema
+from archiver.search.index.schema import COPY, FIRST, KEYS, schema
+from archiver.search.index.searcher import Searcher
 from archiver.search.order import Entry, entries, field_values, numbered
 
 Fold = Literal["text", "cluster", "none"]
@@ -30,7 +31,7 @@ class Folded:
     beneath: dict[int, tuple[int, ...]]
 
 
-def folded(searcher: tantivy.Searcher, query: Query, fold: Fold) -> Folded:
+def folded(searcher: Searcher, query: Query, fold: Fold) -> Folded:
     """What a query finds, folded: its total, its facets and its pages are all made from the query that comes back.
 
     One that is shown stands for all that match and are of its text or (`cluster`) of its cluster; articles of one text
@@ -38,39 +39,72 @@ def folded(searcher: tantivy.Searcher, query: Query, fold: Fold) -> Folded:
     """
     if fold == "none":
         return Folded(query, {})
-    copies = _having(searcher, query, _key("is:duplicate"))
-    members = _having(searcher, query, Query.range_query(schema(), "cluster", tantivy.FieldType.Integer, 1, None)
-                      ) if fold == "cluster" else []
+    return _by_cluster(searcher, query) if fold == "cluster" else _by_text(searcher, query)
+
+
+def _by_text(searcher: Searcher, query: Query) -> Folded:
+    copies = _having(searcher, query, _key(COPY))
+    if not copies:
+        return Folded(query, {})
+    originals = {entry.id for entry in _having(searcher, query, _key(FIRST))}
+    texts: dict[int, list[int]] = defaultdict(list)
+    for copy in copies:
+        texts[copy.group].append(copy.id)
+    beneath, shown = {}, []
+    for group, numbers in texts.items():
+        if group in originals:
+            beneath[group] = tuple(numbers)
+        else:  # of copies alone the first
+            shown.append(numbers[0])
+            if len(numbers) > 1:
+                beneath[numbers[0]] = tuple(numbers[1:])
+    left_out = [number for numbers in beneath.values() for number in numbers]
+    return Folded(_without(searcher, query, left_out, shown), beneath)
+
+
+def _without(searcher: Searcher, query: Query, left_out: list[int], shown: list[int]) -> Query:
+    """A query without some of its copies, or without all but those that are `shown`: whichever are fewer to name."""
+    if not left_out:
+        return query
+    if len(left_out) <= len(shown):
+        apart = numbered(searcher, left_out)
+    elif not shown:
+        apart = _key(COPY)
+    else:
+        apart = Query.boolean_query([(Occur.Must, _key(COPY)), (Occur.MustNot, numbered(searcher, shown))])
+    return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, apart)])
+
+
+def _by_cluster(searcher: Searcher, query: Query) -> Folded:
+    copies = _having(searcher, query, _key(COPY))
+    members = _having(searcher, query, Query.range_query(schema(), "cluster", tantivy.FieldType.Integer, 1, None))
     alike = {entry.id: entry for entry in (*copies, *members)}
     if not alike:
         return Folded(query, {})
-    groups = sorted({entry.group for entry in alike.values()} - set(alike))
-    if groups:
-        alike |= {entry.id: entry for entry in
-                  _having(searcher, query, numbered(searcher, groups))}
+    if copies:
+        alike |= {entry.id: entry for entry in _having(searcher, query, _key(FIRST))}
     sources = {entry.id for entry in _having(searcher, query, _key("is:source"))} if members else set()
-    clusters = _clusters(searcher, query, members)
+    clusters = _clusters(searcher, members)
     beneath = {}
     for together in _together(alike.values(), clusters):
-        first = min(together, key=lambda e: (e.id not in sources, e.group != e.id, e.id))
         if len(together) > 1:
+            first = min(together, key=lambda e: (e.id not in sources, e.turn))
             beneath[first.id] = tuple(sorted(entry.id for entry in together if entry is not first))
     if not beneath:
         return Folded(query, {})
-    left_out = [number for numbers in beneath.values() for number in numbers]
-    return Folded(Query.boolean_query([(Occur.Must, query),
-                                       (Occur.MustNot, numbered(searcher, left_out))]), beneath)
+    left_out = numbered(searcher, [number for numbers in beneath.values() for number in numbers])
+    return Folded(Query.boolean_query([(Occur.Must, query), (Occur.MustNot, left_out)]), beneath)
 
 
 def _key(name: str) -> Query:
     return Query.term_query(schema(), KEYS, name, "basic")
 
 
-def _having(searcher: tantivy.Searcher, query: Query, what: Query) -> list[Entry]:
+def _having(searcher: Searcher, query: Query, what: Query) -> list[Entry]:
     return entries(searcher, Query.boolean_query([(Occur.Must, query), (Occur.Must, what)]))
 
 
-def _clusters(searcher: tantivy.Searcher, query: Query, members: list[Entry]) -> dict[int, int]:
+def _clusters(searcher: Searcher, members: list[Entry]) -> dict[int, int]:
     """The cluster of each of the entries, by its number."""
     return dict(zip((entry.id for entry in members),
                     field_values(searcher, "cluster", [entry.address for entry in members]), strict=True))

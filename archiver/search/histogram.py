@@ -20,7 +20,7 @@ from sqlite_utils import Database
 from archiver.search.filters import Query, terms
 from archiver.search.match import compiled
 from archiver.search.periods import UNITS, counted, row, unit_for
-from archiver.search.run import _planned
+from archiver.search.plan import planned
 from archiver.search.terms import Every
 from archiver.search.within import bounds, looked_until, part
 
@@ -62,7 +62,7 @@ class Histogram:
 def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     """The histogram of all that a query finds, whatever its limit. `unit` is year, month or day; "" takes the one that
     suits what is archived. Raises BadQuery, SiteNotFound or IndexMissing."""
-    plan = _planned(db, query)
+    plan = planned(db, query)
     within = part((plan.node, *terms(db, query)))
     there = compiled(Every(within) if within else None, db)
     days = bounds(within)

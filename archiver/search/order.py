@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tantivy
 from tantivy import Occur, Order, Query
 
-from archiver.search.index.schema import schema
+from archiver.search.index.schema import TURN, schema
+from archiver.search.index.searcher import Searcher
 
-_MOST_TIES = 20_000
+_SPARE = 180
+"""So many more than are wanted are read at first: most that have the rank of the last one are among them."""
+_DIGITS = 4
+"""Of a score so many count: it is added up in the order that is fastest, and its last ones are not always the same."""
 _FEW = 50
 """One number in so many articles is looked up as fast as it is found in a set (measured at 100,000)."""
 
@@ -26,13 +29,18 @@ class Entry:
     key: Any
     address: tantivy.DocAddress
 
+    @property
+    def turn(self) -> tuple[bool, int]:
+        """Its place among those with the same key: originals first, then by number."""
+        return self.group != self.id, self.id
 
-def count(searcher: tantivy.Searcher, query: Query) -> int:
+
+def count(searcher: Searcher, query: Query) -> int:
     found: Any = searcher.search(query, limit=1, count=True)  # its type does not tell of `count`
     return int(found.count)
 
 
-def numbered(searcher: tantivy.Searcher, ids: Sequence[int]) -> Query:
+def numbered(searcher: Searcher, ids: Sequence[int]) -> Query:
     """The articles of these numbers. A set is compared with every article of the index; where the numbers are few it
     takes less to look each of them up."""
     if len(ids) * _FEW > searcher.num_docs:
@@ -40,46 +48,100 @@ def numbered(searcher: tantivy.Searcher, ids: Sequence[int]) -> Query:
     return Query.boolean_query([(Occur.Should, Query.term_query(schema(), "id", number, "basic")) for number in ids])
 
 
-def in_order(searcher: tantivy.Searcher, query: Query, field: str, *, down: bool, first: int, last: int) -> list[Entry]:
+def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first: int, last: int) -> list[Entry]:
     """The articles from `first` to before `last`, by a field of the index or, where it is "", by score.
 
-    Those without a value come last, upwards and downwards; those with the same come by number, originals first.
+    Those without a value come last, upwards and downwards; those with the same come by number, originals first: also
+    where a hundred thousand have one rank, so that no page repeats what stands on another.
     """
+    last = min(last, searcher.num_docs)
     if last <= first:
         return []
-    wanted, every = last, searcher.num_docs
+    if not field and not down:  # the worst first: the index cannot do that
+        every = _best(searcher, query, "", down=True, most=searcher.num_docs)
+        return sorted(every, key=lambda entry: (entry.key, entry.turn))[first:last]
+    found = _best(searcher, query, field, down=down, most=last + _SPARE)
+    whole = len(found) < last + _SPARE
+    if not whole and found[last - 1].key == found[-1].key:
+        key = found[-1].key
+        better = [entry for entry in found if entry.key != key]
+        found = better + _equals(searcher, query, field, key, found[len(better):], last - len(better))
+    return _by_turn(found)[first:last]
+
+
+def _best(searcher: Searcher, query: Query, field: str, *, down: bool, most: int) -> list[Entry]:
+    most = max(1, min(most, searcher.num_docs))
+    if field:
+        return with_numbers(searcher, searcher.search(query, limit=most, count=False, order_by_field=field,
+                                                      order=Order.Desc if down else Order.Asc).hits)
+    return rounded(with_numbers(searcher, searcher.search(query, limit=most, count=False).hits))
+
+
+def rounded(entries: Iterable[Entry]) -> list[Entry]:
+    """With scores of which only those digits are left that are the same at any time."""
+    return [replace(entry, key=round(entry.key, _DIGITS)) for entry in entries]
+
+
+def _by_turn(entries: list[Entry]) -> list[Entry]:
+    """In the order of their keys, which they have already, and within one by their turn."""
+    places: dict[Any, int] = {}
+    return sorted(entries, key=lambda entry: (places.setdefault(entry.key, len(places)), entry.turn))
+
+
+def _equals(searcher: Searcher, query: Query, field: str, key: Any, known: list[Entry], most: int
+            ) -> list[Entry]:
+    """Of the articles with this key those whose turn is first; `known` are some of them, and at least `most`."""
+    if not field:
+        return _of_score(searcher, query, key, known, most)
+    if key is None:
+        same = [(Occur.Must, query), (Occur.MustNot, Query.exists_query(field))]
+    elif isinstance(key, str):
+        same = [(Occur.Must, query), (Occur.Must, Query.term_query(schema(), field, key, "basic"))]
+    else:
+        same = [(Occur.Must, query),
+                (Occur.Must, Query.range_query(schema(), field, tantivy.FieldType.Integer, key, key))]
+    return _next(searcher, Query.boolean_query(same), most)
+
+
+def _of_score(searcher: Searcher, query: Query, score: float, known: list[Entry], most: int) -> list[Entry]:
+    """A score cannot be asked for: the articles whose turn is first are, until enough of them have it."""
+    reach = 4 * most + _SPARE
     while True:
-        limit = min(wanted + 1, max(every, 1))
-        hits = searcher.search(query, limit=limit, count=False, order_by_field=field or None,
-                               order=Order.Desc if down else Order.Asc).hits if field else \
-            _by_score(searcher, query, limit, down=down)
-        whole = len(hits) < limit or limit >= every or wanted >= last + _MOST_TIES
-        found = with_numbers(searcher, hits)
-        if whole or found[last - 1].key != found[-1].key:
-            return [entry for _, same in groupby(found, key=lambda entry: entry.key)
-                    for entry in sorted(same, key=lambda entry: (entry.group != entry.id, entry.id))][first:last]
-        wanted = wanted * 4 + 100
+        turns = _next(searcher, query, reach)
+        some = among(searcher, query, [entry.id for entry in turns])
+        same = [entry for entry in _best(searcher, some, "", down=True, most=len(turns)) if entry.key == score]
+        if len(same) >= most:
+            return sorted(same, key=lambda entry: entry.turn)[:most]
+        if len(turns) < reach:  # all of them: a last digit was another this time
+            there = {entry.id for entry in same}
+            return sorted(same + [entry for entry in known if entry.id not in there], key=lambda e: e.turn)[:most]
+        reach *= 8
 
 
-def _by_score(searcher: tantivy.Searcher, query: Query, limit: int, *, down: bool) -> list[Any]:
-    if down:
-        return list(searcher.search(query, limit=limit, count=False).hits)
-    every = searcher.search(query, limit=max(searcher.num_docs, 1), count=False).hits
-    return list(reversed(every))[:limit]
+def _next(searcher: Searcher, query: Query, most: int) -> list[Entry]:
+    return with_numbers(searcher, searcher.search(query, limit=max(1, min(most, searcher.num_docs)), count=False,
+                                                  order_by_field=TURN, order=Order.Asc).hits)
 
 
-def entries(searcher: tantivy.Searcher, query: Query) -> list[Entry]:
-    """All that a query finds, in no order that is told."""
+def among(searcher: Searcher, query: Query, ids: Sequence[int]) -> Query:
+    """What of a query is among some articles, with its scores."""
+    some = Query.const_score_query(numbered(searcher, ids), 0.0)
+    return Query.boolean_query([(Occur.Must, query), (Occur.Must, some)])
+
+
+def entries(searcher: Searcher, query: Query) -> list[Entry]:
+    """All that a query finds, by number, which is the `key` too."""
     number = count(searcher, query)
-    return with_numbers(searcher, searcher.search(query, limit=number, count=False).hits) if number else []
+    return with_numbers(searcher, searcher.search(query, limit=number, count=False, order_by_field="id",
+                                                  order=Order.Asc).hits) if number else []
 
 
-def with_numbers(searcher: tantivy.Searcher, hits: Iterable[tuple[Any, tantivy.DocAddress]]) -> list[Entry]:
+def with_numbers(searcher: Searcher, hits: Iterable[tuple[Any, tantivy.DocAddress]]) -> list[Entry]:
     keys, addresses = zip(*hits, strict=True) if hits else ((), ())
     return [Entry(*row) for row in zip(field_values(searcher, "id", addresses),
                                        field_values(searcher, "group", addresses), keys, addresses, strict=True)]
 
 
-def field_values(searcher: tantivy.Searcher, field: str, addresses: Iterable[tantivy.DocAddress]) -> list[Any]:
+def field_values(searcher: Searcher, field: str, addresses: Iterable[tantivy.DocAddress]) -> list[Any]:
     """A number of each of these entries of the index; None where it has none."""
     return list(searcher.fast_field_values(field, list(addresses)))

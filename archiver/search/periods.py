@@ -15,6 +15,7 @@ from typing import Any
 import tantivy
 
 from archiver.errors import BadQuery
+from archiver.search.index.searcher import Searcher
 
 MOST = 20_000
 """So many periods one answer has at most."""
@@ -45,13 +46,13 @@ UNITS: dict[str, Unit] = {
 }
 
 
-def counted(searcher: tantivy.Searcher, query: tantivy.Query, unit: str) -> dict[int, int]:
+def counted(searcher: Searcher, query: tantivy.Query, unit: str) -> dict[int, int]:
     """How many of the articles that a query finds are of each period that has any."""
     found = searcher.aggregate(query, {"by": UNITS[unit].asked})["by"]["buckets"]
     return {UNITS[unit].of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
 
 
-def unit_for(searcher: tantivy.Searcher, query: tantivy.Query, asked: str = "", bounds: Collection[date] = ()) -> str:
+def unit_for(searcher: Searcher, query: tantivy.Query, asked: str = "", bounds: Collection[date] = ()) -> str:
     """The unit that was asked for, or the one in which the articles of a query are seen best: days where they are of
     two months at most, months to sixty, years beyond.
 

@@ -10,15 +10,14 @@ come last, by score.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, log2
 from typing import Any
 
-import tantivy
-from tantivy import Occur, Order, Query
+from tantivy import Order, Query
 
-from archiver.search.order import Entry, numbered, with_numbers
+from archiver.search.index.searcher import Searcher
+from archiver.search.order import Entry, among, with_numbers
 
 HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
@@ -33,7 +32,7 @@ class _Ranked:
     score: float
 
 
-def by_recency(searcher: tantivy.Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
+def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
                ) -> list[Entry]:
     """The articles from `first` to before `last`; their `key` is the score with its age, `half_life` is in days, `now`
     in Unix seconds. Those that are equal come by score, then by number, originals first."""
@@ -47,7 +46,7 @@ def by_recency(searcher: tantivy.Searcher, query: Query, half_life: float, now: 
         whole = len(best) < reach
         known = {entry.id for entry, _ in best}
         more = [] if whole else [entry.id for entry in with_numbers(searcher, newest) if entry.id not in known]
-        both = best + (_scored(searcher, _among(searcher, query, more), len(more)) if more else [])
+        both = best + (_scored(searcher, among(searcher, query, more), len(more)) if more else [])
         ranked = _ranked(searcher, both, half_life, now)
         if whole:
             break
@@ -58,17 +57,12 @@ def by_recency(searcher: tantivy.Searcher, query: Query, half_life: float, now: 
     return [replace(one.entry, key=2 ** one.worth if one.worth > -inf else 0.0) for one in ranked[first:last]]
 
 
-def _scored(searcher: tantivy.Searcher, query: Query, most: int) -> list[tuple[Entry, Any]]:
+def _scored(searcher: Searcher, query: Query, most: int) -> list[tuple[Entry, Any]]:
     hits = list(searcher.search(query, limit=most, count=False).hits)
     return list(zip(with_numbers(searcher, hits), [address for _, address in hits], strict=True))
 
 
-def _among(searcher: tantivy.Searcher, query: Query, ids: Sequence[int]) -> Query:
-    some = Query.const_score_query(numbered(searcher, ids), 0.0)
-    return Query.boolean_query([(Occur.Must, query), (Occur.Must, some)])
-
-
-def _ranked(searcher: tantivy.Searcher, found: list[tuple[Entry, Any]], half_life: float, now: int) -> list[_Ranked]:
+def _ranked(searcher: Searcher, found: list[tuple[Entry, Any]], half_life: float, now: int) -> list[_Ranked]:
     times: Any = searcher.fast_field_values("published_at", [address for _, address in found])
     # The index adds up a score in the order that is fastest: its last digits are not always the same.
     out = [_Ranked(entry, _worth(round(entry.key, 4), at, half_life, now), round(entry.key, 4))

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from math import inf
 
-import tantivy
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery
-from archiver.search.expand import expanded
-from archiver.search.filters import SORTS, Query, asked_for, terms
-from archiver.search.fold import folded as fold
-from archiver.search.index.opened import searcher
+from archiver.search.filters import Query
 from archiver.search.index.values import texts
-from archiver.search.match import compiled, ranks
-from archiver.search.names import folded
-from archiver.search.order import count, in_order
-from archiver.search.places import distance_km
-from archiver.search.recency import by_recency
+from archiver.search.plan import Found, Plan, ordered, planned, window
 from archiver.search.snippet import snippet, wanted
-from archiver.search.terms import Every, Node
 
 FACETS = ("site", "author", "category", "tag", "language", "place", "credit", "year")
-_MAX_LIMIT = 1_000_000_000
 _EVERY = 65_000
 """So many values of a part of the index are counted: with fewer, a total over several parts lacks some."""
 
@@ -81,19 +68,11 @@ class Results:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    id: int
-    group: int
-    score: float | None
-    distance: float | None
-
-
 def run(db: Database, query: Query) -> Results:
     """The hits of a query. Raises BadQuery, SiteNotFound or IndexMissing."""
-    first, last = _window(query)
-    plan = _planned(db, query)
-    return Results(tuple(_hits(plan, list(_ordered(plan, first, last)))), plan.total)
+    first, last = window(query)
+    plan = planned(db, query)
+    return Results(tuple(_hits(plan, list(ordered(plan, first, last)))), plan.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +80,8 @@ class Listing:
     """All that a query finds, whatever its limit: in order, by number, with the numbers folded beneath each."""
 
     beneath: dict[int, tuple[int, ...]]
-    _plan: _Plan
-    _found: dict[int, _Found]
+    _plan: Plan
+    _found: dict[int, Found]
 
     def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
         """What is to be shown of some of them, in the query's order."""
@@ -112,15 +91,15 @@ class Listing:
 
 def listing(db: Database, query: Query) -> Listing:
     """Raises what `run` does."""
-    plan = _planned(db, query)
-    found = {one.id: one for one in _ordered(plan, 0, plan.total)}
+    plan = planned(db, query)
+    found = {one.id: one for one in ordered(plan, 0, plan.total)}
     return Listing({number: plan.beneath.get(number, ()) for number in found}, plan, found)
 
 
 def matching_ids(db: Database, query: Query) -> Iterator[int]:
     """The numbers of the articles that match, in order, within the query's offset and limit."""
-    first, last = _window(query)
-    return (found.id for found in _ordered(_planned(db, query), first, last))
+    first, last = window(query)
+    return (found.id for found in ordered(planned(db, query), first, last))
 
 
 def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[str, int]]]:
@@ -128,7 +107,7 @@ def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[s
 
     Counts over all that match, whatever the query's limit; years are in their own order, newest first.
     """
-    plan = _planned(db, query)
+    plan = planned(db, query)
     asked = {name: {"terms": {"field": name, "size": most, "segment_size": _EVERY,
                               "order": {"_key": "desc"} if name == "year" else {"_count": "desc"}}} for name in FACETS}
     found = plan.searcher.aggregate(plan.found, asked)
@@ -143,85 +122,10 @@ def _named(key: str | float) -> str:
     return key if isinstance(key, str) else str(int(key))
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """`node` is what was typed, `found` all that is to be shown, `beneath` what is folded beneath some of it."""
-
-    db: Database
-    searcher: tantivy.Searcher
-    query: Query
-    node: Node | None
-    found: tantivy.Query
-    beneath: dict[int, tuple[int, ...]]
-    total: int
-
-
-def _planned(db: Database, query: Query, more: Node | None = None) -> _Plan:
-    """`more` narrows it further."""
-    filters = terms(db, query)
-    node = asked_for(db, query)
-    asked = searcher(db)
-    if node is not None:
-        node = expanded(node, db, asked, query.folding)
-    if more is not None:
-        more = expanded(more, db, asked, query.folding)
-    parts = tuple(part for part in (node, more, *filters) if part is not None)
-    for function in (distance_km, folded):
-        db.register_function(function, deterministic=True, replace=True)
-    found = compiled(Every(parts) if parts else None, db)
-    try:
-        shown = fold(asked, found, query.folding)
-        return _Plan(db, asked, query, node, shown.query, shown.beneath, count(asked, shown.query))
-    except ValueError as error:
-        if "expansions" not in str(error):
-            raise
-        raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
-
-
-def _window(query: Query) -> tuple[int, int]:
-    if query.offset < 0 or (query.limit is not None and query.limit < 0):
-        raise BadQuery(query.text, "limit and offset cannot be negative")
-    return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
-
-
-def _ordered(plan: _Plan, first: int, last: int) -> Iterator[_Found]:
-    name = plan.query.sort.removeprefix("-")
-    if name and name not in SORTS:
-        raise BadQuery(f"sort by {plan.query.sort}",
-                       f"it can be sorted by {', '.join(SORTS)}, with - before it downwards")
-    down = plan.query.sort.startswith("-")
-    if not name:
-        name, down = ("relevance", False) if ranks(plan.node) else ("date", True)
-    if name == "relevance" and not ranks(plan.node):
-        name, down = "date", not down
-    if name == "distance":
-        entries = in_order(plan.searcher, plan.found, "id", down=False, first=0, last=plan.total)
-        distances = _distances(plan, [entry.id for entry in entries])
-        entries = sorted(entries, key=lambda e: (distances.get(e.id, inf) * (-1 if down else 1), e.id))[first:last]
-    elif name == "relevance" and plan.query.recent is not None:
-        entries = by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
-        distances = _distances(plan, [entry.id for entry in entries])
-    else:
-        entries = in_order(plan.searcher, plan.found, SORTS[name], down=down != (name == "relevance"),
-                           first=first, last=last)
-        distances = _distances(plan, [entry.id for entry in entries])
-    for entry in entries:
-        yield _Found(entry.id, entry.group, entry.key if name == "relevance" else None, distances.get(entry.id))
-
-
-def _distances(plan: _Plan, ids: list[int]) -> dict[int, float]:
-    if plan.query.near is None:
-        return {}
-    return dict(plan.db.execute(
-        "select article_id, min(distance_km(latitude, longitude, ?, ?)) from geotags where role <> 'publisher' "
-        "and article_id in (select value from json_each(?)) group by 1",
-        [*plan.query.near, json.dumps(ids)]).fetchall())
-
-
 # -- what a hit shows -------------------------------------------------------------------------
 
 
-def _hits(plan: _Plan, page: list[_Found]) -> Iterator[Hit]:
+def _hits(plan: Plan, page: list[Found]) -> Iterator[Hit]:
     db = plan.db
     ids = json.dumps([found.id for found in page])
     rows = {row["id"]: row for row in db.query(
@@ -255,7 +159,7 @@ def _hits(plan: _Plan, page: list[_Found]) -> Iterator[Hit]:
         )
 
 
-def _beneath(plan: _Plan, page: list[_Found]) -> dict[int, tuple[Beneath, ...]]:
+def _beneath(plan: Plan, page: list[Found]) -> dict[int, tuple[Beneath, ...]]:
     numbers = {found.id: plan.beneath[found.id] for found in page if found.id in plan.beneath}
     ids = json.dumps([number for many in numbers.values() for number in many])
     rows = {row[0]: Beneath(*row) for row in plan.db.execute(

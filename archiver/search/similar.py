@@ -11,10 +11,10 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-import tantivy
 from sqlite_utils import Database
 
 from archiver.errors import ArticleNotFound
+from archiver.search.index.searcher import Searcher
 from archiver.search.terms import Every, Form, Like, Node, Span, Without
 from archiver.search.words import words
 
@@ -29,7 +29,7 @@ _NEEDED = 0.2
 """Of the words of an article so many are in one that is about the same thing."""
 
 
-def like(db: Database, searcher: tantivy.Searcher, number: int, *, near_copies: bool = False) -> Node:
+def like(db: Database, searcher: Searcher, number: int, *, near_copies: bool = False) -> Node:
     """What is about the same thing as an article, without it, those with the same text and, unless `near_copies`, those
     of its cluster. Raises ArticleNotFound."""
     row = next(iter(db.query("select id, title, body, description, duplicate_of, cluster_id from articles where id = ?",
@@ -46,7 +46,7 @@ def like(db: Database, searcher: tantivy.Searcher, number: int, *, near_copies: 
     return Every((Like(number, telling, needed), *(Without(span) for span in apart)))
 
 
-def telling_words(searcher: tantivy.Searcher, title: str, body: str) -> tuple[Form, ...]:
+def telling_words(searcher: Searcher, title: str, body: str) -> tuple[Form, ...]:
     """The words that tell a text from others, those that tell most first; each as much as it stands out in it."""
     counts = Counter(_plain(body))
     for word in set(_plain(title)):

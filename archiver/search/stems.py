@@ -13,6 +13,7 @@ from functools import cache
 
 import tantivy
 
+from archiver.search.index.searcher import Searcher
 from archiver.search.terms import Form
 
 MOST_FORMS = 60
@@ -23,7 +24,7 @@ def stem(word: str) -> str:
     return _stems([word])[0]
 
 
-def forms(searcher: tantivy.Searcher, word: str, columns: Collection[str]) -> tuple[Form, ...]:
+def forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple[Form, ...]:
     """The words of these columns that have the stem of this one, the word itself always among them, the most frequent
     first. All count as one word would that stands wherever one of them does: a rare form is no better sign of what was
     meant. A word in another script, or of one or two letters, has no other forms.

@@ -15,7 +15,7 @@ from archiver.errors import BadQuery
 from archiver.search.filters import Query, terms
 from archiver.search.grammar import parse
 from archiver.search.periods import UNITS, counted, row, unit_for
-from archiver.search.run import _planned
+from archiver.search.plan import planned
 from archiver.search.within import bounds, part
 
 MOST_TERMS = 12
@@ -53,7 +53,7 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
     if not 0 < len(asked) <= MOST_TERMS:
         raise BadQuery(" ".join(asked), f"a trend has 1 to {MOST_TERMS} terms")
     query = replace(query, fold="none")
-    whole = _planned(db, query)
+    whole = planned(db, query)
     days = bounds(part((whole.node, *terms(db, query))))
     unit = unit_for(whole.searcher, whole.found, unit, days)
     archived = counted(whole.searcher, whole.found, unit)
@@ -63,7 +63,7 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
         node = parse(term, stem=query.stem)
         if node is None:
             raise BadQuery(term, "a term of a trend is a word, a phrase or a fact")
-        found = _planned(db, query, node)
+        found = planned(db, query, node)
         counts = counted(whole.searcher, found.found, unit)
         series.append(Series(
             term, tuple(counts.get(n, 0) for n in numbers),

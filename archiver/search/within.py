@@ -10,6 +10,7 @@ import tantivy
 from sqlite_utils import Database
 
 from archiver.search.index.document import sites
+from archiver.search.index.searcher import Searcher
 from archiver.search.periods import day_of
 from archiver.search.terms import Either, Every, Key, Node, Span
 
@@ -28,7 +29,7 @@ def bounds(within: Iterable[Node]) -> list[date]:
     return [day_of(end) for span in spans for end in (span.low, span.high) if end is not None]
 
 
-def looked_until(db: Database, searcher: tantivy.Searcher, query: tantivy.Query, within: Iterable[Node]) -> str | None:
+def looked_until(db: Database, searcher: Searcher, query: tantivy.Query, within: Iterable[Node]) -> str | None:
     """When the archive last took something in of the sites of a part, as a day (UTC): its last crawl, or the last time
     that an article (`query` finds them) was archived first. None where it never did."""
     asked = [node for node in within if _is_site(node)]

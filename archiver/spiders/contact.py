@@ -6,18 +6,16 @@ import ipaddress
 import re
 import socket
 import sys
-import tomllib
-from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import click
 
 from archiver import __version__
-from archiver.errors import BadAddress, ContactMissing, HostNotFound, UnreadableInput
+from archiver.errors import BadAddress, ContactMissing, HostNotFound
+from archiver.sites.config import load_config
 
 POLITE_DELAY = 0.5
-_SETTINGS_FILE = Path("archiver.toml")
 
 
 def user_agent(contact: str) -> str:
@@ -50,7 +48,7 @@ def contact_for(url: str, contact: str | None) -> str:
     ContactMissing where there is no contact and nobody to ask.
     """
     host = urlsplit(url).hostname or ""
-    given = contact or _from_file()
+    given = contact or load_config().contact
     if given and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+\.\S+|mailto:\S+@\S+", given):
         raise BadAddress(given, "a contact is a mail address or the address of a web page")
     proxy = _proxy(url)
@@ -66,15 +64,6 @@ def contact_for(url: str, contact: str | None) -> str:
         asked = str(click.prompt("Your mail address or web page", err=True)).strip()
         return contact_for(url, asked)
     raise ContactMissing(host)
-
-
-def _from_file() -> str:
-    if not _SETTINGS_FILE.exists():
-        return ""
-    try:
-        return str(tomllib.loads(_SETTINGS_FILE.read_text(encoding="utf-8")).get("contact", ""))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UnreadableInput(str(_SETTINGS_FILE), f"it is no TOML ({error})") from error
 
 
 def _proxy(url: str) -> str:

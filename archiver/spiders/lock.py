@@ -1,4 +1,4 @@
-"""One crawl of a site at a time into one archive."""
+"""One crawl of a site and of a host at a time into one archive, and one scheduler."""
 
 from __future__ import annotations
 
@@ -9,9 +9,25 @@ from typing import BinaryIO
 
 from slugify import slugify
 
-from archiver.errors import ArchiveInUse
+from archiver.errors import ArchiveInUse, ArchiverError
 
 _command: list[int] = []
+
+
+class HostInUse(ArchiverError):
+    def __init__(self, host: str, holder: str) -> None:
+        super().__init__(
+            host,
+            f"Another crawl is at {host} ({holder}), and two would ask it twice as fast: wait until it ends.",
+        )
+
+
+class SchedulerRuns(ArchiverError):
+    def __init__(self, archive: str, holder: str) -> None:
+        super().__init__(
+            archive,
+            f"Another 'archiver schedule' runs what is due in {archive} ({holder}): one is enough, end it first.",
+        )
 
 
 def belongs_to(command: int) -> None:
@@ -45,7 +61,7 @@ def hold_still(archive: Path) -> list[BinaryIO]:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = handle.read(100).decode(errors="replace").strip() or "unknown"
+            holder = _holder(handle)
             for one in held:
                 one.close()
             raise ArchiveInUse(str(archive), f"process {holder}") from error
@@ -55,16 +71,65 @@ def hold_still(archive: Path) -> list[BinaryIO]:
 def lock_site(archive: Path, site: str) -> BinaryIO:
     """An exclusive lock that the system drops when the process ends, however it ends. Raises ArchiveInUse where another
     process holds it."""
-    path = archive.parent / f".{archive.name}.{slugify(site)}.lock"
+    got = _lock(archive.parent / f".{archive.name}.{slugify(site)}.lock")
+    if isinstance(got, str):
+        raise ArchiveInUse(f"{archive} for {site}", f"process {got}")
+    return got
+
+
+def lock_host(archive: Path, host: str) -> BinaryIO:
+    """The same for a host, which two sites may share: it is asked by one crawl at a time. Raises HostInUse."""
+    got = _lock(archive.parent / f".{archive.name}.host-{slugify(host)}.lock")
+    if isinstance(got, str):
+        raise HostInUse(host, f"process {got}")
+    return got
+
+
+def lock_schedule(archive: Path) -> BinaryIO:
+    """The same for whoever runs what is due. It keeps nothing from writing the archive. Raises SchedulerRuns."""
+    got = _lock(_schedule(archive))
+    if isinstance(got, str):
+        raise SchedulerRuns(str(archive), f"process {got}")
+    return got
+
+
+def lock_notices(archive: Path) -> BinaryIO | None:
+    """The same for whoever tells people of changes; None where another process does."""
+    got = _lock(archive.parent / f".{archive.name}.notices")
+    return None if isinstance(got, str) else got
+
+
+def scheduler(archive: Path) -> str | None:
+    """The process that runs what is due in this archive, "" where there is none now, None where there never was one."""
+    try:
+        with _schedule(archive).open("rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _holder(handle)
+    except OSError:  # there is no such file, or it is another user's
+        return None
+    return ""
+
+
+def _schedule(archive: Path) -> Path:
+    return archive.parent / f".{archive.name}.scheduler"
+
+
+def _lock(path: Path) -> BinaryIO | str:
+    """The lock, or which process holds it."""
     handle = path.open("a+b")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        handle.seek(0)
-        holder = handle.read(100).decode(errors="replace").strip() or "unknown"
-        handle.close()
-        raise ArchiveInUse(f"{archive} for {site}", f"process {holder}") from error
+    except BlockingIOError:
+        with handle:
+            return _holder(handle)
     handle.truncate(0)
     handle.write(str(*_command or [os.getpid()]).encode())
     handle.flush()
     return handle
+
+
+def _holder(handle: BinaryIO) -> str:
+    handle.seek(0)
+    return handle.read(100).decode(errors="replace").strip() or "unknown"

@@ -18,10 +18,11 @@ from archiver.capture.exchange import Exchange, Original
 from archiver.capture.writer import WarcWriter
 from archiver.errors import ArchiverError
 from archiver.frontier.budget import Budget
+from archiver.frontier.pace import LONGEST_QUIET
 from archiver.items import Article, Capture
 from archiver.spiders.ending import Ended, Ending, broken
 from archiver.spiders.guarded import guarded
-from archiver.spiders.lock import lock_site
+from archiver.spiders.lock import lock_host, lock_site
 from archiver.spiders.recovery import Place, warc_prefix
 from archiver.spiders.run import enter_run, leave_run, remembered
 from archiver.store import ledger
@@ -43,8 +44,9 @@ Only = Literal["", "missing", "set-aside"]
 class OpenRun:
     """Opened before the first request, closed with the run's outcome: then there is a `result`.
 
-    Raises the errors of `open_archive`, and ArchiveInUse where another process crawls this site into this archive; each
-    of its methods raises an ArchiverError where the archive cannot be written any more.
+    Raises the errors of `open_archive`, and ArchiveInUse or HostInUse where another process crawls this site or another
+    one of its host into this archive; each of its methods raises an ArchiverError where the archive cannot be written
+    any more.
     """
 
     @guarded
@@ -57,12 +59,13 @@ class OpenRun:
         self._mode = mode
         self.start_url = start_url
         self.db: Database = open_archive(archive, create=True)
-        self._lock: BinaryIO | None = None
+        self._locks: list[BinaryIO] = []
         self.run_id = 0
         try:
             with writing(self.db):
                 self.site: dict[str, Any] = ensure_site(self.db, start_url, self.started)
-            self._lock = lock_site(archive, self.site["name"])
+            self._locks += [lock_site(archive, self.site["name"])]
+            self._locks += [lock_host(archive, self.site["host"])]
             self._begin()
         except BaseException as error:
             if self.run_id and isinstance(error, Exception) and not is_fault(error):
@@ -70,8 +73,7 @@ class OpenRun:
                     end_run(self.db, self.run_id, Counts(), "failed", broken(start_url, error).reason,
                             datetime.now(UTC))
             self.db.close()
-            if self._lock:
-                self._lock.close()
+            self._let_go()
             raise
         self.result: Ended | None = None
 
@@ -82,7 +84,9 @@ class OpenRun:
         self.options: dict[str, Any] = json.loads(self.site["settings"] or "{}")
         self.budget = Budget.of(self.options)
         until = ledger.moment(self.site["quiet_until"])
-        self.quiet_until = until if until and until > self.started else None
+        # Later than a server can ask for: that was written by a clock that was wrong.
+        longest = self.started + timedelta(seconds=LONGEST_QUIET)
+        self.quiet_until = until if until and self.started < until <= longest else None
         self._seed_key = ledger.landing(self.db, urlkey(self.start_url))
         self.run_id = enter_run(
             self.db, self.archive.parent, self.site, self.started, self.start_url,
@@ -154,7 +158,7 @@ class OpenRun:
         Where that is no longer possible, or after a fault (`at_fault`), what can be written is; the rest is still due,
         and the next crawl closes the run.
         """
-        if self._lock is None:
+        if not self._locks:
             return
         seconds = (datetime.now(UTC) - self.started).total_seconds()
         self.result = Ended(ending.outcome, ending.reason, seconds, (), 0)
@@ -170,8 +174,11 @@ class OpenRun:
         self.warc.abandon()
         with suppress(sqlite3.Error):
             self.db.close()
-        self._lock.close()
-        self._lock = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        while self._locks:
+            self._locks.pop().close()
 
     @guarded
     def _finish(self, ending: Ending, patience: float) -> tuple[tuple[tuple[str, int], ...], int]:
@@ -181,7 +188,7 @@ class OpenRun:
         self._write_the_rest(patience)
         if patience:
             self._read_anew()
-        failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.counts, ending, self.warc,
+        failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.writer, ending, self.warc,
                              patience)
         known, done = self.balance()
         return failures, known - done + self._more_due()

@@ -17,8 +17,10 @@ from archiver.items import Source, Target
 from archiver.spiders.ending import Ending
 from archiver.spiders.recovery import recover
 from archiver.store import ledger, missing
-from archiver.store.runs import Counts, ask_again, begin_run, end_run
+from archiver.store.health.known import alive_sources
+from archiver.store.runs import ask_again, begin_run, end_run
 from archiver.store.transaction import writing
+from archiver.store.writer import VisitWriter
 
 
 def enter_run(db: Database, folder: Path, site: dict[str, Any], started: datetime, start_url: str,
@@ -42,7 +44,7 @@ def enter_run(db: Database, folder: Path, site: dict[str, Any], started: datetim
     return run_id
 
 
-def leave_run(db: Database, site_id: int, run_id: int, started: datetime, counts: Counts, ending: Ending,
+def leave_run(db: Database, site_id: int, run_id: int, started: datetime, writer: VisitWriter, ending: Ending,
               warc: WarcWriter, patience: float) -> tuple[tuple[str, int], ...]:
     """Finish the WARC file and close the run; what failed in it and how often. Raises OSError and sqlite3.Error.
 
@@ -54,7 +56,8 @@ def leave_run(db: Database, site_id: int, run_id: int, started: datetime, counts
     except OSError as error:
         unfinished = error
     with writing(db, patience):
-        end_run(db, run_id, counts, ending.outcome, ending.reason, datetime.now(UTC))
+        end_run(db, run_id, writer.counts, ending.outcome, ending.reason, datetime.now(UTC),
+                writer.measuring.as_json(alive_sources(db, site_id)))
         if ending.pages:
             ledger.let_wait(db, site_id, ending.pages, ending.quiet_until)
     if unfinished:

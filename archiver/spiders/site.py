@@ -295,8 +295,9 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
             self.session.done(visit)
         return self._next_requests()
 
-    def _downloaded(self, response: Response) -> None:
+    def _downloaded(self, response: Response, request: Request) -> None:
         self.session.counts.bytes += len(response.body)
+        self.session.writer.measuring.answered(response.status, request.meta.get("download_latency"))
         self.tick()
 
     def _is_own(self, request: Request) -> bool:

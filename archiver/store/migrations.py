@@ -11,12 +11,14 @@ from sqlite_utils import Database
 from archiver.store import aliases, evidence_form, evidence_kinds, fulltext
 from archiver.store.by_key import BY_KEY, keyed
 from archiver.store.first_migrations import migrations
+from archiver.store.health.tables import HEALTH_TABLES
 from archiver.store.import_tables import make_import_tables
 from archiver.store.provenance_views import PROVENANCE_VIEWS
 from archiver.store.requisite_tables import REQUISITE_TABLES
 from archiver.store.saved_searches import STATEMENTS as SAVED_SEARCHES
 from archiver.store.search_changes import SEARCH_TRIGGERS
 from archiver.store.standing import SHORTENED, TRIGGERS, VERSIONS
+from archiver.store.tag_tables import TAG_TABLES
 from archiver.store.takedown import schema as takedown
 
 __all__ = ["migrations"]
@@ -193,6 +195,26 @@ def m024_shared_once(db: Database) -> None:
 def m021_body_first(db: Database) -> None:
     # FTS5 names the column of each word but for the first one: a quarter of the index, while titles stood there.
     fulltext.make(db)
+
+
+@migrations()
+def m029_measures(db: Database) -> None:
+    # The last runs of each of thousands of sites are read every half a minute.
+    db.execute("create index idx_runs_site_id on runs (site_id)")
+    # What a run measured of its site: see `store.health.measures` (JSON).
+    db.table("runs").add_column("measures", str)
+
+
+@migrations()
+def m030_health_and_tags(db: Database) -> None:
+    for statement in (*HEALTH_TABLES, *TAG_TABLES):
+        db.execute(statement)
+
+
+@migrations()
+def m027_withdrawn_records(db: Database) -> None:
+    # What a removed post was called in datasets: these tell that it was withdrawn by nothing but this and the reason.
+    db.table("removals").add_column("record_id", str)
 
 
 @migrations()

@@ -65,9 +65,12 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
     return last_rowid(db)
 
 
-def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime) -> None:
-    """Close a run. `outcome` as in `Ending`; `reason` is a sentence where it is not finished."""
-    db.table("runs").update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now)})
+def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime,
+            measures: str | None = None) -> None:
+    """Close a run. `outcome` as in `Ending`; `reason` is a sentence where it is not finished; `measures` as
+    `health.measures` makes them."""
+    db.table("runs").update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now),
+                                     "measures": measures})
 
 
 def crawl_started(db: Database, site_id: int, run_id: int) -> str:

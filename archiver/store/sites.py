@@ -11,12 +11,14 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.frontier.cadence import DEFAULT, read_cadence
 from archiver.store import clusters
 from archiver.store.requisites import MODES
 from archiver.store.runs import ensure_site
 from archiver.urls import Scope, start_address
 
 _NAMED_IN_ERROR = 8
+PUBLISHED = ("reference", "features", "excerpt", "full")
 _NAMES = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
           ("tags", "article_tags", "tag_id"))
 
@@ -76,6 +78,16 @@ def _requisites(text: str) -> str:
     return text.lower()
 
 
+def _tier(text: str) -> str:
+    if text.lower() not in PUBLISHED:
+        raise ValueError(f"it is one of {', '.join(PUBLISHED)}")
+    return text.lower()
+
+
+def _cadence(text: str) -> str:
+    return str(read_cadence(text))
+
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number(0), "seconds between two requests to its host"),
     Setting("revisit_days", _count, "days within which every known page is looked at again"),
@@ -87,8 +99,14 @@ SETTINGS: tuple[Setting, ...] = (
                          "addresses that the site had; no: none"),
     Setting("requisites", _requisites, "what is captured beside a post's page: lead (its lead image, the default), all "
                                        "(all images, stylesheets and fonts of the page) or none"),
+    Setting("publish", _tier, "what of its posts may be published at most: reference, features, excerpt or full "
+                              "(docs/publish.md)"),
+    Setting("licence", str, "the licence that its posts are under: its address, or its SPDX identifier"),
     Setting("crawl", _yes, "no: it is crawled only where it is named, as sites are that an import brought"),
     Setting("private", _yes, "yes: its host may have a private address, in a network of your own"),
+    Setting("cadence", _cadence, "how often 'archiver schedule' crawls it: a period (6h, 2d), cron:MINUTE HOUR DAY "
+                                 "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has news "
+                                 f"({DEFAULT} is the default)"),
 )
 
 
@@ -184,7 +202,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
         db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
         db.execute("delete from site_rules where site_id = :id", values)
-        db.execute("delete from runs where site_id = :id", values)
+        for table in ("health", "site_tags", "runs"):
+            db.execute(f"delete from {table} where site_id = :id", values)
         db.execute("delete from sites where id = :id", values)
         for table, link, key in _NAMES:
             db.execute(f"delete from {table} where id not in (select {key} from {link})")

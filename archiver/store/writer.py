@@ -19,6 +19,7 @@ from archiver.store.articles import Change, Stored, edited_at, mark_gone, store_
 from archiver.store.capture_rows import enter_capture
 from archiver.store.faults import is_fault
 from archiver.store.fulltext import entered_together
+from archiver.store.health.measures import Measuring
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, crawl_started
 from archiver.store.takedown import bans
@@ -61,6 +62,8 @@ class VisitWriter:
         self._before_commit = before_commit
         self.trust = Trust(db, site, run_started, revisit)
         self._waiting: list[Visit] = []
+        self._met: list[tuple[Visit, Outcome]] = []
+        self.measuring = Measuring()
         self.on_article: Callable[[Visit, Stored], None] | None = None
         self.on_written: Callable[[Visit, int | None, list[Target]], None] | None = None
         self.kept: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -90,10 +93,13 @@ class VisitWriter:
 
     def _commit(self, visits: list[Visit], patience: float) -> None:
         counts = Counts()
+        self._met.clear()
         with self.trust.kept(), self.kept(), writing(self.db, patience), entered_together(self.db):
             for visit in visits:
                 self._write(visit, counts)
         self.counts.add(counts)
+        for visit, outcome in self._met:
+            self.measuring.visited(visit, outcome)
 
     def _commit_alone(self, visit: Visit, patience: float) -> None:
         try:
@@ -154,6 +160,7 @@ class VisitWriter:
                 outcome, visit.kind, visit.at, published, self._revisit, edited_at(db, article_id),
                 hearsay=outcome is Outcome.GONE and article_id is None and aside.is_hearsay(db, urlkey(visit.url))),
         )
+        self._met.append((visit, outcome))
         if visit.rule == circles.RULE:
             counts.failed += circles.close_circle(db, urlkey(visit.url))
         self._recheck_vanished(visit)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 from urllib.parse import quote, urlencode
 
 from sqlite_utils import Database
@@ -16,7 +17,9 @@ Args = tuple[tuple[str, str], ...]
 class Asked:
     """A request: the archive, open for reading by this thread alone; `named` are the parts of the address, decoded,
     `args` what stands behind its question mark, in order; `form` is html or json; `base` is what all addresses of this
-    server begin with, "/" or "/news/"; `origin` is the scheme and host that the reader sees."""
+    server begin with, "/" or "/news/"; `origin` is the scheme and host that the reader sees. `folder` is where the
+    archive and its WARC files lie; `headers` are those of the request, their names in small letters; `query` is what
+    stands behind the question mark, as it was sent."""
 
     db: Database
     path: str
@@ -25,6 +28,9 @@ class Asked:
     form: str
     base: str
     origin: str
+    folder: Path
+    headers: Mapping[str, str]
+    query: str
 
     def one(self, name: str, default: str = "") -> str:
         """The last value of an argument, without blanks around it."""
@@ -54,6 +60,9 @@ class Answer:
     values: dict[str, Any]
     data: Any = None
     status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    policy: str = ""
+    """Its Content-Security-Policy, where it is not `archiver.web.headers.OWN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +77,13 @@ class Sent:
     """Its Content-Security-Policy, where it is not `archiver.web.headers.INERT`."""
 
 
-Answering = Callable[[Asked], Answer | Sent]
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that is written while it is sent, however long that takes. What cannot be answered is raised before."""
+
+    write: Callable[[Database, IO[bytes]], None]
+    content_type: str
+    name: str
+
+
+Answering = Callable[[Asked], Answer | Sent | Download]

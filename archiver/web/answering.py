@@ -10,12 +10,13 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from datasette.app import Datasette
 from datasette.utils.asgi import Request, Response
 from sqlite_utils import Database
 
+from archiver.capture.asked import CaptureNotFound, CaptureUnreadable, NotCaptured
 from archiver.errors import (
     ArchiverError,
     ArticleNotFound,
@@ -27,29 +28,31 @@ from archiver.errors import (
     SiteNotFound,
 )
 from archiver.web import headers
-from archiver.web.answer import Answer, Asked, Sent, address
+from archiver.web.answer import Answer, Asked, Download, Sent, address
 from archiver.web.pages import PAGES, Page
 from archiver.web.rendered import rendered
 from archiver.web.site import Site, site_of
+from archiver.web.streamed import Streaming
 
 NAVIGATION = tuple((page.label, page.path) for page in PAGES if page.label)
 _STATIC = {file.name: file.read_bytes() for file in (files("archiver.web") / "static").iterdir() if file.is_file()}
 _VERSIONS = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC.items()}
 _STATUS: dict[type[Exception], int] = {
     ArticleNotFound: 404, SiteNotFound: 404, SearchNotFound: 404, ClusterNotFound: 404, RevisionNotFound: 404,
-    ArticleRemoved: 410, IndexMissing: 503}
+    CaptureNotFound: 404, NotCaptured: 404, ArticleRemoved: 410, CaptureUnreadable: 502, IndexMissing: 503}
 _POLICIES = {"own": headers.OWN, "inert": headers.INERT}
 _TOO_LONG = ("This takes longer than a page may take: narrow it by site or time, or ask it of the command line, "
              "which has no limit.")
 
 
-def answering(page: Page) -> Callable[..., Awaitable[Response]]:
+def answering(page: Page) -> Callable[..., Awaitable[Response | Streaming]]:
     """The view of a page, as Datasette calls it."""
 
-    async def view(request: Request, datasette: Datasette) -> Response:
+    async def view(request: Request, datasette: Datasette) -> Response | Streaming:
         site = site_of(datasette)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(site.archive.pool, _answer, page, request, site)
+        made = await loop.run_in_executor(site.archive.pool, _answer, page, request, site)
+        return _streaming(made, site, request) if isinstance(made, Download) else made
 
     return view
 
@@ -65,18 +68,21 @@ async def static_file(request: Request) -> Response:
                     f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
 
 
-def _answer(page: Page, request: Request, site: Site) -> Response:
+def _answer(page: Page, request: Request, site: Site) -> Response | Download:
     return site.archive.asked(lambda db: _made(page, request, site, db))
 
 
-def _made(page: Page, request: Request, site: Site, db: Database) -> Response:
+def _made(page: Page, request: Request, site: Site, db: Database) -> Response | Download:
     args = tuple(parse_qsl(request.query_string, keep_blank_values=True, errors="replace"))
-    named = {name: unquote(value) for name, value in request.url_vars.items() if value is not None}
+    sent = {name: value for name, value in request.url_vars.items() if value is not None}
+    named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
     form = named.pop("twin", "") or dict(args).get("_format", "") or "html"
     asked = Asked(db, page.path, named, tuple(pair for pair in args if pair[0] != "_format"), form.lstrip("."),
-                  site.base, site.origin or f"{request.scheme}://{request.host}")
+                  site.base, site.origin or f"{request.scheme}://{request.host}", site.archive.path.parent,
+                  {name.lower(): value for name, value in request.headers.items()}, request.query_string)
     try:
-        return _sent(page.answer(asked), asked)
+        answer = page.answer(asked)
+        return answer if isinstance(answer, Download) else _sent(answer, asked)
     except ArchiverError as error:
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         return _failed(asked, str(error), status)
@@ -84,6 +90,14 @@ def _made(page: Page, request: Request, site: Site, db: Database) -> Response:
         if str(error) != "interrupted":
             raise
         return _failed(asked, _TOO_LONG, 503)
+
+
+def _streaming(made: Download, site: Site, request: Request) -> Streaming:
+    name = quote(made.name, safe="")
+    return Streaming(
+        lambda out: site.archive.without_limit(lambda db: made.write(db, out)), site.archive.downloads,
+        {"content-type": made.content_type, "content-disposition": f"attachment; filename*=UTF-8''{name}",
+         **_headers("inert")}, request.receive)
 
 
 def _failed(asked: Asked, sentence: str, status: int) -> Response:
@@ -98,10 +112,11 @@ def _sent(answer: Answer | Sent, asked: Asked) -> Response:
             **answer.headers}, answer.content_type)
     if asked.form == "json" and answer.data is not None:
         text = json.dumps(answer.data, ensure_ascii=False).encode("utf-8", "replace")
-        return Response(text, answer.status, _headers("inert"), "application/json; charset=utf-8")
+        return Response(text, answer.status, _headers("inert") | answer.headers, "application/json; charset=utf-8")
     text = rendered(answer, asked, NAVIGATION, lambda name: address(
         asked.base, f"/-/archiver/{name}", [("v", _VERSIONS[name])])).encode("utf-8", "replace")
-    return Response(text, answer.status, _headers("own"), "text/html; charset=utf-8")
+    policy = {"content-security-policy": answer.policy} if answer.policy else {}
+    return Response(text, answer.status, _headers("own") | policy | answer.headers, "text/html; charset=utf-8")
 
 
 def _headers(policy: str) -> dict[str, Any]:

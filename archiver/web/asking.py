@@ -6,7 +6,7 @@ Their names are those of the options of `archiver search`; `q` is its QUERY.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from archiver.errors import BadQuery
@@ -65,6 +65,14 @@ def query_of(asked: Asked) -> Query:
 def args_of(query: Query) -> tuple[tuple[str, str], ...]:
     """The arguments that ask for a query; what is as by default is left out."""
     return tuple(_args(query))
+
+
+def search_link(asked: Asked, query: Query, path: str = "/search") -> str:
+    """The address of the first page of a search. What cannot be asked for any more, an order by the distance from
+    nowhere, is left out."""
+    if query.near is None:
+        query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
+    return asked.link(path, args_of(replace(query, offset=0)))
 
 
 def _args(query: Query) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,8 @@ from archiver.store.connect import open_archive
 
 T = TypeVar("T")
 THREADS = 3
+DOWNLOADS = 2
+"""So many files are written at a time; others wait."""
 SECONDS = 5.0
 """So long may one page ask the database; what takes longer is broken off (sqlite3.OperationalError: interrupted)."""
 _STEPS = 5_000
@@ -30,12 +32,17 @@ class Archive:
         self.path, self.seconds = path, seconds
         self._own = threading.local()
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="page")
+        self.downloads = ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="download")
 
     def asked(self, function: Callable[[Database], T]) -> T:
         """What a function says of the archive; called in a thread of `pool`."""
         db = self._db()
         with _limited(db, self.seconds):
             return function(db)
+
+    def without_limit(self, function: Callable[[Database], T]) -> T:
+        """The same, however long it takes; called in a thread of `downloads`."""
+        return function(self._db())
 
     def _db(self) -> Database:
         if not hasattr(self._own, "db"):

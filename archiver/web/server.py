@@ -21,7 +21,7 @@ from archiver.web.site import DATABASE, Site, tell
 _SETTINGS = {
     "allow_download": False,  # `archiver backup` copies a database that is being written; a download of it does not
     "suggest_facets": False,  # of wide tables it takes longer than the page
-    "default_cache_ttl": 0, "truncate_cells_html": 300, "default_page_size": 50, "max_csv_mb": 0,
+    "default_cache_ttl": 0, "truncate_cells_html": 100, "default_page_size": 25, "max_csv_mb": 0,
     "sql_time_limit_ms": 2_000, "facet_time_limit_ms": 500,
 }
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import tantivy
 from click.testing import CliRunner
 from sqlite_utils import Database
 
@@ -213,15 +214,74 @@ def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
     assert ids(file, "zeppelin") == [2] and findings(file) == []
 
 
-def test_a_damaged_index_is_told_of_and_made_anew(file: Path) -> None:
+def test_verify_names_articles_that_no_search_finds(file: Path) -> None:
+    ids(file, "tide")
+    writer = tantivy.Index.open(str(folder_of(file))).writer(heap_size=15_000_000, num_threads=1)
+    writer.delete_documents_by_term("id", 2)
+    writer.add_document(tantivy.Document(id=99, group=99, turn=99, stamp=1))
+    writer.commit()
+    writer.wait_merging_threads()
+    assert ids(file, "tide") == [1]
+    assert findings(file) == ["search-index-strange article 99", "search-index-lacks article 2"]
+    done = CliRunner().invoke(cli, ["verify", "--archive", str(file)])
+    assert done.exit_code == 1 and "Article 2 is not in the search index: no search finds it" in done.stdout
+    CliRunner().invoke(cli, ["verify", "--repair", "--archive", str(file)])
+    assert ids(file, "tide") == [1, 2] and findings(file) == []
+
+
+def damage(file: Path, how: str) -> None:
+    """Every file of the index cut in two, emptied, or with other bytes in its middle; `still` leaves its time."""
+    for part in folder_of(file).iterdir():
+        if len(part.stem) != 32 or (how != "cut" and not part.name.endswith(".term")):
+            continue  # not of a part of the index
+        data, at = part.read_bytes(), part.stat()
+        part.write_bytes(data[:len(data) // 2] if how == "cut" else bytes(len(data)) if how == "zero" else
+                         data[:20] + bytes(len(data) - 120) + data[-100:])
+        if how == "still":
+            os.utime(part, ns=(at.st_atime_ns, at.st_mtime_ns))
+
+
+@pytest.mark.parametrize("how", ["cut", "zero", "middle"])
+def test_a_damaged_index_is_told_of_and_made_anew(file: Path, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert ids(file, "tide") == [1, 2]
+    damage(file, how)
+    assert findings(file) == ["search-index-damaged archive.db-search"]
+    assert ids(file, "tide") == [1, 2] and findings(file) == []
+    assert "was damaged (" in caplog.text and "made anew" in caplog.text
+    damage(file, how)
+    done = CliRunner().invoke(cli, ["search", "tide", "--archive", str(file)])
+    assert done.exit_code == 0 and "was damaged (" in done.stderr and "new tide tables" in done.stdout, done.output
+
+
+def test_damage_that_shows_in_the_midst_of_a_search_is_one_sentence(file: Path) -> None:
+    """A disk that gives other bytes under the same size and time."""
+    ids(file, "tide")
+    damage(file, "still")
+    done = CliRunner().invoke(cli, ["search", "tide", "--archive", str(file)])
+    assert done.exit_code == 1 and done.stderr.strip().endswith("it is then made anew from the archive."), done.output
+    assert ids(file, "tide") == [1, 2] and findings(file) == []
+
+
+def test_a_copied_index_is_whole(file: Path) -> None:
+    """Its files have other times: they are proved by their digests, once."""
     ids(file, "tide")
     for part in folder_of(file).iterdir():
-        if part.name not in ("archiver.json", "archiver.lock"):
-            part.write_bytes(b"no index")
-    assert findings(file) == ["search-index-damaged archive.db-search"]
-    done = CliRunner().invoke(cli, ["index", "--rebuild", "--archive", str(file)])
-    assert done.exit_code == 0 and "made anew: 6 articles" in done.stdout
-    assert ids(file, "tide") == [1, 2]
+        os.utime(part, (5, 5))
+    db = open_archive(file)
+    assert refresh.refresh(db, file) == refresh.Refreshed(0, anew=False)
+    assert state.known(folder_of(file)) and all(time == 5 * 10**9 for _, time in state.known(folder_of(file)).values())
+    db.close()
+
+
+def test_a_damaged_index_that_cannot_be_made_anew_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids(file, "tide")
+    damage(file, "middle")
+    real = os.access
+    monkeypatch.setattr(opened.os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
+    assert ids(file, "tide") == [1, 2]  # in memory
+    monkeypatch.setattr(opened, "IN_MEMORY", 5)
+    with pytest.raises(IndexMissing, match=r"is damaged \(.*term\), and none can be written beside it"):
+        ids(file, "tide")
 
 
 def test_the_command_says_what_it_did(file: Path) -> None:

@@ -60,7 +60,7 @@ def serving(archive: Path, *options: str) -> Iterator[Served]:
     try:
         line = process.stdout.readline()
         found = re.search(r"http://([\w.\[\]:]+):(\d+)/", line)
-        assert found, line + process.stderr.read()
+        assert found, line or process.communicate(timeout=20)
         yield Served(f"http://127.0.0.1:{found[2]}", archive)
     finally:
         process.terminate()

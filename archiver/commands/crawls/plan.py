@@ -71,15 +71,17 @@ Came = Result | ArchiverError
 """What came of a plan: its run, or why there was none."""
 
 
-def by_host(plans: list[Plan]) -> list[Host]:
-    """The plans with their places, those of one host together.
+def host_of(plan: Plan) -> str:
+    """Who is asked. Servers without a delay are this machine's own, and each port is one of them."""
+    parts = urlsplit(plan.url)
+    return (parts.hostname or "") if plan.delay else parts.netloc
 
-    Servers without a delay are this machine's own, and each port is one of them.
-    """
+
+def by_host(plans: list[Plan]) -> list[Host]:
+    """The plans with their places, those of one host together."""
     groups: dict[str, list[tuple[int, Plan]]] = {}
     for index, plan in enumerate(plans):
-        parts = urlsplit(plan.url)
-        groups.setdefault((parts.hostname or "") if plan.delay else parts.netloc, []).append((index, plan))
+        groups.setdefault(host_of(plan), []).append((index, plan))
     return [tuple(group) for group in groups.values()]
 
 

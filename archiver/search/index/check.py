@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import tantivy
 from sqlite_utils import Database
 from tantivy import Query
 
-from archiver.search.index import state
+from archiver.search.index import files, state
 from archiver.search.index.document import rows
+from archiver.search.index.searcher import Searcher
 from archiver.store.checks.finding import Finding, first_of
 from archiver.store.search_folder import folder_of
 
@@ -27,11 +27,13 @@ def checked(db: Database, archive: Path, *, quick: bool = False) -> Iterator[Fin
     if not state.is_kept(db) or not state.belongs(db, folder):
         return
     try:
-        searcher = tantivy.Index.open(str(folder)).searcher()
-        there = _entries(searcher)
-    except ValueError as error:
-        yield Finding("search-index-damaged", folder.name, f"The search index cannot be read: {error}", _REMEDY,
-                      "search")
+        damage = files.damaged(folder, state.known(folder) if quick else None)
+        there = {} if damage else _entries(Searcher(tantivy.Index.open(str(folder)), folder))
+    except (ValueError, OSError) as error:
+        damage = str(error)
+    if damage:
+        yield Finding("search-index-damaged", folder.name, f"The search index is not as it was written: {damage}",
+                      _REMEDY, "search")
         return
     behind = set(state.changes(db).ids)
     ids = [row[0] for row in db.execute("select id from articles order by id")]
@@ -52,10 +54,8 @@ def _told(numbers: Iterable[int], kind: str, sentence: str) -> Iterator[Finding]
                      for number in numbers), 20)
 
 
-def _entries(searcher: tantivy.Searcher) -> dict[int, int]:
+def _entries(searcher: Searcher) -> dict[int, int]:
     """The stamp of each article that the index has."""
-    hits = searcher.search(Query.all_query(), limit=max(searcher.num_docs, 1), count=False).hits
-    addresses = [address for _, address in hits]
-    ids: Any = searcher.fast_field_values("id", addresses)
-    stamps: Any = searcher.fast_field_values("stamp", addresses)
-    return dict(zip(ids, stamps, strict=True))
+    addresses = [address for _, address in searcher.search(Query.all_query(), limit=max(searcher.num_docs, 1)).hits]
+    return dict(zip(searcher.fast_field_values("id", addresses), searcher.fast_field_values("stamp", addresses),
+                    strict=True))

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.fields import FIELDS
 from archiver.search.facts import HAS, IS
-from archiver.search.index.schema import KEYS, SORTED_TITLE
+from archiver.search.index.schema import COPY, FIRST, KEYS, SORTED_TITLE, TURN
 from archiver.search.index.values import number, objects, text, texts
 from archiver.search.names import folded
 from archiver.search.times import local_seconds, utc_seconds
@@ -27,6 +27,8 @@ _LISTS = ("authors", "categories", "tags", "credits")
 _NUMBERS = ("duplicate_of", "cluster_id", "source_id")
 _TIMES = {"published": "published", "modified": "modified", "seen": "first_seen", "gone": "gone_at"}
 _TITLE_LETTERS = 60
+_COPIES_FROM = (1 << 62) - 1
+"""Added to the number of a copy, which so has its turn after all originals."""
 
 _FLAGS: dict[str, Callable[[Row], bool]] = {
     "is:gone": lambda row: bool(row["gone_at"]),
@@ -107,7 +109,9 @@ def _words(text: str | None) -> str:
 
 
 def numbers(row: Row) -> dict[str, int]:
-    out = {"id": row["id"], "group": row["duplicate_of"] or row["id"], "stamp": row["stamp"]}
+    group = row["duplicate_of"] or row["id"]
+    turn = row["id"] if group == row["id"] else min(row["id"], _COPIES_FROM) + _COPIES_FROM
+    out = {"id": row["id"], "group": group, TURN: turn, "stamp": row["stamp"]}
     if row["cluster_id"]:
         out["cluster"] = row["cluster_id"]
     for name, column in _TIMES.items():
@@ -124,6 +128,10 @@ def numbers(row: Row) -> dict[str, int]:
 def keys(row: Row) -> Iterator[str]:
     """What is so of an article, as `archiver.search.facts` and `filters` ask for it."""
     yield from (name for name, so in _FLAGS.items() if so(row))
+    if (row["duplicate_of"] or row["id"]) != row["id"]:
+        yield COPY
+    elif row["duplicated"]:
+        yield FIRST
     for column, name in (("authors", "author"), ("categories", "category"), ("tags", "tag")):
         yield from (f"{name}:{folded(value)}" for value in row[column])
     tag = (row["language"] or "none").lower().replace("_", "-")

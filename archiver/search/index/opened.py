@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
@@ -11,16 +12,19 @@ import tantivy
 from sqlite_utils import Database
 
 from archiver.errors import IndexMissing
-from archiver.search.index import state
+from archiver.search.index import files, state
 from archiver.search.index.refresh import Progress, fill, refresh
 from archiver.search.index.schema import schema
+from archiver.search.index.searcher import Searcher
 from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
+
+_LOG = logging.getLogger(__name__)
 
 IN_MEMORY = 50_000
 """Of an archive that cannot be written beside, so many articles are indexed in memory, which takes some seconds."""
 
-_OPENED: WeakKeyDictionary[Database, tuple[int, tantivy.Index]] = WeakKeyDictionary()
+_OPENED: WeakKeyDictionary[Database, tuple[int, Searcher]] = WeakKeyDictionary()
 """With each the state of the database that the index was looked at in (SQLite's data_version)."""
 _LEFT: WeakSet[Database] = WeakSet()
 
@@ -31,24 +35,24 @@ def leave_as_it_is(db: Database) -> None:
     _LEFT.add(db)
 
 
-def searcher(db: Database, progress: Progress | None = None) -> tantivy.Searcher:
+def searcher(db: Database, progress: Progress | None = None) -> Searcher:
     """What answers of an open archive: as it was when it was last written to, if that can be had.
 
     Raises IndexMissing where there is no index, none can be written and the archive is too large for one in memory.
     """
     archive = Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
-    version, index = _OPENED.get(db, (None, None))
-    if index is None or version != _version(db):
-        index = _on_disk(db, archive, progress) or _in_memory(db, archive)
-        _OPENED[db] = (_version(db), index)
-    return index.searcher()
+    version, found = _OPENED.get(db, (None, None))
+    if found is None or version != _version(db) or not found.is_whole:
+        found = _on_disk(db, archive, progress) or _in_memory(db, archive)
+        _OPENED[db] = (_version(db), found)
+    return found
 
 
 def _version(db: Database) -> int:
     return int(db.execute("pragma data_version").fetchone()[0])
 
 
-def _on_disk(db: Database, archive: Path, progress: Progress | None) -> tantivy.Index | None:
+def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher | None:
     folder = folder_of(archive)
     try:
         if not state.is_kept(db):
@@ -56,19 +60,30 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> tantivy.
         if db not in _LEFT and os.access(archive, os.W_OK) and os.access(archive.parent, os.W_OK):
             writable = open_archive(archive)
             try:
-                refresh(writable, archive, progress=progress)
+                done = refresh(writable, archive, progress=progress)
+                if done.damaged:
+                    _LOG.warning("The search index in %s was damaged (%s) and was made anew.", folder, done.damaged)
             finally:
                 writable.close()
-        return tantivy.Index.open(str(folder)) if state.belongs(db, folder) else None
+        elif files.damaged(folder, state.known(folder)):
+            return None
+        return Searcher(tantivy.Index.open(str(folder)), folder) if state.belongs(db, folder) else None
     except (sqlite3.OperationalError, OSError, ValueError):
         return None  # a folder that cannot be written, or no whole index
 
 
-def _in_memory(db: Database, archive: Path) -> tantivy.Index:
+def _in_memory(db: Database, archive: Path) -> Searcher:
     ids = [row[0] for row in db.execute("select id from articles order by id limit ?", [IN_MEMORY + 1])]
     if len(ids) > IN_MEMORY:
-        raise IndexMissing(str(archive))
+        raise IndexMissing(str(archive), _damaged(folder_of(archive)))
     index = tantivy.Index(schema())
     fill(index, db, ids, anew=True)
     index.reload()
-    return index
+    return Searcher(index)
+
+
+def _damaged(folder: Path) -> str:
+    try:
+        return files.damaged(folder, state.known(folder))
+    except OSError:
+        return ""

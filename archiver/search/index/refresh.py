@@ -12,7 +12,7 @@ from pathlib import Path
 import tantivy
 from sqlite_utils import Database
 
-from archiver.search.index import state
+from archiver.search.index import files, state
 from archiver.search.index.document import document, rows
 from archiver.search.index.schema import schema
 from archiver.store.search_folder import clear, folder_of, locked
@@ -26,8 +26,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
+    """`damaged` tells what of the index that was there was not as it had been written."""
+
     articles: int
     anew: bool
+    damaged: str = ""
 
 
 def refresh(db: Database, archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
@@ -41,20 +44,22 @@ def refresh(db: Database, archive: Path, *, anew: bool = False, progress: Progre
     with locked(folder) as mine:
         if not mine:
             return Refreshed(0, anew=False)
-        anew = anew or not state.belongs(db, folder) or not _whole(folder)
+        damage = "" if anew or not state.belongs(db, folder) else _damage(folder)
+        anew = anew or bool(damage) or not state.belongs(db, folder)
         if not anew and not state.is_behind(db):
             return Refreshed(0, anew=False)
         changed = state.changes(db)
         token = state.begin(db)
         done = None if anew else _filled(folder, db, changed.ids, anew=False, progress=progress)
         if done is None:
+            damage = damage if anew else files.damaged(folder) or "it cannot be written to"
             clear(folder)
             done = _filled(folder, db, [row[0] for row in db.execute("select id from articles order by id")], anew=True,
                            progress=progress)
             anew = True
         state.written(folder, token)
         state.finish(db, token, changed.last)
-        return Refreshed(done or 0, anew)
+        return Refreshed(done or 0, anew, damage)
 
 
 def _filled(folder: Path, db: Database, ids: Sequence[int], *, anew: bool, progress: Progress | None) -> int | None:
@@ -71,13 +76,18 @@ def _filled(folder: Path, db: Database, ids: Sequence[int], *, anew: bool, progr
     return len(ids)
 
 
-def _whole(folder: Path) -> bool:
-    """Whether all files of an index are there, and are of one."""
+def _damage(folder: Path) -> str:
+    """What of an index is not as it was written; "" where nothing is that shows without reading all of it."""
+    known = state.known(folder)
     try:
+        if name := files.damaged(folder, known):
+            return name
         tantivy.Index.open(str(folder)).searcher()
-    except (ValueError, OSError):
-        return False
-    return True
+    except (ValueError, OSError) as error:
+        return str(error)
+    if files.stamps(folder) != known:  # copied, or killed right before its last step: its files are not read again
+        state.written(folder, state.told(folder)["token"])
+    return ""
 
 
 def fill(index: tantivy.Index, db: Database, ids: Sequence[int], *, anew: bool,

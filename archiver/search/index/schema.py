@@ -12,18 +12,22 @@ import tantivy
 
 from archiver.fields import FIELDS
 
-FORMAT = 1
+FORMAT = 2
 
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The texts that a word is looked for in where no field is named, and how much each counts."""
 TEXTS: tuple[str, ...] = (*WEIGHTS, "places", "credits")
 TIMES: tuple[str, ...] = ("published", "modified", "seen", "gone")
 """Each as seconds by its own clock, and with _at in Unix seconds."""
-NUMBERS: tuple[str, ...] = ("id", "group", "cluster", "year", "month", "stamp",
+TURN = "turn"
+NUMBERS: tuple[str, ...] = ("id", "group", TURN, "cluster", "year", "month", "stamp",
                             *(name for time in TIMES for name in (time, f"{time}_at")))
-"""`group` is the number of the article that has the text first; `stamp` a digest of what the entry was made from."""
+"""`group` is the number of the article that has the text first; `turn` the place among those of the same rank; `stamp`
+a digest of what the entry was made from."""
 NAMES: tuple[str, ...] = ("site", "author", "category", "tag", "language", "place", "credit")
 KEYS = "keys"
+COPY, FIRST = "text:copy", "text:first"
+"""Keys of an article whose text another has first, and of one that has first what others have."""
 SORTED_TITLE = "sorted_title"
 
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.search.index.files import Stamps, stamps
 from archiver.search.index.schema import FORMAT
 
 _FILE = "archiver.json"
@@ -36,11 +39,29 @@ def is_kept(db: Database) -> bool:
 
 def belongs(db: Database, folder: Path) -> bool:
     """Whether the index in a folder is one of this database and of today's format."""
+    said = told(folder)
+    return said.get("format") == FORMAT and said.get("token") in tokens(db).values()
+
+
+def told(folder: Path) -> dict[str, Any]:
+    """What stands in the file beside an index; {} where there is none, or none that can be read."""
     try:
-        told = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        return told["format"] == FORMAT and told["token"] in tokens(db).values()
-    except (OSError, ValueError, KeyError, TypeError):
-        return False  # there is none, or none that can be read: it is made anew
+        said = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def known(folder: Path) -> Stamps:
+    """The files of an index as they were when it was last written."""
+    said = told(folder).get("files")
+    return {name: tuple(stamp) for name, stamp in said.items()} if isinstance(said, dict) else {}
+
+
+def disown(folder: Path) -> None:
+    """The index in a folder is no longer anybody's, so that it is made anew; where it cannot be written it stays."""
+    with suppress(OSError):
+        (folder / _FILE).unlink()
 
 
 def tokens(db: Database) -> dict[str, str]:
@@ -68,7 +89,7 @@ def written(folder: Path, token: str) -> None:
     """The index in a folder is as the database was at this token: said there first, on the disk."""
     new = folder / f"{_FILE}.new"
     with new.open("w", encoding="utf-8") as out:
-        json.dump({"format": FORMAT, "token": token}, out)
+        json.dump({"format": FORMAT, "token": token, "files": stamps(folder)}, out)
         out.flush()
         os.fsync(out.fileno())
     new.replace(folder / _FILE)

@@ -33,6 +33,8 @@ def merge_sites(db: Database, theirs: Database) -> Numbers:
             **{name: own[name] or row[name] for name in ("platform", "nowhere", "nowhere_at", "distrusted")},
             "quiet_until": max(filter(None, (own["quiet_until"], row["quiet_until"])), default=None)})
         numbers[row["id"]] = own["id"]
+    for site, tag in theirs.execute("select site_id, tag from site_tags"):
+        db.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [numbers[site], tag])
     return numbers
 
 

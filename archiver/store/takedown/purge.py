@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from archiver.store import clusters
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.ledger import last_rowid
+from archiver.store.record_ids import identifier
 from archiver.store.takedown.bans import Removal, removals
 from archiver.store.takedown.plan import addresses_of, own_captures, own_requisites, payloads_of
 from archiver.store.versions import FACETS
@@ -27,7 +28,7 @@ def begin(db: Database, article_id: int, reason: str, requested_by: str, at: str
     db.table("removals").insert({
         "article_id": article_id, "site": row["site"], "url": row["url"], "post_id": row["post_id"],
         "guid": row["guid"], "content_digest": row["content_digest"], "reason": reason,
-        "requested_by": requested_by or None, "removed_at": at})
+        "requested_by": requested_by or None, "removed_at": at, "record_id": identifier(db, article_id)})
     number = last_rowid(db)
     ban(db, number, urls, payloads)
     return removals(db, "id = ?", [number])[0]

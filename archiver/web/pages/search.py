@@ -1,15 +1,58 @@
-"""The search page: what was asked for, what was found."""
+"""The search page: what was asked for, what was found, and where it lies among sites, times and places."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
+from archiver.errors import BadQuery
+from archiver.search.asked import as_options
+from archiver.search.filters import Query
+from archiver.search.fold import FOLDS
+from archiver.search.run import facets as counted
 from archiver.search.run import run
 from archiver.search.values import as_values
 from archiver.web.answer import Answer, Asked
-from archiver.web.asking import query_of
+from archiver.web.asking import args_of, query_of, search_link
+from archiver.web.bars import bars
+from archiver.web.exports import KINDS
+from archiver.web.facets import facets, narrowings
+from archiver.web.mapped import mapped
+
+SORTS = (("", "Best first"), ("-date", "Newest first"), ("date", "Oldest first"), ("title", "By title"),
+         ("site", "By site"), ("-added", "Last archived first"), ("distance", "Nearest first"))
+_UNITS = ("year", "month", "day")
+_FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "recent", "by", "q")
+"""What the form has fields for; the rest of a search goes with it unseen."""
 
 
 def page(asked: Asked) -> Answer:
     query = query_of(asked)
+    if asked.one("by") not in ("", *_UNITS):
+        raise BadQuery(f"by {asked.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
     found = run(asked.db, query)
-    return Answer("search.html", {"query": query, "total": found.total, "hits": found.hits},
-                  {"total": found.total, "hits": [as_values(hit) for hit in found.hits]})
+    counts = counted(asked.db, query)
+    chart = bars(asked, query, asked.one("by"))
+    if asked.form == "json":
+        return Answer("search.html", {}, {
+            "total": found.total, "offset": query.offset, "hits": [as_values(hit) for hit in found.hits],
+            "facets": {name: dict(values) for name, values in counts.items()}, "histogram": asdict(chart.found)})
+    return Answer("search.html", {
+        "query": query, "found": found, "facets": facets(asked, query, counts), "chart": chart,
+        "map": mapped(asked, query), "narrowings": narrowings(asked, query), "pages": _pages(asked, query, found.total),
+        "hidden": [pair for pair in args_of(query) if pair[0] not in (*_FIELDS, "offset")], "args": asked.args,
+        "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near], "folds": FOLDS, "kinds": KINDS,
+        "export": [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")],
+        "twin": asked.link("/search.json", args_of(query)), "options": as_options(query),
+        "others": [(label, search_link(asked, query, path)) for label, path in (
+            ("Over time", "/trends"), ("In context", "/concordance")) if query.text]}, None)
+
+
+def _pages(asked: Asked, query: Query, total: int) -> dict[str, object]:
+    size = query.limit or 1
+    number, last = query.offset // size + 1, max(1, -(-total // size))
+
+    def link(to: int) -> str:
+        return asked.link("/search", args_of(replace(query, offset=(to - 1) * size)))
+
+    return {"number": number, "last": last, "before": link(number - 1) if number > 1 else "",
+            "after": link(number + 1) if number < last else ""}

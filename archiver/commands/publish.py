@@ -1,0 +1,193 @@
+"""`archiver publish`: a dataset that loads, cites and can be built again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.commands.options import DEFAULT_ARCHIVE, json_option, query_from, query_options
+from archiver.commands.screen import count, write_json
+
+if TYPE_CHECKING:
+    from archiver.publish.rules import Rules
+    from archiver.publish.snapshot.build import Built
+    from archiver.publish.snapshot.request import Request
+
+_FORMATS = ("parquet", "csv", "jsonl", "geojson")
+
+
+@click.command(short_help="Publish a versioned dataset that can be cited, checked and built again.",
+               context_settings={"ignore_unknown_options": True})
+@click.argument("folder", metavar="DIR", required=False)
+@query_options
+@click.option("--version", "version", metavar="X.Y.Z", help="Version of the dataset (Semantic Versioning).")
+@click.option("--cutoff", metavar="DATE", default="", help="As the archive was at DATE  [default: as it is]")
+@click.option("--fold", type=click.Choice(("text", "cluster", "none")), default="none", show_default=True,
+              help="Of articles with the same text only one (text), of near copies too (cluster).")
+@click.option("--formats", metavar="LIST", default="parquet", show_default=True,
+              help="Beside Parquet, which is always there: csv, jsonl, geojson.")
+@click.option("--partition", type=click.Choice(("auto", "none", "year", "site")), default="auto", show_default=True,
+              help="Divide the articles into files; auto: by year from 250,000 on.")
+@click.option("--ngrams", type=click.IntRange(0, 5), metavar="N",
+              help="Count up to N words in a row; 0: none  [default: 2 where texts are withheld, else 0]")
+@click.option("--splits", metavar="LIST", default="",
+              help="Parts for machine learning, such as train=80,validation=10,test=10.")
+@click.option("--rules", metavar="FILE", help="What may be published, and what the dataset is called (TOML).")
+@click.option("--previous", metavar="DIR", help="The version before, which CHANGES.md tells the differences to.")
+@click.option("--rebuild", is_flag=True, help="Build the dataset in DIR again, as its rebuild.json says, without what "
+                                              "was withdrawn since.")
+@click.option("--replace", is_flag=True, help="Write over another build of the same version.")
+@click.option("--check", "checking", is_flag=True, help="Tell whether DIR is what it says.")
+@click.option("--explain", metavar="ID|URL", help="Tell what of an article may be published, and why; without DIR.")
+@json_option
+@click.option("--archive", "archives", metavar="PATH", multiple=True, default=(DEFAULT_ARCHIVE,),
+              envvar="ARCHIVER_ARCHIVE", show_default=True, show_envvar=True,
+              help="The archive's SQLite file; several times for archives that have no site in common.")
+def publish(folder: str | None, archives: tuple[str, ...], checking: bool, explain: str | None, rebuild: bool,
+            as_json: bool, **options: Any) -> None:
+    """Write a dataset into the folder DIR: the articles that QUERY and the options of search find, or the whole
+    archive.
+
+    It is built beside DIR and appears when it is whole. The same archive makes the same bytes. What of each article is
+    in it follows from its site's licence, from what its page says to robots, and from the rules of --rules: without
+    any, features and no text. 'archiver publish --explain ID' tells why.
+
+    \b
+    Examples:
+      archiver publish datasets/harbour-1.0.0 --site blog.example.org --version 1.0.0
+      archiver publish datasets/storms storm --since 2023 --version 0.1.0 --formats csv,geojson --rules rights.toml
+      archiver publish --check datasets/harbour-1.0.0
+      archiver publish --explain 12 --rules rights.toml
+
+    \b
+    Exit code: 0 done; 1 the check found something, or nothing could be built; 2 wrong usage.
+    """
+    rules = _rules(options.pop("rules"))
+    if explain:
+        _explain(archives[0], explain, rules, options["cutoff"], as_json)
+        return
+    if folder is None:
+        raise click.UsageError("Name the folder of the dataset.")
+    if checking:
+        _check(Path(folder), as_json)
+        return
+    previous, replace = options.pop("previous"), options.pop("replace")
+    request = _again(Path(folder)) if rebuild else _request(rules.text, **options)
+    built = _build(archives, folder, request, previous, replace or rebuild)
+    _tell(built, as_json)
+
+
+def _rules(file: str | None) -> Rules:
+    from archiver.publish.refusals import BadPublishRules
+    from archiver.publish.rules import Rules, parse
+
+    if file is None:
+        return Rules()
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPublishRules(file, getattr(error, "strerror", None) or "it is no UTF-8") from error
+    return parse(text, file)
+
+
+def _request(rules: str, *, version: str | None, cutoff: str, fold: str, formats: str, partition: str,
+             ngrams: int | None, splits: str, **query: Any) -> Request:
+    from archiver.publish.snapshot.request import VERSION, Request, moment, parse_splits, query_values
+
+    if not version or not VERSION.fullmatch(version):
+        raise click.UsageError("Give the dataset a version with --version, such as 1.0.0.")
+    forms = tuple(dict.fromkeys(("parquet", *(name.strip() for name in formats.split(",") if name.strip()))))
+    if strange := [name for name in forms if name not in _FORMATS]:
+        raise click.UsageError(f"There is no format {strange[0]!r}; there are {', '.join(_FORMATS)}.")
+    unknown = next((word for word in query["query"] if word.startswith("--")), None)
+    if unknown:
+        raise click.NoSuchOption(unknown)
+    if query["offset"]:
+        raise click.UsageError("A dataset has all that is found: leave out --offset.")
+    asked = query_from(limit=None, duplicates=True, fold=fold, **query)
+    return Request(version, query_values(asked), moment(cutoff) if cutoff else "", forms, partition, ngrams,
+                   parse_splits(splits) if splits else (), rules=rules)
+
+
+def _again(folder: Path) -> Request:
+    from archiver.publish.snapshot.build import version_of
+
+    request: Request = version_of(folder)["request"]
+    return request
+
+
+def _build(archives: tuple[str, ...], folder: str, request: Request, previous: str | None, replace: bool) -> Built:
+    from archiver import __version__
+    from archiver.publish.snapshot.build import build
+
+    terminal = sys.stderr.isatty()
+
+    def told(what: str, number: int) -> None:
+        if terminal:
+            click.echo(f"\r\x1b[K{what}: {number:,}", nl=False, err=True)
+
+    built = build([Path(archive) for archive in archives], Path(folder), request, software=f"archiver/{__version__}",
+                  previous=Path(previous) if previous else None, replace=replace, told=told)
+    if terminal:
+        click.echo("\r\x1b[K", nl=False, err=True)
+    return built
+
+
+def _tell(built: Built, as_json: bool) -> None:
+    facts = built.facts
+    if as_json:
+        write_json({"folder": str(built.folder), "version": facts.request.version, "cutoff": f"{facts.cutoff}Z",
+                    "unchanged": built.same, "bytes": built.bytes, "rows": dict(sorted(facts.rows.items())),
+                    "tiers": dict(sorted(facts.tiers.items())), "content": facts.digest})
+        return
+    tiers = ", ".join(f"{number:,} {tier}" for tier, number in facts.tiers.most_common())
+    what = "is as it was" if built.same else "written"
+    click.echo(f"{built.folder} {what}: version {facts.request.version}, {count(facts.rows['articles'], 'article')} "
+               f"({tiers}), {built.bytes / 1e6:,.1f} MB", err=True)
+
+
+def _check(folder: Path, as_json: bool) -> None:
+    from archiver.publish.snapshot.build import version_of
+    from archiver.publish.snapshot.check import check
+
+    found = check(folder)
+    told = version_of(folder)
+    if as_json:
+        write_json({"folder": str(folder), "version": told["request"].version, "rows": told["rows"],
+                    "findings": list(found)})
+    elif found:
+        for sentence in found:
+            click.echo(sentence)
+    else:
+        click.echo(f"{folder} is version {told['request'].version}, whole and as it was published.")
+    if found:
+        click.get_current_context().exit(1)
+
+
+def _explain(archive: str, what: str, rules: Rules, cutoff: str, as_json: bool) -> None:
+    from archiver.publish.rights import DOCS
+    from archiver.publish.snapshot.evidence import explain
+    from archiver.publish.snapshot.request import moment
+    from archiver.store.connect import open_archive
+    from archiver.store.records import find_article
+
+    db = open_archive(archive, read_only=True)
+    try:
+        number = find_article(db, what)
+        decision = explain(db, number, rules, moment(cutoff) if cutoff else "")
+    finally:
+        db.close()
+    if as_json:
+        write_json({"article_id": number, "tier": decision.tier.label, "licence": decision.licence or None,
+                    "geo": decision.geo, "reasons": [{"tier": one.tier.label, "why": one.why, "permits": one.permits}
+                                                     for one in decision.reasons]})
+        return
+    click.echo(f"Article {number} is published as {decision.tier.label}: {DOCS[decision.tier]}.")
+    for one in decision.reasons:
+        mark = "*" if one in decision.deciding else " "
+        click.echo(f" {mark} {'gives' if one.permits else 'leaves'} {one.tier.label}: {one.why}")
+    if not decision.geo:
+        click.echo("   its places are not given")

@@ -1,0 +1,1 @@
+"""How `archiver schedule` runs what is due: each crawl in a process of its own."""

@@ -1,0 +1,153 @@
+"""A process that crawls one site for the scheduler, by the code of `archiver crawl`, and tells what came of it.
+
+It ends by itself when the scheduler is gone, however that ended: then nothing is at the other end of the link.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from archiver.commands.crawls.log import log_file
+from archiver.commands.crawls.plan import Came, Order, Plan, Result, host_of
+from archiver.errors import ArchiverError
+from archiver.spiders.contact import delay_for
+from archiver.store.runs import Counts
+
+_HELD = {signal.SIGINT, signal.SIGTERM}
+_LEAVING = 5.0
+_SERVER = get_context("forkserver")
+# What a crawl imports takes three times as long as one that finds nothing new: it is imported once, and forked from.
+_SERVER.set_forkserver_preload(["archiver.commands.crawl", "archiver.commands.crawls.here", "archiver.commands.index"])
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A site to crawl, with its settings, and what the command line says of all sites (None: nothing)."""
+
+    name: str
+    url: str
+    settings: dict[str, Any]
+    delay: float | None
+    contact: str | None
+
+    @property
+    def host(self) -> str:
+        """Who is asked, as `plan.by_host` puts sites together."""
+        own = self.settings.get("delay")
+        return host_of(Plan(self.url, delay_for(self.url, own if self.delay is None else self.delay), ""))
+
+
+@dataclass(eq=False)
+class Child:
+    """One crawl under way. Nobody else asks its host meanwhile; `began` is a time of the monotonic clock."""
+
+    errand: Errand
+    process: ForkServerProcess
+    link: Connection
+    began: float
+
+    result: Came | None = None
+
+    def hear(self) -> bool:
+        """Take in what it says; whether it is over, with a `result` then."""
+        try:
+            self.result = self.link.recv()
+        except (EOFError, OSError):
+            self._over()
+            return True
+        return False
+
+    def _over(self) -> None:
+        self.process.join(_LEAVING)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        self.link.close()
+        if self.result is None:
+            self.result = Result(self.errand.name, self.errand.url, "failed", self._lost(), monotonic() - self.began,
+                                 Counts(), ())
+
+    def _lost(self) -> str:
+        code = self.process.exitcode
+        how = f"was killed by signal {-code} ({signal.strsignal(-code)})" if code and code < 0 else (
+            f"ended by itself (exit code {code}; log/crawl.log beside the archive tells more)")
+        return f"{self.errand.url} was not crawled to its end: its process {how}; the next run goes on from there."
+
+
+def begin(errand: Errand, order: Order) -> Child:
+    """Start the crawl of a site. Raises OSError where there is no room for another process."""
+    link, far = _SERVER.Pipe()
+    process = _SERVER.Process(target=_work, args=(far, errand, order, os.getpid()), name=errand.name)
+    # Started before signals are held: it lets them through again when it starts.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Now the process alone holds that end: when it is gone, there is an end to be read here.
+        far.close()
+    return Child(errand, process, link, monotonic())
+
+
+def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> None:
+    """The life of the process. Ctrl-C goes to the scheduler, which hands it on."""
+    with log_file(order.archive).open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+    threading.Thread(target=_watch, args=(link,), daemon=True).start()
+    from archiver.commands.crawl import plan_of, run
+    from archiver.commands.index import after_writing
+    from archiver.spiders.lock import belongs_to
+
+    belongs_to(scheduler)
+    try:
+        plan = plan_of(errand.url, errand.settings, errand.delay, errand.contact)
+        (result,), _ = run([plan], order, 1)
+    except ArchiverError as error:
+        send(link, error)
+        return
+    send(link, result)
+    counts = result.counts
+    if result.outcome != "interrupted" and (counts.new or counts.revised or counts.gone or counts.aliased):
+        after_writing(str(order.archive), quiet=True)
+
+
+def note(archive: Path, sites: tuple[str, ...] | None) -> ForkServerProcess:
+    """Tell people of what has changed with these sites (None: with all of it), in a process of its own: a mail server
+    that is slow keeps no crawl waiting. Raises OSError."""
+    process = _SERVER.Process(target=_note, args=(archive, sites), name="notices")
+    process.start()
+    return process
+
+
+def _note(archive: Path, sites: tuple[str, ...] | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from archiver.commands.health.tell import after_runs
+
+    after_runs(archive, sites)
+
+
+def send(link: Connection, came: Came) -> None:
+    with suppress(OSError):  # nobody is there any more
+        link.send(came)
+
+
+def _watch(link: Connection) -> None:
+    """The scheduler never sends a word: what can be read is the end of the link."""
+    try:
+        link.recv()
+    except (EOFError, OSError):
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,127 @@
+"""What a dataset is called, by whom it is and under what licence: of the operator's `[dataset]`, else of its facts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slugify import slugify
+
+from archiver.publish.snapshot.facts import Facts
+from archiver.publish.snapshot.tables import TABLES, Table
+from archiver.search.asked import as_options
+
+UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
+"""RightsStatements.org's "Copyright Not Evaluated": of a dataset whose records have each a licence, or none."""
+_CC = re.compile(r"https?://creativecommons\.org/(?:licenses/([a-z-]+)/(\d\.\d)|publicdomain/zero/(1\.0))",
+                 re.IGNORECASE)
+_SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
+_NOBODY = "The operator of the archive"
+MEDIA = {".parquet": "application/vnd.apache.parquet", ".gz": "application/gzip", ".geojson": "application/geo+json",
+         ".json": "application/json", ".md": "text/markdown", ".cff": "application/yaml", ".svg": "image/svg+xml",
+         ".py": "text/x-python"}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the dataset: its path in it, size in bytes, SHA-256 and media type."""
+
+    path: str
+    bytes: int
+    sha256: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """`licences` are addresses, of the dataset where that has one, else of all its records; `spdx` is the identifier of
+    a single one. `identifier` is the DOI's address, the dataset's own, or a URN made of its content.
+    """
+
+    name: str
+    title: str
+    description: str
+    creators: tuple[dict[str, str], ...]
+    licences: tuple[str, ...]
+    spdx: str
+    identifier: str
+    doi: str
+    publisher: str
+    keywords: tuple[str, ...]
+    motivation: str
+    contact: str
+    asked: str
+
+
+def about(facts: Facts) -> About:
+    said = facts.dataset
+    sites = sorted(facts.sites)
+    title = said.get("title") or (f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites")
+    asked = as_options(facts.request.asked).replace(" --all", "").replace("--all", "")
+    name = slugify(said.get("name") or said.get("title") or "-".join(sites[:3]))[:60] or "archive"
+    own = [said["licence"]] if said.get("licence") else sorted({one for one in facts.licences if one})
+    whole = bool(said.get("licence")) or (len(own) == 1 and not facts.licences[""])
+    doi = said.get("doi", "").removeprefix("https://doi.org/")
+    urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {facts.request.version} {facts.digest}')}"
+    return About(
+        name, title, said.get("description") or _description(facts, sites, asked),
+        tuple(said.get("creators") or ({"name": said.get("publisher") or _NOBODY},)),
+        tuple(dict.fromkeys(map(address, own))) or (UNKNOWN_LICENCE,), spdx(own[0]) if whole else "",
+        f"https://doi.org/{doi}" if doi else said.get("url") or urn, doi,
+        said.get("publisher") or (said.get("creators") or [{"name": _NOBODY}])[0]["name"],
+        tuple(said.get("keywords") or ("news", "blogs", "web archive")), said.get("motivation", ""),
+        said.get("contact", ""), asked)
+
+
+def _description(facts: Facts, sites: list[str], asked: str) -> str:
+    of = ", ".join(sites[:5]) + (f" and {len(sites) - 5} other sites" if len(sites) > 5 else "")
+    found = f" that match {asked}" if asked else ""
+    return (f"{facts.rows['articles']:,} articles of {of}{found}, as a web archive had them at {facts.cutoff} UTC: "
+            "their facts, versions, captures and places, and what is known to be missing. Of each article there is "
+            "what may be published of it.")
+
+
+def spdx(licence: str) -> str:
+    """The SPDX identifier of a licence that is given by its address or by that; "" where it has none that is known."""
+    if found := _CC.match(licence):
+        return "CC0-1.0" if found[3] else f"CC-{found[1].upper()}-{found[2]}"
+    return licence if _SPDX.fullmatch(licence) and "-" in licence else ""
+
+
+def address(licence: str) -> str:
+    """A licence as an address: SPDX's own page where it is given by its identifier."""
+    return licence if "://" in licence else f"https://spdx.org/licenses/{licence}.html"
+
+
+def listed(folder: Path) -> list[File]:
+    """The files that there are so far."""
+    out = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        out.append(File(path.relative_to(folder).as_posix(), path.stat().st_size, digest,
+                        MEDIA.get(path.suffix, "text/plain")))
+    return out
+
+
+def tables(facts: Facts) -> list[Table]:
+    """The tables that the dataset has."""
+    return [table for table in TABLES if table.name in facts.files]
+
+
+def creator(one: dict[str, str]) -> dict[str, Any]:
+    """A creator as schema.org has it: with an ORCID a person, else an organisation."""
+    out: dict[str, Any] = {"@type": "Person" if one.get("orcid") else "Organization", "name": one["name"]}
+    if one.get("orcid"):
+        out["@id"] = orcid(one["orcid"])
+    if one.get("affiliation"):
+        out["affiliation"] = {"@type": "Organization", "name": one["affiliation"]}
+    return out
+
+
+def orcid(text: str) -> str:
+    return f"https://orcid.org/{text.rstrip('/').rpartition('/')[2]}"

@@ -1,0 +1,90 @@
+"""Parquet by columns: rows of a table, gathered into row groups whose borders depend on the rows alone.
+
+The same rows make the same bytes (with one release of pyarrow). Zstandard; statistics and dictionaries for what is
+looked for or repeats, none for long texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from archiver.errors import ExtraMissing
+
+_ROWS = 10_000
+_SIGNS = 24_000_000
+"""A row group ends where it has so many rows, or so many characters of long text."""
+_LONG = frozenset({"body", "excerpt", "description", "sketch"})
+_UNIQUE = frozenset({"id", "url", "canonical_url", "title", "content_digest", "payload_digest", "aliases", "image",
+                     "latitude", "longitude", "ngram", "first_seen", "captured_at", "observed_at", "published"})
+
+
+def arrow() -> tuple[Any, Any]:
+    """pyarrow and its Parquet module. Raises ExtraMissing where they are not installed."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ExtraMissing("A dataset", "publish") from error
+    return pyarrow, pyarrow.parquet
+
+
+class ParquetTable:
+    """One file, row by row. Row groups are compressed in another thread while the next is gathered."""
+
+    def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
+        """`columns` are names and kinds (text, integer, number, texts)."""
+        pa, pq = arrow()
+        kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
+        self._types = {name: kinds[kind] for name, kind in columns}
+        self._arrow = pa
+        self._rows: list[dict[str, Any]] = []
+        self._signs = 0
+        self.count = 0
+        self._schema = pa.schema(list(self._types.items()))
+        self._pool = ThreadPoolExecutor(1)
+        self._pending: Future[None] | None = None
+        paths = {name: f"{name}.list.element" if kind == kinds["texts"] else name for name, kind in self._types.items()}
+        self._writer = pq.ParquetWriter(
+            str(file), self._schema, compression="zstd", compression_level=3,
+            use_dictionary=[path for name, path in paths.items() if name not in _LONG | _UNIQUE],
+            write_statistics=[path for name, path in paths.items() if name not in _LONG])
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        self.count += 1
+        self._signs += len(row.get("body") or "")
+        if len(self._rows) == _ROWS or self._signs > _SIGNS:
+            self._flush()
+
+    def _flush(self) -> None:
+        rows, self._rows, self._signs = self._rows, [], 0
+        arrays = [self._arrow.array([_clean(row[name]) for row in rows], type=kind)
+                  for name, kind in self._types.items()]
+        table = self._arrow.Table.from_arrays(arrays, schema=self._schema)
+        self._wait()
+        self._pending = self._pool.submit(self._writer.write_table, table)
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
+
+    def close(self) -> None:
+        """Raises OSError where the disk is full, as `add` may."""
+        try:
+            if self._rows:
+                self._flush()
+            self._wait()
+        finally:
+            self._pool.shutdown()
+            self._writer.close()
+
+
+def _clean(value: Any) -> Any:
+    """Half of a surrogate pair is no Unicode, which Parquet's text has to be (the format's "String Types")."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    return [_clean(one) for one in value] if isinstance(value, list) else value

@@ -1,0 +1,29 @@
+"""Why a dataset is not built or not read, as errors like those of `archiver.errors`."""
+
+from __future__ import annotations
+
+from archiver.errors import ArchiverError
+
+
+class SnapshotRefused(ArchiverError):
+    """A dataset that is not built: nothing of it is written, and nothing that was there is changed."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"No dataset is written to {path}: {why}.")
+
+
+class NothingToPublish(ArchiverError):
+    def __init__(self, path: str, asked: str) -> None:
+        super().__init__(
+            path, f"No dataset is written to {path}: nothing in the archive matches {asked or 'at its cut-off'}; "
+            "'archiver search' with the same words and options shows what does.")
+
+
+class NotASnapshot(ArchiverError):
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, f"{path} is not a dataset of this program ({why}); name the folder of one.")
+
+
+class BadPublishRules(ArchiverError):
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(file, f"The rules in {file} cannot be used: {why}. docs/publish.md shows what they may hold.")

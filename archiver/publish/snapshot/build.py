@@ -1,0 +1,229 @@
+"""A snapshot, built beside its folder and moved there when it is whole. Nothing of it depends on clock, place or order.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.publish import rules as publish_rules
+from archiver.publish.describe import describe
+from archiver.publish.formats.columns import arrow
+from archiver.publish.refusals import NotASnapshot, NothingToPublish, SnapshotRefused
+from archiver.publish.snapshot import request as asked
+from archiver.publish.snapshot import rows
+from archiver.publish.snapshot.choose import LARGE, choose, newest, order
+from archiver.publish.snapshot.evidence import settle
+from archiver.publish.snapshot.facts import Facts
+from archiver.publish.snapshot.request import Request
+from archiver.publish.snapshot.write import Told, derive, write_tables
+from archiver.search.asked import as_options
+from archiver.search.run import matching_ids
+from archiver.store.connect import open_archive
+
+REBUILD, SUMS = "rebuild.json", "SHA256SUMS"
+_MARK = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """`same`: a folder of the same bytes was there before."""
+
+    folder: Path
+    facts: Facts
+    bytes: int
+    same: bool
+
+
+def build(archives: Sequence[Path], out: Path, request: Request, *, software: str, change: rows.Change | None = None,
+          previous: Path | None = None, replace: bool = False, told: Told = lambda what, count: None) -> Built:
+    """Build the snapshot of one archive, or of several that have no site in common, into the folder `out`.
+
+    A folder that is there is replaced only with `replace`, or where it is the same. `previous` is the folder of the
+    version before, which CHANGES.md tells the differences to. Raises SnapshotRefused, NothingToPublish, NotASnapshot,
+    BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
+    """
+    arrow()
+    _check_target(out, request)
+    since = version_of(previous)["request"].version if previous else ""
+    rules = publish_rules.parse(request.rules, "rebuild.json")
+    with ExitStack() as stack:
+        dbs = [stack.enter_context(_reading(archive)) for archive in archives]
+        cutoff, parts, reasons = _chosen(dbs, request, rules, str(out))
+        facts = Facts(request, cutoff, rules.dataset)
+        facts.reasons = reasons
+        with _aside(out) as folder:
+            try:
+                write_tables(dbs, folder, facts, change or (lambda record: record), parts, told)
+                derive(folder, facts)
+                (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
+                describe(folder, facts, software, previous, since)
+                size = _sum(folder)
+            except (OSError, sqlite3.Error) as error:
+                raise _refused(out, error) from error
+            same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
+            if same and not replace:
+                return Built(out, facts, size, True)
+            if out.exists() and not replace and any(out.iterdir()):
+                raise SnapshotRefused(str(out), f"there is a version {request.version} of other content already; give "
+                                      "another --version, or --replace to write over it")
+            _move(folder, out)
+            return Built(out, facts, size, same)
+
+
+@contextmanager
+def _reading(archive: Path) -> Iterator[Database]:
+    """The archive, as it is at one moment, whoever writes it meanwhile."""
+    db = open_archive(archive, read_only=True)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: str
+            ) -> tuple[str, list[str], Counter[tuple[str, str]]]:
+    """Choose in all archives; the cut-off, the partitions in order, and how many records each reason decided on."""
+    total, sites = 0, Counter[str]()
+    for db in dbs:
+        # The query first: it may bring an index up to date, which is another connection's work.
+        ids = list(matching_ids(db, request.asked)) if request.query else None
+        if not db.conn.in_transaction:
+            db.execute("begin")
+        total += choose(db, ids, request.cutoff)
+        sites.update(row[0] for row in db.execute("select distinct site from temp.considered where chosen"))
+    if not total:
+        raise NothingToPublish(out, as_options(request.asked))
+    if twice := sorted(site for site, count in sites.items() if count > 1):
+        raise SnapshotRefused(out, f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
+    partition = request.partition
+    if partition == "auto":
+        partition = "year" if total > LARGE else "none"
+    cutoff = request.cutoff or max(map(newest, dbs))
+    parts = sorted({part for db in dbs for part in order(db, partition)})
+    reasons: Counter[tuple[str, str]] = Counter()
+    for db in dbs:
+        reasons += settle(db, rules, cutoff)
+    return cutoff, parts, reasons
+
+
+def _rebuild(facts: Facts, software: str, dbs: Sequence[Database]) -> bytes:
+    """What it takes to build the same again: the request with its cut-off, the software, and the content's digest."""
+    import pyarrow
+
+    request = asked.as_json(facts.request)
+    request["cutoff"] = facts.cutoff
+    schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
+    told = {"snapshot": _MARK, "request": request, "software": software, "pyarrow": pyarrow.__version__,
+            "schema": schema, "content": facts.digest, "rows": dict(sorted(facts.rows.items()))}
+    return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def _sum(folder: Path) -> int:
+    """Write SHA256SUMS, as `sha256sum -c` reads it; returns the bytes of all files."""
+    lines, size = [], 0
+    for file in sorted(files_of(folder)):
+        path = folder / file
+        with path.open("rb") as handle:
+            lines.append(f"{hashlib.file_digest(handle, 'sha256').hexdigest()}  {file}\n")
+        size += path.stat().st_size
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    return size + sum(map(len, lines))
+
+
+def files_of(folder: Path) -> list[str]:
+    """The files of a snapshot beside its sums, by their path in it."""
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*")
+            if path.is_file() and path != folder / SUMS]
+
+
+def version_of(folder: Path) -> dict[str, Any]:
+    """What a folder's rebuild.json says, with its request. Raises NotASnapshot."""
+    try:
+        text = (folder / REBUILD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotASnapshot(str(folder), "it has no rebuild.json") from error
+    return asked.read(text, str(folder))
+
+
+def _check_target(out: Path, request: Request) -> None:
+    if not out.exists():
+        if not out.parent.is_dir():
+            raise SnapshotRefused(str(out), f"there is no folder {out.parent}")
+        return
+    if not out.is_dir():
+        raise SnapshotRefused(str(out), "it is a file; name a folder")
+    if not any(out.iterdir()):
+        return
+    try:
+        found: Request = version_of(out)["request"]
+    except NotASnapshot as error:
+        raise SnapshotRefused(str(out), "its files are no dataset of this program; name another folder") from error
+    if found.version != request.version:
+        raise SnapshotRefused(str(out), f"it holds version {found.version}; give version {request.version} a folder of "
+                              f"its own, and --previous {out}")
+
+
+def _refused(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
+    full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or (
+        isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL)
+    if full:
+        return SnapshotRefused(str(out), "the disk is full; make room, then publish again")
+    return SnapshotRefused(str(out), getattr(error, "strerror", None) or str(error))
+
+
+@contextmanager
+def _aside(out: Path) -> Iterator[Path]:
+    """A folder beside the one that is asked for; gone afterwards, unless it was moved. What an earlier build that was
+    killed has left is taken away; another that is running keeps this one out."""
+    whole = out.absolute()
+    folder = whole.parent / f".{whole.name}.unfinished"
+    mark = whole.parent / f".{whole.name}.lock"
+    try:
+        lock = os.open(mark, os.O_CREAT | os.O_RDWR, 0o666)
+    except OSError as error:
+        raise _refused(out, error) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SnapshotRefused(str(out), "another build of it is running; wait until it ends") from error
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        yield folder
+    except OSError as error:
+        raise _refused(out, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            mark.unlink()
+        os.close(lock)
+
+
+def _move(folder: Path, out: Path, rename: Callable[[Path, Path], object] = os.replace) -> None:
+    """Put the whole folder in the place of the one that is asked for; what was there stays until it is."""
+    if not out.exists():
+        rename(folder, out)
+        return
+    old = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    rename(out, old)
+    try:
+        rename(folder, out)
+    except OSError:
+        rename(old, out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,139 @@
+"""Which articles a snapshot has, in its order, with identifiers that no order of storing them makes a difference to.
+
+All is entered into temporary tables of the connection: `temp.considered` has the articles and every copy of theirs,
+`temp.ordered` the articles alone, by their place in the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from sqlite_utils import Database
+
+from archiver.store.record_ids import FIRST_ADDRESS, of_first
+
+NEWEST = "9999"
+_ENTER = f"""insert or ignore into temp.considered
+    (article_id, id, chosen, first_seen, published, site, url, root, cluster, revision, gone_at)
+    select a.id, record_id({FIRST_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published,
+        a.site, a.url, coalesce(a.duplicate_of, a.id), a.cluster_id, a.revision, a.gone_at from articles a
+    where {{source}} and substr(coalesce(a.first_seen, ''), 1, 19) <= ?"""
+_SHARED = ("select article_id, root, cluster from temp.considered where root in (select root from temp.considered "
+           "group by 1 having count(*) > 1) or cluster is not null")
+LARGE = 250_000
+"""Rows from which on a table is several files."""
+
+
+def choose(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
+    """Enter the articles of these numbers (None is all), as far as they were there at the cut-off; how many it is."""
+    db.conn.create_function("record_id", 1, of_first, deterministic=True)
+    for table in ("chosen", "considered", "ordered"):
+        db.execute(f"drop table if exists temp.{table}")
+    db.execute("create temp table chosen (article_id integer primary key)")
+    if ids is None:
+        db.execute("insert into temp.chosen select id from articles")
+    else:
+        db.conn.executemany("insert or ignore into temp.chosen values (?)", ((number,) for number in ids))
+    db.execute("""create temp table considered (article_id integer primary key, id text not null, chosen integer,
+        first_seen text, published text, site text, url text, root integer, cluster integer, revision integer,
+        duplicate_of text, cluster_id text, split_key text, tier integer, licence text, geo integer, gone_at text)""")
+    ours = "(select article_id from temp.chosen)"
+    db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
+    # Copies of copies, too: what is near to what is equal.
+    have = "(select article_id from temp.considered)"
+    before = -1
+    while before != (before := _count(db, "temp.considered")):
+        for source in ("a.cluster_id in (select cluster from temp.considered)",
+                       "a.duplicate_of in (select root from temp.considered)",
+                       "a.id in (select root from temp.considered where root <> article_id)"):
+            db.execute(_ENTER.format(source=f"{source} and a.id not in {have}"), [cutoff or NEWEST])
+    if cutoff:
+        _back_to(db, cutoff)
+    _name_groups(db)
+    return _count(db, "temp.considered where chosen")
+
+
+def _count(db: Database, rows: str) -> int:
+    return int(db.execute(f"select count(*) from {rows}").fetchone()[0])
+
+
+def _back_to(db: Database, cutoff: str) -> None:
+    """What stood at the cut-off: the last version that had been seen, and no end that came later."""
+    db.execute(
+        "update temp.considered set revision = coalesce((select max(r.revision) from revisions r where r.article_id = "
+        "considered.article_id and substr(r.observed_at, 1, 19) <= ?), revision)", [cutoff])
+    db.execute(
+        "update temp.considered as c set published = (select json_extract(r.content, '$.published') from revisions r "
+        "where r.article_id = c.article_id and r.revision = c.revision) where revision <> (select a.revision from "
+        "articles a where a.id = c.article_id)")
+    db.execute("update temp.considered set gone_at = null where substr(gone_at, 1, 19) > ?", [cutoff])
+
+
+def _name_groups(db: Database) -> None:
+    """Equal texts are named by the one that was published first, clusters by the member that was seen first: neither
+    depends on the numbers that an archive has given. What joins a cluster later is never its first."""
+    for column, among, order, where in (
+            ("duplicate_of", "root", "published is null, published, first_seen, id", "chosen"),
+            ("cluster_id", "cluster", "substr(first_seen, 1, 19), id", "1")):
+        rows = db.execute(
+            f"select {among}, article_id, id from temp.considered where {among} is not null and {where} and {among} in "
+            f"(select {among} from temp.considered where {where} group by 1 having count(*) > 1) "
+            f"order by {among}, {order}")
+        values = list(_named(rows, first_too=column == "cluster_id"))
+        db.conn.executemany(f"update temp.considered set {column} = ? where article_id = ?", values)
+
+
+    firsts = dict(db.execute("select article_id, substr(first_seen, 1, 19) || ' ' || id from temp.considered"))
+    db.conn.executemany("update temp.considered set split_key = ? where article_id = ?", (
+        (min(firsts[number] for number in group)[20:], number) for group in groups(db) for number in group))
+
+
+def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tuple[str, int]]:
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        members = list(group)
+        yield from ((members[0][2], number) for _, number, _ in members[0 if first_too else 1:])
+
+
+def groups(db: Database) -> Iterator[list[int]]:
+    """The considered articles that share a text, or most of one: joined where a duplicate is in a cluster."""
+    rows = db.execute(_SHARED).fetchall()
+    leader: dict[tuple[str, int], tuple[str, int]] = {}
+
+    def find(key: tuple[str, int]) -> tuple[str, int]:
+        while leader.setdefault(key, key) != key:
+            leader[key] = leader[leader[key]]
+            key = leader[key]
+        return key
+
+    for _, root, cluster in rows:
+        if cluster is not None:
+            leader[find(("root", root))] = find(("cluster", cluster))
+    keyed = sorted((find(("root", root)), number) for number, root, _ in rows)
+    for _, group in groupby(keyed, key=lambda pair: pair[0]):
+        members = [number for _, number in group]
+        if len(members) > 1:
+            yield members
+
+
+def order(db: Database, partition: str) -> list[str]:
+    """Put the articles in their order, by partition, site, date and identifier; the partitions there are, in order.
+
+    `partition` is none, year or site; that of an article without a date is "undated".
+    """
+    part = {"none": "''", "site": "c.site",
+            "year": "coalesce(nullif(substr(c.published, 1, 4), ''), 'undated')"}[partition]
+    db.execute("create temp table ordered (position integer primary key, article_id integer not null, part text)")
+    db.execute(f"insert into temp.ordered (article_id, part) select c.article_id, {part} from temp.considered c "
+               "where c.chosen order by 2, c.site, coalesce(c.published, ''), c.id")
+    return [row[0] for row in db.execute("select part from temp.ordered group by part order by part")]
+
+
+def newest(db: Database) -> str:
+    """The moment up to which the archive tells, in UTC to the second: the cut-off of a snapshot that names none."""
+    found = [db.execute(sql).fetchone()[0] for sql in (
+        "select max(substr(first_seen, 1, 19)) from temp.considered",
+        "select max(substr(gone_at, 1, 19)) from temp.considered",
+        "select max(substr(captured_at, 1, 19)) from captures",
+        "select max(substr(observed_at, 1, 19)) from revisions")]
+    return max((text for text in found if text), default="1970-01-01T00:00:00")

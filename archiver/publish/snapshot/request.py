@@ -1,0 +1,104 @@
+"""What is asked for: all that decides the bytes of a snapshot, beside the archive itself. `rebuild.json` has it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from archiver.errors import BadQuery
+from archiver.publish.refusals import NotASnapshot
+from archiver.search.filters import Query
+from archiver.search.times import period, utc_seconds
+
+VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?")
+"""A version as of Semantic Versioning 2.0.0, without build metadata."""
+PARTITIONS = ("auto", "none", "year", "site")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`query` has what of a search query is not as by default, none of it for the whole archive. `cutoff` is a moment
+    in UTC to the second ("2024-06-01T12:00:00"), "" for that of the archive. `rules` is the text of the rule file.
+    `ngrams`: the longest that are counted, None where it depends on whether texts are withheld. `splits` are names and
+    shares in hundredths; `pseudonymised` says that authors have names by a key, which is not kept.
+    """
+
+    version: str
+    query: dict[str, Any] = field(default_factory=dict)
+    cutoff: str = ""
+    formats: tuple[str, ...] = ("parquet",)
+    partition: str = "auto"
+    ngrams: int | None = None
+    splits: tuple[tuple[str, int], ...] = ()
+    pseudonymised: bool = False
+    drop_contacts: bool = False
+    rules: str = ""
+
+    @property
+    def asked(self) -> Query:
+        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                                  for name, value in self.query.items()}
+        return Query(**{"limit": None, "duplicates": True, **values})
+
+
+def query_values(query: Query) -> dict[str, Any]:
+    """What of a query decides what it finds, and is not as by default; ready for JSON."""
+    said = {f.name: getattr(query, f.name) for f in fields(Query)
+            if f.name not in ("limit", "duplicates", "sort") and getattr(query, f.name) != f.default}
+    if said.get("fold") == "none":
+        del said["fold"]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+
+
+def moment(text: str) -> str:
+    """A cut-off as people write it, in UTC to the second; a year, month or day counts to its end. Raises BadQuery."""
+    from datetime import UTC, datetime
+
+    _, last, exact = period(text)
+    seconds = utc_seconds(last) if exact else utc_seconds(last + "T00:00:00+00:00") - 1
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def as_json(request: Request) -> dict[str, Any]:
+    return asdict(request)
+
+
+def from_json(told: Any, where: str) -> Request:
+    """The request that a `rebuild.json` holds. Raises NotASnapshot where it is none that this version knows."""
+    try:
+        known = {f.name for f in fields(Request)}
+        strange = sorted(set(told) - known)
+        if strange:
+            raise NotASnapshot(where, f"its rebuild.json asks for {strange[0]}, which this version does not know")
+        values = dict(told)
+        values["formats"] = tuple(values.get("formats", ("parquet",)))
+        values["splits"] = tuple((str(name), int(share)) for name, share in values.get("splits", ()))
+        request = Request(**values)
+        request.asked  # noqa: B018  a query that is none raises here
+        return request
+    except (TypeError, ValueError, AttributeError) as error:
+        raise NotASnapshot(where, f"its rebuild.json is none ({error})") from error
+
+
+def read(text: str, where: str) -> dict[str, Any]:
+    """A `rebuild.json`, of which `request` is made a Request."""
+    try:
+        told = json.loads(text)
+        return {**told, "request": from_json(told["request"], where)}
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotASnapshot(where, f"its rebuild.json is none ({error})") from error
+
+
+def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
+    """ "train=80,validation=10,test=10": names and shares, which add up to a hundred. Raises BadQuery."""
+    found = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,30})\s*=\s*(\d{1,3})\s*", part)
+        if not match:
+            raise BadQuery(text, "splits are written train=80,validation=10,test=10")
+        found.append((match[1], int(match[2])))
+    if sum(share for _, share in found) != 100 or len({name for name, _ in found}) != len(found):
+        raise BadQuery(text, "the shares of the splits add up to 100, each name once")
+    return tuple(found)

@@ -1,0 +1,151 @@
+"""The rows of a snapshot's tables, streamed from one archive, of which `choose` has entered the articles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.fields import GEOTAG_KEYS
+from archiver.publish.rights import Tier
+from archiver.publish.snapshot.choose import NEWEST
+from archiver.publish.snapshot.spans import Shown, sketch, words
+from archiver.publish.snapshot.withhold import withheld
+from archiver.store.record_ids import record_id
+from archiver.store.takedown.bans import removals
+
+Row = dict[str, Any]
+Change = Callable[[Row], Row]
+"""What is done to a record before it is withheld: personal data."""
+_READ = ("url", "canonical_url", "site", "title", "body", "authors", "published", "published_precision", "modified",
+         "categories", "tags", "geotags", "language", "description", "image", "credits", "first_seen")
+_LISTS = ("authors", "categories", "tags", "credits", "geotags")
+_AT = _READ.index("first_seen") + 1
+_ARTICLES = f"""
+    select {', '.join(f'a.{name}' for name in _READ)}, c.id, c.tier, c.licence, c.geo, c.revision, c.gone_at,
+        c.duplicate_of, c.cluster_id, c.split_key, c.article_id, a.revision, p.captured_at, p.digest, r.content,
+        q.captured_at, q.digest, o.part, (select json_group_array(url) from (select d.url from addresses d
+            where d.article_id = a.id and d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff
+            order by d.url))
+    from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
+    cross join articles a on a.id = c.article_id left join captures p on p.id = a.capture_id
+    left join revisions r on r.article_id = a.id and r.revision = c.revision and c.revision <> a.revision
+    left join captures q on q.id = r.capture_id order by o.position"""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One article: its record as it is published, its places, and the words that may be counted ([]: none)."""
+
+    part: str
+    record: Row
+    places: list[Row] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    split_key: str = ""
+
+
+def articles(db: Database, cutoff: str, change: Change, counted: bool) -> Iterator[Read]:
+    """The chosen articles in their order; `counted`: their words are counted, too."""
+    for row in db.execute(_ARTICLES, {"cutoff": cutoff or NEWEST}):
+        said: Row = dict(zip(_READ, row, strict=False))
+        (identifier, level, licence, geo, revision, gone_at, duplicate_of, cluster_id, split_key, number, now,
+         captured_at, payload, content, captured_then, payload_then, part, aliases) = row[_AT:]
+        for name in _LISTS:
+            text = said[name]
+            said[name] = json.loads(text) if text and text != "[]" else []
+        if content is not None:
+            said.update({name: value for name, value in json.loads(content).items() if name in said})
+            captured_at, payload = captured_then, payload_then
+        tier = Tier(level)
+        body = said["body"] or ""
+        tokens = words(body)
+        places = said.pop("geotags") or []
+        record = {
+            **said, "id": identifier, "aliases": json.loads(aliases), "excerpt": None, "revision": revision,
+            "gone_at": gone_at, "duplicate_of": duplicate_of, "cluster_id": cluster_id, "words": len(tokens),
+            "captured_at": captured_at, "payload_digest": payload, "tier": tier.label, "licence": licence or None,
+            "content_digest": hashlib.sha256(f"{said['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest(),
+            "sketch": None if tier is Tier.FULL else sketch(tokens), "split": None}
+        shown = Shown(()) if tier is Tier.FULL else Shown([body, *_other_texts(db, number, now, cutoff)])
+        changed = change(record)
+        if counted and tier > Tier.REFERENCE and changed["body"] is not body:
+            tokens = words(changed["body"] or "")
+        yield Read(
+            part, withheld(changed, tier, shown),
+            [{"id": identifier, "place": at, **{key: None if shown.repeats(_text(tag.get(key))) else tag.get(key)
+                                                for key in GEOTAG_KEYS}} for at, tag in enumerate(places, start=1)]
+            if geo and tier > Tier.REFERENCE else [], tokens if counted and tier > Tier.REFERENCE else [],
+            split_key or identifier)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _other_texts(db: Database, number: int, versions: int, cutoff: str) -> list[str]:
+    """The texts of all versions, where there are several: a headline of today may stand in yesterday's text."""
+    if versions < 2:
+        return []
+    return [row[0] for row in db.execute("select body from versions where article_id = ? and "
+                                         "substr(observed_at, 1, 19) <= ?", [number, cutoff or NEWEST]) if row[0]]
+
+
+def revisions(db: Database, cutoff: str, change: Change) -> Iterator[Row]:
+    """Every version of the chosen articles up to the cut-off, by identifier and number."""
+    last, shown = -1, Shown(())
+    for row in db.query(
+            "select c.id, c.tier, c.revision as stands, v.article_id, v.revision, v.observed_at, v.changed, v.title, "
+            "v.body, v.authors, v.published, v.previous, v.same_as, p.captured_at, p.digest as payload_digest "
+            "from (select id, tier, revision, article_id from temp.considered where chosen order by id) c "
+            "cross join versions v on v.article_id = c.article_id left join captures p on p.id = v.capture_id "
+            "where substr(v.observed_at, 1, 19) <= ? order by c.id, v.revision", [cutoff or NEWEST]):
+        tier, number, stands = Tier(row.pop("tier")), row.pop("article_id"), row.pop("stands")
+        if tier is not Tier.FULL and number != last:
+            last, shown = number, Shown(_other_texts(db, number, 2, cutoff))
+        for name in ("changed", "authors"):
+            row[name] = json.loads(row[name] or "[]")
+        if row["revision"] == stands:
+            row["body"] = None
+        yield withheld(change(row), tier, shown)
+
+
+def captures(db: Database, cutoff: str) -> Iterator[Row]:
+    """Every response at an address of a chosen article, and those that a version was read from."""
+    yield from db.query(
+        "with own as (select c.id, d.url, c.article_id from temp.considered c join addresses d on d.article_id = "
+        "c.article_id where c.chosen) "
+        "select o.id, x.url, x.captured_at, x.status, x.media_type, x.digest as payload_digest, x.record_type "
+        "from own o join captures x on x.url = o.url where substr(x.captured_at, 1, 19) <= :cutoff union "
+        "select c.id, x.url, x.captured_at, x.status, x.media_type, x.digest, x.record_type from temp.considered c "
+        "join revisions r on r.article_id = c.article_id join captures x on x.id = r.capture_id "
+        "where c.chosen and substr(x.captured_at, 1, 19) <= :cutoff order by 1, 3, 2, 6", {"cutoff": cutoff or NEWEST})
+
+
+def missing(db: Database, cutoff: str) -> Iterator[Row]:
+    """Addresses of the chosen articles' sites that may be posts and are not here; never those of withdrawn posts."""
+    for row in db.query(
+            "select s.name as site, p.url, p.outcome, p.reason, p.rule, p.status, p.found_at, (select "
+            "json_group_array(source) from (select distinct source from page_sources where page_id = p.id order by 1)) "
+            "as sources from pages p join sites s on s.id = p.site_id where s.name in "
+            "(select site from temp.considered where chosen) and p.article_id is null and "
+            "p.kind in ('post', 'unknown', 'part') and p.outcome in "
+            "('due', 'failed', 'refused', 'gone') and coalesce(p.rule, '') <> 'removed' and substr(p.found_at, 1, 19) "
+            "<= ? order by 1, 2", [cutoff or NEWEST]):
+        yield {**row, "sources": json.loads(row["sources"]), "reason": row["reason"] or None,
+               "rule": row["rule"] or None}
+
+
+def withdrawn(db: Database) -> Iterator[Row]:
+    """What was taken out of the sites that are here, and may not come back: identifier and reason alone."""
+    from archiver.urls import urlkey
+
+    kept = db.execute("select 1 from pragma_table_info('removals') where name = 'record_id'").fetchone() is not None
+    ids = dict(db.execute("select id, record_id from removals")) if kept else {}
+    sites = {row[0] for row in db.execute("select distinct site from temp.considered where chosen")}
+    found = {ids.get(one.id) or record_id(urlkey(one.url)): one.reason
+             for one in removals(db, "allowed_at is null") if one.site in sites}
+    yield from ({"id": name, "reason": found[name]} for name in sorted(found))

@@ -1,0 +1,58 @@
+"""Words in a row: how texts are compared, and by which passages a text is known again without being shown."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+
+from archiver.record.identity import folded
+
+RUN = 8
+"""Words in a row that two texts share by no chance."""
+PASSAGES = 12
+# Scripts without spaces: each sign stands for a word, or a sentence would be one.
+_SIGN = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+                   "\U00020000-\U0003ffff])")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as compared: NFKC, no case, letters and digits alone."""
+    plain = folded(text)
+    return plain.split() if plain.isascii() else _SIGN.sub(r" \1 ", plain).split()
+
+
+def runs(tokens: list[str]) -> Iterator[str]:
+    return (" ".join(tokens[at:at + RUN]) for at in range(len(tokens) - RUN + 1))
+
+
+class Shown:
+    """The passages of some texts, so that what repeats one can be left out."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = [text for text in texts if text]
+        self._plain: list[str] | None = None
+
+    def repeats(self, text: str | None) -> bool:
+        """Whether a text has eight words in a row that stand in one of them."""
+        if not text or (len(text) < 2 * RUN - 1 and text.isascii()):
+            return False
+        tokens = words(text)
+        if len(tokens) < RUN:
+            return False
+        if self._plain is None:
+            self._plain = [f" {' '.join(words(one))} " for one in self._texts]
+        return any(f" {run} " in plain for run in runs(tokens) for plain in self._plain)
+
+
+def sketch(tokens: list[str]) -> str:
+    """Hashes (64 bits, hexadecimal) of up to twelve passages of eight words, spread evenly from the first to the last.
+
+    "" where a text is shorter than one. `rehydrate.py` looks for the same in what it fetches.
+    """
+    last = len(tokens) - RUN
+    if last < 0:
+        return ""
+    places = sorted({last * number // (PASSAGES - 1) for number in range(PASSAGES)})
+    return " ".join(hashlib.sha256(" ".join(tokens[at:at + RUN]).encode("utf-8", "replace")).hexdigest()[:16]
+                    for at in places)

@@ -1,0 +1,57 @@
+"""What of a record is written, by its tier. A record below full text shows no eight words in a row of any version."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from archiver.publish.rights import Tier
+from archiver.publish.snapshot.spans import Shown
+
+_REFERENCE = frozenset({"id", "url", "site", "published", "published_precision", "first_seen", "gone_at", "revision",
+                        "language", "captured_at", "payload_digest", "content_digest", "sketch", "tier", "licence",
+                        "duplicate_of", "cluster_id", "words", "split", "observed_at", "changed", "previous",
+                        "same_as"})
+_TEXTS = ("title", "authors", "categories", "tags", "credits")
+_LISTS = frozenset({"aliases", "authors", "categories", "tags", "credits"})
+WORDS = 25
+SHARE = 5
+"""An excerpt has 25 words at most, and at most a fifth of the text."""
+
+
+def withheld(record: dict[str, Any], tier: Tier, shown: Shown) -> dict[str, Any]:
+    """The record (of `articles` or `revisions`) without what its tier keeps back. `shown` has all texts of the article.
+    """
+    if tier is Tier.FULL:
+        return record
+    if tier is Tier.REFERENCE:
+        return {name: value if name in _REFERENCE else [] if name in _LISTS else None for name, value in record.items()}
+    out = {**record, "body": None}
+    if tier is Tier.EXCERPT and "excerpt" in record:
+        out["excerpt"], out["description"] = first_words(record["body"]), first_words(record["description"], 1)
+        return out
+    if "description" in out:
+        out["description"] = None
+    for name in _TEXTS:
+        value = out.get(name)
+        if isinstance(value, list):
+            out[name] = [one for one in value if not shown.repeats(one)]
+        elif shown.repeats(value):
+            out[name] = None
+    return out
+
+
+def first_words(text: str | None, share: int = SHARE) -> str | None:
+    """The beginning of a text: `WORDS` words, no more than one part in `share` of it; None where that is nothing."""
+    if not text:
+        return None
+    most = min(10 * WORDS, len(text) // share)
+    out, count = "", 0
+    for piece in re.finditer(r"\S+\s*", text):
+        if count == WORDS or piece.end() > most:
+            break
+        out, count = text[:piece.end()], count + 1
+    if not count and share > 1 and not text.isascii():  # a script without spaces
+        out = text[:min(most, 2 * WORDS)]
+    out = " ".join(out.split())
+    return f"{out} …" if out and len(out) < len(text.strip()) else out or None

@@ -1,0 +1,193 @@
+"""Writing the tables of a snapshot into a folder: Parquet in one pass over the archives, other forms out of that."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any
+
+from slugify import slugify
+from sqlite_utils import Database
+
+from archiver.publish.formats import csv_table, geojson, jsonl
+from archiver.publish.formats.columns import ParquetTable, arrow
+from archiver.publish.snapshot import rows
+from archiver.publish.snapshot.facts import Facts
+from archiver.publish.snapshot.ngrams import Ngrams
+from archiver.publish.snapshot.splits import split_of
+from archiver.publish.snapshot.tables import (
+    ARTICLES,
+    CAPTURES,
+    MISSING,
+    NGRAMS,
+    PLACES,
+    REVISIONS,
+    WITHDRAWN,
+    Table,
+)
+
+Told = Callable[[str, int], None]
+"""Told which table is written, and its rows so far."""
+_EVERY = 5_000
+_BATCH = 1_000
+
+
+class _Writing:
+    """The Parquet files of one table: one, or one for each partition."""
+
+    def __init__(self, table: Table, folder: Path, facts: Facts, told: Told, parts: Sequence[str] = ("",)) -> None:
+        self._table, self._folder, self._facts, self._told = table, folder, facts, told
+        self._names = _file_names(parts)
+        self._open: ParquetTable | None = None
+        self._part: str | None = None
+        facts.files[table.name] = []
+        if not any(parts):
+            self._turn_to("")
+
+    def _turn_to(self, part: str) -> None:
+        self.close()
+        path = Path("data", f"{self._table.name}.parquet") if not self._names[part] else \
+            Path("data", self._table.name, f"{self._names[part]}.parquet")
+        (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
+        self._facts.files[self._table.name].append(path.as_posix())
+        self._open = ParquetTable(self._folder / path, [(c.name, c.kind) for c in self._table.columns])
+        self._part = part
+
+    def add(self, row: dict[str, Any], part: str = "") -> None:
+        if part != self._part or self._open is None:
+            self._turn_to(part)
+        assert self._open is not None
+        self._open.add(row)
+        self._facts.rows[self._table.name] += 1
+        if self._facts.rows[self._table.name] % _EVERY == 0:
+            self._told(self._table.name, self._facts.rows[self._table.name])
+
+    def close(self) -> None:
+        if self._open is not None:
+            opened, self._open = self._open, None
+            opened.close()
+
+
+def _file_names(parts: Iterable[str]) -> dict[str, str]:
+    """A name for the file of each partition; two that would have the same are told apart by a digest."""
+    named = {part: slugify(part) for part in parts}
+    count: dict[str, int] = {}
+    for name in named.values():
+        count[name] = count.get(name, 0) + 1
+    return {part: name if count[name] == 1 and (name or not part) else
+            f"{name}-{hashlib.sha256(part.encode()).hexdigest()[:8]}".lstrip("-") for part, name in named.items()}
+
+
+def write_tables(dbs: Sequence[Database], folder: Path, facts: Facts, change: rows.Change, parts: Sequence[str],
+                 told: Told) -> None:
+    """All tables, as Parquet under `data/`. Raises OSError."""
+    request = facts.request
+    withheld = any(db.execute("select 1 from temp.considered where chosen and tier < 3").fetchone() for db in dbs)
+    longest = (2 if withheld else 0) if request.ngrams is None else request.ngrams
+    counting = Ngrams(longest, folder)
+    digest = hashlib.sha256()
+    with _opened(_Writing(ARTICLES, folder, facts, told, parts)) as articles, \
+            _opened(_Writing(PLACES, folder, facts, told)) as places:
+        streams = [rows.articles(db, facts.cutoff, change, longest > 0) for db in dbs]
+        for read in _merged(streams, lambda one: (one.part, one.record["site"], one.record["published"] or "",
+                                                  one.record["id"])):
+            record = read.record
+            if request.splits:
+                record["split"] = split_of(read.split_key, request.splits)
+            digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
+            articles.add(record, read.part)
+            facts.article(record)
+            for place in read.places:
+                places.add(place)
+                facts.place(place)
+            if read.tokens:
+                counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], read.tokens)
+    facts.digest = digest.hexdigest()
+    _write(REVISIONS, folder, facts, told, _merged(
+        [rows.revisions(db, facts.cutoff, change) for db in dbs], lambda row: (row["id"], row["revision"])))
+    _write(CAPTURES, folder, facts, told, _merged(
+        [rows.captures(db, facts.cutoff) for db in dbs], lambda row: (row["id"], row["captured_at"])))
+    _write(MISSING, folder, facts, told, _counted(facts, _merged(
+        [rows.missing(db, facts.cutoff) for db in dbs], lambda row: (row["site"], row["url"]))))
+    _write(NGRAMS, folder, facts, told, counting.rows())
+    _write(WITHDRAWN, folder, facts, told, _merged([rows.withdrawn(db) for db in dbs], lambda row: row["id"]))
+
+
+def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:
+    return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=key)
+
+
+def _counted(facts: Facts, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in found:
+        facts.missing[row["site"], row["outcome"]] += 1
+        yield row
+
+
+def _write(table: Table, folder: Path, facts: Facts, told: Told, found: Iterator[dict[str, Any]]) -> None:
+    first = next(found, None)
+    if first is None and table.optional:
+        return
+    with _opened(_Writing(table, folder, facts, told)) as out:
+        if first is not None:
+            out.add(first)
+        for row in found:
+            out.add(row)
+
+
+@contextmanager
+def _opened(writing: _Writing) -> Iterator[_Writing]:
+    try:
+        yield writing
+    finally:
+        writing.close()
+
+
+def derive(folder: Path, facts: Facts) -> None:
+    """The forms beside Parquet that are asked for, with the same rows in the same order. Raises OSError."""
+    forms: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
+        "csv": csv_table.write, "jsonl": lambda found, out, _: jsonl.write(found, out)}
+    for name, files in list(facts.files.items()):
+        columns = next(table for table in _ALL if table.name == name).columns
+        for form, write in forms.items():
+            if form in facts.request.formats:
+                with _gzip(folder / "data" / f"{name}.{form}.gz") as out:
+                    write(_read(folder, files), out, tuple(column.name for column in columns))
+    if "geojson" in facts.request.formats:
+        with (folder / "data" / "places.geojson").open("wb") as out:
+            geojson.write(_features(folder, facts), out)
+
+
+_ALL = (ARTICLES, REVISIONS, CAPTURES, PLACES, MISSING, NGRAMS, WITHDRAWN)
+_PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
+
+
+def _features(folder: Path, facts: Facts) -> Iterator[dict[str, Any]]:
+    """Articles with their places, which lie in the same order."""
+    places = groupby(_read(folder, facts.files["places"]), key=lambda row: row["id"])
+    identifier, found = next(places, ("", iter(())))
+    for record in _read(folder, facts.files["articles"], list(_PROPERTIES)):
+        if record["id"] == identifier:
+            tags = [{name: value for name, value in tag.items() if name not in ("id", "place")} for tag in found]
+            yield {**record, "geotags": tags}
+            identifier, found = next(places, ("", iter(())))
+
+
+def _read(folder: Path, files: Iterable[str], columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    _, pq = arrow()
+    for name in files:
+        with pq.ParquetFile(folder / name) as file:
+            for batch in file.iter_batches(_BATCH, columns=columns):
+                yield from batch.to_pylist()
+
+
+@contextmanager
+def _gzip(file: Path) -> Iterator[IO[bytes]]:
+    """Compressed without a time or a name, which would be other bytes each time (RFC 1952, section 2.3)."""
+    with ExitStack() as stack:
+        raw = stack.enter_context(file.open("wb"))
+        yield stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))  # type: ignore[arg-type]

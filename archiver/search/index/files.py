@@ -1,0 +1,57 @@
+"""The files of an index on the disk: whether they are as they were written.
+
+Each ends in a digest of itself (tantivy's footer): a line of JSON with the CRC-32 of all before it, its length, and a
+magic number. To read all of them takes a second for a gigabyte, so their sizes and times are noted when the
+index is written, and the digest is asked only of a file that has others.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+import zlib
+from pathlib import Path
+
+_PART = re.compile(r"[0-9a-f]{32}\..+")
+_MAGIC = 1337
+_TAIL, _PIECE = 8, 1 << 20
+
+Stamps = dict[str, tuple[int, int]]
+"""By the name of a file its size and the time of its last change, in nanoseconds."""
+
+
+def stamps(folder: Path) -> Stamps:
+    return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in _parts(folder)}
+
+
+def damaged(folder: Path, known: Stamps | None = None) -> str:
+    """The name of the first file that is not as it was written, "" where none is. Those that have their stamp are not
+    read, nor are any where `known` has none of it. Raises OSError."""
+    for path in _parts(folder):
+        if known is not None and known.get(path.name, ()) == (path.stat().st_size, path.stat().st_mtime_ns):
+            continue
+        if not _is_whole(path):
+            return path.name
+    return ""
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _PART.fullmatch(path.name))
+
+
+def _is_whole(path: Path) -> bool:
+    if path.stat().st_size <= _TAIL:
+        return False
+    with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        ends = len(data) - _TAIL - int.from_bytes(data[-8:-4], "little")
+        if int.from_bytes(data[-4:], "little") != _MAGIC or ends < 0:
+            return False
+        try:
+            told = json.loads(data[ends:-_TAIL])["crc"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        found = 0
+        for start in range(0, ends, _PIECE):
+            found = zlib.crc32(data[start:min(start + _PIECE, ends)], found)
+        return bool(found == told)

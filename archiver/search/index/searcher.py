@@ -1,0 +1,68 @@
+"""What answers of an index: tantivy's searcher, which names an index that turns out to be damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tantivy
+from tantivy import DocAddress, Order, Query
+
+from archiver.errors import IndexDamaged
+from archiver.search.index import files, state
+
+_T = TypeVar("_T")
+
+
+class Searcher:
+    """An index as it was at one moment; `folder` is None of one in memory. Every method raises IndexDamaged, and the
+    index is then made anew before it is asked again."""
+
+    __slots__ = ("_folder", "_inner", "is_whole")
+
+    def __init__(self, index: tantivy.Index, folder: Path | None = None) -> None:
+        self._inner, self._folder = index.searcher(), folder
+        self.is_whole = True
+
+    @property
+    def num_docs(self) -> int:
+        return self._inner.num_docs
+
+    @property
+    def num_segments(self) -> int:
+        return self._inner.num_segments
+
+    def search(self, query: Query, *, limit: int, count: bool = False, order_by_field: str | None = None,
+               order: Order = Order.Desc) -> Any:
+        return self._asked(lambda: self._inner.search(query, limit=limit, count=count, order_by_field=order_by_field,
+                                                      order=order))
+
+    def aggregate(self, query: Query, asked: dict[str, Any]) -> dict[str, Any]:
+        return self._asked(lambda: self._inner.aggregate(query, asked))
+
+    def fast_field_values(self, field: str, addresses: list[DocAddress]) -> Sequence[Any]:
+        return self._asked(lambda: self._inner.fast_field_values(field, addresses))
+
+    def doc_freq(self, field: str, value: str) -> int:
+        return self._asked(lambda: self._inner.doc_freq(field, value))
+
+    def terms_with_prefix(self, field: str, prefix: str) -> list[tuple[str, int]]:
+        return self._asked(lambda: self._inner.terms_with_prefix(field, prefix))
+
+    def _asked(self, ask: Callable[[], _T]) -> _T:
+        try:
+            return ask()
+        except ValueError as error:  # tantivy's only kind; a panic of its is no Exception at all
+            self._tell_damage(error)
+            raise
+        except BaseException as error:
+            if type(error).__name__ == "PanicException":
+                self._tell_damage(error)
+            raise
+
+    def _tell_damage(self, error: BaseException) -> None:
+        if self._folder is not None and (name := files.damaged(self._folder)):
+            self.is_whole = False
+            state.disown(self._folder)
+            raise IndexDamaged(str(self._folder), name) from error

@@ -1,0 +1,110 @@
+"""What a query comes to over an index: all that is to be shown of it, in which order, with what is folded beneath."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+
+import tantivy
+from sqlite_utils import Database
+
+from archiver.errors import BadQuery
+from archiver.search.expand import expanded
+from archiver.search.filters import SORTS, Query, asked_for, terms
+from archiver.search.fold import folded as fold
+from archiver.search.index.opened import searcher
+from archiver.search.index.searcher import Searcher
+from archiver.search.match import compiled, ranks
+from archiver.search.names import folded
+from archiver.search.order import count, in_order
+from archiver.search.places import distance_km
+from archiver.search.recency import by_recency
+from archiver.search.terms import Every, Node
+
+_MAX_LIMIT = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    id: int
+    group: int
+    score: float | None
+    distance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`node` is what was typed, `found` all that is to be shown, `beneath` what is folded beneath some of it."""
+
+    db: Database
+    searcher: Searcher
+    query: Query
+    node: Node | None
+    found: tantivy.Query
+    beneath: dict[int, tuple[int, ...]]
+    total: int
+
+
+def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
+    """`more` narrows it further."""
+    filters = terms(db, query)
+    node = asked_for(db, query)
+    asked = searcher(db)
+    if node is not None:
+        node = expanded(node, db, asked, query.folding)
+    if more is not None:
+        more = expanded(more, db, asked, query.folding)
+    parts = tuple(part for part in (node, more, *filters) if part is not None)
+    for function in (distance_km, folded):
+        db.register_function(function, deterministic=True, replace=True)
+    found = compiled(Every(parts) if parts else None, db)
+    try:
+        shown = fold(asked, found, query.folding)
+        return Plan(db, asked, query, node, shown.query, shown.beneath, count(asked, shown.query))
+    except ValueError as error:
+        if "expansions" not in str(error):
+            raise
+        raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
+
+
+def window(query: Query) -> tuple[int, int]:
+    if query.offset < 0 or (query.limit is not None and query.limit < 0):
+        raise BadQuery(query.text, "limit and offset cannot be negative")
+    return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
+
+
+def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
+    name = plan.query.sort.removeprefix("-")
+    if name and name not in SORTS:
+        raise BadQuery(f"sort by {plan.query.sort}",
+                       f"it can be sorted by {', '.join(SORTS)}, with - before it downwards")
+    down = plan.query.sort.startswith("-")
+    if not name:
+        name, down = ("relevance", False) if ranks(plan.node) else ("date", True)
+    if name == "relevance" and not ranks(plan.node):
+        name, down = "date", not down
+    if name == "distance":
+        entries = in_order(plan.searcher, plan.found, "id", down=False, first=0, last=plan.total)
+        distances = _distances(plan, [entry.id for entry in entries])
+        entries = sorted(entries, key=lambda e: (distances.get(e.id, inf) * (-1 if down else 1), e.id))[first:last]
+    elif name == "relevance" and plan.query.recent is not None:
+        entries = by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
+        distances = _distances(plan, [entry.id for entry in entries])
+    else:
+        entries = in_order(plan.searcher, plan.found, SORTS[name], down=down != (name == "relevance"),
+                           first=first, last=last)
+        distances = _distances(plan, [entry.id for entry in entries])
+    for entry in entries:
+        yield Found(entry.id, entry.group, entry.key if name == "relevance" else None, distances.get(entry.id))
+
+
+def _distances(plan: Plan, ids: list[int]) -> dict[int, float]:
+    if plan.query.near is None:
+        return {}
+    return dict(plan.db.execute(
+        "select article_id, min(distance_km(latitude, longitude, ?, ?)) from geotags where role <> 'publisher' "
+        "and article_id in (select value from json_each(?)) group by 1",
+        [*plan.query.near, json.dumps(ids)]).fetchall())

@@ -1,0 +1,226 @@
+"""How a site does, judged by its own past: pure, with the time as an argument.
+
+Each check is a function from what is known of a site to what a person should look at, in a sentence that says what to
+do. Where too little is known there is no judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise, takewhile
+from statistics import median
+from typing import Literal
+
+from archiver.frontier.cadence import shown
+from archiver.store.health.coverage import fallen
+from archiver.store.health.likely import SURPRISE, chance_of_so_many, is_far
+from archiver.store.health.measures import Measured
+
+Level = Literal["green", "amber", "red", "unknown"]
+LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")
+"""The worse the later."""
+_FEW = 5
+"""Runs that must have measured something before a run is judged by them."""
+_PAGES = 50  # of earlier runs, before their share of failures says something
+_POSTS = 10  # whose times of publication make a rhythm
+_ESSENTIAL = ("title", "body", "published")
+_NAMES = {"body": "text", "published": "date of publication"}
+_QUIET_AT_LEAST = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of the ledger: `outcome` is "" while it is under way."""
+
+    started: datetime
+    outcome: str
+    reason: str
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A feed, sitemap or API that told of posts once and does not answer any more: `why`, and since which run."""
+
+    kind: str
+    url: str
+    why: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a site: its last runs, the newest first; when its `first` run began, and when its newest posts
+    were published, the newest first; which of its sources are `dead`, of kinds of which none is alive; how many pages
+    robots.txt now `forbids` that were posts of the archive, an example of them, and whether the home page is one
+    (`closed`: the rule)."""
+
+    site: str
+    runs: Sequence[Run] = ()
+    first: datetime | None = None
+    published: Sequence[datetime] = ()
+    dead: Sequence[Source] = ()
+    forbids: int = 0
+    forbidden: str = ""
+    closed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`code` names the check, `about` what it speaks of (a field, a source) where there are several; `since` is when
+    it began, as far as it is known."""
+
+    code: str
+    level: Level
+    sentence: str
+    about: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`state` is the worst of the findings, "unknown" of a site without a run that ended."""
+
+    state: Level
+    findings: tuple[Finding, ...] = field(default=())
+
+
+def judge(known: Known, now: datetime) -> Health:
+    """The health of a site."""
+    ended = [run for run in known.runs if run.outcome]
+    if not ended:
+        return Health("unknown")
+    findings = [finding for check in CHECKS for finding in check(known, ended, now)]
+    findings.sort(key=lambda one: -LEVELS.index(one.level))
+    return Health(worst(one.level for one in findings), tuple(findings))
+
+
+def worst(levels: Iterator[Level] | Sequence[Level]) -> Level:
+    return max(levels, key=LEVELS.index, default="green")
+
+
+def _ended(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    """How the last runs ended: one that failed may be chance, one that was stopped goes on."""
+    last = runs[0]
+    alike = list(takewhile(lambda run: run.outcome == last.outcome, runs))
+    since = alike[-1].started
+    again = f" ({len(alike)} runs in a row, since {_day(since)})" if len(alike) > 1 else ""
+    if known.closed:
+        return
+    if last.outcome == "failed":
+        alone = len(alike) == 1 and len(runs) > 1
+        yield Finding("failed", "amber" if alone else "red", f"Its last run failed{again}: {last.reason}", since=since)
+    elif last.outcome == "waiting" and len(alike) > 2:
+        yield Finding("waiting", "amber", f"It has been left alone{again}: {last.reason}", since=since)
+    elif last.outcome == "interrupted" and len(alike) > 1:
+        yield Finding("interrupted", "amber", f"It was stopped before its end{again}, last since {last.reason}: "
+                      f"'archiver crawl {known.site}' goes on, and log/crawl.log beside the archive tells more.",
+                      since=since)
+
+
+def _quiet(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    """No new post for much longer than the site was ever silent in its last posts. One that slept already when it was
+    crawled first sleeps on, which is no news."""
+    times = sorted((at for at in known.published if at <= now), reverse=True)
+    finished = next((run.started for run in runs if run.outcome == "finished"), None)
+    if len(times) < _POSTS or finished is None:
+        return
+    gaps = sorted(a - b for a, b in pairwise(times))
+    usual, longest = gaps[len(gaps) // 2], gaps[-1]
+    silent, limit = min(now, finished) - times[0], max(1.5 * longest, 4 * usual, _QUIET_AT_LEAST)
+    if silent > limit and (known.first or finished) - times[0] <= limit:
+        yield Finding("quiet", "amber", f"No new post for {_long(silent)}; it was never silent for longer than "
+                      f"{_long(longest)} before: look whether it has posts that 'archiver status {known.site}' does "
+                      "not count, whether it moved, or whether it sleeps.", since=times[0])
+
+
+def _fields(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    """A field that articles had is missing from those that were read of late, as after a redesign."""
+    for name, fall in fallen([(run.started, run.measured) for run in reversed(runs)]).items():
+        yield Finding(
+            "coverage", "red" if name in _ESSENTIAL else "amber",
+            f"{_NAMES.get(name, name).capitalize()}: {fall.hits:,} of {fall.trials:,} articles read since "
+            f"{_moment(fall.since)} have it, before that {fall.past_hits / fall.past_trials:.0%}: the site's template "
+            f"was probably changed. 'archiver show ID --evidence' of a new post shows what is found there, 'archiver "
+            f"sites rules {known.site} --learn' learns the template anew, --set takes rules that you write; then "
+            f"'archiver reextract {known.site}' reads again what is stored.", about=name, since=fall.since)
+
+
+def _length(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    """Texts are much shorter or longer than they were: a wall, or a template that is read wrongly."""
+    told = [run for run in runs if run.measured.length and run.measured.articles > 2]
+    if len(told) <= _FEW:
+        return
+    now_, past = told[0].measured.length or 0, [run.measured.length or 0 for run in told[1:]]
+    if is_far(now_, past, 2.0):
+        usual = median(past)
+        yield Finding("length", "amber", f"The texts read by its last run have {now_:,.0f} characters (median), "
+                      f"{'more' if now_ > usual else 'fewer'} than the {usual:,.0f} of before: look at a new post with "
+                      "'archiver show', whether a paywall or a new template stands between.", since=told[0].started)
+
+
+def _failing(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    """More pages fail, or are refused, than used to."""
+    last, past = runs[0].measured, runs[1:]
+    total, before = sum(last.outcomes.values()), sum(sum(run.measured.outcomes.values()) for run in past)
+    if before < _PAGES or not total or runs[0].outcome == "failed":
+        return
+    for outcome, verb in (("failed", "failed"), ("refused", "were refused")):
+        hits, earlier = last.outcomes.get(outcome, 0), sum(run.measured.outcomes.get(outcome, 0) for run in past)
+        if hits / total < 0.1 + earlier / before or chance_of_so_many(hits, total, earlier, before) > SURPRISE:
+            continue
+        bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
+        how = f" (answers: {', '.join(f'{status} {n:,} times' for n, status in bad)})" if bad else ""
+        yield Finding("statuses", "amber", f"{hits:,} of {total:,} addresses {verb} in its last run{how}, before "
+                      f"{earlier / before:.0%}: 'archiver status {known.site}' tells why; where the site is tired of "
+                      f"this program, set a longer delay ('archiver sites set {known.site} delay=5').", about=outcome,
+                      since=runs[0].started)
+
+
+def _slow(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    told = [run for run in runs if run.measured.latency]
+    if len(told) <= _FEW:
+        return
+    latest, past = told[0].measured.latency or 0.0, [run.measured.latency or 0.0 for run in told[1:]]
+    if latest > median(past) + 1 and is_far(latest, past, 3.0):
+        yield Finding("slow", "amber", f"Its answers take {latest:.1f} s (median), before {median(past):.1f} s: it is "
+                      "asked more slowly by itself; where that lasts, set a longer delay or ask its owner.",
+                      since=told[0].started)
+
+
+def _sources(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    for source in known.dead if runs[0].outcome != "failed" else ():
+        yield Finding("source", "amber", f"Its {source.kind} {source.url} does not answer any more ({source.why}), and "
+                      f"no other {source.kind} does: new posts are found by its other ways alone. Look for a new "
+                      f"address on its home page; 'archiver crawl' with it takes it up.", about=source.kind,
+                      since=source.since)
+
+
+def _robots(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    if known.closed:
+        yield Finding("robots", "red", f"Its robots.txt now forbids its home page ({known.closed}), and nothing is "
+                      "found any more: ask its owner for leave, or have it left out with "
+                      f"'archiver sites set {known.site} crawl=no'.", about="home")
+    elif known.forbids:
+        pages = f"{known.forbids:,} pages" if known.forbids > 1 else "a page"
+        yield Finding("robots", "amber", f"Its robots.txt now forbids {pages} that the archive holds as posts, for "
+                      f"example {known.forbidden}: what is stored is kept, and not visited again; 'archiver why' names "
+                      "the rule, its owner can give leave.", about="posts")
+
+
+Check = Callable[[Known, Sequence[Run], datetime], Iterator[Finding]]
+CHECKS: tuple[Check, ...] = (_ended, _robots, _fields, _sources, _quiet, _failing, _length, _slow)
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%Y-%m-%d}"
+
+
+def _moment(at: datetime) -> str:
+    return f"the run of {at:%Y-%m-%d %H:%M} UTC"
+
+
+def _long(span: timedelta) -> str:
+    return f"{span.days:,} days" if span >= timedelta(days=2) else shown(span)

@@ -1,0 +1,97 @@
+"""What is known of a site, read from the archive for `judge`. Reads only, and an archive of any release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.store.health.judge import Health, Known, Run, Source, judge
+from archiver.store.health.kept import accepted, without
+from archiver.store.health.measures import Measured
+from archiver.store.ledger import moment, stamp
+from archiver.urls import urlkey
+
+_RUNS = 60
+_WEEKS = timedelta(days=14)
+_POSTS = 60
+
+
+def health_of(db: Database, site: dict[str, Any], now: datetime) -> Health:
+    """The health of a site (a row of `sites`), but for what a person has accepted."""
+    return without(judge(known_of(db, site), now), accepted(db, site["id"]))
+
+
+def known_of(db: Database, site: dict[str, Any]) -> Known:
+    pages, example = db.execute(
+        "select count(*), min(url) from pages where site_id = ? and outcome = 'refused' and rule = 'robots' "
+        "and article_id is not null", [site["id"]]).fetchone()
+    home = db.execute("select reason from pages where urlkey = ? and rule = 'robots'",
+                      [urlkey(site["start_url"])]).fetchone()
+    runs = _runs(db, site["id"])
+    first = db.execute("select min(started_at) from runs where site_id = ?", [site["id"]]).fetchone()[0]
+    return Known(site["name"], runs, moment(first), _published(db, site["name"]),
+                 _dead(db, site["id"], runs), pages, example or "", home[0] if home else "")
+
+
+def _runs(db: Database, site_id: int) -> list[Run]:
+    rows = db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, _RUNS])
+    return [Run(moment(row["started_at"]) or datetime.now(UTC), row["outcome"] or "", row["reason"] or "",
+                Measured.from_json(row.get("measures"))) for row in rows]
+
+
+def _published(db: Database, site: str) -> list[datetime]:
+    """When the newest posts were published, as far as they say it with a zone."""
+    rows = db.execute("select published from articles where site = ? and published is not null "
+                      "order by published desc limit ?", [site, _POSTS])
+    return [at for row in rows if (at := _time(row[0]))]
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
+    """The row of the last run that ended."""
+    return next(iter(db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1",
+                              [site_id])), None)
+
+
+def alive_sources(db: Database, site_id: int) -> dict[str, int]:
+    """How many feeds, sitemaps and APIs answered when they were asked last."""
+    return dict(db.execute(
+        "select kind, count(*) from pages where site_id = ? and priority = 0 and kind in ('feed', 'sitemap', 'api') "
+        "and outcome = 'not-article' group by 1 order by 1", [site_id]).fetchall())
+
+
+def _dead(db: Database, site_id: int, runs: Sequence[Run]) -> list[Source]:
+    """Kinds of sources of which one answered in an earlier run, and none does now."""
+    told = [run for run in runs if run.outcome and run.measured.outcomes]
+    if not told:
+        return []
+    lost = {kind for run in told[1:] for kind in run.measured.sources} - set(told[0].measured.sources)
+    return [_lost(db, site_id, kind, told) for kind in sorted(lost)]
+
+
+def _lost(db: Database, site_id: int, kind: str, runs: Sequence[Run]) -> Source:
+    since = list(takewhile(lambda run: kind not in run.measured.sources, runs))[-1].started
+    url, reason = db.execute(
+        "select url, reason from pages where site_id = ? and priority = 0 and kind = ? and outcome <> 'not-article' "
+        "order by attempts desc, fetched_at desc", [site_id, kind]).fetchone() or ("", "")
+    return Source("API" if kind == "api" else kind, url, reason or "it answers no more", since)
+
+
+def growth(db: Database, now: datetime) -> float:
+    """Bytes a day that were received in the last two weeks: the archive's WARC files grow by no more."""
+    since = stamp(now - _WEEKS)
+    total, first = db.execute("select total(bytes), min(started_at) from runs where started_at between ? and ?",
+                              [since, stamp(now)]).fetchone()
+    began = moment(first)
+    return float(total) / max((now - began) / timedelta(days=1), 1.0) if began else 0.0

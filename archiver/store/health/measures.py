@@ -1,0 +1,96 @@
+"""What a run measures of its site, for the runs after it to be judged by."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+from typing import Any
+
+from archiver.items import Article, Outcome, PageKind, Source, Visit
+
+FIELDS = ("title", "body", "authors", "published", "categories", "tags", "image", "description")
+"""Fields of which it is told how many of the articles that were read have them."""
+_READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run measured; all of it may be missing of a run by an earlier release.
+
+    `articles` posts were read whole, `fields` of them have a field, `length` is their median number of characters;
+    `outcomes` counts pages, `statuses` answers (by HTTP status); seconds to an answer at the median and for 95 of 100;
+    `listed` is how many posts the site's largest feed showed; `sources` counts the feeds, sitemaps and APIs that
+    answered when they were asked last.
+    """
+
+    articles: int = 0
+    fields: Mapping[str, int] = field(default_factory=dict)
+    length: float | None = None
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    latency: float | None = None
+    latency_95: float | None = None
+    listed: int = 0
+    sources: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str | None) -> Measured:
+        """Of the column `measures`; a key that this version does not know is passed over."""
+        known: dict[str, Any] = json.loads(text) if text else {}
+        return cls(**{name: known[name] for name in cls.__slots__ if known.get(name) is not None})
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: dict(value) if isinstance(value, Mapping) else value for name in self.__slots__
+                if (value := getattr(self, name)) or name in ("articles", "fields")}
+
+    def coverage(self) -> dict[str, float]:
+        """The share of the articles that have each field; empty where none was read."""
+        return {name: self.fields.get(name, 0) / self.articles for name in FIELDS} if self.articles else {}
+
+
+class Measuring:
+    """Collects it while a run goes on."""
+
+    def __init__(self) -> None:
+        self._articles = 0
+        self._fields: Counter[str] = Counter()
+        self._outcomes: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+        self._lengths = array("L")
+        self._latencies = array("f")
+        self._listed = 0
+
+    def answered(self, status: int, seconds: float | None) -> None:
+        """An answer of the server, whatever was asked for."""
+        self._statuses[str(status)] += 1
+        if seconds is not None:
+            self._latencies.append(seconds)
+
+    def visited(self, visit: Visit, outcome: Outcome) -> None:
+        """A visit as it was written."""
+        self._outcomes[str(outcome)] += 1
+        if visit.kind is PageKind.FEED:
+            self._listed = max(self._listed, sum(target.source is Source.FEED for target in visit.targets))
+        if visit.article and outcome in _READ and visit.status == 200:
+            self._read(visit.article)
+
+    def measured(self, sources: Mapping[str, int]) -> Measured:
+        tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None
+        return Measured(
+            self._articles, dict(self._fields), median(self._lengths) if self._lengths else None,
+            dict(self._outcomes), dict(self._statuses),
+            round(median(self._latencies), 4) if self._latencies else None, round(tail, 4) if tail else None,
+            self._listed, sources)
+
+    def as_json(self, sources: Mapping[str, int]) -> str:
+        """`sources` as in `Measured`."""
+        return json.dumps(self.measured(sources).as_dict(), ensure_ascii=False)
+
+    def _read(self, article: Article) -> None:
+        self._articles += 1
+        self._fields.update(name for name in FIELDS if getattr(article, name))
+        self._lengths.append(len(article.body))

@@ -1,0 +1,95 @@
+"""Facets as links: each value narrows the search, or widens it again where it narrows it already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archiver.search.filters import Query
+from archiver.web.answer import Asked
+from archiver.web.asking import search_link
+
+LABELS = {"site": "Site", "year": "Year", "author": "Author", "category": "Category", "tag": "Tag",
+          "language": "Language", "place": "Place", "credit": "Source named"}
+_OPTIONS = ("site", "author", "category", "tag", "language")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """`href` narrows by it, or no longer does where it is `active`."""
+
+    text: str
+    articles: int
+    href: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    name: str
+    label: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Something that narrows the search: what it is called, and the address without it."""
+
+    label: str
+    text: str
+    href: str
+
+
+def facets(asked: Asked, query: Query, counts: dict[str, list[tuple[str, int]]]) -> tuple[Facet, ...]:
+    """Those that have a value, in the order of LABELS."""
+    return tuple(Facet(name, label, tuple(_value(asked, query, name, *pair) for pair in counts[name]))
+                 for name, label in LABELS.items() if counts.get(name))
+
+
+def _value(asked: Asked, query: Query, name: str, text: str, articles: int) -> Value:
+    other, active = _toggled(query, name, text)
+    return Value(text, articles, search_link(asked, other), active)
+
+
+def _toggled(query: Query, name: str, text: str) -> tuple[Query, bool]:
+    if name in _OPTIONS:
+        there: tuple[str, ...] = getattr(query, name)
+        active = text in there
+        return _with(query, name, tuple(v for v in there if v != text) if active else (*there, text)), active
+    if name == "year":
+        active = query.since == query.until == text
+        return replace(query, since=None if active else text, until=None if active else text), active
+    fact = f'{name}:"{" ".join(text.replace(chr(34), " ").split())}"'
+    if fact in query.text:
+        return replace(query, text=" ".join(query.text.replace(fact, " ").split())), True
+    return replace(query, text=f"{query.text} {fact}".strip()), False
+
+
+def _with(query: Query, name: str, value: Any) -> Query:
+    changed: dict[str, Any] = {name: value}
+    return replace(query, **changed)
+
+
+_SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
+    ("since", "Since", lambda q: q.since or ""),
+    ("until", "Until", lambda q: q.until or ""),
+    ("near", "Near", lambda q: f"{q.near[0]:g}, {q.near[1]:g}, within {q.within or 25:g} km" if q.near else ""),
+    ("bbox", "In the box", lambda q: ", ".join(f"{n:g}" for n in q.bbox) if q.bbox else ""),
+    ("like", "Like article", lambda q: str(q.like) if q.like is not None else ""),
+)
+
+
+def narrowings(asked: Asked, query: Query) -> tuple[Narrowing, ...]:
+    """Whatever narrows a query beside its text."""
+    return tuple(_narrowings(asked, query))
+
+
+def _narrowings(asked: Asked, query: Query) -> Iterable[Narrowing]:
+    for name in _OPTIONS:
+        for text in getattr(query, name):
+            rest = tuple(value for value in getattr(query, name) if value != text)
+            yield Narrowing(LABELS[name], text, search_link(asked, _with(query, name, rest)))
+    for name, label, shown in _SINGLE:
+        if text := shown(query):
+            yield Narrowing(label, text, search_link(asked, _with(query, name, None)))

@@ -1,0 +1,18 @@
+"""Saved searches, each with what it finds now and how much of that is new."""
+
+from __future__ import annotations
+
+from archiver.search.asked import as_options
+from archiver.search.saved import standings
+from archiver.web.answer import Answer, Asked
+from archiver.web.asking import search_link
+
+
+def page(asked: Asked) -> Answer:
+    found = standings(asked.db)
+    data = [{"name": one.saved.name, "query": as_options(one.saved.query), "saved_at": one.saved.saved_at,
+             "ran_at": one.saved.ran_at, "total": one.total, "new": one.new, "error": one.error} for one in found]
+    rows = [{**row, "href": asked.link(f"/searches/{row['name']}"),
+             "all": "" if one.error else search_link(asked, one.saved.query)}
+            for row, one in zip(data, found, strict=True)]
+    return Answer("searches.html", {"searches": rows}, data)

@@ -1,0 +1,150 @@
+"""A captured page made safe to be looked at: its text, its look and its images, and nothing that acts.
+
+What is kept is named here, and nh3 (ammonia) leaves out all else after its own parsing, last of all steps. Addresses
+are named anew before: images and stylesheets lead to this archive's own captures, where there are any, and links to
+other pages as this archive has them. The policy that the page is sent with holds where something slipped through: no
+scripts, no forms, no frames, nothing loaded from elsewhere (Content Security Policy Level 3, sandbox).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from html import escape
+
+import nh3
+from lxml import etree
+
+from archiver.discovery.requisites import of_page, renamed, srcset
+from archiver.extraction.page import Page
+from archiver.urls import asset_address
+
+POLICY = ("default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
+          "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+          "sandbox allow-same-origin allow-top-navigation-by-user-activation")
+"""Without allow-scripts nothing runs. The origin is kept, for else a login that a proxy asks for would be missing from
+the requests for its images."""
+
+Put = Callable[[str], str]
+Element = etree._Element
+_BLOCKS = ("article", "aside", "footer", "header", "main", "nav", "section", "figure", "figcaption", "address",
+           "center", "font", "big", "tt", "picture", "details", "summary", "time", "mark", "data", "dl", "dt", "dd",
+           "label", "fieldset", "legend", "menu", "hgroup", "search", "col", "colgroup", "caption")
+TAGS = (nh3.ALLOWED_TAGS | set(_BLOCKS)) - {"map", "area"}
+_NOTHING_OF = {"script", "style", "template", "iframe", "object", "embed", "applet", "svg", "math", "canvas", "audio",
+               "video", "select", "textarea", "button", "frameset", "head", "title", "noembed", "noframes", "xmp",
+               "plaintext", "portal"}
+_ATTRIBUTES = {
+    "*": {"class", "id", "dir", "lang", "title", "style", "align", "valign", "width", "height", "bgcolor", "color"},
+    "a": {"href", "name"}, "img": {"src", "alt", "border", "hspace", "vspace"}, "font": {"face", "size"},
+    "table": {"border", "cellpadding", "cellspacing", "summary"}, "ol": {"start", "type", "reversed"},
+    "ul": {"type"}, "li": {"value"}, "td": {"colspan", "rowspan", "headers"},
+    "th": {"colspan", "rowspan", "headers", "scope"}, "time": {"datetime"}, "data": {"value"}, "details": {"open"},
+    "col": {"span"}, "colgroup": {"span"}, "blockquote": {"cite"}, "hr": {"size", "noshade"},
+}
+_EMBEDDED = ("iframe", "embed", "object", "video", "audio")
+_LAZY = ("src", "data-src", "data-lazy-src", "data-original")
+_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
+_PICTURE = re.compile(r"data:image/(?:png|gif|jpeg|webp|avif|svg\+xml)[;,]", re.IGNORECASE)
+_MEDIA = re.compile(r"[\w\s(),:.-]{1,200}")
+
+
+def named(page: Page, url: str) -> list[str]:
+    """The addresses of all images, stylesheets and fonts that a page names."""
+    return [one.url for one in of_page(page.root, url)]
+
+
+def safe(page: Page, url: str, asset: Put, link: Put) -> str:
+    """The page as a document of its own. `asset` gives for an address of an image or stylesheet the one that it has
+    here, "" for none; `link` for that of a page. Both give addresses without quotes."""
+    root = page.root
+    base = next((found for one in root.iter("base") if (found := asset_address(one.get("href") or "", url))), url)
+    head = "".join(_styles(root, base, asset))
+    title = next(("".join(map(str, one.itertext())) for one in root.iter("title")), "")[:300]
+    for element in list(root.iter("img", "source", "noscript", *_EMBEDDED)):
+        _prepared(element, base, asset)
+    body = root.find("body")
+    body = root if body is None else body
+    inner = nh3.clean(_inner(body), tags=TAGS, clean_content_tags=_NOTHING_OF, attributes=_ATTRIBUTES,
+                      attribute_filter=_filter(base, asset, link), link_rel="noreferrer external",
+                      url_schemes={"http", "https", "data"}, set_tag_attribute_values={"a": {"target": "_top"}})
+    return (f"<!DOCTYPE html>\n<html{_own(root)}><head><meta charset=\"utf-8\">"
+            f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
+            f"{head}</head><body{_own(body)}>{inner}</body></html>\n")
+
+
+def _own(element: Element) -> str:
+    """Class, language and direction of the outermost elements, which a fragment has not."""
+    return "".join(f' {name}="{escape(value)}"' for name in ("class", "id", "lang", "dir")
+                   if (value := element.get(name)) and element.tag in ("html", "body"))
+
+
+def _styles(root: Element, base: str, asset: Put) -> Iterator[str]:
+    """The stylesheets of a page, linked and written in it, in their order."""
+    for element in root.iter("link", "style"):
+        media = element.get("media") or ""
+        said = f' media="{escape(media)}"' if _MEDIA.fullmatch(media) else ""
+        if element.tag == "style":
+            css = renamed(element.text or "", base, asset)
+            # Raw text ends at its end tag alone (HTML Standard, 13.1.2.6), and "<\\/" is "</" to CSS.
+            yield f"<style{said}>{css.replace('</', chr(60) + chr(92) + '/')}</style>"
+        elif "stylesheet" in (rel := (element.get("rel") or "").lower().split()) and "alternate" not in rel:
+            url = asset_address(element.get("href") or "", base)
+            if url and (here := asset(url)):
+                yield f'<link rel="stylesheet" href="{escape(here)}"{said}>'
+
+
+def _prepared(element: Element, base: str, asset: Put) -> None:
+    """An image names the first of its addresses that is captured; what is embedded from elsewhere is a link to it."""
+    if element.tag == "img":
+        src = next(_candidates(element, base, asset), "")
+        for name in (*_LAZY, *_SETS):
+            element.attrib.pop(name, "")
+        if src:
+            element.set("src", src)
+    elif element.tag == "noscript":
+        element.tag = "div"
+    elif element.tag in _EMBEDDED:
+        embedded = asset_address(element.get("src") or element.get("data") or "", base)
+        tail = element.tail or ""
+        element.clear()
+        element.tag, element.tail = "p", tail
+        if embedded:
+            told = etree.SubElement(element, "a", href=embedded)
+            told.text = f"[embedded: {embedded}]"
+
+
+def _candidates(element: Element, base: str, asset: Put) -> Iterator[str]:
+    sources = [element.get(name) or "" for name in _LAZY]
+    sets = [one for name in _SETS for one in srcset(element.get(name) or "")]
+    for text in (*sources, *sets):
+        url = asset_address(text, base) if text and not text.startswith("data:") else None
+        if url and (here := asset(url)):
+            yield here
+    yield from (text for text in sources if _PICTURE.match(text))
+
+
+def _inner(body: Element) -> str:
+    return escape(body.text or "", quote=False) + "".join(
+        etree.tostring(child, method="html", encoding="unicode") for child in body if isinstance(child.tag, str))
+
+
+def _filter(base: str, asset: Put, link: Put) -> Callable[[str, str, str], str | None]:
+    def kept(tag: str, name: str, value: str) -> str | None:
+        if name == "href":
+            return _href(value.strip(), base, link)
+        if name == "src":  # named anew before, or a picture that stands in the page itself
+            here = value.startswith("/") and not value.startswith("//")
+            return value if here or _PICTURE.match(value) else None
+        if name == "style":
+            return renamed(value, base, asset)
+        return value
+
+    return kept
+
+
+def _href(value: str, base: str, link: Put) -> str | None:
+    if value.startswith("#"):
+        return value
+    url = asset_address(value, base)
+    return link(url) if url else None

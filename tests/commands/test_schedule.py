@@ -1,0 +1,160 @@
+"""archiver schedule, as a process: what is due is crawled, one of a host at a time; it ends when it is told to."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from archiver.commands.main import cli
+from archiver.spiders.lock import lock_schedule, scheduler
+from archiver.store.connect import open_archive
+from tests.processes import Running, run, without_proxies
+from tests.spiders.crawling import rows
+from tests.spiders.site_server import Answer, Pages, home, page, serving
+
+_SOON = 30
+
+
+def slow(answer: Answer, seconds: float) -> Callable[[], Answer]:
+    def wait() -> Answer:
+        time.sleep(seconds)
+        return answer
+    return wait
+
+
+def blog(*folders: str, posts: int = 3, seconds: float = 0.0) -> Pages:
+    pages: Pages = {"/robots.txt": Answer(b"", 404)}
+    for folder in folders or ("",):
+        paths = [f"{folder}/post-{n}/" for n in range(posts)]
+        pages[f"{folder}/"] = home(*paths)
+        for number, path in enumerate(paths):
+            answer = page(f"Number {number} of {folder or 'all'}", f"Words of {path} stand here. " * 9)
+            pages[path] = slow(answer, seconds)
+    return pages
+
+
+def on(archive: Path, *words: str) -> str:
+    done = CliRunner().invoke(cli, [*words, "--archive", str(archive)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def until(what: Callable[[], object]) -> None:
+    end = time.monotonic() + _SOON
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def listed(archive: Path) -> dict[str, dict[str, object]]:
+    return {row["site"]: row for row in json.loads(on(archive, "schedule", "--list", "--json"))}
+
+
+def test_once_crawls_what_is_due_and_of_a_host_one_after_the_other(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog("/a", "/b", seconds=0.2)) as server, serving(blog()) as other:
+        for url in (f"{server.url}a/", f"{server.url}b/", other.url, "http://127.0.0.1:9/"):
+            on(archive, "sites", "add", url)
+        on(archive, "sites", "set", "127.0.0.1:9", "crawl=no")
+        assert {row["why"] for row in listed(archive).values()} == {"never crawled"} and len(listed(archive)) == 3
+        done = run("archiver", "schedule", "--once", "--json", "--archive", str(archive))
+        assert done.returncode == 0, done.stderr
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        assert sorted((row["outcome"], row["new"]) for row in told) == [("finished", 3)] * 3
+        asked = [path[:3] for path in server.requests if path.startswith(("/a/", "/b/"))]
+        assert asked == sorted(asked) or asked == sorted(asked, reverse=True)
+        spans = rows(archive, "select started_at, finished_at from runs join sites s on s.id = site_id "
+                              f"where s.host = '{server.url[7:-1]}' order by 1")
+        assert spans[0][1] <= spans[1][0]
+        again = run("archiver", "schedule", "--once", "--archive", str(archive))
+        assert (again.returncode, again.stdout) == (0, "") and not any(row["due"] for row in listed(archive).values())
+
+
+def test_a_daemon_is_alone_survives_a_kill_and_ends_in_time(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog(posts=400, seconds=0.3)) as server:
+        on(archive, "sites", "add", server.url)
+        first = Running("archiver", "schedule", "--archive", str(archive))
+        def posts() -> int:
+            return sum(path.startswith("/post-") for path in server.requests)
+
+        until(lambda: posts() > 3)
+        second = run("archiver", "schedule", "--archive", str(archive))
+        assert second.returncode == 1 and f"process {first.pid}" in second.stderr
+        assert scheduler(archive) == str(first.pid)
+        beside = run("archiver", "schedule", "--once", "--archive", str(archive))
+        assert beside.returncode == 0 and "Another" in beside.stderr
+        first.send(signal.SIGKILL)
+        first.end()
+        # Its crawl ends by itself, and leaves the site to the next one.
+        until(lambda: rows(archive, "select outcome from runs where outcome = 'interrupted'"))
+        db = open_archive(archive)
+        db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00', outcome = 'failed', reason = 'It fell.'")
+        db.close()
+        config, heard = tmp_path / "archiver.toml", tmp_path / "heard"
+        config.write_text(f'[notify]\ncommand = ["sh", "-c", "cat > {heard}"]\n')
+        third = Running("archiver", "schedule", "--archive", str(archive),
+                        environment=without_proxies() | {"ARCHIVER_CONFIG": str(config)})
+        asked = posts()
+        until(lambda: posts() > asked + 3)
+        until(lambda: heard.exists() and "It fell." in heard.read_text())
+        begun = time.monotonic()
+        third.send(signal.SIGTERM)
+        done = third.end(timeout=_SOON)
+        assert done.returncode == 128 + signal.SIGTERM and time.monotonic() - begun < _SOON, done.stderr
+        assert [row[0] for row in rows(archive, "select outcome from runs order by id")] == ["failed", "interrupted"]
+        stored = rows(archive, "select count(*) from articles")[0][0]
+        assert 0 < stored == rows(archive, "select count(*) from pages where outcome = 'archived'")[0][0]
+        with lock_schedule(archive):
+            pass
+
+
+def test_what_cannot_be_crawled_is_told_and_the_others_are_crawled(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog()) as server:
+        on(archive, "sites", "add", server.url)
+        on(archive, "sites", "add", "https://nowhere.invalid/")
+        done = run("archiver", "schedule", "--once", "--archive", str(archive), "--contact", "a@b.example")
+    assert done.returncode == 1 and "nowhere.invalid: not crawled: There is no host named" in done.stderr
+    assert "3 new" in done.stdout
+
+
+def test_bad_calls_are_told_in_a_sentence(tmp_path: Path) -> None:
+    missing = CliRunner().invoke(cli, ["schedule", "--archive", str(tmp_path / "none.db")])
+    assert missing.exit_code == 1 and missing.stderr.startswith("Error: There is no archive")
+    (tmp_path / "no.db").write_text("no archive")
+    assert "is not an archive" in CliRunner().invoke(cli, ["schedule", "--archive", str(tmp_path / "no.db")]).stderr
+    assert CliRunner().invoke(cli, ["schedule", "-o", str(tmp_path)]).exit_code == 2
+
+
+@pytest.mark.needs("systemd")
+def test_units_are_as_systemd_wants_them(tmp_path: Path) -> None:
+    odd = tmp_path / "an archive of 100 %" / "archive.db"
+    odd.parent.mkdir()
+    CliRunner().invoke(cli, ["schedule", "--systemd", "-o", str(tmp_path), "--archive", str(odd)])
+    units = sorted(path for path in tmp_path.iterdir() if path.suffix in (".service", ".timer"))
+    assert len(units) == 3
+    checked = subprocess.run(["systemd-analyze", "verify", "--recursive-errors=no", *units], capture_output=True,
+                             text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_a_crontab_and_a_compose_file_run_the_scheduler(tmp_path: Path) -> None:
+    import yaml
+
+    root = Path(__file__).parents[2]
+    line = on(tmp_path / "a % b.db", "schedule", "--cron").splitlines()[-1]
+    assert line.startswith("*/10 * * * * cd ") and " schedule --once --quiet --archive " in line
+    assert line.endswith(r"a \% b.db'")
+    service = yaml.safe_load(on(tmp_path / "a.db", "schedule", "--docker"))["services"]["archiver"]
+    assert service["command"] == ["schedule"] and service["stop_grace_period"] == "30s"
+    copied = [word for line in (root / "Dockerfile").read_text().splitlines()
+              if line.startswith("COPY ") and "--" not in line for word in line.split()[1:-1]]
+    assert copied and all((root / word).exists() for word in copied)

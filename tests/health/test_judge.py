@@ -1,0 +1,169 @@
+"""How a site is judged by its own past, on a clock that the tests set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.frontier.cadence import Every
+from archiver.frontier.turn import Past, Turn
+from archiver.store.health.judge import Finding, Known, Run, Source, judge
+from archiver.store.health.kept import without
+from archiver.store.health.likely import chance_of_so_few, chance_of_so_many, is_far
+from archiver.store.health.measures import FIELDS, Measured
+from archiver.store.health.place import judge_place
+from archiver.store.turns import Scheduled
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ALL = dict.fromkeys(FIELDS, 10)
+
+
+def measured(articles: int = 10, length: float = 2000, latency: float = 0.2, outcomes: Mapping[str, int] | None = None,
+             **fields: int) -> Measured:
+    have = {name: min(number, articles) for name, number in (ALL | fields).items()}
+    return Measured(articles, have, length, outcomes or {"archived": articles, "not-article": 5}, {"200": 15}, latency,
+                    latency * 3)
+
+
+def site(*runs: Measured | str, past: int = 10, **known: object) -> Known:
+    """A site with so many good runs, a day apart, and then these: what they measured, or how they ended."""
+    told = [measured()] * past + list(runs)
+    listed = [Run(NOW - (len(told) - 1 - n) * DAY, *(
+        ("finished", "", one) if isinstance(one, Measured) else (one, f"it {one}", Measured())))
+        for n, one in enumerate(told)]
+    return Known("a.example", listed[::-1], **known)  # type: ignore[arg-type]
+
+
+def found(known: Known) -> list[Finding]:
+    return list(judge(known, NOW).findings)
+
+
+def codes(known: Known) -> list[tuple[str, str, str]]:
+    return [(one.code, one.about, one.level) for one in found(known)]
+
+
+def test_a_site_as_it_ever_was_is_green_and_one_without_a_run_unknown() -> None:
+    assert judge(site(), NOW).state == "green" and judge(site(measured(9), measured(1)), NOW).state == "green"
+    assert judge(Known("a.example"), NOW).state == judge(site(past=0), NOW).state == "unknown"
+
+
+def test_a_field_that_is_gone_is_told_with_its_first_run() -> None:
+    fall, = found(site(measured(5, published=0)))
+    assert (fall.code, fall.about, fall.level, fall.since) == ("coverage", "published", "red", NOW)
+    assert fall.sentence.startswith("Date of publication: 0 of 5 articles read since the run of 2026-03-02 12:00 UTC "
+                                    "have it, before that 100%")
+    assert "archiver sites rules a.example --learn" in fall.sentence
+    later, = found(site(measured(5, published=0), *[measured(2, published=0)] * 4))
+    assert later.since == NOW - 4 * DAY and "0 of 13 articles" in later.sentence
+
+
+def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
+    assert codes(site(measured(1, tags=0))) == []
+    assert codes(site(*[measured(1, tags=0)] * 3)) == [("coverage", "tags", "amber")]
+    assert found(site(*[measured(1, tags=0)] * 3))[0].since == NOW - 2 * DAY
+
+
+def test_a_field_that_comes_back_is_well_and_one_that_few_had_is_no_matter() -> None:
+    assert codes(site(measured(8, authors=0), measured(8), measured(8))) == []
+    rarely = [measured(10, image=1)] * 10
+    assert codes(site(*rarely, measured(5, image=0), past=0)) == []
+    assert codes(site(measured(5, published=0), past=1)) == []  # too little is known of it
+
+
+def test_it_is_told_until_it_is_well_again_or_accepted() -> None:
+    long = site(*[measured(3, authors=0)] * 30, past=6)
+    assert codes(long) == [("coverage", "authors", "amber")]
+    health = judge(long, NOW)
+    assert without(health, {"coverage authors": NOW}).state == "green"
+    assert without(health, {"coverage tags": NOW, "coverage authors": NOW - 40 * DAY}) == health
+
+
+def test_how_the_last_runs_ended() -> None:
+    assert codes(site("failed")) == [("failed", "", "amber")]
+    assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
+    assert "2 runs in a row, since 2026-03-01" in found(site(*["failed"] * 2))[0].sentence
+    assert codes(site("failed", past=0)) == [("failed", "", "red")]
+    assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
+    assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
+    assert codes(site(*["interrupted"] * 2)) == [("interrupted", "", "amber")]
+    assert codes(site("failed", measured())) == []
+
+
+def test_more_pages_fail_than_ever() -> None:
+    bad = replace(measured(10, outcomes={"archived": 10, "failed": 10}), statuses={"200": 10, "503": 9, "404": 1})
+    told, = found(site(bad))
+    assert (told.code, told.about) == ("statuses", "failed")
+    assert told.sentence.startswith("10 of 20 addresses failed in its last run (answers: 503 9 times, 404 1 times)")
+    assert codes(site(measured(outcomes={"archived": 9, "refused": 9}))) == [("statuses", "refused", "amber")]
+    assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
+    shaky = [measured(outcomes={"archived": 10, "failed": 10})] * 5
+    assert codes(site(*shaky, measured(outcomes={"archived": 5, "failed": 6}), past=0)) == []
+
+
+def test_sizes_and_times_that_are_far_from_what_they_were() -> None:
+    assert codes(site(measured(length=300))) == [("length", "", "amber")]
+    assert codes(site(measured(length=9000))) == [("length", "", "amber")]
+    assert codes(site(measured(length=1500))) == codes(site(measured(2, length=300))) == []
+    assert codes(site(measured(length=300), past=3)) == []
+    assert codes(site(measured(latency=4.0))) == [("slow", "", "amber")]
+    assert codes(site(measured(latency=0.9))) == []
+
+
+@pytest.mark.parametrize(("silent", "told"), [(4, False), (8, False), (12, True), (400, True)])
+def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, told: bool) -> None:
+    times = [NOW - (silent + 2 * n) * DAY for n in range(20)] + [NOW - (silent + 46) * DAY]
+    known = site(published=[at for at in times if at < NOW], first=NOW - (silent + 1) * DAY)
+    assert [code for code, *_ in codes(replace(known, published=times[:20]))] == (["quiet"] if told else [])
+    # Seven days were normal once.
+    assert bool(codes(known)) == (silent > 12)
+    assert codes(replace(known, first=NOW)) == [] if silent == 400 else True
+    assert codes(replace(known, published=times[:5])) == []
+
+
+def test_dead_sources_and_robots() -> None:
+    dead = Source("feed", "https://a.example/feed", "the server answers 404", NOW)
+    told, = found(site(dead=[dead]))
+    assert (told.code, told.about, told.level) == ("source", "feed", "amber") and dead.url in told.sentence
+    assert codes(site(forbids=3, forbidden="https://a.example/x")) == [("robots", "posts", "amber")]
+    assert codes(site(closed="robots.txt forbids it (/)", forbids=9)) == [("robots", "home", "red")]
+    assert codes(site("failed", closed="x", dead=[dead])) == [("robots", "home", "red")]
+    both = judge(site(measured(length=300), closed="x", dead=[dead]), NOW)
+    assert both.state == "red" and [one.level for one in both.findings] == ["red", "amber", "amber"]
+
+
+def test_the_archive_itself() -> None:
+    late = Scheduled({}, Every(6 * DAY / 24), Past(NOW - 2 * DAY, "finished"), Turn(NOW - DAY, DAY / 4, ""))
+
+    def state(free: int, daily: float, sites: list[Scheduled], scheduler: str | None) -> list[tuple[str, str]]:
+        health = judge_place("a.db", free, daily, sites, scheduler, NOW)
+        return [(one.code, one.level) for one in health.findings]
+
+    assert state(10**11, 10**8, [], None) == state(10**11, 0.0, [late], None) == []
+    assert state(10**9, 10**8, [], "") == [("disk", "amber")] and state(10**8, 0.0, [], "") == [("disk", "red")]
+    assert state(10**11, 0.0, [late], "") == [("late", "red")]
+    assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
+    fresh = replace(late, turn=Turn(NOW - DAY / 48, DAY / 4, ""))
+    assert state(10**11, 0.0, [fresh, replace(late, last=None)], "") == []
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_chances_are_chances(hits: int, more: int, past_hits: int, past_more: int) -> None:
+    trials, past = hits + more, past_hits + past_more
+    few, many = (chance(hits, trials, past_hits, past) for chance in (chance_of_so_few, chance_of_so_many))
+    assert 0 < few <= 1 + 1e-9 and 0 < many <= 1 + 1e-9 and few + many >= 1 - 1e-9
+
+
+def test_what_is_told_of_many_is_told_of_very_many() -> None:
+    assert chance_of_so_few(0, 100_000, 99_000, 100_000) < 1e-6 and chance_of_so_few(99_000, 100_000, 99, 100) > 0.1
+    assert is_far(10.0, [1.0, 1.1, 0.9], 3.0) and not is_far(10.0, [1.0, 9.0, 30.0, 4.0, 0.3], 3.0)
+
+
+@given(st.lists(st.builds(measured, st.integers(0, 3), published=st.integers(0, 3)), max_size=40))
+def test_any_past_is_judged(runs: list[Measured]) -> None:
+    assert judge(site(*runs, past=0), NOW).state in ("green", "amber", "red", "unknown")

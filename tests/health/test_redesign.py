@@ -1,0 +1,102 @@
+"""A blog that changes its theme, loses its feed and closes its doors: each is told after the next crawl."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.spiders.crawling import archiver, crawl, rows, text
+from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
+
+_SOUND = " told here at some length, so that nobody takes it for a list of links. " * 8
+
+
+class Blog:
+    """A blog of numbered posts; `dated` is whether its theme shows when a post was published."""
+
+    def __init__(self, server: SiteServer, archive: Path) -> None:
+        self.server, self.archive, self.posts = server, archive, 0
+        self.site = server.url[7:-1]
+
+    def publish(self, number: int, *, dated: bool) -> None:
+        pages: Pages = self.server.pages
+        for post in range(self.posts, self.posts + number):
+            title = f"Story number {post}"
+            pages[f"/story-{post}/"] = page(title, title + _SOUND, date=f"2024-03-{post + 1:02}") if dated else (
+                undated(title))
+        self.posts += number
+        links = [f"/story-{post}/" for post in range(self.posts)]
+        pages["/"] = home(*links, head='<link rel="alternate" type="application/rss+xml" href="/feed.xml">')
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """The findings by their code and what they are about."""
+        told = json.loads(archiver("status", "--json", archive=self.archive).stdout)[0]["health"]
+        return {f"{one['code']} {one['about']}".strip(): one for one in told["findings"]}
+
+    def last_run(self) -> str:
+        return str(rows(self.archive, "select started_at from runs order by id desc limit 1")[0][0])
+
+
+def undated(title: str) -> Answer:
+    """The new theme: all that the old one has, but for the date."""
+    return Answer(f"""<!doctype html><html lang="en"><head><title>{title} – The Test Blog</title>
+<meta property="og:type" content="article"></head><body><header><a href="/">The Test Blog</a></header>
+<main><article class="story"><h1>{title}</h1><p class="by">By <span class="author">Ann Rowe</span></p>
+<div class="story-text"><p>{title}{_SOUND}</p></div></article></main></body></html>""".encode())
+
+
+def feed(*links: str) -> Answer:
+    items = "".join(f"<item><title>Story</title><link>{link}</link></item>" for link in links)
+    return Answer(f'<rss version="2.0"><channel><title>The Test Blog</title>{items}</channel></rss>'.encode(),
+                  headers={"Content-Type": "application/rss+xml"})
+
+
+@pytest.fixture(scope="module")
+def blog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
+    with serving({"/robots.txt": text("", 404)}) as server:
+        blog = Blog(server, tmp_path_factory.mktemp("redesign") / "archive.db")
+        blog.publish(24, dated=True)
+        server.pages["/feed.xml"] = feed(f"{server.url}story-0/")
+        assert crawl(server.url, archive=blog.archive).returncode == 0
+        yield blog
+
+
+def test_the_run_measures_its_site(blog: Blog) -> None:
+    measures = json.loads(rows(blog.archive, "select measures from runs")[0][0])
+    assert measures["articles"] == 24 and measures["fields"]["published"] == measures["fields"]["authors"] == 24
+    assert measures["outcomes"]["archived"] == 24 and measures["statuses"]["200"] >= 26
+    assert 0 < measures["latency"] <= measures["latency_95"] and measures["listed"] == 1
+    assert blog.status() == {}
+
+
+def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog: Blog) -> None:
+    blog.publish(4, dated=False)
+    assert crawl(blog.site, archive=blog.archive).returncode == 0
+    assert rows(blog.archive, "select count(*) from articles where published is null") == [(4,)]
+    found = blog.status()
+    assert set(found) == {"coverage published"}
+    told = found["coverage published"]
+    assert told["level"] == "red" and told["since"][:19] == blog.last_run()[:19]
+    assert told["sentence"].startswith("Date of publication: 0 of 4 articles") and "sites rules" in told["sentence"]
+    monitor = archiver("status", "--health", archive=blog.archive)
+    assert monitor.returncode == 2 and monitor.stdout.splitlines()[0] == "red: 1 red"
+    assert archiver("status", blog.site, "--accept", archive=blog.archive).returncode == 0
+    assert blog.status() == {} and archiver("status", "--health", archive=blog.archive).returncode == 0
+
+
+def test_a_feed_that_died_and_a_robots_txt_that_closed_are_told(blog: Blog) -> None:
+    blog.server.pages["/feed.xml"] = text("gone", 410)
+    blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /story-1/\n")
+    assert crawl(blog.site, "--full", archive=blog.archive).returncode == 1
+    found = blog.status()
+    assert set(found) == {"source feed", "robots posts"}
+    assert found["source feed"]["since"][:19] == blog.last_run()[:19]
+    assert "feed.xml does not answer any more (the server answers 410" in found["source feed"]["sentence"]
+    assert "a page that the archive holds" in found["robots posts"]["sentence"]
+    blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /\n")
+    crawl(blog.site, archive=blog.archive)
+    assert {key: one["level"] for key, one in blog.status().items()} == {"robots home": "red"}

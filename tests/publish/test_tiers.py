@@ -1,0 +1,214 @@
+"""What of a record leaves the archive: which tier it has and why, and that nothing below full text shows the text."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from archiver.items import GeoTag, Right
+from archiver.publish.refusals import BadPublishRules
+from archiver.publish.rights import Said, Tier, decide
+from archiver.publish.rules import parse
+from archiver.publish.snapshot.ngrams import Ngrams
+from archiver.publish.snapshot.spans import words
+from archiver.publish.snapshot.withhold import first_words
+from tests.publish.published import CC_BY, POSTS, Post, leaked, make, publish, rows, text, told
+
+DAY = "2024-06-01"
+
+
+def robots(value: str, agent: str = "", source: str = "header") -> Right:
+    return Right(source, "robots", value, agent)
+
+
+def licence(address: str) -> Right:
+    return Right("link", "license", address)
+
+
+OPERATOR = Said("rule 1", Tier.FULL)
+RESERVED = Right("file", "tdm-reservation", "1")
+
+
+@pytest.mark.parametrize(("said", "page", "tier"), [
+    ((), (), Tier.FEATURES),
+    ((OPERATOR,), (), Tier.FULL),
+    ((OPERATOR, Said("the definition of x", Tier.EXCERPT)), (), Tier.EXCERPT),
+    ((Said("rule 1", Tier.REFERENCE),), (CC_BY,), Tier.REFERENCE),
+    ((), (CC_BY,), Tier.FULL),
+    ((), (licence("https://creativecommons.org/licenses/by-nc-sa/3.0/de/"),), Tier.FULL),
+    ((), (licence("https://creativecommons.org/licenses/by-nc-nd/4.0/"),), Tier.EXCERPT),
+    ((), (licence("http://creativecommons.org/publicdomain/zero/1.0/"),), Tier.FULL),
+    ((), (licence("https://example.org/terms"),), Tier.FEATURES),
+    ((), (CC_BY, licence("https://creativecommons.org/licenses/by-nd/4.0/")), Tier.EXCERPT),
+    ((), (CC_BY, robots("noarchive")), Tier.FEATURES),
+    ((OPERATOR,), (robots("noarchive", source="meta"),), Tier.FEATURES),
+    ((OPERATOR,), (robots("nosnippet"),), Tier.FEATURES),
+    ((OPERATOR,), (robots("noindex"),), Tier.REFERENCE),
+    ((OPERATOR,), (robots("noai"),), Tier.REFERENCE),
+    ((OPERATOR,), (robots("max-snippet: 0"),), Tier.FEATURES),
+    ((OPERATOR,), (robots("max-snippet: 50"),), Tier.EXCERPT),
+    ((OPERATOR,), (robots("max-snippet: -1"), robots("max-image-preview: large"), robots("index")), Tier.FULL),
+    ((OPERATOR,), (robots("noarchive", agent="googlebot"),), Tier.FULL),
+    ((OPERATOR,), (robots("noarchive", agent="archiver"),), Tier.FEATURES),
+    ((OPERATOR,), (robots("unavailable_after: 25 Jun 2023 15:00:00 GMT"),), Tier.REFERENCE),
+    ((OPERATOR,), (robots("unavailable_after: 2030-01-01"),), Tier.FULL),
+    ((OPERATOR,), (RESERVED,), Tier.REFERENCE),
+    ((OPERATOR,), (RESERVED, Right("meta", "tdm-reservation", "0")), Tier.FULL),
+    ((OPERATOR,), (Right("header", "content-usage", "train-ai=n"),), Tier.REFERENCE),
+    ((Said("rule 1", Tier.FULL, permission="a contract"),), (RESERVED, robots("noarchive")), Tier.FULL),
+    ((Said("rule 1", Tier.FULL, permission="a contract"), Said("rule 2", Tier.EXCERPT)), (), Tier.EXCERPT),
+])
+def test_the_strictest_wins(said: tuple[Said, ...], page: tuple[Right, ...], tier: Tier) -> None:
+    found = decide(said, page, DAY)
+    assert found.tier is tier
+    assert found.deciding, "every decision has a reason"
+
+
+def test_a_licence_goes_with_the_record_where_there_is_one() -> None:
+    assert decide((), (CC_BY,), DAY).licence == CC_BY.value
+    assert decide((Said("rule 1", licence="CC-BY-SA-4.0"),), (CC_BY,), DAY).licence == "CC-BY-SA-4.0"
+    assert decide((), (CC_BY, licence("https://creativecommons.org/licenses/by/2.0/")), DAY).licence == ""
+
+
+def test_rules_speak_of_sites_hosts_paths_authors_and_categories() -> None:
+    rules = parse('[[rule]]\nhost = ["a.example", "*.b.example"]\npath = "/news/*"\ntier = "full"\n'
+                  '[[rule]]\nauthor = "Ada*"\ngeo = false\n', "r.toml").rules
+    spoken = [rule.speaks_of("x", "https://www.b.example/news/1", ("ada berg",), ()) for rule in rules]
+    assert spoken == [True, True]
+    assert not rules[0].speaks_of("x", "https://a.example/opinion/1", (), ())
+
+
+@pytest.mark.parametrize(("toml", "said"), [
+    ("rule = 1", "[[rule]], in double brackets"), ("[[rule]]\nsite = 'a'", "says nothing"),
+    ("[[rule]]\ntier = 'most'", "there are reference, features"), ("[[rule]]\nsit = 'a'\ntier = 'full'", "'sit'"),
+    ("[[rule]]\ngeo = 'no'", "yes or no"), ("[[rule]]\npermission = 'x'", "no tier"),
+    ("[dataset]\ntitel = 'x'", "'titel'"),
+    ("[dataset]\ncreators = ['me']", "{ name ="),
+])
+def test_rules_that_are_none_are_refused_with_what_is_wrong(toml: str, said: str) -> None:
+    with pytest.raises(BadPublishRules) as error:
+        parse(toml, "r.toml")
+    assert said in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    hidden = Post(20, title="A place to be alone", geotags=(GeoTag(1.0, 2.0, "Cove"),), tags=("secret",),
+                  description=text(20)[:120])
+    return make(tmp_path_factory.mktemp("archive") / "archive.db", [*POSTS, hidden])
+
+
+@pytest.fixture(scope="module")
+def folder(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All forms of a dataset, in which every tier has records."""
+    rules = tmp_path_factory.mktemp("rules") / "rules.toml"
+    rules.write_text('[[rule]]\nhost = "notes.example"\ntier = "excerpt"\n[[rule]]\npath = "/20"\ngeo = false\n')
+    out = tmp_path_factory.mktemp("datasets") / "d"
+    done = publish(archive, str(out), "--version", "1.0.0", "--rules", str(rules), "--formats", "csv,jsonl,geojson",
+                   "--ngrams", "5")
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_each_record_has_what_its_tier_gives(folder: Path) -> None:
+    found = {row["url"].rsplit("/", 1)[1]: row for row in rows(folder, "articles")}
+    assert {name: row["tier"] for name, row in found.items()} == {
+        "1": "excerpt", "2": "excerpt", "3": "features", "4": "reference", "5": "features", "6": "excerpt",
+        "7": "excerpt", "8": "excerpt", "9": "full", "20": "features"}
+    assert found["9"]["body"] == text(9) and found["9"]["licence"] == CC_BY.value and found["9"]["sketch"] is None
+    assert found["1"]["body"] is None and text(1).startswith(found["1"]["excerpt"].rstrip(" …"))
+    assert found["3"]["title"] == "Day 3" and found["3"]["description"] is None and found["3"]["tags"] == ["tides"]
+    assert found["4"]["title"] is None and found["4"]["authors"] == [] and found["4"]["published"]
+    assert found["4"]["payload_digest"].startswith("sha1:") and found["4"]["sketch"]
+    assert {row["placename"] for row in rows(folder, "places")} == {"Lighthouse"}  # neither of 4 nor of 20
+
+
+@pytest.mark.parametrize("number", [3, 4, 5, 20])
+def test_no_passage_of_a_withheld_text_is_in_any_file(folder: Path, number: int) -> None:
+    said = told(folder)
+    assert leaked(text(9), said), "the search finds what is there"
+    bodies = [text(number)] + ([text(50)] if number == 5 else [])
+    assert [run for body in bodies for run in leaked(body, said)] == []
+
+
+def test_of_an_excerpt_no_more_than_the_excerpt_is_told(folder: Path) -> None:
+    given = {row["id"]: row["excerpt"] for row in rows(folder, "articles") if row["excerpt"]}
+    assert given
+    for number in (1, 2):
+        runs = leaked(text(number), told(folder))
+        excerpt = next(one for one in given.values() if text(number).startswith(one.rstrip(" …")))
+        assert 0 < len(runs) <= len(words(excerpt)) <= 25
+
+
+def test_a_script_without_spaces_is_withheld_sign_by_sign(tmp_path: Path) -> None:
+    archive = make(tmp_path / "a" / "archive.db", [post for post in POSTS if post.number == 8])
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    [row] = rows(tmp_path / "d", "articles")
+    assert row["title"] is None and row["words"] > 80
+    assert leaked(POSTS[7].body, told(tmp_path / "d")) == []
+
+
+def test_explain_tells_every_statement_that_had_a_say(archive: Path, tmp_path: Path) -> None:
+    said = publish(archive, "--explain", "https://harbour.example/3").output
+    assert "is published as features" in said and "its header says noarchive to robots" in said
+    assert "it is under https://creativecommons.org/licenses/by/4.0/" in said
+    (tmp_path / "r.toml").write_text('[[rule]]\nsite = "notes.example/blog"\ntier = "reference"\n')
+    told = json.loads(publish(archive, "--explain", "https://harbour.example/1", "--rules", str(tmp_path / "r.toml"),
+                              "--json").stdout)
+    assert told["tier"] == "reference"
+    assert "its copy on notes.example/blog gives reference" in [one["why"] for one in told["reasons"]]
+
+
+def test_the_sites_definition_has_a_say(archive: Path, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from archiver.commands.main import cli
+
+    own = make(tmp_path / "a" / "archive.db", POSTS[:2])
+    done = CliRunner().invoke(cli, ["sites", "set", "harbour.example", "publish=excerpt", "licence=CC-BY-4.0",
+                                    "--archive", str(own)])
+    assert done.exit_code == 0, done.output
+    said = json.loads(publish(own, "--explain", "1", "--json").stdout)
+    assert said["tier"] == "excerpt" and said["licence"] == "CC-BY-4.0"
+    assert "the definition of harbour.example says excerpt" in [one["why"] for one in said["reasons"]]
+
+
+def test_a_page_that_takes_its_permission_back_is_heard_at_its_next_capture(tmp_path: Path) -> None:
+    later = Post(1, day=2, body=POSTS[0].text, rights=(CC_BY, robots("noarchive")))
+    archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,)), later])
+    assert json.loads(publish(archive, "--explain", "1", "--json").stdout)["tier"] == "features"
+    assert json.loads(publish(archive, "--explain", "1", "--json", "--cutoff", "2024-05-02").stdout)["tier"] == "full"
+
+
+def test_an_archive_of_before_rights_were_kept_gives_features(tmp_path: Path) -> None:
+    archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,))])
+    with sqlite3.connect(archive) as db:
+        db.execute("drop table rights")
+    assert json.loads(publish(archive, "--explain", "1", "--json").stdout)["tier"] == "features"
+
+
+def test_ngrams_are_counted_exactly_whatever_is_held_in_memory_and_rare_ones_are_left_out(tmp_path: Path) -> None:
+    texts = [words(f"the lamp of the tower {'and the quay' * (n % 2)} {n}") for n in range(12)]
+    found = []
+    for held in (1, 7, 10_000):
+        counting = Ngrams(3, tmp_path, held)
+        for tokens in texts:
+            counting.add("2024", "en", tokens)
+        found.append(list(counting.rows()))
+    assert found[0] == found[1] == found[2] and list(tmp_path.iterdir()) == []
+    counts = {row["ngram"]: (row["articles"], row["occurrences"]) for row in found[0]}
+    assert counts["the"] == (12, 30) and counts["of the tower"] == (12, 12) and counts["and the quay"] == (6, 6)
+    assert "7" not in counts and "the tower 2" not in counts
+
+
+@pytest.mark.parametrize(("said", "first"), [
+    ("One two three four five six seven eight nine ten.", "One two …"), ("word " * 500, "word " * 24 + "word …"),
+    ("Short", None), ("", None), ("深" * 100, "深" * 20 + " …"),
+])
+def test_an_excerpt_is_the_first_words_and_a_fifth_at_most(said: str, first: str | None) -> None:
+    assert first_words(said) == first
+
+

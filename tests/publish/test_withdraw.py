@@ -1,0 +1,84 @@
+"""A withdrawal reaches the archive, and every version of a dataset that is built afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from archiver.commands.main import cli
+from tests.publish.published import FREE, POSTS, contents, leaked, make, publish, rows, text, told
+from tests.takedown.removing import holds
+
+REASON = "its author asked for it"
+
+
+def withdraw(archive: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["withdraw", *words, "--reason", REASON, "--yes", "--archive", str(archive)])
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """An archive, and two versions of a dataset of it."""
+    archive = make(tmp_path / "archive" / "archive.db", POSTS)
+    (tmp_path / "rules.toml").write_text(FREE)
+    old, new = tmp_path / "1.0.0", tmp_path / "1.1.0"
+    for folder, more in ((old, ["--cutoff", "2024-05-03"]), (new, ["--previous", str(old)])):
+        done = publish(archive, str(folder), "--version", folder.name, "--rules", str(tmp_path / "rules.toml"),
+                       "--formats", "csv,jsonl,geojson", *more)
+        assert done.exit_code == 0, done.output
+    return archive, old, new
+
+
+def test_what_is_withdrawn_is_in_no_version_that_is_built_again(published: tuple[Path, Path, Path]) -> None:
+    archive, old, new = published
+    url = "https://harbour.example/5"
+    lost = next(row["id"] for row in rows(new, "articles") if row["url"] == url)
+    before = {folder: {row["id"]: row for row in rows(folder, "articles")} for folder in (old, new)}
+    assert leaked(text(5), told(old)) and leaked(text(50), told(new))
+    assert withdraw(archive, url).exit_code == 0
+    assert holds(archive, text(50)[:40]) == [] and holds(archive, text(5)[:40]) == []
+    for folder in (old, new):
+        done = publish(archive, str(folder), "--rebuild")
+        assert done.exit_code == 0, done.output
+        assert leaked(text(5), told(folder)) == leaked(text(50), told(folder)) == []
+        assert [name for name, data in contents(folder).items() if url.encode() in data] == []
+        assert rows(folder, "withdrawn") == [{"id": lost, "reason": REASON}]
+        assert {row["id"]: row for row in rows(folder, "articles")} == {
+            name: row for name, row in before[folder].items() if name != lost}
+        assert not any(row["id"] == lost for name in ("revisions", "captures", "places") for row in rows(folder, name))
+        assert not any(row["url"] == url for row in rows(folder, "missing"))
+        assert publish(archive, "--check", str(folder)).exit_code == 0
+
+
+def test_the_next_version_tells_what_was_withdrawn_and_why(published: tuple[Path, Path, Path], tmp_path: Path
+                                                           ) -> None:
+    archive, _, new = published
+    lost = next(row["id"] for row in rows(new, "articles") if row["url"].endswith("/9"))
+    assert withdraw(archive, lost).exit_code == 0
+    done = publish(archive, str(tmp_path / "1.2.0"), "--version", "1.2.0", "--previous", str(new), "--rules",
+                   str(tmp_path / "rules.toml"))
+    assert done.exit_code == 0, done.output
+    assert f"### Withdrawn: 1\n\n- {lost}: {REASON}\n" in (tmp_path / "1.2.0" / "CHANGES.md").read_text()
+
+
+def test_all_that_a_query_finds_is_withdrawn(published: tuple[Path, Path, Path]) -> None:
+    archive, _, _ = published
+    tried = withdraw(archive, "site:notes.example/blog", "day", "--dry-run", "--json")
+    assert tried.exit_code == 0, tried.output
+    assert len(json.loads(tried.stdout)["posts"]) == 2
+    assert withdraw(archive, "site:notes.example/blog", "day").exit_code == 0
+    left = CliRunner().invoke(cli, ["export", "--archive", str(archive)])
+    assert [json.loads(line)["title"] for line in left.stdout.splitlines() if "notes.example" in line] == [
+        "今天我们学习机器学习的基础知识"]
+
+
+@pytest.mark.parametrize(("words", "code", "said"), [
+    (["nothinglikethis"], 1, "has no article 'nothinglikethis'"), (["0123456789abcdef0123"], 1, "has no article"),
+    (["999"], 1, "has no article '999'"), (["near:x"], 2, "cannot be run"),
+])
+def test_what_is_not_there_is_told(published: tuple[Path, Path, Path], words: list[str], code: int, said: str) -> None:
+    done = withdraw(published[0], *words)
+    assert done.exit_code == code and said in done.output, done.output

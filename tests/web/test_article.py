@@ -1,0 +1,103 @@
+"""The pages of one article: they say what the commands say, and nothing of what was removed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from archiver.store.connect import open_archive
+from tests.archive_fixture import make_archive
+from tests.web.conftest import Served, serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The small archive, of which an article was removed and a removal is under way."""
+    archive = make_archive(tmp_path_factory.mktemp("article") / "small.db")
+    db = open_archive(archive)
+    with db.atomic():
+        for number, url, done in ((40, "https://harbour.example/2024/gone-for-good", "2024-06-02T00:00:00+00:00"),
+                                  (6, "https://notes.example/blog/untimely", None)):
+            db["removals"].insert({"article_id": number, "site": "harbour.example", "url": url, "erased_at": done,
+                                   "reason": "its author asked <b>for it</b>", "removed_at": "2024-06-02T00:00:00"})
+        db.execute("update articles set language = 'ar', title = 'موسم الهجرة' where id = 5")
+    db.close()
+    with serving(archive) as running:
+        yield running
+
+
+def command(served: Served, *words: str) -> Any:
+    run = subprocess.run([sys.executable, "-m", "archiver", *words, "--archive", str(served.archive)],
+                         capture_output=True, check=True)
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize(("path", "words"), [
+    ("/article/1.json", ("show", "1", "--json")),
+    ("/article/1.json?revision=1", ("show", "1", "--revision", "1", "--json")),
+    ("/article/3/evidence.json", ("show", "3", "--evidence", "--json")),
+    ("/article/1/diff.json", ("diff", "1", "--json")),
+    ("/article/1/diff.json?from=2&to=1", ("diff", "1", "2", "1", "--json")),
+])
+def test_twins_are_what_the_commands_print(served: Served, path: str, words: tuple[str, ...]) -> None:
+    assert served.get(path).json == command(served, *words)
+
+
+def test_an_article_is_shown_whole(served: Served) -> None:
+    page = served.get("/article/1").text
+    for said in ("Tide tables for the café quay", "O&#39;Brien of AT&amp;T said that C++ had computed them.",
+                 "Zoë Krüger", "48.8566, 2.3522", "harbour.example/?p=7", "2024-03-05 09:30+01:00", "geo.position",
+                 "/article/1/cite/ris", '<html lang="en">', 'lang="en" dir="ltr"', "Tables, newly printed."):
+        assert said in page, said
+    then = served.get("/article/1?revision=1").text
+    assert "This is version 1" in then and "O&#39;Brien" not in then
+
+
+def test_what_is_gone_and_what_is_copied_is_told(served: Served) -> None:
+    assert "<strong>Gone.</strong>" in served.get("/article/3").text
+    assert "/article/4" in served.get("/article/3").text.partition("Posts with the same text")[2]
+    assert "the earliest" in served.get("/article/4").text
+    assert 'dir="rtl"' in served.get("/article/5").text
+
+
+def test_versions_are_compared_word_by_word(served: Served) -> None:
+    page = served.get("/article/1/diff?from=1&to=2").text
+    assert '<ins><span class="said" lang="en">put in: </span> for the café quay</ins>' in page
+    assert "<th scope=\"row\">tags</th>" in page and "maths" in page
+    assert "nothing to compare" in served.get("/article/2/diff").text
+    assert "in place of" in served.get("/article/1/versions").text
+
+
+@pytest.mark.parametrize(("style", "kind", "beginning"), [
+    ("bibtex", "application/x-bibtex", "@misc{"), ("ris", "application/x-research-info-systems", "TY  - ELEC\r\n"),
+    ("csl-json", "application/vnd.citationstyles.csl+json", "[\n")])
+def test_citations_are_downloaded(served: Served, style: str, kind: str, beginning: str) -> None:
+    got = served.get(f"/article/1/cite/{style}?revision=1")
+    printed = subprocess.run([sys.executable, "-m", "archiver", "cite", "1", "--revision", "1", "--style", style,
+                              "--archive", str(served.archive)], capture_output=True, check=True).stdout
+    assert got.body == printed and got.text.startswith(beginning)
+    assert got.headers["content-type"].startswith(kind) and "attachment" in got.headers["content-disposition"]
+
+
+@pytest.mark.parametrize(("path", "status", "said"), [
+    ("/article/1?revision=9", 404, "revisions 1 to 2"), ("/article/1?revision=x", 400, "named by its number"),
+    ("/article/1/cite/mla", 400, "bibtex"), ("/article/1/diff?from=7", 404, "no revision 7"),
+    ("/article/1/image", 404, "no capture"),
+])
+def test_what_there_is_not_is_told(served: Served, path: str, status: int, said: str) -> None:
+    got = served.get(path)
+    assert (got.status, said in got.text) == (status, True)
+
+
+@pytest.mark.parametrize("number", [40, 6])
+@pytest.mark.parametrize("what", ["", "/evidence", "/versions", "/diff", "/captures", "/cite/ris", "/image", ".json"])
+def test_of_a_removed_article_only_its_tombstone_is_shown(served: Served, number: int, what: str) -> None:
+    got = served.get(f"/article/{number}{what}")
+    assert got.status == 410 and "removed from this archive on 2024-06-02" in got.text
+    assert ("<b>" in got.text) == (what == ".json")
+    assert "Untimely" not in got.text and "without date" not in got.text

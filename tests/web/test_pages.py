@@ -1,0 +1,181 @@
+"""The pages over HTTP, without a browser: they say what the commands say."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from click.testing import CliRunner
+from lxml import html
+
+from archiver.commands.main import cli
+from tests.archive_fixture import make_archive
+from tests.web.conftest import Served, serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The small archive, with a saved search of which one hit is new, at a path below a name, as behind a proxy."""
+    archive = make_archive(tmp_path_factory.mktemp("pages") / "small.db")
+    told(archive, "search", "tide -fog", "--save", "Tides & <b>fog</b>", code=2)
+    told(archive, "search", "tide", "--site", "harbour.example", "--save", "tides")
+    with serving(archive, "--public-url", "https://archive.example.org/news/") as running:
+        yield running
+
+
+def told(archive: Any, *command: str, code: int = 0) -> str:
+    run = CliRunner().invoke(cli, [*command, "--archive", str(archive)])
+    assert run.exit_code == code, run.output
+    return run.stdout_bytes.decode()
+
+
+def tree(served: Served, path: str) -> Any:
+    answer = served.get(f"/news{path}")
+    assert answer.status == 200, answer.text
+    return html.document_fromstring(answer.text)
+
+
+QUERIES = [
+    ("tide", []), ("", []), ("", ["--author", "Zoë Krüger"]), ("lamp", []), ("lamp", ["--fold", "none"]),
+    ("", ["--since", "2024", "--until", "2024-04"]), ("", ["--near", "48.8,2.3", "--within", "30"]),
+    ("", ["--bbox", "170,-20,-170,0"]), ("学习", []), ("has:geo -title:fog", []),
+    ("", ["--site", "notes.example/blog"]),
+    ("", ["--category", "harbour", "--language", "en", "--sort", "title"]),
+]
+
+
+@pytest.mark.parametrize(("query", "options"), QUERIES)
+def test_a_search_counts_as_the_command_does(served: Served, query: str, options: list[str]) -> None:
+    names = [name.removeprefix("--") for name in options[::2]]
+    values = zip(["q", *names], [query, *options[1::2]], strict=True)
+    args = "&".join(f"{name}={quote(value)}" for name, value in values)
+    found = served.get(f"/news/search.json?{args}").json
+    command = ["search", *([query] if query else []), *options, "--json"]
+    assert found["hits"] == json.loads(told(served.archive, *command))
+    assert found["facets"] == json.loads(told(served.archive, *command, "--facets"))
+    assert found["histogram"] == json.loads(told(served.archive, *command, "--histogram", found["histogram"]["unit"]))
+    page = tree(served, f"/search?{args}")
+    shown = page.xpath("string(//p[@role='status'])").split()
+    assert int(shown[0]) == found["total"] == found["histogram"]["total"]
+    assert [int(box.get("value")) for box in page.xpath("//input[@name='id']")] == [hit["id"] for hit in found["hits"]]
+    rows = list(csv.DictReader(io.StringIO(served.get(f"/news/export?as=csv&{args}").text)))
+    assert {int(row["id"]) for row in rows} == {hit["id"] for hit in found["hits"]} and len(rows) == found["total"]
+
+
+def test_every_facet_bar_and_spot_leads_to_as_many_articles_as_it_says(served: Served) -> None:
+    page = tree(served, "/search?q=-is:gone")
+    facets = [(a.get("href"), int(a.xpath("string(following-sibling::*)"))) for a in page.cssselect(".facets a")]
+    bars = [(a.get("href"), int(a.get("aria-label").split()[1])) for a in page.cssselect(".chart svg a")]
+    spots = [(a.get("href"), int(a.get("aria-label").split()[0])) for a in page.cssselect(".map a")]
+    assert len(facets) > 15 and len(bars) == 5 and len(spots) == 2
+    for href, articles in (*facets, *bars, *spots):
+        assert href.startswith("/news/search?")
+        if "language=en" not in href:  # en includes en-GB, which has a count of its own
+            assert served.get(f"{href}&_format=json").json["total"] == articles, href
+
+
+def test_what_narrows_can_be_taken_away(served: Served) -> None:
+    page = tree(served, "/search?q=tide&author=Ada+Berg&since=2024&near=0,0&within=20000&sort=distance")
+    links = {one.xpath("string(*[@class='kind'])"): one.get("href") for one in page.cssselect(".narrowings a")}
+    assert set(links) == {"Author", "Since", "Near"}
+    assert "author" not in links["Author"] and "since=2024" in links["Author"] and "sort=distance" in links["Author"]
+    assert all(name not in links["Near"] for name in ("near", "within", "sort"))
+    active = tree(served, "/search?tag=fog").cssselect(".facets a.active")
+    assert [one.get("href") for one in active] == ["/news/search"]
+
+
+def test_a_time_of_which_nothing_is_archived_is_drawn_differently_from_one_without_a_hit(served: Served) -> None:
+    page = tree(served, "/search?q=fog&by=month")
+    assert [bar.getparent().get("data-period") for bar in page.cssselect(".chart rect.matched")] == ["2024-04"]
+    assert "2023-12" in [bar.getparent().get("data-period") for bar in page.cssselect(".chart rect.none")]
+    gaps = [gap.xpath("string(*)") for gap in page.cssselect(".chart rect.unarchived")]
+    assert gaps[0] == "2022-02 to 2023-11: nothing archived"
+
+
+def test_copies_unfold_and_pages_turn(served: Served) -> None:
+    page = tree(served, "/search?q=lamp")
+    assert page.xpath("string(//details[@class='folded']/summary)") == "1 copy"
+    assert page.xpath("//details[@class='folded']//a/@href") == ["/news/article/4"]
+    numbers, at = [], "/news/search?limit=2&sort=title"
+    while at:
+        page = html.document_fromstring(served.get(at).text)
+        numbers += page.xpath("//input[@name='id']/@value")
+        at = next(iter(page.xpath("//a[@rel='next']/@href")), "")
+    assert sorted(numbers) == ["1", "2", "3", "5", "6"]
+
+
+def test_trends_and_their_table(served: Served) -> None:
+    found = served.get("/news/trends.json?term=tide&term=lamp&by=month").json
+    assert found == json.loads(told(served.archive, "search", "--trend", "tide", "--trend", "lamp", "--by", "month",
+                                    "--json"))
+    page = tree(served, "/trends?term=tide&term=lamp&by=month")
+    rows = {row.xpath("string(th)"): [cell.text for cell in row.findall("td")] for row in page.cssselect("tbody tr")}
+    assert rows["2024-03"] == ["1", "1", "100 %", "0", "0 %"] and rows["2022-02"] == ["nothing archived"]
+    assert page.cssselect(".plot svg polyline, .plot svg circle")
+    for link, one in zip(page.cssselect(".take a"), found["series"], strict=True):
+        assert served.get(f"{link.get('href')}&_format=json").json["total"] == one["total"]
+
+
+def test_words_in_context(served: Served) -> None:
+    lines = served.get("/news/concordance.json?q=lamp&sort=left").json
+    assert lines == json.loads(told(served.archive, "search", "lamp", "--concordance", "--sort", "left", "--json",
+                                    "--limit", "100"))
+    page = tree(served, "/concordance?q=lamp&sort=left")
+    assert [mark.text for mark in page.cssselect(".kwic mark")] == [line["keyword"] for line in lines]
+    assert served.get("/news/concordance?q=lamp&width=-1").status == 400
+
+
+def test_saved_searches_are_looked_at_and_not_run(served: Served) -> None:
+    listed = served.get("/news/searches.json").json
+    assert listed == json.loads(told(served.archive, "searches", "--json")) and listed[0]["name"] == "tides"
+    link = tree(served, "/searches").xpath("//td[@class='n']/a/@href")[0]
+    assert served.get(f"{link}&_format=json").json["total"] == listed[0]["total"] == 2
+    one = served.get("/news/searches/tides.json").json
+    assert (one["total"], one["new"]) == (2, [])
+    assert served.get("/news/searches/none").status == 404
+    feed = served.get("/news/searches/tides/feed")
+    assert feed.headers["content-type"].startswith("application/atom+xml")
+    assert b"https://archive.example.org/news/searches/tides/feed" in feed.body
+    assert listed == served.get("/news/searches.json").json
+
+
+def test_a_collection_is_an_address(served: Served) -> None:
+    address = "/news/collection?name=Quay&id=2&id=https://harbour.example/%3Fp%3D7&id=2&id=99"
+    whole = served.get(f"{address}&_format=json").json
+    assert [one["id"] for one in whole["articles"]] == [2, 1] and "no article '99'" in whole["missing"][0]
+    page = html.document_fromstring(served.get(address).text)
+    assert page.xpath("//a[@class='away']/@href") == [f"/news/collection?name=Quay&id={n}" for n in (1, 2)]
+    cited = page.xpath("string(//pre[contains(@class, 'whole')])")
+    assert "https://archive.example.org/news/collection?name=Quay&id=2&id=1" in cited and whole["fingerprint"] in cited
+    assert served.get("/news/collection.json?id=1&id=2").json["fingerprint"] == whole["fingerprint"]
+    assert served.get("/news/collection.json?id=1").json["fingerprint"] != whole["fingerprint"]
+    for style in ("bibtex", "ris", "csl-json"):
+        printed = told(served.archive, "cite", "2", "1", "--style", style)
+        assert served.get(f"/news/export?as={style}&id=2&id=1").body.decode() == printed
+    assert served.get("/news/collection?" + "&".join(f"id={n}" for n in range(501))).status == 400
+
+
+@pytest.mark.parametrize(("name", "command"), [
+    ("csv", "export"), ("jsonl", "export"), ("geojson", "export"), ("bibtex", "cite"), ("csl-json", "cite")])
+def test_what_is_on_the_screen_is_exported_as_by_the_command(served: Served, name: str, command: str) -> None:
+    answer = served.get(f"/news/export?as={name}&q=tide+OR+lamp")
+    assert answer.headers["content-disposition"].startswith("attachment; ") and "sandbox" in \
+        answer.headers["content-security-policy"]
+    if command == "export":
+        printed = told(served.archive, "export", "tide OR lamp", "--fold", "text", "--sort", "relevance", "-f", name)
+        assert answer.body.decode() == printed
+    else:
+        assert answer.text == told(served.archive, "cite", "--query", "tide OR lamp", "--style", name)
+
+
+def test_pages_behind_a_proxy_have_its_path_and_answer_to_its_name(served: Served) -> None:
+    page = tree(served, "/search?q=tide")
+    own = [url for url in page.xpath("//@href | //@src | //@action") if not url.startswith(("https://", "#"))]
+    assert len(own) > 20 and all(url.startswith("/news/") for url in own)
+    assert served.get("/news/", Host="archive.example.org").status == 200
+    assert served.get("/news/archive/articles").text.count("/news/") > 5

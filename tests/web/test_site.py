@@ -1,0 +1,54 @@
+"""The pages of sites: the same numbers as `archiver status`, and what was learned and set."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from archiver.store.connect import open_archive
+from tests.web.conftest import Served
+
+NAMES = ("harbour.example", "notes.example/blog", "quiet.example")
+
+
+def command(served: Served, *words: str) -> Any:
+    run = subprocess.run([sys.executable, "-m", "archiver", *words, "--json", "--archive", str(served.archive)],
+                         capture_output=True)
+    assert run.returncode in (0, 1), run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_twin_has_the_numbers_of_status(served: Served) -> None:
+    for told in command(served, "status"):
+        twin = served.get(f"/site/{told['site']}.json").json
+        assert {name: twin[name] for name in told} == told
+    assert served.get("/sites.json").json == command(served, "sites", "list")
+
+
+def test_what_is_lacking_is_told(served: Served) -> None:
+    page = served.get("/site/harbour.example").text
+    for said in ("2 addresses are missing", "harbour.example/2024/05/broken", "HTTP 503", "no article",
+                 "archiver crawl harbour.example --missing", "interrupted", "stopped by Ctrl-C", "Nothing yet"):
+        assert said in page, said
+    assert "never crawled" in served.get("/site/quiet.example").text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sites_are_listed(served: Served, name: str) -> None:
+    assert f'href="/site/{name}"' in served.get("/sites").text
+
+
+def test_rules_and_settings_are_shown(served: Served) -> None:
+    toml = '[title]\nselect = ["h1.entry-title > b"]\n'
+    db = open_archive(served.archive)
+    db["site_rules"].insert({"site_id": 1, "toml": toml, "by_hand": 1, "pages": 0, "learned_at": "2024-06-02T00:00:00"})
+    db.close()
+    page = served.get("/site/harbour.example").text
+    assert "by hand" in page and "h1.entry-title &gt; b" in page and "<td>2.0</td>" in page
+    assert served.get("/site/harbour.example.json").json["rules"] == subprocess.run(
+        [sys.executable, "-m", "archiver", "sites", "rules", "harbour.example", "--archive", str(served.archive)],
+        capture_output=True, text=True, check=True).stdout
