@@ -14,6 +14,7 @@ import click
 
 from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
+from archiver.commands.health.tell import after_runs
 from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.summary import nothing_found, search_hints, summary_lines
@@ -84,6 +85,8 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         results, signum = run(plans, order, workers)
     if not signum and not any(result.outcome == "failed" for result in results):
         after_writing(archive, quiet=quiet or as_json)
+    if not signum:
+        after_runs(Path(archive), {result.site for result in results})
     if as_json:
         click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
     elif not quiet:

@@ -74,6 +74,7 @@ def schedule(archive: str, once: bool, dry_run: bool, workers: int, delay: float
 def _run(archive: str, once: bool, workers: int, delay: float | None, contact: str | None, quiet: bool,
          as_json: bool) -> int:
     from archiver.commands.crawls.plan import Order
+    from archiver.commands.health.tell import after_runs
     from archiver.commands.scheduling.daemon import Daemon, Orders
     from archiver.spiders.lock import SchedulerRuns, lock_schedule
 
@@ -98,6 +99,8 @@ def _run(archive: str, once: bool, workers: int, delay: float | None, contact: s
             click.echo(f"What is due in {archive} is crawled from now on; Ctrl-C ends it.", err=True)
         daemon = Daemon(Orders(Order(path, quiet=True), workers, once, delay, contact, told, say))
         signum = daemon.run()
+        if once and not signum:
+            after_runs(path, None)
     if signum:
         return 128 + signum
     return 1 if daemon.unclean else 0

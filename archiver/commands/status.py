@@ -29,11 +29,16 @@ _AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone"
 @click.option("--missing", is_flag=True, help="List all that is missing, and nothing else.")
 @click.option("--health", "health_only", is_flag=True,
               help="Tell what is wrong, and nothing else; with exit codes for monitors.")
+@click.option("--prometheus", metavar="FILE|-",
+              help="Write numbers for Prometheus, to a file that node_exporter reads.")
+@click.option("--notify", is_flag=True, help="Tell those whom archiver.toml names of what has changed since last time.")
+@click.option("--try-notify", is_flag=True, help="Send them a message that is only a trial.")
 @click.option("--accept", is_flag=True,
               help="Take note of what is wrong with SITE now: it is told no more, unless it passes and comes again.")
 @json_option
 @archive_option
-def status(site: str | None, missing: bool, health_only: bool, accept: bool, as_json: bool, archive: str) -> None:
+def status(site: str | None, missing: bool, health_only: bool, prometheus: str | None, notify: bool, try_notify: bool,
+           accept: bool, as_json: bool, archive: str) -> None:
     """Show whether the archive is complete: what each source told of against what is archived; and what is wrong.
 
     A post is missing when a feed, sitemap, API or page told of it and its text is not stored, nor is it
@@ -47,6 +52,7 @@ def status(site: str | None, missing: bool, health_only: bool, accept: bool, as_
     Examples:
       archiver status
       archiver status --health
+      archiver status --prometheus /var/lib/node_exporter/archiver.prom
       archiver status blog.example.org --json
       archiver status blog.example.org --missing --json
 
@@ -54,8 +60,18 @@ def status(site: str | None, missing: bool, health_only: bool, accept: bool, as_
     Exit code: 0 complete; 1 posts are missing, or a site's last run did not end by itself; 2 wrong usage. With
     --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
-    if sum((missing, health_only, accept)) > 1 or (accept and not site):
-        raise click.UsageError("Use one of --missing, --health and --accept; --accept needs a SITE.")
+    if sum((missing, health_only, accept, prometheus is not None, notify, try_notify)) > 1:
+        raise click.UsageError("Use one of --missing, --health, --prometheus, --notify, --try-notify and --accept.")
+    if accept and not site:
+        raise click.UsageError("--accept needs a SITE.")
+    if prometheus is not None or notify or try_notify:
+        from archiver.commands.health.show import told_to, write_metrics
+
+        if prometheus is not None:
+            write_metrics(archive, prometheus)
+        else:
+            sys.exit(told_to(archive, trial=try_notify))
+        return
     if health_only:
         from archiver.commands.health.show import show_health
 

@@ -89,7 +89,7 @@ def parse_config(text: str, name: str) -> Config:
     try:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadConfig(name, *mistake(error)) from error
+        raise BadConfig(name, *mistake(error, text)) from error
     try:
         return _config(told)
     except _Wrong as wrong:

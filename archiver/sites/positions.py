@@ -24,10 +24,12 @@ def position(text: str, path: Path) -> tuple[int, int]:
     return at
 
 
-def mistake(error: tomllib.TOMLDecodeError) -> tuple[str, str]:
+def mistake(error: tomllib.TOMLDecodeError, text: str) -> tuple[str, str]:
     """Where a text is no TOML, and why, from Python's words."""
+    lines = text.splitlines() or [""]
     match = re.fullmatch(r"(.*) \(at (line \d+, column \d+|end of document)\)", str(error), re.DOTALL)
     where, why = (match[2], match[1]) if match else ("it is no TOML", str(error))
+    where = where.replace("end of document", f"line {len(lines)}, column {len(lines[-1]) + 1}")
     return where, why[:1].lower() + why[1:]
 
 

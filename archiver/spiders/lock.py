@@ -93,6 +93,12 @@ def lock_schedule(archive: Path) -> BinaryIO:
     return got
 
 
+def lock_notices(archive: Path) -> BinaryIO | None:
+    """The same for whoever tells people of changes; None where another process does."""
+    got = _lock(archive.parent / f".{archive.name}.notices")
+    return None if isinstance(got, str) else got
+
+
 def scheduler(archive: Path) -> str | None:
     """The process that runs what is due in this archive, "" where there is none now, None where there never was one."""
     try:

@@ -18,8 +18,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _METHODS = ("GET", "HEAD")
-_INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/")
-"""Of what Datasette shows of itself (its settings, the place of its files) only what its pages load."""
+_INTERNAL = ("/-/static/", "/-/static-plugins/", "/-/archiver/", "/-/metrics")
+"""Of what Datasette shows of itself (its settings, the place of its files) only what its pages load; and our numbers
+for Prometheus."""
 
 
 def guarded(application: Application, site: Callable[[], Site], policies: Mapping[str, str]

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from archiver.commands.main import cli
 from archiver.spiders.lock import lock_schedule, scheduler
 from archiver.store.connect import open_archive
-from tests.processes import Running, run
+from tests.processes import Running, run, without_proxies
 from tests.spiders.crawling import rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
@@ -96,16 +96,20 @@ def test_a_daemon_is_alone_survives_a_kill_and_ends_in_time(tmp_path: Path) -> N
         # Its crawl ends by itself, and leaves the site to the next one.
         until(lambda: rows(archive, "select outcome from runs where outcome = 'interrupted'"))
         db = open_archive(archive)
-        db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00'")
+        db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00', outcome = 'failed', reason = 'It fell.'")
         db.close()
-        third = Running("archiver", "schedule", "--archive", str(archive))
+        config, heard = tmp_path / "archiver.toml", tmp_path / "heard"
+        config.write_text(f'[notify]\ncommand = ["sh", "-c", "cat > {heard}"]\n')
+        third = Running("archiver", "schedule", "--archive", str(archive),
+                        environment=without_proxies() | {"ARCHIVER_CONFIG": str(config)})
         asked = posts()
         until(lambda: posts() > asked + 3)
+        until(lambda: heard.exists() and "It fell." in heard.read_text())
         begun = time.monotonic()
         third.send(signal.SIGTERM)
         done = third.end(timeout=_SOON)
         assert done.returncode == 128 + signal.SIGTERM and time.monotonic() - begun < _SOON, done.stderr
-        assert [row[0] for row in rows(archive, "select outcome from runs order by id")] == ["interrupted"] * 2
+        assert [row[0] for row in rows(archive, "select outcome from runs order by id")] == ["failed", "interrupted"]
         stored = rows(archive, "select count(*) from articles")[0][0]
         assert 0 < stored == rows(archive, "select count(*) from pages where outcome = 'archived'")[0][0]
         with lock_schedule(archive):

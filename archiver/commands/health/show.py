@@ -9,12 +9,18 @@ from typing import Any
 
 import click
 
+from archiver import __version__
+from archiver.commands.health.tell import tell, try_ways
+from archiver.commands.health.ways import ways_of
+from archiver.commands.output import target
 from archiver.commands.screen import count, line, say, write_json
 from archiver.errors import ArchiverError
+from archiver.sites.config import config_file, load_config
 from archiver.spiders.lock import scheduler
 from archiver.store.connect import open_archive
 from archiver.store.health.judge import Health, Level
 from archiver.store.health.kept import accept
+from archiver.store.health.metrics import metrics
 from archiver.store.health.overall import Overall, overall
 from archiver.store.sites import find_site
 
@@ -51,6 +57,32 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
     say(line((found.state, STYLES[found.state]), f": {_counted(found)}"))
     say(*_lines("archive", found.place), *(text for row, health in found.sites for text in _lines(row["name"], health)))
     return EXIT_CODES[found.state]
+
+
+def write_metrics(archive: str, file: str) -> None:
+    """`status --prometheus`: the file appears when it is complete."""
+    path = Path(archive)
+    db = open_archive(path, read_only=True)
+    try:
+        text = metrics(db, overall(db, path, scheduler(path), datetime.now(UTC)), __version__)
+    finally:
+        db.close()
+    with target(file) as out:
+        out.write(text.encode())
+
+
+def told_to(archive: str, *, trial: bool) -> int:
+    """`status --notify` and `--try-notify`: what came of each message; 1 where one was not sent, or nobody is named."""
+    open_archive(archive, read_only=True).close()
+    if not ways_of(load_config().notify):
+        click.echo(f"Nobody is to be told: {config_file()} names no one (docs/operation.md shows how).", err=True)
+        return 1
+    sent = try_ways(archive) if trial else tell(Path(archive))
+    for channel, failure in sent:
+        click.echo(f"{channel}: {failure or 'sent'}", err=bool(failure))
+    if not sent:
+        click.echo("Nothing has changed.")
+    return 1 if any(failure for _, failure in sent) else 0
 
 
 def finding_lines(health: Health) -> list[Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -122,6 +123,21 @@ def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> Non
     counts = result.counts
     if result.outcome != "interrupted" and (counts.new or counts.revised or counts.gone or counts.aliased):
         after_writing(str(order.archive), quiet=True)
+
+
+def note(archive: Path, sites: tuple[str, ...] | None) -> ForkServerProcess:
+    """Tell people of what has changed with these sites (None: with all of it), in a process of its own: a mail server
+    that is slow keeps no crawl waiting. Raises OSError."""
+    process = _SERVER.Process(target=_note, args=(archive, sites), name="notices")
+    process.start()
+    return process
+
+
+def _note(archive: Path, sites: tuple[str, ...] | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from archiver.commands.health.tell import after_runs
+
+    after_runs(archive, sites)
 
 
 def send(link: Connection, came: Came) -> None:

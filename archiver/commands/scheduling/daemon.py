@@ -14,6 +14,7 @@ from time import monotonic
 
 from archiver.commands.crawls.plan import GRACE, Came, Order, Result
 from archiver.commands.scheduling.child import Child, Errand, begin
+from archiver.commands.scheduling.notices import Notices
 from archiver.errors import ArchiveLocked, ArchiverError
 from archiver.frontier.turn import pause
 from archiver.store.connect import open_archive
@@ -51,6 +52,7 @@ class Daemon:
         self._children: list[Child] = []
         self._not_before: dict[str, float] = {}
         self._refusals: dict[str, int] = {}
+        self._notices = Notices(orders.order.archive, orders.say)
         self._next_start = 0.0
         self._signum = 0
         self._kill_at = float("inf")
@@ -70,6 +72,8 @@ class Daemon:
                 while self._children:
                     self._hear(woken, 1.0)
                 raise
+            finally:
+                self._notices.close()
         return self._signum
 
     def _loop(self, woken: socket.socket) -> None:
@@ -81,6 +85,8 @@ class Daemon:
                     due = self._due()
                 look_at = monotonic() + _LOOK_EVERY
             waits = self._begin(due) if not self._signum else _LOOK_EVERY
+            if not self._orders.once and not self._signum:
+                self._notices.turn()
             if not self._children and (self._signum or (self._orders.once and not due)):
                 return
             self._hear(woken, min(waits, max(0.0, look_at - monotonic())))
@@ -180,6 +186,7 @@ class Daemon:
                 self.unclean += not result.clean
                 self._refusals.pop(child.errand.name, None)
                 self._orders.told(child.errand.name, result)
+                self._notices.ended(child.errand.name)
 
     @contextmanager
     def _signals(self) -> Iterator[socket.socket]:

@@ -111,3 +111,14 @@ def told(db: Database, notice: Notice, failure: str, now: datetime) -> None:
 
 def _key(finding: Finding) -> str:
     return f"{finding.code} {finding.about}".strip()
+
+
+def place_change(db: Database, health: Health, now: datetime) -> Change | None:
+    """As `enter`, of the archive itself: what was told of it last stands in the notices, with no site."""
+    row = db.execute("select c.value ->> 'state' from notices n, json_each(n.changes) c where c.value ->> 'site' = '' "
+                     "order by n.id desc limit 1").fetchone()
+    before: Level = row[0] if row else "green"
+    if before == health.state:
+        return None
+    sentence = health.findings[0].sentence if health.findings else "It does well again."
+    return Change("", before, health.state, sentence, now)

@@ -58,6 +58,12 @@ def _time(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
+    """The row of the last run that ended."""
+    return next(iter(db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1",
+                              [site_id])), None)
+
+
 def alive_sources(db: Database, site_id: int) -> dict[str, int]:
     """How many feeds, sitemaps and APIs answered when they were asked last."""
     return dict(db.execute(

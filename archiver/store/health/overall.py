@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,11 +40,13 @@ class Overall:
             site["name"]: health_json(health) for site, health in self.sites}}
 
 
-def overall(db: Database, archive: Path, scheduler: str | None, now: datetime) -> Overall:
-    """`scheduler` as in `judge_place`."""
+def overall(db: Database, archive: Path, scheduler: str | None, now: datetime,
+            only: Collection[str] | None = None) -> Overall:
+    """`scheduler` as in `judge_place`; `only` names the sites that are looked at, None: all."""
     turns = tuple(scheduled(db, now))
     free = free_bytes(archive)
-    sites = tuple((row, health_of(db, row, now)) for row in list(db.query("select * from sites order by name")))
+    sites = tuple((row, health_of(db, row, now)) for row in list(db.query("select * from sites order by name"))
+                  if only is None or row["name"] in only)
     return Overall(now, judge_place(str(archive), free, growth(db, now), turns, scheduler, now), sites, turns, free)
 
 

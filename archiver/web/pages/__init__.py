@@ -48,6 +48,7 @@ PAGES: tuple[Page, ...] = (
     Page("/sites", "sites", "Sites"),
     Page("/site/{name*}", "site"),
     Page("/article/{id}", "article"),
+    Page("/-/metrics", "metrics"),
     Page("/article/{id}/evidence", "evidence"),
     Page("/article/{id}/versions", "versions"),
     Page("/article/{id}/diff", "diff"),

@@ -1,0 +1,93 @@
+"""Telling people of sites whose state has changed: kept in the archive first, then sent, with what came of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlite_utils import Database
+
+from archiver.commands.health.ways import Message, Way, ways_of
+from archiver.errors import ArchiverError
+from archiver.sites.config import load_config
+from archiver.spiders.lock import lock_notices, scheduler
+from archiver.store.connect import open_archive
+from archiver.store.faults import fault_of
+from archiver.store.health.judge import LEVELS
+from archiver.store.health.kept import Change, Notice, due_notices, enter, enter_notices, place_change, told
+from archiver.store.health.overall import overall
+from archiver.store.transaction import writing
+
+Sent = list[tuple[str, str]]
+"""Each message by the way it went, and why it failed ("": it was sent)."""
+
+
+def tell(archive: Path, only: Collection[str] | None = None, *, now: datetime | None = None) -> Sent:
+    """Look how sites do (those named in `only`, or all and the archive itself), and tell of what has changed since it
+    was told last. Nothing is looked at where nobody is to be told.
+
+    Raises what `open_archive` and `load_config` do. What is under way in another process is left to it.
+    """
+    ways = ways_of(load_config().notify)
+    lock = lock_notices(archive) if ways else None
+    if lock is None:
+        return []
+    with lock:
+        db = open_archive(archive)
+        try:
+            with writing(db):
+                enter_notices(db, _changes(db, archive, only, now or datetime.now(UTC)), ways, datetime.now(UTC))
+            return [(notice.channel, _send(db, archive, notice, ways)) for notice in due_notices(db)
+                    if notice.channel in ways]
+        except sqlite3.Error as error:
+            raise fault_of(error, archive) from error
+        finally:
+            db.close()
+
+
+def after_runs(archive: Path, sites: Collection[str] | None) -> None:
+    """The same after crawls, of which it is no part: what keeps it from being done is said, and tried at the next."""
+    try:
+        for channel, failure in tell(archive, sites):
+            if failure:
+                click.echo(f"Nobody was told by {channel} of what has changed: {failure}.", err=True)
+    except ArchiverError as error:
+        click.echo(f"Nobody was told of what may have changed: {error}", err=True)
+
+
+def try_ways(archive: str) -> Sent:
+    """Send a message that says that it is a trial, by each way."""
+    text = f"This is a trial of the notices of {archive}: nothing has changed."
+    message = Message("archiver: a trial", text, "green", {"archive": archive, "text": text, "changes": []})
+    return [(channel, way(message)) for channel, way in ways_of(load_config().notify).items()]
+
+
+def _changes(db: Database, archive: Path, only: Collection[str] | None, now: datetime) -> list[Change]:
+    found = overall(db, archive, scheduler(archive), now, only)
+    changes = [enter(db, site, health, now) for site, health in found.sites]
+    if only is None:
+        changes.append(place_change(db, found.place, now))
+    return [change for change in changes if change]
+
+
+def _send(db: Database, archive: Path, notice: Notice, ways: dict[str, Way]) -> str:
+    failure = ways[notice.channel](_message(str(archive), notice.changes))
+    with writing(db):
+        told(db, notice, failure, datetime.now(UTC))
+    return failure
+
+
+def _message(archive: str, changes: list[dict[str, Any]]) -> Message:
+    by_level = sorted(changes, key=lambda one: -LEVELS.index(one["state"]))
+    worst = by_level[0]["state"]
+    who = by_level[0]["site"] or "the archive"
+    more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+    lines = [f"{one['state']} (was {one['before']}): {one['site'] or 'the archive'}: {one['sentence']}"
+             for one in by_level]
+    text = "\n\n".join([*lines, f"'archiver status --health --archive {archive}' tells how all of it does."]) + "\n"
+    return Message(f"archiver: {worst}: {who}{more}", text, worst,
+                   {"archive": archive, "state": worst, "text": text, "changes": by_level})

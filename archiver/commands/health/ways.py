@@ -1,0 +1,106 @@
+"""The ways by which people are told: a command, an address that JSON is posted to, mail. Each ends within 15 seconds.
+
+A way returns why it failed, or "". Secrets come from the environment, and stand in no reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import smtplib
+import ssl
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from archiver.sites.config import Mail, Notify
+
+_SECONDS = 15
+_PORTS = {"none": 25, "starttls": 587, "tls": 465}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`state` is the worst that is told; `data` is what programs get."""
+
+    subject: str
+    text: str
+    state: str
+    data: Mapping[str, Any]
+
+
+Way = Callable[[Message], str]
+
+
+def ways_of(notify: Notify) -> dict[str, Way]:
+    """The ways that archiver.toml and the environment name, by their names."""
+    webhook = os.environ.get("ARCHIVER_WEBHOOK") or notify.webhook
+    ways: dict[str, Way] = {}
+    if notify.command:
+        ways["command"] = lambda message: _command(notify.command, message)
+    if webhook:
+        ways["webhook"] = lambda message: _webhook(webhook, message)
+    if notify.mail:
+        mail = notify.mail
+        ways["mail"] = lambda message: _mail(mail, message)
+    return ways
+
+
+def _command(words: tuple[str, ...], message: Message) -> str:
+    told = {"ARCHIVER_STATE": message.state, "ARCHIVER_SUBJECT": message.subject, "ARCHIVER_TEXT": message.text}
+    try:
+        done = subprocess.run(words, input=_json(message), capture_output=True, timeout=_SECONDS, check=False,
+                              env=os.environ | told)
+    except subprocess.TimeoutExpired:
+        return f"{words[0]} took longer than {_SECONDS} seconds"
+    except (OSError, ValueError) as error:
+        return f"{words[0]} cannot be run ({getattr(error, 'strerror', None) or error})"
+    said = done.stderr.decode(errors="replace").strip()[:200]
+    return f"{words[0]} ended with exit code {done.returncode}{f': {said}' if said else ''}" if done.returncode else ""
+
+
+def _webhook(address: str, message: Message) -> str:
+    headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "archiver"}
+    if token := os.environ.get("ARCHIVER_WEBHOOK_TOKEN"):
+        headers["Authorization"] = f"Bearer {token}"
+    try:
+        with urlopen(Request(address, _json(message), headers, method="POST"), timeout=_SECONDS):
+            return ""
+    except HTTPError as error:
+        return f"the webhook answers {error.code}"
+    except (OSError, HTTPException, ValueError) as error:
+        return f"the webhook cannot be reached ({getattr(error, 'reason', None) or type(error).__name__})"
+
+
+def _mail(mail: Mail, message: Message) -> str:
+    letter = EmailMessage()
+    letter["Subject"], letter["From"], letter["To"] = message.subject, mail.sender, ", ".join(mail.to)
+    letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain="archiver")
+    letter["Auto-Submitted"] = "auto-generated"
+    letter.set_content(message.text)
+    port = mail.port or _PORTS[mail.security]
+    try:
+        with (smtplib.SMTP_SSL(mail.host, port, timeout=_SECONDS, context=ssl.create_default_context())
+              if mail.security == "tls" else smtplib.SMTP(mail.host, port, timeout=_SECONDS)) as server:
+            if mail.security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if mail.user:
+                server.login(mail.user, os.environ.get("ARCHIVER_SMTP_PASSWORD", ""))
+            server.send_message(letter)
+    except smtplib.SMTPAuthenticationError as error:
+        return f"{mail.host} takes no mail of {mail.user} ({error.smtp_code}; the password is ARCHIVER_SMTP_PASSWORD)"
+    except smtplib.SMTPException as error:
+        return f"{mail.host} does not take the mail ({type(error).__name__})"
+    except (OSError, ValueError) as error:
+        return f"{mail.host}:{port} cannot be reached ({getattr(error, 'strerror', None) or type(error).__name__})"
+    return ""
+
+
+def _json(message: Message) -> bytes:
+    return json.dumps(message.data, ensure_ascii=False).encode()

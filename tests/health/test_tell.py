@@ -1,0 +1,213 @@
+"""Who is told of a change, by each way and once; and the numbers for Prometheus."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email import message_from_string
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from archiver.commands.main import cli
+from archiver.store.connect import open_archive
+from tests.archive_fixture import make_archive
+from tests.spiders.crawling import rows
+
+Call = Callable[..., Result]
+
+
+class Postmaster(socketserver.ThreadingTCPServer):
+    """A mail server that takes all that it is given (RFC 5321, as far as a letter needs it)."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self) -> None:
+        self.letters: list[str] = []
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(b"220 here\r\n")
+                while line := self.rfile.readline().decode().strip():
+                    word = line.split()[0].upper()
+                    if word == "DATA":
+                        self.wfile.write(b"354 go on\r\n")
+                        letter = iter(lambda: self.rfile.readline().decode(), ".\r\n")
+                        outer.letters.append("".join(letter))
+                    self.wfile.write(b"221 bye\r\n" if word == "QUIT" else b"250 ok\r\n")
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Hook(HTTPServer):
+    """An address that is posted to; `status` is what it answers."""
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[dict[str, Any], str]] = []
+        self.status = 200
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.posted.append((json.loads(body), self.headers.get("Authorization", "")))
+                self.send_response(outer.status)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+@contextmanager
+def serving(server: Any) -> Iterator[Any]:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return make_archive(tmp_path / "archive.db")
+
+
+@pytest.fixture
+def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """A command on the archive, with this archiver.toml."""
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
+    monkeypatch.setenv("ARCHIVER_WEBHOOK_TOKEN", "s3cret")
+    monkeypatch.setenv("no_proxy", "*")
+
+    def run(*words: str, toml: str = "") -> Result:
+        if toml or not (tmp_path / "archiver.toml").exists():
+            (tmp_path / "archiver.toml").write_text(toml)
+        return CliRunner().invoke(cli, [*words, "--archive", str(archive)])
+
+    return run
+
+
+def fail(archive: Path, site: int = 2) -> None:
+    db = open_archive(archive)
+    with db.atomic():
+        db.execute("insert into runs (site_id, mode, started_at, finished_at, outcome, reason) values "
+                   "(?, 'full', '2024-06-02T00:00:00+00:00', '2024-06-02T00:00:01+00:00', 'failed', 'It fell over.')",
+                   [site])
+    db.close()
+
+
+def test_a_change_is_told_once_by_each_way_and_so_is_its_end(archive: Path, call: Call, tmp_path: Path) -> None:
+    heard = tmp_path / "heard.json"
+    script = ("import os, pathlib, sys\n"
+              f"pathlib.Path({str(heard)!r}).write_text(os.environ['ARCHIVER_STATE'] + sys.stdin.read())")
+    with serving(Hook()) as hook, serving(Postmaster()) as post:
+        toml = f"""[notify]
+command = {json.dumps([sys.executable, "-c", script])}
+webhook = "http://127.0.0.1:{hook.server_address[1]}/hook"
+[notify.mail]
+to = "ann@example.org"
+from = "archive@example.org"
+host = "127.0.0.1"
+port = {post.server_address[1]}
+"""
+        first = call("status", "--notify", toml=toml)
+        assert (first.exit_code, first.stdout) == (0, "Nothing has changed.\n")
+        fail(archive)
+        assert call("status", "--notify").stdout == "command: sent\nwebhook: sent\nmail: sent\n"
+        assert call("status", "--notify").stdout == "Nothing has changed.\n"
+        told, token = hook.posted[0]
+        assert token == "Bearer s3cret" and told["state"] == "amber" and "It fell over." in told["text"]
+        change, = told["changes"]
+        assert (change["site"], change["before"], change["state"]) == ("notes.example/blog", "green", "amber")
+        assert json.loads(heard.read_text().removeprefix("amber")) == told
+        letter = message_from_string(post.letters[0])
+        assert letter["Subject"] == "archiver: amber: notes.example/blog" and letter["To"] == "ann@example.org"
+        assert "It fell over." in letter.get_payload()
+        rows_ = rows(archive, "select state, json_extract(findings, '$[0].code') from health where site_id = 2")
+        assert rows_ == [("amber", "failed")]
+        db = open_archive(archive)
+        db.execute("update runs set outcome = 'finished', reason = '' where outcome = 'failed'")
+        db.close()
+        call("status", "--notify")
+        assert hook.posted[1][0]["changes"][0]["state"] == "green" and len(post.letters) == 2
+        assert call("status", "--try-notify").exit_code == 0 and "trial" in post.letters[2]
+
+
+def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, call: Call) -> None:
+    with serving(Hook()) as hook:
+        hook.status = 500
+        toml = f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\ncommand = ["/none/such"]\n'
+        call("status", "--notify", toml=toml)
+        fail(archive)
+        done = call("status", "--notify")
+        assert done.exit_code == 1 and "webhook: the webhook answers 500" in done.stderr
+        assert "command: /none/such cannot be run (No such file or directory)" in done.stderr
+        assert rows(archive, "select channel, outcome, attempts from notices order by 1") == [
+            ("command", "failed", 1), ("webhook", "failed", 1)]
+        hook.status = 200
+        call("status", "--notify")
+        assert rows(archive, "select outcome, attempts from notices where channel = 'webhook'") == [("sent", 2)]
+        for _ in range(6):
+            call("status", "--notify")
+        assert rows(archive, "select outcome, attempts from notices where channel = 'command'") == [("failed", 5)]
+    call("status", "--notify", toml='[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n')
+    fail(archive)
+    assert "127.0.0.1:9 cannot be reached" in call("status", "--notify").stderr
+
+
+def test_nobody_is_told_where_nobody_is_named(archive: Path, call: Call) -> None:
+    assert call("status", "--notify").exit_code == 1 and rows(archive, "select count(*) from notices") == [(0,)]
+
+
+def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    fail(archive)
+    db = open_archive(archive)
+    db.execute("""update runs set measures = '{"articles": 4, "fields": {"title": 3}, "latency": 0.25}' where id = 4""")
+    db.execute("""update sites set name = 'odd "\\ name' where id = 3""")
+    db.close()
+    file = tmp_path / "archiver.prom"
+    assert call("status", "--prometheus", str(file)).exit_code == 0
+    values = {(sample.name, tuple(sorted(sample.labels.items()))): sample.value
+              for family in text_string_to_metric_families(file.read_text()) for sample in family.samples}
+    site = ("site", "notes.example/blog")
+    assert values["archiver_site_articles", (site,)] == 2 and values["archiver_requests_total", ()] == 27
+    assert values["archiver_site_health", (site,)] == 1
+    assert values["archiver_site_health", (("site", 'odd "\\ name'),)] == 3
+    assert values["archiver_finding", (("about", ""), ("code", "failed"), site)] == 1
+    assert values["archiver_site_field_ratio", (("field", "title"), site)] == 0.75
+    assert values["archiver_site_answer_seconds", (("quantile", "0.5"), site)] == 0.25
+    assert values["archiver_site_run_timestamp_seconds", (("outcome", "failed"), site)] == 1717286401
+    assert values["archiver_disk_free_bytes", ()] > 0
+    assert call("status", "--prometheus", str(tmp_path / "no" / "such")).exit_code == 1
+    assert call("status", "--prometheus", "-", "--health").exit_code == 2
+
+
+@pytest.mark.parametrize(("toml", "says"), [
+    ("[notify]\nwebhok = 1\n", "line 2, column 1: there is no 'webhok' here; there are command, mail, webhook"),
+    ("contact = 'a@b.example'\n[notify.mail]\nto = 'a@b.example'\n  password = 'x'\n", "line 4, column 3: secrets"),
+    ("[notify]\ncommand = 'beep'\n", "line 2, column 1: a command is a list of words"),
+    ("[notify]\nwebhook = 'https://me:pw@x.example/'\n", "line 2, column 1: it holds a password"),
+    ("[notify.mail]\nto = 'a@b.example'\nsecurity = 'ssl'\n", "line 3, column 1: it is starttls, tls or none"),
+    ("[notify.mail]\nport = 25\n", "line 1, column 1: it is the mail address"),
+    ("[groups.news]\ncadence = '6h'\n[groups.'slow ones']\ndelay = 'often'\n", "line 4, column 1: The setting"),
+    ("[defaults]\ndelay = [1]\n", "line 2, column 1: 'delay' is a text"),
+    ("contact = 'me'\n", "line 1, column 1: 'me'"),
+    ("contact = 'a@b.example\n", "line 1, column 23"), ("groups = 3\n", "line 1, column 1: 'groups' is a table"),
+    ("colour = 'red'\n", "line 1, column 1: there is no 'colour' here; there are contact, defaults, groups, notify"),
+])
+def test_a_mistake_in_archiver_toml_is_told_with_line_and_column(call: Call, toml: str, says: str) -> None:
+    done = call("status", "--notify", toml=toml)
+    assert done.exit_code == 2 and "archiver.toml cannot be used: " + says in done.stderr
