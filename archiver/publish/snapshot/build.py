@@ -29,7 +29,7 @@ from archiver.publish.snapshot.choose import LARGE, choose, newest, order
 from archiver.publish.snapshot.evidence import settle
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.request import Request
-from archiver.publish.snapshot.write import Told, derive, write_tables
+from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.search.asked import as_options
 from archiver.search.run import matching_ids
 from archiver.store.connect import open_archive
@@ -69,6 +69,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
             try:
                 write_tables(dbs, folder, facts, change or (lambda record: record), parts, told)
                 derive(folder, facts)
+                refer(folder, facts)
                 (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
                 describe(folder, facts, software, previous, since)
                 size = _sum(folder)
