@@ -17,8 +17,9 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.search.filters import Query
+from archiver.search.occurrences import occurrences
 from archiver.search.plan import ordered, planned
-from archiver.search.snippet import occurrences, wanted
+from archiver.search.snippet import wanted
 from archiver.search.words import words
 
 WIDTH = 40

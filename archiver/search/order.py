@@ -12,12 +12,17 @@ from tantivy import Occur, Order, Query
 from archiver.search.index.schema import TURN, schema
 from archiver.search.index.searcher import Searcher
 
-_SPARE = 180
-"""So many more than are wanted are read at first: most that have the rank of the last one are among them."""
+Found = tuple[Any, tantivy.DocAddress]
+"""What it was ordered by, and where it is."""
+
+_SPARE = (180, 3_000)
+"""So many more than are wanted are read at first, and then: most that have the rank of the last one are among them."""
 _DIGITS = 4
 """Of a score so many count: it is added up in the order that is fastest, and its last ones are not always the same."""
 _FEW = 50
-"""One number in so many articles is looked up as fast as it is found in a set (measured at 100,000)."""
+_FEW_NUMBERS = 300
+"""One number in so many articles is looked up as fast as it is found in a set, and no more than so many (measured at
+100,000 and at 200,000)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ def count(searcher: Searcher, query: Query) -> int:
 def numbered(searcher: Searcher, ids: Sequence[int]) -> Query:
     """The articles of these numbers. A set is compared with every article of the index; where the numbers are few it
     takes less to look each of them up."""
-    if len(ids) * _FEW > searcher.num_docs:
+    if len(ids) > _FEW_NUMBERS or len(ids) * _FEW > searcher.num_docs:
         return Query.term_set_query(schema(), "id", ids)
     return Query.boolean_query([(Occur.Should, Query.term_query(schema(), "id", number, "basic")) for number in ids])
 
@@ -58,28 +63,40 @@ def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first:
     if last <= first:
         return []
     if not field and not down:  # the worst first: the index cannot do that
-        every = _best(searcher, query, "", down=True, most=searcher.num_docs)
+        every = with_numbers(searcher, _best(searcher, query, "", down=True, most=searcher.num_docs))
         return sorted(every, key=lambda entry: (entry.key, entry.turn))[first:last]
-    found = _best(searcher, query, field, down=down, most=last + _SPARE)
-    whole = len(found) < last + _SPARE
-    if not whole and found[last - 1].key == found[-1].key:
-        key = found[-1].key
-        better = [entry for entry in found if entry.key != key]
-        found = better + _equals(searcher, query, field, key, found[len(better):], last - len(better))
-    return _by_turn(found)[first:last]
+    hits: list[Found] = []
+    for spare in _SPARE if not field else _SPARE[:1]:
+        hits = _best(searcher, query, field, down=down, most=last + spare)
+        ends = _end(hits, last)
+        if len(hits) < last + spare or ends < len(hits):
+            return _by_turn(with_numbers(searcher, hits[:ends]))[first:last]
+    key = hits[-1][0]
+    begins = next(place for place, hit in enumerate(hits) if hit[0] == key)
+    same = _equals(searcher, query, field, key, hits[begins:], last - begins)
+    return _by_turn(with_numbers(searcher, hits[:begins]) + same)[first:last]
 
 
-def _best(searcher: Searcher, query: Query, field: str, *, down: bool, most: int) -> list[Entry]:
+def _best(searcher: Searcher, query: Query, field: str, *, down: bool, most: int) -> list[Found]:
     most = max(1, min(most, searcher.num_docs))
     if field:
-        return with_numbers(searcher, searcher.search(query, limit=most, count=False, order_by_field=field,
-                                                      order=Order.Desc if down else Order.Asc).hits)
-    return rounded(with_numbers(searcher, searcher.search(query, limit=most, count=False).hits))
+        hits: list[Found] = searcher.search(query, limit=most, order_by_field=field,
+                                            order=Order.Desc if down else Order.Asc).hits
+        return hits
+    return rounded(searcher.search(query, limit=most).hits)
 
 
-def rounded(entries: Iterable[Entry]) -> list[Entry]:
+def rounded(hits: Iterable[Found]) -> list[Found]:
     """With scores of which only those digits are left that are the same at any time."""
-    return [replace(entry, key=round(entry.key, _DIGITS)) for entry in entries]
+    return [(round(score, _DIGITS), address) for score, address in hits]
+
+
+def _end(hits: list[Found], last: int) -> int:
+    """Where those end that have the key of the one before `last`."""
+    ends = min(last, len(hits))
+    while 0 < ends < len(hits) and hits[ends][0] == hits[ends - 1][0]:
+        ends += 1
+    return ends
 
 
 def _by_turn(entries: list[Entry]) -> list[Entry]:
@@ -88,7 +105,7 @@ def _by_turn(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: (places.setdefault(entry.key, len(places)), entry.turn))
 
 
-def _equals(searcher: Searcher, query: Query, field: str, key: Any, known: list[Entry], most: int
+def _equals(searcher: Searcher, query: Query, field: str, key: Any, known: list[Found], most: int
             ) -> list[Entry]:
     """Of the articles with this key those whose turn is first; `known` are some of them, and at least `most`."""
     if not field:
@@ -100,27 +117,29 @@ def _equals(searcher: Searcher, query: Query, field: str, key: Any, known: list[
     else:
         same = [(Occur.Must, query),
                 (Occur.Must, Query.range_query(schema(), field, tantivy.FieldType.Integer, key, key))]
-    return _next(searcher, Query.boolean_query(same), most)
+    return [replace(entry, key=key) for entry in
+            with_numbers(searcher, _turns(searcher, Query.boolean_query(same), most))]
 
 
-def _of_score(searcher: Searcher, query: Query, score: float, known: list[Entry], most: int) -> list[Entry]:
+def _of_score(searcher: Searcher, query: Query, score: float, known: list[Found], most: int) -> list[Entry]:
     """A score cannot be asked for: the articles whose turn is first are, until enough of them have it."""
-    reach = 4 * most + _SPARE
+    reach = 2 * most * max(2, count(searcher, query) // len(known))
     while True:
-        turns = _next(searcher, query, reach)
-        some = among(searcher, query, [entry.id for entry in turns])
-        same = [entry for entry in _best(searcher, some, "", down=True, most=len(turns)) if entry.key == score]
+        turns = _turns(searcher, query, reach)
+        first = Query.range_query(schema(), TURN, tantivy.FieldType.Integer, None, turns[-1][0])
+        some = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(first, 0.0))])
+        same = [hit for hit in _best(searcher, some, "", down=True, most=len(turns)) if hit[0] == score]
+        if len(same) < most and len(turns) < reach:  # all of them: a last digit was another this time
+            same = known
         if len(same) >= most:
-            return sorted(same, key=lambda entry: entry.turn)[:most]
-        if len(turns) < reach:  # all of them: a last digit was another this time
-            there = {entry.id for entry in same}
-            return sorted(same + [entry for entry in known if entry.id not in there], key=lambda e: e.turn)[:most]
-        reach *= 8
+            return sorted(with_numbers(searcher, same), key=lambda entry: entry.turn)[:most]
+        reach *= 4
 
 
-def _next(searcher: Searcher, query: Query, most: int) -> list[Entry]:
-    return with_numbers(searcher, searcher.search(query, limit=max(1, min(most, searcher.num_docs)), count=False,
-                                                  order_by_field=TURN, order=Order.Asc).hits)
+def _turns(searcher: Searcher, query: Query, most: int) -> list[Found]:
+    hits: list[Found] = searcher.search(query, limit=max(1, min(most, searcher.num_docs)), order_by_field=TURN,
+                                        order=Order.Asc).hits
+    return hits
 
 
 def among(searcher: Searcher, query: Query, ids: Sequence[int]) -> Query:
@@ -132,11 +151,14 @@ def among(searcher: Searcher, query: Query, ids: Sequence[int]) -> Query:
 def entries(searcher: Searcher, query: Query) -> list[Entry]:
     """All that a query finds, by number, which is the `key` too."""
     number = count(searcher, query)
-    return with_numbers(searcher, searcher.search(query, limit=number, count=False, order_by_field="id",
-                                                  order=Order.Asc).hits) if number else []
+    if not number:
+        return []
+    hits = searcher.search(query, limit=number, order_by_field="id", order=Order.Asc).hits
+    groups = field_values(searcher, "group", [address for _, address in hits])
+    return [Entry(key, group, key, address) for (key, address), group in zip(hits, groups, strict=True)]
 
 
-def with_numbers(searcher: Searcher, hits: Iterable[tuple[Any, tantivy.DocAddress]]) -> list[Entry]:
+def with_numbers(searcher: Searcher, hits: Iterable[Found]) -> list[Entry]:
     keys, addresses = zip(*hits, strict=True) if hits else ((), ())
     return [Entry(*row) for row in zip(field_values(searcher, "id", addresses),
                                        field_values(searcher, "group", addresses), keys, addresses, strict=True)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
 
+from archiver.search.occurrences import Place, Row, occurrences
 from archiver.search.terms import Either, Every, Like, Near, Node, Term
-from archiver.search.words import is_run, lookup, placed
+from archiver.search.words import lookup
 
 LETTERS = 240
 """So long is a snippet, in characters, without the signs that it was cut."""
@@ -18,13 +20,13 @@ _MOST_ROWS = 500
 Marks = tuple[tuple[int, int], ...]
 
 
-def wanted(node: Node | None, column: str = "body") -> tuple[tuple[tuple[str, ...], bool], ...]:
+def wanted(node: Node | None, column: str = "body") -> tuple[Row, ...]:
     """What a query looks for in bodies (or in another column of the index), not what it excludes: rows of words;
     whether the last is only a beginning."""
     return tuple(dict.fromkeys(_wanted(node, ("", column))))
 
 
-def _wanted(node: Node | None, columns: tuple[str, str]) -> Iterator[tuple[tuple[str, ...], bool]]:
+def _wanted(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
     if isinstance(node, Term) and node.column in columns:
         tokens, begun = lookup(node.text)
         if node.forms:
@@ -43,7 +45,7 @@ def _wanted(node: Node | None, columns: tuple[str, str]) -> Iterator[tuple[tuple
             yield from _wanted(item, columns)
 
 
-def snippet(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> tuple[str, Marks]:
+def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
     """A stretch of a text on one line, and the (start, end) in it of what `wanted` told: the stretch that has most of
     it, the first of several; the beginning of the text where it has none."""
     flat = " ".join(text.split())
@@ -55,38 +57,19 @@ def snippet(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> tuple[st
     return shown, tuple((a + shift, b + shift) for a, b, _ in found if start <= a and b <= end)
 
 
-def occurrences(text: str, rows: Sequence[tuple[tuple[str, ...], bool]]) -> list[tuple[int, int, int]]:
-    """Where the rows stand: start, end and number of the row; none within another."""
-    there = placed(text)
-    tokens = there.words
-    at: dict[str, list[int]] = {}
-    for position, token in enumerate(tokens):
-        at.setdefault(token, []).append(position)
-    out: list[tuple[int, int, int]] = []
-    for number, (row, begun) in enumerate(rows):
-        last = len(row) - 1
-        firsts = [row[0]] if last or not begun else [token for token in at if token.startswith(row[0])]
-        for position in (p for token in firsts for p in at.get(token, ())):
-            here = tuple(tokens[position:position + len(row)])
-            if here == row or (begun and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
-                end = there.place(position + last)[1]
-                in_pair = begun and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last])
-                out.append((there.place(position)[0], end - 1 if in_pair else end, number))
-    out.sort(key=lambda found: (found[0], -found[1]))
-    kept: list[tuple[int, int, int]] = []
-    for one in out:
-        if not kept or one[0] >= kept[-1][1]:
-            kept.append(one)
-    return kept
-
-
-def _window(text: str, found: list[tuple[int, int, int]]) -> tuple[int, int]:
-    best, start = (0, 0), 0
-    for index, (at, _, _) in enumerate(found):
-        inside = [one for one in found[index:index + 40] if one[1] <= at + LETTERS - _LEAD]
-        worth = (len({number for _, _, number in inside}), len(inside))
+def _window(text: str, found: list[Place]) -> tuple[int, int]:
+    best, start, ahead = (0, 0), 0, 0
+    inside: Counter[int] = Counter()
+    for at, _, number in found:
+        while ahead < len(found) and found[ahead][1] <= at + LETTERS - _LEAD:
+            inside[found[ahead][2]] += 1
+            ahead += 1
+        worth = (len(inside), inside.total())
         if worth > best:
             best, start = worth, at
+        inside[number] -= 1
+        if inside[number] <= 0:
+            del inside[number]
     start = max(0, min(start - _LEAD, len(text) - LETTERS))
     if found and start:
         start = _boundary(text, start)

@@ -34,7 +34,10 @@ _KEPT = {"й": "й", "ї": "ї", "ў": "ў"}
 _SIGNED = re.compile(r"(?<=\w)(?:\+\+|#)(?!\w)")
 _PLUS, _SHARP = "\ue0fe", "\ue0ff"
 _SIGNS = {"++": _PLUS, "#": _SHARP}
-_MAX_WORD = 80
+_EVEN_PLUS = "\ue0fd"
+_EVEN_SIGNS = {"++": _EVEN_PLUS * 2, "#": _SHARP}
+_PRIVATE = (_PLUS, _SHARP, _EVEN_PLUS)
+MAX_WORD = 80
 
 
 def _folded(letter: str) -> str:
@@ -65,6 +68,28 @@ class _Table(dict[int, str]):
 _TABLE = _Table({ord(_PLUS): "++", ord(_SHARP): "#"})
 
 
+_ODD = "\x02"
+
+
+class _Even(dict[int, str]):
+    """The letters for `evened`: one for each."""
+
+    def __missing__(self, code: int) -> str:
+        value = self[code] = sys.intern(_even(chr(code)))
+        return value
+
+
+def _even(letter: str) -> str:
+    whole = unicodedata.normalize("NFKC", letter)
+    if any(unicodedata.category(c)[0] == "M" or "\u1100" <= c <= "\u11ff" for c in letter + whole.lstrip()):
+        return _ODD  # such letters may be joined with the one before them
+    told = whole.translate(_TABLE)
+    return told if len(told) == 1 else " " if told and not told.strip() else _ODD
+
+
+_EVEN = _Even({ord(_EVEN_PLUS): "+", ord(_SHARP): "#"})
+
+
 def _pairs(token: str) -> Iterator[str]:
     """A token with runs in it: its words, and the pairs of its runs with their last letters."""
     for part in re.split(f"((?:{_IN_RUN}[^{_IN_RUN}])+)", token):
@@ -84,7 +109,25 @@ def words(text: str) -> list[str]:
     tokens = text.translate(_TABLE).split()
     if _IN_RUN in "".join(tokens):
         tokens = [piece for token in tokens for piece in (_pairs(token) if _IN_RUN in token else (token,))]
-    return [token[:_MAX_WORD] for token in tokens] if any(len(t) > _MAX_WORD for t in tokens) else tokens
+    return [token[:MAX_WORD] for token in tokens] if any(len(t) > MAX_WORD for t in tokens) else tokens
+
+
+def evened(text: str) -> str | None:
+    """A text letter by letter as the index has it, with a blank wherever words are parted: so that a place in it is the
+    place in the text. None where there is a letter that has no such one, as those of a run or a combining accent."""
+    if not text.isascii() and any(sign in text for sign in _PRIVATE):
+        return None
+    if ("+" in text or "#" in text) and _SIGNED.search(text):
+        text = _SIGNED.sub(lambda found: _EVEN_SIGNS[found[0]], text)
+    even = text.translate(_EVEN)
+    return None if _ODD in even else even
+
+
+def spotted(text: str) -> str:
+    """A text in which each of its words stands as the index has it, somewhere, and others may: to see quickly which
+    cannot be in it."""
+    signed = _SIGNED.sub(lambda found: _SIGNS[found[0]], text)
+    return unicodedata.normalize("NFKC", signed).translate(_TABLE).replace(_IN_RUN, "")
 
 
 def is_run(letter: str) -> bool:

@@ -1,0 +1,110 @@
+"""Where in a text the words stand that a search looks for.
+
+To cut a whole text into words takes a millisecond, and a page of results has twenty. So it is looked where they can
+stand: in a text of which each letter is one in the index, too, by its letters; in others in the stretches that have the
+letters of a word somewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from archiver.search.words import MAX_WORD, evened, is_run, placed, spotted, words
+
+Row = tuple[tuple[str, ...], bool]
+"""Words in a row; whether the last is only the beginning of one."""
+Place = tuple[int, int, int]
+"""Start, end and the number of the row."""
+
+_STRETCH = 400
+"""So many letters are looked at together, and then up to the next blank."""
+_BLANK = re.compile(r"\s")
+
+
+def occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
+    """Where the rows stand in a text of one line, by their beginnings; none within another."""
+    even = evened(text)
+    found = list(_in_letters(even, rows) if even is not None else _in_stretches(text, rows))
+    found.sort(key=lambda place: (place[0], -place[1]))
+    kept: list[Place] = []
+    for one in found:
+        if not kept or one[0] >= kept[-1][1]:
+            kept.append(one)
+    return kept
+
+
+def _in_letters(even: str, rows: Sequence[Row]) -> Iterator[Place]:
+    text = f" {even} "
+    for number, (row, begun) in enumerate(rows):
+        whole = _pattern(row, begun)
+        first = f" {row[0]}" if len(row) > 1 or begun or len(row[0]) >= MAX_WORD else f" {row[0]} "
+        at = text.find(first)
+        while at >= 0:
+            if match := whole.match(text, at + 1):
+                yield at, match.end() - 1, number
+            at = text.find(first, at + 1)
+
+
+@lru_cache(maxsize=1_000)
+def _pattern(row: tuple[str, ...], begun: bool) -> re.Pattern[str]:
+    """A row in an evened text, from the first letter of its first word on."""
+    return re.compile(" +".join(re.escape(word) + (r"\S*" if len(word) >= MAX_WORD or (begun and last) else r"(?!\S)")
+                                for word, last in zip(row, [False] * (len(row) - 1) + [True], strict=True)))
+
+
+def _in_stretches(text: str, rows: Sequence[Row]) -> Iterator[Place]:
+    firsts = {row[0] for row, _ in rows}
+    longest = max((len(row) for row, _ in rows), default=1)
+    pieces = list(_pieces(text))
+    there = [any(first in seen for first in firsts)
+             for seen in (spotted(text[start:end]) for start, end in pieces)]
+    number = 0
+    while number < len(pieces):
+        if not there[number]:
+            number += 1
+            continue
+        last = number
+        while last + 1 < len(pieces) and there[last + 1]:
+            last += 1
+        start, end = pieces[number][0], _reach(text, pieces, last, longest - 1)
+        for a, b, row in in_words(text[start:end], rows):
+            if a + start < pieces[last][1]:
+                yield a + start, b + start, row
+        number = last + 1
+
+
+def _reach(text: str, pieces: list[tuple[int, int]], last: int, more: int) -> int:
+    """The end of the piece by which so many more words have come."""
+    while more > 0 and last + 1 < len(pieces):
+        last += 1
+        more -= len(words(text[slice(*pieces[last])]))
+    return pieces[last][1]
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < len(text):
+        blank = _BLANK.search(text, start + _STRETCH)
+        end = blank.end() if blank else len(text)
+        yield start, end
+        start = end
+
+
+def in_words(text: str, rows: Iterable[Row]) -> Iterator[Place]:
+    """Where the rows stand among all words of a text; one may lie within another."""
+    there = placed(text)
+    tokens = there.words
+    at: dict[str, list[int]] = {}
+    for position, token in enumerate(tokens):
+        at.setdefault(token, []).append(position)
+    for number, (row, begun) in enumerate(rows):
+        last = len(row) - 1
+        firsts = [row[0]] if last or not begun else [token for token in at if token.startswith(row[0])]
+        for position in (p for token in firsts for p in at.get(token, ())):
+            here = tuple(tokens[position:position + len(row)])
+            if here == row or (begun and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
+                end = there.place(position + last)[1]
+                in_pair = begun and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last])
+                yield there.place(position)[0], end - 1 if in_pair else end, number
