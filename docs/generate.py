@@ -83,7 +83,8 @@ TABLES = {
     "cluster_bands": "The index of the sketches: which articles have a number. Bounded for each number, so it tells "
                      "nothing of how many there are.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
-    "addresses": "Every address an article is known by; its own has the kind url, the others are its aliases.",
+    "aliases": "The addresses of articles beside their own: what leads to them (redirect), another way to them (copy), "
+               "where they were (moved). Read the view [addresses](#addresses), which has all.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
     "revisions": "One row a version of an article, the current one too. `content` (JSON) is what it says; of the "
                  "one that stands only what differs from `articles`: the view `versions` has all. `previous` stood "
@@ -112,6 +113,13 @@ TABLES = {
 }
 
 VIEWS = {
+    "addresses": (
+        "Every address that an article is known by; its own has the kind url, the others are its aliases. It can be\n"
+        "written to, as the table of this name could that earlier releases had.",
+        "Where the article that was found at an address is now:",
+        "select a.url from addresses d join articles a on a.id = d.article_id where d.url = "
+        "'https://blog.example.org/2024/05/old-name/'",
+    ),
     "evidence": (
         "One row a candidate that an article's page had for a field, when last read: what it says (`value`),\n"
         "who says so (`source`, `locator`), and how much that is believed by itself (`confidence`, 0 to 1).\n"

@@ -94,11 +94,9 @@ def _article(db: Database, number: int, given: dict[str, Any]) -> None:
         "geotags": "[]", "credits": "[]", **row, "id": number, "first_seen": EARLIER, "last_seen": NOW, "urlkey": key,
         "canonical_url": article["url"], "capture_id": number,
         "content_digest": f"d{article.get('duplicate_of', number)}"})
-    addresses = [("url", article["url"])]
-    if number == 1:
-        addresses += [("redirect", "https://harbour.example/?p=7"), ("moved", "https://harbour.example/2024/03/tides")]
-    for kind, url in addresses:
-        db["addresses"].insert({"urlkey": urlkey(url), "url": url, "article_id": number, "kind": kind,
+    aliases = [("redirect", "https://harbour.example/?p=7"), ("moved", "https://harbour.example/2024/03/tides")]
+    for kind, url in aliases if number == 1 else ():
+        db["aliases"].insert({"urlkey": urlkey(url), "url": url, "article_id": number, "kind": kind,
                                 "first_seen": EARLIER})
     for table, link, column in _LINKS:
         for position, name in enumerate(article[table]):

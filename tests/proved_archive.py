@@ -74,11 +74,11 @@ class Run:
         self.db.close()
 
     def capture(self, url: str, body: bytes, status: int = 200, original: Capture | None = None,
-                *headers: tuple[bytes, bytes]) -> Capture:
+                *headers: tuple[bytes, bytes], kind: str = "text/html; charset=utf-8") -> Capture:
         self.at += timedelta(seconds=1.25)
         return self.warc.write(
             Exchange(url, self.at, "GET", ((b"Host", b"x.example"), (b"Cookie", b"secret=1")), status, "OK",
-                     ((b"Content-Type", b"text/html; charset=utf-8"), *headers), body, ip="203.0.113.7",
+                     ((b"Content-Type", kind.encode()), *headers), body, ip="203.0.113.7",
                      seconds=0.25),
             Original(original.url, original.captured_at, original.digest) if original else None)
 

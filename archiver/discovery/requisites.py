@@ -54,8 +54,10 @@ def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
         if plain.startswith(("data:", "#")):
             return match[0]
         url = asset_address(plain, base)
-        imports = "@import " if match[0][:1] == "@" else ""
-        return f'{imports}url("{(put(url) if url else "") or "data:,"}")'
+        here = put(url) if url else ""
+        if match[0][:1] == "@":
+            return f'@import url("{here}")' if here else "@nothing"  # a rule that none knows is passed over
+        return f'url("{here or "data:,"}")'
 
     return _NAMED.sub(name, _COMMENT.sub(" ", css[:_MOST_CSS]))
 

@@ -49,15 +49,19 @@ def enter_addresses(db: Database, article_id: int, article: Article, redirects: 
     if not new:
         db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
                    [article_id, key])
-    db.execute("insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, 'url', ?) "
-               "on conflict (urlkey) do update set kind = 'url', url = excluded.url, article_id = excluded.article_id",
-               [key, article.url, article_id, stamp(at)])
+    if not db.execute("update aliases set kind = 'url', url = ?, article_id = ? where urlkey = ?",
+                      [article.url, article_id, key]).rowcount:
+        # Its row of `articles` says it all, but where another article has the address too, or this one another so far.
+        db.execute("insert into aliases (urlkey, url, article_id, kind, first_seen) select ?, ?, ?, 'url', ? "
+                   "where exists (select 1 from articles where urlkey = ? and id <> ?) "
+                   "or not exists (select 1 from articles where id = ? and urlkey = ?)",
+                   [key, article.url, article_id, stamp(at), key, article_id, article_id, key])
     return claim(db, article_id, [*redirects, *redirecting(db, key)], "redirect", at)
 
 
 def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: datetime) -> list[str]:
     """Enter addresses as aliases where nothing owns them; returns those that were new."""
     return [url for url in urls if db.execute(
-        "insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?) "
-        "on conflict (urlkey) do nothing returning urlkey",
-        [urlkey(url), url, article_id, kind, stamp(at)]).fetchone()]
+        "insert into aliases (urlkey, url, article_id, kind, first_seen) select ?1, ?2, ?3, ?4, ?5 "
+        "where not exists (select 1 from addresses where urlkey = ?1)",
+        [urlkey(url), url, article_id, kind, stamp(at)]).rowcount]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-from archiver.store import evidence_form, evidence_kinds, fulltext
+from archiver.store import aliases, evidence_form, evidence_kinds, fulltext
 from archiver.store.by_key import BY_KEY, keyed
 from archiver.store.first_migrations import migrations
 from archiver.store.health.tables import HEALTH_TABLES
@@ -215,3 +215,17 @@ def m030_health_and_tags(db: Database) -> None:
 def m027_withdrawn_records(db: Database) -> None:
     # What a removed post was called in datasets: these tell that it was withdrawn by nothing but this and the reason.
     db.table("removals").add_column("record_id", str)
+
+
+@migrations()
+def m025_said_once(db: Database) -> None:
+    # An article's own address stood in `articles`, in `addresses`, and in the index of that.
+    aliases.make(db)
+    # Of one address or original there are few rows, which need not lie in order; most have none at all.
+    for index, columns in (("captures_url_captured_at", "captures (url)"),
+                           ("articles_duplicate_of", "articles (duplicate_of)"),
+                           ("pages_redirect_urlkey", "pages (redirect_urlkey)")):
+        db.execute(f"drop index if exists idx_{index}")
+        table, column = columns.rstrip(")").split(" (")
+        where = "" if table == "captures" else f" where {column} is not null"
+        db.execute(f"create index idx_{table}_{column} on {columns}{where}")

@@ -1,7 +1,7 @@
 """A captured payload as an answer of ours: shown where a browser can do so without running it, else downloaded.
 
 What is shown are images, fonts and stylesheets, which pages of captures are made of; no type is guessed by the browser
-(nosniff), and a policy of its own keeps a drawing (SVG) that is opened by itself from running or loading anything.
+(nosniff), and a policy of its own keeps a drawing (SVG) from running or loading anything.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ def media_type(content_type: str) -> str:
 def sent(found: Stored, *, download: bool = False) -> Sent:
     """The payload, its content coding undone."""
     kind = media_type(found.response.content_type)
+    named = {"content-disposition": f'attachment; filename="{file_name(found)}"'}
     if _SHOWN.fullmatch(kind) and not download:
-        return Sent(found.response.body, kind, policy=DRAWING)
+        # A page shows a drawing as an image, whatever that says; opened by itself it would be a document.
+        return Sent(found.response.body, kind, headers=named if kind == "image/svg+xml" else {}, policy=DRAWING)
     # A page that is opened from the disk would run: the name tells what it is, and the browser asks.
-    return Sent(found.response.body, kind if not _is_active(kind) else "application/octet-stream",
-                headers={"content-disposition": f'attachment; filename="{file_name(found)}"'})
+    return Sent(found.response.body, kind if not _is_active(kind) else "application/octet-stream", headers=named)
 
 
 def file_name(found: Stored) -> str:

@@ -151,7 +151,7 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "a number is a word": (["update pages set attempts = 'many' where id = 3"], [("wrong-type", "pages row 3")]),
     "JSON is none": (["update articles set credits = '[' where id = 6"], [("no-json", "articles row 6")]),
     "a required value is empty": (["update addresses set article_id = null where article_id = 6 and kind = 'url'"],
-                                  [("empty", "addresses row"), ("address-missing", "article 6")]),
+                                  [("empty", "aliases row"), ("address-missing", "article 6")]),
     "a page belongs to no article": (["update pages set article_id = 99 where id = 3"],
                                      [("row-dangling", f"page {QUAY}3")]),
     "an article points to another's capture": (["update articles set capture_id = 9 where id = 7"],

@@ -23,8 +23,8 @@ _CHOSEN = (
     "select (select c.id from captures c where c.url = a.url and c.status = 200 order by c.captured_at desc limit 1) "
     "from articles a join wacz_articles w on w.id = a.id",
     # Redirects that lead there, and what says that a page was as before.
-    "select c.id from addresses d join wacz_articles w on w.id = d.article_id join captures c on c.url = d.url "
-    "where c.record_type = 'revisit' or c.status between 300 and 399",
+    "select id from captures where (record_type = 'revisit' or status between 300 and 399) "
+    "and url in (select url from addresses where article_id in (select id from wacz_articles))",
 )
 # A revisit record has no payload: the response that it repeats has (WARC/1.1, section 6.7).
 _ORIGINAL = (

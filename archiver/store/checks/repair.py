@@ -54,8 +54,8 @@ def _schema(db: Database) -> list[str]:
     done = []
     fresh = as_migrated(db)
     try:
-        tables, wanted = objects(db, "table"), objects(fresh, "table")
-        for kind in ("table", "index", "trigger", "view"):
+        tables = {*objects(db, "table"), *objects(fresh, "view")}
+        for kind in ("table", "index", "view", "trigger"):
             there, wanted = objects(db, kind), objects(fresh, kind)
             for name, (table, sql) in wanted.items():
                 if name in there and (kind == "table" or plain(there[name][1]) == plain(sql)):
@@ -83,10 +83,9 @@ def _facets(db: Database, subjects: Iterable[str]) -> list[str]:
 
 def _pages(db: Database) -> list[str]:
     """Archived pages that belong to no article, to the one that has their address."""
-    led = db.execute("update pages set article_id = "
-                     "(select d.article_id from addresses d where d.urlkey = pages.urlkey) "
-                     "where article_id is null and kind = 'post' and outcome in ('archived', 'unchanged') "
-                     "and urlkey in (select urlkey from addresses)").rowcount
+    led = db.execute("update pages set article_id = d.article_id from addresses d where d.urlkey = pages.urlkey "
+                     "and pages.article_id is null and pages.kind = 'post' "
+                     "and pages.outcome in ('archived', 'unchanged')").rowcount
     return [f"{counted(led, 'page')} were led to the articles at their addresses"] if led else []
 
 

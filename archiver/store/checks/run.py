@@ -76,7 +76,7 @@ def verify(archive: Path, *, ids: Sequence[int] | None = None, quick: bool = Fal
 
 def _database(db: Database, archive: Path, progress: Progress) -> list[Finding]:
     found: list[Finding] = []
-    tables = set(db.table_names())
+    tables = {*db.table_names(), *db.view_names()}
     for number, check in enumerate(CHECKS):
         progress("the database", number, len(CHECKS))
         if set(check.needs) <= tables:

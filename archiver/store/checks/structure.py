@@ -51,6 +51,7 @@ def schema(db: Database) -> Iterator[Finding]:
                                   _MENDED if name in MADE_ANEW else _BACKUP, "schema" if name in MADE_ANEW else "")
             elif name != FTS:
                 yield from _columns(db, fresh, name)
+        own |= objects(db, "view")
         for kind in _OBJECTS:
             wanted = {name: (table, sql) for name, (table, sql) in objects(fresh, kind).items()
                       if kind == "view" or table in own}  # those of a missing table are missing with it

@@ -12,7 +12,7 @@ from archiver.store.checks.finding import Finding, first_of
 REQUIRED = {
     "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
     "revisions": ("article_id", "revision", "observed_at", "content", "title"),
-    "addresses": ("urlkey", "url", "article_id", "kind"),
+    "aliases": ("urlkey", "url", "article_id", "kind"), "addresses": ("urlkey", "url", "article_id", "kind"),
     "page_sources": ("page_id", "source", "first_seen", "last_seen"),
 }
 """Columns that are never empty, though the table would take it."""
@@ -21,7 +21,7 @@ TIMES = {
     "captures": ("captured_at",), "pages": ("lastmod", "found_at", "fetched_at", "changed_at", "due_at"),
     "page_sources": ("first_seen", "last_seen", "first_capture", "last_capture"),
     "articles": ("published", "modified", "first_seen", "last_seen", "gone_at", "read_at"),
-    "addresses": ("first_seen",),
+    "aliases": ("first_seen",), "addresses": ("first_seen",),
     "revisions": ("observed_at", "seen_again_at", "read_at"), "site_rules": ("learned_at", "since", "until"),
     "host_files": ("fetched_at",),
     "clusters": ("since",), "requisites": ("found_at", "fetched_at", "due_at"),

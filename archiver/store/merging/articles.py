@@ -78,7 +78,7 @@ def take_over(db: Database, theirs: Database, post: Theirs, captures: Captures, 
             **{k: v for k, v in one.items() if k != "id"}, **_read(one, numbers, rules), "article_id": number,
             "evidence": one["evidence"] and packed(_told(unpacked(one["evidence"]), numbers, rules)),
             "run_id": runs.get(one["run_id"] or 0)})
-    enter_addresses(db, number, post)
+    enter_addresses(db, number, post, new=True)
     write_facets(db, number, article_from_row(row))
     for one in post.captures:
         if one["article_id"] and numbers[one["id"]]:
@@ -89,17 +89,20 @@ def take_over(db: Database, theirs: Database, post: Theirs, captures: Captures, 
     return number
 
 
-def enter_addresses(db: Database, number: int, post: Theirs) -> None:
-    """The addresses of a post: as aliases where the article has one of its own, and where no other article has them."""
+def enter_addresses(db: Database, number: int, post: Theirs, *, new: bool = False) -> None:
+    """The addresses of a post: as aliases where the article has one of its own, and where no other article has them.
+    `new`: the article is here since this merge."""
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
         kind = "url" if one["urlkey"] == own else "moved" if one["kind"] == "url" else one["kind"]
+        there = db.execute("select 1 from addresses where urlkey = ?", [one["urlkey"]]).fetchone()
         db.execute(
-            "insert into addresses (urlkey, url, article_id, kind, first_seen) values (?, ?, ?, ?, ?) on conflict "
-            "(urlkey) do update set first_seen = min(first_seen, excluded.first_seen), article_id = case when "
-            "excluded.kind = 'url' then excluded.article_id else article_id end, kind = case when "
-            "excluded.kind = 'url' then 'url' else kind end",
-            [one["urlkey"], one["url"], number, kind, one["first_seen"]])
+            "update addresses set "
+            "first_seen = iif(:new and article_id = :number, :first_seen, min(first_seen, :first_seen)), "
+            "article_id = iif(:kind = 'url', :number, article_id), kind = iif(:kind = 'url', 'url', kind) "
+            "where urlkey = :urlkey" if there else
+            "insert into addresses (urlkey, url, article_id, kind, first_seen) "
+            "values (:urlkey, :url, :number, :kind, :first_seen)", {**one, "number": number, "kind": kind, "new": new})
 
 
 def merge_parts(db: Database, theirs: Database, key: str) -> None:

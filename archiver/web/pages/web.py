@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from archiver.capture.asked import NotCaptured
 from archiver.discovery.mementos import http_date
-from archiver.discovery.requisites import renamed
+from archiver.discovery.requisites import of_stylesheet, renamed
 from archiver.errors import BadQuery
 from archiver.extraction.page import parse
 from archiver.store.mementos import Row, held, is_redirect, mementos, nearest, time_of
@@ -91,7 +91,9 @@ def _shown(asked: Asked, found: Stored, told: dict[str, str]) -> Sent:
                     {**told, "x-frame-options": "SAMEORIGIN"}, POLICY)
     if kind == "text/css":
         text = response.body.decode(_charset(response.content_type), "replace")
-        body = renamed(text, found.row["url"], lambda url: place.address(asked, f"web/{stamp}im_/", url))
+        there = held(asked.db, [one.url for one in of_stylesheet(text, found.row["url"])])
+        body = renamed(text, found.row["url"], lambda url: place.address(asked, f"web/{stamp}im_/", url)
+                       if url in there else "")
         return Sent(body, "text/css; charset=utf-8", _status(found), told)
     answer = sent(found)
     return Sent(answer.body, answer.content_type, _status(found), {**answer.headers, **told}, answer.policy)

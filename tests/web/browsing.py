@@ -1,0 +1,82 @@
+"""Debian's Chromium, and what a page that should not act did there: dialogs, requests to elsewhere, broken policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = "/usr/bin/chromium"
+SHOTS = Path(__file__).parents[2] / "output" / "screenshots"
+
+
+@dataclass(slots=True)
+class Watch:
+    """`page` is Playwright's; what happened is gathered while it is used."""
+
+    page: Any
+    own: str
+    dialogs: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    answers: dict[str, int] = field(default_factory=dict)
+
+    def open(self, path: str) -> Any:
+        """A page of the server, loaded; the answer to it."""
+        return self.page.goto(self.own + path, wait_until="load")
+
+    def shot(self, name: str) -> None:
+        """A picture of the page, kept as a result of the build."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        # Its caret stays: to hide it, Playwright writes a style into the page, which our policy refuses.
+        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True, caret="initial")
+
+    @property
+    def acted(self) -> list[str]:
+        """All that a page that is only read would not have done."""
+        return [*self.dialogs, *self.elsewhere, *self.refused, *self.errors]
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        made = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield made
+        made.close()
+
+
+@contextmanager
+def watching(browser: Any, own: str, **options: Any) -> Iterator[Watch]:
+    """A window of its own; `own` is the address of the server, all others are elsewhere."""
+    context = browser.new_context(**options)
+    watch = Watch(context.new_page(), own)
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((own, "data:", "blob:", "about:")):
+            watch.elsewhere.append(f"{request.method} {request.url}")
+
+    def said(message: Any) -> None:
+        if "Content Security Policy" in message.text or "Refused to" in message.text:
+            watch.refused.append(message.text)
+
+    def dialog(shown: Any) -> None:
+        watch.dialogs.append(f"{shown.type}: {shown.message}")
+        shown.dismiss()
+
+    page = watch.page
+    page.on("dialog", dialog)
+    page.on("request", asked)
+    page.on("console", said)
+    page.on("pageerror", lambda error: watch.errors.append(str(error)))
+    page.on("popup", lambda popup: watch.errors.append(f"popup {popup.url}"))
+    page.on("response", lambda answer: watch.answers.update({answer.url.removeprefix(own): answer.status}))
+    # No name is looked up, whatever slips through.
+    context.route(lambda url: not url.startswith(own), lambda route: route.abort())
+    yield watch
+    context.close()
