@@ -12,6 +12,7 @@ from archiver.search.filters import Query
 from archiver.search.spots import Spots, spots
 from archiver.web.answer import Asked
 from archiver.web.asking import search_link
+from archiver.web.kept import counted, kept
 
 MOST = 2_000
 """Of so many articles the places are shown; each takes a look into the archive."""
@@ -38,7 +39,7 @@ class Map:
 
 def mapped(asked: Asked, query: Query, most: int = MOST) -> Map | None:
     """None where nothing that was found has a place. Raises what `spots` does."""
-    found = spots(asked.db, query, most)
+    found = kept(asked.db, "spots", (counted(query), most), lambda: spots(asked.db, query, most))
     if not found.spots:
         return None
     west, south, east, north = found.view
