@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from archiver.store.ledger import moment
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A site whose turn comes by itself: its row with settings decoded, and when."""
+    """A site whose turn comes by itself: its row with the settings that hold for it, and when."""
 
     site: dict[str, Any]
     cadence: Cadence
@@ -25,9 +25,13 @@ class Scheduled:
     turn: Turn
 
 
-def scheduled(db: Database, now: datetime) -> list[Scheduled]:
-    """The sites of an archive but for those with crawl=no, the longest due first."""
-    return sorted(_all(db, now), key=lambda one: (one.turn.at, one.site["id"]))
+Settings = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def scheduled(db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
+    """The sites of an archive but for those with crawl=no, the longest due first. `settings` says what holds for a row
+    of `sites` (`sites.effective`)."""
+    return sorted(_all(db, now, settings), key=lambda one: (one.turn.at, one.site["id"]))
 
 
 def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
@@ -60,8 +64,8 @@ def _past(row: dict[str, Any]) -> Past:
     return Past(started, row["outcome"] or "", row["new"] or 0, listed)
 
 
-def _all(db: Database, now: datetime) -> Iterator[Scheduled]:
+def _all(db: Database, now: datetime, settings: Settings) -> Iterator[Scheduled]:
     for row in list(db.query("select * from sites")):
-        site = {**row, "settings": json.loads(row["settings"] or "{}")}
+        site = {**row, "settings": settings(row)}
         if site["settings"].get("crawl") is not False:
             yield scheduled_site(db, site, now)

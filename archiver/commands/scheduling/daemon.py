@@ -17,6 +17,7 @@ from archiver.commands.scheduling.child import Child, Errand, begin
 from archiver.commands.scheduling.notices import Notices
 from archiver.errors import ArchiveLocked, ArchiverError
 from archiver.frontier.turn import pause
+from archiver.sites.effective import settings_in
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of, free_bytes
 from archiver.store.health.place import RESERVE
@@ -97,7 +98,7 @@ class Daemon:
         try:
             db = open_archive(archive, read_only=True)
             try:
-                return [one for one in scheduled(db, now) if one.turn.at <= now]
+                return [one for one in scheduled(db, now, settings_in(db)) if one.turn.at <= now]
             except sqlite3.Error as error:
                 raise fault_of(error, archive) from error
             finally:
