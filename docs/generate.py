@@ -42,7 +42,8 @@ TABLES = {
     "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
     "page_tellers": "Who told of a page. `found_page` is the page that it was found on, `found_on` the place "
-                    "where that is none. Read the view [page_sources](#page_sources), which has its address.",
+                    "where that is none; `last_seen` is empty where it is `first_seen`. Read the view "
+                    "[page_sources](#page_sources), which has all.",
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
                 "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
                 "`aside` is 1 where that is a stub, or the same text at another address.",

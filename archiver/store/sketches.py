@@ -38,8 +38,7 @@ def candidates(db: Database, article_id: int, keys: Sequence[int], most: int) ->
 
 
 def enter(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
-    """Put an article into the index, and note that it was (also where its text has no keys). `held` as `candidates` gave
-    it."""
+    """Put an article into the index, and note that it was (also one without keys). `held` as `candidates` gave it."""
     db.execute("insert into cluster_sketches (article_id, version) values (?, ?) on conflict (article_id) "
                "do update set version = excluded.version", [article_id, SKETCH_VERSION])
     most = OF_A_CLUSTER if clustered else COMMON

@@ -1,5 +1,5 @@
 """Who told of a page, as it is stored: most were found on another page, whose number stands for its address in
-`page_tellers`; the view `page_sources` has the address.
+`page_tellers`, and `last_seen` is empty where it is `first_seen`; the view `page_sources` has both.
 
 The statements are of migration m025, and released: a later step drops what it changes.
 """
@@ -11,8 +11,9 @@ from sqlite_utils import Database
 from archiver.urls import urlkey
 
 _DATES = "first_seen, last_seen, first_capture, last_capture"
-VIEW = f"""
-    select page_id, source, coalesce(found_on, (select url from pages f where f.id = found_page)) as found_on, {_DATES}
+VIEW = """
+    select page_id, source, coalesce(found_on, (select url from pages f where f.id = found_page)) as found_on,
+           first_seen, coalesce(last_seen, first_seen) as last_seen, first_capture, last_capture
     from page_tellers"""
 _NEW = f"""insert into page_tellers (page_id, source, found_on, {_DATES}) values (new.page_id, new.source, new.found_on,
             {', '.join(f'new.{name}' for name in _DATES.split(', '))});"""
@@ -42,13 +43,13 @@ def tell(db: Database, page_id: int, source: str, found: Place, now: str, first:
     """Enter that this source told of a page now; `first` and `last`: when a web archive captured it, if it says so."""
     db.execute(
         "insert into page_tellers (page_id, source, found_on, found_page, first_seen, last_seen, first_capture, "
-        "last_capture) values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (page_id, source) do update set "
-        "last_seen = excluded.last_seen, found_on = excluded.found_on, found_page = excluded.found_page, "
+        "last_capture) values (?, ?, ?, ?, ?, null, ?, ?) on conflict (page_id, source) do update set "
+        "last_seen = excluded.first_seen, found_on = excluded.found_on, found_page = excluded.found_page, "
         "first_capture = min(coalesce(first_capture, excluded.first_capture), "
         "coalesce(excluded.first_capture, first_capture)), "
         "last_capture = max(coalesce(last_capture, excluded.last_capture), "
         "coalesce(excluded.last_capture, last_capture))",
-        [page_id, source, *found, now, now, first, last])
+        [page_id, source, *found, now, first, last])
 
 
 def keep_places(db: Database, pages: str, values: dict[str, object]) -> None:
@@ -65,8 +66,8 @@ def make(db: Database) -> None:
                "found_page integer, first_seen text, last_seen text, first_capture text, last_capture text, "
                "primary key (page_id, source)) without rowid")
     db.execute("insert into page_tellers select s.page_id, s.source, iif(f.id is null, s.found_on, null), f.id, "
-               f"{_DATES} from page_sources s left join pages f on f.urlkey = _key(s.found_on) and f.url = s.found_on "
-               "order by s.page_id, s.source")
+               "s.first_seen, nullif(s.last_seen, s.first_seen), s.first_capture, s.last_capture from page_sources s "
+               "left join pages f on f.urlkey = _key(s.found_on) and f.url = s.found_on order by s.page_id, s.source")
     db.execute("drop table page_sources")
     db.create_view("page_sources", VIEW)
     for trigger in TRIGGERS:

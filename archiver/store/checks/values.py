@@ -13,7 +13,7 @@ REQUIRED = {
     "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
     "revisions": ("article_id", "revision", "observed_at", "content", "title"),
     "aliases": ("urlkey", "url", "article_id", "kind"), "addresses": ("urlkey", "url", "article_id", "kind"),
-    "page_tellers": ("page_id", "source", "first_seen", "last_seen"),
+    "page_tellers": ("page_id", "source", "first_seen"),
     "page_sources": ("page_id", "source", "first_seen", "last_seen"),
 }
 """Columns that are never empty, though the table would take it."""
