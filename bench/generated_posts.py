@@ -85,8 +85,8 @@ class Posts:
             evidence=tuple(Evidence(*one, 1.0 if one[2] == "learned" else 0.9) for one in said))
 
     def visits(self, site: int) -> Iterator[Visit]:
-        """What a first crawl of a site brings: its sitemaps, which robots.txt names, then its posts, each linking to the
-        one before it."""
+        """What a first crawl of a site brings: its sitemaps, which robots.txt names, then its posts, each linking to
+        the one before it."""
         host, numbers = self.host(site), self.of_site(site)
         robots = f"https://{host}/robots.txt"
         parts = -(-len(numbers) // A_SITEMAP)
