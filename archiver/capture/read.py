@@ -50,7 +50,9 @@ def read_record(file: Path, offset: int, length: int) -> StoredResponse:
         raise UnreadableInput(subject, f"no WARC record begins there ({error})") from error
     if record is None:
         raise UnreadableInput(subject, "no WARC record begins there")
-    headers = tuple(record.http_headers.to_tuples()) if record.http_headers else ()
+    if record.http_headers is None:
+        raise UnreadableInput(subject, "what stands there is no whole HTTP response")
+    headers = tuple(record.http_headers.to_tuples())
     coding = next((v for k, v in headers if k.lower() == "content-encoding"), "")
     return StoredResponse(
         url=record.headers.get("WARC-Target-URI") or "", record_type=record.headers.get("WARC-Type") or "",

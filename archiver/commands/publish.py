@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ _FORMATS = ("parquet", "csv", "jsonl", "geojson")
               help="Count up to N words in a row; 0: none  [default: 2 where texts are withheld, else 0]")
 @click.option("--splits", metavar="LIST", default="",
               help="Parts for machine learning, such as train=80,validation=10,test=10.")
+@click.option("--pseudonymise", "key_in", metavar="VARIABLE",
+              help="Name authors by hashes, keyed with what this variable of the environment holds.")
+@click.option("--drop-contacts", is_flag=True, help="Take e-mail addresses and telephone numbers out of texts.")
 @click.option("--rules", metavar="FILE", help="What may be published, and what the dataset is called (TOML).")
 @click.option("--previous", metavar="DIR", help="The version before, which CHANGES.md tells the differences to.")
 @click.option("--rebuild", is_flag=True, help="Build the dataset in DIR again, as its rebuild.json says, without what "
@@ -75,8 +79,9 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
         _check(Path(folder), as_json)
         return
     previous, replace = options.pop("previous"), options.pop("replace")
-    request = _again(Path(folder)) if rebuild else _request(rules.text, **options)
-    built = _build(archives, folder, request, previous, replace or rebuild)
+    key = _key(options.pop("key_in"))
+    request = _again(Path(folder)) if rebuild else _request(rules.text, key, **options)
+    built = _build(archives, folder, request, key, previous, replace or rebuild)
     _tell(built, as_json)
 
 
@@ -93,8 +98,22 @@ def _rules(file: str | None) -> Rules:
     return parse(text, file)
 
 
-def _request(rules: str, *, version: str | None, cutoff: str, fold: str, formats: str, partition: str,
-             ngrams: int | None, splits: str, **query: Any) -> Request:
+def _key(variable: str | None) -> bytes | None:
+    from archiver.publish.personal import SHORTEST_KEY
+
+    if variable is None:
+        return None
+    key = os.environb.get(os.fsencode(variable), b"")
+    if len(key) < SHORTEST_KEY:
+        raise click.UsageError(f"The environment's variable {variable} holds no key of {SHORTEST_KEY} bytes or more.")
+    return key
+
+
+def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str, fold: str, formats: str,
+             partition: str,
+             ngrams: int | None, splits: str,
+             drop_contacts: bool, **query: Any) -> Request:
+    from archiver.publish.personal import fingerprint
     from archiver.publish.snapshot.request import VERSION, Request, moment, parse_splits, query_values
 
     if not version or not VERSION.fullmatch(version):
@@ -109,7 +128,7 @@ def _request(rules: str, *, version: str | None, cutoff: str, fold: str, formats
         raise click.UsageError("A dataset has all that is found: leave out --offset.")
     asked = query_from(limit=None, duplicates=True, fold=fold, **query)
     return Request(version, query_values(asked), moment(cutoff) if cutoff else "", forms, partition, ngrams,
-                   parse_splits(splits) if splits else (), rules=rules)
+                   parse_splits(splits) if splits else (), fingerprint(key) if key else "", drop_contacts, rules)
 
 
 def _again(folder: Path) -> Request:
@@ -119,7 +138,8 @@ def _again(folder: Path) -> Request:
     return request
 
 
-def _build(archives: tuple[str, ...], folder: str, request: Request, previous: str | None, replace: bool) -> Built:
+def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes | None,
+           previous: str | None, replace: bool) -> Built:
     from archiver import __version__
     from archiver.publish.snapshot.build import build
 
@@ -130,7 +150,7 @@ def _build(archives: tuple[str, ...], folder: str, request: Request, previous: s
             click.echo(f"\r\x1b[K{what}: {number:,}", nl=False, err=True)
 
     built = build([Path(archive) for archive in archives], Path(folder), request, software=f"archiver/{__version__}",
-                  previous=Path(previous) if previous else None, replace=replace, told=told)
+                  key=key, previous=Path(previous) if previous else None, replace=replace, told=told)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built

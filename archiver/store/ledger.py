@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -26,6 +26,7 @@ _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
 """When what is due at once is due."""
 _SITEMAPS_A_RUN = 4
+_FAST = timedelta(days=1)
 
 
 def stamp(at: datetime) -> str:
@@ -200,9 +201,10 @@ def _lead_of(db: Database, page_id: int) -> Lead | None:
     return lead_from(db.execute("select lead from pages where id = ?", [page_id]).fetchone()[0])
 
 
-def make_due(db: Database, site_id: int, *, everything: bool) -> None:
+def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
     """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
 
+    What was visited in the future was so by a clock that was wrong, and is due: it would be due years from now.
     A child sitemap with a lastmod is asked for when its index says that it changed, one of tags
     or authors at the site's revisit period; of those without a lastmod only a few in each run (see
     `_sitemaps_in_turn`). A further page of a post comes with its post, which is due where one failed.
@@ -210,9 +212,10 @@ def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
         "update pages set due_at = ? where site_id = ? and kind <> 'part' and outcome not in ('trap') and (? "
-        "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
+        "or fetched_at > ? or outcome = 'failed' or "
+        "(priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
-        [EPOCH, site_id, everything],
+        [EPOCH, site_id, everything, stamp(now + _FAST)],
     )
     db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(

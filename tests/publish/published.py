@@ -51,6 +51,7 @@ class Post:
     rights: tuple[Right, ...] = ()
     tags: tuple[str, ...] = ("tides",)
     gone: bool = False
+    digest: str = ""
 
     @property
     def url(self) -> str:
@@ -82,8 +83,9 @@ def make(archive: Path, posts: Sequence[Post], missing: Iterable[str] = ()) -> P
 
 def _visit(post: Post) -> Visit:
     at = BEGAN + timedelta(days=post.day, seconds=post.number)
-    capture = Capture(post.url, at, 410 if post.gone else 200, "text/html", f"sha1:{post.number:026}{post.day:06.1f}",
-                      "warc/a.warc.gz", post.number * 1000, 900)
+    capture = Capture(post.url, at, 410 if post.gone else 200, "text/html",
+                      post.digest or f"sha1:{post.number:026}{post.day:06.1f}", "warc/a.warc.gz",
+                      post.number * 1000, 900)
     if post.gone:
         return Visit(post.url, post.url, at, Outcome.GONE, PageKind.POST, status=410, capture=capture)
     published = datetime.fromisoformat(post.published or f"2024-03-{1 + post.number % 28:02}T09:00:00+01:00")

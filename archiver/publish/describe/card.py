@@ -27,6 +27,14 @@ _HUB = {"cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa
         "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "pddl", "odc-by", "odbl"}
 
 
+_REHYDRATE = """Texts that are not here can be fetched by whoever may: `rehydrate.py` asks the sites, or a web archive,
+politely and one at a time, and says of each whether it is exact, changed or gone, by the digests and hashes of
+`data/references.csv.gz`.
+
+    python3 rehydrate.py --contact you@example.org
+"""
+
+
 def card(facts: Facts, about: About, files: list[File], citation: str) -> str:
     return "\n".join((_front(facts, about), *_text(facts, about, files, citation))) + "\n"
 
@@ -73,6 +81,8 @@ def _text(facts: Facts, about: About, files: list[File], citation: str) -> Itera
         (tier, _line(why), f"{count:,}") for (tier, why), count in sorted(
             facts.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:40]])
     yield _licences(facts)
+    if facts.tiers["full"] < rows["articles"]:
+        yield _REHYDRATE
     yield _collection(facts, about)
     yield _coverage(facts)
     yield _limits(facts)

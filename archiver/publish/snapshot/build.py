@@ -22,14 +22,14 @@ from sqlite_utils import Database
 from archiver.publish import rules as publish_rules
 from archiver.publish.describe import describe
 from archiver.publish.formats.columns import arrow
+from archiver.publish.personal import Personal, fingerprint
 from archiver.publish.refusals import NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.publish.snapshot import request as asked
-from archiver.publish.snapshot import rows
 from archiver.publish.snapshot.choose import LARGE, choose, newest, order
 from archiver.publish.snapshot.evidence import settle
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.request import Request
-from archiver.publish.snapshot.write import Told, derive, write_tables
+from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.search.asked import as_options
 from archiver.search.run import matching_ids
 from archiver.store.connect import open_archive
@@ -48,11 +48,12 @@ class Built:
     same: bool
 
 
-def build(archives: Sequence[Path], out: Path, request: Request, *, software: str, change: rows.Change | None = None,
+def build(archives: Sequence[Path], out: Path, request: Request, *, software: str, key: bytes | None = None,
           previous: Path | None = None, replace: bool = False, told: Told = lambda what, count: None) -> Built:
     """Build the snapshot of one archive, or of several that have no site in common, into the folder `out`.
 
-    A folder that is there is replaced only with `replace`, or where it is the same. `previous` is the folder of the
+    A folder that is there is replaced only with `replace`, or where it is the same. `key` is the one by which authors
+    are named, where the request says so. `previous` is the folder of the
     version before, which CHANGES.md tells the differences to. Raises SnapshotRefused, NothingToPublish, NotASnapshot,
     BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
     """
@@ -60,6 +61,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
     _check_target(out, request)
     since = version_of(previous)["request"].version if previous else ""
     rules = publish_rules.parse(request.rules, "rebuild.json")
+    change = _personal(out, request, rules, key)
     with ExitStack() as stack:
         dbs = [stack.enter_context(_reading(archive)) for archive in archives]
         cutoff, parts, reasons = _chosen(dbs, request, rules, str(out))
@@ -67,8 +69,9 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
         facts.reasons = reasons
         with _aside(out) as folder:
             try:
-                write_tables(dbs, folder, facts, change or (lambda record: record), parts, told)
+                write_tables(dbs, folder, facts, change, parts, told)
                 derive(folder, facts)
+                refer(folder, facts)
                 (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
                 describe(folder, facts, software, previous, since)
                 size = _sum(folder)
@@ -82,6 +85,18 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
                                       "another --version, or --replace to write over it")
             _move(folder, out)
             return Built(out, facts, size, same)
+
+
+def _personal(out: Path, request: Request, rules: publish_rules.Rules, key: bytes | None) -> Personal:
+    """Refuses a key that is another than the request's, and rules and queries that would tell the names it hides."""
+    if request.pseudonymised:
+        if key is None or fingerprint(key) != request.pseudonymised:
+            raise SnapshotRefused(str(out), "its authors are named by a key; give that key with --pseudonymise")
+        if "author" in request.query or "author:" in request.query.get("text", "") or any(
+                name == "author" for rule in rules.rules for name, _ in rule.of):
+            raise SnapshotRefused(str(out), "its query or rules name an author, and rebuild.json would tell the name; "
+                                  "choose by something else")
+    return Personal(key if request.pseudonymised else None, contacts=request.drop_contacts)
 
 
 @contextmanager

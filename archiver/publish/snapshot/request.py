@@ -22,7 +22,7 @@ class Request:
     """`query` has what of a search query is not as by default, none of it for the whole archive. `cutoff` is a moment
     in UTC to the second ("2024-06-01T12:00:00"), "" for that of the archive. `rules` is the text of the rule file.
     `ngrams`: the longest that are counted, None where it depends on whether texts are withheld. `splits` are names and
-    shares in hundredths; `pseudonymised` says that authors have names by a key, which is not kept.
+    shares in hundredths; `pseudonymised` is the fingerprint of the key by which authors are named, which is not kept.
     """
 
     version: str
@@ -32,7 +32,7 @@ class Request:
     partition: str = "auto"
     ngrams: int | None = None
     splits: tuple[tuple[str, int], ...] = ()
-    pseudonymised: bool = False
+    pseudonymised: str = ""
     drop_contacts: bool = False
     rules: str = ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import heapq
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
@@ -14,6 +15,7 @@ from typing import IO, Any
 from slugify import slugify
 from sqlite_utils import Database
 
+from archiver.publish import shipped
 from archiver.publish.formats import csv_table, geojson, jsonl
 from archiver.publish.formats.columns import ParquetTable, arrow
 from archiver.publish.snapshot import rows
@@ -160,6 +162,19 @@ def derive(folder: Path, facts: Facts) -> None:
     if "geojson" in facts.request.formats:
         with (folder / "data" / "places.geojson").open("wb") as out:
             geojson.write(_features(folder, facts), out)
+
+
+_REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "sketch")
+
+
+def refer(folder: Path, facts: Facts) -> None:
+    """What it takes to fetch the texts that are not in the dataset, and the program that does. Raises OSError."""
+    if facts.tiers["full"] == facts.rows["articles"]:
+        return
+    with _gzip(folder / "data" / "references.csv.gz") as out:
+        csv_table.write((row for row in _read(folder, facts.files["articles"], [*_REFERENCES, "tier"])
+                         if row["tier"] != "full"), out, _REFERENCES)
+    shutil.copyfile(Path(shipped.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")
 
 
 _ALL = (ARTICLES, REVISIONS, CAPTURES, PLACES, MISSING, NGRAMS, WITHDRAWN)

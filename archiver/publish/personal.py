@@ -1,0 +1,115 @@
+"""Personal data in records: authors named by keyed hashes, texts without e-mail addresses and telephone numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from archiver.errors import ExtraMissing
+from archiver.record.identity import folded
+
+SHORTEST_KEY = 16
+"""Bytes: a shorter key could be found by trying."""
+_TEXTS = ("title", "body", "description")
+EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
+# The usual form, and those in which pages hide it from robots: "name (at) example.org", "name [at] example [dot] org".
+_AT = r"(?:@|\s?[\[({]\s?(?:at|@)\s?[\])}]\s?)"
+_DOT = r"(?:\.|\s?[\[({]\s?(?:dot|\.)\s?[\])}]\s?)"
+_EMAIL = re.compile(rf"(?<![\w.+-])[\w.+%-]{{1,64}}{_AT}(?:[\w-]{{1,63}}{_DOT}){{1,8}}[^\W\d_]{{2,24}}(?![\w-])",
+                    re.IGNORECASE)
+# What may be a number: seven digits and more, among them only what is written in numbers.
+_MAYBE = re.compile(r"[+(\d](?:[\s().\-/\u2010-\u2015]{0,3}\d){6}")
+
+
+def pseudonym(key: bytes, name: str) -> str:
+    """A name as "author-" and 64 bits of its HMAC-SHA-256 (RFC 2104): the same whatever its capitals and spacing."""
+    return f"author-{hmac.new(key, folded(name).encode(), hashlib.sha256).hexdigest()[:16]}"
+
+
+def fingerprint(key: bytes) -> str:
+    """By which a key is known again, and not found."""
+    return hmac.new(key, b"archiver publish: fingerprint of a key", hashlib.sha256).hexdigest()[:16]
+
+
+class Personal:
+    """Applied to records (of `articles` and `revisions`) before anything of them is withheld or counted."""
+
+    def __init__(self, key: bytes | None, *, contacts: bool) -> None:
+        """`key`: authors are named by it; `contacts`: these are taken out. Raises ExtraMissing."""
+        self._key, self._contacts = key, contacts
+        self._names: dict[str, str] = {}
+        if contacts:
+            _library()
+
+    def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
+        if self._key is None and not self._contacts:
+            return record
+        out = dict(record)
+        if self._key is not None:
+            named = {name: self._named(name) for name in record["authors"] or ()}
+            out["authors"] = list(named.values())
+            for field in _TEXTS:
+                if out.get(field):
+                    out[field] = _renamed(out[field], named)
+        if self._contacts:
+            for field in _TEXTS:
+                if out.get(field):
+                    out[field] = without_contacts(out[field], regions(record))
+        return out
+
+    def _named(self, name: str) -> str:
+        assert self._key is not None
+        if name not in self._names:
+            self._names[name] = pseudonym(self._key, name)
+        return self._names[name]
+
+
+def _renamed(text: str, named: Mapping[str, str]) -> str:
+    """A text without the names of its own authors, as they are written in their field."""
+    for name, other in sorted(named.items(), key=lambda pair: -len(pair[0])):
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", other, text, flags=re.IGNORECASE)
+    return text
+
+
+def without_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
+    """A text without e-mail addresses and telephone numbers: those that are valid, as written internationally or in one
+    of the regions (ISO 3166)."""
+    if "@" in text or "at" in text:
+        text = _EMAIL.sub(EMAIL, text)
+    if not _MAYBE.search(text):
+        return text
+    library = _library()
+    for region in where:
+        found = [(match.start, match.end) for match in library.PhoneNumberMatcher(text, region)]
+        for start, end in reversed(found):
+            text = text[:start] + TELEPHONE + text[end:]
+    return text
+
+
+def regions(record: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Where a text's national numbers may be of: its language's region, and that of its site's domain."""
+    supported = _library().SUPPORTED_REGIONS
+    return (None, *dict.fromkeys(name for name in _told(record) if name in supported))
+
+
+def _told(record: Mapping[str, Any]) -> Iterator[str]:
+    for part in (record.get("language") or "").split("-")[1:]:
+        yield part.upper()
+    host = urlsplit(record["url"]).hostname if record.get("url") else record.get("site", "").partition("/")[0]
+    ending = (host or "").rpartition(".")[2].upper()
+    yield {"UK": "GB"}.get(ending, ending)
+    language = (record.get("language") or "").split("-")[0].upper()
+    yield {"EN": "US", "JA": "JP", "ZH": "CN", "KO": "KR", "CS": "CZ", "DA": "DK", "SV": "SE", "EL": "GR"}.get(
+        language, language)
+
+
+def _library() -> Any:
+    try:
+        import phonenumbers
+    except ImportError as error:
+        raise ExtraMissing("To take telephone numbers out", "publish") from error
+    return phonenumbers

@@ -1,0 +1,1 @@
+"""What a dataset takes along: programs that run without this one."""

@@ -1,0 +1,85 @@
+"""Personal data: authors by keyed hashes, contacts out of texts; and what no file may tell then."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archiver.publish.personal import Personal, pseudonym, without_contacts
+from tests.publish.published import CC_BY, FREE, Post, contents, make, publish, rows, text, told
+
+KEY = "a key that is long enough"
+BODY = (f"{text(1)}\n\nAda Berg wrote this; ADA BERG may be asked at ada.berg@harbour.example or on +44 20 7946 0018. "
+        "Adamant Bergamot is no name.")
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return make(tmp_path / "archive" / "archive.db", [
+        Post(1, body=BODY, authors=("Ada Berg", "Zoë Krüger"), rights=(CC_BY,), title="Ada Berg on tides",
+             language="en-GB"),
+        Post(2, authors=("ada  berg",), rights=(CC_BY,)),
+        Post(3, body=BODY.replace("wrote", "did write"), authors=("Ada Berg",)),
+        Post(1, day=2, body=f"{BODY} Added later.", authors=("Ada Berg",), rights=(CC_BY,), language="en-GB")])
+
+
+def test_no_file_names_an_author_or_a_contact(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATASET_KEY", KEY)
+    (tmp_path / "rules.toml").write_text(FREE)
+    words = (str(tmp_path / "d"), "--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"), "--pseudonymise",
+             "DATASET_KEY", "--drop-contacts", "--formats", "csv,jsonl,geojson", "--ngrams", "2")
+    done = publish(archive, *words)
+    assert done.exit_code == 0, done.output
+    said = told(tmp_path / "d").casefold()
+    for lost in ("ada berg", "ada  berg", "zoë", "krüger", "7946", "ada.berg", KEY):
+        assert lost not in said, lost
+    articles = {row["url"].rsplit("/", 1)[1]: row for row in rows(tmp_path / "d", "articles")}
+    ada = pseudonym(KEY.encode(), "Ada Berg")
+    assert articles["1"]["authors"] == articles["2"]["authors"] == [ada]
+    assert f"{ada} wrote this; {ada} may be asked at [e-mail] or on [telephone]." in articles["1"]["body"]
+    assert "Adamant Bergamot is no name. Added later." in articles["1"]["body"]
+    assert {row["title"] for row in rows(tmp_path / "d", "revisions")} >= {f"{ada} on tides"}
+    card = (tmp_path / "d" / "README.md").read_text()
+    assert "replaced by keyed hashes" in card and "E-mail addresses and telephone numbers were taken out" in card
+    before = contents(tmp_path / "d")
+    again = publish(archive, str(tmp_path / "d"), "--rebuild")
+    assert again.exit_code == 1 and "give that key with --pseudonymise" in again.output
+    monkeypatch.setenv("DATASET_KEY", "another key that is long enough")
+    assert publish(archive, str(tmp_path / "d"), "--rebuild", "--pseudonymise", "DATASET_KEY").exit_code == 1
+    monkeypatch.setenv("DATASET_KEY", KEY)
+    assert publish(archive, str(tmp_path / "d"), "--rebuild", "--pseudonymise", "DATASET_KEY").exit_code == 0
+    assert contents(tmp_path / "d") == before
+
+
+def test_a_name_is_not_hidden_and_told_at_once(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATASET_KEY", KEY)
+    (tmp_path / "rules.toml").write_text('[[rule]]\nauthor = "Ada Berg"\ntier = "full"\n')
+    for words in (["--author", "Ada Berg"], ["author:ada"], ["--rules", str(tmp_path / "rules.toml")]):
+        done = publish(archive, str(tmp_path / "d"), *words, "--version", "1.0.0", "--pseudonymise", "DATASET_KEY")
+        assert done.exit_code == 1 and "would tell the name" in done.output, done.output
+    for name in ("SHORT", "UNSET"):
+        monkeypatch.setenv("SHORT", "abc")
+        done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--pseudonymise", name)
+        assert done.exit_code == 2 and f"{name} holds no key" in done.output
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(("said", "left"), [
+    ("Write to a.b+c@mail.example.org.", "Write to [e-mail]."), ("ada (at) example.org", "[e-mail]"),
+    ("ada [at] example [dot] org, please", "[e-mail], please"), ("müller@bücher.example", "[e-mail]"),
+    ("At 12:30 @harbour said it", "At 12:30 @harbour said it"), ("a look at example.org", "a look at example.org"),
+    ("Call 020 7946 0018 today", "Call [telephone] today"), ("+49 30 901820", "[telephone]"),
+    ("Call (030) 90 18 20.", "Call [telephone]."), ("On 2024-05-01 12:30:45 it was 1234567 m", None),
+    ("ISBN 978-3-16-148410-0 costs 1,234,567.89", None), ("192.168.100.200 in 1999/2000", None),
+    ("49.123456, 8.654321", None),
+])
+def test_contacts_go_and_other_numbers_stay(said: str, left: str | None) -> None:
+    assert without_contacts(said, (None, "GB", "DE")) == (said if left is None else left)
+
+
+def test_nothing_is_changed_where_nothing_is_asked() -> None:
+    record = {"authors": ["Ada"], "body": "ada@example.org"}
+    assert Personal(None, contacts=False)(record) is record
+    assert json.dumps(record)

@@ -1,0 +1,167 @@
+"""Captures over HTTP: Memento as a client of it walks, what is damaged or taken out, what is proved."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import pytest
+from fastwarc import ArchiveIterator
+
+from archiver.discovery.mementos import parse_timemap
+from archiver.store.connect import open_archive
+from tests.proved_archive import QUAY, make
+from tests.web.conftest import Got, Served, serving
+
+FIRST, SECOND = "Wed, 01 May 2024 08:00:02 GMT", "Thu, 02 May 2024 08:00:01 GMT"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(make(tmp_path_factory.mktemp("memento"))) as running:
+        yield running
+
+
+def follow(served: Served, path: str, **headers: str) -> Got:
+    """As a client does: redirects are followed, at most five."""
+    got = served.get(path, **headers)
+    for _ in range(5):
+        if got.status != 302:
+            return got
+        got = served.get(got.headers["location"])
+    raise AssertionError(f"{path} leads on and on")
+
+
+def test_a_client_walks_from_the_original_to_a_memento(served: Served) -> None:
+    """RFC 7089, section 4: the original's TimeGate negotiates, its memento names the TimeMap, that has them all."""
+    gate = served.get(f"/web/{QUAY}1", **{"Accept-Datetime": "Wed, 01 May 2024 20:00:00 GMT"})
+    assert gate.status == 302 and "accept-datetime" in gate.headers["vary"].lower()
+    assert f'<{QUAY}1>; rel="original"' in gate.headers["link"] and "memento-datetime" not in gate.headers
+    memento = served.get(gate.headers["location"])
+    assert memento.headers["memento-datetime"] == FIRST and "Day 1</h1>" in memento.text
+    assert 'rel="first memento"' in memento.headers["link"] and 'rel="last next memento"' in memento.headers["link"]
+    where = next(link.partition(">")[0] for link in memento.headers["link"].split("<") if 'rel="timemap"' in link)
+    told = served.get(where.removeprefix(served.address))
+    assert told.headers["content-type"].startswith("application/link-format")
+    read, _ = parse_timemap(told.body, f"{QUAY}1")
+    assert [entry.timestamp.replace(microsecond=0) for entry in read.entries] == \
+        [parsedate_to_datetime(one) for one in (FIRST, SECOND)]
+
+
+@pytest.mark.parametrize(("at", "shown"), [
+    ("", SECOND), ("Mon, 01 Jan 1990 00:00:00 GMT", FIRST), ("Sat, 01 Jan 2050 00:00:00 GMT", SECOND),
+    (SECOND, SECOND), (FIRST, FIRST)])
+def test_the_nearest_is_given(served: Served, at: str, shown: str) -> None:
+    headers = {"Accept-Datetime": at} if at else {}
+    assert follow(served, f"/web/{QUAY}1", **headers).headers["memento-datetime"] == shown
+
+
+@pytest.mark.parametrize("path", [f"/web/2024/{QUAY}1", f"/web/20240501/{QUAY}1/", "/web/20240501/http:/quay.example/1",
+                                  f"/web/20240501/{QUAY.replace('https', 'HTTP').replace('quay', 'www.quay')}1",
+                                  "/web/20240501/https%3A%2F%2Fquay.example%2F1"])
+def test_an_address_is_found_however_it_is_written(served: Served, path: str) -> None:
+    assert follow(served, path).headers["memento-datetime"] == FIRST
+
+
+def test_a_time_that_is_none_and_an_address_without_captures_are_told(served: Served) -> None:
+    assert served.get(f"/web/{QUAY}1", **{"Accept-Datetime": "yesterday"}).status == 400
+    for kind in ("web/", "web/timemap/link/", "web/timemap/json/", "web/2024/", "view/2024/", "captures/"):
+        got = served.get(f"/{kind}{QUAY}nowhere")
+        assert got.status == 404 and "archiver why" in got.text
+
+
+def test_a_timemap_for_programs_has_what_the_list_has(served: Served) -> None:
+    told = served.get(f"/web/timemap/json/{QUAY}1").json
+    assert [one["datetime"] for one in told["mementos"]["list"]] == ["2024-05-01T08:00:02Z", "2024-05-02T08:00:01Z"]
+    assert told["mementos"]["last"]["uri"] == f"{served.address}/web/20240502080001/{QUAY}1"
+
+
+def test_redirects_revisits_and_gone_pages_are_replayed(served: Served) -> None:
+    moved = served.get(follow_path(served, f"/web/20240503/{QUAY}3"))
+    assert moved.status == 302 and moved.headers["location"].endswith(f"/{QUAY}three")
+    assert "memento-datetime" in moved.headers and "Day 3</h1>" in follow(served, f"/web/20240503/{QUAY}3").text
+    assert "Day 6</h1>" in follow(served, f"/web/2025/{QUAY}6").text
+    gone = follow(served, f"/web/2025/{QUAY}4")
+    assert (gone.status, "memento-datetime" in gone.headers) == (410, True)
+    assert "led on to" in follow(served, f"/view/20240503/{QUAY}3").text
+
+
+def follow_path(served: Served, path: str) -> str:
+    return served.get(path).headers["location"]
+
+
+def test_another_archive_fetches_its_captures_from_here(served: Served, tmp_path: Path) -> None:
+    """`archiver import --wayback`, which knows nothing of this server but what Memento says."""
+    run = subprocess.run(
+        [sys.executable, "-m", "archiver", "import", "--wayback", f"{QUAY}1", "--exact", "--service",
+         f"{served.address}/web/timemap/link/", "--json", "--quiet", "--archive", str(tmp_path / "other.db")],
+        capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    db = open_archive(tmp_path / "other.db", read_only=True)
+    own = open_archive(served.archive, read_only=True)
+    digests = "select digest from captures where url = ? and record_type = 'response' order by captured_at"
+    assert db.execute(digests, [f"{QUAY}1"]).fetchall() == own.execute(digests, [f"{QUAY}1"]).fetchall()
+    assert db.execute("select title from revisions order by revision").fetchall() == \
+        [("Day 1",), ("Day 1, corrected",)]
+
+
+def test_a_record_is_downloaded_as_it_is_stored(served: Served) -> None:
+    db = open_archive(served.archive, read_only=True)
+    row = next(db.query("select * from captures where url = ? order by id", [f"{QUAY}1"]))
+    got = served.get(f"/capture/{row['id']}/record")
+    stored = (served.archive.parent / row["warc_file"]).read_bytes()
+    assert got.body == stored[row["warc_offset"]:row["warc_offset"] + row["warc_length"]]
+    record = next(iter(ArchiveIterator(io.BytesIO(got.body))))
+    assert record.headers["WARC-Target-URI"] == f"{QUAY}1"
+    assert served.get(f"/capture/{row['id']}/payload").text.startswith("<html")
+    told = served.get(f"/capture/{row['id']}.json").json
+    assert (told["sound"], told["wrong"], dict(told["headers"])["Content-Type"]) == \
+        (True, "", "text/html; charset=utf-8")
+    listed = served.get("/article/1/captures.json").json
+    assert [one["captured_at"][:10] for one in listed] == ["2024-05-01", "2024-05-02"]
+
+
+@pytest.mark.parametrize(("damage", "said"), [
+    ("missing", "No such file"), ("torn", "cannot be read"), ("changed", "digest")])
+def test_a_damaged_file_is_told_in_a_sentence(tmp_path: Path, damage: str, said: str) -> None:
+    archive = make(tmp_path)
+    row = next(open_archive(archive, read_only=True).query("select * from captures where url = ?", [f"{QUAY}7"]))
+    file = tmp_path / row["warc_file"]
+    data = file.read_bytes()
+    start, end = row["warc_offset"], row["warc_offset"] + row["warc_length"]
+    if damage == "missing":
+        file.unlink()
+    elif damage == "torn":
+        file.write_bytes(data[:start + 200])
+    else:
+        forged = gzip.compress(gzip.decompress(data[start:end]).replace(b"gull", b"crow"), 9)
+        assert len(forged) <= end - start
+        file.write_bytes(data[:start] + forged + b"\0" * (end - start - len(forged)) + data[end:])
+    with serving(archive) as served:
+        for path in (f"/web/20240501080010/{QUAY}7", f"/view/20240501080010/{QUAY}7", f"/capture/{row['id']}/payload"):
+            got = follow(served, path)
+            assert got.status == 502 and said in got.text and "archiver verify" in got.text, path
+            assert str(tmp_path) not in got.text
+        page = served.get(f"/capture/{row['id']}")
+        assert page.status == 200 and 'role="alert"' in page.text and "archiver verify" in page.text
+        assert served.get("/article/7").status == 200
+
+
+def test_what_was_taken_out_is_shown_nowhere(tmp_path: Path) -> None:
+    archive = make(tmp_path)
+    number = open_archive(archive, read_only=True).execute("select id from captures where url = ?",
+                                                           [f"{QUAY}7"]).fetchone()[0]
+    subprocess.run([sys.executable, "-m", "archiver", "remove", "7", "--reason", "the author asked", "--yes",
+                    "--archive", str(archive)], check=True, capture_output=True)
+    with serving(archive) as served:
+        for path in (f"/web/{QUAY}7", f"/web/2024/{QUAY}7", f"/web/2024id_/{QUAY}7", f"/web/timemap/link/{QUAY}7",
+                     f"/web/timemap/json/{QUAY}7", f"/view/2024/{QUAY}7", f"/captures/{QUAY}7", "/article/7"):
+            got = served.get(path)
+            assert got.status == 410 and "the author asked" in got.text and "Day 7" not in got.text, path
+        for path in (f"/capture/{number}", f"/capture/{number}/record", f"/capture/{number}/payload"):
+            assert served.get(path).status == 404
