@@ -19,13 +19,15 @@ from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.summary import nothing_found, search_hints, summary_lines
 from archiver.commands.takedowns import finish_waiting
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiveInUse, ArchiverError
 from archiver.sites.effective import settings_in
 from archiver.spiders.contact import contact_for, delay_for
+from archiver.spiders.lock import HostInUse
 from archiver.store.connect import open_archive
 from archiver.store.requisites import MODES
+from archiver.store.runs import Counts
 from archiver.store.tags import tags_of_sites
-from archiver.urls import start_address
+from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
     from archiver.spiders.opened import Only
@@ -133,6 +135,9 @@ def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], in
     results: list[Result] = []
     for index, plan in enumerate(plans):
         one = came.get(index) or never_begun(plan)
+        if isinstance(one, ArchiveInUse | HostInUse) and len(plans) > 1:
+            # Another command or the scheduler is at it; the others were crawled, and are told of.
+            one = Result(Scope.of(plan.url).name, plan.url, "waiting", str(one), 0.0, Counts(), ())
         if isinstance(one, ArchiverError):
             raise one
         results.append(one)
