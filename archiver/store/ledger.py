@@ -18,6 +18,7 @@ from archiver.frontier.schedule import VOUCHING, Known, news_of, priority
 from archiver.items import Lead, Outcome, PageKind, Source, Target, Visit
 from archiver.store.leads import lead_digest, lead_from, lead_json
 from archiver.store.takedown.bans import removal_at
+from archiver.store.tellers import Place, place, tell
 from archiver.urls import urlkey
 
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
@@ -78,13 +79,17 @@ def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: d
     due again only where the target brings news of it (see `news_of`).
     """
     later = stamp(listings_due) if listings_due else EPOCH
+    places: dict[str, Place] = {}  # all that a page tells of was found in one place
+    for target in (targets := list(targets)):
+        if target.found_on not in places:
+            places[target.found_on] = place(db, target.found_on)
     return [target for target in targets if _record_target(
         db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else EPOCH, folder,
-        by_dates(target.source))]
+        by_dates(target.source), places[target.found_on])]
 
 
 def _record_target(db: Database, site_id: int, target: Target, now: str, due: str, folder: str,
-                   by_dates: bool) -> bool:
+                   by_dates: bool, found: Place) -> bool:
     key = urlkey(target.url)
     if target.lead and removal_at(db, key):
         target = replace(target, lead=None)  # it may have the whole text
@@ -106,17 +111,7 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
         if not target.trap:
             _update_known(db, known, target, lastmod, folder, by_dates)
     first, last = target.captured or (None, None)
-    db.execute(
-        "insert into page_sources (page_id, source, found_on, first_seen, last_seen, first_capture, last_capture) "
-        "values (?, ?, ?, ?, ?, ?, ?) on conflict (page_id, source) do update set last_seen = excluded.last_seen, "
-        "found_on = excluded.found_on, "
-        "first_capture = min(coalesce(first_capture, excluded.first_capture), "
-        "coalesce(excluded.first_capture, first_capture)), "
-        "last_capture = max(coalesce(last_capture, excluded.last_capture), "
-        "coalesce(excluded.last_capture, last_capture))",
-        [page_id, target.source, target.found_on, now, now, stamp(first) if first else None,
-         stamp(last) if last else None],
-    )
+    tell(db, page_id, target.source, found, now, stamp(first) if first else None, stamp(last) if last else None)
     return bool(inserted)
 
 
