@@ -60,7 +60,7 @@ def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, folded):
         db.register_function(function, deterministic=True, replace=True)
-    found = compiled(Every(parts) if parts else None, db)
+    found = compiled(Every(parts) if parts else None, db, asked)
     try:
         shown = fold(asked, found, query.folding)
         return Plan(db, asked, query, node, shown.query, shown.beneath, count(asked, shown.query))
