@@ -17,7 +17,7 @@ from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, n
 from archiver.commands.health.tell import after_runs
 from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.summary import nothing_found, search_hints, summary_lines
+from archiver.commands.summary import health_lines, healths, nothing_found, search_hints, summary_lines
 from archiver.commands.takedowns import finish_waiting
 from archiver.errors import ArchiveInUse, ArchiverError
 from archiver.sites.effective import settings_in
@@ -95,13 +95,15 @@ def crawl(sites: tuple[str, ...], archive: str, tag: str | None, limit: int | No
         after_writing(archive, quiet=quiet or as_json)
     if not signum:
         after_runs(Path(archive), {result.site for result in results})
+    found = healths(archive, (result.site for result in results))
     if as_json:
-        click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([{**r.as_json(), "health": found.get(r.site)} for r in results], ensure_ascii=False,
+                              indent=2))
     elif not quiet:
         for result in results:
             for line in summary_lines(result.as_json(), archive):
                 click.echo(line)
-            for line in nothing_found(archive, result.site, result.outcome):
+            for line in (*nothing_found(archive, result.site, result.outcome), *health_lines(found.get(result.site))):
                 click.echo(line)
         for line in search_hints(archive, results[0].counts.new if len(results) == 1 else 0):
             click.echo(line)

@@ -13,6 +13,7 @@ from archiver.search.places import Box
 from archiver.search.spots import Spots, spots
 from archiver.web.answer import Asked
 from archiver.web.asking import search_link
+from archiver.web.kept import counted, kept
 
 MOST = 2_000
 """Of so many articles the places are shown; each takes a look into the archive."""
@@ -39,7 +40,7 @@ class Map:
 
 def mapped(asked: Asked, query: Query, most: int = MOST) -> Map | None:
     """None where nothing that was found has a place. Raises what `spots` does."""
-    found = spots(asked.db, query, most)
+    found = kept(asked.db, "spots", (counted(query), most), lambda: spots(asked.db, query, most))
     if not found.spots:
         return None
     view, shifts = canvas(found.view)

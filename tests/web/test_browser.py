@@ -123,6 +123,18 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
     page.goto("/search")
     page.get_by_role("link", name="1 article: Taveuni").click()
     expect(page.get_by_role("status")).to_have_text("1 article")
+    page.goto("/search")
+    page.get_by_label("a circle").check()
+    spot = page.locator(".map a", has_text="Taveuni").locator("circle").bounding_box()
+    page.mouse.move(spot["x"] + 9, spot["y"] + 9)
+    page.mouse.down()
+    page.mouse.move(spot["x"] + 9, spot["y"] + 29, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**near**", timeout=10_000)
+    latitude, longitude = (float(n) for n in asked(page)["near"][0].split(","))
+    assert abs(latitude + 16.8) < 3 and abs((longitude + 179.9 + 180) % 360 - 180) < 3
+    assert 500 < float(asked(page)["within"][0]) < 1200
+    expect(page.get_by_role("status")).to_have_text("1 article")
     page.goto("/search?near=48.85,2.35&within=100&sort=distance")
     expect(page.locator(".hits .about")).to_contain_text("0.8 km away")
 
