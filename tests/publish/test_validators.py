@@ -38,8 +38,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     archive = make(place / "archive" / "archive.db", posts, ["https://harbour.example/lost"])
     (place / "rules.toml").write_text(RULES)
     (place / "none.toml").write_text("[[rule]]\ngeo = false\n")
-    for name, words in (("whole", ("--rules", str(place / "rules.toml"), "--formats", "csv,jsonl,geojson", "--ngrams",
-                                   "3", "--splits", "train=80,test=20")), ("parts", ("--partition", "year", "--rules", str(place / "none.toml")))):
+    whole = ("--rules", str(place / "rules.toml"), "--formats", "csv,jsonl,geojson", "--ngrams", "3", "--splits",
+             "train=80,test=20")
+    parts = ("--partition", "year", "--rules", str(place / "none.toml"))
+    for name, words in (("whole", whole), ("parts", parts)):
         done = publish(archive, str(place / name), "--version", "1.0.0", *words)
         assert done.exit_code == 0, done.output
     return place / "whole", place / "parts"
