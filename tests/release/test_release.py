@@ -126,9 +126,8 @@ def test_the_tutorial_does_what_it_shows(installed: Path, tmp_path: Path) -> Non
 
 
 def test_what_is_not_ready_is_not_released(tmp_path: Path) -> None:
-    for words in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "--allow-empty",
-                                   "-m", "First"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    for words in ("init -q", "-c user.name=a -c user.email=a@example.org commit -q --allow-empty -m First"):
+        subprocess.run(["git", *words.split()], cwd=tmp_path, check=True)
     (tmp_path / "new.txt").touch()
     told = subprocess.run([sys.executable, "-c", "import sys; from pathlib import Path; from release.write import *\n"
                            "try: write_release(Path(sys.argv[1]), Path(sys.argv[1], 'dist'))\n"
