@@ -22,7 +22,7 @@ _FORMATS = ("parquet", "csv", "jsonl", "geojson")
 
 @click.command(short_help="Publish a versioned dataset that can be cited, checked and built again.",
                context_settings={"ignore_unknown_options": True})
-@click.argument("folder", metavar="DIR", required=False)
+@click.argument("folder", metavar="DIR", type=click.Path(), required=False)
 @query_options
 @click.option("--version", "version", metavar="X.Y.Z", help="Version of the dataset (Semantic Versioning).")
 @click.option("--cutoff", metavar="DATE", default="", help="As the archive was at DATE  [default: as it is]")
@@ -39,15 +39,18 @@ _FORMATS = ("parquet", "csv", "jsonl", "geojson")
 @click.option("--pseudonymise", "key_in", metavar="VARIABLE",
               help="Name authors by hashes, keyed with what this variable of the environment holds.")
 @click.option("--drop-contacts", is_flag=True, help="Take e-mail addresses and telephone numbers out of texts.")
-@click.option("--rules", metavar="FILE", help="What may be published, and what the dataset is called (TOML).")
-@click.option("--previous", metavar="DIR", help="The version before, which CHANGES.md tells the differences to.")
+@click.option("--wacz", is_flag=True, help="With the captures as WACZ; only where every article may be given in full.")
+@click.option("--rules", metavar="FILE", type=click.Path(),
+              help="What may be published, and what the dataset is called (TOML).")
+@click.option("--previous", metavar="DIR", type=click.Path(),
+              help="The version before, which CHANGES.md tells the differences to.")
 @click.option("--rebuild", is_flag=True, help="Build the dataset in DIR again, as its rebuild.json says, without what "
                                               "was withdrawn since.")
 @click.option("--replace", is_flag=True, help="Write over another build of the same version.")
 @click.option("--check", "checking", is_flag=True, help="Tell whether DIR is what it says.")
 @click.option("--explain", metavar="ID|URL", help="Tell what of an article may be published, and why; without DIR.")
 @json_option
-@click.option("--archive", "archives", metavar="PATH", multiple=True, default=(DEFAULT_ARCHIVE,),
+@click.option("--archive", "archives", metavar="PATH", type=click.Path(), multiple=True, default=(DEFAULT_ARCHIVE,),
               envvar="ARCHIVER_ARCHIVE", show_default=True, show_envvar=True,
               help="The archive's SQLite file; several times for archives that have no site in common.")
 def publish(folder: str | None, archives: tuple[str, ...], checking: bool, explain: str | None, rebuild: bool,
@@ -112,7 +115,7 @@ def _key(variable: str | None) -> bytes | None:
 def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str, fold: str, formats: str,
              partition: str,
              ngrams: int | None, splits: str,
-             drop_contacts: bool, **query: Any) -> Request:
+             drop_contacts: bool, wacz: bool, **query: Any) -> Request:
     from archiver.publish.personal import fingerprint
     from archiver.publish.snapshot.request import VERSION, Request, moment, parse_splits, query_values
 
@@ -128,7 +131,8 @@ def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str,
         raise click.UsageError("A dataset has all that is found: leave out --offset.")
     asked = query_from(limit=None, duplicates=True, fold=fold, **query)
     return Request(version, query_values(asked), moment(cutoff) if cutoff else "", forms, partition, ngrams,
-                   parse_splits(splits) if splits else (), fingerprint(key) if key else "", drop_contacts, rules)
+                   parse_splits(splits) if splits else (), fingerprint(key) if key else "", drop_contacts, rules,
+                   wacz)
 
 
 def _again(folder: Path) -> Request:
