@@ -13,7 +13,7 @@ TEST_PACKAGES = wordpress wordpress-theme-twentytwentyfive php-cli php-mysql php
 	postgresql chromium chromium-driver systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl demo test soak lint test-deps lock docs bench clean
+.PHONY: help crawl serve demo test soak lint test-deps lock docs bench clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -21,6 +21,9 @@ help: ## say what can be made
 
 crawl: $(VENV)/.installed ## crawl SITE=https://blog.example.org (without SITE: a demonstration blog) into ARCHIVE=output/archive.db
 	@$(BIN)/archiver crawl $(or $(SITE),--demo) --archive $(ARCHIVE) $(ARGS)
+
+serve: $(VENV)/.web ## show ARCHIVE=output/archive.db in a browser (ARGS go to archiver serve)
+	@$(BIN)/archiver serve --archive $(ARCHIVE) $(ARGS)
 
 demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
 	@$(BIN)/python -m archiver.demo
@@ -52,6 +55,8 @@ lock: $(VENV)/.installed ## pin the newest dependencies that pyproject.toml allo
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate -c requirements.lock -o requirements-dev.lock --group dev
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate -c requirements.lock -c requirements-dev.lock -o requirements-web.lock --extra web pyproject.toml
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --override tests/publish/validators-overrides.txt \
 		-o tests/publish/validators.lock tests/publish/validators.in
 
@@ -79,6 +84,10 @@ $(VENV)/.locked: requirements.lock | $(VENV)/bin/python
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.web: requirements-web.lock $(VENV)/.installed
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-web.lock
 	@touch $@
 
 $(VENV)/.checked: requirements-dev.lock $(VENV)/.installed

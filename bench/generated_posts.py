@@ -85,8 +85,14 @@ class Posts:
             evidence=tuple(Evidence(*one, 1.0 if one[2] == "learned" else 0.9) for one in said))
 
     def visits(self, site: int) -> Iterator[Visit]:
-        """What a first crawl of a site brings: its sitemaps, then its posts, each linking to the one before it."""
+        """What a first crawl of a site brings: its sitemaps, which robots.txt names, then its posts, each linking to
+        the one before it."""
         host, numbers = self.host(site), self.of_site(site)
+        robots = f"https://{host}/robots.txt"
+        parts = -(-len(numbers) // A_SITEMAP)
+        yield Visit(f"https://{host}/", f"https://{host}/", AT, Outcome.NOT_ARTICLE, PageKind.LISTING, status=200,
+                    targets=tuple(Target(f"https://{host}/sitemap-{n}.xml", Source.LINK, PageKind.SITEMAP, robots)
+                                  for n in range(parts)))
         for n, first in enumerate(range(numbers.start, numbers.stop, A_SITEMAP)):
             url = f"https://{host}/sitemap-{n}.xml"
             targets = tuple(Target(self.url(k), Source.SITEMAP, PageKind.POST, url, self.published(k))

@@ -16,7 +16,8 @@ from sqlite_utils import Database
 from table import Column, hundredths, rate, whole
 
 from archiver.record.identity import content_digest
-from archiver.record.sketch import SKETCH_VERSION, SLOTS, packed, unpacked
+from archiver.record.sketch import SKETCH_VERSION, SLOTS, sketch
+from archiver.record.wording import wording
 from archiver.store import clusters
 from archiver.store.connect import open_archive
 from archiver.store.ledger import stamp
@@ -131,11 +132,11 @@ def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dic
             keys = [(hash((slot, next(drawn), next(drawn), next(drawn))) & 0xFFFFFFFF) - (1 << 31)
                     for slot in range(SLOTS)]
             entries += [(key, number) for key in keys]
-            rows.append((number, SKETCH_VERSION, packed(keys)))
+            rows.append((number, SKETCH_VERSION))
         entries.sort()
         with db.atomic():
             db.conn.executemany("insert or ignore into cluster_bands values (?, ?)", entries)
-            db.conn.executemany("insert into cluster_sketches values (?, ?, ?)", rows)
+            db.conn.executemany("insert into cluster_sketches values (?, ?)", rows)
     with db.atomic():
         db.execute("delete from cluster_bands where (key, article_id) in (select key, article_id from (select key, "
                    "article_id, row_number() over (partition by key order by article_id) as nth from cluster_bands) "
@@ -170,8 +171,8 @@ def _adding(db: Database, made: list[Post]) -> dict[str, Any]:
                 clusters.place(db, article)
                 took.append((time.thread_time() - one) * 1000)
         spent += time.perf_counter() - start
-    for article, keys in db.execute("select article_id, keys from cluster_sketches order by article_id desc limit 500"):
-        looked.append(len(candidates(db, article, unpacked(keys), 1_000)[0]))
+    for article, body in db.execute("select id, body from articles order by id desc limit 500").fetchall():
+        looked.append(len(candidates(db, article, sketch(wording(body)), 1_000)[0]))
     return {"p50_ms": percentile(took, 50), "p95_ms": percentile(took, 95), "committed_ms": spent * 1000 / len(made),
             "candidates": sum(looked) / len(looked), "candidates_most": max(looked)}
 

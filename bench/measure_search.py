@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -14,9 +13,11 @@ import generated_archive
 from generated_archive import CITIES, CJK, FREQUENT, NEIGHBOURS, word
 from process import run
 from progress import told
+from search_peers import Asked, Times, measured
 from table import Column, tenths, whole
 
 from archiver.archive import Archive
+from archiver.search.index.opened import searcher
 from archiver.search.index.refresh import refresh
 from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
@@ -24,13 +25,17 @@ from archiver.store.search_folder import folder_of
 COLUMNS = (
     Column("queries", "queries", form=whole), Column("hits", "hits, median", form=whole),
     Column("p50", "p50 ms", form=tenths), Column("p95", "p95 ms", at_most=50, form=tenths),
+    Column("cpu", "CPU p95 ms", form=tenths),
     Column("facets", "with facets, p95 ms", at_most=150, form=tenths),
 )
 MAKING = (
     Column("index_ms", "index ms an article", at_most=2, form=lambda value: f"{value:.2f}"),
+    Column("index_cpu", "CPU ms", form=lambda value: f"{value:.2f}"),
     Column("bytes", "index bytes an article", form=whole), Column("cold_s", "first query s", at_most=1, form=tenths),
+    Column("cold_cpu", "CPU s", form=tenths),
 )
 _FACETS_EACH = 20
+_BESIDE_EACH = 30
 
 
 def _some(choice: random.Random) -> str:
@@ -62,24 +67,28 @@ ANSWERS: dict[str, Callable[[Archive, random.Random], int]] = {
 """What is answered beside hits; half of the queries are of the frequent word."""
 
 
-def measure(count: int, each: int, work: Path) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """A row for each class of queries and for the index; a second for SQLite's own full text beside it."""
+def measure(count: int, each: int, work: Path, cache: Path
+            ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """A row for each class of queries and for each other way to search; and one for the index."""
     file = work / "archive.db"
-    generated_archive.write(file, count)
+    if not file.exists():
+        generated_archive.write(file, count)
     db = open_archive(file)
-    started = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     refresh(db, file, anew=True)
-    made = (time.perf_counter() - started) * 1000 / count
+    passed, busy = _since(began, worked)
     db.close()
     size = sum(part.stat().st_size for part in folder_of(file).iterdir())
     ran = run([sys.executable, "-m", "archiver", "search", FREQUENT, "--archive", str(file)])
     if ran.code:
         raise SystemExit(f"The first query failed: {ran.err[-2000:]}")
+    making = {"index": {"index_ms": passed / count, "index_cpu": busy / count, "bytes": size / count,
+                        "cold_s": ran.seconds, "cold_cpu": ran.cpu_seconds}}
     with Archive(file) as archive:
         rows = {name: _row(archive, make, each) for name, make in told(QUERIES.items(), "queries", len(QUERIES))}
         rows |= {name: _answered(archive, ask, each) for name, ask in told(ANSWERS.items(), "answers", len(ANSWERS))}
-    rows |= _beside(file)
-    return rows, {"index": {"index_ms": made, "bytes": size / count, "cold_s": ran.seconds}}
+    rows |= _beside(file, each, work, cache)
+    return rows, making
 
 
 def _row(archive: Archive, make: Callable[[random.Random], tuple[str, dict[str, Any]]], each: int) -> dict[str, Any]:
@@ -88,49 +97,60 @@ def _row(archive: Archive, make: Callable[[random.Random], tuple[str, dict[str, 
     hits: list[int] = []
     times = []
     for text, more in asked:
-        started = time.perf_counter()
+        _forget(archive)
+        began, worked = time.perf_counter(), time.process_time()
         hits.append(archive.results(text, **more).total)
-        times.append(time.perf_counter() - started)
+        times.append(_since(began, worked))
     counted = []
     for text, more in asked[:_FACETS_EACH]:
-        started = time.perf_counter()
+        _forget(archive)
+        began, worked = time.perf_counter(), time.process_time()
         archive.results(text, **more)
         archive.facets(text, **{name: value for name, value in more.items() if name != "offset"})
-        counted.append(time.perf_counter() - started)
-    return {"queries": each, "hits": _share(hits, 0.5), "p50": _share(times, 0.5) * 1000,
-            "p95": _share(times, 0.95) * 1000, "facets": _share(counted, 0.95) * 1000}
+        counted.append(_since(began, worked)[0])
+    return _figures(times) | {"hits": _share(hits, 0.5), "facets": _share(counted, 0.95)}
+
+
+def _forget(archive: Archive) -> None:
+    """What was remembered of an earlier query of the same words: each is measured as the first."""
+    searcher(archive.db).remembered.clear()
+
+
+def _since(began: float, worked: float) -> tuple[float, float]:
+    return (time.perf_counter() - began) * 1000, (time.process_time() - worked) * 1000
 
 
 def _answered(archive: Archive, ask: Callable[[Archive, random.Random], int], each: int) -> dict[str, Any]:
     choice = random.Random(11)
     hits, times = [], []
     for _ in range(each):
-        started = time.perf_counter()
+        _forget(archive)
+        began, worked = time.perf_counter(), time.process_time()
         hits.append(ask(archive, choice))
-        times.append(time.perf_counter() - started)
-    return {"queries": each, "hits": _share(hits, 0.5), "p50": _share(times, 0.5) * 1000,
-            "p95": _share(times, 0.95) * 1000, "facets": None}
+        times.append(_since(began, worked))
+    return _figures(times) | {"hits": _share(hits, 0.5)}
 
 
 def _share(values: list[Any], share: float) -> Any:
-    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)] if values else None
 
 
-BESIDE = {"FTS5, order by rank": "rank", "FTS5, weighted bm25": "bm25(articles_fts, 1, 10, 4, 4, 4, 2)"}
-"""What SQLite's own full text takes for the frequent word, without folding or facets."""
+def _beside(file: Path, each: int, work: Path, cache: Path) -> dict[str, dict[str, Any]]:
+    """The other ways to search, for the classes that all of them have."""
+    choice = random.Random(11)
+    asked: Asked = {name: [(text.replace('"', ""), '"' in text) for text, _ in (QUERIES[name](choice)
+                                                                               for _ in range(min(each, _BESIDE_EACH)))]
+                    for name in ("rare word", "frequent word", "two words", "phrase")}
+    return {f"{peer}: {name}": _figures(times) for peer, name, times in measured(file, asked, work, cache)}
 
 
-def _beside(file: Path) -> dict[str, dict[str, Any]]:
-    conn = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
-    out = {}
-    for name, order in BESIDE.items():
-        times = []
-        for _ in range(10):
-            started = time.perf_counter()
-            conn.execute("select rowid, snippet(articles_fts, 0, '', '', '', 30) from articles_fts where articles_fts "
-                         f"match ? order by {order} limit 20", [FREQUENT]).fetchall()
-            times.append(time.perf_counter() - started)
-        out[name] = {"queries": len(times), "hits": None, "p50": _share(times, 0.5) * 1000,
-                     "p95": _share(times, 0.95) * 1000, "facets": None}
-    conn.close()
-    return out
+def _figures(times: Times) -> dict[str, Any]:
+    """Of milliseconds passed and worked."""
+    passed, worked = [one for one, _ in times], [one for _, one in times]
+    return {"queries": len(times), "hits": None, "p50": _share(passed, 0.5), "p95": _share(passed, 0.95),
+            "cpu": _share(worked, 0.95), "facets": None}
+
+
+def beside(rows: dict[str, Any]) -> set[str]:
+    """The rows that are there to compare with."""
+    return set(rows) - set(QUERIES) - set(ANSWERS)

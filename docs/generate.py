@@ -41,8 +41,9 @@ TABLES = {
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
     "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
-    "page_sources": "Who told of an address: feed, sitemap, api, cdx, listing, link, redirect, seed, ledger or import. "
-                    "Of what a web archive told (cdx), when it was captured there first and last.",
+    "page_tellers": "Who told of a page. `found_page` is the page that it was found on, `found_on` the place "
+                    "where that is none; `last_seen` is empty where it is `first_seen`. Read the view "
+                    "[page_sources](#page_sources), which has all.",
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
                 "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
                 "`aside` is 1 where that is a stub, or the same text at another address.",
@@ -79,8 +80,9 @@ TABLES = {
                 "has no members left has `size` 0.",
     "near_copies": "Pairs of articles that are near copies: the share of their words (0 to 1) that stand in word "
                    "sequences of both, and how they are alike. `article_id` is the greater number.",
-    "cluster_sketches": "The MinHash sketch of each text (24 numbers of 32 bits; a short one has none).",
-    "cluster_bands": "The index of the sketches: which articles have a number. Bounded for each number, so it tells "
+    "cluster_sketches": "Which texts were compared with the others, and by which version of the sketch.",
+    "cluster_bands": "The index of the MinHash sketches (24 numbers of 32 bits a text; a short one has none): which "
+                     "articles have a number. Bounded for each number, so it tells "
                      "nothing of how many there are.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "aliases": "The addresses of articles beside their own: what leads to them (redirect), another way to them (copy), "
@@ -119,6 +121,13 @@ VIEWS = {
         "Where the article that was found at an address is now:",
         "select a.url from addresses d join articles a on a.id = d.article_id where d.url = "
         "'https://blog.example.org/2024/05/old-name/'",
+    ),
+    "page_sources": (
+        "Who told of a page: feed, sitemap, api, cdx, listing, link, redirect, seed, ledger or import, and where\n"
+        "(`found_on`). Of what a web archive told (cdx), when it was captured there first and last.",
+        "Which sitemaps told of articles:",
+        "select s.found_on, count(*) from page_sources s join pages p on p.id = s.page_id "
+        "where s.source = 'sitemap' and p.article_id is not null group by 1",
     ),
     "evidence": (
         "One row a candidate that an article's page had for a field, when last read: what it says (`value`),\n"

@@ -134,7 +134,7 @@ def _ledger(db: Database) -> None:
             "rule": "", "found_at": EARLIER, "fetched_at": None if outcome == "due" else NOW, "due_at": NOW,
             **more}).last_pk
         for source in sources.split():
-            db["page_sources"].insert({"page_id": pk, "source": source, "found_on": f"https://harbour.example/{source}",
+            db["page_tellers"].insert({"page_id": pk, "source": source, "found_on": f"https://harbour.example/{source}",
                                        "first_seen": EARLIER, "last_seen": NOW})
 
     for number, article in enumerate(ARTICLES, start=1):

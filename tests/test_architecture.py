@@ -11,9 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "archiver"
-STAGES = ("platforms", "discovery", "frontier", "capture", "extraction", "record", "store", "search", "publish", "web")
+STAGES = ("platforms", "discovery", "frontier", "capture", "extraction", "record", "store", "sites", "search",
+          "publish", "web")
 """In the order in which the data passes through them. A stage imports from itself and from stages before it."""
-SHELL = ("sites", "spiders", "middlewares", "handlers", "pipelines", "extensions", "imports", "fleet", "commands",
+SHELL = ("spiders", "middlewares", "handlers", "pipelines", "extensions", "imports", "fleet", "commands",
          "settings")
 """Around the stages: may import any of them, and none of them imports the shell."""
 ROOTS = ("items", "fields", "errors", "urls")

@@ -17,13 +17,17 @@ from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, n
 from archiver.commands.health.tell import after_runs
 from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.summary import nothing_found, search_hints, summary_lines
+from archiver.commands.summary import health_lines, healths, nothing_found, search_hints, summary_lines
 from archiver.commands.takedowns import finish_waiting
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiveInUse, ArchiverError
+from archiver.sites.effective import settings_in
 from archiver.spiders.contact import contact_for, delay_for
+from archiver.spiders.lock import HostInUse
 from archiver.store.connect import open_archive
 from archiver.store.requisites import MODES
-from archiver.urls import start_address
+from archiver.store.runs import Counts
+from archiver.store.tags import tags_of_sites
+from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
     from archiver.spiders.opened import Only
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Crawl sites into the archive.")
 @click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
 @archive_option
+@click.option("--tag", metavar="TAG", help="Crawl the sites with this tag.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End each run after N posts.")
 @click.option("--full", is_flag=True, help="Revisit every page, not only what changed.")
 @click.option("--missing", is_flag=True,
@@ -50,9 +55,9 @@ if TYPE_CHECKING:
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog, whatever else the archive holds.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
-def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, missing: bool, set_aside: bool,
-          since: Any, requisites: str | None, workers: int, delay: float | None, contact: str | None, demo: bool,
-          quiet: bool, as_json: bool) -> None:
+def crawl(sites: tuple[str, ...], archive: str, tag: str | None, limit: int | None, full: bool, missing: bool,
+          set_aside: bool, since: Any, requisites: str | None, workers: int, delay: float | None, contact: str | None,
+          demo: bool, quiet: bool, as_json: bool) -> None:
     """Crawl sites into the archive.
 
     A SITE is a start address, or the name of a site that is in the archive already. Without one, every
@@ -76,7 +81,10 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
     only: Only = "set-aside" if set_aside else "missing" if missing else ""
     with ExitStack() as stack:
         known = _known_sites(archive)
-        settings = {row["start_url"]: json.loads(row["settings"] or "{}") for row in known}
+        settings = {row["start_url"]: row["settings"] for row in known}
+        sites += tuple(row["name"] for row in known if tag and tag in row["tags"])
+        if tag and not sites:
+            raise click.UsageError(f"No site has the tag {tag!r}: 'archiver sites tag {tag} SITE' gives it to one.")
         left = {url for url, own in settings.items() if own.get("crawl") is False}
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
         plans = [plan_of(url, settings.get(url, {}), delay, contact) for url in urls]
@@ -87,13 +95,15 @@ def crawl(sites: tuple[str, ...], archive: str, limit: int | None, full: bool, m
         after_writing(archive, quiet=quiet or as_json)
     if not signum:
         after_runs(Path(archive), {result.site for result in results})
+    found = healths(archive, (result.site for result in results))
     if as_json:
-        click.echo(json.dumps([r.as_json() for r in results], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([{**r.as_json(), "health": found.get(r.site)} for r in results], ensure_ascii=False,
+                              indent=2))
     elif not quiet:
         for result in results:
             for line in summary_lines(result.as_json(), archive):
                 click.echo(line)
-            for line in nothing_found(archive, result.site, result.outcome):
+            for line in (*nothing_found(archive, result.site, result.outcome), *health_lines(found.get(result.site))):
                 click.echo(line)
         for line in search_hints(archive, results[0].counts.new if len(results) == 1 else 0):
             click.echo(line)
@@ -127,6 +137,9 @@ def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], in
     results: list[Result] = []
     for index, plan in enumerate(plans):
         one = came.get(index) or never_begun(plan)
+        if isinstance(one, ArchiveInUse | HostInUse) and len(plans) > 1:
+            # Another command or the scheduler is at it; the others were crawled, and are told of.
+            one = Result(Scope.of(plan.url).name, plan.url, "waiting", str(one), 0.0, Counts(), ())
         if isinstance(one, ArchiverError):
             raise one
         results.append(one)
@@ -164,11 +177,12 @@ def _addresses(sites: tuple[str, ...], known: dict[str, str], demo: bool, stack:
 
 
 def _known_sites(archive: str) -> list[dict[str, Any]]:
-    """The rows of the archive's sites."""
+    """The rows of the archive's sites, with the settings that hold for each, and its tags."""
     if not Path(archive).exists():
         return []
     db = open_archive(archive, read_only=True)
     try:
-        return list(db.table("sites").rows)
+        settings, tags = settings_in(db), tags_of_sites(db)
+        return [{**row, "settings": settings(row), "tags": tags.get(row["id"], ())} for row in db.table("sites").rows]
     finally:
         db.close()

@@ -57,16 +57,19 @@ def schedule(archive: str, once: bool, dry_run: bool, workers: int, delay: float
         return
     if folder:
         raise click.UsageError("--output is for the files of --systemd, --cron and --docker.")
+    from archiver.sites.config import load_config
+    from archiver.sites.effective import settings_in
     from archiver.store.connect import open_archive
     from archiver.store.turns import scheduled
 
     if dry_run:
         db = open_archive(archive, read_only=True)
         try:
-            _list(scheduled(db, datetime.now(UTC)), as_json)
+            _list(scheduled(db, datetime.now(UTC), settings_in(db)), as_json)
         finally:
             db.close()
         return
+    load_config()  # a mistake in it is told at once
     open_archive(archive).close()  # at this version's schema, before anything is run
     sys.exit(_run(archive, once, workers, delay, contact, quiet, as_json))
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from archiver.commands.bulk.check import check
+from archiver.commands.bulk.lists import export, import_, tag
 from archiver.commands.options import archive_option, json_option, read_bytes
 from archiver.commands.screen import count, instant, line, say, table, write_json
 from archiver.errors import NothingLearned
@@ -23,8 +25,13 @@ def sites() -> None:
     Examples:
       archiver sites add https://blog.example.org
       archiver sites set blog.example.org delay=2 revisit_days=14
+      archiver sites import feeds.opml
       archiver sites list
     """
+
+
+for command in (check, import_, export, tag):
+    sites.add_command(command)
 
 
 @sites.command()
@@ -58,27 +65,32 @@ def add(url: str, as_json: bool, archive: str) -> None:
 
 
 @sites.command("list")
+@click.option("--tag", "wanted", metavar="TAG", help="Only the sites with this tag.")
 @json_option
 @archive_option
-def list_(as_json: bool, archive: str) -> None:
+def list_(wanted: str | None, as_json: bool, archive: str) -> None:
     """List all sites.
 
     \b
     Example:
-      archiver sites list --json
+      archiver sites list --tag news --json
     """
     from archiver.store.connect import open_archive
     from archiver.store.sites import list_sites
+    from archiver.store.tags import tags_of_sites
 
     db = open_archive(archive, read_only=True)
     try:
-        rows = list_sites(db)
+        tags = tags_of_sites(db)
+        rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(db)]
     finally:
         db.close()
+    rows = [row for row in rows if wanted is None or wanted.lower() in row["tags"]]
     if as_json:
         write_json(rows)
     elif not rows:
-        click.echo("The archive has no sites yet: 'archiver sites add URL' enters one.", err=True)
+        click.echo("No site has this tag." if wanted else
+                   "The archive has no sites yet: 'archiver sites add URL' enters one.", err=True)
     else:
         table(("site", "articles", "platform", "last run", "outcome"), [
             (row["name"], row["articles"], row["platform"], *_last(row)) for row in rows], numbers=(1,))
@@ -100,28 +112,39 @@ def show(site: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites show blog.example.org
     """
+    from archiver.sites.effective import settings_in
     from archiver.store.connect import open_archive
     from archiver.store.rules import versions
     from archiver.store.sites import SETTINGS, find_site
+    from archiver.store.tags import tags_of_sites
 
     db = open_archive(archive, read_only=True)
     try:
         row = find_site(db, site)
         history = versions(db, row["id"])
+        tags = list(tags_of_sites(db).get(row["id"], ()))
+        holds = settings_in(db)(row)
     finally:
         db.close()
     if as_json:
-        write_json({**row, "rules": history})
+        write_json({**row, "tags": tags, "settings_in_force": holds, "rules": history})
         return
     say(line((row["name"], "bold"), "  ", (row["start_url"], "blue")))
     moment, outcome = _last(row)
     say(line(f"{count(row['articles'], 'article')}; added {instant(row['added_at'])}; "
              f"last run {moment}{' ' + outcome if outcome else ''}", indent=2))
+    if tags:
+        say(line(f"tags: {', '.join(tags)}", indent=2))
     if (until := row.get("quiet_until") or "") > datetime.now(UTC).isoformat():
         say(line(f"it asked to be left alone until {instant(until)}", indent=2))
     say(*(line(text, indent=2) for text in _known_rules(history, row["name"])), "")
     table(("setting", "value", "meaning"),
-          [(s.name, row["settings"].get(s.name, "default"), s.doc) for s in SETTINGS])
+          [(s.name, _value(s.name, row["settings"], holds), s.doc) for s in SETTINGS])
+
+
+def _value(name: str, own: dict[str, Any], holds: dict[str, Any]) -> str:
+    """What a setting is, and that archiver.toml says so where it does."""
+    return str(own[name]) if name in own else f"{holds[name]} (archiver.toml)" if name in holds else "default"
 
 
 def _known_rules(history: list[dict[str, Any]], name: str) -> list[str]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from archiver.commands.options import DEFAULT_ARCHIVE
 from archiver.commands.screen import count
 from archiver.errors import ArchiverError
 from archiver.store.connect import open_archive
+from archiver.store.health.known import health_of
+from archiver.store.health.overall import health_json
 
 # What happened to articles, in the order it is told: count, singular, plural.
 _CHANGES = (
@@ -66,6 +70,29 @@ def nothing_found(archive: str, site: str, outcome: str) -> list[str]:
         db.close()
     return [f"  none of the {read} pages of {site} is a post: 'archiver why URL' says of each what it was taken for, "
             f"as of {example}"] if read >= _FEW_PAGES else []
+
+
+_TOLD_ALREADY = ("failed", "waiting", "interrupted")
+
+
+def healths(archive: str, sites: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """How sites do after a crawl, as `status --json` has it under "health"; empty where the archive cannot be read."""
+    wanted = set(sites)
+    try:
+        db = open_archive(archive, read_only=True)
+    except ArchiverError:
+        return {}
+    try:
+        rows = [row for row in list(db.query("select * from sites")) if row["name"] in wanted]
+        return {row["name"]: health_json(health_of(db, row, datetime.now(UTC))) for row in rows}
+    finally:
+        db.close()
+
+
+def health_lines(health: dict[str, Any] | None) -> list[str]:
+    """What is wrong with a site beside how its run ended, and what to do."""
+    return [f"  {one['level']}: {one['sentence']}" for one in (health or {"findings": []})["findings"]
+            if one["code"] not in _TOLD_ALREADY]
 
 
 def search_hints(archive: str, new: int) -> list[str]:

@@ -8,8 +8,6 @@ their shingles, which bands of several slots each would find only with several t
 from __future__ import annotations
 
 import random
-import struct
-from collections.abc import Sequence
 
 from rensa import RMinHash
 
@@ -25,7 +23,6 @@ _LOWEST = -(1 << 31)
 _draw = random.Random(_SEED)
 # Slots share one index: each has its own permutation of the values, and SQLite keeps 32 signed bits in four bytes.
 _SALTS = tuple(_draw.getrandbits(32) for _ in range(SLOTS))
-_PACK = struct.Struct(f"<{SLOTS}i")
 
 
 def sketch(text: Wording) -> tuple[int, ...]:
@@ -35,13 +32,3 @@ def sketch(text: Wording) -> tuple[int, ...]:
     made = RMinHash(num_perm=SLOTS, seed=_SEED)
     made.update(text.shingles)
     return tuple([(value ^ salt) + _LOWEST for value, salt in zip(made.digest(), _SALTS, strict=True)])
-
-
-def packed(keys: Sequence[int]) -> bytes:
-    """Keys as they are stored: 96 bytes, or none."""
-    return _PACK.pack(*keys) if keys else b""
-
-
-def unpacked(stored: bytes) -> tuple[int, ...]:
-    """The inverse of `packed`; () for what is no sketch."""
-    return _PACK.unpack(stored) if len(stored) == _PACK.size else ()

@@ -20,8 +20,8 @@ from collections.abc import Callable, Collection
 
 from archiver.errors import BadQuery
 from archiver.fields import FIELDS
-from archiver.search.places import DEFAULT_KM, box, in_box, in_circle, point
-from archiver.search.terms import Key, Like, Node, Rows, Span, Term
+from archiver.search.places import DEFAULT_KM, box, in_circle, point
+from archiver.search.terms import Around, Key, Like, Node, Rows, Span, Term
 from archiver.search.times import between
 
 _MILE_KM = 1.609344
@@ -57,7 +57,7 @@ def _dated(field: str) -> Callable[[str], Node]:
     return fact
 
 
-def _near(value: str) -> Rows:
+def _near(value: str) -> Around:
     where, _, reach = value.partition("~")
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(km|mi)?", reach.lower())
     if reach and not found:
@@ -106,7 +106,7 @@ FACTS: dict[str, Callable[[str], Node]] = {
     "site": _site, "language": in_language, "lang": in_language,
     "place": lambda value: Term(value, "places"), "credit": lambda value: Term(value, "credits"),
     "date": _dated("published"), "modified": _dated("modified"), "seen": _dated("seen"), "gone": _dated("gone"),
-    "near": _near, "box": lambda value: in_box(box(value)), "changed": _changed,
+    "near": _near, "box": lambda value: Around(box(value)), "changed": _changed,
     "is": _one_of(IS, "is"), "has": _one_of(HAS, "has"),
     "id": _numbered("id"), "cluster": _numbered("cluster"), "url": _url, "like": _like,
 }

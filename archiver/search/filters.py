@@ -15,8 +15,8 @@ from archiver.search.facts import in_language
 from archiver.search.fold import FOLDS, Fold
 from archiver.search.grammar import parse
 from archiver.search.names import folded
-from archiver.search.places import DEFAULT_KM, in_box, in_circle
-from archiver.search.terms import Either, Every, Key, Like, Node
+from archiver.search.places import DEFAULT_KM, in_circle
+from archiver.search.terms import Around, Either, Every, Key, Like, Node
 from archiver.search.times import between
 from archiver.store.sites import find_site
 
@@ -108,5 +108,5 @@ def terms(db: Database, query: Query) -> list[Node]:
         if query.sort not in ("", "relevance"):
             raise BadQuery(f"sort by {query.sort}", "what is recent counts where it is sorted by relevance alone")
     if query.bbox is not None:
-        out.append(in_box(query.bbox))
+        out.append(Around(query.bbox))
     return out

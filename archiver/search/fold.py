@@ -10,8 +10,9 @@ from typing import Literal
 import tantivy
 from tantivy import Occur, Query
 
-from archiver.search.index.schema import COPY, FIRST, KEYS, schema
+from archiver.search.index.schema import COPY, FIRST, schema
 from archiver.search.index.searcher import Searcher
+from archiver.search.match import key_query
 from archiver.search.order import Entry, entries, field_values, numbered
 
 Fold = Literal["text", "cluster", "none"]
@@ -43,10 +44,10 @@ def folded(searcher: Searcher, query: Query, fold: Fold) -> Folded:
 
 
 def _by_text(searcher: Searcher, query: Query) -> Folded:
-    copies = _having(searcher, query, _key(COPY))
+    copies = _having(searcher, query, key_query(COPY))
     if not copies:
         return Folded(query, {})
-    originals = {entry.id for entry in _having(searcher, query, _key(FIRST))}
+    originals = {entry.id for entry in _having(searcher, query, key_query(FIRST))}
     texts: dict[int, list[int]] = defaultdict(list)
     for copy in copies:
         texts[copy.group].append(copy.id)
@@ -69,21 +70,21 @@ def _without(searcher: Searcher, query: Query, left_out: list[int], shown: list[
     if len(left_out) <= len(shown):
         apart = numbered(searcher, left_out)
     elif not shown:
-        apart = _key(COPY)
+        apart = key_query(COPY)
     else:
-        apart = Query.boolean_query([(Occur.Must, _key(COPY)), (Occur.MustNot, numbered(searcher, shown))])
+        apart = Query.boolean_query([(Occur.Must, key_query(COPY)), (Occur.MustNot, numbered(searcher, shown))])
     return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, apart)])
 
 
 def _by_cluster(searcher: Searcher, query: Query) -> Folded:
-    copies = _having(searcher, query, _key(COPY))
+    copies = _having(searcher, query, key_query(COPY))
     members = _having(searcher, query, Query.range_query(schema(), "cluster", tantivy.FieldType.Integer, 1, None))
     alike = {entry.id: entry for entry in (*copies, *members)}
     if not alike:
         return Folded(query, {})
     if copies:
-        alike |= {entry.id: entry for entry in _having(searcher, query, _key(FIRST))}
-    sources = {entry.id for entry in _having(searcher, query, _key("is:source"))} if members else set()
+        alike |= {entry.id: entry for entry in _having(searcher, query, key_query(FIRST))}
+    sources = {entry.id for entry in _having(searcher, query, key_query("is:source"))} if members else set()
     clusters = _clusters(searcher, members)
     beneath = {}
     for together in _together(alike.values(), clusters):
@@ -94,10 +95,6 @@ def _by_cluster(searcher: Searcher, query: Query) -> Folded:
         return Folded(query, {})
     left_out = numbered(searcher, [number for numbers in beneath.values() for number in numbers])
     return Folded(Query.boolean_query([(Occur.Must, query), (Occur.MustNot, left_out)]), beneath)
-
-
-def _key(name: str) -> Query:
-    return Query.term_query(schema(), KEYS, name, "basic")
 
 
 def _having(searcher: Searcher, query: Query, what: Query) -> list[Entry]:

@@ -64,7 +64,7 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     suits what is archived. Raises BadQuery, SiteNotFound or IndexMissing."""
     plan = planned(db, query)
     within = part((plan.node, *terms(db, query)))
-    there = compiled(Every(within) if within else None, db)
+    there = compiled(Every(within) if within else None, db, plan.searcher)
     days = bounds(within)
     unit = unit_for(plan.searcher, there, unit, days)
     archived, found = counted(plan.searcher, there, unit), counted(plan.searcher, plan.found, unit)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from itertools import permutations
+from typing import Any
 
 import tantivy
 from sqlite_utils import Database
 from tantivy import Occur, Query
 
 from archiver.errors import BadQuery
-from archiver.search.index.schema import KEYS, NUMBERS, TEXTS, WEIGHTS, schema
-from archiver.search.terms import Either, Every, Form, Key, Like, Near, Node, Rows, Span, Term, Without
+from archiver.search.index.document import paired
+from archiver.search.index.schema import KEYS, NUMBERS, PAIRED, TEXTS, WEIGHTS, schema
+from archiver.search.index.searcher import Searcher
+from archiver.search.places import points
+from archiver.search.stems import rarity
+from archiver.search.terms import Around, Either, Every, Form, Key, Like, Near, Node, Rows, Span, Term, Without
 from archiver.search.words import lookup
 
 _LIKE_WEIGHTS = (("title", 2.0), ("body", 1.0))
@@ -20,29 +25,39 @@ MOST_NEAR = 4
 """So many words and phrases can stand in one NEAR: each order of them is asked for."""
 
 
-def compiled(node: Node | None, db: Database) -> Query:
+def compiled(node: Node | None, db: Database, searcher: Searcher) -> Query:
     """A query for the index; None is every article. Facts do not change the rank. Raises BadQuery."""
     if node is None:
         return Query.all_query()
     if isinstance(node, Every):
-        return _every(node, db)
+        return _every(node, db, searcher)
     if isinstance(node, Either):
-        return Query.boolean_query([(Occur.Should, compiled(item, db)) for item in node.items])
+        return Query.boolean_query([(Occur.Should, compiled(item, db, searcher)) for item in node.items])
     if isinstance(node, Without):
-        return _every(Every((node,)), db)
+        return _every(Every((node,)), db, searcher)
     if isinstance(node, Term):
-        return _in_columns(node.column, lambda column: _term(column, node))
+        return _in_columns(node.column, lambda column: _term(column, node, searcher))
     if isinstance(node, Near):
-        return _in_columns(node.column, lambda column: _near(column, node))
+        return _in_columns(node.column, lambda column: _near(column, node, searcher))
     if isinstance(node, Like):
         return _like(node)
     if isinstance(node, Key):
-        return _unranked(Query.term_query(schema(), KEYS, node.value.encode("utf-8", "replace").decode(), "basic"))
+        return _unranked(key_query(node.value))
     if isinstance(node, Span):
         return _unranked(_span(node))
+    if isinstance(node, Around):
+        return _unranked(_one_of(KEYS, points(db, node)))
     assert isinstance(node, Rows)
-    ids = sorted({row[0] for row in db.execute(node.sql, node.values) if row[0] is not None})
-    return _unranked(Query.term_set_query(schema(), "id", ids)) if ids else Query.empty_query()
+    return _unranked(_one_of("id", [row[0] for row in db.execute(node.sql, node.values) if row[0] is not None]))
+
+
+def key_query(value: str) -> Query:
+    return Query.term_query(schema(), KEYS, value.encode("utf-8", "replace").decode(), "basic")
+
+
+def _one_of(field: str, values: Iterable[Any]) -> Query:
+    there = sorted(set(values))
+    return Query.term_set_query(schema(), field, there) if there else Query.empty_query()
 
 
 def ranks(node: Node | None) -> bool:
@@ -52,9 +67,9 @@ def ranks(node: Node | None) -> bool:
     return isinstance(node, Term | Near | Like)
 
 
-def _every(node: Every, db: Database) -> Query:
-    parts = [(Occur.MustNot, compiled(item.item, db)) if isinstance(item, Without) else (Occur.Must, compiled(item, db))
-             for item in node.items]
+def _every(node: Every, db: Database, searcher: Searcher) -> Query:
+    parts = [(Occur.MustNot, compiled(item.item, db, searcher)) if isinstance(item, Without) else
+             (Occur.Must, compiled(item, db, searcher)) for item in node.items]
     if all(occur == Occur.MustNot for occur, _ in parts):
         parts.append((Occur.Must, _unranked(Query.all_query())))
     return Query.boolean_query(parts)
@@ -88,7 +103,7 @@ def _row_of(term: Term) -> tuple[Row, bool]:
     return list(term.forms) or [(Form(token),) for token in tokens], begun or term.prefix
 
 
-def _term(column: str, term: Term) -> Query:
+def _term(column: str, term: Term, searcher: Searcher) -> Query:
     row, begun = _row_of(term)
     if not row:
         return Query.empty_query()
@@ -96,15 +111,31 @@ def _term(column: str, term: Term) -> Query:
         if len(row) == 1:
             return Query.regex_query(schema(), column, re.escape(row[0][0].word) + ".*")
         return _patterns(column, [(row, True)], 0)  # a phrase_prefix_query looks for fifty words, and no more
-    return _in_a_row(column, row, 0)
+    return _in_a_row(column, row, 0, searcher)
 
 
-def _in_a_row(column: str, row: Row, slop: int) -> Query:
+def _in_a_row(column: str, row: Row, slop: int, searcher: Searcher) -> Query:
     if len(row) == 1:
         return _either(column, row[0])
     if any(len(forms) > 1 for forms in row):
         return _patterns(column, [(row, False)], slop)
-    return Query.phrase_query(schema(), column, [forms[0].word for forms in row], slop)
+    tokens = [forms[0].word for forms in row]
+    phrase = Query.phrase_query(schema(), column, list(tokens), slop)
+    pairs = paired(tokens, searcher.common).split() if column in PAIRED and not slop else []
+    if not pairs:
+        return phrase
+    if len(tokens) == 2:
+        return _pair(column, tokens, pairs[0], searcher)
+    return Query.boolean_query([(Occur.Must, phrase), *((Occur.Must, _unranked(
+        Query.term_query(schema(), PAIRED[column], pair, "basic"))) for pair in pairs)])
+
+
+def _pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
+    """Two common words in a row, which count as much as both do by themselves: as in a phrase of other words."""
+    every = searcher.num_docs
+    own = rarity(searcher.doc_freq(PAIRED[column], pair), every)
+    both = sum(rarity(searcher.doc_freq(column, token), every) for token in tokens)
+    return Query.boost_query(Query.term_query(schema(), PAIRED[column], pair, "freq"), both / own)
 
 
 def _either(column: str, forms: Iterable[Form]) -> Query:
@@ -114,15 +145,16 @@ def _either(column: str, forms: Iterable[Form]) -> Query:
     return queries[0] if len(queries) == 1 else Query.boolean_query([(Occur.Should, query) for query in queries])
 
 
-def _near(column: str, node: Near) -> Query:
+def _near(column: str, node: Near, searcher: Searcher) -> Query:
     if len(node.terms) > MOST_NEAR:
         raise BadQuery(" NEAR ".join(term.text for term in node.terms),
                        f"NEAR takes at most {MOST_NEAR} words or phrases")
     found = [_row_of(term) for term in node.terms]
     orders = [_patterns(column, order, node.distance) if any(prefix for _, prefix in order)
-              else _in_a_row(column, _joined(row for row, _ in order), node.distance) for order in permutations(found)]
+              else _in_a_row(column, _joined(row for row, _ in order), node.distance, searcher)
+              for order in permutations(found)]
     near = Query.boolean_query([(Occur.Should, query) for query in orders])
-    phrases = [_in_a_row(column, row, 0) for row, prefix in found if len(row) > 1 and not prefix]
+    phrases = [_in_a_row(column, row, 0, searcher) for row, prefix in found if len(row) > 1 and not prefix]
     return Query.boolean_query([(Occur.Must, query) for query in (near, *phrases)])
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 
+from sqlite_utils import Database
+
 from archiver.errors import BadQuery
-from archiver.search.terms import Rows
+from archiver.search.terms import Around
 
 DEFAULT_KM = 25.0
 EARTH_KM = 6371.0088
@@ -68,28 +70,26 @@ def around(latitude: float, longitude: float, km: float) -> Box:
     return (longitude - spread + 540) % 360 - 180, south, (longitude + spread + 540) % 360 - 180, north
 
 
-def in_box(bounds: Box) -> Rows:
-    """That an article has a place in the box (W, S, E, N)."""
-    sql, values = _box_rows(bounds)
-    return Rows(sql, values)
-
-
-def in_circle(latitude: float, longitude: float, km: float) -> Rows:
-    """That an article has a place within `km` kilometres; the connection has `distance_km` as a function.
-
-    Raises BadQuery for a distance that is none.
-    """
+def in_circle(latitude: float, longitude: float, km: float) -> Around:
+    """That an article has a place within `km` kilometres. Raises BadQuery for a distance that is none."""
     if not km > 0 or not math.isfinite(km):
         raise BadQuery(f"within {km:g} km", "the distance must be greater than 0")
-    sql, values = _box_rows(around(latitude, longitude, km))
-    return Rows(f"{sql} and distance_km(latitude, longitude, ?, ?) <= ?", (*values, latitude, longitude, km))
+    return Around(around(latitude, longitude, km), (latitude, longitude, km))
 
 
-# A publisher's own address stands on every page of a site and says nothing of the post.
-_PLACE = "select article_id from geotags where role <> 'publisher' and latitude between ? and ? and "
-
-
-def _box_rows(bounds: Box) -> tuple[str, tuple[float, ...]]:
-    west, south, east, north = bounds
+def points(db: Database, where: Around) -> list[str]:
+    """The keys of the index for all places of an archive that lie there: many articles share a place."""
+    west, south, east, north = where.box
     across = "longitude between ? and ?" if west <= east else "(longitude >= ? or longitude <= ?)"
-    return _PLACE + across, (south, north, west, east)
+    found = db.execute("select distinct latitude, longitude from geotags where latitude between ? and ? and " + across,
+                       (south, north, west, east))
+    if where.circle is None:
+        return [key_of(*point) for point in found]
+    latitude, longitude, km = where.circle
+    return [key_of(*point) for point in found
+            if (distance := distance_km(point[0], point[1], latitude, longitude)) is not None and distance <= km]
+
+
+def key_of(latitude: float, longitude: float) -> str:
+    """The key of the index that an article with a place there has."""
+    return f"point:{latitude + 0.0!r},{longitude + 0.0!r}"  # as floats, and no -0.0

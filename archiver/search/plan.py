@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.expand import expanded
 from archiver.search.filters import SORTS, Query, asked_for, terms
+from archiver.search.fold import Fold
 from archiver.search.fold import folded as fold
 from archiver.search.index.opened import searcher
 from archiver.search.index.searcher import Searcher
@@ -25,6 +26,7 @@ from archiver.search.recency import by_recency
 from archiver.search.terms import Every, Node
 
 _MAX_LIMIT = 1_000_000_000
+_REMEMBERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +51,33 @@ class Plan:
 
 
 def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
-    """`more` narrows it further."""
+    """`more` narrows it further. Hits, facets and histogram of one query are made of one plan, which an index that is
+    open remembers. Raises BadQuery, SiteNotFound, ArticleNotFound, IndexMissing or IndexDamaged."""
     filters = terms(db, query)
     node = asked_for(db, query)
     asked = searcher(db)
-    if node is not None:
-        node = expanded(node, db, asked, query.folding)
-    if more is not None:
-        more = expanded(more, db, asked, query.folding)
+    key = (node, more, tuple(filters), query.folding)
+    found = asked.remembered.get(key)
+    if found is None:
+        try:
+            found = asked.remembered[key] = _found(db, asked, query.folding, node, more, filters)
+        except ValueError as error:
+            if "expansions" not in str(error):
+                raise
+            raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
+        if len(asked.remembered) > _REMEMBERED:
+            del asked.remembered[next(iter(asked.remembered))]
+    return Plan(db, asked, query, *found)
+
+
+def _found(db: Database, asked: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]
+           ) -> tuple[Node | None, tantivy.Query, dict[int, tuple[int, ...]], int]:
+    node, more = (expanded(one, db, asked, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, folded):
         db.register_function(function, deterministic=True, replace=True)
-    found = compiled(Every(parts) if parts else None, db)
-    try:
-        shown = fold(asked, found, query.folding)
-        return Plan(db, asked, query, node, shown.query, shown.beneath, count(asked, shown.query))
-    except ValueError as error:
-        if "expansions" not in str(error):
-            raise
-        raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
+    shown = fold(asked, compiled(Every(parts) if parts else None, db, asked), folding)
+    return node, shown.query, shown.beneath, count(asked, shown.query)
 
 
 def window(query: Query) -> tuple[int, int]:

@@ -55,7 +55,7 @@ def spots(db: Database, query: Query, most: int, columns: int = 24) -> Spots:
         "select article_id, latitude, longitude, placename from geotags where role <> 'publisher' and latitude is not "
         "null and longitude is not null and article_id in (select value from json_each(?))",
         [json.dumps([entry.id for entry in newest])]).fetchall()
-    view = _view([(row[1], row[2]) for row in found])
+    view = view_of([(row[1], row[2]) for row in found])
     width = (view[2] - view[0]) % 360 or 360.0
     return Spots(tuple(_spots(found, view, width / columns)), plan.total, min(most, plan.total), view)
 
@@ -82,7 +82,7 @@ def _degrees(longitude: float) -> float:
     return longitude if -180 <= longitude <= 180 else (longitude + 180) % 360 - 180
 
 
-def _view(points: list[tuple[float, float]]) -> Box:
+def view_of(points: list[tuple[float, float]]) -> Box:
     """The box around points, twice as wide as high, with some room; the whole Earth for none, or for much of it."""
     if not points:
         return -180.0, -90.0, 180.0, 90.0

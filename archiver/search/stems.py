@@ -41,8 +41,8 @@ def forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple[Form
                     found[term] += count
     best = dict(found.most_common(MOST_FORMS)) | {word: found[word]}
     every = searcher.num_docs
-    whole = _rarity(min(sum(best.values()), every), every)
-    return tuple(Form(term, min(1.0, whole / _rarity(count, every))) for term, count in best.items())
+    whole = rarity(min(sum(best.values()), every), every)
+    return tuple(Form(term, min(1.0, whole / rarity(count, every))) for term, count in best.items())
 
 
 def _is_english(word: str) -> bool:
@@ -59,7 +59,7 @@ def beginnings(own: str) -> tuple[str, ...]:
     return (own[:2],) if own[-1:] in ("e", "i", "y") else (own,)
 
 
-def _rarity(count: int, every: int) -> float:
+def rarity(count: int, every: int) -> float:
     """The inverse document frequency of BM25."""
     return math.log(1 + (every - count + 0.5) / (count + 0.5)) if every > count else math.log(1 + 0.5 / (count + 0.5))
 

@@ -63,6 +63,15 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """That an article has a place in a box (west, south, east, north; west greater than east crosses the antimeridian)
+    and, where there is a circle, within its kilometres (latitude, longitude, km)."""
+
+    box: tuple[float, float, float, float]
+    circle: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Like:
     """What has at least `needed` of the `words` that tell an article, by its number, from others; which these are is
     found out of an index (`archiver.search.similar`)."""
@@ -87,4 +96,4 @@ class Without:
     item: Node
 
 
-Node = Term | Near | Key | Span | Rows | Like | Every | Either | Without
+Node = Term | Near | Key | Span | Rows | Around | Like | Every | Either | Without

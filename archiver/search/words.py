@@ -80,6 +80,8 @@ class _Even(dict[int, str]):
 
 
 def _even(letter: str) -> str:
+    if _RUNS.match(letter):
+        return _ODD
     whole = unicodedata.normalize("NFKC", letter)
     if any(unicodedata.category(c)[0] == "M" or "\u1100" <= c <= "\u11ff" for c in letter + whole.lstrip()):
         return _ODD  # such letters may be joined with the one before them

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from contextlib import suppress
@@ -20,6 +19,7 @@ from archiver.errors import ArchiverError
 from archiver.frontier.budget import Budget
 from archiver.frontier.pace import LONGEST_QUIET
 from archiver.items import Article, Capture
+from archiver.sites.effective import settings_in
 from archiver.spiders.ending import Ended, Ending, broken
 from archiver.spiders.guarded import guarded
 from archiver.spiders.lock import lock_host, lock_site
@@ -81,7 +81,7 @@ class OpenRun:
         """Mend what the last run left, and enter this one."""
         site_id = self.site["id"]
         self.scope = Scope(self.site["host"], self.site["path"])
-        self.options: dict[str, Any] = json.loads(self.site["settings"] or "{}")
+        self.options: dict[str, Any] = settings_in(self.db)(self.site)
         self.budget = Budget.of(self.options)
         until = ledger.moment(self.site["quiet_until"])
         # Later than a server can ask for: that was written by a clock that was wrong.

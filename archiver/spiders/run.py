@@ -36,7 +36,7 @@ def enter_run(db: Database, folder: Path, site: dict[str, Any], started: datetim
         if only:
             missing.make_due(db, site["id"], with_aside=only == "set-aside")
         else:
-            ledger.make_due(db, site["id"], everything=full)
+            ledger.make_due(db, site["id"], started, everything=full)
             for key in keys:
                 ask_again(db, key)
         if not quiet:

@@ -179,7 +179,7 @@ def overwrite(db: Database, row: dict[str, Any], article: Article, extractor: st
     for text in {digest, row["content_digest"]}:
         settle_duplicates(db, text)
     write_facets(db, article_id, article)
-    clusters.follow(db, article_id, other_text=digest != row["content_digest"])
+    clusters.follow(db, article_id, was=row["body"] if digest != row["content_digest"] else None)
 
 
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:

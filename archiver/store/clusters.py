@@ -26,15 +26,17 @@ _MOST_ADDRESSES = 20
 _ADDRESS = re.compile(r"https?://[^\s<>\"'()\[\]]+[\w/]")
 
 
-def place(db: Database, article_id: int) -> None:
-    """An article is new, or its text has changed: put it into the cluster of its near copies, if there are any.
+def place(db: Database, article_id: int, was: str | None = None) -> None:
+    """An article is new, or its text has changed (it `was` this): put it into the cluster of its near copies, if there
+    are any.
 
     Costs the same however large the archive is. A cluster that the article held together may fall apart.
     """
     row = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()
     before = row[0] if row else None
+    if was is not None:
+        sketches.take_out(db, article_id, was)
     if before is None:
-        sketches.take_out(db, [article_id])
         linked, unlinked = nearcopies.link(db, article_id)
         if unlinked:
             _regroup(db, _clusters_of(db, {article_id, *linked, *unlinked}), {article_id, *linked})
@@ -42,17 +44,16 @@ def place(db: Database, article_id: int) -> None:
             _join(db, article_id, linked)
         return
     lost = nearcopies.linked_with(db, [article_id])
-    sketches.take_out(db, [article_id])
     nearcopies.unlink(db, [article_id])
     linked, unlinked = nearcopies.link(db, article_id)
     touched = {article_id, *linked, *unlinked, *_relink(db, lost - linked)}
     _regroup(db, {before, *_clusters_of(db, touched)}, touched)
 
 
-def follow(db: Database, article_id: int, *, other_text: bool) -> None:
-    """An article was changed: find its near copies anew where its text is another, else whether it is the source."""
-    if other_text:
-        place(db, article_id)
+def follow(db: Database, article_id: int, *, was: str | None) -> None:
+    """An article was changed: find its near copies anew where its text `was` another, else whether it is the source."""
+    if was is not None:
+        place(db, article_id, was)
         return
     for cluster in _clusters_of(db, [article_id]):
         source = db.execute("select source_id from clusters where id = ?", [cluster]).fetchone()[0]
@@ -64,7 +65,10 @@ def leave(db: Database, article_ids: Collection[int]) -> None:
     ids = set(article_ids)
     clusters = _clusters_of(db, ids)
     lost = nearcopies.linked_with(db, ids)
-    sketches.take_out(db, ids)
+    for number in ids:
+        row = db.execute("select body from articles where id = ?", [number]).fetchone()
+        if row:
+            sketches.take_out(db, number, row[0])
     nearcopies.unlink(db, ids)
     db.conn.executemany("update articles set cluster_id = null where id = ?", [(number,) for number in ids])
     db.conn.executemany("update clusters set source_id = null where source_id = ?", [(number,) for number in ids])

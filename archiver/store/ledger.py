@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -18,6 +18,7 @@ from archiver.frontier.schedule import VOUCHING, Known, news_of, priority
 from archiver.items import Lead, Outcome, PageKind, Source, Target, Visit
 from archiver.store.leads import lead_digest, lead_from, lead_json
 from archiver.store.takedown.bans import removal_at
+from archiver.store.tellers import Place, place, tell
 from archiver.urls import urlkey
 
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
@@ -25,6 +26,7 @@ _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
 """When what is due at once is due."""
 _SITEMAPS_A_RUN = 4
+_FAST = timedelta(days=1)
 
 
 def stamp(at: datetime) -> str:
@@ -56,10 +58,10 @@ def _known(row: tuple[Any, ...]) -> Known:
                  priority=row[9])
 
 
-def reason_of(db: Database, key: str) -> str:
-    """Why the page is due, or what its last visit came to; "" where there is no such page."""
-    row = db.execute("select reason from pages where urlkey = ?", [key]).fetchone()
-    return row[0] or "" if row else ""
+def standing(db: Database, key: str) -> tuple[str, str]:
+    """Why the page is due, or what its last visit came to, and its outcome; "" where there is no such page."""
+    row = db.execute("select reason, outcome from pages where urlkey = ?", [key]).fetchone()
+    return (row[0] or "", row[1]) if row else ("", "")
 
 
 def known_page(db: Database, key: str) -> Known | None:
@@ -77,13 +79,17 @@ def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: d
     due again only where the target brings news of it (see `news_of`).
     """
     later = stamp(listings_due) if listings_due else EPOCH
+    places: dict[str, Place] = {}  # all that a page tells of was found in one place
+    for target in (targets := list(targets)):
+        if target.found_on not in places:
+            places[target.found_on] = place(db, target.found_on)
     return [target for target in targets if _record_target(
         db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else EPOCH, folder,
-        by_dates(target.source))]
+        by_dates(target.source), places[target.found_on])]
 
 
 def _record_target(db: Database, site_id: int, target: Target, now: str, due: str, folder: str,
-                   by_dates: bool) -> bool:
+                   by_dates: bool, found: Place) -> bool:
     key = urlkey(target.url)
     if target.lead and removal_at(db, key):
         target = replace(target, lead=None)  # it may have the whole text
@@ -105,17 +111,7 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
         if not target.trap:
             _update_known(db, known, target, lastmod, folder, by_dates)
     first, last = target.captured or (None, None)
-    db.execute(
-        "insert into page_sources (page_id, source, found_on, first_seen, last_seen, first_capture, last_capture) "
-        "values (?, ?, ?, ?, ?, ?, ?) on conflict (page_id, source) do update set last_seen = excluded.last_seen, "
-        "found_on = excluded.found_on, "
-        "first_capture = min(coalesce(first_capture, excluded.first_capture), "
-        "coalesce(excluded.first_capture, first_capture)), "
-        "last_capture = max(coalesce(last_capture, excluded.last_capture), "
-        "coalesce(excluded.last_capture, last_capture))",
-        [page_id, target.source, target.found_on, now, now, stamp(first) if first else None,
-         stamp(last) if last else None],
-    )
+    tell(db, page_id, target.source, found, now, stamp(first) if first else None, stamp(last) if last else None)
     return bool(inserted)
 
 
@@ -205,9 +201,10 @@ def _lead_of(db: Database, page_id: int) -> Lead | None:
     return lead_from(db.execute("select lead from pages where id = ?", [page_id]).fetchone()[0])
 
 
-def make_due(db: Database, site_id: int, *, everything: bool) -> None:
+def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
     """At the start of a run: the seed, the sources and what failed are due; with `everything`, every page.
 
+    What was visited in the future was so by a clock that was wrong, and is due: it would be due years from now.
     A child sitemap with a lastmod is asked for when its index says that it changed, one of tags
     or authors at the site's revisit period; of those without a lastmod only a few in each run (see
     `_sitemaps_in_turn`). A further page of a post comes with its post, which is due where one failed.
@@ -215,9 +212,10 @@ def make_due(db: Database, site_id: int, *, everything: bool) -> None:
     waiting = [] if everything else _sitemaps_in_turn(db, site_id)
     db.execute(
         "update pages set due_at = ? where site_id = ? and kind <> 'part' and outcome not in ('trap') and (? "
-        "or outcome = 'failed' or (priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
+        "or fetched_at > ? or outcome = 'failed' or "
+        "(priority = 0 and outcome not in ('gone', 'refused', 'duplicate', 'out-of-scope') "
         "and not (kind = 'sitemap' and (lastmod is not null or rule in ('sitemap of listing', 'sitemap of page')))))",
-        [EPOCH, site_id, everything],
+        [EPOCH, site_id, everything, stamp(now + _FAST)],
     )
     db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-from archiver.store import aliases, evidence_form, evidence_kinds, fulltext
+from archiver.store import aliases, evidence_form, evidence_kinds, fulltext, tellers
 from archiver.store.by_key import BY_KEY, keyed
 from archiver.store.first_migrations import migrations
 from archiver.store.health.tables import HEALTH_TABLES
@@ -221,6 +221,10 @@ def m027_withdrawn_records(db: Database) -> None:
 def m025_said_once(db: Database) -> None:
     # An article's own address stood in `articles`, in `addresses`, and in the index of that.
     aliases.make(db)
+    # An address that a sitemap told of had the sitemap's in its row, in each of a thousand.
+    tellers.make(db)
+    # What a text was entered with in the index of near copies follows from the text.
+    db.execute("alter table cluster_sketches drop column keys")
     # Of one address or original there are few rows, which need not lie in order; most have none at all.
     for index, columns in (("captures_url_captured_at", "captures (url)"),
                            ("articles_duplicate_of", "articles (duplicate_of)"),

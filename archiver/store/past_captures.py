@@ -197,10 +197,11 @@ def enter_page(db: Database, site_id: int, url: str, article_id: int, capture_id
 
 def _told(db: Database, page_id: int, told: str, seen: str) -> None:
     db.execute(
-        "insert into page_sources (page_id, source, found_on, first_seen, last_seen) values (?, 'import', ?, ?, ?) "
-        "on conflict (page_id, source) do update set last_seen = max(last_seen, excluded.last_seen), found_on = "
+        "insert into page_tellers (page_id, source, found_on, first_seen) values (?, 'import', ?, ?) "
+        "on conflict (page_id, source) do update set "
+        "last_seen = max(coalesce(last_seen, first_seen), excluded.first_seen), found_on = "
         "case when (excluded.first_seen, excluded.found_on) < (first_seen, found_on) then excluded.found_on "
-        "else found_on end, first_seen = min(first_seen, excluded.first_seen)", [page_id, told, seen, seen])
+        "else found_on end, first_seen = min(first_seen, excluded.first_seen)", [page_id, told, seen])
 
 
 def enter_gone(db: Database, url: str, status: int, at: datetime, told: str) -> None:

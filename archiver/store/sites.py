@@ -15,6 +15,7 @@ from archiver.frontier.cadence import DEFAULT, read_cadence
 from archiver.store import clusters
 from archiver.store.requisites import MODES
 from archiver.store.runs import ensure_site
+from archiver.store.tellers import keep_places
 from archiver.urls import Scope, start_address
 
 _NAMED_IN_ERROR = 8
@@ -197,7 +198,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
         db.execute(f"update captures set article_id = null, aside = null where article_id in {ours}", values)
         db.execute("delete from articles where site = :name", values)
-        db.execute(f"delete from page_sources where page_id in {pages}", values)
+        keep_places(db, pages, values)
+        db.execute(f"delete from page_tellers where page_id in {pages}", values)
         db.execute("delete from pages where site_id = :id", values)
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
         db.execute(f"update revisions set run_id = null where run_id in {runs}", values)

@@ -8,11 +8,12 @@ All functions that write expect to run inside the caller's transaction.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from sqlite_utils import Database
 
-from archiver.record.sketch import SKETCH_VERSION, packed, unpacked
+from archiver.record.sketch import SKETCH_VERSION, sketch
+from archiver.record.wording import wording
 
 COMMON = 32
 """A key that so many articles have is common: it finds none, and is entered for no more."""
@@ -20,12 +21,6 @@ OF_A_CLUSTER = 8
 """A member of a cluster is entered where fewer than so many have its key: the others stand for it, and a story with
 hundreds of copies does not become common."""
 _LEAST_MET = 2
-
-
-def keys_of(db: Database, article_id: int) -> tuple[int, ...]:
-    """What an article's text was entered with; () where it was not, or was too short."""
-    row = db.execute("select keys from cluster_sketches where article_id = ?", [article_id]).fetchone()
-    return unpacked(row[0]) if row else ()
 
 
 def candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
@@ -43,24 +38,22 @@ def candidates(db: Database, article_id: int, keys: Sequence[int], most: int) ->
 
 
 def enter(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
-    """Put an article into the index, and note its sketch (also that it has none). `held` as `candidates` gave it."""
-    db.execute("insert into cluster_sketches (article_id, version, keys) values (?, ?, ?) on conflict (article_id) "
-               "do update set version = excluded.version, keys = excluded.keys",
-               [article_id, SKETCH_VERSION, packed(keys)])
+    """Put an article into the index, and note that it was (also one without keys). `held` as `candidates` gave it."""
+    db.execute("insert into cluster_sketches (article_id, version) values (?, ?) on conflict (article_id) "
+               "do update set version = excluded.version", [article_id, SKETCH_VERSION])
     most = OF_A_CLUSTER if clustered else COMMON
     fresh = sorted({key for key in keys if held[key] < most})
     db.conn.executemany("insert into cluster_bands (key, article_id) values (?, ?) on conflict do nothing",
                         [(key, article_id) for key in fresh])
 
 
-def take_out(db: Database, article_ids: Collection[int]) -> None:
-    """Articles are no longer found by their texts."""
-    for article_id in article_ids:
-        if not db.execute("select 1 from cluster_sketches where article_id = ?", [article_id]).fetchone():
-            continue
-        db.conn.executemany("delete from cluster_bands where key = ? and article_id = ?",
-                            [(key, article_id) for key in keys_of(db, article_id)])
-        db.execute("delete from cluster_sketches where article_id = ?", [article_id])
+def take_out(db: Database, article_id: int, body: str) -> None:
+    """An article is no longer found by its text, which was this when it was entered."""
+    if not db.execute("select 1 from cluster_sketches where article_id = ?", [article_id]).fetchone():
+        return
+    db.conn.executemany("delete from cluster_bands where key = ? and article_id = ?",
+                        [(key, article_id) for key in sketch(wording(body))])
+    db.execute("delete from cluster_sketches where article_id = ?", [article_id])
 
 
 def take_all_out(db: Database) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -17,7 +17,7 @@ from archiver.store.ledger import moment
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A site whose turn comes by itself: its row with settings decoded, and when."""
+    """A site whose turn comes by itself: its row with the settings that hold for it, and when."""
 
     site: dict[str, Any]
     cadence: Cadence
@@ -25,9 +25,42 @@ class Scheduled:
     turn: Turn
 
 
-def scheduled(db: Database, now: datetime) -> list[Scheduled]:
-    """The sites of an archive but for those with crawl=no, the longest due first."""
-    return sorted(_all(db, now), key=lambda one: (one.turn.at, one.site["id"]))
+_ANEW = timedelta(hours=1)
+Settings = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def scheduled(db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
+    """The sites of an archive but for those with crawl=no, the longest due first. `settings` says what holds for a row
+    of `sites` (`sites.effective`)."""
+    return sorted((scheduled_site(db, site, now) for site in _sites(db, settings)), key=_order)
+
+
+class Turns:
+    """The same again and again, for a scheduler: of a site that has not changed since and has not run nothing is read.
+
+    A clock that goes back makes it look at all of them anew, and so does an hour.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[object, Scheduled]] = {}
+        self._last = self._whole = datetime.min.replace(tzinfo=UTC)
+
+    def due(self, db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
+        """The sites that are due, the longest due first."""
+        if now < self._last or now - self._whole > _ANEW:
+            self._kept.clear()
+            self._whole = now
+        self._last = now
+        last = {site: (run, outcome) for site, run, outcome in db.execute(
+            "select site_id, id, outcome from runs where id in (select max(id) from runs group by site_id)")}
+        kept: dict[int, tuple[object, Scheduled]] = {}
+        for site in _sites(db, settings):
+            key = (last.get(site["id"]), site["settings"], site.get("quiet_until"))
+            before = self._kept.get(site["id"])
+            kept[site["id"]] = before if before and before[0] == key else (key, scheduled_site(db, site, now))
+        self._kept = kept
+        due = [one for _, one in kept.values() if one.turn.at <= now]
+        return sorted(due, key=_order)
 
 
 def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
@@ -60,8 +93,12 @@ def _past(row: dict[str, Any]) -> Past:
     return Past(started, row["outcome"] or "", row["new"] or 0, listed)
 
 
-def _all(db: Database, now: datetime) -> Iterator[Scheduled]:
+def _order(one: Scheduled) -> tuple[datetime, int]:
+    return one.turn.at, one.site["id"]
+
+
+def _sites(db: Database, settings: Settings) -> Iterator[dict[str, Any]]:
     for row in list(db.query("select * from sites")):
-        site = {**row, "settings": json.loads(row["settings"] or "{}")}
+        site = {**row, "settings": settings(row)}
         if site["settings"].get("crawl") is not False:
-            yield scheduled_site(db, site, now)
+            yield site

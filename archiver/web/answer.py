@@ -84,6 +84,7 @@ class Download:
     write: Callable[[Database, IO[bytes]], None]
     content_type: str
     name: str
+    """Of letters, digits, dots and hyphens."""
 
 
 Answering = Callable[[Asked], Answer | Sent | Download]

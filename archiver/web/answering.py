@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, unquote
 
 from datasette.app import Datasette
 from datasette.utils.asgi import Request, Response
@@ -93,10 +93,9 @@ def _made(page: Page, request: Request, site: Site, db: Database) -> Response | 
 
 
 def _streaming(made: Download, site: Site, request: Request) -> Streaming:
-    name = quote(made.name, safe="")
     return Streaming(
         lambda out: site.archive.without_limit(lambda db: made.write(db, out)), site.archive.downloads,
-        {"content-type": made.content_type, "content-disposition": f"attachment; filename*=UTF-8''{name}",
+        {"content-type": made.content_type, "content-disposition": f'attachment; filename="{made.name}"',
          **_headers("inert")}, request.receive)
 
 

@@ -11,6 +11,7 @@ from archiver.search.filters import Query
 from archiver.search.histogram import STATES, Histogram, Period, histogram
 from archiver.web.answer import Asked
 from archiver.web.asking import search_link
+from archiver.web.kept import counted, kept
 
 MOST = 180
 """So many bars are told apart on a screen; of more, a longer unit is taken."""
@@ -57,7 +58,7 @@ class Bars:
 
 def bars(asked: Asked, query: Query, unit: str = "") -> Bars:
     """The histogram of a query, by a unit that its bars can be told apart in. Raises what `histogram` does."""
-    found = _counted(asked, query, unit)
+    found = kept(asked.db, "histogram", (counted(query), unit), lambda: _counted(asked, query, unit))
     drawn = found.periods[-MOST:]
     top = max((period.articles for period in drawn), default=0)
     made, gaps = [], []

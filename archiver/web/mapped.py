@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 from archiver.search.filters import Query
+from archiver.search.places import Box
 from archiver.search.spots import Spots, spots
 from archiver.web.answer import Asked
 from archiver.web.asking import search_link
+from archiver.web.kept import counted, kept
 
 MOST = 2_000
 """Of so many articles the places are shown; each takes a look into the archive."""
@@ -38,21 +40,30 @@ class Map:
 
 def mapped(asked: Asked, query: Query, most: int = MOST) -> Map | None:
     """None where nothing that was found has a place. Raises what `spots` does."""
-    found = spots(asked.db, query, most)
+    found = kept(asked.db, "spots", (counted(query), most), lambda: spots(asked.db, query, most))
     if not found.spots:
         return None
-    west, south, east, north = found.view
-    width = ((east - west) % 360 or 360.0) * 10
+    view, shifts = canvas(found.view)
     most_articles = max(spot.articles for spot in found.spots)
     dots = []
     for spot in sorted(found.spots, key=lambda s: -s.articles):
-        x = west * 10 + (spot.longitude - west) % 360 * 10
         names = ", ".join(spot.names)
         dots.append(Dot(
-            round(x, 1), round(-spot.latitude * 10, 1),
-            round(width * (0.006 + 0.014 * sqrt(spot.articles / most_articles)), 1),
+            *position(found.view, spot.latitude, spot.longitude),
+            round(view[2] * (0.006 + 0.014 * sqrt(spot.articles / most_articles)), 1),
             f"{spot.articles:,} {'article' if spot.articles == 1 else 'articles'}{f': {names}' if names else ''}",
             search_link(asked, replace(query, bbox=spot.box, near=None))))
-    shifts = (0, 3600) if west * 10 + width > 1800 else (0,)
-    return Map(found, (round(west * 10, 1), round(-north * 10, 1), round(width, 1), round((north - south) * 10, 1)),
-               shifts, tuple(dots))
+    return Map(found, view, shifts, tuple(dots))
+
+
+def canvas(box: Box) -> tuple[tuple[float, float, float, float], tuple[int, ...]]:
+    """The viewBox of a box of the Earth, and where the outline is drawn for it."""
+    west, south, east, north = box
+    width = ((east - west) % 360 or 360.0) * 10
+    return ((round(west * 10, 1), round(-north * 10, 1), round(width, 1), round((north - south) * 10, 1)),
+            (0, 3600) if west * 10 + width > 1800 else (0,))
+
+
+def position(box: Box, latitude: float, longitude: float) -> tuple[float, float]:
+    """Where a place is drawn for a box that it lies in."""
+    return round(box[0] * 10 + (longitude - box[0]) % 360 * 10, 1), round(-latitude * 10, 1)

@@ -7,16 +7,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from archiver.commands.main import cli
-from archiver.spiders.lock import lock_schedule, scheduler
+from archiver.sites.config import Config
+from archiver.sites.effective import settings_in
+from archiver.spiders.lock import lock_host, lock_schedule, scheduler
 from archiver.store.connect import open_archive
+from archiver.store.turns import Turns, scheduled
 from tests.processes import Running, run, without_proxies
-from tests.spiders.crawling import rows
+from tests.spiders.crawling import crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
 _SOON = 30
@@ -124,6 +128,92 @@ def test_what_cannot_be_crawled_is_told_and_the_others_are_crawled(tmp_path: Pat
         done = run("archiver", "schedule", "--once", "--archive", str(archive), "--contact", "a@b.example")
     assert done.returncode == 1 and "nowhere.invalid: not crawled: There is no host named" in done.stderr
     assert "3 new" in done.stdout
+
+
+def test_a_full_disk_and_a_broken_config_hold_crawls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, config = tmp_path / "archive.db", tmp_path / "archiver.toml"
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
+    config.write_text("")
+    on(archive, "sites", "add", "http://127.0.0.1:9/")
+    monkeypatch.setattr("archiver.commands.scheduling.daemon.RESERVE", 1 << 62)
+    full = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
+    assert full.exit_code == 1 and "no crawl begins until" in full.stderr
+    assert rows(archive, "select count(*) from runs") == [(0,)]
+    config.write_text("delay = 3\n")
+    broken = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
+    assert broken.exit_code == 2 and "line 1, column 1" in broken.stderr
+
+
+def test_a_clock_that_was_years_ahead_keeps_no_page_from_being_looked_at(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog()) as server:
+        crawl(server.url, archive=archive)
+        db = open_archive(archive)
+        with db.atomic():
+            later = "2099-01-01T00:00:00+00:00"
+            db.execute("update runs set started_at = ?, finished_at = ?", [later, later])
+            db.execute("update pages set fetched_at = ?, due_at = ?", [later, later])
+            db.execute("update sites set quiet_until = ?", [later])
+        db.close()
+        assert [row["due"] for row in listed(archive).values()] == [True]
+        server.requests.clear()
+        assert run("archiver", "schedule", "--once", "--archive", str(archive)).returncode == 0
+        assert {"/post-0/", "/post-1/", "/post-2/"} <= set(server.requests)
+        assert rows(archive, "select count(*) from pages where fetched_at > '2098'") == [(0,)]
+        assert [row["due"] for row in listed(archive).values()] == [False]
+
+
+def test_a_host_is_not_asked_by_two_commands_at_a_time(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(blog("/a", "/b")) as server, serving(blog()) as other, lock_host(archive, server.url[7:-1]):
+        alone = crawl(f"{server.url}a/", archive=archive)
+        assert alone.returncode == 1 and f"Another crawl is at {server.url[7:-1]} (process" in alone.stderr
+        both = json.loads(crawl(f"{server.url}a/", other.url, "--json", "--workers", "1", archive=archive).stdout)
+        assert [(one["outcome"], one["new"]) for one in both] == [("waiting", 0), ("finished", 3)]
+        assert server.requests == []
+
+
+def test_a_scheduler_that_looks_again_sees_what_has_changed(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    for name in ("a.example", "b.example"):
+        on(archive, "sites", "add", name)
+    turns, now = Turns(), datetime(2026, 3, 1, tzinfo=UTC)
+
+    def due(hours: float) -> list[str]:
+        db = open_archive(archive)
+        try:
+            found = turns.due(db, now + timedelta(hours=hours), settings_in(db, Config()))
+            plain = [one for one in scheduled(db, now + timedelta(hours=hours), settings_in(db, Config()))
+                     if one.turn.at <= now + timedelta(hours=hours)]
+            assert [one.site["name"] for one in found] == [one.site["name"] for one in plain]
+            return [one.site["name"] for one in found]
+        finally:
+            db.close()
+
+    def change(statement: str) -> None:
+        db = open_archive(archive)
+        db.execute(statement)
+        db.close()
+
+    assert due(0) == due(0.01) == ["a.example", "b.example"]
+    change("insert into runs (site_id, mode, started_at, outcome) values (1, 'full', '2026-03-01T00:00:00+00:00', "
+           "'failed')")
+    assert due(0.02) == ["b.example"]
+    change("""update sites set settings = '{"crawl": false}' where id = 2""")
+    assert due(0.03) == [] and due(200) == ["a.example"] and due(-10) == ["a.example"]
+    change("update runs set outcome = 'interrupted'")
+    assert due(0.2) == ["a.example"] and due(0.05) == []
+
+
+def test_what_a_feed_lists_counts(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    on(archive, "sites", "add", "a.example")
+    db = open_archive(archive)
+    for day, listed_posts in enumerate((10, 10, 10)):
+        db.execute("insert into runs (site_id, mode, started_at, outcome, new, measures) values (1, 'incremental', ?, "
+                   "'finished', 5, ?)", [f"2026-01-0{day + 1}T00:00:00+00:00", json.dumps({"listed": listed_posts})])
+    db.close()
+    assert listed(archive)["a.example"]["period_seconds"] == 3 * 3600
 
 
 def test_bad_calls_are_told_in_a_sentence(tmp_path: Path) -> None:

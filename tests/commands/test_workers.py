@@ -195,15 +195,18 @@ def test_without_the_command_nobody_crawls_on_and_what_was_torn_is_mended(serve:
 def test_a_free_process_takes_the_next_host_and_sites_on_one_host_go_one_after_the_other(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And a site that another command crawls is refused, when all else is done."""
+    """And a site that another command crawls is left alone, and told of when all else is done."""
     archive = tmp_path / "a.db"
     monkeypatch.setattr(crawl, "cores", lambda: 2)
     long, *short = serve("Long", 32, seconds=0.3), *(serve(f"Short {n}", 2) for n in range(3))
     plans = [Plan(site.url, 0.0, "") for site in (long, *short)]
     plans.insert(1, Plan(f"{long.url}post-3/", 0.0, ""))
     assert [len(host) for host in by_host(plans)] == [2, 1, 1, 1]
-    with lock_site(archive, name_of(short[1])), pytest.raises(ArchiveInUse, match=f"process {os.getpid()}"):
-        crawl.run(plans, Order(archive, quiet=True), workers=2)
+    with lock_site(archive, name_of(short[1])):
+        results, _ = crawl.run(plans, Order(archive, quiet=True), workers=2)
+    refused, = (result for result in results if result.outcome != "finished")
+    assert (refused.site, refused.outcome) == (name_of(short[1]), "waiting")
+    assert f"process {os.getpid()}" in refused.reason
     runs = {url: times for url, *times in rows(
         archive, "select start_url, started_at, finished_at from runs join sites on sites.id = site_id")}
     assert set(runs) == {plan.url for plan in plans} - {short[1].url}

@@ -82,7 +82,7 @@ def serving(sites: int, posts: int, kilobytes: int = 20, answer_after: float = 0
             server = await loop.create_server(lambda h=host, s=site: _Http(h, s[0], found.log, answer_after),  # type: ignore[misc]
                                               host, port)
             port = port or server.sockets[0].getsockname()[1]
-            site.append(Site(f"http://{host}:{port}", posts, kilobytes))
+            site.append(Site(f"http://{host}:{port}", posts, kilobytes, first=number * posts))
             found.urls.append(f"http://{host}:{port}/")
         started.set()
 

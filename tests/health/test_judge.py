@@ -102,6 +102,7 @@ def test_more_pages_fail_than_ever() -> None:
     assert told.sentence.startswith("10 of 20 addresses failed in its last run (answers: 503 9 times, 404 1 times)")
     assert codes(site(measured(outcomes={"archived": 9, "refused": 9}))) == [("statuses", "refused", "amber")]
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
+    assert codes(site(Measured(outcomes={"archived": 2, "failed again": 9}))) == []
     shaky = [measured(outcomes={"archived": 10, "failed": 10})] * 5
     assert codes(site(*shaky, measured(outcomes={"archived": 5, "failed": 6}), past=0)) == []
 

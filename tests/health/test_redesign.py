@@ -26,7 +26,7 @@ class Blog:
         pages: Pages = self.server.pages
         for post in range(self.posts, self.posts + number):
             title = f"Story number {post}"
-            pages[f"/story-{post}/"] = page(title, title + _SOUND, date=f"2024-03-{post + 1:02}") if dated else (
+            pages[f"/story-{post}/"] = page(title, title + _SOUND, date=f"2024-03-{post % 28 + 1:02}") if dated else (
                 undated(title))
         self.posts += number
         links = [f"/story-{post}/" for post in range(self.posts)]
@@ -65,6 +65,20 @@ def blog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Blog]:
         yield blog
 
 
+def test_pages_that_fail_at_each_run_are_no_news(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving({"/robots.txt": text("", 404)}) as server:
+        blog = Blog(server, archive)
+        blog.publish(48, dated=True)
+        for post in range(4):
+            server.pages[f"/story-{post}/"] = text("broken", 500)
+        for again in ("", " again"):
+            assert crawl(server.url, archive=archive).returncode == 1
+            measures = json.loads(rows(archive, "select measures from runs order by id desc limit 1")[0][0])
+            assert {name: n for name, n in measures["outcomes"].items() if "failed" in name} == {f"failed{again}": 4}
+            assert blog.status() == {}
+
+
 def test_the_run_measures_its_site(blog: Blog) -> None:
     measures = json.loads(rows(blog.archive, "select measures from runs")[0][0])
     assert measures["articles"] == 24 and measures["fields"]["published"] == measures["fields"]["authors"] == 24
@@ -75,7 +89,8 @@ def test_the_run_measures_its_site(blog: Blog) -> None:
 
 def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog: Blog) -> None:
     blog.publish(4, dated=False)
-    assert crawl(blog.site, archive=blog.archive).returncode == 0
+    done = crawl(blog.site, archive=blog.archive)
+    assert done.returncode == 0 and "  red: Date of publication: 0 of 4 articles read since the run of" in done.stdout
     assert rows(blog.archive, "select count(*) from articles where published is null") == [(4,)]
     found = blog.status()
     assert set(found) == {"coverage published"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.record.nearcopy import are_numbered, are_series, near_copies
-from archiver.record.sketch import ALGORITHM, SKETCH_VERSION, SLOTS, packed, sketch, unpacked
+from archiver.record.sketch import ALGORITHM, SKETCH_VERSION, SLOTS, sketch
 from archiver.record.wording import HAN, SPACED, THAI, wording
 
 LANGUAGES = languages()
@@ -164,8 +164,7 @@ def test_a_sketch_is_the_same_in_every_release() -> None:
     keys = sketch(wording(SENTENCE.format("Monday") * 3))
     assert RMinHash.ALGORITHM_VERSION == ALGORITHM == 2 and SKETCH_VERSION == 1
     assert keys[:3] == PINNED
-    assert unpacked(packed(keys)) == keys and len(packed(keys)) == 96
-    assert sketch(wording(SENTENCE)) == () and packed(()) == b"" and unpacked(b"broken") == ()
+    assert sketch(wording(SENTENCE)) == ()
     assert all(-2**31 <= key < 2**31 for key in keys)
 
 

@@ -66,14 +66,15 @@ def test_the_order_is_that_of_all_that_match(dated: Archive, half_life: float, f
                                              ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recency, "_FIRST", reach)
-        found = by_recency(searcher(dated.db), compiled(Term("tide"), dated.db), half_life, NOW, first=first,
+        asked = searcher(dated.db)
+        found = by_recency(asked, compiled(Term("tide"), dated.db, asked), half_life, NOW, first=first,
                            last=first + length)
     assert [entry.id for entry in found] == by_hand(dated, half_life)[first:first + length]
 
 
 @given(later=st.integers(0, 10**9), half_life=st.sampled_from((30, 365)))
 def test_the_order_is_the_same_on_any_day(dated: Archive, later: int, half_life: float) -> None:
-    asked, query = searcher(dated.db), compiled(Term("tide"), dated.db)
+    asked, query = searcher(dated.db), compiled(Term("tide"), dated.db, searcher(dated.db))
     start = NOW + 100 * 86_400  # after the last of them was published
     one, other = (by_recency(asked, query, half_life, now, first=0, last=30) for now in (start, start + later))
     assert [entry.id for entry in one] == [entry.id for entry in other]

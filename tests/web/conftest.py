@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from archiver.commands.main import cli
 from tests.archive_fixture import make_archive
 
 
@@ -65,6 +67,13 @@ def serving(archive: Path, *options: str) -> Iterator[Served]:
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+def told(archive: Path, *command: str, code: int = 0) -> str:
+    """What a command prints of an archive."""
+    run = CliRunner().invoke(cli, [*command, "--archive", str(archive)])
+    assert run.exit_code == code, run.output
+    return run.stdout_bytes.decode()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.web.browsing import Watch, browser, watching
 from tests.web.conftest import Served, serving
-from tests.web.hostile import BAD, DRAWING, FEED, IMAGE, NOTE, POST, STYLE, make
+from tests.web.hostile import BAD, DRAWING, FEED, IMAGE, NOTE, POST, SHOT, STYLE, make
 
 pytestmark = pytest.mark.needs("chromium")
 PAGES = ("/search?q=tide", "/article/1", "/article/1?revision=1", "/article/1/evidence", "/article/1/versions",
@@ -45,6 +45,21 @@ def test_nothing_that_is_archived_acts(watch: Watch, served: Served) -> None:
     assert watch.page.context.cookies() == []
     watch.open(f"/view/2024/{POST}")
     watch.shot("capture-hostile")
+
+
+@pytest.mark.parametrize("page", [
+    "/", "/search?q={}", "/search?q=tide&author={}&site=bad.example&tag={}", "/search?q=tide&since={}",
+    "/search?sort={}", "/search?near={}", "/search?q=tide&like={}", "/trends?term=tide&term={}",
+    "/trends?q={}&term=tide&by={}",
+    "/concordance?q=tide", "/concordance?q={}&width={}", "/searches", "/searches/{}", "/site/{}", "/article/{}",
+    "/collection?id=1&name={}&style=bibtex", "/collection?id={}", "/export?as={}", "/archive/articles",
+    "/archive?sql={}", "/archive/articles/1", "/nothing/{}"])
+def test_nothing_that_is_asked_acts(watch: Watch, page: str) -> None:
+    watch.open(page.replace("{}", quote(SHOT, safe="")))
+    watch.page.wait_for_timeout(20)
+    assert watch.acted == []
+    assert watch.page.eval_on_selector_all(
+        "*", "all => all.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith('on')).length") == 0
 
 
 def test_a_captured_page_is_shown_as_it_looked(watch: Watch) -> None:

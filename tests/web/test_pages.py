@@ -10,12 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from click.testing import CliRunner
 from lxml import html
 
-from archiver.commands.main import cli
 from tests.archive_fixture import make_archive
-from tests.web.conftest import Served, serving
+from tests.web.conftest import Served, serving, told
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +24,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     told(archive, "search", "tide", "--site", "harbour.example", "--save", "tides")
     with serving(archive, "--public-url", "https://archive.example.org/news/") as running:
         yield running
-
-
-def told(archive: Any, *command: str, code: int = 0) -> str:
-    run = CliRunner().invoke(cli, [*command, "--archive", str(archive)])
-    assert run.exit_code == code, run.output
-    return run.stdout_bytes.decode()
 
 
 def tree(served: Served, path: str) -> Any:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.web.conftest import Served
+from archiver.search.index.refresh import refresh
+from archiver.store.connect import open_archive
+from archiver.store.search_folder import folder_of
+from archiver.web.opened import Archive
+from tests.archive_fixture import make_archive
+from tests.web.conftest import Served, serving
 
 PATHS = ("/", "/search?q=tide", "/sites", "/site/notes.example/blog", "/article/1")
 
@@ -96,3 +102,42 @@ def test_a_missing_archive_and_a_taken_port_are_told(served: Served, tmp_path: P
     assert failed("--archive", str(tmp_path / "none.db"))[0] == 1
     code, told = failed("--archive", str(served.archive), "--port", served.address.rpartition(":")[2])
     assert code == 1 and "name another --port" in told
+
+
+def test_what_a_crawl_brings_is_found_when_the_index_has_it(tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "small.db")
+    with serving(archive) as running:
+        assert running.get("/search.json?q=zeppelin").json["total"] == 0
+        db = open_archive(archive)
+        with db.atomic():
+            db.execute("update articles set title = 'Zeppelin' where id = 2")
+        state = sorted(file.stat().st_mtime_ns for file in folder_of(archive).iterdir())
+        assert running.get("/search.json?q=zeppelin").json["total"] == 0
+        assert state == sorted(file.stat().st_mtime_ns for file in folder_of(archive).iterdir())
+        refresh(db, archive)
+        db.close()
+        assert running.get("/search.json?q=zeppelin").json["total"] == 1
+
+
+def test_a_page_ends_after_its_time(tmp_path: Path) -> None:
+    archive = Archive(make_archive(tmp_path / "small.db"), seconds=0.05)
+    endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        archive.asked(lambda db: db.execute(endless).fetchone())
+    assert archive.asked(lambda db: db.execute("select count(*) from articles").fetchone()[0]) == 6
+
+
+def test_who_listens_for_others_is_told_that_there_is_no_login(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "archiver", "serve", "--host", "0.0.0.0", "--port", "0",
+                                "--archive", str(make_archive(tmp_path / "small.db"))], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    assert process.stdout and "http://0.0.0.0:" in process.stdout.readline()
+    process.terminate()
+    assert "there is no login" in process.communicate(timeout=20)[1]
+
+
+def test_without_its_packages_the_command_says_what_to_install() -> None:
+    code = ("import sys; sys.modules['datasette'] = None\n"
+            "from archiver.commands.main import cli; cli(['serve'])")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 1 and "archiver[web]" in run.stderr

@@ -16,6 +16,7 @@ from archiver.commands.output import target
 from archiver.commands.screen import count, line, say, write_json
 from archiver.errors import ArchiverError
 from archiver.sites.config import config_file, load_config
+from archiver.sites.effective import settings_in
 from archiver.spiders.lock import scheduler
 from archiver.store.connect import open_archive
 from archiver.store.health.judge import Health, Level
@@ -34,7 +35,7 @@ def read_overall(archive: str, now: datetime | None = None) -> Overall:
     path = Path(archive)
     db = open_archive(path, read_only=True)
     try:
-        return overall(db, path, scheduler(path), now or datetime.now(UTC))
+        return overall(db, path, scheduler(path), now or datetime.now(UTC), settings_in(db))
     finally:
         db.close()
 
@@ -64,7 +65,7 @@ def write_metrics(archive: str, file: str) -> None:
     path = Path(archive)
     db = open_archive(path, read_only=True)
     try:
-        text = metrics(db, overall(db, path, scheduler(path), datetime.now(UTC)), __version__)
+        text = metrics(db, overall(db, path, scheduler(path), datetime.now(UTC), settings_in(db)), __version__)
     finally:
         db.close()
     with target(file) as out:

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from archiver.commands.health.ways import Message, Way, ways_of
 from archiver.errors import ArchiverError
 from archiver.sites.config import load_config
+from archiver.sites.effective import settings_in
 from archiver.spiders.lock import lock_notices, scheduler
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of
@@ -67,7 +68,7 @@ def try_ways(archive: str) -> Sent:
 
 
 def _changes(db: Database, archive: Path, only: Collection[str] | None, now: datetime) -> list[Change]:
-    found = overall(db, archive, scheduler(archive), now, only)
+    found = overall(db, archive, scheduler(archive), now, settings_in(db), only)
     changes = [enter(db, site, health, now) for site, health in found.sites]
     if only is None:
         changes.append(place_change(db, found.place, now))

@@ -15,12 +15,14 @@ from time import monotonic
 from archiver.commands.crawls.plan import GRACE, Came, Order, Result
 from archiver.commands.scheduling.child import Child, Errand, begin
 from archiver.commands.scheduling.notices import Notices
-from archiver.errors import ArchiveLocked, ArchiverError
+from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.frontier.turn import pause
+from archiver.sites.effective import settings_in
+from archiver.sites.refusals import BadConfig
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of, free_bytes
 from archiver.store.health.place import RESERVE
-from archiver.store.turns import Scheduled, scheduled
+from archiver.store.turns import Scheduled, Turns
 
 _LOOK_EVERY = 20.0
 """Seconds between two looks at the archive: sites are added and set, and the clock may have been corrected."""
@@ -56,7 +58,8 @@ class Daemon:
         self._next_start = 0.0
         self._signum = 0
         self._kill_at = float("inf")
-        self._held = ""
+        self._turns = Turns()
+        self._held = self._said = ""
         self.unclean = 0
 
     def run(self) -> int:
@@ -97,13 +100,18 @@ class Daemon:
         try:
             db = open_archive(archive, read_only=True)
             try:
-                return [one for one in scheduled(db, now) if one.turn.at <= now]
+                due = self._turns.due(db, now, settings_in(db))
+                self._said = ""
+                return due
             except sqlite3.Error as error:
                 raise fault_of(error, archive) from error
             finally:
                 db.close()
-        except ArchiveLocked as error:
-            self._orders.say(str(error))
+        except (ArchiveLocked, BadConfig, UnreadableInput) as error:
+            # It is somebody's who is at it; what is under way goes on meanwhile.
+            if str(error) != self._said:
+                self._said = str(error)
+                self._orders.say(f"No crawl begins for now: {error}")
             return []
 
     def _begin(self, due: list[Scheduled]) -> float:

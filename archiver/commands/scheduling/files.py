@@ -13,7 +13,7 @@ User={user}
 EnvironmentFile=-{folder}/archiver.env
 KillMode=mixed
 TimeoutStopSec=30
-SuccessExitStatus=143
+SuccessExitStatus={success}
 Nice=5
 UMask=0027
 NoNewPrivileges=yes
@@ -113,7 +113,7 @@ volumes:
 def files(kind: str, archive: str) -> dict[str, str]:
     """The files of a kind (systemd, cron, docker) by name, for this archive and the program that runs now."""
     path = Path(archive).resolve()
-    values = {"command": _command(), "folder": str(Path.cwd()), "user": getpass.getuser(), "once": "",
+    values = {"command": _command(), "folder": str(Path.cwd()), "user": getpass.getuser(), "once": "", "success": "143",
               "archive": str(path), "data": str(path.parent)}
     if kind == "docker":
         return {"compose.yaml": _COMPOSE}
@@ -124,7 +124,7 @@ def files(kind: str, archive: str) -> dict[str, str]:
         "command": " ".join(_for_systemd(word) for word in shlex.split(values["command"]))}
     return {
         "archiver.service": _DAEMON.format(run=_RUN.format(**quoted)),
-        "archiver-once.service": _ONCE.format(run=_RUN.format(**quoted | {"once": " --once"})),
+        "archiver-once.service": _ONCE.format(run=_RUN.format(**quoted | {"once": " --once", "success": "1 143"})),
         "archiver-once.timer": _TIMER,
     }
 

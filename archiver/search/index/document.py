@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import tantivy
@@ -13,9 +14,10 @@ from sqlite_utils import Database
 
 from archiver.fields import FIELDS
 from archiver.search.facts import HAS, IS
-from archiver.search.index.schema import COPY, FIRST, KEYS, SORTED_TITLE, TURN
+from archiver.search.index.schema import COPY, FIRST, KEYS, PAIRED, SORTED_TITLE, TURN
 from archiver.search.index.values import number, objects, text, texts
 from archiver.search.names import folded
+from archiver.search.places import key_of
 from archiver.search.times import local_seconds, utc_seconds
 from archiver.search.words import words
 from archiver.store.search_changes import SEARCHED
@@ -87,9 +89,12 @@ def _readable(row: Row) -> Row:
             "geotags": [tag for tag in objects(row["geotags"]) if tag.get("role") != "publisher"]}
 
 
-def document(row: Row) -> tantivy.Document:
-    """The entry of a row that `rows` made."""
-    fields: dict[str, Any] = {name: _words(row[name]) for name in ("title", "body", "description")}
+def document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
+    """The entry of a row that `rows` made; pairs are those of the `common` words."""
+    fields: dict[str, Any] = {"title": _words(row["title"])}
+    for name, pairs in PAIRED.items():
+        tokens = words(row[name]) if row[name] else []
+        fields |= {name: " ".join(tokens), pairs: paired(tokens, common) if common else ""}
     for name in ("authors", "categories", "tags", "credits"):
         fields[name] = [_words(value) for value in row[name]]
     places = list(dict.fromkeys(place for tag in row["geotags"] for name in ("placename", "region")
@@ -102,6 +107,11 @@ def document(row: Row) -> tantivy.Document:
         "language": row["language"] or None, **numbers(row),
     }
     return tantivy.Document(**{name: value for name, value in fields.items() if value not in (None, [], "")})
+
+
+def paired(tokens: Sequence[str], common: Collection[str]) -> str:
+    """The pairs of common words that stand in a row, with a sign between the two that no word has."""
+    return " ".join(f"{one}_{next_one}" for one, next_one in pairwise(tokens) if one in common and next_one in common)
 
 
 def _words(text: str | None) -> str:
@@ -141,6 +151,10 @@ def keys(row: Row) -> Iterator[str]:
     yield from (f"changed:{name}" for name in row["changed"] if name in _MEANING)
     if row["revision"] > 1:
         yield "changed:any"
+    for place in row["geotags"]:
+        latitude, longitude = place.get("latitude"), place.get("longitude")
+        if isinstance(latitude, int | float) and isinstance(longitude, int | float):
+            yield key_of(latitude, longitude)
 
 
 _MEANING = frozenset(f.name for f in FIELDS if f.meaning)

@@ -67,7 +67,10 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
                 writable.close()
         elif files.damaged(folder, state.known(folder)):
             return None
-        return Searcher(tantivy.Index.open(str(folder)), folder) if state.belongs(db, folder) else None
+        said = state.told(folder)
+        found = Searcher(tantivy.Index.open(str(folder)), folder, frozenset(said.get("common", ())))
+        # Where another process has made it anew meanwhile, these are no longer its common words.
+        return found if state.belongs(db, folder) and state.told(folder).get("token") == said.get("token") else None
     except (sqlite3.OperationalError, OSError, ValueError):
         return None  # a folder that cannot be written, or no whole index
 

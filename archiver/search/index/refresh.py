@@ -5,7 +5,7 @@ It may be killed at any moment: what was under way is then done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import tantivy
 from sqlite_utils import Database
 
 from archiver.search.index import files, state
+from archiver.search.index.commonest import common_words, has_outgrown
 from archiver.search.index.document import document, rows
 from archiver.search.index.schema import schema
 from archiver.store.search_folder import clear, folder_of, locked
@@ -49,26 +50,36 @@ def refresh(db: Database, archive: Path, *, anew: bool = False, progress: Progre
         if not anew and not state.is_behind(db):
             return Refreshed(0, anew=False)
         changed = state.changes(db)
+        said = state.told(folder)
+        anew = anew or has_outgrown(_articles(db), said.get("articles", 0), len(changed.ids))
         token = state.begin(db)
-        done = None if anew else _filled(folder, db, changed.ids, anew=False, progress=progress)
+        common, of = frozenset(said.get("common", ())), said.get("articles", 0)
+        done = None if anew else _filled(folder, db, changed.ids, common, anew=False, progress=progress)
         if done is None:
             damage = damage if anew else files.damaged(folder) or "it cannot be written to"
             clear(folder)
-            done = _filled(folder, db, [row[0] for row in db.execute("select id from articles order by id")], anew=True,
-                           progress=progress)
+            ids = [row[0] for row in db.execute("select id from articles order by id")]
+            common, of = common_words(db, ids), len(ids)
+            done = _filled(folder, db, ids, common, anew=True, progress=progress)
             anew = True
-        state.written(folder, token)
+        state.written(folder, token, common, of)
         state.finish(db, token, changed.last)
         return Refreshed(done or 0, anew, damage)
 
 
-def _filled(folder: Path, db: Database, ids: Sequence[int], *, anew: bool, progress: Progress | None) -> int | None:
+def _articles(db: Database) -> int:
+    """How many there are, or a little more: to count a million takes as long as to find in it."""
+    return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
+
+
+def _filled(folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, anew: bool,
+            progress: Progress | None) -> int | None:
     """How many articles were put into the index of a folder; None where what is there is damaged.
 
     Raises OSError where a new one cannot be written.
     """
     try:
-        fill(tantivy.Index(schema(), path=str(folder)), db, ids, anew=anew, progress=progress)
+        fill(tantivy.Index(schema(), path=str(folder)), db, ids, common, anew=anew, progress=progress)
     except ValueError as error:  # tantivy's only kind
         if anew:
             raise OSError(str(error)) from error
@@ -86,13 +97,14 @@ def _damage(folder: Path) -> str:
     except (ValueError, OSError) as error:
         return str(error)
     if files.stamps(folder) != known:  # copied, or killed right before its last step: its files are not read again
-        state.written(folder, state.told(folder)["token"])
+        said = state.told(folder)
+        state.written(folder, said["token"], said["common"], said["articles"])
     return ""
 
 
-def fill(index: tantivy.Index, db: Database, ids: Sequence[int], *, anew: bool,
+def fill(index: tantivy.Index, db: Database, ids: Sequence[int], common: Collection[str] = (), *, anew: bool,
          progress: Progress | None = None) -> None:
-    """The entries of these articles in place of those they had."""
+    """The entries of these articles in place of those they had, with their pairs of common words."""
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
         batch = ids[start:start + _BATCH]
@@ -100,7 +112,7 @@ def fill(index: tantivy.Index, db: Database, ids: Sequence[int], *, anew: bool,
             for number in batch:
                 writer.delete_documents_by_term("id", number)
         for row in rows(db, batch):
-            writer.add_document(document(row))
+            writer.add_document(document(row, common))
         if progress:
             progress(min(start + _BATCH, len(ids)), len(ids))
     writer.commit()

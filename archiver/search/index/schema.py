@@ -12,7 +12,7 @@ import tantivy
 
 from archiver.fields import FIELDS
 
-FORMAT = 2
+FORMAT = 3
 
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The texts that a word is looked for in where no field is named, and how much each counts."""
@@ -25,6 +25,8 @@ NUMBERS: tuple[str, ...] = ("id", "group", TURN, "cluster", "year", "month", "st
 """`group` is the number of the article that has the text first; `turn` the place among those of the same rank; `stamp`
 a digest of what the entry was made from."""
 NAMES: tuple[str, ...] = ("site", "author", "category", "tag", "language", "place", "credit")
+PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in ("body", "description")}
+"""Texts of which the pairs of common words are kept too, and where: phrases of them need no look at each place."""
 KEYS = "keys"
 COPY, FIRST = "text:copy", "text:first"
 """Keys of an article whose text another has first, and of one that has first what others have."""
@@ -36,6 +38,8 @@ def schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     for name in TEXTS:
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
+    for name in PAIRED.values():
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field(KEYS, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(SORTED_TITLE, tokenizer_name="raw", index_option="basic", fast=True)
     for name in NAMES:

@@ -16,14 +16,17 @@ _T = TypeVar("_T")
 
 
 class Searcher:
-    """An index as it was at one moment; `folder` is None of one in memory. Every method raises IndexDamaged, and the
+    """An index as it was at one moment; `folder` is None of one in memory, `common` are the words of which it has the
+    pairs, `remembered` is for who asks it. Every method raises IndexDamaged, and the
     index is then made anew before it is asked again."""
 
-    __slots__ = ("_folder", "_inner", "is_whole")
+    __slots__ = ("_folder", "_inner", "common", "is_whole", "remembered")
 
-    def __init__(self, index: tantivy.Index, folder: Path | None = None) -> None:
+    def __init__(self, index: tantivy.Index, folder: Path | None = None,
+                 common: frozenset[str] = frozenset()) -> None:
         self._inner, self._folder = index.searcher(), folder
-        self.is_whole = True
+        self.is_whole, self.common = True, common
+        self.remembered: dict[Any, Any] = {}
 
     @property
     def num_docs(self) -> int:

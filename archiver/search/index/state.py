@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,11 +86,13 @@ def begin(db: Database) -> str:
     return token
 
 
-def written(folder: Path, token: str) -> None:
-    """The index in a folder is as the database was at this token: said there first, on the disk."""
+def written(folder: Path, token: str, common: Collection[str], articles: int) -> None:
+    """The index in a folder is as the database was at this token: said there first, on the disk. It has the pairs of
+    these `common` words, which were found when so many `articles` were there."""
     new = folder / f"{_FILE}.new"
     with new.open("w", encoding="utf-8") as out:
-        json.dump({"format": FORMAT, "token": token, "files": stamps(folder)}, out)
+        json.dump({"format": FORMAT, "token": token, "articles": articles, "common": sorted(common),
+                   "files": stamps(folder)}, out, ensure_ascii=False)
         out.flush()
         os.fsync(out.fileno())
     new.replace(folder / _FILE)

@@ -13,12 +13,14 @@ REQUIRED = {
     "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
     "revisions": ("article_id", "revision", "observed_at", "content", "title"),
     "aliases": ("urlkey", "url", "article_id", "kind"), "addresses": ("urlkey", "url", "article_id", "kind"),
+    "page_tellers": ("page_id", "source", "first_seen"),
     "page_sources": ("page_id", "source", "first_seen", "last_seen"),
 }
 """Columns that are never empty, though the table would take it."""
 TIMES = {
     "sites": ("added_at", "quiet_until", "nowhere_at"), "runs": ("started_at", "finished_at"),
     "captures": ("captured_at",), "pages": ("lastmod", "found_at", "fetched_at", "changed_at", "due_at"),
+    "page_tellers": ("first_seen", "last_seen", "first_capture", "last_capture"),
     "page_sources": ("first_seen", "last_seen", "first_capture", "last_capture"),
     "articles": ("published", "modified", "first_seen", "last_seen", "gone_at", "read_at"),
     "aliases": ("first_seen",), "addresses": ("first_seen",),

@@ -164,7 +164,7 @@ def _length(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findin
 def _failing(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
     """More pages fail, or are refused, than used to."""
     last, past = runs[0].measured, runs[1:]
-    total, before = sum(last.outcomes.values()), sum(sum(run.measured.outcomes.values()) for run in past)
+    total, before = last.settled, sum(run.measured.settled for run in past)
     if before < _PAGES or not total or runs[0].outcome == "failed":
         return
     for outcome, verb in (("failed", "failed"), ("refused", "were refused")):

@@ -38,7 +38,8 @@ def known_of(db: Database, site: dict[str, Any]) -> Known:
 
 
 def _runs(db: Database, site_id: int) -> list[Run]:
-    rows = db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, _RUNS])
+    rows = db.query("select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
+                    [site_id, _RUNS])
     return [Run(moment(row["started_at"]) or datetime.now(UTC), row["outcome"] or "", row["reason"] or "",
                 Measured.from_json(row.get("measures"))) for row in rows]
 

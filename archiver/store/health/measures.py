@@ -14,6 +14,9 @@ from archiver.items import Article, Outcome, PageKind, Source, Visit
 
 FIELDS = ("title", "body", "authors", "published", "categories", "tags", "image", "description")
 """Fields of which it is told how many of the articles that were read have them."""
+AGAIN = " again"
+"""Stands behind the outcome of pages that had the same before, of those that are no success."""
+_BAD = (Outcome.FAILED, Outcome.REFUSED)
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
 
 
@@ -22,7 +25,8 @@ class Measured:
     """What one run measured; all of it may be missing of a run by an earlier release.
 
     `articles` posts were read whole, `fields` of them have a field, `length` is their median number of characters;
-    `outcomes` counts pages, `statuses` answers (by HTTP status); seconds to an answer at the median and for 95 of 100;
+    `outcomes` counts pages ("failed again": those that failed when they were asked for last, too), `statuses` answers
+    (by HTTP status); seconds to an answer at the median and for 95 of 100;
     `listed` is how many posts the site's largest feed showed; `sources` counts the feeds, sitemaps and APIs that
     answered when they were asked last.
     """
@@ -47,6 +51,11 @@ class Measured:
         return {name: dict(value) if isinstance(value, Mapping) else value for name in self.__slots__
                 if (value := getattr(self, name)) or name in ("articles", "fields")}
 
+    @property
+    def settled(self) -> int:
+        """Pages that were not visited for having failed before."""
+        return sum(number for outcome, number in self.outcomes.items() if not outcome.endswith(AGAIN))
+
     def coverage(self) -> dict[str, float]:
         """The share of the articles that have each field; empty where none was read."""
         return {name: self.fields.get(name, 0) / self.articles for name in FIELDS} if self.articles else {}
@@ -70,9 +79,12 @@ class Measuring:
         if seconds is not None:
             self._latencies.append(seconds)
 
-    def visited(self, visit: Visit, outcome: Outcome) -> None:
-        """A visit as it was written."""
-        self._outcomes[str(outcome)] += 1
+    def visited(self, visit: Visit, outcome: Outcome, before: str) -> None:
+        """A visit as it was written; `before` is the page's outcome until then.
+
+        A page that fails at each run is counted by itself: it is asked for again while others are not.
+        """
+        self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
         if visit.kind is PageKind.FEED:
             self._listed = max(self._listed, sum(target.source is Source.FEED for target in visit.targets))
         if visit.article and outcome in _READ and visit.status == 200:

@@ -15,7 +15,7 @@ from archiver.store.health.judge import Health, Level, worst
 from archiver.store.health.kept import as_json
 from archiver.store.health.known import growth, health_of
 from archiver.store.health.place import judge_place
-from archiver.store.turns import Scheduled, scheduled
+from archiver.store.turns import Scheduled, Settings, scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,11 @@ class Overall:
             site["name"]: health_json(health) for site, health in self.sites}}
 
 
-def overall(db: Database, archive: Path, scheduler: str | None, now: datetime,
+def overall(db: Database, archive: Path, scheduler: str | None, now: datetime, settings: Settings,
             only: Collection[str] | None = None) -> Overall:
-    """`scheduler` as in `judge_place`; `only` names the sites that are looked at, None: all."""
-    turns = tuple(scheduled(db, now))
+    """`scheduler` as in `judge_place`, `settings` as in `scheduled`; `only` names the sites that are looked
+    at, None: all."""
+    turns = tuple(scheduled(db, now, settings))
     free = free_bytes(archive)
     sites = tuple((row, health_of(db, row, now)) for row in list(db.query("select * from sites order by name"))
                   if only is None or row["name"] in only)

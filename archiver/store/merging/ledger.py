@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from archiver.store.ledger import last_rowid
 from archiver.store.merging.captures import Captures
+from archiver.store.tellers import place
 
 Row = dict[str, Any]
 _VISIT = ("url", "kind", "outcome", "reason", "rule", "status", "etag", "last_modified", "redirect_urlkey",
@@ -56,15 +57,17 @@ def _joined(own: Row, row: Row, article_id: int | None, captures: Captures) -> R
 
 def _merge_sources(db: Database, theirs: Database, their_id: int, page_id: int) -> None:
     for row in theirs.query("select * from page_sources where page_id = ?", [their_id]):
+        found_on, found_page = place(db, row["found_on"] or "")
         db.execute(
-            "insert into page_sources (page_id, source, found_on, first_seen, last_seen, first_capture, last_capture) "
-            "values (:page, :source, :found_on, :first_seen, :last_seen, :first_capture, :last_capture) on conflict "
-            "(page_id, source) do update set found_on = case when excluded.last_seen > last_seen then "
-            "excluded.found_on else found_on end, first_seen = min(first_seen, excluded.first_seen), "
-            "last_seen = max(last_seen, excluded.last_seen), "
+            "insert into page_tellers (page_id, source, found_on, found_page, first_seen, last_seen, first_capture, "
+            "last_capture) values (:page, :source, :found_on, :found_page, :first_seen, :last_seen, :first_capture, "
+            ":last_capture) on conflict (page_id, source) do update set "
+            "found_on = iif(excluded.last_seen > coalesce(last_seen, first_seen), excluded.found_on, found_on), "
+            "found_page = iif(excluded.last_seen > coalesce(last_seen, first_seen), excluded.found_page, found_page), "
+            "first_seen = min(first_seen, excluded.first_seen), "
+            "last_seen = max(coalesce(last_seen, first_seen), excluded.last_seen), "
             "first_capture = min(coalesce(first_capture, excluded.first_capture), "
             "coalesce(excluded.first_capture, first_capture)), "
             "last_capture = max(coalesce(last_capture, excluded.last_capture), "
-            "coalesce(excluded.last_capture, last_capture))", {**row, "page": page_id})
-
-
+            "coalesce(excluded.last_capture, last_capture))",
+            {**row, "page": page_id, "found_on": found_on, "found_page": found_page})

@@ -13,10 +13,12 @@ from archiver.search.citations import STYLES, cited
 from archiver.search.comparison import direction
 from archiver.search.filters import Query
 from archiver.search.run import Hit, run
+from archiver.search.spots import view_of
 from archiver.store import records
 from archiver.store.clustered import cluster_of
 from archiver.store.requisite_reports import lead_image
 from archiver.web.answer import Answer, Asked
+from archiver.web.mapped import Dot, canvas, position
 from archiver.web.named import article_of, version_of
 from archiver.web.reading import blocks
 
@@ -42,10 +44,24 @@ def page(asked: Asked) -> Answer:
                                                          None),
         "versions": versions, "facts": _facts(shown), "filters": _FILTERS,
         "sources": _sources(shown, records.evidence(db, number, revision)), "image": image,
-        "places": [tag for tag in shown["geotags"] if tag["latitude"] is not None],
+        **_places(asked, shown),
         "copies": _copies(asked, number, now), "like": like, "why_none_like": why_none,
         "reference": cited(shown, version=revision is not None), "styles": tuple(STYLES), "tab": "article",
     }, shown)
+
+
+def _places(asked: Asked, record: dict[str, Any]) -> dict[str, Any]:
+    """The places of an article, and a map of those that have a position."""
+    places = [tag for tag in record["geotags"] if tag["latitude"] is not None]
+    if not places:
+        return {"places": [tag for tag in record["geotags"] if tag["placename"]], "map": None}
+    box = view_of([(tag["latitude"], tag["longitude"]) for tag in places])
+    view, shifts = canvas(box)
+    dots = [Dot(*position(box, tag["latitude"], tag["longitude"]), round(view[2] * 0.022, 1),
+                tag["placename"] or f"{tag['latitude']}, {tag['longitude']}",
+                asked.link("/search", [("near", f"{tag['latitude']},{tag['longitude']}"), ("within", 50)]))
+            for tag in places]
+    return {"places": list(record["geotags"]), "map": {"view": view, "shifts": shifts, "dots": dots}}
 
 
 def _facts(record: dict[str, Any]) -> list[tuple[str, str, Any]]:

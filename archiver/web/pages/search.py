@@ -8,7 +8,7 @@ from archiver.errors import BadQuery
 from archiver.search.asked import as_options
 from archiver.search.filters import Query
 from archiver.search.fold import FOLDS
-from archiver.search.run import facets as counted
+from archiver.search.run import facets as count_facets
 from archiver.search.run import run
 from archiver.search.values import as_values
 from archiver.web.answer import Answer, Asked
@@ -16,6 +16,7 @@ from archiver.web.asking import args_of, query_of, search_link
 from archiver.web.bars import bars
 from archiver.web.exports import KINDS
 from archiver.web.facets import facets, narrowings
+from archiver.web.kept import counted, kept
 from archiver.web.mapped import mapped
 
 SORTS = (("", "Best first"), ("-date", "Newest first"), ("date", "Oldest first"), ("title", "By title"),
@@ -30,7 +31,7 @@ def page(asked: Asked) -> Answer:
     if asked.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {asked.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
     found = run(asked.db, query)
-    counts = counted(asked.db, query)
+    counts = kept(asked.db, "facets", counted(query), lambda: count_facets(asked.db, query))
     chart = bars(asked, query, asked.one("by"))
     if asked.form == "json":
         return Answer("search.html", {}, {

@@ -6,10 +6,11 @@ from archiver.search.asked import as_options
 from archiver.search.saved import standings
 from archiver.web.answer import Answer, Asked
 from archiver.web.asking import search_link
+from archiver.web.kept import kept
 
 
 def page(asked: Asked) -> Answer:
-    found = standings(asked.db)
+    found = kept(asked.db, "standings", None, lambda: standings(asked.db))
     data = [{"name": one.saved.name, "query": as_options(one.saved.query), "saved_at": one.saved.saved_at,
              "ran_at": one.saved.ran_at, "total": one.total, "new": one.new, "error": one.error} for one in found]
     rows = [{**row, "href": asked.link(f"/searches/{row['name']}"),

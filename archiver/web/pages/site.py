@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from archiver.errors import IndexMissing
 from archiver.extraction.rules import to_toml
 from archiver.items import Outcome
+from archiver.search.filters import Query
 from archiver.store.coverage import coverage
 from archiver.store.health.known import health_of
 from archiver.store.health.overall import health_json
 from archiver.store.rules import rules_at, versions
 from archiver.store.sites import SETTINGS, find_site
 from archiver.web.answer import Answer, Asked
+from archiver.web.bars import bars
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "no article", "out-of-scope": "outside", "trap": "set aside"}
@@ -34,9 +37,20 @@ def page(asked: Asked) -> Answer:
         "site": site, "state": state, "health": health, "verdict": _verdict(state), "balance": _balance(state),
         "runs": list(asked.db.query("select * from runs where site_id = ? order by id desc limit ?",
                                     [site["id"], _RUNS])),
-        "counts": RUN_COUNTS, "rules": told["rules"], "history": history, "settings": SETTINGS,
+        "counts": RUN_COUNTS, **_over_time(asked, site), "rules": told["rules"], "history": history,
+        "settings": SETTINGS,
         "quiet": quiet if quiet > datetime.now(UTC).isoformat() else "",
     }, state | told)
+
+
+def _over_time(asked: Asked, site: dict[str, Any]) -> dict[str, Any]:
+    """What is archived of each period, as bars; or why that cannot be told."""
+    if not site["articles"]:
+        return {"chart": None, "why_no_chart": ""}
+    try:
+        return {"chart": bars(asked, Query(site=(site["name"],))), "why_no_chart": ""}
+    except IndexMissing as error:
+        return {"chart": None, "why_no_chart": str(error)}
 
 
 def _verdict(state: dict[str, Any]) -> tuple[str, str]:

@@ -70,11 +70,31 @@ for (const svg of form ? document.querySelectorAll(".chart > svg") : []) {
   });
 }
 
+// Great-circle distance in km between two points in tenths of a degree.
+function kilometres(a, b) {
+  const [p, q] = [a.y, b.y].map((y) => -y / 10 * Math.PI / 180), turn = (b.x - a.x) / 10 * Math.PI / 180;
+  const h = Math.sin((q - p) / 2) ** 2 + Math.cos(p) * Math.cos(q) * Math.sin(turn / 2) ** 2;
+  return 2 * 6371 * Math.asin(Math.min(1, Math.sqrt(h)));
+}
+
 for (const svg of form ? document.querySelectorAll(".map > svg") : []) {
   const show = box(svg);
+  const shapes = document.querySelector(".map .shapes");
+  shapes.hidden = false;
+  const round = () => shapes.querySelector("[value=circle]").checked;
   const within = (value, least, most) => Math.max(least, Math.min(most, value));
   const degrees = (x) => { const turned = ((x / 10 + 180) % 360 + 360) % 360 - 180; return turned.toFixed(2); };
-  drag(svg, (a, b) => show(Math.min(a.x, b.x), Math.min(a.y, b.y), Math.abs(a.x - b.x), Math.abs(a.y - b.y)), (a, b) => {
+  drag(svg, (a, b) => {
+    const reach = Math.hypot(a.x - b.x, a.y - b.y);
+    svg.querySelector(".brush").setAttribute("rx", round() ? "50%" : 0);
+    if (round()) show(a.x - reach, a.y - reach, 2 * reach, 2 * reach);
+    else show(Math.min(a.x, b.x), Math.min(a.y, b.y), Math.abs(a.x - b.x), Math.abs(a.y - b.y));
+  }, (a, b) => {
+    if (round()) {
+      const latitude = within(-a.y / 10, -90, 90).toFixed(3), km = Math.max(1, Math.round(kilometres(a, b)));
+      ask({near: `${latitude},${degrees(a.x)}`, within: km, bbox: ""});
+      return;
+    }
     const north = within(-Math.min(a.y, b.y) / 10, -90, 90), south = within(-Math.max(a.y, b.y) / 10, -90, 90);
     const values = {bbox: [degrees(Math.min(a.x, b.x)), south.toFixed(2), degrees(Math.max(a.x, b.x)), north.toFixed(2)].join(","),
                     near: "", within: ""};

@@ -1,0 +1,1 @@
+"""Commands for many sites at a time: `sites import`, `export`, `tag` and `check`."""

@@ -1,0 +1,28 @@
+"""What holds for a site in the end: its own settings, then those of its groups, then those of all sites."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlite_utils import Database
+
+from archiver.sites.config import Config, load_config
+from archiver.store.tags import tags_of_sites
+
+Settings = Callable[[dict[str, Any]], dict[str, Any]]
+"""From a row of `sites` to the settings that hold for it."""
+
+
+def settings_in(db: Database, config: Config | None = None) -> Settings:
+    """For the sites of an archive, as `config` (without one: archiver.toml) says. Raises what `load_config` does."""
+    told = config or load_config()
+    tags = tags_of_sites(db) if told.groups else {}
+
+    def settings(site: dict[str, Any]) -> dict[str, Any]:
+        own = site["settings"]
+        return told.settings(json.loads(own or "{}") if own is None or isinstance(own, str) else own,
+                             tags.get(site["id"], ()))
+
+    return settings

@@ -1,0 +1,37 @@
+"""sites check: a look at sites that stores nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.processes import run
+from tests.spiders.crawling import text
+from tests.spiders.site_server import Pages, home, page, serving
+
+
+def blog(posts: int) -> Pages:
+    paths = [f"/post-{n}/" for n in range(posts)]
+    pages: Pages = {path: page(f"Number {n}", f"Words of {n} stand here for a while. " * 9)
+                    for n, path in enumerate(paths)}
+    return pages | {"/": home(*paths), "/robots.txt": text("User-agent: *\nCrawl-delay: 7\n"), "/sitemap.xml": text(
+        "<urlset>" + "".join(f"<url><loc>{{base}}{path[1:]}</loc></url>" for path in paths) + "</urlset>",
+        Content_Type="application/xml")}
+
+
+def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path) -> None:
+    with serving(blog(200)) as open_, serving({"/robots.txt": text("User-agent: *\nDisallow: /\n")}) as closed:
+        sitemap = open_.pages["/sitemap.xml"]
+        sitemap.body = sitemap.body.replace(b"{base}", open_.url.encode())  # type: ignore[union-attr]
+        done = run("archiver", "sites", "check", open_.url, closed.url, "http://127.0.0.1:9/", "--json",
+                   "--workers", "1", "--archive", str(tmp_path / "none.db"))
+        good, shut, none = json.loads(done.stdout)
+        assert done.returncode == 1 and list(tmp_path.iterdir()) == []
+        assert good["outcome"] == "finished" and good["posts"] == 200 and good["sampled"] == 10
+        assert good["robots"]["crawl_delay"] == 7 and good["hours"] == round(200 * 7 / 3600, 2)
+        assert good["fields"]["title"] == good["fields"]["published"] == 1 and "image" in good["missing"]
+        assert any(source["kind"] == "sitemap" and source["outcome"] == "not-article" for source in good["sources"])
+        assert sum(path.startswith("/post-") for path in open_.requests) == 10 and len(open_.requests) <= 60
+        assert shut["robots"]["forbids_home"] == "Disallow: /" and shut["outcome"] == "failed" and not shut["sampled"]
+        assert set(closed.requests) <= {"/robots.txt", "/.well-known/tdmrep.json"}
+        assert none["outcome"] == "failed" and "takes no connection" in none["reason"]

@@ -1,0 +1,149 @@
+"""Lists of sites: what is read, what is told by line, and what comes of it in the archive."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archiver.commands.main import cli
+from archiver.errors import UnreadableInput
+from archiver.sites.lists import Entry, Problem, read_list
+from tests.spiders.crawling import rows
+
+OPML = b"""<?xml version="1.0"?>
+<!DOCTYPE opml [<!ENTITY x SYSTEM "file:///etc/passwd">]>
+<opml version="2.0"><head><title>Mine</title></head><body>
+<outline text="News">
+  <outline text="A" type="rss" xmlUrl="https://a.example/feed.xml" htmlUrl="https://a.example/"/>
+  <outline title="Far, away"><outline text="B" xmlUrl="https://b.example/blog/rss" category="/Tech/Web,Old"/></outline>
+</outline>
+<outline text="broken" xmlUrl="not an address"/>
+<outline text="Mine & &x; yours" htmlUrl="ftp://c.example/"/>
+</body></opml>"""
+
+
+def read(data: bytes) -> tuple[list[Entry], list[Problem]]:
+    told = list(read_list(data, "list"))
+    return [one for one in told if isinstance(one, Entry)], [one for one in told if isinstance(one, Problem)]
+
+
+def test_opml() -> None:
+    entries, problems = read(OPML)
+    assert [(e.line, e.url, e.feed, e.tags) for e in entries] == [
+        (5, "https://a.example/", "https://a.example/feed.xml", ("news",)),
+        (6, "https://b.example/", "https://b.example/blog/rss", ("far away", "news", "tech", "web", "old"))]
+    assert (problems[0].line, problems[0].why.split(" (")[0]) == (9, "it is no XML there")
+    assert [p.line for p in problems[1:]] == [8, 9] and "only http and https" in problems[2].why
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_csv(mark: str) -> None:
+    text = "Name,URL,tags,delay,colour\n\"One,\nline\",a.example,\"news, local\",2,red\n,,x,,\nB,b.example,,soon,\n"
+    entries, problems = read(b"\xef\xbb\xbf" + text.replace(",", mark).replace(f"One{mark}", "One,").replace(
+        f"news{mark}", "news,").encode())
+    assert [(e.line, e.url, e.tags, e.settings) for e in entries] == [
+        (3, "https://a.example/", ("news", "local"), {"delay": 2.0}), (5, "https://b.example/", (), {})]
+    assert [(p.line, p.why.split(":")[0]) for p in problems] == [
+        (1, "nothing is known of a column 'colour'"), (4, "it has no address"),
+        (5, "The setting 'delay=soon' cannot be made")]
+
+
+def test_text() -> None:
+    entries, problems = read("# mine\nhttps://a.example/blog/  news  # good\n\nhttp://\nbücher.example\n".encode())
+    assert [(e.line, e.url, e.tags) for e in entries] == [(2, "https://a.example/blog/", ("news",)),
+                                                          (5, "https://xn--bcher-kva.example/", ())]
+    assert [p.line for p in problems] == [4]
+
+
+@pytest.mark.parametrize(("data", "says"), [
+    (b"<html><body>", "its first element is html"), (b"<rss></rss>", "its first element is rss"),
+    (b"<", "it is no OPML"), (b"a\xff.example", "line 1"), (b"a\0b", "no text"),
+])
+def test_what_is_no_list(data: bytes, says: str) -> None:
+    with pytest.raises(UnreadableInput, match="list cannot be read") as error:
+        read(data)
+    assert says in str(error.value)
+
+
+@given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode),
+                 st.text(max_size=99).map(lambda text: f'url,tags\n"{text}'.encode())))
+def test_any_bytes_are_a_list_or_none(data: bytes) -> None:
+    try:
+        entries, _ = read(data)
+    except UnreadableInput:
+        return
+    assert all(entry.url.startswith("http") and entry.line > 0 for entry in entries)
+
+
+def call(archive: Path, *words: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(cli, [*words, "--archive", str(archive)], input=stdin)
+
+
+def listed(archive: Path, *words: str) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in json.loads(call(archive, "sites", "list", "--json", *words).stdout)}
+
+
+def test_thousands_are_entered_and_entered_again(tmp_path: Path) -> None:
+    archive, many = tmp_path / "archive.db", tmp_path / "many.txt"
+    many.write_text("".join(f"blog-{n}.example\n" for n in range(5_000)) + "ftp://no.example\n")
+    begun = time.monotonic()
+    done = call(archive, "sites", "import", str(many), "--tag", "Many")
+    assert done.exit_code == 1 and done.stdout == "5,000 sites added; 1 problem\n" and time.monotonic() - begun < 30
+    assert "many.txt, line 5001: 'ftp://no.example' is not an address" in done.stderr
+    assert rows(archive, "select count(*), count(distinct tag) from site_tags") == [(5000, 1)]
+    again = json.loads(call(archive, "sites", "import", str(many), "--json", "--set", "delay=3").stdout)
+    assert (again["added"], again["known"], again["changed"]) == (0, 5000, 5000)
+    assert call(archive, "sites", "import", str(many), "--set", "delay=3").stdout.startswith(
+        "0 sites added, 5,000 were there (0 changed)")
+
+
+def test_what_is_entered_is_written_and_read_again(tmp_path: Path) -> None:
+    archive, file = tmp_path / "archive.db", tmp_path / "feeds.opml"
+    file.write_bytes(OPML)
+    assert call(archive, "sites", "import", str(file), "--dry-run").exit_code == 1 and not archive.exists()
+    call(archive, "sites", "import", str(file), "--set", "cadence=2d")
+    call(archive, "sites", "set", "b.example", "crawl=no")
+    assert rows(archive, "select url, kind, outcome from pages") == [
+        ("https://a.example/feed.xml", "feed", "due"), ("https://b.example/blog/rss", "feed", "due")]
+    first = {name: (row["tags"], row["settings"]) for name, row in listed(archive).items()}
+    for form in ("csv", "opml"):
+        told = call(archive, "sites", "export", "-f", form).stdout
+        copy = tmp_path / f"{form}.db"
+        assert call(copy, "sites", "import", "-", stdin=told).exit_code == 0
+        assert {name: (row["tags"], row["settings"]) for name, row in listed(copy).items()} == first
+    assert call(archive, "sites", "export", "-f", "text", "--tag", "tech").stdout == "https://b.example/\n"
+
+
+def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "archive.db"
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
+    (tmp_path / "archiver.toml").write_text(
+        "[defaults]\ncadence = '3d'\ndelay = 1\n[groups.news]\ncadence = '1h'\n"
+        "[groups.slow]\ndelay = 9\ncadence = '9d'\n")
+    for name in ("a.example", "b.example", "c.example"):
+        call(archive, "sites", "add", name)
+    assert call(archive, "sites", "tag", "News", "a.example", "b.example").stdout == "news: 2 sites joined\n"
+    call(archive, "sites", "tag", "slow", "b.example")
+    call(archive, "sites", "set", "a.example", "delay=4")
+    due = {row["site"]: row["cadence"] for row in json.loads(call(archive, "schedule", "--list", "--json").stdout)}
+    assert due == {"a.example": "1h", "b.example": "1h", "c.example": "3d"}
+    holds = {name: json.loads(call(archive, "sites", "show", name, "--json").stdout)["settings_in_force"]
+             for name in due}
+    assert [holds[name]["delay"] for name in sorted(holds)] == [4, 9, 1]
+    shown = call(archive, "sites", "show", "b.example").stdout
+    assert "tags: news, slow" in shown and "1h (archiver.toml)" in shown
+    assert set(listed(archive, "--tag", "slow")) == {"b.example"}
+    assert call(archive, "sites", "tag", "news", "b.example", "c.example", "--remove").stdout == (
+        "news: 1 site left, 1 as before\n")
+    assert call(archive, "sites", "tag", "a,b", "a.example").exit_code == 2
+    assert call(archive, "sites", "tag", "x", "nowhere.example").exit_code == 1
+    assert call(archive, "crawl", "--tag", "none").exit_code == 2
+    call(archive, "sites", "remove", "b.example")
+    assert rows(archive, "select count(*) from site_tags") == [(1,)]

@@ -1,0 +1,251 @@
+"""The pages in a real browser: found, narrowed, drawn on, collected; by keyboard alone, without scripts, from right to
+left. Screenshots of them are kept in output/screenshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from archiver.store.connect import open_archive
+from tests.archive_fixture import make_archive
+from tests.web.browsing import Watch, browser, watching
+from tests.web.conftest import Served, serving, told
+
+pytestmark = pytest.mark.needs("chromium")
+
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+ARABIC = ("عاصفة قوية تضرب الميناء", "ضربت عاصفة قوية الميناء القديم صباح اليوم، وقال الصيادون إن tide المد كان عاليا.")
+PAGES = {
+    "search": "/search?q=tide", "everything": "/", "trends": "/trends?term=tide&term=lamp&by=month",
+    "context": "/concordance?q=tide", "searches": "/searches", "saved": "/searches/tides",
+    "collection": "/collection?id=1&id=6&style=bibtex&name=Quay", "sites": "/sites", "failure": "/search?q=is:new",
+}
+SCREENS = [(name, DESKTOP, False) for name in PAGES] + [(name, PHONE, True) for name in PAGES] + [
+    ("search", DESKTOP, True), ("search", PHONE, False)]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The small archive, with an article in Arabic and a saved search."""
+    archive = make_archive(tmp_path_factory.mktemp("browser") / "small.db")
+    db = open_archive(archive)
+    with db.atomic():
+        db.execute("update articles set title = ?, body = ?, language = 'ar' where id = 6", ARABIC)
+    db.close()
+    told(archive, "search", "tide", "--save", "tides")
+    with serving(archive) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def watch(chromium: Any, served: Served) -> Iterator[Watch]:
+    with watching(chromium, served.address, viewport=DESKTOP, base_url=served.address) as watched:
+        watched.page.set_default_timeout(10_000)
+        yield watched
+        assert not watched.acted
+
+
+@pytest.fixture
+def page(watch: Watch) -> Any:
+    return watch.page
+
+
+def asked(page: Any) -> dict[str, list[str]]:
+    """The arguments of the address."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_to_search_narrow_and_widen(page: Any) -> None:
+    page.goto("/")
+    page.get_by_role("searchbox", name="Search for").fill("tide")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=tide")
+    expect(page.get_by_role("status")).to_have_text("3 articles")
+    assert page.locator(".hits mark").all_inner_texts() == ["tide", "tide", "tide"]
+    page.locator(".facets a", has_text="Weather").click()
+    expect(page.get_by_role("status")).to_have_text("1 article")
+    page.locator(".narrowings a", has_text="Weather").click()
+    expect(page.get_by_role("status")).to_have_text("3 articles")
+    page.get_by_text("When, where, in which order").click()
+    page.get_by_label("Order").select_option("title")
+    page.get_by_role("button", name="Search", exact=True).click()
+    assert asked(page) == {"q": ["tide"], "sort": ["title"]}
+    page.locator(".hits").get_by_role("link", name="Fog").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
+
+
+def test_to_draw_a_period_on_the_chart(page: Any) -> None:
+    page.goto("/search?q=-is:gone")
+    first, last = (page.locator(f'.chart a[data-period="{month}"] .area').bounding_box()
+                   for month in ("2023-12", "2024-04"))
+    page.mouse.move(first["x"] + 3, first["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 4, last["y"] + 30, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**since**")
+    assert (asked(page)["since"], asked(page)["until"]) == (["2023-12"], ["2024-04"])
+    expect(page.get_by_role("status")).to_have_text("2 articles")
+
+
+def test_to_go_along_the_bars_by_arrow_keys(page: Any) -> None:
+    page.goto("/search")
+    stops = page.locator('.chart a[tabindex="0"]')
+    expect(stops).to_have_count(1)
+    stops.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**since=2024-04**")
+    expect(page.get_by_role("status")).to_have_text("1 article")
+
+
+def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
+    page.goto("/search")
+    spot = page.locator(".map a", has_text="Paris").locator("circle").bounding_box()
+    page.mouse.move(spot["x"] - 12, spot["y"] - 20)
+    page.mouse.down()
+    page.mouse.move(spot["x"] + 30, spot["y"] + 30, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**bbox**", timeout=10_000)
+    west, south, east, north = (float(n) for n in asked(page)["bbox"][0].split(","))
+    assert west < 2.3522 < east and south < 48.8566 < north
+    expect(page.get_by_role("status")).to_have_text("1 article")
+    page.goto("/search")
+    page.get_by_role("link", name="1 article: Taveuni").click()
+    expect(page.get_by_role("status")).to_have_text("1 article")
+    page.goto("/search")
+    page.get_by_label("a circle").check()
+    spot = page.locator(".map a", has_text="Taveuni").locator("circle").bounding_box()
+    page.mouse.move(spot["x"] + 9, spot["y"] + 9)
+    page.mouse.down()
+    page.mouse.move(spot["x"] + 9, spot["y"] + 29, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**near**", timeout=10_000)
+    latitude, longitude = (float(n) for n in asked(page)["near"][0].split(","))
+    assert abs(latitude + 16.8) < 3 and abs((longitude + 179.9 + 180) % 360 - 180) < 3
+    assert 500 < float(asked(page)["within"][0]) < 1200
+    expect(page.get_by_role("status")).to_have_text("1 article")
+    page.goto("/search?near=48.85,2.35&within=100&sort=distance")
+    expect(page.locator(".hits .about")).to_contain_text("0.8 km away")
+
+
+def test_to_collect_over_pages(page: Any) -> None:
+    page.goto("/search?q=tide")
+    page.get_by_label("Collect article 2").check()
+    page.goto("/search?q=lamp")
+    page.get_by_label("Collect article 3").check()
+    expect(page.get_by_role("link", name="Collection (2)")).to_be_visible()
+    page.get_by_role("button", name="Collect what is ticked").click()
+    page.wait_for_url("**/collection?id=2&id=3")
+    page.get_by_role("link", name="Take out article 3").click()
+    page.wait_for_url("**/collection?id=2")
+    page.goto("/search?q=tide")
+    expect(page.get_by_label("Collect article 2")).to_be_checked()
+    expect(page.get_by_label("Collect article 1")).not_to_be_checked()
+
+
+def test_by_keyboard_alone(page: Any) -> None:
+    page.goto("/search")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("fog")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=fog")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("[document.activeElement.closest('.hits h2')?.innerText, "
+                                "getComputedStyle(document.activeElement).outlineStyle]")
+        if focused[0]:
+            break
+        assert focused[1] != "none" or page.evaluate("document.activeElement.closest('.map') !== null")
+    assert focused[0] == "Fog"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
+
+
+def test_without_scripts(chromium: Any, served: Served) -> None:
+    with watching(chromium, served.address, base_url=served.address, java_script_enabled=False) as watch:
+        page = watch.page
+        page.goto("/")
+        page.locator("#q").fill("lamp")
+        page.keyboard.press("Enter")
+        expect(page.locator(".count")).to_have_text("1 article")
+        page.get_by_text("1 copy").click()
+        expect(page.get_by_role("link", name="The lighthouse is dark, once more")).to_be_visible()
+        page.locator('.chart a[data-period="2023-12"] .matched').click()
+        assert asked(page)["since"] == ["2023-12"]
+        page.get_by_label("Until").fill("2024")
+        page.get_by_role("button", name="Search", exact=True).click()
+        assert asked(page)["until"] == ["2024"]
+        page.goto("/search")
+        page.get_by_label("Collect article 1").check()
+        page.get_by_label("Collect article 2").check()
+        page.get_by_role("button", name="Collect what is ticked").click()
+        assert sorted(asked(page)["id"]) == ["1", "2"]
+        page.locator("#more").fill("5")
+        page.get_by_role("button", name="Change").click()
+        expect(page.locator(".hits li")).to_have_count(3)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="BibTeX", exact=True).click()
+        assert download.value.suggested_filename == "collection.bib"
+        page.goto("/trends?term=tide")
+        expect(page.locator(".plot svg")).to_be_visible()
+        assert not watch.acted
+
+
+def test_text_from_right_to_left_is_set_so(watch: Watch, page: Any) -> None:
+    page.goto("/search?q=tide&language=ar")
+    direction = "getComputedStyle(document.querySelector('{}')).direction"
+    assert page.evaluate(direction.format(".hits h2")) == "rtl"
+    assert page.evaluate(direction.format(".hits p[dir=auto]")) == "rtl"
+    assert page.evaluate(direction.format(".hits .about")) == "ltr"
+    assert page.get_attribute(".hits li", "lang") == "ar"
+    watch.shot("search-rtl-desktop-light")
+    page.goto("/concordance?q=المد")
+    boxes = [page.locator(f".kwic .{name}").bounding_box()["x"] for name in ("before", "after")]
+    assert boxes[0] > boxes[1]  # what is read before stands to the right
+    watch.shot("context-rtl-desktop-light")
+
+
+def test_tables_and_sql_run_their_scripts_and_no_others(page: Any) -> None:
+    page.goto("/search")
+    page.get_by_role("link", name="Tables and SQL").click()
+    page.get_by_role("link", name="articles", exact=True).click()
+    page.wait_for_url("**/archive/articles")
+    assert page.evaluate("DATASETTE_ALLOW_FACET") is True
+    page.goto("/archive?sql=select+count(*)+from+articles")
+    expect(page.locator(".CodeMirror")).to_be_visible()
+    expect(page.locator("table.rows-and-columns td")).to_have_text("6")
+
+
+@pytest.mark.parametrize(("name", "size", "dark"), SCREENS)
+def test_nothing_keeps_people_out(chromium: Any, served: Served, name: str, size: dict[str, int], dark: bool) -> None:
+    """axe-core finds nothing serious, nothing lies beyond the screen, and the whole page weighs little."""
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    with watching(chromium, served.address, viewport=size, color_scheme="dark" if dark else "light") as watch:
+        weights: list[int] = []
+        watch.page.on("response", lambda answer: weights.append(len(answer.body())))
+        watch.open(PAGES[name])
+        watch.page.wait_for_load_state("networkidle")
+        watch.shot(f"{name}-{'phone' if size == PHONE else 'desktop'}-{'dark' if dark else 'light'}")
+        assert watch.page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert sum(weights) < 150_000 and not watch.acted
+        if size == PHONE and name not in ("search", "trends"):
+            return  # what axe looks at is the same as on a desktop
+        watch.page.evaluate(axe)
+        found = watch.page.evaluate("axe.run({resultTypes: ['violations'], elementRef: false})")["violations"]
+        assert not [(one["id"], one["help"], [node["target"] for node in one["nodes"]]) for one in found
+                    if one["impact"] in ("serious", "critical")]

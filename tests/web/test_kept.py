@@ -1,0 +1,40 @@
+"""What was counted is counted anew when the archive was written to, and only then."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from archiver.store.connect import open_archive
+from archiver.web.kept import kept
+from tests.archive_fixture import make_archive
+
+
+def test_an_answer_is_kept_until_somebody_writes(tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "small.db")
+    reading, writing = open_archive(archive, read_only=True), open_archive(archive)
+    asked: list[int] = []
+
+    def count() -> int:
+        asked.append(1)
+        return int(reading.execute("select count(*) from articles where gone_at is null").fetchone()[0])
+
+    assert [kept(reading, "articles", None, count) for _ in range(3)] == [5, 5, 5] and len(asked) == 1
+    with writing.atomic():
+        writing.execute("update articles set gone_at = '2025-01-01' where id = 6")
+    assert [kept(reading, "articles", None, count) for _ in range(3)] == [4, 4, 4] and len(asked) == 2
+    assert kept(reading, "articles", "else", count) == 4 and len(asked) == 3
+    reading.close()
+    writing.close()
+
+
+def test_what_fails_is_not_kept(tmp_path: Path) -> None:
+    reading = open_archive(make_archive(tmp_path / "small.db"), read_only=True)
+    answers = iter([1])
+    with pytest.raises(ZeroDivisionError):
+        kept(reading, "x", None, lambda: 1 // len(()))
+    assert kept(reading, "x", None, lambda: next(answers)) == 1
+    assert [kept(reading, "n", number, partial(int, number)) for number in range(200)] == list(range(200))
+    reading.close()
