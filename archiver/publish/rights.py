@@ -28,9 +28,10 @@ class Tier(IntEnum):
 
     @property
     def label(self) -> str:
-        return self.name.lower()
+        return _LABELS[self]
 
 
+_LABELS = {tier: tier.name.lower() for tier in Tier}
 DOCS: dict[Tier, str] = {
     Tier.REFERENCE: "address, site, dates and digests; nothing of what it says",
     Tier.FEATURES: "its headline and other facts about it, its places, and counts of its words",

@@ -7,7 +7,7 @@ hold) and what holds of them (`tier`, `licence`, `geo`, `permission`). All rules
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -23,6 +23,15 @@ DATASET = {"name": str, "title": str, "description": str, "motivation": str, "li
 _CREATOR = ("name", "orcid", "affiliation")
 
 
+_HELD: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[str, ...]]] = {
+    "site": lambda site, url, authors, categories: (site,),
+    "host": lambda site, url, authors, categories: (host_of(url),),
+    "path": lambda site, url, authors, categories: (urlsplit(url).path,),
+    "author": lambda site, url, authors, categories: authors,
+    "category": lambda site, url, authors, categories: categories,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule; `number` counts them from 1."""
@@ -32,10 +41,9 @@ class Rule:
     said: Said
 
     def speaks_of(self, site: str, url: str, authors: tuple[str, ...], categories: tuple[str, ...]) -> bool:
-        held = {"site": (site,), "host": (host_of(url),), "path": (urlsplit(url).path,), "author": authors,
-                "category": categories}
         return all(any(fnmatchcase(value.casefold(), pattern.casefold())
-                       for value in held[name] for pattern in patterns) for name, patterns in self.of)
+                       for value in _HELD[name](site, url, authors, categories) for pattern in patterns)
+                   for name, patterns in self.of)
 
     @property
     def is_of_site(self) -> bool:

@@ -35,6 +35,7 @@ _WALL = re.compile(
 )
 
 
+_sorted_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode  # json.dumps makes an encoder each time
 _SIGNS = re.compile(r"[\W_]+")
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
@@ -54,7 +55,7 @@ def _short(data: bytes) -> str:
 def content_digest(body: str) -> str:
     """Digest of a post's text, "" where it is too short to tell one post from another."""
     text = folded(body)
-    return _short(text.encode()) if len(text.replace(" ", "")) >= _MIN_SHARED_LETTERS else ""
+    return _short(text.encode()) if len(text) - text.count(" ") >= _MIN_SHARED_LETTERS else ""
 
 
 def _meaning(name: str, value: object) -> object:
@@ -80,7 +81,7 @@ def meaning(article: Article) -> dict[str, object]:
 
 
 def meaning_digest(article: Article) -> str:
-    return _short(json.dumps(meaning(article), sort_keys=True, ensure_ascii=False).encode())
+    return _short(_sorted_json(meaning(article)).encode())
 
 
 def changed_fields(old: Article, new: Article) -> tuple[str, ...]:

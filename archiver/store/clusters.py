@@ -32,9 +32,9 @@ def place(db: Database, article_id: int, was: str | None = None) -> None:
 
     Costs the same however large the archive is. A cluster that the article held together may fall apart.
     """
-    row = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()
-    before = row[0] if row else None
+    before = None
     if was is not None:
+        before = db.execute("select cluster_id from articles where id = ?", [article_id]).fetchone()[0]
         sketches.take_out(db, article_id, was)
     if before is None:
         linked, unlinked = nearcopies.link(db, article_id)

@@ -50,11 +50,12 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     the `balance` of all that it told of), balance (all addresses by outcome, `found` in all), pages (the same without
     the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20
     addresses with their reason), missing_total, failures (reason, pages, example), distrusted (what the site's
-    server says and is not believed, and since when), requisites (`requisite_reports.state`), runs (the newest first),
-    complete (nothing is missing and the last run ended by itself).
+    server says and is not believed, and since when), requisites (`requisite_reports.state`), runs (the newest first,
+    with `measures` as `health.measures` has them), complete (nothing is missing and the last run ended by itself).
     """
     site_id = site["id"]
-    newest = list(db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs]))
+    newest = [{**row, "measures": json.loads(row.get("measures") or "{}")} for row in db.query(
+        "select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])]
     posts = _by_state(db.execute(f"select {_STATE}, count(*) from pages p where {_POSTS} group by 1",
                                  [site_id]).fetchall())
     articles = db.execute(

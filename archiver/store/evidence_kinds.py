@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 
 from sqlite_utils import Database
 
-from archiver.store.evidence_form import FORM, VIEWS, Entry, as_json, listed, named
+from archiver.store.evidence_form import FORM, READING, VIEWS, Entry, as_json, listed, named
 
 _KIND = ("field", "source", "locator", "confidence")
 _LISTS = ("authors", "categories", "tags", "credits")
@@ -59,7 +59,7 @@ def _stored(db: Database, one: Entry, row: Mapping[str, Any]) -> int | list[Any]
         return listed(one)
     field, value, won = one["field"], one["value"], one.get("won", 0)
     number = _number(db, (field, one["source"], one["locator"], one["confidence"]))
-    reading = listed(one)[len(_KIND) + 2:]
+    reading = [] if one.keys().isdisjoint(READING) else listed(one)[len(_KIND) + 2:]
     says = _says(field, row) if won and value else ""
     if value and says.startswith(value):
         if says == value and not reading:

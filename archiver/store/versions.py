@@ -127,7 +127,8 @@ def write_revision(db: Database, article_id: int, number: int, article: Article,
         "title": article.title, "content": "{}", "meaning_digest": stands["meaning_digest"]}
     insert_row(db, "revisions", {
         "article_id": article_id, "revision": number, "observed_at": stamp(at), "run_id": run_id,
-        "capture_id": capture_id, "changed": json.dumps(list(changed)), "previous": previous, "same_as": same_as,
+        "capture_id": capture_id, "changed": json.dumps(list(changed)) if changed else "[]", "previous": previous,
+        "same_as": same_as,
         **content,
     })
 

@@ -80,7 +80,7 @@ def test_pages_that_fail_at_each_run_are_no_news(tmp_path: Path) -> None:
 
 
 def test_the_run_measures_its_site(blog: Blog) -> None:
-    measures = json.loads(rows(blog.archive, "select measures from runs")[0][0])
+    measures = json.loads(archiver("status", "--json", archive=blog.archive).stdout)[0]["runs"][0]["measures"]
     assert measures["articles"] == 24 and measures["fields"]["published"] == measures["fields"]["authors"] == 24
     assert measures["outcomes"]["archived"] == 24 and measures["statuses"]["200"] >= 26
     assert 0 < measures["latency"] <= measures["latency_95"] and measures["listed"] == 1

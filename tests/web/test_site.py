@@ -29,6 +29,17 @@ def test_a_twin_has_the_numbers_of_status(served: Served) -> None:
     assert served.get("/sites.json").json == command(served, "sites", "list")
 
 
+def test_what_is_written_meanwhile_is_counted(served: Served) -> None:
+    before = served.get("/site/notes.example/blog.json").json
+    db = open_archive(served.archive)
+    db["pages"].insert({"site_id": 2, "url": "https://notes.example/blog/new", "urlkey": "new", "kind": "post",
+                        "outcome": "failed", "reason": "HTTP 500", "found_at": "2024-06-02T00:00:00+00:00"})
+    db.close()
+    after = served.get("/site/notes.example/blog.json").json
+    assert after["posts"]["missing"] == before["posts"]["missing"] + 1
+    assert command(served, "status", "notes.example/blog")[0]["posts"] == after["posts"]
+
+
 def test_what_is_lacking_is_told(served: Served) -> None:
     page = served.get("/site/harbour.example").text
     for said in ("2 addresses are missing", "harbour.example/2024/05/broken", "HTTP 503", "no article",

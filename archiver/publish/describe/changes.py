@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,19 +31,23 @@ class Changes:
 
 def compare(folder: Path, facts: Facts, previous: Path, since: str) -> Changes:
     """Compare a snapshot with that of the version before, by identifier, content and tier."""
-    before, now = _state(previous), _state(folder)
     reasons = _withdrawn(folder, facts)
-    lost = sorted(set(before) - set(now))
-    both = sorted(set(before) & set(now))
-    return Changes(
-        since, sorted(set(now) - set(before)), [one for one in both if before[one][:2] != now[one][:2]],
-        [(one, reasons[one]) for one in lost if one in reasons], [one for one in lost if one not in reasons],
-        [one for one in both if before[one][2] != now[one][2]])
+    with closing(sqlite3.connect("")) as db:  # on the disk, where a million articles are too many for memory
+        for name, files in (("before", _files(previous)), ("now", _files(folder))):
+            db.execute(f"create table {name} (id text primary key, said text, split text) without rowid")
+            db.executemany(f"insert or replace into {name} values (?, ?, ?)", (
+                (row["id"], f"{row['revision']} {row['content_digest']} {row['tier']}", row["split"])
+                for row in _rows(files, ["id", "revision", "content_digest", "tier", "split"])))
 
+        def ids(query: str) -> list[str]:
+            return [row[0] for row in db.execute(f"{query} order by 1")]
 
-def _state(folder: Path) -> dict[str, tuple[str, str, str | None]]:
-    return {row["id"]: (f"{row['revision']} {row['content_digest']}", row["tier"], row["split"])
-            for row in _rows(_files(folder), ["id", "revision", "content_digest", "tier", "split"])}
+        lost = ids("select id from before where id not in (select id from now)")
+        return Changes(
+            since, ids("select id from now where id not in (select id from before)"),
+            ids("select id from now join before using (id) where now.said <> before.said"),
+            [(one, reasons[one]) for one in lost if one in reasons], [one for one in lost if one not in reasons],
+            ids("select id from now join before using (id) where now.split is not before.split"))
 
 
 def _files(folder: Path) -> list[Path]:

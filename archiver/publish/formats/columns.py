@@ -6,6 +6,7 @@ looked for or repeats, none for long texts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -35,34 +36,40 @@ class ParquetTable:
     """One file, row by row. Row groups are compressed in another thread while the next is gathered."""
 
     def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """`columns` are names and kinds (text, integer, number, texts)."""
+        """`columns` are names and kinds (text, integer, number, texts). `filled` counts by column what is not null, an
+        empty text or list, or nought."""
         pa, pq = arrow()
         kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
         self._types = {name: kinds[kind] for name, kind in columns}
         self._arrow = pa
         self._rows: list[dict[str, Any]] = []
         self._signs = 0
-        self.count = 0
+        self.filled: Counter[str] = Counter()
         self._schema = pa.schema(list(self._types.items()))
         self._pool = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
         paths = {name: f"{name}.list.element" if kind == kinds["texts"] else name for name, kind in self._types.items()}
         self._writer = pq.ParquetWriter(
-            str(file), self._schema, compression="zstd", compression_level=3,
+            str(file), self._schema, compression="zstd", compression_level=1,
             use_dictionary=[path for name, path in paths.items() if name not in _LONG | _UNIQUE],
             write_statistics=[path for name, path in paths.items() if name not in _LONG])
 
     def add(self, row: dict[str, Any]) -> None:
         self._rows.append(row)
-        self.count += 1
         self._signs += len(row.get("body") or "")
         if len(self._rows) == _ROWS or self._signs > _SIGNS:
             self._flush()
 
     def _flush(self) -> None:
         rows, self._rows, self._signs = self._rows, [], 0
-        arrays = [self._arrow.array([_clean(row[name]) for row in rows], type=kind)
-                  for name, kind in self._types.items()]
+        arrays = []
+        for name, kind in self._types.items():
+            values = [row[name] for row in rows]
+            self.filled[name] += sum(map(bool, values))
+            try:
+                arrays.append(self._arrow.array(values, type=kind))
+            except UnicodeEncodeError:
+                arrays.append(self._arrow.array(list(map(_clean, values)), type=kind))
         table = self._arrow.Table.from_arrays(arrays, schema=self._schema)
         self._wait()
         self._pending = self._pool.submit(self._writer.write_table, table)

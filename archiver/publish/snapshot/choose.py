@@ -84,7 +84,8 @@ def _name_groups(db: Database) -> None:
         db.conn.executemany(f"update temp.considered set {column} = ? where article_id = ?", values)
 
 
-    firsts = dict(db.execute("select article_id, substr(first_seen, 1, 19) || ' ' || id from temp.considered"))
+    firsts = dict(db.execute("select article_id, substr(first_seen, 1, 19) || ' ' || id from temp.considered "
+                             f"where article_id in (select article_id from ({_SHARED}))"))
     db.conn.executemany("update temp.considered set split_key = ? where article_id = ?", (
         (min(firsts[number] for number in group)[20:], number) for group in groups(db) for number in group))
 

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.items import Right
 from archiver.publish.rights import TIERS, Decision, Reason, Said, Tier, capped, decide
-from archiver.publish.rules import Rules
+from archiver.publish.rules import Rule, Rules
 from archiver.publish.snapshot.choose import NEWEST, choose, groups, newest
 
 
@@ -20,15 +20,20 @@ def settle(db: Database, rules: Rules, cutoff: str) -> Counter[tuple[str, str]]:
     """Decide on all articles of `temp.considered`; counts the chosen by the label of their tier and what decided."""
     own = dict(_decisions(db, rules, cutoff))
     bound = _copies(db, own)
+    beside = {row[0] for row in db.execute("select article_id from temp.considered where not chosen")}
+    decided: Counter[Decision] = Counter()
+
+    def rows() -> Iterator[tuple[int, str, bool, int]]:
+        for number, first in own.items():
+            decision = bound.get(number, first)
+            decided[decision] += number not in beside
+            yield int(decision.tier), decision.licence, decision.geo, number
+
+    db.conn.executemany("update temp.considered set tier = ?, licence = ?, geo = ? where article_id = ?", rows())
     told: Counter[tuple[str, str]] = Counter()
-    rows = []
-    for number, chosen in db.execute("select article_id, chosen from temp.considered").fetchall():
-        decision = bound.get(number, own[number])
-        rows.append((int(decision.tier), decision.licence, decision.geo, number))
-        if chosen:
-            told[decision.tier.label, "; ".join(sorted({reason.why for reason in decision.deciding}))] += 1
-    db.conn.executemany("update temp.considered set tier = ?, licence = ?, geo = ? where article_id = ?", rows)
-    return told
+    for decision, count in decided.items():
+        told[decision.tier.label, "; ".join(sorted({reason.why for reason in decision.deciding}))] += count
+    return +told
 
 
 def explain(db: Database, article_id: int, rules: Rules, cutoff: str = "") -> Decision:
@@ -60,6 +65,8 @@ def _decisions(db: Database, rules: Rules, cutoff: str) -> Iterator[tuple[int, D
     statements = _statements(db, cutoff)
     told_of, told = next(statements, (0, ()))
     known: dict[Any, Decision] = {}
+    by_site: dict[str, tuple[Rule, ...]] = {}
+    simple = all(name == "site" for rule in rules.rules for name, _ in rule.of)
     wide = any(not rule.is_of_site for rule in rules.rules)
     names = ", a.authors, a.categories" if wide else ""
     beside = "join articles a on a.id = c.article_id" if wide else ""
@@ -69,7 +76,11 @@ def _decisions(db: Database, rules: Rules, cutoff: str) -> Iterator[tuple[int, D
         while told_of and told_of < number:
             told_of, told = next(statements, (0, ()))
         rights = told if told_of == number else ()
-        spoken = tuple(rule for rule in rules.rules if rule.speaks_of(site, url, authors, categories))
+        spoken = by_site.get(site)
+        if spoken is None:
+            spoken = tuple(rule for rule in rules.rules if rule.speaks_of(site, url, authors, categories))
+            if simple:
+                by_site[site] = spoken
         key = (site, tuple(rule.number for rule in spoken), rights)
         if key not in known:
             said = [*(rule.said for rule in spoken), *((sites[site],) if site in sites else ())]

@@ -59,9 +59,6 @@ class Facts:
         self.revised += record["revision"] > 1
         self.duplicates += record["duplicate_of"] is not None
         self.words += record["words"] if record["body"] else 0
-        for name, value in record.items():
-            if value:
-                self.filled[name] += 1
 
     def place(self, row: Mapping[str, Any]) -> None:
         if row["latitude"] is not None and row["longitude"] is not None:

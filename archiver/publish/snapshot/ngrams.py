@@ -17,7 +17,7 @@ LONGEST = 5
 DEFAULT = 2
 FEWEST = 5
 """Articles that must have it."""
-_HELD = 1_500_000
+_HELD = 1_000_000
 """Different ones that are held in memory (of about 130 bytes each)."""
 
 

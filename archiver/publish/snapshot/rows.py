@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from archiver.fields import GEOTAG_KEYS
 from archiver.publish.rights import Tier
 from archiver.publish.snapshot.choose import NEWEST
-from archiver.publish.snapshot.spans import Shown, sketch, words
+from archiver.publish.snapshot.spans import Shown, count, sketch, words
 from archiver.publish.snapshot.withhold import withheld
 from archiver.store.record_ids import record_id
 from archiver.store.takedown.bans import removals
@@ -24,6 +24,9 @@ Change = Callable[[Row], Row]
 _READ = ("url", "canonical_url", "site", "title", "body", "authors", "published", "published_precision", "modified",
          "categories", "tags", "geotags", "language", "description", "image", "credits", "first_seen")
 _LISTS = ("authors", "categories", "tags", "credits", "geotags")
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_TIERS = tuple(Tier)
+_NOTHING = Shown(())
 _AT = _READ.index("first_seen") + 1
 _ARTICLES = f"""
     select {', '.join(f'a.{name}' for name in _READ)}, c.id, c.tier, c.licence, c.geo, c.revision, c.gone_at,
@@ -56,29 +59,31 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool) -> Iterat
          captured_at, payload, content, captured_then, payload_then, part, aliases) = row[_AT:]
         for name in _LISTS:
             text = said[name]
-            said[name] = json.loads(text) if text and text != "[]" else []
+            said[name] = _scan(text, 0)[0] if text and text != "[]" else []
         if content is not None:
             said.update({name: value for name, value in json.loads(content).items() if name in said})
             captured_at, payload = captured_then, payload_then
-        tier = Tier(level)
+        tier = _TIERS[level]
         body = said["body"] or ""
-        tokens = words(body)
+        is_counted = counted and tier is not Tier.REFERENCE
+        tokens = words(body) if is_counted or tier is not Tier.FULL else None
         places = said.pop("geotags") or []
         record = {
-            **said, "id": identifier, "aliases": json.loads(aliases), "excerpt": None, "revision": revision,
-            "gone_at": gone_at, "duplicate_of": duplicate_of, "cluster_id": cluster_id, "words": len(tokens),
-            "captured_at": captured_at, "payload_digest": payload, "tier": tier.label, "licence": licence or None,
+            **said, "id": identifier, "aliases": [] if aliases == "[]" else json.loads(aliases), "excerpt": None,
+            "revision": revision, "gone_at": gone_at, "duplicate_of": duplicate_of, "cluster_id": cluster_id,
+            "words": count(body) if tokens is None else len(tokens), "captured_at": captured_at,
+            "payload_digest": payload, "tier": tier.label, "licence": licence or None,
             "content_digest": hashlib.sha256(f"{said['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest(),
-            "sketch": None if tier is Tier.FULL else sketch(tokens), "split": None}
-        shown = Shown(()) if tier is Tier.FULL else Shown([body, *_other_texts(db, number, now, cutoff)])
+            "sketch": None if tier is Tier.FULL else sketch(tokens or []), "split": None}
+        shown = _NOTHING if tier is Tier.FULL else Shown([body, *_other_texts(db, number, now, cutoff)])
         changed = change(record)
-        if counted and tier > Tier.REFERENCE and changed["body"] is not body:
+        if is_counted and changed["body"] is not said["body"]:
             tokens = words(changed["body"] or "")
         yield Read(
             part, withheld(changed, tier, shown),
             [{"id": identifier, "place": at, **{key: None if shown.repeats(_text(tag.get(key))) else tag.get(key)
                                                 for key in GEOTAG_KEYS}} for at, tag in enumerate(places, start=1)]
-            if geo and tier > Tier.REFERENCE else [], tokens if counted and tier > Tier.REFERENCE else [],
+            if geo and tier > Tier.REFERENCE else [], tokens or [] if is_counted else [],
             split_key or identifier)
 
 

@@ -12,14 +12,23 @@ RUN = 8
 """Words in a row that two texts share by no chance."""
 PASSAGES = 12
 # Scripts without spaces: each sign stands for a word, or a sentence would be one.
-_SIGN = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-                   "\U00020000-\U0003ffff])")
+_SIGNS = ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+          "\U00020000-\U0003ffff")
+_WORD = re.compile(f"[{_SIGNS}]|[^ {_SIGNS}]+")
+_EDGES = bytes(97 if chr(n).isalnum() and n < 128 else 32 for n in range(256))
+_SPACES = bytes(n if chr(n).isalnum() else 32 for n in range(128)) + bytes([32]) * 128
 
 
 def words(text: str) -> list[str]:
     """The words of a text as compared: NFKC, no case, letters and digits alone."""
-    plain = folded(text)
-    return plain.split() if plain.isascii() else _SIGN.sub(r" \1 ", plain).split()
+    if text.isascii():
+        return text.lower().encode("ascii").translate(_SPACES).decode("ascii").split()
+    return _WORD.findall(folded(text))
+
+
+def count(text: str) -> int:
+    """How many words a text has: of ASCII, how often a letter or digit comes after what is none."""
+    return b" ".join((b"", text.encode("ascii"))).translate(_EDGES).count(b" a") if text.isascii() else len(words(text))
 
 
 def runs(tokens: list[str]) -> Iterator[str]:

@@ -73,6 +73,8 @@ class _Writing:
         if self._open is not None:
             opened, self._open = self._open, None
             opened.close()
+            if self._table is ARTICLES:
+                self._facts.filled += opened.filled
 
 
 def _file_names(parts: Iterable[str]) -> dict[str, str]:

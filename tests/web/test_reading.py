@@ -1,0 +1,109 @@
+"""The pages to read on, in a real browser: nobody is kept out; on a telephone, from the right, by keyboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from archiver.store.connect import open_archive
+from tests.proved_archive import QUAY, make
+from tests.web.browsing import Watch, browser, watching
+from tests.web.conftest import Served, serving
+
+pytestmark = pytest.mark.needs("chromium")
+PAGES = {"article": "/article/1", "evidence": "/article/1/evidence", "versions": "/article/1/versions",
+         "diff": "/article/1/diff", "captures": "/article/1/captures", "capture": "/capture/2",
+         "view": f"/view/20240502080001/{QUAY}1", "gone": "/article/4", "copies": "/article/9", "rtl": "/article/5",
+         "sites": "/sites", "site": "/site/quay.example"}
+_ARABIC = (
+    "عاد القارب إلى الميناء عند السادسة",
+    "غادر القارب الرصيف في الصباح الباكر ولم يكن على متنه أحد سوى الربان. اجتمع المجلس مرتين بشأن المنارة ثم أجّل الأمر."
+    "\n\nساعات العمل\n\nيفتح المكتب أبوابه من العاشرة حتى الرابعة، كل يوم عدا الجمعة، ويمكن للزوار الصعود إلى أعلى "
+    "المنارة ثمانية في كل مرة.")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    archive = make(tmp_path_factory.mktemp("reading"))
+    db = open_archive(archive)
+    with db.atomic():
+        db.execute("update articles set title = ?, body = ?, language = 'ar', authors = ? where id = 5",
+                   [*_ARABIC, json.dumps(["ليلى حداد"], ensure_ascii=False)])
+    db.close()
+    with serving(archive) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Any]:
+    with browser() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def wide(served: Served, running: Any) -> Iterator[Watch]:
+    with watching(running, served.address, viewport={"width": 1280, "height": 900}) as watch:
+        yield watch
+
+
+@pytest.fixture(scope="module")
+def narrow(served: Served, running: Any) -> Iterator[Watch]:
+    """A telephone in the dark, without scripts."""
+    with watching(running, served.address, viewport={"width": 390, "height": 844}, color_scheme="dark",
+                  java_script_enabled=False) as watch:
+        yield watch
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nobody_is_kept_out(wide: Watch, name: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    answer = wide.open(PAGES[name])
+    assert answer.status == 200 and len(answer.body()) < 150_000
+    wide.shot(f"{name}-desktop")
+    found = axe.run(wide.page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found
+            if one["impact"] in ("serious", "critical", "moderate")] == []
+    assert wide.acted == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_telephone_shows_all_of_it(narrow: Watch, name: str) -> None:
+    assert narrow.open(PAGES[name]).status == 200
+    narrow.shot(f"{name}-phone")
+    size = narrow.page.context.new_cdp_session(narrow.page).send("Page.getLayoutMetrics")["cssContentSize"]
+    assert size["width"] <= 390, "it is wider than the screen"
+
+
+def test_text_from_the_right_is_set_from_the_right(wide: Watch) -> None:
+    wide.open("/article/5")
+    assert wide.page.eval_on_selector("article p:nth-of-type(2)", "e => getComputedStyle(e).direction") == "rtl"
+    assert wide.page.eval_on_selector("article h1", "e => getComputedStyle(e).textAlign") in ("start", "right")
+    assert wide.page.eval_on_selector("article", "e => e.lang") == "ar"
+    assert wide.page.eval_on_selector_all("article h2", "all => all.length") == 1
+
+
+def test_lines_have_a_measure(wide: Watch) -> None:
+    wide.open("/article/7")
+    size = wide.page.eval_on_selector("article p:nth-of-type(2)", "e => e.clientWidth / parseFloat(getComputedStyle("
+                                                                  "e).fontSize)")
+    assert 24 < size < 40  # in ems: 50 to 80 letters
+
+
+def test_versions_are_compared_by_keyboard_alone(wide: Watch) -> None:
+    wide.open("/article/1")
+    for _ in range(40):
+        wide.page.keyboard.press("Tab")
+        if wide.page.evaluate("document.activeElement.textContent").startswith("Versions"):
+            break
+    assert wide.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    wide.page.keyboard.press("Enter")
+    wide.page.wait_for_url("**/versions")
+    wide.page.focus("select[name=from]")
+    wide.page.keyboard.press("Tab")
+    wide.page.keyboard.press("Tab")
+    wide.page.keyboard.press("Enter")
+    wide.page.wait_for_url("**/diff?from=1&to=2")
+    assert "The mate was not on board." in wide.page.inner_text("article .text ins")
