@@ -44,8 +44,8 @@ class Site:
     """`posts` posts of some `kilobytes` each at `origin` ("http://127.0.0.1:8000").
 
     `edited`: numbers of posts that were changed after they were published; `lastmod`: whether the sitemaps say when;
-    `sitemap`: whether there are any; `first`: titles and texts are those of the posts from this number on, so that no two
-    sites need have the same.
+    `sitemap`: whether there are any; `first`: titles and texts are those of posts from this number
+    on, so that two sites need not have the same.
     """
 
     origin: str

@@ -75,7 +75,12 @@ class Worker:
 
     async def _work(self, app: App, ending: asyncio.Event) -> None:
         """Until the end, or until Procrastinate gives up, as it does when PostgreSQL was away for long."""
-        lease = self.place.board.fleet().lease if not ending.is_set() else 30.0
+        try:
+            lease = self.place.board.fleet().lease
+        except QueueAway as error:
+            _log.warning("%s", error)
+            await asyncio.sleep(_BEAT)
+            return
         both = asyncio.gather(*(app.run_worker_async(
             queues=[queue], concurrency=slots, name=self.place.name, fetch_job_polling_interval=_POLL,
             install_signal_handlers=False, listen_notify=False, delete_jobs="always",
