@@ -39,6 +39,7 @@ _FORMATS = ("parquet", "csv", "jsonl", "geojson")
 @click.option("--pseudonymise", "key_in", metavar="VARIABLE",
               help="Name authors by hashes, keyed with what this variable of the environment holds.")
 @click.option("--drop-contacts", is_flag=True, help="Take e-mail addresses and telephone numbers out of texts.")
+@click.option("--wacz", is_flag=True, help="With the captures as WACZ; only where every article may be given in full.")
 @click.option("--rules", metavar="FILE", help="What may be published, and what the dataset is called (TOML).")
 @click.option("--previous", metavar="DIR", help="The version before, which CHANGES.md tells the differences to.")
 @click.option("--rebuild", is_flag=True, help="Build the dataset in DIR again, as its rebuild.json says, without what "
@@ -112,7 +113,7 @@ def _key(variable: str | None) -> bytes | None:
 def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str, fold: str, formats: str,
              partition: str,
              ngrams: int | None, splits: str,
-             drop_contacts: bool, **query: Any) -> Request:
+             drop_contacts: bool, wacz: bool, **query: Any) -> Request:
     from archiver.publish.personal import fingerprint
     from archiver.publish.snapshot.request import VERSION, Request, moment, parse_splits, query_values
 
@@ -128,7 +129,8 @@ def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str,
         raise click.UsageError("A dataset has all that is found: leave out --offset.")
     asked = query_from(limit=None, duplicates=True, fold=fold, **query)
     return Request(version, query_values(asked), moment(cutoff) if cutoff else "", forms, partition, ngrams,
-                   parse_splits(splits) if splits else (), fingerprint(key) if key else "", drop_contacts, rules)
+                   parse_splits(splits) if splits else (), fingerprint(key) if key else "", drop_contacts, rules,
+                   wacz)
 
 
 def _again(folder: Path) -> Request:

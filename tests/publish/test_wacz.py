@@ -15,6 +15,7 @@ from fastwarc.stream_io import GzipReader
 from archiver.commands.main import cli
 from tests.processes import run, without_proxies
 from tests.proved_archive import make
+from tests.publish.published import FREE, contents, publish, rows
 from tests.webarchive.wayback import serving_warcs
 
 
@@ -53,6 +54,21 @@ def test_a_package_is_valid_and_the_same_each_time(archive: Path, tmp_path: Path
     assert (tmp_path / "one.wacz").read_bytes() == (tmp_path / "again" / "one.wacz").read_bytes()
     done = run("wacz", "validate", "-f", str(tmp_path / "one.wacz"))
     assert (done.returncode, "is valid" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_a_dataset_takes_the_captures_along_where_all_may_be_given(archive: Path, tmp_path: Path) -> None:
+    pytest.importorskip("wacz")
+    (tmp_path / "rules.toml").write_text(FREE)
+    words = ("--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"), "--wacz")
+    assert [publish(archive, str(tmp_path / name), *words).exit_code for name in ("one", "two")] == [0, 0]
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    done = run("wacz", "validate", "-f", str(tmp_path / "one" / "captures.wacz"))
+    assert (done.returncode, "is valid" in done.stdout) == (0, True), done.stdout + done.stderr
+    ids = {row["url"] for row in rows(tmp_path / "one", "articles")}
+    assert ids <= {url for kind, url in urls(tmp_path / "one" / "captures.wacz") if kind == "response"}
+    refused = publish(archive, str(tmp_path / "three"), "--version", "1.0.0", "--wacz")
+    assert refused.exit_code == 1 and "may not be given in full" in refused.output
+    assert not (tmp_path / "three").exists()
 
 
 def test_a_query_s_package_has_its_captures_and_no_others(archive: Path, tmp_path: Path) -> None:

@@ -235,8 +235,10 @@ def damage(file: Path, how: str) -> None:
         if len(part.stem) != 32 or (how != "cut" and not part.name.endswith(".term")):
             continue  # not of a part of the index
         data, at = part.read_bytes(), part.stat()
-        part.write_bytes(data[:len(data) // 2] if how == "cut" else bytes(len(data)) if how == "zero" else
-                         data[:20] + bytes(len(data) - 120) + data[-100:])
+        bad = data[:len(data) // 2] if how == "cut" else bytes(len(data)) if how == "zero" else \
+            data[:20] + bytes(len(data) - 120) + data[-100:]
+        (part.parent / "bad").write_bytes(bad)
+        (part.parent / "bad").replace(part)  # what is open keeps its file: to cut that ends a process by SIGBUS
         if how == "still":
             os.utime(part, ns=(at.st_atime_ns, at.st_mtime_ns))
 

@@ -23,7 +23,7 @@ _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 _NOBODY = "The operator of the archive"
 MEDIA = {".parquet": "application/vnd.apache.parquet", ".gz": "application/gzip", ".geojson": "application/geo+json",
          ".json": "application/json", ".md": "text/markdown", ".cff": "application/yaml", ".svg": "image/svg+xml",
-         ".py": "text/x-python"}
+         ".py": "text/x-python", ".wacz": "application/wacz"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,16 @@ def card(facts: Facts, about: About, files: list[File], citation: str) -> str:
 
 def _front(facts: Facts, about: About) -> str:
     licence = about.spdx.lower()
-    number = facts.rows["articles"]
+    number_of = facts.rows
+    number = number_of["articles"]
     told: dict[str, Any] = {
         "pretty_name": about.title, "license": licence if licence in _HUB else "other",
         "language": sorted({name.split("-")[0].lower() for name in facts.languages if name}) or ["und"],
         "size_categories": [next((label for most, label in _SIZES if number < most), "n>1T")],
         "tags": sorted({*about.keywords, "archiver"}),
         "configs": [{"config_name": table.name, "data_files": [{"split": "train", "path": facts.files[table.name]}],
-                     **({"default": True} if table.name == "articles" else {})} for table in tables(facts)]}
+                     **({"default": True} if table.name == "articles" else {})}
+                    for table in tables(facts) if number_of[table.name]]}  # the library fails at one without rows
     if told["license"] == "other":
         told |= {"license_name": "per-record", "license_link": "README.md"}
     return "---\n" + "".join(f"{k}: {json.dumps(v, ensure_ascii=False)}\n" for k, v in told.items()) + "---\n"

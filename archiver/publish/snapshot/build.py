@@ -30,6 +30,7 @@ from archiver.publish.snapshot.evidence import settle
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.request import Request
 from archiver.publish.snapshot.write import Told, derive, refer, write_tables
+from archiver.publish.wacz.pack import pack
 from archiver.search.asked import as_options
 from archiver.search.run import matching_ids
 from archiver.store.connect import open_archive
@@ -67,11 +68,15 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
         cutoff, parts, reasons = _chosen(dbs, request, rules, str(out))
         facts = Facts(request, cutoff, rules.dataset)
         facts.reasons = reasons
+        if request.wacz:
+            _may_hold_pages(out, request, dbs)
         with _aside(out) as folder:
             try:
                 write_tables(dbs, folder, facts, change, parts, told)
                 derive(folder, facts)
                 refer(folder, facts)
+                if request.wacz:
+                    _pack(dbs[0], archives[0].parent, folder, out, software)
                 (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
                 describe(folder, facts, software, previous, since)
                 size = _sum(folder)
@@ -133,6 +138,26 @@ def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rule
     for db in dbs:
         reasons += settle(db, rules, cutoff)
     return cutoff, parts, reasons
+
+
+def _may_hold_pages(out: Path, request: Request, dbs: Sequence[Database]) -> None:
+    """A page shows names, contacts, and teasers of other articles. Raises SnapshotRefused."""
+    less = sum(db.execute("select count(*) from temp.considered where chosen and tier < 3").fetchone()[0] for db in dbs)
+    why = (f"--wacz has the pages themselves, and {less:,} of the articles may not be given in full" if less else
+           "--wacz has the pages themselves, with names and contacts" if request.pseudonymised or request.drop_contacts
+           else "--wacz takes one archive" if len(dbs) > 1 else "")
+    if why:
+        raise SnapshotRefused(str(out), f"{why}; leave it out, or choose other articles")
+
+
+def _pack(db: Database, archive: Path, folder: Path, out: Path, software: str) -> None:
+    """The captures of the articles as `captures.wacz`. Raises SnapshotRefused where one cannot be read."""
+    ids = [row[0] for row in db.execute("select article_id from temp.ordered order by position")]
+    with (folder / "captures.wacz").open("wb") as file:
+        done = pack(db, archive, ids, file, software=software, title="Captures")
+    if done.missing:
+        raise SnapshotRefused(str(out), f"{done.missing:,} captures cannot be read, which 'archiver verify' names; "
+                              "mend the archive, or leave out --wacz")
 
 
 def _rebuild(facts: Facts, software: str, dbs: Sequence[Database]) -> bytes:

@@ -35,6 +35,7 @@ class Request:
     pseudonymised: str = ""
     drop_contacts: bool = False
     rules: str = ""
+    wacz: bool = False
 
     @property
     def asked(self) -> Query:

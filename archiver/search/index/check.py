@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import tantivy
 from sqlite_utils import Database
 from tantivy import Query
 
 from archiver.search.index import files, state
 from archiver.search.index.document import rows
-from archiver.search.index.searcher import Searcher
+from archiver.search.index.searcher import Searcher, index_in
 from archiver.store.checks.finding import Finding, first_of
 from archiver.store.search_folder import folder_of
 
@@ -28,7 +27,7 @@ def checked(db: Database, archive: Path, *, quick: bool = False) -> Iterator[Fin
         return
     try:
         damage = files.damaged(folder, state.known(folder) if quick else None)
-        there = {} if damage else _entries(Searcher(tantivy.Index.open(str(folder)), folder))
+        there = {} if damage else _entries(Searcher(index_in(folder), folder))
     except (ValueError, OSError) as error:
         damage = str(error)
     if damage:

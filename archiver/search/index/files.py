@@ -8,7 +8,6 @@ index is written, and the digest is asked only of a file that has others.
 from __future__ import annotations
 
 import json
-import mmap
 import re
 import zlib
 from pathlib import Path
@@ -41,17 +40,21 @@ def _parts(folder: Path) -> list[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    if path.stat().st_size <= _TAIL:
-        return False
-    with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        ends = len(data) - _TAIL - int.from_bytes(data[-8:-4], "little")
-        if int.from_bytes(data[-4:], "little") != _MAGIC or ends < 0:
+    """Read, not mapped: a mapped file that is cut meanwhile ends the process."""
+    ends = path.stat().st_size - _TAIL
+    with path.open("rb") as handle:
+        handle.seek(max(0, ends))
+        tail = handle.read(_TAIL)
+        ends -= int.from_bytes(tail[:4], "little")
+        if len(tail) < _TAIL or int.from_bytes(tail[4:], "little") != _MAGIC or ends < 0:
             return False
+        handle.seek(ends)
         try:
-            told = json.loads(data[ends:-_TAIL])["crc"]
+            told = json.loads(handle.read()[:-_TAIL])["crc"]
         except (ValueError, KeyError, TypeError):
             return False
+        handle.seek(0)
         found = 0
-        for start in range(0, ends, _PIECE):
-            found = zlib.crc32(data[start:min(start + _PIECE, ends)], found)
-        return bool(found == told)
+        while ends > 0 and (piece := handle.read(min(_PIECE, ends))):
+            found, ends = zlib.crc32(piece, found), ends - len(piece)
+        return bool(ends == 0 and found == told)

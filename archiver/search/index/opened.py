@@ -15,7 +15,7 @@ from archiver.errors import IndexMissing
 from archiver.search.index import files, state
 from archiver.search.index.refresh import Progress, fill, refresh
 from archiver.search.index.schema import schema
-from archiver.search.index.searcher import Searcher
+from archiver.search.index.searcher import Searcher, index_in
 from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
 
@@ -68,7 +68,7 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
         elif files.damaged(folder, state.known(folder)):
             return None
         said = state.told(folder)
-        found = Searcher(tantivy.Index.open(str(folder)), folder, frozenset(said.get("common", ())))
+        found = Searcher(index_in(folder), folder, frozenset(said.get("common", ())))
         # Where another process has made it anew meanwhile, these are no longer its common words.
         return found if state.belongs(db, folder) and state.told(folder).get("token") == said.get("token") else None
     except (sqlite3.OperationalError, OSError, ValueError):

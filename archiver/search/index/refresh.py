@@ -16,6 +16,7 @@ from archiver.search.index import files, state
 from archiver.search.index.commonest import common_words, has_outgrown
 from archiver.search.index.document import document, rows
 from archiver.search.index.schema import schema
+from archiver.search.index.searcher import index_in
 from archiver.store.search_folder import clear, folder_of, locked
 
 _BATCH = 1_000
@@ -93,7 +94,7 @@ def _damage(folder: Path) -> str:
     try:
         if name := files.damaged(folder, known):
             return name
-        tantivy.Index.open(str(folder)).searcher()
+        index_in(folder).searcher()
     except (ValueError, OSError) as error:
         return str(error)
     if files.stamps(folder) != known:  # copied, or killed right before its last step: its files are not read again

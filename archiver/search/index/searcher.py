@@ -15,6 +15,14 @@ from archiver.search.index import files, state
 _T = TypeVar("_T")
 
 
+def index_in(folder: Path) -> tantivy.Index:
+    """Without the thread that would read the index anew in the background whenever another process has written it.
+    Raises ValueError."""
+    index = tantivy.Index.open(str(folder))
+    index.config_reader("manual", 0)
+    return index
+
+
 class Searcher:
     """An index as it was at one moment; `folder` is None of one in memory, `common` are the words of which it has the
     pairs, `remembered` is for who asks it. Every method raises IndexDamaged, and the
