@@ -10,10 +10,10 @@ BIN = $(VENV)/bin
 
 # What the tests need beside Python, by the names of Debian's packages.
 TEST_PACKAGES = wordpress wordpress-theme-twentytwentyfive php-cli php-mysql php-xml php-mbstring mariadb-server \
-	postgresql chromium chromium-driver systemd
+	postgresql chromium chromium-driver systemd zsh fish mandoc
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl serve demo test soak lint test-deps lock docs bench clean
+.PHONY: help crawl serve demo test soak lint test-deps lock docs bench release clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -66,8 +66,11 @@ docs: $(VENV)/.installed ## write the generated parts of docs/ anew
 bench: $(VENV)/.installed ## measure quality and speed on the sites beside this project (ARGS go to bench/sites)
 	$(BIN)/python bench/sites $(ARGS)
 
+release: $(VENV)/.checked ## write wheel, source archive, changes, bill of materials and checksums into dist/ (ARGS=--trial before a version)
+	$(BIN)/python -m release $(ARGS)
+
 clean: ## remove what was installed and built, but no archive
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The environment, in steps that are each done once: the pinned packages, this package, the checks' packages.
 

@@ -1,6 +1,6 @@
 """Writes the parts of the documentation that the code already says: commands, fields, schema.
 
-    python docs/generate.py            writes docs/commands.md, docs/fields.md and docs/schema.md
+    python docs/generate.py            writes docs/commands.md, fields.md, schema.md and archiver.1
     python docs/generate.py --check    writes nothing; names what is stale and exits with 1
 """
 
@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import click  # noqa: E402
+import manpage  # noqa: E402
 from sqlite_utils import Database  # noqa: E402
 
 from archiver.commands.main import COMMANDS, cli  # noqa: E402
@@ -43,7 +44,7 @@ TABLES = {
               "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
     "page_tellers": "Who told of a page. `found_page` is the page that it was found on, `found_on` the place "
                     "where that is none; `last_seen` is empty where it is `first_seen`. Read the view "
-                    "[page_sources](#page_sources), which has all.",
+                    "[page_sources](#page_sources-view), which has all.",
     "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
                 "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
                 "`aside` is 1 where that is a stub, or the same text at another address.",
@@ -86,7 +87,7 @@ TABLES = {
                      "nothing of how many there are.",
     "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
     "aliases": "The addresses of articles beside their own: what leads to them (redirect), another way to them (copy), "
-               "where they were (moved). Read the view [addresses](#addresses), which has all.",
+               "where they were (moved). Read the view [addresses](#addresses-view), which has all.",
     "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
     "revisions": "One row a version of an article, the current one too. `content` (JSON) is what it says; of the "
                  "one that stands only what differs from `articles`: the view `versions` has all. `previous` stood "
@@ -257,7 +258,7 @@ def schema() -> str:
     return "\n".join(out)
 
 
-PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema}
+PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema, "archiver.1": manpage.page}
 
 
 def stale() -> list[str]:

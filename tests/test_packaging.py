@@ -1,13 +1,9 @@
-"""What is installed is what is pinned, and a built package has all it needs."""
+"""What is installed is what is pinned."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -58,22 +54,6 @@ def test_every_debian_package_that_a_test_needs_is_installed_by_make_test_deps()
         for call in re.findall(r"mark\.needs\(([^)*]*)\)", file.read_text(encoding="utf-8")):
             named |= set(re.findall(r'"([\w.+-]+)"', call))
     assert named <= packages
-
-
-def test_a_built_package_holds_the_code_and_its_data(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    shutil.copytree(ROOT / "archiver", source / "archiver", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    built = subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation",
-                            "--disable-pip-version-check", "-w", str(tmp_path), str(source)],
-                           capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    [wheel] = tmp_path.glob("*.whl")
-    held = {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith("archiver/")}
-    expected = {str(p.relative_to(source)) for p in (source / "archiver").rglob("*")
-                if p.is_file() and p.suffix != ".pyc"}
-    assert expected <= held
 
 
 def test_the_version_is_told_once_and_in_the_changelog() -> None:

@@ -17,7 +17,8 @@ from archiver.errors import OutputNotWritable
 @click.argument("article", metavar="ID|URL|SITE", required=False)
 @click.argument("a", metavar="[A]", type=click.IntRange(min=1), required=False)
 @click.argument("b", metavar="[B]", type=click.IntRange(min=1), required=False)
-@click.option("--html", metavar="FILE", help="Write the comparison as one page of HTML to FILE (- for the output).")
+@click.option("--html", metavar="FILE", type=click.Path(),
+              help="Write the comparison as one page of HTML to FILE (- for the output).")
 @click.option("--titles", is_flag=True, help="List headlines that were changed after publication, of SITE or of all.")
 @json_option
 @archive_option

@@ -29,8 +29,9 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
               show_default=True,
               help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values())
                    + "; wacz: the captures behind the articles.")
-@click.option("-o", "--output", metavar="FILE", default="-", help="Write to FILE instead of the standard output.")
-@click.option("--wacz", metavar="FILE", help="The same as -f wacz -o FILE.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(), default="-",
+              help="Write to FILE instead of the standard output.")
+@click.option("--wacz", metavar="FILE", type=click.Path(), help="The same as -f wacz -o FILE.")
 @archive_option
 def export(archive: str, form: str, output: str, fold: str, wacz: str | None, **options: Any) -> None:
     """Write articles for other programs: one record a line or row, by number unless --sort is given.

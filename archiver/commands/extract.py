@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Read one page and print what it says, without an archive.")
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|-", type=click.Path())
 @click.option("--url", required=True, metavar="URL", help="The address the page was served at.")
 @click.option("--json", "form", flag_value="json", default="json", help="Print JSON (the default).")
 @click.option("--text", "form", flag_value="text", help="Print title, date, authors and text for reading.")
 @click.option("--evidence", is_flag=True, help="Tell for each field all candidates, and why one of them won.")
-@click.option("--rules", metavar="FILE", help="Read the page by the rules (TOML) that this file has for its site.")
+@click.option("--rules", metavar="FILE", type=click.Path(),
+              help="Read the page by the rules (TOML) that this file has for its site.")
 def extract(file: str, url: str, form: str, evidence: bool, rules: str | None) -> None:
     """Read one page from FILE (- is the standard input) and print what it says. Nothing is fetched or stored.
 

@@ -11,6 +11,7 @@ import keyword
 from dataclasses import dataclass
 
 import click
+from click.shell_completion import CompletionItem
 
 import archiver
 from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
@@ -62,6 +63,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("cite", "Read", "Print the citation of articles."),
     Entry("export", "Hand on", "Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ."),
     Entry("publish", "Hand on", "Publish a versioned dataset that can be cited, checked and built again."),
+    Entry("completion", "Set up", "Print what a shell needs to complete words with Tab."),
 )
 
 
@@ -90,6 +92,12 @@ class LazyGroup(click.Group):
         for section in dict.fromkeys(entry.section for entry in COMMANDS):
             with formatter.section(section):
                 formatter.write_dl([(e.name, e.summary) for e in COMMANDS if e.section == section])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands from the table: loading all of them would take a second at each Tab."""
+        if not incomplete.startswith("-"):
+            return [CompletionItem(e.name, help=e.summary) for e in COMMANDS if e.name.startswith(incomplete)]
+        return super().shell_complete(ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> object:
         try:

@@ -21,8 +21,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def archive_option(function: F) -> F:
     """`--archive PATH`, also ARCHIVER_ARCHIVE in the environment."""
     return click.option(
-        "--archive", metavar="PATH", default=DEFAULT_ARCHIVE, envvar="ARCHIVER_ARCHIVE", show_default=True,
-        show_envvar=True, help="The archive's SQLite file.",
+        "--archive", metavar="PATH", type=click.Path(), default=DEFAULT_ARCHIVE, envvar="ARCHIVER_ARCHIVE",
+        show_default=True, show_envvar=True, help="The archive's SQLite file.",
     )(function)
 
 

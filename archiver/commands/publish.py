@@ -22,7 +22,7 @@ _FORMATS = ("parquet", "csv", "jsonl", "geojson")
 
 @click.command(short_help="Publish a versioned dataset that can be cited, checked and built again.",
                context_settings={"ignore_unknown_options": True})
-@click.argument("folder", metavar="DIR", required=False)
+@click.argument("folder", metavar="DIR", type=click.Path(), required=False)
 @query_options
 @click.option("--version", "version", metavar="X.Y.Z", help="Version of the dataset (Semantic Versioning).")
 @click.option("--cutoff", metavar="DATE", default="", help="As the archive was at DATE  [default: as it is]")
@@ -40,15 +40,17 @@ _FORMATS = ("parquet", "csv", "jsonl", "geojson")
               help="Name authors by hashes, keyed with what this variable of the environment holds.")
 @click.option("--drop-contacts", is_flag=True, help="Take e-mail addresses and telephone numbers out of texts.")
 @click.option("--wacz", is_flag=True, help="With the captures as WACZ; only where every article may be given in full.")
-@click.option("--rules", metavar="FILE", help="What may be published, and what the dataset is called (TOML).")
-@click.option("--previous", metavar="DIR", help="The version before, which CHANGES.md tells the differences to.")
+@click.option("--rules", metavar="FILE", type=click.Path(),
+              help="What may be published, and what the dataset is called (TOML).")
+@click.option("--previous", metavar="DIR", type=click.Path(),
+              help="The version before, which CHANGES.md tells the differences to.")
 @click.option("--rebuild", is_flag=True, help="Build the dataset in DIR again, as its rebuild.json says, without what "
                                               "was withdrawn since.")
 @click.option("--replace", is_flag=True, help="Write over another build of the same version.")
 @click.option("--check", "checking", is_flag=True, help="Tell whether DIR is what it says.")
 @click.option("--explain", metavar="ID|URL", help="Tell what of an article may be published, and why; without DIR.")
 @json_option
-@click.option("--archive", "archives", metavar="PATH", multiple=True, default=(DEFAULT_ARCHIVE,),
+@click.option("--archive", "archives", metavar="PATH", type=click.Path(), multiple=True, default=(DEFAULT_ARCHIVE,),
               envvar="ARCHIVER_ARCHIVE", show_default=True, show_envvar=True,
               help="The archive's SQLite file; several times for archives that have no site in common.")
 def publish(folder: str | None, archives: tuple[str, ...], checking: bool, explain: str | None, rebuild: bool,

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 @click.option("--systemd", "kind", flag_value="systemd", help="Print units for systemd, and run nothing.")
 @click.option("--cron", "kind", flag_value="cron", help="Print a crontab, and run nothing.")
 @click.option("--docker", "kind", flag_value="docker", help="Print a compose file for Docker, and run nothing.")
-@click.option("-o", "--output", "folder", metavar="DIR", help="Write these files into a folder instead.")
+@click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(),
+              help="Write these files into a folder instead.")
 @json_option
 def schedule(archive: str, once: bool, dry_run: bool, workers: int, delay: float | None, contact: str | None,
              quiet: bool, kind: str | None, folder: str | None, as_json: bool) -> None:

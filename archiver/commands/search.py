@@ -49,7 +49,8 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
               help="Which share of the archived articles (of those that QUERY and the options leave) has this word, "
                    "phrase or query, by time; several are compared.")
 @click.option("--by", type=click.Choice(_UNITS), help="Of --trend: by year, month or day.")
-@click.option("--plot", metavar="FILE", help="Draw the --trend or --histogram into a file, too: .svg, or .png, which "
+@click.option("--plot", metavar="FILE", type=click.Path(),
+              help="Draw the --trend or --histogram into a file, too: .svg, or .png, which "
                                              "needs archiver[plot].")
 @click.option("--concordance", is_flag=True,
               help="Print each place where QUERY stands, with what is around it; --sort left or right is by the words "

@@ -57,7 +57,8 @@ def list_(as_json: bool, archive: str) -> None:
 @click.argument("name")
 @click.option("--peek", is_flag=True, help="Tell what is new and leave it new.")
 @click.option("--again", is_flag=True, help="Tell once more what the last run that found something told.")
-@click.option("--atom", metavar="FILE", help=f"Write the last {_IN_FEED} articles that it told of as an Atom feed "
+@click.option("--atom", metavar="FILE", type=click.Path(),
+              help=f"Write the last {_IN_FEED} articles that it told of as an Atom feed "
                                              "(RFC 4287); - is the standard output.")
 @json_option
 @archive_option

@@ -162,7 +162,8 @@ def _known_rules(history: list[dict[str, Any]], name: str) -> list[str]:
 
 @sites.command()
 @click.argument("site")
-@click.option("--set", "file", metavar="FILE|-", help="Take these rules (TOML) before those that were learned.")
+@click.option("--set", "file", metavar="FILE|-", type=click.Path(),
+              help="Take these rules (TOML) before those that were learned.")
 @click.option("--forget", is_flag=True, help="Take back the rules that a person wrote.")
 @click.option("--learn", "anew", is_flag=True, help="Learn the template anew from the stored captures.")
 @json_option

@@ -29,7 +29,7 @@ _AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone"
 @click.option("--missing", is_flag=True, help="List all that is missing, and nothing else.")
 @click.option("--health", "health_only", is_flag=True,
               help="Tell what is wrong, and nothing else; with exit codes for monitors.")
-@click.option("--prometheus", metavar="FILE|-",
+@click.option("--prometheus", metavar="FILE|-", type=click.Path(),
               help="Write numbers for Prometheus, to a file that node_exporter reads.")
 @click.option("--notify", is_flag=True, help="Tell those whom archiver.toml names of what has changed since last time.")
 @click.option("--try-notify", is_flag=True, help="Send them a message that is only a trial.")

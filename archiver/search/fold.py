@@ -77,14 +77,14 @@ def _without(searcher: Searcher, query: Query, left_out: list[int], shown: list[
 
 
 def _by_cluster(searcher: Searcher, query: Query) -> Folded:
-    copies = _having(searcher, query, key_query(COPY))
     members = _having(searcher, query, Query.range_query(schema(), "cluster", tantivy.FieldType.Integer, 1, None))
+    if not members:
+        return _by_text(searcher, query)
+    copies = _having(searcher, query, key_query(COPY))
     alike = {entry.id: entry for entry in (*copies, *members)}
-    if not alike:
-        return Folded(query, {})
     if copies:
         alike |= {entry.id: entry for entry in _having(searcher, query, key_query(FIRST))}
-    sources = {entry.id for entry in _having(searcher, query, key_query("is:source"))} if members else set()
+    sources = {entry.id for entry in _having(searcher, query, key_query("is:source"))}
     clusters = _clusters(searcher, members)
     beneath = {}
     for together in _together(alike.values(), clusters):

@@ -8,7 +8,7 @@ letters of a word somewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from archiver.search.words import MAX_WORD, evened, is_run, placed, spotted, words
@@ -92,17 +92,16 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def in_words(text: str, rows: Iterable[Row]) -> Iterator[Place]:
+def in_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
     """Where the rows stand among all words of a text; one may lie within another."""
     there = placed(text)
     tokens = there.words
-    at: dict[str, list[int]] = {}
-    for position, token in enumerate(tokens):
-        at.setdefault(token, []).append(position)
+    exact = {row[0] for row, begun in rows if len(row) > 1 or not begun}
+    begins = tuple({row[0] for row, begun in rows if len(row) == 1 and begun})
+    firsts = [place for place, token in enumerate(tokens) if token in exact or token.startswith(begins)]
     for number, (row, begun) in enumerate(rows):
         last = len(row) - 1
-        firsts = [row[0]] if last or not begun else [token for token in at if token.startswith(row[0])]
-        for position in (p for token in firsts for p in at.get(token, ())):
+        for position in firsts:
             here = tuple(tokens[position:position + len(row)])
             if here == row or (begun and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
                 end = there.place(position + last)[1]

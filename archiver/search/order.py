@@ -70,11 +70,12 @@ def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first:
         hits = _best(searcher, query, field, down=down, most=last + spare)
         ends = _end(hits, last)
         if len(hits) < last + spare or ends < len(hits):
-            return _by_turn(with_numbers(searcher, hits[:ends]))[first:last]
-    key = hits[-1][0]
-    begins = next(place for place, hit in enumerate(hits) if hit[0] == key)
-    same = _equals(searcher, query, field, key, hits[begins:], last - begins)
-    return _by_turn(with_numbers(searcher, hits[:begins]) + same)[first:last]
+            begins = _begin(hits[:ends])
+            same = _first_by_turn(searcher, hits[begins:ends], last - begins)
+            return _by_turn(with_numbers(searcher, hits[:begins] + same))[first:last]
+    begins = _begin(hits)
+    equals = _equals(searcher, query, field, hits[-1][0], hits[begins:], last - begins)
+    return _by_turn(with_numbers(searcher, hits[:begins]) + equals)[first:last]
 
 
 def _best(searcher: Searcher, query: Query, field: str, *, down: bool, most: int) -> list[Found]:
@@ -97,6 +98,21 @@ def _end(hits: list[Found], last: int) -> int:
     while 0 < ends < len(hits) and hits[ends][0] == hits[ends - 1][0]:
         ends += 1
     return ends
+
+
+def _begin(hits: list[Found]) -> int:
+    """Where those begin that have the key of the last."""
+    begins = len(hits)
+    while begins and hits[begins - 1][0] == hits[-1][0]:
+        begins -= 1
+    return begins
+
+
+def _first_by_turn(searcher: Searcher, hits: list[Found], most: int) -> list[Found]:
+    if len(hits) <= most:
+        return hits
+    turns = field_values(searcher, TURN, [address for _, address in hits])
+    return [hits[place] for place in sorted(range(len(hits)), key=turns.__getitem__)[:most]]
 
 
 def _by_turn(entries: list[Entry]) -> list[Entry]:
@@ -132,7 +148,7 @@ def _of_score(searcher: Searcher, query: Query, score: float, known: list[Found]
         if len(same) < most and len(turns) < reach:  # all of them: a last digit was another this time
             same = known
         if len(same) >= most:
-            return sorted(with_numbers(searcher, same), key=lambda entry: entry.turn)[:most]
+            return with_numbers(searcher, _first_by_turn(searcher, same, most))
         reach *= 4
 
 

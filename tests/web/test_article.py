@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from archiver.commands.main import cli
 from archiver.store.connect import open_archive
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving
@@ -32,9 +32,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def command(served: Served, *words: str) -> Any:
-    run = subprocess.run([sys.executable, "-m", "archiver", *words, "--archive", str(served.archive)],
-                         capture_output=True, check=True)
-    return json.loads(run.stdout)
+    return json.loads(printed(served, *words))
+
+
+def printed(served: Served, *words: str) -> bytes:
+    run = CliRunner().invoke(cli, [*words, "--archive", str(served.archive)])
+    assert run.exit_code == 0, run.output
+    return run.stdout_bytes
 
 
 @pytest.mark.parametrize(("path", "words"), [
@@ -78,9 +82,8 @@ def test_versions_are_compared_word_by_word(served: Served) -> None:
     ("csl-json", "application/vnd.citationstyles.csl+json", "[\n")])
 def test_citations_are_downloaded(served: Served, style: str, kind: str, beginning: str) -> None:
     got = served.get(f"/article/1/cite/{style}?revision=1")
-    printed = subprocess.run([sys.executable, "-m", "archiver", "cite", "1", "--revision", "1", "--style", style,
-                              "--archive", str(served.archive)], capture_output=True, check=True).stdout
-    assert got.body == printed and got.text.startswith(beginning)
+    assert got.body == printed(served, "cite", "1", "--revision", "1", "--style", style)
+    assert got.text.startswith(beginning)
     assert got.headers["content-type"].startswith(kind) and "attachment" in got.headers["content-disposition"]
 
 

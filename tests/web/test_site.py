@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from archiver.commands.main import cli
 from archiver.store.connect import open_archive
 from tests.web.conftest import Served
 
@@ -16,10 +16,9 @@ NAMES = ("harbour.example", "notes.example/blog", "quiet.example")
 
 
 def command(served: Served, *words: str) -> Any:
-    run = subprocess.run([sys.executable, "-m", "archiver", *words, "--json", "--archive", str(served.archive)],
-                         capture_output=True)
-    assert run.returncode in (0, 1), run.stderr
-    return json.loads(run.stdout)
+    run = CliRunner().invoke(cli, [*words, "--json", "--archive", str(served.archive)])
+    assert run.exit_code in (0, 1), run.output
+    return json.loads(run.stdout_bytes)
 
 
 def test_a_twin_has_the_numbers_of_status(served: Served) -> None:
@@ -60,6 +59,5 @@ def test_rules_and_settings_are_shown(served: Served) -> None:
     db.close()
     page = served.get("/site/harbour.example").text
     assert "by hand" in page and "h1.entry-title &gt; b" in page and "<td>2.0</td>" in page
-    assert served.get("/site/harbour.example.json").json["rules"] == subprocess.run(
-        [sys.executable, "-m", "archiver", "sites", "rules", "harbour.example", "--archive", str(served.archive)],
-        capture_output=True, text=True, check=True).stdout
+    assert served.get("/site/harbour.example.json").json["rules"] == command(
+        served, "sites", "rules", "harbour.example")["rules"]

@@ -18,7 +18,7 @@ _SHOWN = 50
 
 
 @click.command("import", short_help="Enter sites from lists: OPML, CSV, text.")
-@click.argument("files", metavar="FILE|-...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE|-...", type=click.Path(), nargs=-1, required=True)
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Give all of them this tag, too.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set this for all of them, where the list "
                                                                             "does not.")
@@ -85,7 +85,8 @@ def import_(files: tuple[str, ...], tags: tuple[str, ...], settings: tuple[str, 
 @click.command(short_help="Write the sites as a list: CSV, OPML or text.")
 @click.option("-f", "--format", "form", type=click.Choice(["csv", "opml", "text"]), default="csv", show_default=True,
               help="What 'sites import' reads, too.")
-@click.option("-o", "--output", metavar="FILE|-", default="-", help="Write to this file [default: standard output].")
+@click.option("-o", "--output", metavar="FILE|-", type=click.Path(), default="-",
+              help="Write to this file [default: standard output].")
 @click.option("--tag", metavar="TAG", help="Only the sites with this tag.")
 @archive_option
 def export(form: str, output: str, tag: str | None, archive: str) -> None:

@@ -1,0 +1,52 @@
+"""Wheel and source archive by setuptools, the same bytes from the same files and time."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from release import NotReleasable
+
+HOOKS = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
+
+
+def build(source: Path, to: Path, time: int) -> tuple[Path, Path]:
+    """The wheel and the source archive of the project in `source`, written into `to`.
+
+    The wheel is built from the unpacked source archive, so that this has all that is needed. PEP 517; the time
+    of all files is `time` (SOURCE_DATE_EPOCH, seconds since 1970).
+    """
+    archive = _hook("build_sdist", source, to, time)
+    unpacked = source.parent / "unpacked"
+    with tarfile.open(archive) as tar:
+        tar.extractall(unpacked, filter="data")
+    [project] = unpacked.iterdir()
+    wheel = _hook("build_wheel", project, to, time)
+    _settle(archive, time)
+    return wheel, archive
+
+
+def _hook(name: str, source: Path, to: Path, time: int) -> Path:
+    done = subprocess.run([sys.executable, "-c", HOOKS, name, str(to.resolve())], cwd=source, capture_output=True,
+                          text=True, umask=0o022, env={**os.environ, "SOURCE_DATE_EPOCH": str(time)})
+    if done.returncode:
+        raise NotReleasable(f"setuptools cannot build it ({name}):\n{done.stderr[-2000:]}")
+    return to / done.stdout.split()[-1]
+
+
+def _settle(archive: Path, time: int) -> None:
+    """Write the source archive anew: setuptools keeps owners, times and the order of the file system."""
+    out = io.BytesIO()
+    with tarfile.open(archive) as old, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:
+        for member in sorted(old.getmembers(), key=lambda m: m.name):
+            plain = tarfile.TarInfo(member.name)
+            plain.size, plain.type, plain.mtime = member.size, member.type, time
+            plain.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+            new.addfile(plain, old.extractfile(member))
+    with archive.open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=time) as packed:
+        packed.write(out.getvalue())

@@ -1,0 +1,32 @@
+"""Which files belong to a release, and its time."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from release import NotReleasable
+
+
+def copy_sources(root: Path, to: Path, trial: bool) -> int:
+    """Copy what git knows of `root` into the new folder `to`; the time of the commit, in seconds since 1970.
+
+    Uncommitted changes are refused unless it is a trial.
+    """
+    if not trial and (changed := _git(root, "status", "--porcelain").splitlines()):
+        raise NotReleasable(f"{len(changed)} files are changed and not committed ({changed[0][3:]} is one): commit or "
+                            "remove them, or try it with --trial.")
+    names = _git(root, "ls-files", "-z", "--cached", *(["--others", "--exclude-standard"] if trial else []))
+    for name in names.split("\0")[:-1]:
+        if (root / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, to / name)
+    return int(_git(root, "log", "-1", "--format=%ct"))
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        raise NotReleasable(f"A release is made from a git tree, and git says of {root}: {done.stderr.strip()}")
+    return done.stdout
