@@ -44,7 +44,8 @@ class Site:
     """`posts` posts of some `kilobytes` each at `origin` ("http://127.0.0.1:8000").
 
     `edited`: numbers of posts that were changed after they were published; `lastmod`: whether the sitemaps say when;
-    `sitemap`: whether there are any.
+    `sitemap`: whether there are any; `first`: titles and texts are those of posts from this number
+    on, so that two sites need not have the same.
     """
 
     origin: str
@@ -53,6 +54,7 @@ class Site:
     edited: frozenset[int] = frozenset()
     lastmod: bool = True
     sitemap: bool = True
+    first: int = 0
 
     def get(self, path: str) -> Served:
         """The answer to a path; 404 for what is not there."""
@@ -63,7 +65,7 @@ class Site:
 
     def path_of(self, number: int) -> str:
         at = self.published(number)
-        return f"/{at:%Y/%m}/{_title(number).lower().replace(' ', '-')}-{number}/"
+        return f"/{at:%Y/%m}/{self._title_of(number).lower().replace(' ', '-')}-{number}/"
 
     def published(self, number: int) -> datetime:
         """Posts lie evenly over twenty years, the first one oldest."""
@@ -71,6 +73,9 @@ class Site:
 
     def changed(self, number: int) -> datetime:
         return datetime.now(UTC).replace(microsecond=0) if number in self.edited else self.published(number)
+
+    def _title_of(self, number: int) -> str:
+        return _title(self.first + number)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -111,9 +116,9 @@ class Site:
 
     def _feed(self, rest: str) -> Served | None:
         items = "".join(
-            f"<item><title>{_title(n)}</title><link>{self.origin}{self.path_of(n)}</link>"
+            f"<item><title>{self._title_of(n)}</title><link>{self.origin}{self.path_of(n)}</link>"
             f"<guid>{self.origin}/?p={n + 1}</guid><pubDate>{self.published(n):%a, %d %b %Y %H:%M:%S +0000}</pubDate>"
-            f"<description>{escape(_text(n, 1, n in self.edited)[0])}</description></item>"
+            f"<description>{escape(_text(self.first + n, 1, n in self.edited)[0])}</description></item>"
             for n in range(self.posts - 1, max(-1, self.posts - 1 - _IN_FEED), -1)
         )
         body = f"<?xml version='1.0'?><rss version='2.0'><channel><title>By number</title>{items}</channel></rss>"
@@ -136,8 +141,8 @@ class Site:
         if not here:
             return None
         items = "".join(
-            f"<article class='post'><h2><a href='{self.path_of(n)}'>{_title(n)}</a></h2>"
-            f"<p>{_text(n, 1, False)[0][:160]}</p></article>" for n in here
+            f"<article class='post'><h2><a href='{self.path_of(n)}'>{self._title_of(n)}</a></h2>"
+            f"<p>{_text(self.first + n, 1, False)[0][:160]}</p></article>" for n in here
         )
         older = f"<a class='next' rel='next' href='{base}page/{page + 1}/'>Older posts</a>"
         nav = f"<nav class='pagination'>{older if page * _A_PAGE < len(numbers) else ''}</nav>"
@@ -154,21 +159,21 @@ class Site:
 
     def _post(self, n: int) -> str:
         at, changed, who = self.published(n), self.changed(n), _PEOPLE[n % len(_PEOPLE)]
-        paragraphs = "".join(f"<p>{p}</p>" for p in _text(n, 12, n in self.edited))
-        others = "".join(f"<li><a href='{self.path_of(o)}'>{_title(o)}</a></li>"
+        paragraphs = "".join(f"<p>{p}</p>" for p in _text(self.first + n, 12, n in self.edited))
+        others = "".join(f"<li><a href='{self.path_of(o)}'>{self._title_of(o)}</a></li>"
                          for o in ((n * 7 + k) % self.posts for k in range(1, 6)))
         head = (f"<link rel='canonical' href='{self.origin}{self.path_of(n)}'>"
                 f"<meta property='article:published_time' content='{at.isoformat()}'>"
                 f"<meta property='article:modified_time' content='{changed.isoformat()}'>"
-                f"<meta property='og:title' content='{_title(n)}'>")
+                f"<meta property='og:title' content='{self._title_of(n)}'>")
         category = _CATEGORIES[n % len(_CATEGORIES)]
-        post = (f"<main><article class='post single'><header><h1 class='entry-title'>{_title(n)}</h1>"
+        post = (f"<main><article class='post single'><header><h1 class='entry-title'>{self._title_of(n)}</h1>"
                 f"<p class='meta'>By <a rel='author' href='/about/#{n % len(_PEOPLE)}'>{who}</a> on "
                 f"<time class='entry-date' datetime='{at.isoformat()}'>{at:%d %B %Y}</time></p></header>"
                 f"<div class='entry-content'>{paragraphs}</div>"
                 f"<footer>In <a rel='category tag' href='/category/{category.lower()}/'>{category}</a></footer>"
                 f"</article><aside class='related'><h2>Related posts</h2><ul>{others}</ul></aside></main>")
-        return self._around(_title(n), post, head)
+        return self._around(self._title_of(n), post, head)
 
     def _around(self, title: str, main: str, head: str = "") -> str:
         before, after = self._template

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import Distribution, distributions
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
+from cyclonedx.factory.license import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
-from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from release import NotReleasable
 
@@ -28,20 +32,60 @@ def pinned(lock: str) -> list[tuple[Requirement, list[str]]]:
     return out
 
 
-def bill_of_materials(name: str, version: str, licence: str, lock: str, time: int) -> str:
-    """The bill as JSON, valid by the schema, with the time of the release (seconds since 1970)."""
+def installed_as_pinned(lock: str) -> dict[str, Distribution]:
+    """What is installed of the pins, by name, where it is the version that is pinned.
+
+    Those for other platforms are not installed. Raises NotReleasable where another version is: it would say of
+    itself what need not hold of the one that is pinned.
+    """
+    out: dict[str, Distribution] = {}
+    for requirement, _ in pinned(lock):
+        for found in distributions(name=requirement.name):
+            if not requirement.specifier.contains(found.version):
+                raise NotReleasable(f"{requirement.name} {found.version} is installed, and requirements.lock pins "
+                                    f"{requirement.specifier}: 'make release' installs what is pinned.")
+            out[canonicalize_name(requirement.name)] = found
+    return out
+
+
+def bill_of_materials(project: Mapping[str, Any], lock: str, installed: Mapping[str, Distribution], time: int) -> str:
+    """The bill as JSON, valid by the schema, with the time of the release (seconds since 1970).
+
+    `project` is the table of pyproject.toml. Licences, and what depends on what, are what the packages say.
+    """
+    name, version = project["name"], project["version"]
+    licence = LicenseFactory()
+    parts: dict[str, Component] = {canonicalize_name(r.name): _component(r, sums) for r, sums in pinned(lock)}
     whole = Component(name=name, version=version, type=ComponentType.APPLICATION, bom_ref=f"{name}@{version}",
-                      licenses=[DisjunctiveLicense(id=licence)], purl=PackageURL("pypi", None, name, version))
-    parts = [_component(requirement, sums) for requirement, sums in pinned(lock)]
-    bom = Bom(components=parts, serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"{name}@{version}/{time}\n{lock}"))
+                      licenses=[licence.make_from_string(project["license"])],
+                      purl=PackageURL("pypi", None, name, version))
+    bom = Bom(components=parts.values(), serial_number=uuid5(NAMESPACE_URL, f"{name}@{version}/{time}\n{lock}"))
     bom.metadata.component = whole
     bom.metadata.timestamp = datetime.fromtimestamp(time, UTC)
-    bom.register_dependency(whole, parts)
+    bom.register_dependency(whole, _needed(project["dependencies"], parts))
+    for key, part in parts.items():
+        if found := installed.get(key):
+            part.licenses = [licence.make_from_string(text) for text in _licences(found)]
+            bom.register_dependency(part, _needed(found.requires or (), parts))
     text = JsonV1Dot6(bom).output_as_string(indent=2)
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if wrong is not None:
         raise NotReleasable(f"The bill of materials is not what CycloneDX 1.6 asks for: {wrong}")
     return text + "\n"
+
+
+def _needed(requirements: Iterable[str], parts: Mapping[str, Component]) -> list[Component]:
+    """Those of the parts that are asked for here, without extras."""
+    asked = [r for r in map(Requirement, requirements) if not r.marker or r.marker.evaluate({"extra": ""})]
+    return [parts[key] for r in asked if (key := canonicalize_name(r.name)) in parts]
+
+
+def _licences(found: Distribution) -> list[str]:
+    """By the newest of the three ways in which packages tell it: an SPDX expression, a line, classifiers."""
+    for key in ("License-Expression", "License"):
+        if key in found.metadata and found.metadata[key] and "\n" not in found.metadata[key]:
+            return [found.metadata[key]]
+    return [c.split(" :: ")[-1] for c in found.metadata.get_all("Classifier") or () if c.startswith("License ::")]
 
 
 def _component(requirement: Requirement, sums: list[str]) -> Component:

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 from release import NotReleasable
-from release.bill import bill_of_materials
+from release.bill import bill_of_materials, installed_as_pinned
 from release.build import build
 from release.sources import copy_sources
 
@@ -28,9 +28,9 @@ def write_release(root: Path, folder: Path, trial: bool = False) -> list[Path]:
         changes = changes_of((source / "CHANGELOG.md").read_text(encoding="utf-8"), version, trial)
         build(source, made, time)
         (made / "CHANGES.md").write_text(changes, encoding="utf-8")
-        (made / f"{name}-{version}.cdx.json").write_text(bill_of_materials(
-            name, version, project["license"], (source / "requirements.lock").read_text(encoding="utf-8"), time),
-            encoding="utf-8")
+        lock = (source / "requirements.lock").read_text(encoding="utf-8")
+        bill = bill_of_materials(project, lock, installed_as_pinned(lock), time)
+        (made / f"{name}-{version}.cdx.json").write_text(bill, encoding="utf-8")
         sums = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.name}\n" for f in sorted(made.iterdir())]
         (made / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
         folder.mkdir(parents=True, exist_ok=True)

@@ -178,7 +178,8 @@ def _addresses(sites: tuple[str, ...], known: dict[str, str], demo: bool, stack:
 
 def _known_sites(archive: str) -> list[dict[str, Any]]:
     """The rows of the archive's sites, with the settings that hold for each, and its tags."""
-    if not Path(archive).exists():
+    file = Path(archive)
+    if not file.exists() or (file.is_file() and not file.stat().st_size):
         return []
     db = open_archive(archive, read_only=True)
     try:

@@ -41,7 +41,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
         _make_writable(file)
     db = Database(_connect(file, read_only=read_only))
     try:
-        _check(db, file)
+        _check(db, file, empty=not read_only)
         if not read_only:
             db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute("PRAGMA synchronous=NORMAL")
@@ -93,14 +93,17 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
     return conn
 
 
-def _check(db: Database, file: Path) -> None:
-    """Refuse a file that is no SQLite, holds something else, or was written by a newer version."""
+def _check(db: Database, file: Path, *, empty: bool) -> None:
+    """Refuse a file that is no SQLite, holds something else, or was written by a newer version; one that holds nothing,
+    unless it may be `empty`."""
     try:
         tables = set(db.table_names())
     except sqlite3.Error as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
         raise NotAnArchive(str(file), "it is no SQLite database") from error
+    if not tables and not empty:
+        raise NotAnArchive(str(file), "it is empty")
     if tables and "_sqlite_migrations" not in tables:
         raise NotAnArchive(str(file), "it is the database of another program")
     known = {m.name for m in migrations._migrations}

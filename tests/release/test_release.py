@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -25,7 +26,8 @@ from release.write import changes_of
 from tests.processes import without_proxies
 
 ROOT = Path(__file__).parents[2]
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+VERSION = PROJECT["version"]
 
 
 def known_files() -> set[str]:
@@ -59,6 +61,23 @@ def test_the_wheel_holds_the_code_its_data_and_the_manual_page(release: Path) ->
     assert all(held.read(name) == (ROOT / name).read_bytes() for name in package)
 
 
+def test_the_files_of_the_image_make_the_same_wheel(release: Path, tmp_path: Path) -> None:
+    """What the Dockerfile copies is what .dockerignore lets through, and all that a wheel is built of."""
+    source = tmp_path / "source"
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").split() if line[0] == "!"}
+    copied = [word for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+              if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]]
+    assert set(copied) == let_through
+    for name in known_files():
+        if name.startswith("archiver/") or name in copied:
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--no-build-isolation",
+                    "--disable-pip-version-check", "-w", tmp_path, source], check=True)
+    [one], [other] = tmp_path.glob("*.whl"), release.glob("*.whl")
+    assert sorted(zipfile.ZipFile(one).namelist()) == sorted(zipfile.ZipFile(other).namelist())
+
+
 def test_the_source_archive_holds_all_that_the_checks_need(release: Path) -> None:
     [archive] = release.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
@@ -80,8 +99,15 @@ def test_the_bill_of_materials_names_what_is_pinned(release: Path) -> None:
     sums = [p["value"] for c in bill["components"] for p in c.get("properties", ()) if p["name"].endswith("sha256")]
     sums += [h["content"] for c in bill["components"] for h in c.get("hashes", ())]
     assert sorted(sums) == sorted(re.findall(r"sha256:([0-9a-f]{64})", lock))
-    [whole] = [d for d in bill["dependencies"] if d["ref"] == f"archiver@{VERSION}"]
-    assert len(whole["dependsOn"]) == len(bill["components"])
+    needs = {d["ref"].partition("@")[0]: {n.partition("@")[0] for n in d.get("dependsOn", ())}
+             for d in bill["dependencies"]}
+    assert needs["archiver"] == {re.split(r"[<>=; ]", d)[0] for d in PROJECT["dependencies"]
+                                 if sys.version_info < (3, 14) or not d.startswith("backports-zstd")}
+    assert {"twisted", "lxml", "parsel", "w3lib"} <= needs["scrapy"] and "scrapy" not in needs["parsel"]
+    licences = {c["name"]: c.get("licenses") for c in bill["components"]}
+    assert licences["scrapy"] == [{"license": {"id": "BSD-3-Clause"}}]
+    # Those without are for other platforms, and not installed here.
+    assert sum(bool(licence) for licence in licences.values()) > len(licences) - 5
 
 
 def test_what_is_installed_is_what_was_released(installed: Path, tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_bytes(b"words, words, words\n" * 100)
     with pytest.raises(NotAnArchive):
         open_archive(tmp_path / "text.db")
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(NotAnArchive, match="it is empty"):
+        open_archive(tmp_path / "empty.db", read_only=True)
+    open_archive(tmp_path / "empty.db", create=True).close()
+    open_archive(tmp_path / "empty.db", read_only=True).close()
 
 
 def test_a_locked_archive_is_said_to_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

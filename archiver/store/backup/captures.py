@@ -79,6 +79,23 @@ def copy_captures(db: Database, archive: Path, target: Path, finished: dict[str,
     return out
 
 
+def known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:
+    """How much of each WARC file below `folder` a copied database knows of: finished files whole, the others up to the
+    end of the last exchange that it has a row of. Files that are missing are left out."""
+    known = dict(db.execute("select warc_file, max(warc_offset) from captures where warc_file is not null "
+                            "group by 1").fetchall())
+    out = {}
+    for name in {*known, *(name for name, whole in finished.items() if whole)}:
+        file = _within(folder, name)
+        if file is None or not file.exists():
+            continue
+        with file.open("rb") as handle:
+            whole = finished.get(name, False)
+            if end := os.fstat(handle.fileno()).st_size if whole else _known_end(handle, known[name]):
+                out[name] = end
+    return out
+
+
 def _within(folder: Path, name: str) -> Path | None:
     """The file of a row; None for a path that leads out of the folder, which another program wrote."""
     return None if Path(name).is_absolute() or ".." in Path(name).parts else folder / name

@@ -1,0 +1,158 @@
+"""PostgreSQL as commands and workers use it: one place that connects, and says what is wrong in a sentence."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from archiver import __version__
+from archiver.errors import ExtraMissing
+from archiver.fleet.refusals import BadQueueAddress, NoFleet, OtherVersion, QueueAway, WorkersRun, WrongClock
+from archiver.fleet.tables import LAYOUT, TABLES
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg_pool import ConnectionPool
+
+_SECONDS = 10
+_CLOCK = 60.0
+"""Seconds by which clocks may differ. Leases do not rest on that: they go by PostgreSQL's clock and ticks."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What holds for all workers; `lease` and `every` in seconds: how long a host stays a silent worker's, and how long
+    a crawl goes on between two checkpoints at least."""
+
+    fleet_id: str
+    storage: str
+    lease: float
+    every: float
+    draining: str
+
+
+class Board:
+    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueAway."""
+
+    def __init__(self, jobs: str, size: int = 4) -> None:
+        self.jobs = jobs
+        self.where = where(jobs)
+        self._pool: ConnectionPool[Connection[Row]] = _pool(jobs, size)
+        try:
+            import psycopg
+
+            # Asked once without the pool, which would try again for long and not say why.
+            psycopg.connect(jobs, connect_timeout=_SECONDS).close()
+        except psycopg.Error as error:
+            raise QueueAway(self.where, _said(error)) from error
+        self._pool.open()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection[Row]]:
+        import psycopg
+
+        try:
+            with self._pool.connection(timeout=_SECONDS) as conn:
+                yield conn
+        except psycopg.OperationalError as error:
+            raise QueueAway(self.where, _said(error)) from error
+
+    def all(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
+        with self.transaction() as conn:
+            return conn.execute(query, values).fetchall()
+
+    def one(self, query: str, values: Sequence[Any] = ()) -> Row | None:
+        with self.transaction() as conn:
+            return conn.execute(query, values).fetchone()
+
+    def do(self, query: str, values: Sequence[Any] = ()) -> int:
+        """How many rows it concerned."""
+        with self.transaction() as conn:
+            return conn.execute(query, values).rowcount
+
+    def exists(self) -> bool:
+        found = self.one("select to_regclass('fleet') is not null as found")
+        return bool(found and found["found"])
+
+    def fleet(self, *, any_version: bool = False) -> Fleet:
+        """Raises NoFleet, and OtherVersion where the queue is another version's."""
+        if not self.exists():
+            raise NoFleet(self.where)
+        row = self.one("select * from fleet")
+        if row is None:
+            raise NoFleet(self.where)
+        if not any_version and (row["layout"], row["version"]) != (LAYOUT, __version__):
+            raise OtherVersion(self.where, row["version"], __version__)
+        return Fleet(str(row["fleet_id"]), row["storage"], row["lease_seconds"], row["checkpoint_seconds"],
+                     row["draining"])
+
+    def make(self, storage: str, lease: float | None, every: float | None) -> Fleet:
+        """Make the tables, or bring an existing fleet to this version, its workers all gone; a drained one works again.
+        Raises WorkersRun, OtherVersion for tables of another layout."""
+        if not self.exists():
+            with self.transaction() as conn:
+                conn.execute(TABLES)
+                conn.execute("insert into fleet values (1, %s, %s, %s, %s, %s, %s)",
+                             [uuid.uuid4(), LAYOUT, __version__, storage, lease or 30.0, every or 300.0])
+            return self.fleet()
+        row = self.one("select layout, version from fleet")
+        if row and row["layout"] != LAYOUT:
+            raise OtherVersion(self.where, row["version"], __version__)
+        if row and row["version"] != __version__ and (alive := self.workers_alive()):
+            raise WorkersRun(self.where, ", ".join(alive[:3]))
+        self.do("update fleet set version = %s, draining = '', lease_seconds = coalesce(%s, lease_seconds), "
+                "checkpoint_seconds = coalesce(%s, checkpoint_seconds)", [__version__, lease, every])
+        return self.fleet()
+
+    def workers_alive(self) -> list[str]:
+        """The workers that were seen within their lease."""
+        return [row["name"] for row in self.all(
+            "select name from fleet_workers, fleet where ended_at is null and "
+            "seen_at > now() - make_interval(secs => lease_seconds) order by name")]
+
+    def check_clock(self, now: datetime) -> None:
+        """`now` is this machine's time. Raises WrongClock."""
+        row = self.one("select now() as now")
+        assert row is not None
+        ahead = (now - row["now"]).total_seconds()
+        if abs(ahead) > _CLOCK:
+            raise WrongClock(ahead)
+
+
+def where(jobs: str) -> str:
+    """The address of a queue without user and password. Raises BadQueueAddress."""
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError as error:
+        raise ExtraMissing("A fleet", "fleet") from error
+    if not jobs:
+        raise BadQueueAddress("it is empty")
+    try:
+        said = conninfo_to_dict(jobs)
+    except ProgrammingError as error:
+        raise BadQueueAddress(str(error).strip().splitlines()[0]) from error
+    return f"{said.get('host', 'localhost')}:{said.get('port', 5432)}/{said.get('dbname', '')}"
+
+
+def _pool(jobs: str, size: int) -> ConnectionPool[Connection[Row]]:
+    from psycopg.rows import dict_row
+    from psycopg_pool import ConnectionPool
+
+    return ConnectionPool(jobs, min_size=1, max_size=size, open=False, timeout=_SECONDS,
+                          check=ConnectionPool.check_connection,
+                          kwargs={"row_factory": dict_row, "connect_timeout": _SECONDS})
+
+
+def _said(error: Exception) -> str:
+    """The first of what PostgreSQL or the network said, without where that was and the word FATAL."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.rpartition("failed: ")[2].rpartition("FATAL:")[2].strip().rstrip(".?")

@@ -1,0 +1,128 @@
+"""A crawl of one site in a process of its own, on a leash: it dies when its worker does, or when the lease runs out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.forkserver import ensure_running
+from pathlib import Path
+from typing import Any
+
+from archiver.commands.crawls.log import log_file
+from archiver.commands.crawls.plan import Came, Order, Result
+from archiver.errors import ArchiverError
+from archiver.fleet.clock import ticks
+from archiver.store.runs import Counts
+
+_SERVER = get_context("forkserver")
+# What a crawl imports takes as long as one that finds nothing new: it is imported once, and forked from.
+_SERVER.set_forkserver_preload(["archiver.commands.crawl", "archiver.commands.crawls.here"])
+_STARTING = threading.Lock()
+
+
+@dataclass(eq=False)
+class Crawl:
+    """A crawl under way; `result` when it is over."""
+
+    site: str
+    url: str
+    process: ForkServerProcess
+    link: Connection
+    result: Came | None = None
+
+    def over(self, seconds: float) -> bool:
+        """Wait so long for its end."""
+        if not self.link.poll(seconds):
+            return False
+        try:
+            self.result = self.link.recv()
+        except (EOFError, OSError):
+            code = self._gone()
+            if self.result is None:
+                how = f"was killed by signal {-code}" if code < 0 else f"ended by itself with {code}"
+                self.result = Result(self.site, self.url, "failed", f"The process that crawled {self.url} {how}.", 0.0,
+                                     Counts(), ())
+            return True
+        return False
+
+    def lengthen(self, until: float) -> None:
+        """It may go on until then (of `clock.ticks`)."""
+        with suppress(OSError):
+            self.link.send(until)
+
+    def end(self) -> None:
+        """Ask it to end: pages under way come in."""
+        self.process.terminate()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self._gone()
+
+    def _gone(self) -> int:
+        self.process.join(20)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        self.link.close()
+        return self.process.exitcode or 0
+
+
+def warm() -> None:
+    """Have imported what crawls need before the first one begins."""
+    ensure_running()
+
+
+def begin(archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None) -> Crawl:
+    """Start it; it begins when it hears how long it may (`lengthen`). Raises OSError where there is no room for it."""
+    with _STARTING:
+        resource_tracker.ensure_running()
+        link, far = _SERVER.Pipe()
+        process = _SERVER.Process(target=_work, args=(far, archive, url, settings, contact), name=site)
+        try:
+            process.start()
+        finally:
+            far.close()
+    return Crawl(site, url, process, link)
+
+
+def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], contact: str | None) -> None:
+    """The life of the process. Ctrl-C goes to the worker, which ends its crawls."""
+    try:
+        until = link.recv()
+    except (EOFError, OSError):
+        return
+    threading.Thread(target=_leash, args=(link, until), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with log_file(archive).open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    from archiver.commands.crawl import plan_of, run
+
+    came: Came
+    try:
+        (came,), _ = run([plan_of(url, settings, None, contact)], Order(archive, quiet=True), 1)
+    except ArchiverError as error:
+        came = error
+    link.send(came)
+
+
+def _leash(link: Connection, until: float) -> None:
+    while True:
+        try:
+            # What was said before this process had begun is heard first.
+            if link.poll(max(0.0, until - ticks())):
+                until = link.recv()
+            elif ticks() >= until:
+                why = f"its lease ran out {ticks() - until:.1f} seconds ago"
+                break
+        except (EOFError, OSError):
+            why = "its worker is gone"
+            break
+    os.write(2, f"The crawl ends at once: {why}.\n".encode())
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,62 @@
+"""Sites into the fleet: by their addresses, or all of an archive with their settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archiver.commands.crawls.plan import Plan, host_of
+from archiver.fleet.board import Board
+from archiver.spiders.contact import delay_for
+from archiver.store.connect import open_archive
+from archiver.urls import Scope, start_address
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A site as the fleet keeps it. `host`: what only one crawl asks at a time."""
+
+    name: str
+    host: str
+    url: str
+    settings: dict[str, Any]
+
+
+def entry(url: str, settings: dict[str, Any]) -> Entry:
+    """Raises BadAddress."""
+    url = start_address(url)
+    return Entry(Scope.of(url).name, host_of(Plan(url, delay_for(url, settings.get("delay")), "")), url, settings)
+
+
+def of_archive(archive: Path) -> list[Entry]:
+    """The sites of an archive but for those that are crawled only where they are named."""
+    db = open_archive(archive, read_only=True)
+    try:
+        rows = [(row["start_url"], json.loads(row["settings"] or "{}")) for row in db.table("sites").rows]
+    finally:
+        db.close()
+    return [entry(url, settings) for url, settings in rows if settings.get("crawl") is not False]
+
+
+def enter(board: Board, entries: Iterable[Entry]) -> tuple[int, int]:
+    """Enter sites, or give those that are there their settings of now; how many are new, and how many there are."""
+    rows: Sequence[Entry] = list({one.name: one for one in entries}.values())
+    with board.transaction() as conn:
+        before = _count(conn)
+        cursor = conn.cursor()
+        cursor.executemany("insert into fleet_hosts (host) values (%s) on conflict do nothing",
+                           [(host,) for host in {one.host for one in rows}])
+        cursor.executemany(
+            "insert into fleet_sites (name, host, start_url, settings) values (%s, %s, %s, %s) on conflict (name) do "
+            "update set start_url = excluded.start_url, settings = excluded.settings, host = excluded.host, "
+            "active = true", [(one.name, one.host, one.url, json.dumps(one.settings)) for one in rows])
+        after = _count(conn)
+    return after - before, after
+
+
+def _count(conn: Any) -> int:
+    row = conn.execute("select count(*) as n from fleet_sites where active").fetchone()
+    return int(row["n"])

@@ -1,0 +1,219 @@
+"""One job: a site is taken, its shard fetched, crawled, brought back at checkpoints and at the end, and let go."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from archiver.errors import ArchiverError
+from archiver.fleet.board import Board
+from archiver.fleet.claims import Claim, Ended, Wait, claim, commit, finish, renew
+from archiver.fleet.clock import ticks
+from archiver.fleet.crawling import Crawl, begin
+from archiver.fleet.manifest import Manifest, read_manifest, shard_folder
+from archiver.fleet.refusals import Fenced, QueueAway, ShardDamaged
+from archiver.fleet.shard import ARCHIVE, checkpoint, left_clean, restore, sweep, taken
+from archiver.fleet.storage import Storage
+from archiver.frontier.cadence import share
+from archiver.spiders.contact import delay_for
+from archiver.store.connect import open_archive
+from archiver.store.ledger import moment
+from archiver.store.runs import Counts
+from archiver.store.sites import add_site
+from archiver.store.turns import cadence_of, scheduled_site
+
+_log = logging.getLogger(__name__)
+_LOOK = 0.2
+_AGAIN, _AGAIN_LONGEST = 600.0, 6 * 3600.0
+"""Seconds after which a site is tried again that could not be crawled at all; doubled each time."""
+_COST = 20
+"""A crawl goes on so many times as long as its last checkpoint took before the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker works. `stopping` is set when it is to end; `folder` holds its shards."""
+
+    board: Board
+    storage: Storage
+    folder: Path
+    name: str
+    contact: str | None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+class Lease:
+    """Renews a claim in a thread of its own, for whatever the job does meanwhile, and lengthens the crawl's leash.
+    `lost` is set when the site is another worker's, or the time is over."""
+
+    def __init__(self, place: Place, held: Claim, delay: float) -> None:
+        self._place, self._held, self._delay = place, held, delay
+        self._until = held.until
+        self._over = threading.Event()
+        self.lost = threading.Event()
+        self.now = threading.Event()
+        """The fleet is drained at once."""
+        self.crawl: Crawl | None = None
+        self._thread = threading.Thread(target=self._renew, name=f"lease of {held.site}", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def until(self) -> float:
+        return self._until
+
+    def _renew(self) -> None:
+        while not self._over.wait(self._held.lease / 6):
+            try:
+                renewed = renew(self._place.board, self._held, self._delay)
+            except QueueAway as error:
+                _log.warning("%s", error)
+                if ticks() < self._until:
+                    continue
+                renewed = None
+            if renewed is None:
+                self.lost.set()
+                return
+            self._until, draining = renewed
+            if draining == "now":
+                self.now.set()
+            if self.crawl is not None:
+                self.crawl.lengthen(self._until)
+
+
+def crawl_site(place: Place, site: str, settings: dict[str, Any], url: str) -> float:
+    """Do one job to its end; 0.0, or after how many seconds it is to be tried again. What goes wrong with the site is
+    entered as what came of its run."""
+    delay = delay_for(url, settings.get("delay"))
+    held = claim(place.board, site, place.name, delay)
+    if isinstance(held, Wait):
+        return held.seconds
+    with Lease(place, held, delay) as lease:
+        try:
+            ended = _run(place, held, lease, delay)
+        except Fenced as error:
+            _log.warning("%s", error)
+            return held.lease
+        except (ArchiverError, OSError) as error:
+            if lease.lost.is_set():
+                return held.lease
+            _log.warning("%s: %s", site, error)
+            ended = _failed(place.board, held, str(error), delay)
+        except Exception as error:
+            _log.exception("%s", site)
+            ended = _failed(place.board, held, f"the worker met {type(error).__name__}: {error}", delay)
+    if not finish(place.board, held, ended):
+        return held.lease
+    _log.info("%s: %s, %d requests, %d new; due %s", site, ended.outcome, ended.counts.requests, ended.counts.new,
+              ended.due_at)
+    return 0.0
+
+
+def _run(place: Place, held: Claim, lease: Lease, delay: float) -> Ended:
+    folder = place.folder / shard_folder(held.site).rpartition("/")[2]
+    before = _manifest(place.storage, held.manifest)
+    restore(place.storage, folder, before)
+    taken(folder)
+    _prepare(folder / ARCHIVE, held)
+    if lease.lost.is_set() or ticks() >= lease.until:
+        raise Fenced(held.site, held.token)
+    crawl = lease.crawl = begin(folder / ARCHIVE, held.site, held.start_url, held.settings, place.contact)
+    crawl.lengthen(lease.until)
+    number, state, old = 0, before, before
+
+    def save() -> None:
+        nonlocal number, state, old
+        number += 1
+        state, old = checkpoint(place.storage, folder, held.site, held.token, number, state,
+                                lambda manifest: commit(place.board, held, manifest)), state
+
+    stopped = False
+    try:
+        at = monotonic() + held.every
+        while not crawl.over(_LOOK):
+            if lease.lost.is_set():
+                raise Fenced(held.site, held.token)
+            if not stopped and (place.stopping.is_set() or lease.now.is_set()):
+                stopped = True
+                crawl.end()
+            if not stopped and monotonic() >= at:
+                begun = monotonic()
+                save()
+                at = monotonic() + max(held.every, _COST * (monotonic() - begun))
+    except BaseException:
+        crawl.kill()
+        raise
+    finally:
+        lease.crawl = None
+    save()
+    assert state is not None
+    left_clean(folder, state)
+    sweep(place.storage, state, old)
+    if isinstance(crawl.result, ArchiverError):
+        raise crawl.result
+    assert crawl.result is not None
+    came = crawl.result
+    outcome = "interrupted" if stopped and not came.clean else came.outcome
+    return _turn(place.board, folder / ARCHIVE, held, outcome, came.reason, came.counts, delay)
+
+
+def _prepare(archive: Path, held: Claim) -> None:
+    """The shard has the site with the settings that the fleet has now."""
+    db = open_archive(archive, create=True)
+    try:
+        site, _ = add_site(db, held.start_url, datetime.now(UTC))
+        with db.atomic():
+            db.execute("update sites set settings = ? where id = ?",
+                       [json.dumps(held.settings, ensure_ascii=False), site["id"]])
+    finally:
+        db.close()
+
+
+def _turn(board: Board, archive: Path, held: Claim, outcome: str, reason: str, counts: Counts,
+          delay: float) -> Ended:
+    """When the site is due again, by the rules of `archiver schedule`; at once where the worker was told to end."""
+    now = datetime.now(UTC)
+    db = open_archive(archive, read_only=True)
+    try:
+        (row,) = db.query("select * from sites where name = ?", [held.site])
+        turn = scheduled_site(db, {**row, "settings": held.settings}, now).turn
+    finally:
+        db.close()
+    if outcome == "failed" and turn.at <= now:  # it died before it was entered in the ledger
+        return _failed(board, held, reason, delay)
+    due = now if outcome == "interrupted" else turn.at
+    return Ended(outcome, reason, counts, due, turn.period.total_seconds(), turn.why,
+                 moment(row.get("quiet_until")), delay)
+
+
+def _failed(board: Board, held: Claim, reason: str, delay: float) -> Ended:
+    """A site that could not be crawled, or whose shard could not be stored: its last checkpoint holds."""
+    row = board.one("select failures, period_seconds from fleet_sites where name = %s", [held.site])
+    failures, period = (row["failures"], row["period_seconds"]) if row else (0, _AGAIN)
+    wait = min(_AGAIN * 2 ** failures, _AGAIN_LONGEST) * (0.9 + 0.2 * share(held.site))
+    return Ended("failed", reason, Counts(), datetime.now(UTC) + timedelta(seconds=wait), period,
+                 f"its last run failed ({cadence_of(held.settings)})", None, delay)
+
+
+def _manifest(storage: Storage, key: str | None) -> Manifest | None:
+    if key is None:
+        return None
+    data = storage.read(key)
+    if data is None:
+        raise ShardDamaged(key, "it is missing")
+    try:
+        return read_manifest(data)
+    except ValueError as error:
+        raise ShardDamaged(key, str(error)) from error

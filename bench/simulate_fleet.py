@@ -1,0 +1,252 @@
+"""simulate_fleet.py [OPTIONS]: days of a hundred thousand sites in minutes, by the real rules of when a turn comes.
+
+Sites, their news and failures come from dice with a seed; when a site is due is decided by `frontier.turn.next_turn`
+over its simulated past. A run takes its requests at the host's pace and a fixed time around them. Prints what it came
+to for each number of slots, and draws what waits over time. Time in seconds since the beginning.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from archiver.frontier.cadence import Adaptive, Cadence, Every, read_cadence
+from archiver.frontier.turn import REMEMBERED, Past, next_turn
+
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_DAY = 86_400.0
+_HOUR = 3_600.0
+_DELAY = 0.5
+"""Seconds between two requests to a host."""
+_AROUND = 4.0
+"""Seconds of a run beside its requests: taken, fetched, begun, stored (docs/performance.md)."""
+_CPU_RUN, _CPU_PAGE = 1.5, 0.009
+"""Seconds of a core for a run with its checkpoint, and for a page."""
+_FIXED = 6
+"""Requests of a run that finds nothing: robots.txt, home page, feed, sitemaps."""
+_REVISIT = 30 * _DAY
+_UNCHANGED = 0.7
+"""Part of the pages that sitemap or API spare looking at again."""
+_BYTES_POST, _BYTES_RUN = 26_000, 9_000
+"""What a new post adds to a shard (WARC record and rows, packed), and what a run adds."""
+_CADENCES: tuple[tuple[str, float], ...] = (
+    ("adaptive", 0.85), ("6h", 0.05), ("1d", 0.07), ("1h", 0.02), ("7d", 0.01))
+
+
+_LINES = (("#d55e00", "6 3"), ("#0072b2", ""), ("#009e73", "2 3"), ("#cc79a7", "8 3 2 3"))
+
+
+@dataclass(slots=True)
+class Site:
+    """`news` posts a day, `posts` in all, `late_at` when it was last crawled."""
+
+    name: str
+    cadence: Cadence
+    news: float
+    posts: float
+    broken: float
+    due: float = 0.0
+    last: float = 0.0
+    past: deque[Past] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+
+@dataclass
+class Hour:
+    waiting: int = 0
+    busy: float = 0.0
+    late: int = 0
+    runs: int = 0
+    requests: int = 0
+    new: int = 0
+    bytes: float = 0.0
+    failed: int = 0
+    latest: float = 0.0
+
+
+def made(count: int, dice: Random) -> list[Site]:
+    """News and sizes are log-normal: half of the sites have a post in five days or fewer, one in a hundred 20 a day."""
+    kinds = [(read_cadence(text), weight) for text, weight in _CADENCES]
+    out = []
+    for number in range(count):
+        news = min(400.0, math.exp(dice.gauss(math.log(0.2), 2.0)))
+        years = dice.uniform(0.5, 15)
+        # One in fifty is away for long, others now and then.
+        broken = 0.9 if dice.random() < 0.02 else 0.01
+        cadence = dice.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
+        site = Site(f"site-{number}.example", cadence, news, max(5.0, news * 365 * years * 0.6), broken)
+        # It has been crawled for a while: its adaptive period fits its news, as far as its bounds let it.
+        period = _settled(site)
+        site.last = -dice.random() * period
+        site.due = site.last + period
+        for back in range(6, -1, -1):
+            site.past.appendleft(Past(_at(site.last - back * period), "finished",
+                                      _poisson(dice, news * period / _DAY), 10))
+        out.append(site)
+    return out
+
+
+def simulate(sites: list[Site], slots: int, days: float, outage: tuple[float, float], dice: Random) -> list[Hour]:
+    """Hour by hour. `outage`: from when to when no worker runs."""
+    end = days * _DAY
+    hours = [Hour() for _ in range(math.ceil(days * 24))]
+    waiting = [(site.due, index) for index, site in enumerate(sites)]
+    heapq.heapify(waiting)
+    running: list[tuple[float, int]] = []
+    ready: list[tuple[float, int]] = []
+    now, next_look = 0.0, 0.0
+    while now < end:
+        while running and running[0][0] <= now:
+            _, index = heapq.heappop(running)
+            heapq.heappush(waiting, (sites[index].due, index))
+        while waiting and waiting[0][0] <= now:
+            heapq.heappush(ready, heapq.heappop(waiting))
+        away = outage[0] <= now < outage[1]
+        while ready and len(running) < slots and not away:
+            due, index = heapq.heappop(ready)
+            took = _run(sites[index], now, due, hours, dice)
+            heapq.heappush(running, (now + took, index))
+        if now >= next_look:
+            hour = hours[min(int(now / _HOUR), len(hours) - 1)]
+            hour.waiting, hour.busy = len(ready), len(running) / slots
+            hour.late = sum(now - due > _period(sites[index]) / 10 for due, index in ready)
+            hour.latest = max((now - due for due, _ in ready), default=0.0)
+            next_look += _HOUR
+        times = [next_look, *([running[0][0]] if running else []), *([waiting[0][0]] if waiting else []),
+                 *([outage[1]] if away else []), *([now + 0.01] if ready and len(running) < slots and not away else [])]
+        now = max(now, min(times))
+    return hours
+
+
+def _run(site: Site, now: float, due: float, hours: list[Hour], dice: Random) -> float:
+    """Crawl a site: what it finds, when it is due again; how long it takes."""
+    hour = hours[min(int(now / _HOUR), len(hours) - 1)]
+    hour.runs += 1
+    if dice.random() < site.broken:
+        outcome, new, requests, took = "failed", 0, 8, 90.0
+        hour.failed += 1
+    else:
+        outcome, gone = "finished", now - site.last
+        new = _poisson(dice, site.news * gone / _DAY)
+        again = site.posts * min(1.0, gone / _REVISIT) * (1 - _UNCHANGED)
+        requests = _FIXED + 2 * new + int(again)
+        took = requests * _DELAY + _AROUND
+        site.last, site.posts = now, site.posts + new
+    if outcome == "finished" and dice.random() < 0.002:  # its worker died: taken over after a lease
+        took += 30 + took / 2
+    hour.requests += requests
+    hour.new += new
+    hour.bytes += new * _BYTES_POST + _BYTES_RUN
+    site.past.appendleft(Past(_at(now), outcome, new, 10))
+    turn = next_turn(site.cadence, site.past, site.name, _at(now + took))
+    site.due = (turn.at - _START).total_seconds()
+    return took
+
+
+def _period(site: Site) -> float:
+    match site.cadence:
+        case Every(period):
+            return period.total_seconds()
+        case _:
+            return max(site.due - site.last, _HOUR)
+
+
+def _settled(site: Site) -> float:
+    if isinstance(site.cadence, Adaptive):
+        wished = _DAY / max(site.news, 1e-3)  # about one new post a run
+        return min(max(wished, site.cadence.shortest.total_seconds()), site.cadence.longest.total_seconds())
+    return _period(site)
+
+
+def _at(seconds: float) -> datetime:
+    return _START + timedelta(seconds=seconds)
+
+
+def _poisson(dice: Random, mean: float) -> int:
+    if mean > 50:
+        return max(0, round(dice.gauss(mean, math.sqrt(mean))))
+    limit, product, count = math.exp(-mean), dice.random(), 0
+    while product > limit:
+        product *= dice.random()
+        count += 1
+    return count
+
+
+def summary(hours: list[Hour], count: int, slots: int, outage: tuple[float, float]) -> dict[str, float]:
+    """The first day is left out: the sites' periods settle in it."""
+    calm = [h for n, h in enumerate(hours) if n >= 24 and not outage[0] / _HOUR <= n < outage[1] / _HOUR + 12]
+    seconds = len(calm) * _HOUR
+    runs, requests = sum(h.runs for h in calm), sum(h.requests for h in calm)
+    after = [n for n, h in enumerate(hours) if n * _HOUR >= outage[1] and h.late > count / 100]
+    return {
+        "sites": count, "slots": slots, "runs_per_second": runs / seconds, "requests_per_second": requests / seconds,
+        "slots_needed": (requests * _DELAY + runs * _AROUND) / seconds,
+        "cores_needed": (runs * _CPU_RUN + requests * _CPU_PAGE) / seconds,
+        "busy": sum(h.busy for h in calm) / len(calm), "late_share": sum(h.late for h in calm) / len(calm) / count,
+        "latest_minutes": max(h.latest for h in calm) / 60, "failed_share": sum(h.failed for h in calm) / max(runs, 1),
+        "new_per_day": sum(h.new for h in calm) / seconds * _DAY,
+        "gigabytes_per_day": sum(h.bytes for h in calm) / seconds * _DAY / 1e9,
+        "most_waiting": max(h.waiting for h in hours),
+        "hours_to_catch_up": (max(after) + 1 - outage[1] / _HOUR) if after else 0.0,
+    }
+
+
+def drawn(series: dict[int, list[Hour]], count: int, outage: tuple[float, float]) -> str:
+    """Sites that wait for a worker, in percent of all, over days, a line for each number of slots. SVG 1.1."""
+    width, height, left, top, bottom = 760, 300, 60, 30, 40
+    hours = max(len(one) for one in series.values())
+    most = max(max(h.waiting for h in one) for one in series.values()) / count or 0.01
+
+    def at(n: float, share: float) -> str:
+        x, y = left + n / hours * (width - left - 20), height - bottom - share / most * (height - top - bottom)
+        return f"{x:.1f},{y:.1f}"
+
+    x0, x1 = (at(t / _HOUR, 0).split(",")[0] for t in outage)
+    parts = [f'<rect x="{x0}" y="{top}" width="{float(x1) - float(x0):.1f}" height="{height - top - bottom}" '
+             'fill="#eeeeee"/>', f'<text x="{x0}" y="{top - 8}">no worker</text>',
+             f'<text x="4" y="{top + 4}">{most:.0%}</text><text x="4" y="{height - bottom}">0 %</text>']
+    parts += [f'<text x="{at(n, 0).split(",")[0]}" y="{height - bottom + 16}">{n // 24}</text>'
+              for n in range(0, hours + 1, 24)]
+    for number, (slots, one) in enumerate(series.items()):
+        colour, dash = _LINES[number % len(_LINES)]
+        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" points="'
+                     f'{" ".join(at(n, h.waiting / count) for n, h in enumerate(one))}"/>')
+        parts.append(f'<text x="{width - 150}" y="{top + 16 * number}" fill="{colour}">{slots:,} slots</text>')
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+            f'font-size="12" role="img"><title>Of {count:,} sites, the share that waits for a worker, by day</title>'
+            f'<rect width="{width}" height="{height}" fill="white"/>{"".join(parts)}</svg>\n')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sites", type=int, default=100_000)
+    parser.add_argument("--days", type=float, default=7)
+    parser.add_argument("--slots", type=int, nargs="*", default=[], help="default: 0.9, 1.2 and 2 times what is needed")
+    parser.add_argument("--outage", type=float, nargs=2, default=[96, 102], metavar=("FROM", "TO"), help="hours")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--plot", type=Path)
+    words = parser.parse_args()
+    outage = words.outage[0] * _HOUR, words.outage[1] * _HOUR
+    slots = words.slots
+    if not slots:
+        never = math.inf, math.inf
+        first = simulate(made(words.sites, Random(words.seed)), words.sites, 2, never, Random(words.seed))
+        need = summary(first, words.sites, words.sites, never)["slots_needed"]
+        slots = [max(1, round(need * factor)) for factor in (0.9, 1.2, 2)]
+    series = {}
+    for number in slots:
+        series[number] = simulate(made(words.sites, Random(words.seed)), number, words.days, outage, Random(words.seed))
+        print(json.dumps({k: round(v, 4) for k, v in summary(series[number], words.sites, number, outage).items()}),
+              flush=True)
+    if words.plot:
+        words.plot.write_text(drawn(series, words.sites, outage), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""A fleet as a test has it: its commands, its workers, its state."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tests.processes import Running, run, without_proxies
+
+
+class Fleet:
+    """A fleet with its queue at `jobs` and all that it writes below `folder`."""
+
+    def __init__(self, jobs: str, folder: Path, storage: str = "", **environment: str) -> None:
+        self.jobs, self.folder, self.storage = jobs, folder, storage or str(folder / "storage")
+        self.environment = {**without_proxies(), "ARCHIVER_JOBS": jobs, **environment}
+        self.workers: dict[str, Running] = {}
+
+    def do(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return run("archiver", "fleet", *words, environment=self.environment)
+
+    def worker(self, name: str, slots: int = 2) -> Running:
+        """A worker begun, whose requests name it: its contact is NAME@example.org."""
+        begun = Running("archiver", "fleet", "worker", "--name", name, "--slots", str(slots), "--contact",
+                        f"{name}@example.org", "--work", str(self.folder / name), environment=self.environment)
+        self.workers[name] = begun
+        return begun
+
+    def status(self) -> dict[str, Any]:
+        """Also while PostgreSQL is away, a while."""
+        for _ in range(20):
+            done = self.do("status", "--json")
+            if done.stdout:
+                return dict(json.loads(done.stdout))
+            time.sleep(0.5)
+        raise AssertionError(done.stderr)
+
+    def wait(self, seconds: float = 60.0) -> dict[str, Any]:
+        """Until no site is due or running; the state then."""
+        from archiver.fleet.board import Board
+        from archiver.fleet.refusals import QueueAway
+
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                board = Board(self.jobs, 2)
+                try:
+                    row = board.one("select count(*) as n from fleet_sites s join fleet_hosts h using (host) where "
+                                    "s.due_at <= now() or (h.site = s.name and h.lease_until > now())")
+                finally:
+                    board.close()
+                if row and not row["n"]:
+                    return self.status()
+            except QueueAway:
+                pass
+            time.sleep(0.25)
+        raise TimeoutError([worker.err[-2000:] for worker in self.workers.values() if worker.lives])
+
+    def end(self) -> None:
+        """End the workers that are left, by their own processes."""
+        for worker in self.workers.values():
+            with suppress(ValueError):  # its test has ended it
+                if worker.lives:
+                    worker.send(9)
+                worker.end()
+        self.workers.clear()

@@ -1,0 +1,143 @@
+"""Two workers that both believe a site to be theirs: one write counts, and one crawl goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from archiver.fleet.board import Board
+from archiver.fleet.claims import Claim, Wait, claim, commit, renew
+from archiver.fleet.clock import ticks
+from archiver.fleet.collect import shards
+from archiver.fleet.crawling import begin
+from archiver.fleet.enter import enter, entry
+from archiver.fleet.manifest import Manifest
+from archiver.fleet.refusals import Fenced, ShardDamaged
+from archiver.fleet.shard import ARCHIVE, checkpoint, left_clean, restore, sweep
+from archiver.fleet.storage import Storage
+from archiver.store.connect import open_archive
+from tests.fleet import hosts
+from tests.fleet.postgres import PACKAGE
+from tests.processes import run, without_proxies
+
+pytestmark = pytest.mark.needs(PACKAGE)
+SITE = "blog.example.org"
+
+
+@pytest.fixture
+def board(jobs: str) -> Iterator[Board]:
+    made = Board(jobs)
+    made.make("memory", 30.0, 300.0)
+    enter(made, [entry(f"https://{SITE}/", {}), entry(f"https://{SITE}/notes/", {})])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage(str(tmp_path / "storage"))
+
+
+def taken(board: Board, worker: str, site: str = SITE) -> Claim:
+    held = claim(board, site, worker, 0.5)
+    assert isinstance(held, Claim)
+    return held
+
+
+def shard(folder: Path) -> Path:
+    open_archive(folder / ARCHIVE, create=True).close()
+    return folder
+
+
+def test_a_host_is_one_workers_whatever_its_sites(board: Board) -> None:
+    held = taken(board, "w1")
+    for site in (SITE, f"{SITE}/notes"):
+        other = claim(board, site, "w2", 0.5)
+        assert isinstance(other, Wait) and 29 < other.seconds <= 32.5
+    assert renew(board, held, 0.5)
+
+
+def test_a_write_with_an_older_token_is_refused(board: Board, storage: Storage, tmp_path: Path) -> None:
+    slow = taken(board, "w1")
+    board.do("update fleet_hosts set lease_until = now()")  # as when it was silent for a lease
+    quick = taken(board, "w2")
+    assert quick.token == slow.token + 1
+    assert renew(board, slow, 0.5) is None
+    new = checkpoint(storage, shard(tmp_path / "w2"), SITE, quick.token, 1, None, lambda m: commit(board, quick, m))
+    with pytest.raises(Fenced):
+        checkpoint(storage, shard(tmp_path / "w1"), SITE, slow.token, 7, None, lambda m: commit(board, slow, m))
+    assert set(storage.keys("shards")) == new.keys
+    assert list(shards(storage)) == [new]
+    row = board.one("select manifest from fleet_sites where name = %s", [SITE])
+    assert row and row["manifest"] == new.key
+
+
+def test_a_crawl_ends_with_its_lease(tmp_path: Path) -> None:
+    with hosts.serving(1, 200, answer_after=0.05) as slow:
+        (url,) = slow.urls
+        crawl = begin(shard(tmp_path) / ARCHIVE, "slow", url, {}, None)
+        crawl.lengthen(ticks() + 1.0)
+        crawl.lengthen(ticks() + 3.0)
+        while not crawl.over(1.0):
+            pass
+        time.sleep(0.5)  # what was under way is noted when it is answered
+        asked = len(slow.log)
+        time.sleep(0.5)
+        assert 0 < asked < 100
+        assert len(slow.log) == asked
+    assert "killed by signal 9" in str(crawl.result)
+
+
+def crawled(folder: Path, url: str, *words: str) -> None:
+    done = run("archiver", "crawl", url, "--archive", str(folder / ARCHIVE), "--quiet", *words,
+               environment=without_proxies())
+    assert done.returncode == 0, done.stderr
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.glob("warc/*"))}
+
+
+def round_trip(storage: Storage, tmp_path: Path) -> None:
+    """A shard goes to the storage in two steps, and comes back whole; what has not changed is not sent again."""
+    here, there = tmp_path / "here", tmp_path / "there"
+
+    def save(number: int, before: Manifest | None) -> Manifest:
+        return checkpoint(storage, here, SITE, 1, number, before, lambda manifest: True)
+
+    with hosts.serving(1, 8) as served:
+        (url,) = served.urls
+        crawled(here, url, "--limit", "3")
+        one = save(1, None)
+        crawled(here, url)
+        two, three = save(2, one), None
+    three = save(3, two)
+    assert {f.name for f in one.files} < {f.name for f in two.files}
+    assert {p.key for f in three.files if not f.packed for p in f.parts} <= two.keys
+    restore(storage, there, three)
+    assert contents(there) == contents(here) and contents(here)
+    db = open_archive(there / ARCHIVE, read_only=True)
+    assert db.table("articles").count == 8 == three.articles
+    db.close()
+    left_clean(there, three)
+    storage.delete([three.files[0].parts[0].key])
+    restore(storage, there, three)  # what is on the disk already is not fetched
+    restore(storage, there, two)
+    sweep(storage, three, two)
+    assert set(storage.keys("shards")) == (three.keys | two.keys) - {three.files[0].parts[0].key}
+
+
+def test_a_shard_goes_to_a_folder_and_comes_back(storage: Storage, tmp_path: Path) -> None:
+    round_trip(storage, tmp_path)
+
+
+def test_a_damaged_object_is_named(storage: Storage, tmp_path: Path) -> None:
+    state = checkpoint(storage, shard(tmp_path / "a"), SITE, 1, 1, None, lambda manifest: True)
+    key = state.files[0].parts[0].key
+    file = tmp_path / "storage" / key
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(ShardDamaged, match=key):
+        restore(storage, tmp_path / "b", state)
