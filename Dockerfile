@@ -1,8 +1,8 @@
 # docker build -t archiver . ; docker run --rm -v archive:/archive -e ARCHIVER_CONTACT=you@example.org archiver
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY requirements.lock pyproject.toml README.md LICENSE ./
-RUN python -m venv /opt/archiver && /opt/archiver/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-all.lock pyproject.toml README.md LICENSE ./
+RUN python -m venv /opt/archiver && /opt/archiver/bin/pip install --no-cache-dir --require-hashes -r requirements-all.lock
 COPY archiver archiver
 COPY docs/archiver.1 docs/
 RUN /opt/archiver/bin/pip install --no-cache-dir --no-deps --no-build-isolation .

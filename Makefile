@@ -22,7 +22,7 @@ help: ## say what can be made
 crawl: $(VENV)/.installed ## crawl SITE=https://blog.example.org (without SITE: a demonstration blog) into ARCHIVE=output/archive.db
 	@$(BIN)/archiver crawl $(or $(SITE),--demo) --archive $(ARCHIVE) $(ARGS)
 
-serve: $(VENV)/.web ## show ARCHIVE=output/archive.db in a browser (ARGS go to archiver serve)
+serve: $(VENV)/.installed ## show ARCHIVE=output/archive.db in a browser (ARGS go to archiver serve)
 	@$(BIN)/archiver serve --archive $(ARCHIVE) $(ARGS)
 
 demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
@@ -54,8 +54,9 @@ lock: $(VENV)/.installed ## pin the newest dependencies that pyproject.toml allo
 		--no-header --no-annotate -o requirements.lock pyproject.toml -
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate -c requirements.lock -o requirements-dev.lock --group dev
-	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate -c requirements.lock -c requirements-dev.lock -o requirements-web.lock --extra web pyproject.toml
+	@echo 'setuptools>=77' | $(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate -c requirements.lock -c requirements-dev.lock -o requirements-all.lock --extra all \
+		pyproject.toml -
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --override tests/publish/validators-overrides.txt \
 		-o tests/publish/validators.lock tests/publish/validators.in
@@ -72,7 +73,8 @@ release: $(VENV)/.checked ## write wheel, source archive, changes, bill of mater
 clean: ## remove what was installed and built, but no archive
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# The environment, in steps that are each done once: the pinned packages, this package, the checks' packages.
+# The environment, in steps that are each done once: the pinned packages (with all extras), this package, the
+# checks' packages.
 
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "archiver needs Python 3.11 or newer; on Debian: apt-get install python3 python3-venv"; exit 1; }
@@ -81,16 +83,12 @@ $(VENV)/bin/python:
 	@echo "Setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.locked: requirements.lock | $(VENV)/bin/python
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+$(VENV)/.locked: requirements-all.lock | $(VENV)/bin/python
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-all.lock
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
-
-$(VENV)/.web: requirements-web.lock $(VENV)/.installed
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-web.lock
 	@touch $@
 
 $(VENV)/.checked: requirements-dev.lock $(VENV)/.installed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-all.lock", "requirements-dev.lock")
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -32,14 +33,24 @@ def test_every_dependency_is_pinned_as_the_project_allows() -> None:
     wanted = [Requirement(r) for r in (*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"])]
     locked = pins("requirements.lock")
     assert not [str(r) for r in wanted if not r.specifier.contains(locked.get(canonicalize_name(r.name), "0"))]
+    extras = PROJECT["project"]["optional-dependencies"]
+    everything = pins("requirements-all.lock")
+    further = [Requirement(text) for name in extras if name != "all" for text in extras[name]]
+    assert not [str(r) for r in further if not r.specifier.contains(everything.get(canonicalize_name(r.name), "0"))]
     dev = locked | pins("requirements-dev.lock")
     assert not [r for r in PROJECT["dependency-groups"]["dev"]
                 if not Requirement(r).specifier.contains(dev.get(canonicalize_name(Requirement(r).name), "0"))]
 
 
-def test_the_two_locks_agree() -> None:
-    runtime, dev = map(pins, LOCKS)
-    assert {n: dev[n] for n in runtime.keys() & dev.keys()} == {n: runtime[n] for n in runtime.keys() & dev.keys()}
+def test_the_locks_agree() -> None:
+    for one, other in combinations(map(pins, LOCKS), 2):
+        both = one.keys() & other.keys()
+        assert {name: one[name] for name in both} == {name: other[name] for name in both}
+
+
+def test_what_make_installs_has_every_extra() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert Requirement(*extras["all"]).extras == extras.keys() - {"all"}
 
 
 def test_every_debian_package_that_a_test_needs_is_installed_by_make_test_deps() -> None:
