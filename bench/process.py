@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTACT = "bench@example.org"
+_WATCHED = str(Path(__file__).with_name("watched.py"))
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,17 @@ def run(command: Sequence[str], limit: float | None = None, **environment: str) 
     """Run to the end, or for `limit` seconds (code -9). `environment` is added to this process's own, less proxies."""
     env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     env |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | environment
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err, \
+            tempfile.NamedTemporaryFile("r", encoding="ascii") as told:
         began = time.monotonic()
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env)
-        end = Timer(limit or 0, child.kill)
-        if limit:
-            end.start()
-        _, status, usage = os.wait4(child.pid, 0)
-        end.cancel()
-        child.returncode = os.waitstatus_to_exitcode(status)
+        subprocess.run([sys.executable, "-IS", _WATCHED, told.name, str(limit or 0), *command],
+                       stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, check=True)
         seconds = time.monotonic() - began
+        status, peak, *worked = told.read().split()
         out.seek(0)
         err.seek(0)
-        return Ran(child.returncode, out.read(), err.read(), seconds, usage.ru_maxrss / 1024,
-                   usage.ru_utime + usage.ru_stime)
+        return Ran(os.waitstatus_to_exitcode(int(status)), out.read(), err.read(), seconds, int(peak) / 1024,
+                   sum(map(float, worked)))
 
 
 def archiver(*words: str, **environment: str) -> Ran:
