@@ -23,8 +23,8 @@ settings.load_profile("suite")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A process more than there are cores: half of the time is waiting, for servers that are slow on purpose."""
-    return len(os.sched_getaffinity(0)) + 1
+    """Two processes more than there are cores: half of the time is waiting, for servers that are slow on purpose."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 @cache

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from functools import cache
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -134,8 +137,7 @@ def test_characters_that_no_tree_can_hold_are_removed() -> None:
 @given(st.sampled_from(LEGACY), st.data())
 def test_what_is_declared_comes_back(row: tuple[str, str], data: st.DataObject) -> None:
     encoding = row[1]
-    text = data.draw(st.text(st.characters(codec=encoding, exclude_categories=("Cc", "Cs", "Cn", "Co"),
-                                             exclude_characters="¢£¬¥‖‾−〜"), max_size=40))
+    text = data.draw(st.text(st.sampled_from(_characters(encoding)), max_size=40))
     body = f"<p>{text}".encode(encoding)
     assume(body.decode(encoding) == f"<p>{text}" and not _is_utf8(body) and repaired(text)[0] == text)
     page = decode(body, f"text/html; charset={encoding}")
@@ -154,6 +156,13 @@ def test_never_raises(body: bytes, header: str) -> None:
     page = decode(body, header)
     assert page == decode(body, header)
     page.text.encode("utf-8")
+
+
+@cache
+def _characters(encoding: str) -> list[str]:
+    """Those that an encoding has, less what two tables of it read differently."""
+    return [c for c in map(chr, range(0x10000)) if unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Co")
+            and c not in "¢£¬¥‖‾−〜" and c.encode(encoding, "ignore")]
 
 
 def _is_utf8(body: bytes) -> bool:
