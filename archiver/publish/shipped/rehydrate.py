@@ -28,6 +28,7 @@ import datetime
 import gzip
 import hashlib
 import html.parser
+import http.client
 import json
 import re
 import sys
@@ -125,6 +126,10 @@ def _between(text: str, first: int, last: int) -> str:
     return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", cut))
 
 
+# A network that fails, an answer that is no HTTP, and an address (of a redirect, too) that is none.
+UNREACHED = (OSError, http.client.HTTPException, ValueError)
+
+
 class Polite:
     """Fetches, one after the other, with a pause at each host, and what robots.txt forbids not at all."""
 
@@ -136,7 +141,7 @@ class Polite:
 
     def get(self, url: str) -> tuple[int, bytes, dict[str, str], str]:
         """Status, body as sent, header fields by their small names, final address. Status 0: robots.txt forbids it.
-        Raises OSError and what else a request may raise."""
+        Raises what is in UNREACHED."""
         parts = urllib.parse.urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self._robots:
@@ -172,7 +177,7 @@ class Polite:
         rules = urllib.robotparser.RobotFileParser()
         try:
             status, body, headers, _ = self._ask(f"{host}/robots.txt", host, self._delay)
-        except Exception:
+        except UNREACHED:
             return None
         if status >= 500:
             return None
@@ -221,7 +226,7 @@ def rehydrate(row: dict[str, str], url: str, source: str, polite: Polite) -> dic
         "asked": url, "fetched_at": now.isoformat(timespec="seconds"), "digest": None, "text": None}
     try:
         status, body, headers, _ = polite.get(url)
-    except Exception as error:  # whatever a server does, the others are asked, too
+    except UNREACHED as error:  # whatever a server does, the others are asked, too
         return {**out, "by": f"{type(error).__name__}: {error}"}
     if status in (404, 410):
         return {**out, "status": "gone", "by": f"HTTP {status}"}
