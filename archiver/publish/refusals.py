@@ -27,3 +27,8 @@ class NotASnapshot(ArchiverError):
 class BadPublishRules(ArchiverError):
     def __init__(self, file: str, why: str) -> None:
         super().__init__(file, f"The rules in {file} cannot be used: {why}. docs/publish.md shows what they may hold.")
+
+
+class BadSplits(ArchiverError):
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(text, f"The dataset cannot be split into {text!r}: {why}.")

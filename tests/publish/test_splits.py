@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.errors import BadQuery
+from archiver.publish.refusals import BadSplits
 from archiver.publish.snapshot.request import parse_splits
 from archiver.publish.snapshot.splits import split_of
 from tests.publish.published import NEAR, Post, make, publish, rows, text
@@ -31,7 +31,7 @@ def test_a_key_is_in_one_split_and_a_greater_first_share_keeps_what_it_had(key: 
 
 @pytest.mark.parametrize("said", ["train=80", "train=80,test=10", "train=50,train=50", "train", "Train=100", "a=101"])
 def test_splits_that_are_none_are_refused(said: str) -> None:
-    with pytest.raises(BadQuery):
+    with pytest.raises(BadSplits):
         parse_splits(said)
 
 

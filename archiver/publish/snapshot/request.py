@@ -7,8 +7,7 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from archiver.errors import BadQuery
-from archiver.publish.refusals import NotASnapshot
+from archiver.publish.refusals import BadSplits, NotASnapshot
 from archiver.search.filters import Query
 from archiver.search.times import period, utc_seconds
 
@@ -93,13 +92,13 @@ def read(text: str, where: str) -> dict[str, Any]:
 
 
 def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
-    """ "train=80,validation=10,test=10": names and shares, which add up to a hundred. Raises BadQuery."""
+    """ "train=80,validation=10,test=10": names and shares, which add up to a hundred. Raises BadSplits."""
     found = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,30})\s*=\s*(\d{1,3})\s*", part)
         if not match:
-            raise BadQuery(text, "splits are written train=80,validation=10,test=10")
+            raise BadSplits(text, "splits are written train=80,validation=10,test=10")
         found.append((match[1], int(match[2])))
     if sum(share for _, share in found) != 100 or len({name for name, _ in found}) != len(found):
-        raise BadQuery(text, "the shares of the splits add up to 100, each name once")
+        raise BadSplits(text, "the shares of the splits add up to 100, each name once")
     return tuple(found)
