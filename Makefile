@@ -28,7 +28,7 @@ serve: $(VENV)/.installed ## show ARCHIVE=output/archive.db in a browser (ARGS g
 demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
 	@$(BIN)/python -m archiver.demo
 
-test: lint $(VENV)/validators/.installed ## run every check: ruff, mypy, pytest (ARGS go to pytest)
+test: lint $(VENV)/validators/.installed $(VENV)/s3/.installed ## run every check: ruff, mypy, pytest (ARGS go to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
 soak: $(VENV)/.checked ## the long checks: thousands of examples of each property, 2,000 posts and 50 kills (ten minutes or more)
@@ -60,6 +60,8 @@ lock: $(VENV)/.installed ## pin the newest dependencies that pyproject.toml allo
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --override tests/publish/validators-overrides.txt \
 		-o tests/publish/validators.lock tests/publish/validators.in
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate -o tests/fleet/s3.lock tests/fleet/s3.in
 
 docs: $(VENV)/.installed ## write the generated parts of docs/ anew
 	$(BIN)/python docs/generate.py
@@ -95,8 +97,11 @@ $(VENV)/.checked: requirements-dev.lock $(VENV)/.installed
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# What datasets are validated and read with (half a gigabyte), in an environment of its own beside the program's.
+# What tests set beside the program, each in an environment of its own: what datasets are validated and read with (half a
+# gigabyte), and a server of an object storage.
 $(VENV)/validators/.installed: tests/publish/validators.lock | $(VENV)/bin/python
-	@$(BIN)/python -m venv $(VENV)/validators
-	@$(VENV)/validators/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $<
+$(VENV)/s3/.installed: tests/fleet/s3.lock | $(VENV)/bin/python
+$(VENV)/validators/.installed $(VENV)/s3/.installed:
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@

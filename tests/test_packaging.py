@@ -21,7 +21,7 @@ def pins(lock: str) -> dict[str, str]:
     return {canonicalize_name(m[1]): m[2] for m in re.finditer(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("lock", (*LOCKS, "tests/publish/validators.lock"))
+@pytest.mark.parametrize("lock", (*LOCKS, "tests/publish/validators.lock", "tests/fleet/s3.lock"))
 def test_a_lock_pins_exactly_with_hashes_and_names_no_host(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text and not re.search(r"^\s*-(?!-hash=sha256:)", text, re.MULTILINE)

@@ -1,56 +1,25 @@
-"""A shard in an object storage: moto's server speaks S3, s3fs speaks to it. Neither is in the locked environment."""
+"""Shards in an object storage, in the environment that has a server of one: its packages first, then the program's."""
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from sysconfig import get_path
 
 import pytest
 
-from archiver.fleet.mark import check, mark
-from archiver.fleet.refusals import OtherFleet, StorageRefused
-from archiver.fleet.storage import Storage
-from tests.fleet.postgres import wait_until
-from tests.fleet.test_claims import round_trip
+from tests.processes import without_proxies
 
-_HOW = "not installed: pip install s3fs 'moto[server]' in an environment of its own"
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    s3fs = pytest.importorskip("s3fs", reason=_HOW)
-    server = os.environ.get("MOTO_SERVER") or str(Path(sys.executable).with_name("moto_server"))
-    if not Path(server).exists():
-        pytest.skip(_HOW)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    for name, value in (("ACCESS_KEY_ID", "key"), ("SECRET_ACCESS_KEY", "s3cret"), ("DEFAULT_REGION", "us-east-1"),
-                        ("ENDPOINT_URL", f"http://127.0.0.1:{port}")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)), 60)
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("shards")
-        yield "s3://shards/news"
-    finally:
-        process.terminate()
-        process.wait(10)
+ROOT = Path(__file__).parents[2]
+PYTHON = Path(sys.prefix) / "s3" / "bin" / "python"
+_RUN = ("import site, sys; site.addsitedir(sys.argv[1]); import pytest; "
+        "sys.exit(pytest.main(['-q', '-o', 'addopts=--import-mode=importlib', '-p', 'no:cacheprovider', sys.argv[2]]))")
 
 
-def test_a_shard_goes_to_a_bucket_and_comes_back(bucket: str, tmp_path: Path) -> None:
-    storage = Storage(bucket)
-    mark(storage, "ours")
-    check(storage, "ours")
-    with pytest.raises(OtherFleet):
-        check(storage, "theirs")
-    with pytest.raises(StorageRefused):
-        mark(Storage("s3://nowhere/news"), "ours")
-    round_trip(storage, tmp_path)
+@pytest.mark.skipif(not PYTHON.exists(), reason=f"not installed: {PYTHON} (make test installs it)")
+def test_shards_in_a_bucket() -> None:
+    done = subprocess.run([PYTHON, "-c", _RUN, get_path("purelib"), "tests/fleet/in_s3.py"], cwd=ROOT,
+                          env=without_proxies(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
