@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.screen import count, instant, line, percent, published, say, table, write_json
+from archiver.commands.screen import count, instant, line, percent, say, table, write_json
+from archiver.search.values import published
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

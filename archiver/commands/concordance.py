@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.commands.periods import print_rows
-from archiver.commands.screen import clean, console, count, line, published, say, write_json
+from archiver.commands.screen import clean, console, count, line, say, write_json
+from archiver.search.values import published
 
 if TYPE_CHECKING:
     from rich.text import Text

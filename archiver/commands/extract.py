@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.commands.options import read_bytes
-from archiver.commands.screen import line, published, say, write_json
+from archiver.commands.screen import line, say, write_json
 from archiver.fields import FIELDS
+from archiver.search.values import published
 
 if TYPE_CHECKING:
     from archiver.extraction.rules import SiteRules

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from archiver.commands.screen import count, line, published
+from archiver.commands.screen import count, line
+from archiver.search.values import published
 
 if TYPE_CHECKING:
     from archiver.search.run import Hit

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_SHOWN = {"year": 4, "month": 7, "day": 10}
 
 
 def clean(text: str) -> str:
@@ -106,15 +105,6 @@ def details(rows: Iterable[tuple[str, str]], indent: int = 0) -> None:
 
 def write_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def published(moment: str | None, precision: str | None) -> str:
-    """A date as exactly as its page said it, "undated" where it did not."""
-    if not moment:
-        return "undated"
-    if precision in _SHOWN:
-        return moment[:_SHOWN[precision]]
-    return moment[:16].replace("T", " ") + (moment[19:] if len(moment) > 19 and moment[19] in "+-" else "")
 
 
 def instant(moment: str | None) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from archiver.commands.options import archive_option, json_option
-from archiver.commands.screen import count, details, instant, line, percent, published, say, write_json
+from archiver.commands.screen import count, details, instant, line, percent, say, write_json
+from archiver.search.values import published
 
 _NAMED = 8
 

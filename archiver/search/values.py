@@ -1,4 +1,4 @@
-"""Hits for programs: the same names and values in the commands, the web pages' JSON and what is exported."""
+"""Hits as values: the same names and words in the commands, the web pages and what is exported."""
 
 from __future__ import annotations
 
@@ -10,8 +10,18 @@ if TYPE_CHECKING:  # the names of the columns cost no index
 
 COLUMNS = ("id", "url", "site", "title", "authors", "published", "published_precision", "categories", "tags",
            "language", "gone_at", "duplicate_of", "cluster_id", "copies", "folded", "score", "distance_km", "snippet")
+_SHOWN = {"year": 4, "month": 7, "day": 10}
 
 
 def as_values(hit: Hit) -> dict[str, Any]:
     """A hit as a plain dict of COLUMNS."""
     return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
+
+
+def published(moment: str | None, precision: str | None = None) -> str:
+    """A date as exactly as its page said it, "undated" where it did not."""
+    if not moment:
+        return "undated"
+    if precision in _SHOWN:
+        return moment[:_SHOWN[precision]]
+    return moment[:16].replace("T", " ") + (moment[19:] if len(moment) > 19 and moment[19] in "+-" else "")

@@ -10,10 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from archiver.search.values import published
 from archiver.web.answer import Answer, Asked
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-_SHOWN = {"year": 4, "month": 7, "day": 10}
 Links = Callable[[str], str]
 
 
@@ -27,7 +27,7 @@ def rendered(answer: Answer, asked: Asked, navigation: Sequence[tuple[str, str]]
 def _environment() -> Environment:
     made = Environment(loader=PackageLoader("archiver.web"), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)
-    made.filters.update(marked=marked, day=day, instant=instant, number=number, language=language, web=web)
+    made.filters.update(marked=marked, day=published, instant=instant, number=number, language=language, web=web)
     return made
 
 
@@ -38,15 +38,6 @@ def marked(text: str, marks: Sequence[tuple[int, int]]) -> Markup:
         out += escape(text[at:start]) + Markup("<mark>") + escape(text[start:end]) + Markup("</mark>")
         at = end
     return out + escape(text[at:])
-
-
-def day(moment: str | None, precision: str | None = None) -> str:
-    """A date as exactly as its page said it, "undated" where it did not."""
-    if not moment:
-        return "undated"
-    if precision in _SHOWN:
-        return moment[:_SHOWN[precision]]
-    return moment[:16].replace("T", " ") + (moment[19:] if len(moment) > 19 and moment[19] in "+-" else "")
 
 
 def instant(moment: str | None) -> str:
