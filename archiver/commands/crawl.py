@@ -16,7 +16,7 @@ from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
 from archiver.commands.health.tell import after_runs
 from archiver.commands.index import after_writing
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, manners_options
 from archiver.commands.summary import health_lines, healths, nothing_found, search_hints, summary_lines
 from archiver.commands.takedowns import finish_waiting
 from archiver.errors import ArchiveInUse, ArchiverError
@@ -48,10 +48,7 @@ if TYPE_CHECKING:
                    "shown, or nothing [default: lead, or as set for the site].")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help="How many sites are crawled at the same time, over as many of the cores as that takes.")
-@click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS",
-              help="Seconds between two requests to one host [default: 0.5; 0 on loopback]. 0 is for a host you own.")
-@click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
-              help="How a site's owner reaches you; goes into the User-Agent.")
+@manners_options
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog, whatever else the archive holds.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option

@@ -26,6 +26,17 @@ def archive_option(function: F) -> F:
     )(function)
 
 
+def manners_options(function: F) -> F:
+    """`--delay` and `--contact`: how a site is asked, and by whom. Of both, None is what its settings say."""
+    delay = click.option(
+        "--delay", type=click.FloatRange(min=0), metavar="SECONDS",
+        help="Seconds between two requests to one host [default: as set for the site, or 0.5; 0 on loopback]. 0 is for "
+             "a host you own.")
+    contact = click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
+                           help="How a site's owner reaches you; goes into the User-Agent.")
+    return delay(contact(function))
+
+
 def json_option(function: F) -> F:
     """`--json`: one JSON value instead of text for people."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, manners_options
 from archiver.commands.screen import count, instant, table, write_json
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", "--list", "dry_run", is_flag=True, help="List when each site is due, and crawl nothing.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help="How many sites are crawled at the same time, one of a host, each in a process of its own.")
-@click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS",
-              help="Seconds between two requests to one host [default: as set for the site, or 0.5; 0 on loopback].")
-@click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
-              help="How a site's owner reaches you; goes into the User-Agent.")
+@manners_options
 @click.option("--quiet", is_flag=True, help="Tell nothing but errors.")
 @click.option("--systemd", "kind", flag_value="systemd", help="Print units for systemd, and run nothing.")
 @click.option("--cron", "kind", flag_value="cron", help="Print a crontab, and run nothing.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, manners_options
 from archiver.commands.screen import count, line, say, write_json
 
 _PAGES, _POSTS = 60, 10
@@ -24,10 +24,7 @@ _OF_SITES = ("delay", "contact", "private", "max_minutes")
 @click.option("--tag", metavar="TAG", help="The sites of the archive with this tag.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help="How many sites are looked at at the same time; of a host one after the other.")
-@click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS",
-              help="Seconds between two requests to one host [default: as set for the site, or 0.5; 0 on loopback].")
-@click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
-              help="How a site's owner reaches you; goes into the User-Agent.")
+@manners_options
 @json_option
 @archive_option
 def check(names: tuple[str, ...], tag: str | None, workers: int, delay: float | None, contact: str | None,
