@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from dataclasses import dataclass, field
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from time import monotonic
 
+from archiver.commands.crawls.held import HELD, start
 from archiver.commands.crawls.log import log_file, on_screen
 from archiver.commands.crawls.messages import Crawl, Free, FromWorker, NoMore, Notice, Seen, Stop, Told, send
 from archiver.commands.crawls.plan import GRACE, Came, Host, Order, Plan, Result, by_host
-from archiver.commands.crawls.worker import HELD, work
+from archiver.commands.crawls.worker import work
 from archiver.extensions.terminal import Leave, Screen, Terminal
 from archiver.store.runs import Counts
 from archiver.urls import Scope
@@ -100,15 +101,7 @@ class _Command:
         context = get_context("spawn")
         link, far = context.Pipe()
         process = context.Process(target=work, args=(far, self._order, self._screen.every), daemon=True)
-        # Started before signals are held: it lets them through again when it starts.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-        try:
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        # Now the worker alone holds that end: when it is gone, there is an end to be read here.
-        far.close()
+        start(process, far)
         worker = _Worker(process, link)
         self._workers.append(worker)
         asyncio.get_running_loop().add_reader(link.fileno(), self._hear, worker)

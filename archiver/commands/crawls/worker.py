@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+from archiver.commands.crawls.held import let_through
 from archiver.commands.crawls.log import hear_notices, log_file
 from archiver.commands.crawls.messages import Crawl, Free, FromWorker, Notice, Seen, Stop, Told, ToWorker, send
 from archiver.commands.crawls.plan import Came, Host, Order
@@ -23,8 +24,6 @@ from archiver.spiders.lock import belongs_to
 if TYPE_CHECKING:
     from archiver.commands.crawls.here import Crawls
 
-HELD = {signal.SIGINT, signal.SIGTERM}
-"""Signals that the command keeps from a worker that it starts, until the worker can end as they ask."""
 _SEEN_EVERY = 1.0
 _log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ class _Worker:
         self._say(Told(index, came))
 
     async def main(self) -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        let_through()
         asyncio.get_running_loop().add_reader(self._link.fileno(), self._hear)
         while True:
             await asyncio.sleep(_SEEN_EVERY)

@@ -10,20 +10,20 @@ import signal
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from archiver.commands.crawls.held import let_through, start
 from archiver.commands.crawls.log import log_file
 from archiver.commands.crawls.plan import Came, Order, Plan, Result, host_of
 from archiver.errors import ArchiverError
 from archiver.spiders.contact import delay_for
 from archiver.store.runs import Counts
 
-_HELD = {signal.SIGINT, signal.SIGTERM}
 _LEAVING = 5.0
 _SERVER = get_context("forkserver")
 # What a crawl imports takes three times as long as one that finds nothing new: it is imported once, and forked from.
@@ -88,15 +88,7 @@ def begin(errand: Errand, order: Order) -> Child:
     """Start the crawl of a site. Raises OSError where there is no room for another process."""
     link, far = _SERVER.Pipe()
     process = _SERVER.Process(target=_work, args=(far, errand, order, os.getpid()), name=errand.name)
-    # Started before signals are held: it lets them through again when it starts.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        # Now the process alone holds that end: when it is gone, there is an end to be read here.
-        far.close()
+    start(process, far)
     return Child(errand, process, link, monotonic())
 
 
@@ -106,7 +98,7 @@ def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> Non
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+    let_through()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
     from archiver.commands.crawl import plan_of, run
     from archiver.commands.index import after_writing
