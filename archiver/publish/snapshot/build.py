@@ -237,10 +237,14 @@ def _aside(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise _refused(out, error) from error
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        # Before what is taken away below: until it is locked, folder and lock are another build's.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
             raise SnapshotRefused(str(out), "another build of it is running; wait until it ends") from error
+        raise _refused(out, error) from error
+    try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         yield folder
