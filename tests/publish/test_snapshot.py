@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from archiver.publish.describe import describe
+from archiver.publish.describe.about import File
 from tests.publish.published import FREE, POSTS, Post, contents, make, publish, rows
 
 ROOT = Path(__file__).parents[2]
@@ -197,12 +198,12 @@ def test_a_second_build_is_refused_and_leaves_the_first_alone(archive: Path, tmp
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     refused: list[str] = []
 
-    def meanwhile(*args: Any) -> None:
+    def meanwhile(*args: Any) -> list[File]:
         for _ in range(2):
             done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
             assert done.exit_code == 1, done.output
             refused.append(done.output)
-        describe(*args)
+        return describe(*args)
 
     monkeypatch.setattr("archiver.publish.snapshot.build.describe", meanwhile)
     first = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
