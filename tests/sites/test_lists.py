@@ -69,7 +69,7 @@ def test_text() -> None:
 def test_a_feed_whose_address_is_none_costs_its_line_alone(data: bytes) -> None:
     entries, problems = read(data)
     assert [(e.url, e.feed) for e in entries] == [("https://a.example/", "https://a.example/feed")]
-    assert [p.why for p in problems] == ["'http://[::1' is not an address: write it like https://blog.example.org/"]
+    assert [p.why for p in problems] == ["'http://[::1' is not an address that can be crawled: write it like https://blog.example.org/"]
 
 
 @pytest.mark.parametrize(("data", "says"), [
