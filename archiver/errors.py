@@ -278,6 +278,7 @@ class UnreadableInput(ArchiverError):
 class BadSetting(ArchiverError):
     def __init__(self, setting: str, why: str) -> None:
         super().__init__(setting, f"The setting {setting!r} cannot be made: {why}.")
+        self.why = why
 
 
 class SiteNotEmpty(ArchiverError):

@@ -25,6 +25,8 @@ _READ = ("url", "canonical_url", "site", "title", "body", "authors", "published"
          "categories", "tags", "geotags", "language", "description", "image", "credits", "first_seen")
 _LISTS = ("authors", "categories", "tags", "credits", "geotags")
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_WHERE = frozenset({"site", "url", "language"})
+"""What tells of which region a version's telephone numbers are; the table `revisions` does without."""
 _TIERS = tuple(Tier)
 _NOTHING = Shown(())
 _AT = _READ.index("first_seen") + 1
@@ -104,8 +106,9 @@ def revisions(db: Database, cutoff: str, change: Change) -> Iterator[Row]:
     last, shown = -1, Shown(())
     for row in db.query(
             "select c.id, c.tier, c.revision as stands, v.article_id, v.revision, v.observed_at, v.changed, v.title, "
-            "v.body, v.authors, v.published, v.previous, v.same_as, p.captured_at, p.digest as payload_digest "
-            "from (select id, tier, revision, article_id from temp.considered where chosen order by id) c "
+            "v.body, v.authors, v.published, v.previous, v.same_as, p.captured_at, p.digest as payload_digest, "
+            "c.site, c.url, v.language "
+            "from (select id, tier, revision, article_id, site, url from temp.considered where chosen order by id) c "
             "cross join versions v on v.article_id = c.article_id left join captures p on p.id = v.capture_id "
             "where substr(v.observed_at, 1, 19) <= ? order by c.id, v.revision", [cutoff or NEWEST]):
         tier, number, stands = Tier(row.pop("tier")), row.pop("article_id"), row.pop("stands")
@@ -115,7 +118,8 @@ def revisions(db: Database, cutoff: str, change: Change) -> Iterator[Row]:
             row[name] = json.loads(row[name] or "[]")
         if row["revision"] == stands:
             row["body"] = None
-        yield withheld(change(row), tier, shown)
+        changed = withheld(change(row), tier, shown)
+        yield {name: value for name, value in changed.items() if name not in _WHERE}
 
 
 def captures(db: Database, cutoff: str) -> Iterator[Row]:
