@@ -1,10 +1,9 @@
-"""Statements that are asked of archives of any size: SQLite looks things up for them, and reads no table from end to end."""
+"""Statements that are asked of archives of any size: things are looked up for them, and no table is read as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
