@@ -16,7 +16,7 @@ from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
 from archiver.commands.health.tell import after_runs
 from archiver.commands.index import after_writing
-from archiver.commands.options import archive_option, json_option, manners_options
+from archiver.commands.options import archive_option, json_option, manners_options, tag_option
 from archiver.commands.summary import health_lines, healths, nothing_found, search_hints, summary_lines
 from archiver.commands.takedowns import finish_waiting
 from archiver.errors import ArchiveInUse, ArchiverError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Crawl sites into the archive.")
 @click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
 @archive_option
-@click.option("--tag", metavar="TAG", help="Crawl the sites with this tag.")
+@tag_option("tag", help="Crawl the sites with this tag.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End each run after N posts.")
 @click.option("--full", is_flag=True, help="Revisit every page, not only what changed.")
 @click.option("--missing", is_flag=True,
