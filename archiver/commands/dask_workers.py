@@ -48,7 +48,7 @@ def read_by_dask(scheduler: str, archive: Path, version: str, at: str, request: 
         cluster = distributed.LocalCluster(n_workers=cores(), threads_per_worker=1, dashboard_address=None,
                                silence_logs=50) if scheduler == LOCAL else None
         try:
-            with distributed.Client(cluster or scheduler) as client:
+            with _client(distributed, cluster, scheduler) as client:
                 slots = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
                 tasks = _tasks(archive, ids)
                 submit = _submitter(client, archive.resolve(), version, at, request)
@@ -66,6 +66,14 @@ def read_by_dask(scheduler: str, archive: Path, version: str, at: str, request: 
         finally:
             if cluster is not None:
                 cluster.close()
+
+
+def _client(distributed: Any, cluster: Any, scheduler: str) -> Any:
+    """Raises ClusterAway also for an address that is none, which Dask says in errors of many kinds."""
+    try:
+        return distributed.Client(cluster or scheduler)
+    except (TypeError, ValueError, OSError) as error:
+        raise ClusterAway(scheduler, str(error).partition("\n")[0]) from error
 
 
 def _submitter(client: Any, archive: Path, version: str, at: str, request: Request) -> Any:

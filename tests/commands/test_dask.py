@@ -55,3 +55,10 @@ def test_a_scheduler_that_is_away(archive: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("archiver.commands.dask_workers._CONNECT", "1s")
     done = CliRunner().invoke(cli, ["reextract", "--dask", "tcp://127.0.0.1:1", "--archive", str(archive)])
     assert done.exit_code == 1 and "tcp://127.0.0.1:1 cannot be used" in done.output
+
+
+@pytest.mark.parametrize("address", ["bogus", "tcp://127.0.0.1:abc", "x://y:1"])
+def test_an_address_that_is_none(archive: Path, address: str) -> None:
+    done = CliRunner().invoke(cli, ["reextract", "--dask", address, "--archive", str(archive)])
+    assert done.exit_code == 1 and done.output.startswith(f"Error: The Dask scheduler {address} cannot be used"), (
+        done.output)

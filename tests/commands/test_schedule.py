@@ -275,6 +275,14 @@ def test_units_are_as_systemd_wants_them(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54_321)  # as a container is given one
+    assert "services:" in on(tmp_path / "a.db", "schedule", "--docker")
+    assert "User=54321\n" in on(tmp_path / "a.db", "schedule", "--systemd")
+
+
 def test_a_crontab_and_a_compose_file_run_the_scheduler(tmp_path: Path) -> None:
     import yaml
 
