@@ -28,7 +28,8 @@ distributed: Any = pytest.importorskip("distributed")
 def scheduler() -> Iterator[str]:
     """Two workers, which are threads here, and read in small steps."""
     with pytest.MonkeyPatch.context() as patch, distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0") as workers:
+            n_workers=2, threads_per_worker=1, processes=False, protocol="tcp",
+            dashboard_address="127.0.0.1:0") as workers:
         patch.setattr(framing, "_PAGES", 5)
         patch.setattr(stretch, "_BATCHES", 2)
         yield workers.scheduler_address
