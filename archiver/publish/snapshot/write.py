@@ -8,7 +8,7 @@ import heapq
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from archiver.publish import shipped
 from archiver.publish.formats import csv_table, geojson, jsonl
 from archiver.publish.formats.columns import ParquetTable
-from archiver.publish.snapshot import rows
+from archiver.publish.snapshot import passages, rows
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.ngrams import Ngrams
 from archiver.publish.snapshot.read import read
@@ -94,27 +94,32 @@ def write_tables(dbs: Sequence[Database], folder: Path, facts: Facts, change: ro
     request = facts.request
     withheld = any(db.execute("select 1 from temp.considered where chosen and tier < 3").fetchone() for db in dbs)
     longest = (2 if withheld else 0) if request.ngrams is None else request.ngrams
-    counting = Ngrams(longest, folder)
+    shown = passages.shown(
+        chain.from_iterable(rows.told(db, facts.cutoff, change) for db in dbs),
+        lambda: chain.from_iterable(rows.hidden(db, facts.cutoff) for db in dbs)) if withheld else rows.NOTHING
+    counting, copied = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     with _opened(_Writing(ARTICLES, folder, facts, told, parts)) as articles, \
             _opened(_Writing(PLACES, folder, facts, told)) as places:
-        streams = [rows.articles(db, facts.cutoff, change, longest > 0) for db in dbs]
+        streams = [rows.articles(db, facts.cutoff, change, longest > 0, shown) for db in dbs]
         for one in _merged(streams, lambda one: (one.part, one.record["site"], one.record["published"] or "",
                                                  one.record["id"])):
             record = one.record
             if request.splits:
-                record["split"] = split_of(one.split_key, request.splits)
+                record["split"] = split_of(one.group or record["id"], request.splits)
             digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
             articles.add(record, one.part)
             facts.article(record)
             for place in one.places:
                 places.add(place)
                 facts.place(place)
-            if one.tokens:
+            if one.tokens and one.group not in copied:
                 counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], one.tokens)
+                if one.group:  # of a text and its copies one is counted, or five copies would give it back
+                    copied.add(one.group)
     facts.digest = digest.hexdigest()
     _write(REVISIONS, folder, facts, told, _merged(
-        [rows.revisions(db, facts.cutoff, change) for db in dbs], lambda row: (row["id"], row["revision"])))
+        [rows.revisions(db, facts.cutoff, change, shown) for db in dbs], lambda row: (row["id"], row["revision"])))
     _write(CAPTURES, folder, facts, told, _merged(
         [rows.captures(db, facts.cutoff) for db in dbs], lambda row: (row["id"], row["captured_at"])))
     _write(MISSING, folder, facts, told, _counted(facts, _merged(
