@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from math import inf
 
@@ -26,7 +26,6 @@ from archiver.search.recency import by_recency
 from archiver.search.terms import Every, Node
 
 _MAX_LIMIT = 1_000_000_000
-_REMEMBERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`node` is what was typed, `found` all that is to be shown, `beneath` what is folded beneath some of it."""
+    """`key` tells it from others of its index; `node` is what was typed, `found` all that is to be shown, `beneath`
+    what is folded beneath some of it."""
 
     db: Database
     searcher: Searcher
     query: Query
+    key: Hashable
     node: Node | None
     found: tantivy.Query
     beneath: dict[int, tuple[int, ...]]
@@ -57,17 +58,13 @@ def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
     node = asked_for(db, query)
     asked = searcher(db)
     key = (node, more, tuple(filters), query.folding)
-    found = asked.remembered.get(key)
-    if found is None:
-        try:
-            found = asked.remembered[key] = _found(db, asked, query.folding, node, more, filters)
-        except ValueError as error:
-            if "expansions" not in str(error):
-                raise
-            raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
-        if len(asked.remembered) > _REMEMBERED:
-            del asked.remembered[next(iter(asked.remembered))]
-    return Plan(db, asked, query, *found)
+    try:
+        found = asked.remembered(key, lambda: _found(db, asked, query.folding, node, more, filters))
+    except ValueError as error:
+        if "expansions" not in str(error):
+            raise
+        raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
+    return Plan(db, asked, query, key, *found)
 
 
 def _found(db: Database, asked: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]

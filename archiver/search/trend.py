@@ -55,8 +55,8 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
     query = replace(query, fold="none")
     whole = planned(db, query)
     days = bounds(part((whole.node, *terms(db, query))))
-    unit = unit_for(whole.searcher, whole.found, unit, days)
-    archived = counted(whole.searcher, whole.found, unit)
+    unit = unit_for(whole, unit, days)
+    archived = counted(whole, unit)
     numbers = row(unit, archived, days)
     series = []
     for term in asked:
@@ -64,7 +64,7 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
         if node is None:
             raise BadQuery(term, "a term of a trend is a word, a phrase or a fact")
         found = planned(db, query, node)
-        counts = counted(whole.searcher, found.found, unit)
+        counts = counted(found, unit)
         series.append(Series(
             term, tuple(counts.get(n, 0) for n in numbers),
             tuple(counts.get(n, 0) / archived[n] if n in archived else None for n in numbers),
