@@ -20,7 +20,7 @@ from archiver.search.index.opened import searcher
 from archiver.search.index.searcher import Searcher
 from archiver.search.match import compiled, ranks
 from archiver.search.names import folded
-from archiver.search.order import count, in_order
+from archiver.search.order import BEST, Ranked, best_of, in_order
 from archiver.search.places import distance_km
 from archiver.search.recency import by_recency
 from archiver.search.terms import Every, Node
@@ -39,7 +39,7 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`key` tells it from others of its index; `node` is what was typed, `found` all that is to be shown, `beneath`
-    what is folded beneath some of it."""
+    what is folded beneath some of it; `best` are the first by score."""
 
     db: Database
     searcher: Searcher
@@ -48,6 +48,7 @@ class Plan:
     node: Node | None
     found: tantivy.Query
     beneath: dict[int, tuple[int, ...]]
+    best: list[Ranked]
     total: int
 
 
@@ -68,13 +69,13 @@ def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
 
 
 def _found(db: Database, asked: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]
-           ) -> tuple[Node | None, tantivy.Query, dict[int, tuple[int, ...]], int]:
+           ) -> tuple[Node | None, tantivy.Query, dict[int, tuple[int, ...]], list[Ranked], int]:
     node, more = (expanded(one, db, asked, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, folded):
         db.register_function(function, deterministic=True, replace=True)
     shown = fold(asked, compiled(Every(parts) if parts else None, db, asked), folding)
-    return node, shown.query, shown.beneath, count(asked, shown.query)
+    return node, shown.query, shown.beneath, *best_of(asked, shown.query, BEST if ranks(node) else 1)
 
 
 def window(query: Query) -> tuple[int, int]:
@@ -102,7 +103,7 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
         distances = _distances(plan, [entry.id for entry in entries])
     else:
         entries = in_order(plan.searcher, plan.found, SORTS[name], down=down != (name == "relevance"),
-                           first=first, last=last)
+                           first=first, last=last, best=plan.best, total=plan.total)
         distances = _distances(plan, [entry.id for entry in entries])
     for entry in entries:
         yield Found(entry.id, entry.group, entry.key if name == "relevance" else None, distances.get(entry.id))

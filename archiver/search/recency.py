@@ -80,7 +80,8 @@ class _Aged:
             newest = self.now if high is None else high
             low, found, ranked = self._with_band(ranked, max(newest - width, -_WIDEST), high, last)
             high, width = low - 1, newest - low
-            if len(ranked) == last and ranked[-1].worth > self._worth(best, high):
+            beyond = self._worth(best, high) - ranked[-1].worth if len(ranked) == last else inf
+            if beyond < 0:
                 return ranked
             if not found:
                 older = self.searcher.search(self._between(None, high), limit=1, order_by_field=_FIELD,
@@ -88,8 +89,11 @@ class _Aged:
                 if not older:
                     return ranked
                 high = int(older[0][0])
-            if found < _SPARE / 4:
-                width = min(max(width, _DAY) * 4, _WIDEST)
+            if beyond < inf:  # as far as one of the best score could be among them
+                width = max(width, int(beyond * self.half_life * _DAY) + 1)
+            elif found < _SPARE / 4:
+                width = max(width, _DAY) * 4
+            width = min(width, _WIDEST)
 
     def _with_band(self, ranked: list[_Ranked], low: int, high: int | None, last: int
                    ) -> tuple[int, int, list[_Ranked]]:
