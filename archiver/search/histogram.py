@@ -18,7 +18,7 @@ from typing import Literal
 from sqlite_utils import Database
 
 from archiver.search.filters import Query, terms
-from archiver.search.periods import UNITS, counted, row, unit_for
+from archiver.search.periods import counted, names, row, unit_for
 from archiver.search.plan import planned
 from archiver.search.terms import Every
 from archiver.search.within import bounds, looked_until, part
@@ -69,7 +69,8 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     archived, found = counted(every, unit), counted(plan, unit)
     last = looked_until(every, within)
     numbers = row(unit, archived, days)
-    periods = tuple(_period(UNITS[unit].name(n), found.get(n, 0), archived.get(n, 0), last) for n in numbers)
+    periods = tuple(_period(name, found.get(n, 0), archived.get(n, 0), last)
+                    for n, name in zip(numbers, names(unit, numbers), strict=True))
     return Histogram(unit, periods, plan.total, plan.total - sum(found.values()), last)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import tantivy
@@ -88,6 +89,12 @@ def row(unit: str, numbers: Collection[int], bounds: Iterable[date] = ()) -> ran
                                      f"{len(out):,} of them, more than {MOST:,}: count by a longer one, or narrow the "
                                      "time")
     return out
+
+
+@lru_cache(maxsize=16)
+def names(unit: str, numbers: range) -> tuple[str, ...]:
+    """What each of a row of periods is called: twenty years have 7,305 days, which every histogram by day names."""
+    return tuple(map(UNITS[unit].name, numbers))
 
 
 def day_of(seconds: int) -> date:

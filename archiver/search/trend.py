@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.filters import Query, terms
 from archiver.search.grammar import parse
-from archiver.search.periods import UNITS, counted, row, unit_for
+from archiver.search.periods import counted, names, row, unit_for
 from archiver.search.plan import planned
 from archiver.search.within import bounds, part
 
@@ -69,5 +69,5 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
             term, tuple(counts.get(n, 0) for n in numbers),
             tuple(counts.get(n, 0) / archived[n] if n in archived else None for n in numbers),
             found.total))
-    return Trend(unit, tuple(UNITS[unit].name(n) for n in numbers), tuple(archived.get(n, 0) for n in numbers),
+    return Trend(unit, names(unit, numbers), tuple(archived.get(n, 0) for n in numbers),
                  tuple(series), whole.total - sum(archived.values()))
