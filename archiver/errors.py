@@ -278,6 +278,7 @@ class UnreadableInput(ArchiverError):
 class BadSetting(ArchiverError):
     def __init__(self, setting: str, why: str) -> None:
         super().__init__(setting, f"The setting {setting!r} cannot be made: {why}.")
+        self.why = why
 
 
 class SiteNotEmpty(ArchiverError):
@@ -300,5 +301,10 @@ class OutputNotWritable(ArchiverError):
 
 
 class AddressInUse(ArchiverError):
-    def __init__(self, where: str, why: str) -> None:
-        super().__init__(where, f"No server can listen at {where} ({why}): name another --port, or another --host.")
+    def __init__(self, where: str, why: str, advice: str) -> None:
+        super().__init__(where, f"No server can listen at {where} ({why}): {advice}.")
+
+
+class BadPublicURL(ArchiverError):
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(url, f"Readers cannot reach the archive at {url!r}: {why}.")

@@ -16,7 +16,7 @@ from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
 from archiver.commands.health.tell import after_runs
 from archiver.commands.index import after_writing
-from archiver.commands.options import archive_option, json_option, manners_options
+from archiver.commands.options import archive_option, json_option, manners_options, tag_option
 from archiver.commands.summary import health_lines, healths, nothing_found, search_hints, summary_lines
 from archiver.commands.takedowns import finish_waiting
 from archiver.errors import ArchiveInUse, ArchiverError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Crawl sites into the archive.")
 @click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
 @archive_option
-@click.option("--tag", metavar="TAG", help="Crawl the sites with this tag.")
+@tag_option("tag", help="Crawl the sites with this tag.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End each run after N posts.")
 @click.option("--full", is_flag=True, help="Revisit every page, not only what changed.")
 @click.option("--missing", is_flag=True,
@@ -84,7 +84,7 @@ def crawl(sites: tuple[str, ...], archive: str, tag: str | None, limit: int | No
             raise click.UsageError(f"No site has the tag {tag!r}: 'archiver sites tag {tag} SITE' gives it to one.")
         left = {url for url, own in settings.items() if own.get("crawl") is False}
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
-        plans = [plan_of(url, settings.get(url, {}), delay, contact) for url in urls]
+        plans = [plan_of(url, settings.get(url, {}), delay, contact, known=url in settings) for url in urls]
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
                       requisites or "", progress=not quiet and not as_json, quiet=quiet or as_json)
         results, signum = run(plans, order, workers)
@@ -143,11 +143,13 @@ def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], in
     return results, signum
 
 
-def plan_of(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:
-    """What the command line says goes before the site's own settings, and these before the defaults."""
+def plan_of(url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *,
+            known: bool = False) -> Plan:
+    """What the command line says goes before the site's own settings, and these before the defaults. Whether there is
+    a host of this name is seen by the run where the site is `known`, and now where it was typed."""
     own_delay = settings.get("delay")
     return Plan(url, delay_for(url, own_delay if delay is None else delay),
-                contact_for(url, contact or settings.get("contact")))
+                contact_for(url, contact or settings.get("contact"), known=known))
 
 
 def _addresses(sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack,

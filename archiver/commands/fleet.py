@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +33,17 @@ def jobs_option(function: F) -> F:
                         help="The queue: a database of PostgreSQL 13 or newer.")(function)
 
 
+def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
+    """`--storage URL`, also ARCHIVER_STORAGE; a folder by its whole path, for it is read elsewhere than here."""
+    def absolute(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise click.BadParameter("it is empty: name a folder or a URL.")
+        return value if value is None or "://" in value else str(Path(value).resolve())
+
+    return click.option("--storage", metavar="URL", envvar="ARCHIVER_STORAGE", show_envvar=True, required=required,
+                        callback=absolute, help=text)
+
+
 @click.group(short_help="Crawl sites by many machines.")
 def fleet() -> None:
     """Crawl sites by many machines: one site by one worker at a time, each into an archive of its own, its shard.
@@ -51,8 +63,7 @@ def fleet() -> None:
 @fleet.command()
 @click.argument("sites", nargs=-1, metavar="[URL]...")
 @jobs_option
-@click.option("--storage", metavar="URL", envvar="ARCHIVER_STORAGE", show_envvar=True,
-              help="Where shards are kept: a folder, file://, s3://, gs:// or az://; needed the first time.")
+@storage_option("Where shards are kept: a folder, file://, s3://, gs:// or az://; needed the first time.")
 @click.option("--archive", metavar="PATH", type=click.Path(path_type=Path),
               help="Enter the sites of this archive, with their settings.")
 @click.option("--lease", type=click.FloatRange(3, 3600), metavar="SECONDS",
@@ -70,24 +81,21 @@ def init(sites: tuple[str, ...], jobs: str, storage: str | None, archive: Path |
       archiver fleet init --jobs postgresql://db.example/archiver --storage /mnt/shards https://blog.example.org
       archiver fleet init --archive output/archive.db
     """
-    from archiver.fleet.enter import enter, entry, of_archive
+    from archiver.fleet.enter import enter, of_addresses, of_archive
     from archiver.fleet.mark import mark
 
-    entries = [entry(url, {}) for url in sites] + (of_archive(archive) if archive else [])
+    entries = of_addresses(sites) + (of_archive(archive) if archive else [])
     board = _board(jobs)
     try:
         if storage is None and not board.exists():
             raise click.UsageError("A new fleet needs --storage URL: where its shards are kept.")
-        from archiver.fleet.queue import queue_of
+        from archiver.fleet.queue import make_tables
         from archiver.fleet.storage import Storage
 
-        place = Storage(_absolute(storage)) if storage else None
+        place = Storage(storage) if storage else None
         if place:
             place.keys("fleet.json")  # before tables are made for a place that is none
-        if not board.one("select to_regclass('procrastinate_jobs') is not null as found")["found"]:  # type: ignore[index]
-            app = queue_of(board)
-            with app.open():
-                app.schema_manager.apply_schema()
+        make_tables(board)
         made = board.make(place.url if place else "", lease, checkpoint)
         place = place or Storage(made.storage)
         mark(place, made.fleet_id)
@@ -105,13 +113,12 @@ def init(sites: tuple[str, ...], jobs: str, storage: str | None, archive: Path |
 
 @fleet.command()
 @jobs_option
-@click.option("--storage", metavar="URL", envvar="ARCHIVER_STORAGE", show_envvar=True,
-              help="The fleet's storage as this machine sees it [default: as given to init].")
+@storage_option("The fleet's storage as this machine sees it [default: as given to init].")
 @click.option("--slots", type=click.IntRange(1, 256), metavar="N",
               help="How many sites are crawled at the same time, each in a process of its own [default: one a core].")
 @click.option("--work", type=click.Path(path_type=Path), metavar="DIR",
               help="Where shards lie while they are crawled; what lies there is not fetched again "
-                   "[default: a folder in the system's temporary one].")
+                   "[default: a folder in the system's temporary one, taken away at the end].")
 @click.option("--name", metavar="NAME", help="The worker's name [default: machine:process].")
 @click.option("--contact", envvar="ARCHIVER_CONTACT", show_envvar=True, metavar="MAIL|URL",
               help="How a site's owner reaches you; goes into the User-Agent.")
@@ -131,6 +138,7 @@ def worker(jobs: str, storage: str | None, slots: int | None, work: Path | None,
     from archiver.commands.crawls.plan import cores
     from archiver.fleet.job import Place
     from archiver.fleet.worker import Worker
+    from archiver.fleet.workplace import workplace
 
     slots = slots or cores()
     logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING,
@@ -142,8 +150,9 @@ def worker(jobs: str, storage: str | None, slots: int | None, work: Path | None,
     try:
         place = _at_work(board, storage)
         name = name or f"{platform.node()}:{os.getpid()}"
-        folder = work or Path(tempfile.gettempdir()) / f"archiver-fleet-{os.getuid()}"
-        with _alone(folder / name.replace("/", "-").replace(":", "-") if work is None else folder) as own:
+        with ExitStack() as stack:
+            folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="archiver-fleet-")))
+            own = stack.enter_context(workplace(folder))
             if not quiet:
                 click.echo(f"{name} crawls {count(slots, 'site')} at a time for the fleet at {board.where}.", err=True)
             signum = Worker(Place(board, place, own, name, contact), slots, lambda s: click.echo(s, err=True)).run()
@@ -199,8 +208,7 @@ def status(jobs: str, as_json: bool) -> None:
 
 
 @fleet.command()
-@click.option("--storage", metavar="URL", envvar="ARCHIVER_STORAGE", show_envvar=True, required=True,
-              help="Where the shards are.")
+@storage_option("Where the shards are.", required=True)
 @click.option("--unfinished", is_flag=True, help="Take shards too whose site is being crawled, or whose worker died.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
@@ -220,10 +228,12 @@ def collect(storage: str, unfinished: bool, quiet: bool, as_json: bool, archive:
     from archiver.commands.bar import staged
     from archiver.commands.takedowns import alone
     from archiver.fleet.collect import collect as gather
+    from archiver.fleet.mark import known
     from archiver.fleet.storage import Storage
     from archiver.store.connect import open_archive
 
-    place = Storage(_absolute(storage))
+    place = Storage(storage)
+    known(place)  # before an archive is made of what is none
     open_archive(archive, create=True).close()
     with alone(Path(archive), "merge") as db, staged(quiet or as_json) as told:
         out = gather(db, Path(archive), place, unfinished=unfinished, told=told)
@@ -276,11 +286,6 @@ def _board(jobs: str, size: int = 4) -> Board:
     return Board(jobs, size)
 
 
-def _absolute(storage: str) -> str:
-    """A folder by its whole path, for it is read elsewhere than here."""
-    return storage if "://" in storage else str(Path(storage).resolve())
-
-
 def _at_work(board: Board, storage: str | None) -> Storage:
     """What must be right before a worker begins."""
     from archiver.fleet.mark import check
@@ -288,12 +293,6 @@ def _at_work(board: Board, storage: str | None) -> Storage:
 
     made = board.fleet()
     board.check_clock(datetime.now(UTC))
-    place = Storage(_absolute(storage) if storage else made.storage)
+    place = Storage(storage or made.storage)
     check(place, made.fleet_id)
     return place
-
-
-def _alone(folder: Path) -> Any:
-    from archiver.fleet.workplace import workplace
-
-    return workplace(folder)

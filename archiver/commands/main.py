@@ -14,12 +14,21 @@ import click
 from click.shell_completion import CompletionItem
 
 import archiver
-from archiver.errors import ArchiverError, BadAddress, BadName, BadQuery, BadRules, BadSetting, ContactMissing
+from archiver.errors import (
+    ArchiverError,
+    BadAddress,
+    BadName,
+    BadPublicURL,
+    BadQuery,
+    BadRules,
+    BadSetting,
+    ContactMissing,
+)
 from archiver.publish.refusals import BadPublishRules, BadSplits
 from archiver.sites.refusals import BadConfig
 
-USAGE_ERRORS = (BadConfig, BadQuery, BadName, BadAddress, BadPublishRules, BadRules, BadSetting, BadSplits,
-                ContactMissing)
+USAGE_ERRORS = (BadConfig, BadQuery, BadName, BadAddress, BadPublicURL, BadPublishRules, BadRules, BadSetting,
+                BadSplits, ContactMissing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,17 @@ def manners_options(function: F) -> F:
     return delay(contact(function))
 
 
+def tag_option(name: str, **how: Any) -> Callable[[F], F]:
+    """`--tag TAG` of sites, in the form in which tags are stored; `name` is the keyword that the command gets."""
+    return click.option("--tag", name, metavar="TAG", callback=_read_tags, **how)
+
+
+def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    from archiver.store.tags import read_tag
+
+    return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
+
+
 def json_option(function: F) -> F:
     """`--json`: one JSON value instead of text for people."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from archiver.commands.options import DEFAULT_ARCHIVE, json_option, query_from, query_options
 from archiver.commands.screen import count, write_json
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from archiver.publish.snapshot.build import Built
     from archiver.publish.snapshot.request import Request
 
-_FORMATS = ("parquet", "csv", "jsonl", "geojson")
+_WITH_REBUILD = frozenset({"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"})
+"""All else follows from rebuild.json; what would be asked for beside it could not be heard."""
 
 
 @click.command(short_help="Publish a versioned dataset that can be cited, checked and built again.",
@@ -81,6 +83,8 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
     if checking:
         _check(Path(folder), as_json)
         return
+    if rebuild:
+        _alone(click.get_current_context())
     previous, replace = options.pop("previous"), options.pop("replace")
     key = _key(options.pop("key_in"))
     request = _again(Path(folder)) if rebuild else _request(rules.text, key, **options)
@@ -117,13 +121,13 @@ def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str,
              ngrams: int | None, splits: str,
              drop_contacts: bool, wacz: bool, **query: Any) -> Request:
     from archiver.publish.personal import fingerprint
-    from archiver.publish.snapshot.request import VERSION, Request, moment, parse_splits, query_values
+    from archiver.publish.snapshot.request import FORMATS, VERSION, Request, moment, parse_splits, query_values
 
     if not version or not VERSION.fullmatch(version):
         raise click.UsageError("Give the dataset a version with --version, such as 1.0.0.")
     forms = tuple(dict.fromkeys(("parquet", *(name.strip() for name in formats.split(",") if name.strip()))))
-    if strange := [name for name in forms if name not in _FORMATS]:
-        raise click.UsageError(f"There is no format {strange[0]!r}; there are {', '.join(_FORMATS)}.")
+    if strange := [name for name in forms if name not in FORMATS]:
+        raise click.UsageError(f"There is no format {strange[0]!r}; there are {', '.join(FORMATS)}.")
     unknown = next((word for word in query["query"] if word.startswith("--")), None)
     if unknown:
         raise click.NoSuchOption(unknown)
@@ -133,6 +137,16 @@ def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str,
     return Request(version, query_values(asked), moment(cutoff) if cutoff else "", forms, partition, ngrams,
                    parse_splits(splits) if splits else (), fingerprint(key) if key else "", drop_contacts, rules,
                    wacz)
+
+
+def _alone(context: click.Context) -> None:
+    """Raises UsageError where --rebuild is given with what would make another dataset."""
+    for parameter in context.command.get_params(context):
+        name = parameter.name or ""
+        if name not in _WITH_REBUILD and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            told = parameter.opts[0] if isinstance(parameter, click.Option) else "a query"
+            raise click.UsageError(f"--rebuild builds what rebuild.json asks for, and {told} would make another "
+                                   "dataset: leave it out, or publish a new version into a folder of its own.")
 
 
 def _again(folder: Path) -> Request:

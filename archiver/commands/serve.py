@@ -42,13 +42,13 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
         if error.name is None or error.name.startswith("archiver"):
             raise
         raise ExtraMissing("The archive in a browser", "web") from error
-    if not is_loopback(host):
-        click.echo(f"Whoever reaches {host} can read the whole archive: there is no login. docs/web.md tells how to "
-                   "put one before it.", err=True)
     if _can_write(archive):
         after_writing(archive, quiet=False)
 
     def told(address: str) -> None:
+        if not is_loopback(host):
+            click.echo(f"Whoever reaches {host} can read the whole archive: there is no login. docs/web.md tells how "
+                       "to put one before it.", err=True)
         reached = f", for readers at {public_url}" if public_url else ""
         click.echo(f"The archive is at {address}{reached} (Ctrl-C ends it).")
         if open_browser:

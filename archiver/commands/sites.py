@@ -10,7 +10,7 @@ import click
 
 from archiver.commands.bulk.check import check
 from archiver.commands.bulk.lists import export, import_, tag
-from archiver.commands.options import archive_option, json_option, read_bytes
+from archiver.commands.options import archive_option, json_option, read_bytes, tag_option
 from archiver.commands.screen import count, instant, line, say, table, write_json
 from archiver.errors import NothingLearned
 
@@ -65,7 +65,7 @@ def add(url: str, as_json: bool, archive: str) -> None:
 
 
 @sites.command("list")
-@click.option("--tag", "wanted", metavar="TAG", help="Only the sites with this tag.")
+@tag_option("wanted", help="Only the sites with this tag.")
 @json_option
 @archive_option
 def list_(wanted: str | None, as_json: bool, archive: str) -> None:
@@ -85,7 +85,7 @@ def list_(wanted: str | None, as_json: bool, archive: str) -> None:
         rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(db)]
     finally:
         db.close()
-    rows = [row for row in rows if wanted is None or wanted.lower() in row["tags"]]
+    rows = [row for row in rows if wanted is None or wanted in row["tags"]]
     if as_json:
         write_json(rows)
     elif not rows:

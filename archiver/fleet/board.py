@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
 from archiver.errors import ExtraMissing
-from archiver.fleet.refusals import BadQueueAddress, NoFleet, OtherVersion, QueueAway, WorkersRun, WrongClock
+from archiver.fleet.refusals import (
+    BadQueueAddress,
+    NoFleet,
+    NotAllowed,
+    OtherVersion,
+    QueueAway,
+    WorkersRun,
+    WrongClock,
+)
 from archiver.fleet.tables import LAYOUT, TABLES
 
 if TYPE_CHECKING:
@@ -37,7 +45,7 @@ class Fleet:
 
 
 class Board:
-    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueAway."""
+    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueAway, NotAllowed."""
 
     def __init__(self, jobs: str, size: int = 4) -> None:
         self.jobs = jobs
@@ -49,7 +57,7 @@ class Board:
             # Asked once without the pool, which would try again for long and not say why.
             psycopg.connect(jobs, connect_timeout=_SECONDS).close()
         except psycopg.Error as error:
-            raise QueueAway(self.where, _said(error)) from error
+            raise QueueAway(self.where, said(error)) from error
         self._pool.open()
 
     def close(self) -> None:
@@ -63,7 +71,9 @@ class Board:
             with self._pool.connection(timeout=_SECONDS) as conn:
                 yield conn
         except psycopg.OperationalError as error:
-            raise QueueAway(self.where, _said(error)) from error
+            raise QueueAway(self.where, said(error)) from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise NotAllowed(self.where, said(error)) from error
 
     def all(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         with self.transaction() as conn:
@@ -137,10 +147,17 @@ def where(jobs: str) -> str:
     if not jobs:
         raise BadQueueAddress("it is empty")
     try:
-        said = conninfo_to_dict(jobs)
+        parts = conninfo_to_dict(jobs)
     except ProgrammingError as error:
-        raise BadQueueAddress(str(error).strip().splitlines()[0]) from error
-    return f"{said.get('host', 'localhost')}:{said.get('port', 5432)}/{said.get('dbname', '')}"
+        # libpq's own words repeat the part that it cannot read, which may be the password.
+        raise BadQueueAddress("it is no URL and no list of KEY=VALUE that libpq reads") from error
+    host, port, name = (str(parts.get(key, default)) for key, default in (
+        ("host", "localhost"), ("port", "5432"), ("dbname", "")))
+    # What follows a sign that ends the password too early is read as part of these, and they are shown.
+    if "@" in host + name or "=" in name or ("/" in name) or not port.replace(",", "").isdecimal():
+        raise BadQueueAddress("a sign in the user or the password cuts it into the wrong parts; write @ as %40, / as "
+                              "%2F, % as %25")
+    return f"{host}:{port}/{name}"
 
 
 def _pool(jobs: str, size: int) -> ConnectionPool[Connection[Row]]:
@@ -152,7 +169,7 @@ def _pool(jobs: str, size: int) -> ConnectionPool[Connection[Row]]:
                           kwargs={"row_factory": dict_row, "connect_timeout": _SECONDS})
 
 
-def _said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """The first of what PostgreSQL or the network said, without where that was and the word FATAL."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return line.rpartition("failed: ")[2].rpartition("FATAL:")[2].strip().rstrip(".?")

@@ -10,6 +10,8 @@ from typing import Any
 
 from archiver.commands.crawls.plan import Plan, host_of
 from archiver.fleet.board import Board
+from archiver.sites.config import load_config
+from archiver.sites.effective import settings_in
 from archiver.spiders.contact import delay_for
 from archiver.store.connect import open_archive
 from archiver.urls import Scope, start_address
@@ -31,11 +33,19 @@ def entry(url: str, settings: dict[str, Any]) -> Entry:
     return Entry(Scope.of(url).name, host_of(Plan(url, delay_for(url, settings.get("delay")), "")), url, settings)
 
 
+def of_addresses(urls: Iterable[str]) -> list[Entry]:
+    """New sites, with what archiver.toml says of all. Raises BadAddress, and what `load_config` does."""
+    told = load_config()
+    return [entry(url, told.settings({}, ())) for url in urls]
+
+
 def of_archive(archive: Path) -> list[Entry]:
-    """The sites of an archive but for those that are crawled only where they are named."""
+    """The sites of an archive, with the settings that hold for them (archiver.toml's too), but for those that are
+    crawled only where they are named. Raises what `open_archive` and `load_config` do."""
     db = open_archive(archive, read_only=True)
     try:
-        rows = [(row["start_url"], json.loads(row["settings"] or "{}")) for row in db.table("sites").rows]
+        settings_of = settings_in(db)
+        rows = [(row["start_url"], settings_of(row)) for row in db.table("sites").rows]
     finally:
         db.close()
     return [entry(url, settings) for url, settings in rows if settings.get("crawl") is not False]

@@ -22,9 +22,7 @@ def mark(storage: Storage, fleet_id: str) -> None:
 
 def check(storage: Storage, fleet_id: str) -> None:
     """That this is the fleet's storage, and can be written. Raises OtherFleet, StorageRefused."""
-    found = _found(storage)
-    if found is None:
-        raise StorageRefused(storage.url, "it is not this fleet's: there is no fleet.json")
+    found = known(storage)
     if found != fleet_id:
         raise OtherFleet(storage.url)
     probe = f".probe-{fleet_id}"
@@ -32,6 +30,19 @@ def check(storage: Storage, fleet_id: str) -> None:
     storage.delete([probe])
 
 
+def known(storage: Storage) -> str:
+    """Whose storage it is. Raises StorageRefused where there are no shards of any fleet."""
+    found = _found(storage)
+    if found is None:
+        raise StorageRefused(storage.url, "it is no fleet's: there is no fleet.json")
+    return found
+
+
 def _found(storage: Storage) -> str | None:
     data = storage.read(_MARK)
-    return None if data is None else str(json.loads(data).get("fleet"))
+    if data is None:
+        return None
+    try:
+        return str(json.loads(data)["fleet"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageRefused(storage.url, "its fleet.json is damaged") from error

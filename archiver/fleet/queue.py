@@ -14,9 +14,9 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, NoResult
 from procrastinate.jobs import Job
 
-from archiver.fleet.board import Board
+from archiver.fleet.board import Board, said
 from archiver.fleet.job import Place, crawl_site
-from archiver.fleet.refusals import QueueAway
+from archiver.fleet.refusals import NotAllowed, QueueAway
 
 _log = logging.getLogger(__name__)
 SITES, CARE = "sites", "care"
@@ -106,6 +106,26 @@ def queue_of(board: Board, place: Place | None = None, size: int = 4) -> App:
         await retry_stalled(app, board)
 
     return app
+
+
+def make_tables(board: Board) -> None:
+    """Procrastinate's, where they are not there yet. Raises NotAllowed, QueueAway."""
+    import psycopg
+
+    found = board.one("select to_regclass('procrastinate_jobs') is not null as found")
+    if found and found["found"]:
+        return
+    app = queue_of(board)
+    try:
+        with app.open():
+            app.schema_manager.apply_schema()
+    except ConnectorException as error:
+        cause = error.__cause__
+        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+            raise NotAllowed(board.where, said(cause)) from error
+        if isinstance(cause, psycopg.OperationalError):
+            raise QueueAway(board.where, said(cause)) from error
+        raise
 
 
 async def defer_due(app: App, board: Board) -> int:

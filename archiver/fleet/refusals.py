@@ -20,6 +20,13 @@ class BadQueueAddress(ArchiverError):
                                    "PGPASSWORD.")
 
 
+class NotAllowed(ArchiverError):
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(where, f"The user in --jobs or ARCHIVER_JOBS may not do this at {where} ({why}): let it own a "
+                                "database (create database NAME owner USER), or grant it create and usage on the "
+                                "schema; nothing was changed.")
+
+
 class NoFleet(ArchiverError):
     def __init__(self, where: str) -> None:
         super().__init__(where, f"There is no fleet at {where} yet: 'archiver fleet init' makes one.")

@@ -34,7 +34,9 @@ _STATE = "shard.json"
 def checkpoint(storage: Storage, folder: Path, site: str, token: int, number: int, before: Manifest | None,
                commit: Callable[[Manifest], bool]) -> Manifest:
     """Bring a shard as it is now into the storage. `commit` says whether it counts: it does not where another worker
-    has the site, and then what was written is taken out again. Raises Fenced, StorageRefused, and what a backup does.
+    has the site, and then what was written is taken out again. Where its answer is lost all stays: the queue may name
+    it by now; if it does not, a later `sweep` takes it out. Raises Fenced, StorageRefused, what `commit` raises, and
+    what a backup does.
     """
     written: list[str] = []
     archive, copy = folder / ARCHIVE, folder / ".checkpoint" / ARCHIVE
@@ -60,13 +62,14 @@ def checkpoint(storage: Storage, folder: Path, site: str, token: int, number: in
         manifest = Manifest(site, token, number, made, __version__, articles, tuple(files))
         data = manifest.to_json().encode()
         put("manifest.json", io.BytesIO(data), len(data))
-        if not commit(manifest):
-            raise Fenced(site, token)
     except BaseException:
         storage.delete(written)
         raise
     finally:
         shutil.rmtree(copy.parent, ignore_errors=True)
+    if not commit(manifest):
+        storage.delete(written)
+        raise Fenced(site, token)
     return manifest
 
 

@@ -24,6 +24,10 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        shown = without_password(url)
+        if shown != url:
+            raise StorageRefused(shown, "its address holds a password, which others would see; give it in the "
+                                        "environment")
         try:
             import fsspec
         except ImportError as error:
@@ -34,8 +38,8 @@ class Storage:
             package = _PACKAGES.get(url.partition("://")[0], "")
             raise StorageRefused(url, f"it needs the package {package}: pip install {package}" if package
                                  else str(error)) from error
-        except ValueError as error:
-            raise StorageRefused(url, str(error)) from error
+        except Exception as error:  # some ask their server here, and each has errors of its own
+            raise self._refused(error) from error
         self._root = self._root.rstrip("/")
         self._is_folder = "file" in ([self._fs.protocol] if isinstance(self._fs.protocol, str) else self._fs.protocol)
 
@@ -111,6 +115,14 @@ class Storage:
     def _refused(self, error: Exception) -> StorageRefused:
         reason: Any = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return StorageRefused(self.url, str(reason))
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown (RFC 3986, section 3.2.1)."""
+    head, sign, rest = url.partition("://")
+    user, at, host = rest.rpartition("@")
+    name, colon, _ = user.partition(":")
+    return f"{head}{sign}{name}:***@{host}" if sign and at and colon and "/" not in name else url
 
 
 def _copy(source: BinaryIO, into: Any, length: int, digest: Any) -> None:

@@ -78,7 +78,7 @@ def _renamed(text: str, named: Mapping[str, str]) -> str:
 def without_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:
     """A text without e-mail addresses and telephone numbers: those that are valid, as written internationally or in one
     of the regions (ISO 3166)."""
-    if "@" in text or "at" in text:
+    if "@" in text or "at" in text.lower():
         text = _EMAIL.sub(EMAIL, text)
     if not _MAYBE.search(text):
         return text

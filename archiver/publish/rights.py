@@ -49,7 +49,8 @@ _DIRECTIVES = {
 _OURS = frozenset({"", "*", "archiver"})
 # Creative Commons' parts and what they permit of a verbatim copy in a collection. A text without its page's layout may
 # be called an adaptation, which ND does not permit.
-_CC = re.compile(r"creativecommons\.org/(licenses/(by[a-z-]*)|publicdomain/(zero|mark))(?:/([\d.]+))?", re.IGNORECASE)
+_CC = re.compile(r"(?:https?:)?(?://)?(?:www\.)?creativecommons\.org/(?:licenses/(by[a-z-]*)|publicdomain/(?:zero|mark))"
+                 r"(?:/[\d.]+)?(?:[/?#]\S*)?", re.IGNORECASE)
 _NAMES = {"cc0-1.0": Tier.FULL, "pddl-1.0": Tier.FULL, "cc-pddc": Tier.FULL, "ogl-uk-3.0": Tier.FULL,
           "odc-by-1.0": Tier.FULL, "odbl-1.0": Tier.FULL}
 
@@ -175,8 +176,8 @@ def of_licence(name: str) -> Tier | None:
         return _NAMES[spdx]
     if re.fullmatch(r"cc-by(-[a-z]+)*-\d\.\d", spdx):
         return Tier.EXCERPT if "-nd" in spdx else Tier.FULL
-    if found := _CC.search(name):
-        return Tier.EXCERPT if "nd" in (found[2] or "").lower().split("-") else Tier.FULL
+    if found := _CC.fullmatch(name.strip()):  # a sentence that mentions one is no licence
+        return Tier.EXCERPT if "nd" in (found[1] or "").lower().split("-") else Tier.FULL
     return None
 
 

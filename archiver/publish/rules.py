@@ -75,10 +75,14 @@ def parse(text: str, file: str) -> Rules:
     for name, value in dataset.items():
         if not isinstance(value, DATASET[name]):
             raise BadPublishRules(file, f"{name} in [dataset] is a {'list' if DATASET[name] is list else 'text'}")
+    if any(not isinstance(one, str) for one in dataset.get("keywords", [])):
+        raise BadPublishRules(file, "keywords in [dataset] are texts")
     for one in dataset.get("creators", []):
         if not isinstance(one, dict) or not isinstance(one.get("name"), str):
             raise BadPublishRules(file, "a creator is written { name = \"...\" }")
         _known(file, "a creator", one, _CREATOR)
+        if strange := [name for name, value in one.items() if not isinstance(value, str)]:
+            raise BadPublishRules(file, f"{strange[0]} of a creator is a text")
     return Rules(tuple(_rule(file, number, entry) for number, entry in enumerate(entries, start=1)), dataset, text)
 
 

@@ -19,6 +19,7 @@ from archiver.errors import BadSetting, UnreadableInput
 from archiver.sites.positions import mistake, position
 from archiver.sites.refusals import BadConfig
 from archiver.store.sites import read_setting
+from archiver.store.tags import read_tag
 
 FILE = "archiver.toml"
 SECRETS = {"password": "ARCHIVER_SMTP_PASSWORD", "token": "ARCHIVER_WEBHOOK_TOKEN"}
@@ -112,9 +113,7 @@ def _config(told: dict[str, Any]) -> Config:
             raise _Wrong((key,), f"there is no {key!r} here; there are {', '.join(sorted(known))}")
     return Config(
         _contact(told.get("contact", "")), _settings(("defaults",), _table(("defaults",), told.get("defaults", {}))),
-        {tag: _settings(("groups", tag), _table(("groups", tag), group))
-         for tag, group in _table(("groups",), told.get("groups", {})).items()},
-        _notify(_table(("notify",), told.get("notify", {}))))
+        _groups(_table(("groups",), told.get("groups", {}))), _notify(_table(("notify",), told.get("notify", {}))))
 
 
 def _contact(value: Any) -> str:
@@ -137,6 +136,21 @@ def _settings(path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+def _groups(table: dict[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """By the tag as it is stored, whatever letters the file has."""
+    out: dict[str, Mapping[str, Any]] = {}
+    for name, group in table.items():
+        path = ("groups", name)
+        try:
+            tag = read_tag(name)
+        except BadSetting as error:
+            raise _Wrong(path, f"{name!r} is no tag: {error.why}") from error
+        if tag in out:
+            raise _Wrong(path, f"the group {tag!r} stands here twice: capitals make no difference to a tag")
+        out[tag] = _settings(path, _table(path, group))
+    return out
+
+
 def _notify(table: dict[str, Any]) -> Notify:
     path = ("notify",)
     _only(path, table, {"command", "webhook", "mail"})
@@ -144,10 +158,15 @@ def _notify(table: dict[str, Any]) -> Notify:
     if not isinstance(command, list) or not all(isinstance(word, str) and word for word in command):
         raise _Wrong((*path, "command"), 'a command is a list of words, as ["notify-send", "archiver"]')
     webhook = _text((*path, "webhook"), table.get("webhook", ""))
-    if webhook and (urlsplit(webhook).scheme not in ("http", "https") or not urlsplit(webhook).hostname):
+    try:
+        parts = urlsplit(webhook)
+        fits = not webhook or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:  # brackets that do not fit, a port that is none
+        fits = False
+    if not fits or webhook != "".join(webhook.split()):
         raise _Wrong((*path, "webhook"), "it is the address that is told (http or https); one that is a secret itself "
                                          "goes into ARCHIVER_WEBHOOK")
-    if "@" in urlsplit(webhook).netloc:
+    if "@" in parts.netloc:
         raise _Wrong((*path, "webhook"), "it holds a password: put the whole address into ARCHIVER_WEBHOOK")
     return Notify(tuple(command), webhook, _mail(table["mail"]) if "mail" in table else None)
 
@@ -158,7 +177,8 @@ def _mail(value: Any) -> Mail:
     _only(path, table, {"to", "host", "port", "security", "user", "from"})
     to = table.get("to", [])
     to = [to] if isinstance(to, str) else to
-    if not isinstance(to, list) or not to or not all(isinstance(one, str) and "@" in one for one in to):
+    if not isinstance(to, list) or not to or not all(isinstance(one, str) and "@" in one and one.isprintable()
+                                                     for one in to):
         raise _Wrong((*path, "to"), "it is the mail address that is told, or a list of them")
     port = table.get("port", 0)
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
@@ -187,6 +207,6 @@ def _table(path: tuple[str, ...], value: Any) -> dict[str, Any]:
 
 
 def _text(path: tuple[str, ...], value: Any) -> str:
-    if not isinstance(value, str):
-        raise _Wrong(path, f"{path[-1]!r} is a text, in quotation marks")
+    if not isinstance(value, str) or not value.isprintable():
+        raise _Wrong(path, f"{path[-1]!r} is a text of one line, in quotation marks")
     return value

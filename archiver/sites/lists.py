@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin
 
 from lxml import etree
 
@@ -117,17 +117,14 @@ def _opml(data: bytes, name: str) -> Iterator[Entry | Problem]:
 
 def _entry(line: int, address: str, feed: str, tags: list[str], settings: dict[str, str]) -> Iterator[Entry | Problem]:
     """The entry of a line, after what is wrong with its settings; they are left out, the site is not."""
-    if not address and feed:
-        parts = urlsplit(feed)
-        address = f"{parts.scheme}://{parts.netloc}/" if parts.netloc else feed
-    if not address:
+    if not address and not feed:
         yield Problem(line, "it has no address")
         return
     kept: dict[str, Any] = {}
     named: list[str] = []
     try:
-        url = start_address(address)
         feed = start_address(feed) if feed else ""
+        url = start_address(address or urljoin(feed, "/"))
     except ArchiverError as error:
         yield Problem(line, str(error).rstrip("."))
         return

@@ -29,6 +29,7 @@ from archiver.errors import (
 )
 from archiver.web import headers
 from archiver.web.answer import Answer, Asked, Download, Sent, address
+from archiver.web.failing import failure
 from archiver.web.pages import PAGES, Page
 from archiver.web.rendered import rendered
 from archiver.web.site import Site, site_of
@@ -57,6 +58,16 @@ def answering(page: Page) -> Callable[..., Awaitable[Response | Streaming]]:
     return view
 
 
+async def failed(request: Request, datasette: Datasette, error: Exception) -> Response:
+    """The page for what came of an address that none of our pages answers."""
+    site = site_of(datasette)
+    path = unquote(request.path.partition("?")[0])
+    status, sentence = failure(path, error)
+    form = "json" if path.endswith(".json") or request.args.get("_format") == "json" else "html"
+    return await asyncio.get_running_loop().run_in_executor(site.archive.pool, lambda: site.archive.asked(
+        lambda db: _failed(_asked(request, site, db, path, {}, form), sentence, status)))
+
+
 async def static_file(request: Request) -> Response:
     """A file that is shipped; its address has its version, so that it never changes."""
     name = request.url_vars["name"]
@@ -73,13 +84,10 @@ def _answer(page: Page, request: Request, site: Site) -> Response | Download:
 
 
 def _made(page: Page, request: Request, site: Site, db: Database) -> Response | Download:
-    args = tuple(parse_qsl(request.query_string, keep_blank_values=True, errors="replace"))
     sent = {name: value for name, value in request.url_vars.items() if value is not None}
     named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
-    form = named.pop("twin", "") or dict(args).get("_format", "") or "html"
-    asked = Asked(db, page.path, named, tuple(pair for pair in args if pair[0] != "_format"), form.lstrip("."),
-                  site.base, site.origin or f"{request.scheme}://{request.host}", site.archive.path.parent,
-                  {name.lower(): value for name, value in request.headers.items()}, request.query_string)
+    form = named.pop("twin", "") or request.args.get("_format") or "html"
+    asked = _asked(request, site, db, page.path, named, form.lstrip("."))
     try:
         answer = page.answer(asked)
         return answer if isinstance(answer, Download) else _sent(answer, asked)
@@ -92,6 +100,13 @@ def _made(page: Page, request: Request, site: Site, db: Database) -> Response | 
         return _failed(asked, _TOO_LONG, 503)
 
 
+def _asked(request: Request, site: Site, db: Database, path: str, named: dict[str, str], form: str) -> Asked:
+    args = parse_qsl(request.query_string, keep_blank_values=True, errors="replace")
+    return Asked(db, path, named, tuple(pair for pair in args if pair[0] != "_format"), form, site.base,
+                 site.origin or f"{request.scheme}://{request.host}", site.archive.path.parent,
+                 {name.lower(): value for name, value in request.headers.items()}, request.query_string)
+
+
 def _streaming(made: Download, site: Site, request: Request) -> Streaming:
     return Streaming(
         lambda out: site.archive.without_limit(lambda db: made.write(db, out)), site.archive.downloads,
@@ -101,7 +116,7 @@ def _streaming(made: Download, site: Site, request: Request) -> Streaming:
 
 def _failed(asked: Asked, sentence: str, status: int) -> Response:
     return _sent(Answer("failure.html", {"sentence": sentence, "status": status},
-                        {"error": sentence, "status": status}, status), asked)
+                        {"ok": False, "error": sentence, "status": status}, status), asked)
 
 
 def _sent(answer: Answer | Sent, asked: Asked) -> Response:

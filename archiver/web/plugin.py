@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import datasette as package
 from datasette import hookimpl
 from datasette.app import Datasette
+from datasette.utils.asgi import Request, Response
 
 from archiver.search.names import folded
 from archiver.search.places import distance_km
 from archiver.web import headers
-from archiver.web.answering import NAVIGATION, answering, static_file
+from archiver.web.answering import NAVIGATION, answering, failed, static_file
 from archiver.web.guard import Application, guarded
 from archiver.web.pages import PAGES
 from archiver.web.site import site_of
@@ -30,6 +31,11 @@ def register_routes() -> list[tuple[str, Callable[..., Any]]]:
 @hookimpl
 def asgi_wrapper(datasette: Datasette) -> Callable[[Application], Application]:
     return lambda application: guarded(application, lambda: site_of(datasette), POLICIES)
+
+
+@hookimpl
+def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Callable[[], Awaitable[Response]]:
+    return lambda: failed(request, datasette, exception)
 
 
 @hookimpl

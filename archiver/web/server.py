@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import uvicorn
 from datasette.app import Datasette
 from datasette.database import Database
 from datasette.plugins import pm
 
-from archiver.errors import AddressInUse, BadAddress
+from archiver.errors import AddressInUse, BadPublicURL
 from archiver.store.connect import is_still, open_archive
 from archiver.web.opened import Archive
 from archiver.web.site import DATABASE, Site, tell
@@ -24,17 +25,19 @@ _SETTINGS = {
     "default_cache_ttl": 0, "truncate_cells_html": 100, "default_page_size": 25, "max_csv_mb": 0,
     "sql_time_limit_ms": 2_000, "facet_time_limit_ms": 500,
 }
+_ANOTHER_HOST = "name an address of this machine with --host: 127.0.0.1 is reached from it alone, 0.0.0.0 is all it has"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def application(archive: Path, *, base: str = "/", hosts: frozenset[str] = frozenset(), origin: str = "",
                 seconds: float | None = None) -> Datasette:
     """The pages of an archive, as a Datasette whose `app()` is an ASGI application. Raises what `open_archive` does."""
-    from archiver.web import plugin
+    from archiver.web import failing, plugin
 
     open_archive(archive, read_only=True).close()
     if not pm.is_registered(plugin):
         pm.register(plugin, "archiver")
+        pm.unregister(name=failing.OWN)
     made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_metadata(archive))
     made.add_database(Database(made, path=str(archive.resolve()), is_mutable=not is_still(archive)), name=DATABASE)
     tell(made, Site(Archive(archive) if seconds is None else Archive(archive, seconds), base, hosts, origin))
@@ -51,11 +54,10 @@ def _metadata(archive: Path) -> dict[str, object]:
 def serve(archive: Path, host: str, port: int, public_url: str, told: Callable[[str], None]) -> None:
     """Serve until the process is told to end (SIGINT, SIGTERM); `told` is called with the address once it listens.
 
-    A `public_url` is where a proxy before it is reached. Raises AddressInUse, BadAddress and what `open_archive` does.
+    A `public_url` is where a proxy before it is reached. Raises AddressInUse, BadPublicURL and what `open_archive`
+    does.
     """
-    seen = urlsplit(public_url)
-    if public_url and (seen.scheme not in ("http", "https") or not seen.hostname):
-        raise BadAddress(public_url, "it begins with http:// or https:// and has a host")
+    seen = _public(public_url)
     base = "/" + f"{seen.path.strip('/')}/".lstrip("/")
     names = _LOOPBACK | {_bracketed(host)} | ({_bracketed(seen.hostname)} if seen.hostname else set())
     made = application(archive, base=base, hosts=frozenset() if _is_any(host) and not public_url else names,
@@ -65,6 +67,20 @@ def serve(archive: Path, host: str, port: int, public_url: str, told: Callable[[
     config = uvicorn.Config(made.app(), log_level="warning", server_header=False, date_header=True, access_log=False,
                             timeout_graceful_shutdown=3)
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _public(url: str) -> SplitResult:
+    """The parts of a public address, all empty where it is "". Raises BadPublicURL."""
+    try:
+        seen = urlsplit(url)
+        _ = seen.port  # it is read here, and raises ValueError
+    except ValueError as error:
+        raise BadPublicURL(url, str(error)[:1].lower() + str(error)[1:]) from error
+    if url and (seen.scheme not in ("http", "https") or not seen.hostname):
+        raise BadPublicURL(url, "it begins with http:// or https:// and has a host")
+    if "@" in seen.netloc or seen.query or seen.fragment:
+        raise BadPublicURL(url, "it has a path at most, and no user name, question mark or # in it")
+    return seen
 
 
 def is_loopback(host: str) -> bool:
@@ -94,6 +110,15 @@ def _listen(host: str, port: int) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(where)
         made.listen(128)
-    except OSError as error:
-        raise AddressInUse(f"{host}:{port}", error.strerror or str(error)) from error
+    except (OSError, UnicodeError) as error:  # the latter of a name that DNS cannot have
+        raise AddressInUse(f"{_bracketed(host)}:{port}", *_why_not(error)) from error
     return made
+
+
+def _why_not(error: OSError | UnicodeError) -> tuple[str, str]:
+    """Why a server cannot listen, and what else to say."""
+    if isinstance(error, UnicodeError):
+        return "that is no name of a host", _ANOTHER_HOST
+    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
+        return f"{error.strerror or error}", _ANOTHER_HOST
+    return f"{error.strerror or error}", "name another --port, or 0 for any that is free"

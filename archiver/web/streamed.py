@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
 from typing import IO, Any, cast
@@ -30,13 +31,15 @@ class Streaming:
         making = loop.run_in_executor(self.pool, self._made, out)
         try:
             while (chunk := await out.chunks.get()) is not None:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                out.room.release()
+                if not out.broken:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await making  # an error in the middle breaks the connection off: half a file is not taken for a whole one
             await send({"type": "http.response.body", "body": b""})
         except BrokenPipeError:
             pass
         finally:
-            out.broken = True
+            out.close_by_reader()
             gone.cancel()
 
     def _made(self, out: _Pipe) -> None:
@@ -49,16 +52,17 @@ class Streaming:
     async def _gone(self, out: _Pipe) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
-        out.broken = True
+        out.close_by_reader()
 
 
 class _Pipe(io.RawIOBase):
-    """A file in a thread, a queue of chunks in the loop."""
+    """A file in a thread, a queue of chunks in the loop, which ends with None; `room` is for as many more of them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self.loop, self.broken = loop, False
-        self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
+        self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.room = threading.Semaphore(_AHEAD)
         self._held = bytearray()
 
     def writable(self) -> bool:
@@ -72,22 +76,22 @@ class _Pipe(io.RawIOBase):
 
     def flush(self) -> None:
         if self._held and not self.closed:
-            self._put(bytes(self._held))
+            chunk = bytes(self._held)
             self._held.clear()
+            self._put(chunk)
 
     def end(self) -> None:
-        self._put(None, last=True)
+        """Said whatever came of it, or who reads the chunks would wait for the next one forever."""
+        self.loop.call_soon_threadsafe(self.chunks.put_nowait, None)
 
-    def _put(self, chunk: bytes | None, *, last: bool = False) -> None:
-        waiting = asyncio.run_coroutine_threadsafe(self.chunks.put(chunk), self.loop)
-        while True:
-            if self.broken:
-                waiting.cancel()
-                if last:
-                    return
-                raise BrokenPipeError
-            try:
-                waiting.result(0.2)
-                return
-            except TimeoutError:
-                continue
+    def close_by_reader(self) -> None:
+        """Nobody reads it any more: who writes is woken, and told so."""
+        self.broken = True
+        self.room.release()
+
+    def _put(self, chunk: bytes) -> None:
+        if not self.broken:
+            self.room.acquire()
+        if self.broken:
+            raise BrokenPipeError
+        self.loop.call_soon_threadsafe(self.chunks.put_nowait, chunk)

@@ -23,10 +23,11 @@ class Fleet:
     def do(self, *words: str) -> subprocess.CompletedProcess[str]:
         return run("archiver", "fleet", *words, environment=self.environment)
 
-    def worker(self, name: str, slots: int = 2) -> Running:
+    def worker(self, name: str, slots: int = 2, *, work: bool = True) -> Running:
         """A worker begun, whose requests name it: its contact is NAME@example.org."""
         begun = Running("archiver", "fleet", "worker", "--name", name, "--slots", str(slots), "--contact",
-                        f"{name}@example.org", "--work", str(self.folder / name), environment=self.environment)
+                        f"{name}@example.org", *(("--work", str(self.folder / name)) if work else ()),
+                        environment=self.environment)
         self.workers[name] = begun
         return begun
 

@@ -14,8 +14,8 @@ from archiver.fleet.clock import ticks
 from archiver.fleet.collect import shards
 from archiver.fleet.crawling import begin
 from archiver.fleet.enter import enter, entry
-from archiver.fleet.manifest import Manifest
-from archiver.fleet.refusals import Fenced, ShardDamaged
+from archiver.fleet.manifest import Manifest, read_manifest
+from archiver.fleet.refusals import Fenced, QueueAway, ShardDamaged
 from archiver.fleet.shard import ARCHIVE, checkpoint, left_clean, restore, sweep
 from archiver.fleet.storage import Storage
 from archiver.store.connect import open_archive
@@ -73,6 +73,25 @@ def test_a_write_with_an_older_token_is_refused(board: Board, storage: Storage, 
     assert list(shards(storage)) == [new]
     row = board.one("select manifest from fleet_sites where name = %s", [SITE])
     assert row and row["manifest"] == new.key
+
+
+def test_a_write_whose_answer_is_lost_stays(board: Board, storage: Storage, tmp_path: Path) -> None:
+    held = taken(board, "w1")
+    before = checkpoint(storage, shard(tmp_path / "w1"), SITE, held.token, 1, None, lambda m: commit(board, held, m))
+
+    def lost(manifest: Manifest) -> bool:
+        assert commit(board, held, manifest)
+        raise QueueAway(board.where, "the connection was cut off")
+
+    with pytest.raises(QueueAway):
+        checkpoint(storage, tmp_path / "w1", SITE, held.token, 2, before, lost)
+    row = board.one("select manifest from fleet_sites where name = %s", [SITE])
+    data = storage.read(row["manifest"]) if row else None
+    assert data is not None
+    state = read_manifest(data)
+    assert state.checkpoint == 2
+    restore(storage, tmp_path / "next", state)
+    assert (tmp_path / "next" / ARCHIVE).exists()
 
 
 def test_a_crawl_ends_with_its_lease(tmp_path: Path) -> None:

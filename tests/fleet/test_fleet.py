@@ -79,10 +79,14 @@ def test_a_killed_workers_sites_are_crawled_on_by_another_one(fleet: Fleet, site
 def test_a_worker_that_is_told_to_end_hands_its_sites_on(fleet: Fleet, tmp_path: Path) -> None:
     with hosts.serving(1, 60, answer_after=0.1) as slow:
         fleet.do("init", "--storage", fleet.storage, *slow.urls)
-        worker = fleet.worker("w1")
+        fleet.environment["TMPDIR"] = str(tmp_path / "tmp")
+        (tmp_path / "tmp").mkdir()
+        worker = fleet.worker("w1", work=False)
         wait_until(lambda: len(slow.log) > 10)
+        assert list((tmp_path / "tmp").glob("archiver-fleet-*/shards/*"))
         worker.send(signal.SIGTERM)
         assert worker.end(30).returncode == 128 + signal.SIGTERM
+        assert not list((tmp_path / "tmp").glob("archiver-fleet-*"))
     status = fleet.status()
     assert (status["sites"]["due"], status["sites"]["running"]) == (1, 0)
     assert status["sites"]["articles"] > 0

@@ -43,9 +43,39 @@ def test_a_database_that_cannot_be_reached(postgres: Postgres, tmp_path: Path) -
         Board("mysql://x")
 
 
+@pytest.mark.parametrize("address", [
+    "postgresql://u:%s3cret@h/db", "postgresql://u:p@s3cret@h/db", "postgresql://u:/s3cret@h/db", "host=h s3cret",
+    "dbname=postgresql://u:s3cret@h/db", "postgresql://u:s3cret", "postgresql://h/db?password=x&s3cret=1"])
+def test_no_message_repeats_a_password(address: str, tmp_path: Path) -> None:
+    assert "%40" in (text := said(Fleet(address, tmp_path), "status")) or "libpq" in text
+
+
+def test_a_storage_with_a_password(tmp_path: Path) -> None:
+    with pytest.raises(StorageRefused, match=r"s3://key:\*\*\*@news") as refused:
+        Storage("s3://key:s3c/r@et@news/x")
+    assert "s3c" not in str(refused.value) and "r@et" not in str(refused.value)
+
+
+def test_a_user_that_may_not_make_tables(postgres: Postgres, jobs: str, tmp_path: Path) -> None:
+    import psycopg
+
+    with psycopg.connect(jobs, autocommit=True) as conn:
+        conn.execute("create role reader login password 's3cret'")
+        conn.execute("revoke create on schema public from public")
+    reader = Fleet(jobs.replace("archiver:", "reader:"), tmp_path)
+    assert "permission denied for schema public" in said(reader, "init", "--storage", reader.storage)
+    assert Fleet(jobs, tmp_path).do("init", "--storage", reader.storage).returncode == 0
+    assert "permission denied for table fleet" in said(reader, "status")
+
+
 def test_a_storage_that_is_none_or_anothers(jobs: str, tmp_path: Path) -> None:
     fleet = Fleet(jobs, tmp_path)
     assert "archiver fleet init" in said(fleet, "worker")
+    all_db = tmp_path / "all" / "archive.db"
+    for place, why in (("ftp://127.0.0.1:1", "refused"), (str(tmp_path), "no fleet.json")):
+        assert why in said(fleet, "collect", "--storage", place, "--archive", str(all_db))
+    assert "it is empty" in fleet.do("collect", "--storage", "", "--archive", str(all_db)).stderr
+    assert not all_db.parent.exists()
     (tmp_path / "file").touch()
     assert "cannot be used" in said(fleet, "init", "--storage", str(tmp_path / "file" / "x"))
     with pytest.raises(StorageRefused, match="Protocol not known"):
@@ -53,7 +83,7 @@ def test_a_storage_that_is_none_or_anothers(jobs: str, tmp_path: Path) -> None:
     assert fleet.do("init", "--storage", fleet.storage).returncode == 0
     with pytest.raises(OtherFleet):
         mark(Storage(fleet.storage), "another")
-    with pytest.raises(StorageRefused, match="not this fleet's"):
+    with pytest.raises(StorageRefused, match="it is no fleet's"):
         check(Storage(str(tmp_path / "empty")), "another")
 
 

@@ -84,6 +84,17 @@ def test_it_is_told_until_it_is_well_again_or_accepted() -> None:
     assert without(health, {"coverage tags": NOW, "coverage authors": NOW - 40 * DAY}) == health
 
 
+@pytest.mark.parametrize("bad", [
+    measured(length=300), measured(latency=4.0), measured(outcomes={"archived": 9, "refused": 9}),
+    measured(outcomes={"archived": 9, "failed": 9})])
+def test_what_was_accepted_is_not_told_again_by_the_next_run(bad: Measured) -> None:
+    first, second = site(bad, measured(), bad), site(bad, bad)
+    for known, since in ((first, NOW), (second, NOW - DAY)):
+        told, = found(known)
+        assert told.since == since
+    assert without(judge(second, NOW), {f"{told.code} {told.about}".strip(): NOW - DAY / 2}).state == "green"
+
+
 def test_how_the_last_runs_ended() -> None:
     assert codes(site("failed")) == [("failed", "", "amber")]
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]

@@ -115,3 +115,14 @@ def test_a_feed_that_died_and_a_robots_txt_that_closed_are_told(blog: Blog) -> N
     blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /\n")
     crawl(blog.site, archive=blog.archive)
     assert {key: one["level"] for key, one in blog.status().items()} == {"robots home": "red"}
+
+
+def test_what_was_accepted_is_told_again_when_it_has_passed_and_comes_again(blog: Blog) -> None:
+    archiver("status", blog.site, "--accept", archive=blog.archive)
+    crawl(blog.site, archive=blog.archive)
+    assert "robots home" not in blog.status()
+    blog.server.pages["/robots.txt"] = text("", 404)
+    crawl(blog.site, archive=blog.archive)
+    blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /\n")
+    crawl(blog.site, archive=blog.archive)
+    assert "robots home" in blog.status()

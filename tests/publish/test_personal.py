@@ -66,9 +66,26 @@ def test_a_name_is_not_hidden_and_told_at_once(archive: Path, tmp_path: Path, mo
     assert not (tmp_path / "d").exists()
 
 
+def test_national_numbers_are_in_no_version_either(tmp_path: Path) -> None:
+    """By the region of the language that each version is in, and by that of the site's domain."""
+    (tmp_path / "rules.toml").write_text(FREE)
+    posts = [Post(1, body=f"{text(1)} Call (030) 90 18 20.", title="Or (030) 90 18 21", language="de-DE"),
+             Post(1, day=2, body=f"{text(1)} No more calls.", title="Day 1", language="en"),
+             Post(2, body=f"{text(2)} Call 020 7946 0018.", site="https://harbour.example.uk/"),
+             Post(2, day=2, body=f"{text(2)} No more calls.", site="https://harbour.example.uk/")]
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"),
+                   "--drop-contacts")
+    assert done.exit_code == 0, done.output
+    versions = [f"{row['title']} {row['body']}" for row in rows(tmp_path / "d", "revisions") if row["body"]]
+    assert len(versions) == 2 and sum(said.count("[telephone]") for said in versions) == 3
+    assert not any(number in said for said in versions for number in ("90 18 2", "7946"))
+
+
 @pytest.mark.parametrize(("said", "left"), [
     ("Write to a.b+c@mail.example.org.", "Write to [e-mail]."), ("ada (at) example.org", "[e-mail]"),
     ("ada [at] example [dot] org, please", "[e-mail], please"), ("müller@bücher.example", "[e-mail]"),
+    ("WRITE TO ADA (AT) EXAMPLE.ORG", "WRITE TO [e-mail]"),
     ("At 12:30 @harbour said it", "At 12:30 @harbour said it"), ("a look at example.org", "a look at example.org"),
     ("Call 020 7946 0018 today", "Call [telephone] today"), ("+49 30 901820", "[telephone]"),
     ("Call (030) 90 18 20.", "Call [telephone]."), ("On 2024-05-01 12:30:45 it was 1234567 m", None),

@@ -8,9 +8,12 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from archiver.publish.describe import describe
+from archiver.publish.describe.about import File
 from tests.publish.published import FREE, POSTS, Post, contents, make, publish, rows
 
 ROOT = Path(__file__).parents[2]
@@ -189,6 +192,52 @@ def test_what_a_killed_build_left_is_taken_away(archive: Path, tmp_path: Path) -
     assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
     assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
+
+
+def test_a_second_build_is_refused_and_leaves_the_first_alone(archive: Path, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[str] = []
+
+    def meanwhile(*args: Any) -> list[File]:
+        for _ in range(2):
+            done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
+            assert done.exit_code == 1, done.output
+            refused.append(done.output)
+        return describe(*args)
+
+    monkeypatch.setattr("archiver.publish.snapshot.build.describe", meanwhile)
+    first = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
+    assert first.exit_code == 0, first.output
+    assert len(refused) == 2 and all("another build of it is running" in said for said in refused)
+    assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["--rules", "{}/strict.toml"], "--rules"), (["--version", "1.0.0"], "--version"), (["--drop-contacts"],
+     "--drop-contacts"), (["day"], "a query"), (["--site", "harbour.example"], "--site"),
+])
+def test_what_a_rebuild_would_not_hear_is_refused(archive: Path, built: Path, tmp_path: Path, words: list[str],
+                                                  told: str) -> None:
+    (tmp_path / "strict.toml").write_text('[[rule]]\nsite = "*"\ntier = "reference"\n')
+    before = contents(built)
+    done = publish(archive, str(built), "--rebuild", *(word.format(tmp_path) for word in words))
+    assert done.exit_code == 2 and f"{told} would make another dataset" in " ".join(done.output.split()), done.output
+    assert contents(built) == before
+
+
+@pytest.mark.parametrize("asked", [
+    {"partition": "foo"}, {"cutoff": 5}, {"cutoff": "today"}, {"version": None}, {"formats": "parquet"},
+    {"ngrams": True}, {"splits": [["train", 80]]}, {"query": {"site": 5}}, {"query": {"near": [1]}}, {"rules": 3},
+])
+def test_a_request_that_is_none_is_told_in_a_sentence(archive: Path, built: Path, tmp_path: Path, asked: dict[str, Any]
+                                                      ) -> None:
+    told = json.loads((built / "rebuild.json").read_text())
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "rebuild.json").write_text(json.dumps({**told, "request": {**told["request"], **asked}}))
+    done = publish(archive, str(tmp_path / "d"), "--rebuild")
+    assert done.exit_code == 1 and "is not a dataset of this program (its rebuild.json" in done.output, done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
 def test_a_disk_that_fills_up_leaves_what_was_there(free: str, tmp_path: Path) -> None:

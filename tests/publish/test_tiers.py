@@ -42,6 +42,11 @@ RESERVED = Right("file", "tdm-reservation", "1")
     ((), (licence("https://creativecommons.org/licenses/by-nc-nd/4.0/"),), Tier.EXCERPT),
     ((), (licence("http://creativecommons.org/publicdomain/zero/1.0/"),), Tier.FULL),
     ((), (licence("https://example.org/terms"),), Tier.FEATURES),
+    ((), (licence("//www.creativecommons.org/licenses/by/4.0/deed.de?ref=chooser#top"),), Tier.FULL),
+    ((), (licence(" creativecommons.org/licenses/by-nd/4.0 "),), Tier.EXCERPT),
+    ((), (licence("Not under https://creativecommons.org/licenses/by/4.0/ like our photographs"),), Tier.FEATURES),
+    ((), (licence("https://example.org/terms?not=creativecommons.org/licenses/by/4.0/"),), Tier.FEATURES),
+    ((), (licence("https://creativecommons.org/licenses/by/4.0/ but for the pictures"),), Tier.FEATURES),
     ((), (CC_BY, licence("https://creativecommons.org/licenses/by-nd/4.0/")), Tier.EXCERPT),
     ((), (CC_BY, robots("noarchive")), Tier.FEATURES),
     ((OPERATOR,), (robots("noarchive", source="meta"),), Tier.FEATURES),
@@ -86,7 +91,8 @@ def test_rules_speak_of_sites_hosts_paths_authors_and_categories() -> None:
     ("[[rule]]\ntier = 'most'", "there are reference, features"), ("[[rule]]\nsit = 'a'\ntier = 'full'", "'sit'"),
     ("[[rule]]\ngeo = 'no'", "yes or no"), ("[[rule]]\npermission = 'x'", "no tier"),
     ("[dataset]\ntitel = 'x'", "'titel'"),
-    ("[dataset]\ncreators = ['me']", "{ name ="),
+    ("[dataset]\ncreators = ['me']", "{ name ="), ("[dataset]\nkeywords = [1]", "keywords in [dataset] are texts"),
+    ("[dataset]\ncreators = [{name = 'Ada', orcid = 5}]", "orcid of a creator is a text"),
 ])
 def test_rules_that_are_none_are_refused_with_what_is_wrong(toml: str, said: str) -> None:
     with pytest.raises(BadPublishRules) as error:

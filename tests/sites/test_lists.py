@@ -62,6 +62,16 @@ def test_text() -> None:
     assert [p.line for p in problems] == [4]
 
 
+@pytest.mark.parametrize("data", [
+    b"""<opml><body><outline xmlUrl="http://[::1"/><outline xmlUrl="https://a.example/feed"/></body></opml>""",
+    b"url,feed\n,http://[::1\n,https://a.example/feed\n",
+])
+def test_a_feed_whose_address_is_none_costs_its_line_alone(data: bytes) -> None:
+    entries, problems = read(data)
+    assert [(e.url, e.feed) for e in entries] == [("https://a.example/", "https://a.example/feed")]
+    assert [p.why for p in problems] == ["'http://[::1' is not an address that can be crawled: write it like https://blog.example.org/"]
+
+
 @pytest.mark.parametrize(("data", "says"), [
     (b"<html><body>", "its first element is html"), (b"<rss></rss>", "its first element is rss"),
     (b"<", "it is no OPML"), (b"a\xff.example", "line 1"), (b"a\0b", "no text"),
@@ -125,7 +135,7 @@ def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.Monk
     archive = tmp_path / "archive.db"
     monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
     (tmp_path / "archiver.toml").write_text(
-        "[defaults]\ncadence = '3d'\ndelay = 1\n[groups.news]\ncadence = '1h'\n"
+        "[defaults]\ncadence = '3d'\ndelay = 1\n[groups.News]\ncadence = '1h'\n"
         "[groups.slow]\ndelay = 9\ncadence = '9d'\n")
     for name in ("a.example", "b.example", "c.example"):
         call(archive, "sites", "add", name)
@@ -139,11 +149,12 @@ def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.Monk
     assert [holds[name]["delay"] for name in sorted(holds)] == [4, 9, 1]
     shown = call(archive, "sites", "show", "b.example").stdout
     assert "tags: news, slow" in shown and "1h (archiver.toml)" in shown
-    assert set(listed(archive, "--tag", "slow")) == {"b.example"}
+    assert set(listed(archive, "--tag", "Slow ")) == {"b.example"}
     assert call(archive, "sites", "tag", "news", "b.example", "c.example", "--remove").stdout == (
         "news: 1 site left, 1 as before\n")
     assert call(archive, "sites", "tag", "a,b", "a.example").exit_code == 2
     assert call(archive, "sites", "tag", "x", "nowhere.example").exit_code == 1
     assert call(archive, "crawl", "--tag", "none").exit_code == 2
+    assert "a.example" in call(archive, "crawl", "--tag", "News").stderr  # there is no such host
     call(archive, "sites", "remove", "b.example")
     assert rows(archive, "select count(*) from site_tags") == [(1,)]

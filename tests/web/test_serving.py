@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from archiver.commands.main import cli
 from archiver.search.index.refresh import refresh
 from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
@@ -94,14 +96,59 @@ def test_a_page_and_its_twin_count_as_the_command_does(served: Served) -> None:
     assert served.get("/search.json?q=tide").json["hits"] == json.loads(printed)
 
 
-def test_a_missing_archive_and_a_taken_port_are_told(served: Served, tmp_path: Path) -> None:
-    def failed(*options: str) -> tuple[int, str]:
-        run = subprocess.run([sys.executable, "-m", "archiver", "serve", *options], capture_output=True, text=True)
-        return run.returncode, run.stderr
+def test_a_missing_archive_is_told(tmp_path: Path) -> None:
+    told = subprocess.run([sys.executable, "-m", "archiver", "serve", "--archive", str(tmp_path / "none.db")],
+                          capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (1, "") and "There is no archive at" in told.stderr
 
-    assert failed("--archive", str(tmp_path / "none.db"))[0] == 1
-    code, told = failed("--archive", str(served.archive), "--port", served.address.rpartition(":")[2])
-    assert code == 1 and "name another --port" in told
+
+@pytest.mark.parametrize(("option", "value", "code", "said"), [
+    ("--port", "TAKEN", 1, "name another --port"),
+    ("--host", "192.0.2.7", 1, "an address of this machine"),  # of no machine: RFC 5737
+    ("--host", "a" * 300, 1, "no name of a host"),
+    ("--host", "..a", 1, "no name of a host"),
+    ("--public-url", "http://[", 2, "Readers cannot reach the archive at 'http://['"),
+    ("--public-url", "http://a.example:99999/", 2, "Readers cannot reach"),
+    ("--public-url", "ftp://a.example/", 2, "begins with http:// or https://"),
+    ("--public-url", "https://name:word@a.example/", 2, "no user name"),
+])
+def test_a_place_where_nothing_can_be_served_is_told_in_a_sentence(served: Served, option: str, value: str, code: int,
+                                                                   said: str) -> None:
+    value = served.address.rpartition(":")[2] if value == "TAKEN" else value
+    run = CliRunner().invoke(cli, ["serve", option, value, "--archive", str(served.archive)])
+    assert run.exit_code == code and run.stdout == "", (run.output, run.exception)
+    assert run.stderr.startswith("Error: ") and run.stderr.count("\n") == 1 and said in run.stderr
+
+
+@pytest.mark.parametrize(("path", "status", "said"), [
+    ("/nothing", 404, "There is no page at /nothing."),
+    ("/nothing/a/b/c/d/e", 404, "There is no page at /nothing/a/b/c/d/e."),
+    ("/archive/nothing", 404, "Table not found."), ("/archive/articles/99", 404, "Record not found."),
+    ("/archive/articles?_sort=nothing", 400, "Cannot sort table by nothing."),
+    ("/archive?sql=nonsense", 400, "Statement must be a SELECT."),
+])
+def test_an_address_that_is_none_is_told_in_a_sentence(served: Served, path: str, status: int, said: str) -> None:
+    answer = served.get(path)
+    assert answer.status == status and said in answer.text and "<nav" in answer.text
+    twin = served.get(path + ("&" if "?" in path else "?") + "_format=json")
+    assert (twin.json["ok"], twin.json["status"]) == (False, status)
+
+
+def test_a_fault_is_told_without_what_it_was_about(tmp_path: Path) -> None:
+    """The log has where it was, and no values: neither texts of the archive nor what was searched for."""
+    archive = make_archive(tmp_path / "small.db")
+    process = subprocess.Popen([sys.executable, "-m", "archiver", "serve", "--port", "0", "--archive", str(archive)],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    running = Served(process.stdout.readline().split()[4].rstrip("/"), archive)
+    db = open_archive(archive)
+    db.execute("alter table runs rename to walks")
+    db.close()
+    answer = running.get("/site/harbour.example?q=quicksand")
+    process.terminate()
+    log = process.communicate(timeout=20)[1]
+    assert answer.status == 500 and "stands in the log of the server" in answer.text and "sqlite" not in answer.text
+    assert "no such table: runs" in log and "pages/site.py" in log and "quicksand" not in log and "╭" not in log
 
 
 def test_what_a_crawl_brings_is_found_when_the_index_has_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option, manners_options
+from archiver.commands.options import archive_option, json_option, manners_options, tag_option
 from archiver.commands.screen import count, line, say, write_json
 
 _PAGES, _POSTS = 60, 10
@@ -21,7 +21,7 @@ _OF_SITES = ("delay", "contact", "private", "max_minutes")
 
 @click.command(short_help="Look at sites before they are crawled: sources, platform, number of posts, fields.")
 @click.argument("names", metavar="[SITE|URL]...", nargs=-1)
-@click.option("--tag", metavar="TAG", help="The sites of the archive with this tag.")
+@tag_option("tag", help="The sites of the archive with this tag.")
 @click.option("--workers", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help="How many sites are looked at at the same time; of a host one after the other.")
 @manners_options
@@ -103,7 +103,7 @@ def _wanted(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, 
         crawled = {row[0] for row in db.execute("select distinct site_id from runs")}
         known = {row["name"]: row for row in db.query("select * from sites order by name")}
         chosen = [known.get(Scope.of(start_address(name)).name) or {"start_url": start_address(name)} for name in names]
-        chosen += [row for row in known.values() if tag and tag.lower() in tags.get(row["id"], ())]
+        chosen += [row for row in known.values() if tag and tag in tags.get(row["id"], ())]
         if not names and not tag:
             chosen = [row for row in known.values() if row["id"] not in crawled]
         return {row["start_url"]: holds(row) if "id" in row else {} for row in chosen}

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option, read_bytes
+from archiver.commands.options import archive_option, json_option, read_bytes, tag_option
 from archiver.commands.output import target
 from archiver.commands.screen import count, write_json
 
@@ -19,7 +19,7 @@ _SHOWN = 50
 
 @click.command("import", short_help="Enter sites from lists: OPML, CSV, text.")
 @click.argument("files", metavar="FILE|-...", type=click.Path(), nargs=-1, required=True)
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Give all of them this tag, too.")
+@tag_option("tags", multiple=True, help="Give all of them this tag, too.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set this for all of them, where the list "
                                                                             "does not.")
 @click.option("--dry-run", is_flag=True, help="Read the lists, and enter nothing.")
@@ -46,9 +46,7 @@ def import_(files: tuple[str, ...], tags: tuple[str, ...], settings: tuple[str, 
     from archiver.store.connect import open_archive
     from archiver.store.sites import read_setting
     from archiver.store.sites_in_bulk import Entered, Wanted, enter_sites
-    from archiver.store.tags import read_tag
 
-    more = tuple(read_tag(tag) for tag in tags)
     for_all = dict(read_setting(text) for text in settings)
     wanted: list[Wanted] = []
     problems: list[dict[str, Any]] = []
@@ -56,7 +54,7 @@ def import_(files: tuple[str, ...], tags: tuple[str, ...], settings: tuple[str, 
         shown = "standard input" if file == "-" else file
         for one in read_list(read_bytes(file), shown):
             if isinstance(one, Entry):
-                wanted.append(Wanted(one.url, one.feed, (*one.tags, *more), for_all | one.settings))
+                wanted.append(Wanted(one.url, one.feed, (*one.tags, *tags), for_all | one.settings))
             else:
                 problems.append({"file": shown, "line": one.line, "why": one.why})
     done = Entered(added=0)
@@ -87,7 +85,7 @@ def import_(files: tuple[str, ...], tags: tuple[str, ...], settings: tuple[str, 
               help="What 'sites import' reads, too.")
 @click.option("-o", "--output", metavar="FILE|-", type=click.Path(), default="-",
               help="Write to this file [default: standard output].")
-@click.option("--tag", metavar="TAG", help="Only the sites with this tag.")
+@tag_option("tag", help="Only the sites with this tag.")
 @archive_option
 def export(form: str, output: str, tag: str | None, archive: str) -> None:
     """Write the sites of the archive as a list, with their tags and settings.
@@ -107,7 +105,7 @@ def export(form: str, output: str, tag: str | None, archive: str) -> None:
         rows = [{**row, "tags": tags.get(row["id"], ())} for row in list_sites(db)]
     finally:
         db.close()
-    rows = [row for row in rows if tag is None or tag.lower() in row["tags"]]
+    rows = [row for row in rows if tag is None or tag in row["tags"]]
     with target(output) as out:
         out.write({"csv": _as_csv, "opml": _as_opml, "text": _as_text}[form](rows))
 

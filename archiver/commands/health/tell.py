@@ -19,7 +19,17 @@ from archiver.spiders.lock import lock_notices, scheduler
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of
 from archiver.store.health.judge import LEVELS
-from archiver.store.health.kept import Change, Notice, due_notices, enter, enter_notices, place_change, told
+from archiver.store.health.kept import (
+    Change,
+    Notice,
+    any_accepted,
+    due_notices,
+    enter,
+    enter_notices,
+    place_change,
+    told,
+)
+from archiver.store.health.known import forget_what_passed
 from archiver.store.health.overall import overall
 from archiver.store.transaction import writing
 
@@ -29,19 +39,24 @@ Sent = list[tuple[str, str]]
 
 def tell(archive: Path, only: Collection[str] | None = None, *, now: datetime | None = None) -> Sent:
     """Look how sites do (those named in `only`, or all and the archive itself), and tell of what has changed since it
-    was told last. Nothing is looked at where nobody is to be told.
+    was told last. What was accepted and has passed is forgotten, even where nobody is to be told.
 
     Raises what `open_archive` and `load_config` do. What is under way in another process is left to it.
     """
     ways = ways_of(load_config().notify)
-    lock = lock_notices(archive) if ways else None
+    lock = lock_notices(archive)
     if lock is None:
         return []
     with lock:
         db = open_archive(archive)
         try:
+            at = now or datetime.now(UTC)
+            if not ways and not any_accepted(db):
+                return []
             with writing(db):
-                enter_notices(db, _changes(db, archive, only, now or datetime.now(UTC)), ways, datetime.now(UTC))
+                forget_what_passed(db, at)
+                if ways:
+                    enter_notices(db, _changes(db, archive, only, at), ways, datetime.now(UTC))
             return [(notice.channel, _send(db, archive, notice, ways)) for notice in due_notices(db)
                     if notice.channel in ways]
         except sqlite3.Error as error:

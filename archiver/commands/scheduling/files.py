@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -113,7 +114,7 @@ volumes:
 def files(kind: str, archive: str) -> dict[str, str]:
     """The files of a kind (systemd, cron, docker) by name, for this archive and the program that runs now."""
     path = Path(archive).resolve()
-    values = {"command": _command(), "folder": str(Path.cwd()), "user": getpass.getuser(), "once": "", "success": "143",
+    values = {"command": _command(), "folder": str(Path.cwd()), "user": _user(), "once": "", "success": "143",
               "archive": str(path), "data": str(path.parent)}
     if kind == "docker":
         return {"compose.yaml": _COMPOSE}
@@ -127,6 +128,14 @@ def files(kind: str, archive: str) -> dict[str, str]:
         "archiver-once.service": _ONCE.format(run=_RUN.format(**quoted | {"once": " --once", "success": "1 143"})),
         "archiver-once.timer": _TIMER,
     }
+
+
+def _user() -> str:
+    """Who this is, by name or, as in a container, by number: systemd takes both."""
+    try:
+        return getpass.getuser()
+    except KeyError:  # no name is known for the number
+        return str(os.getuid())
 
 
 def _command() -> str:

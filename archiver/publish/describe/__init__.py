@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from archiver.publish.describe import changes, citation
+from archiver.publish.describe.about import File, listed
 from archiver.publish.describe.about import about as named
-from archiver.publish.describe.about import listed
 from archiver.publish.describe.card import card
 from archiver.publish.describe.croissant import croissant
 from archiver.publish.describe.datapackage import datapackage
@@ -17,8 +17,10 @@ from archiver.publish.describe.ro_crate import ro_crate
 from archiver.publish.snapshot.facts import Facts
 
 
-def describe(folder: Path, facts: Facts, software: str, previous: Path | None, since: str) -> None:
-    """Write every description into the folder; `previous` is that of the version `since`. Raises OSError."""
+def describe(folder: Path, facts: Facts, software: str, previous: Path | None, since: str
+             ) -> list[File]:
+    """Write every description into the folder; `previous` is that of the version `since`. All files that are in it
+    then. Raises OSError."""
     about = named(facts)
     cited = citation.line(facts, about)
     (folder / "plots").mkdir()
@@ -32,8 +34,11 @@ def describe(folder: Path, facts: Facts, software: str, previous: Path | None, s
     _json(folder / "datacite.json", citation.datacite(facts, about, size))
     _json(folder / "datapackage.json", datapackage(facts, about, files, software))
     _json(folder / "croissant.json", croissant(facts, about, files, cited))
-    _write(folder / "README.md", card(facts, about, listed(folder), cited))
-    _json(folder / "ro-crate-metadata.json", ro_crate(facts, about, listed(folder), software, cited))
+    files = listed(folder, files)
+    _write(folder / "README.md", card(facts, about, files, cited))
+    files = listed(folder, files)
+    _json(folder / "ro-crate-metadata.json", ro_crate(facts, about, files, software, cited))
+    return listed(folder, files)
 
 
 def _json(file: Path, told: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,15 +98,17 @@ def address(licence: str) -> str:
     return licence if "://" in licence else f"https://spdx.org/licenses/{licence}.html"
 
 
-def listed(folder: Path) -> list[File]:
-    """The files that there are so far."""
-    out = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        with path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        out.append(File(path.relative_to(folder).as_posix(), path.stat().st_size, digest,
-                        MEDIA.get(path.suffix, "text/plain")))
-    return out
+def listed(folder: Path, before: Iterable[File] = ()) -> list[File]:
+    """The files that there are so far, by path; those that were listed before are not read again."""
+    known = {file.path: file for file in before}
+    return [known.get(path.relative_to(folder).as_posix()) or _file(folder, path)
+            for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def _file(folder: Path, path: Path) -> File:
+    with path.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return File(path.relative_to(folder).as_posix(), path.stat().st_size, digest, MEDIA.get(path.suffix, "text/plain"))
 
 
 def tables(facts: Facts) -> list[Table]:

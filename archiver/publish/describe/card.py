@@ -141,7 +141,7 @@ def _limits(facts: Facts) -> str:
             "- Authors, dates, categories and places are as the page gives them; what it does not give is empty.\n"
             "- A query is answered by the archive as it stood when the dataset was built.\n"
             f"- n-grams that fewer than {FEWEST} articles of a year have are left out; texts of tier `reference` are "
-            "not counted.\n")
+            "not counted, and of a text and its copies one.\n")
 
 
 def _personal(facts: Facts) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from archiver.publish.formats.columns import arrow
 from archiver.publish.snapshot.facts import Facts
+from archiver.publish.snapshot.read import read, table_files
+from archiver.publish.snapshot.tables import ARTICLES
 
+_COMPARED = ("id", "revision", "content_digest", "tier", "split")
 _LISTED = 1_000
 """So many identifiers of a kind are listed; all are in the tables of the two versions."""
 
@@ -33,11 +33,11 @@ def compare(folder: Path, facts: Facts, previous: Path, since: str) -> Changes:
     """Compare a snapshot with that of the version before, by identifier, content and tier."""
     reasons = _withdrawn(folder, facts)
     with closing(sqlite3.connect("")) as db:  # on the disk, where a million articles are too many for memory
-        for name, files in (("before", _files(previous)), ("now", _files(folder))):
+        for name, place in (("before", previous), ("now", folder)):
             db.execute(f"create table {name} (id text primary key, said text, split text) without rowid")
             db.executemany(f"insert or replace into {name} values (?, ?, ?)", (
                 (row["id"], f"{row['revision']} {row['content_digest']} {row['tier']}", row["split"])
-                for row in _rows(files, ["id", "revision", "content_digest", "tier", "split"])))
+                for row in read(table_files(place, ARTICLES), _COMPARED)))
 
         def ids(query: str) -> list[str]:
             return [row[0] for row in db.execute(f"{query} order by 1")]
@@ -50,22 +50,9 @@ def compare(folder: Path, facts: Facts, previous: Path, since: str) -> Changes:
             ids("select id from now join before using (id) where now.split is not before.split"))
 
 
-def _files(folder: Path) -> list[Path]:
-    whole = folder / "data" / "articles.parquet"
-    return [whole] if whole.exists() else sorted((folder / "data" / "articles").glob("*.parquet"))
-
-
-def _rows(files: Iterable[Path], columns: list[str]) -> Iterator[dict[str, Any]]:
-    _, pq = arrow()
-    for file in files:
-        with pq.ParquetFile(file) as opened:
-            for batch in opened.iter_batches(columns=columns):
-                yield from batch.to_pylist()
-
-
 def _withdrawn(folder: Path, facts: Facts) -> dict[str, str]:
     files = [folder / name for name in facts.files.get("withdrawn", ())]
-    return {row["id"]: row["reason"] for row in _rows(files, ["id", "reason"])}
+    return {row["id"]: row["reason"] for row in read(files, ("id", "reason"))}
 
 
 def text(facts: Facts, changes: Changes | None) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from sqlite_utils import Database
 
 from archiver.publish import rules as publish_rules
 from archiver.publish.describe import describe
+from archiver.publish.describe.about import File
 from archiver.publish.formats.columns import arrow
 from archiver.publish.personal import Personal, fingerprint
 from archiver.publish.refusals import NotASnapshot, NothingToPublish, SnapshotRefused
@@ -78,8 +78,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
                 if request.wacz:
                     _pack(dbs[0], archives[0].parent, folder, out, software)
                 (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
-                describe(folder, facts, software, previous, since)
-                size = _sum(folder)
+                size = _sum(folder, describe(folder, facts, software, previous, since))
             except (OSError, sqlite3.Error) as error:
                 raise _refused(out, error) from error
             same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
@@ -172,16 +171,12 @@ def _rebuild(facts: Facts, software: str, dbs: Sequence[Database]) -> bytes:
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
-def _sum(folder: Path) -> int:
-    """Write SHA256SUMS, as `sha256sum -c` reads it; returns the bytes of all files."""
-    lines, size = [], 0
-    for file in sorted(files_of(folder)):
-        path = folder / file
-        with path.open("rb") as handle:
-            lines.append(f"{hashlib.file_digest(handle, 'sha256').hexdigest()}  {file}\n")
-        size += path.stat().st_size
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
-    return size + sum(map(len, lines))
+def _sum(folder: Path, files: Iterable[File]) -> int:
+    """Write SHA256SUMS of these files, as `sha256sum -c` reads it; returns the bytes of all."""
+    found = sorted(files, key=lambda file: file.path)
+    sums = "".join(f"{file.sha256}  {file.path}\n" for file in found).encode()
+    (folder / SUMS).write_bytes(sums)
+    return len(sums) + sum(file.bytes for file in found)
 
 
 def files_of(folder: Path) -> list[str]:
@@ -237,10 +232,14 @@ def _aside(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise _refused(out, error) from error
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        # Before what is taken away below: until it is locked, folder and lock are another build's.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
             raise SnapshotRefused(str(out), "another build of it is running; wait until it ends") from error
+        raise _refused(out, error) from error
+    try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         yield folder

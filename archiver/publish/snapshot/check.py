@@ -11,7 +11,8 @@ from typing import Any
 from archiver.publish.formats.columns import arrow
 from archiver.publish.refusals import NotASnapshot
 from archiver.publish.snapshot.build import SUMS, files_of, version_of
-from archiver.publish.snapshot.tables import ARTICLES, TABLES, Table
+from archiver.publish.snapshot.read import table_files
+from archiver.publish.snapshot.tables import ARTICLES, TABLES
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
@@ -74,9 +75,3 @@ def _tables(folder: Path, told: dict[str, Any]) -> Iterator[str]:
             yield f"{strange:,} rows of {table.name} are of articles that are not there."
         if twice:
             yield f"{twice:,} articles are there more than once."
-
-
-def table_files(folder: Path, table: Table) -> list[Path]:
-    """The Parquet files of a table, in the order of its rows."""
-    whole = folder / "data" / f"{table.name}.parquet"
-    return [whole] if whole.exists() else sorted((folder / "data" / table.name).glob("*.parquet"))

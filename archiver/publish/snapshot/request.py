@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from archiver.publish.refusals import BadSplits, NotASnapshot
+from archiver.publish.snapshot.ngrams import LONGEST
 from archiver.search.filters import Query
 from archiver.search.times import period, utc_seconds
 
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?")
 """A version as of Semantic Versioning 2.0.0, without build metadata."""
 PARTITIONS = ("auto", "none", "year", "site")
+FORMATS = ("parquet", "csv", "jsonl", "geojson")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,17 @@ class Request:
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
                                   for name, value in self.query.items()}
         return Query(**{"limit": None, "duplicates": True, **values})
+
+
+# What values the parts of a request may have beside their types; a rebuild.json may have been written by hand.
+_HOLDS: dict[str, Callable[[Any], object]] = {
+    "version": VERSION.fullmatch,
+    "cutoff": lambda said: not said or _MOMENT.fullmatch(said),
+    "formats": lambda said: set(said) <= set(FORMATS),
+    "partition": lambda said: said in PARTITIONS,
+    "ngrams": lambda said: said is None or 0 <= said <= LONGEST,
+    "splits": lambda said: not said or is_whole(said),
+}
 
 
 def query_values(query: Query) -> dict[str, Any]:
@@ -76,10 +92,30 @@ def from_json(told: Any, where: str) -> Request:
         values["formats"] = tuple(values.get("formats", ("parquet",)))
         values["splits"] = tuple((str(name), int(share)) for name, share in values.get("splits", ()))
         request = Request(**values)
-        request.asked  # noqa: B018  a query that is none raises here
+        for part in (request, request.asked):  # a query that is none raises here
+            kinds = get_type_hints(type(part))
+            for one in fields(part):
+                value = getattr(part, one.name)
+                if not (_fits(value, kinds[one.name]) and (part is not request or _HOLDS.get(one.name, _any)(value))):
+                    raise NotASnapshot(where, f"its rebuild.json asks for the {one.name} {value!r:.80}, which is none")
         return request
     except (TypeError, ValueError, AttributeError) as error:
         raise NotASnapshot(where, f"its rebuild.json is none ({error})") from error
+
+
+def _any(value: Any) -> bool:
+    return True
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of an annotated type; a tuple's members, too."""
+    of = get_args(kind)
+    if get_origin(kind) is UnionType:
+        return any(_fits(value, one) for one in of)
+    if get_origin(kind) is tuple:
+        members = of[:1] * len(value) if of[-1] is Ellipsis else of
+        return isinstance(value, tuple) and len(value) == len(members) and all(map(_fits, value, members))
+    return type(value) is (get_origin(kind) or kind) or (kind is float and type(value) is int)
 
 
 def read(text: str, where: str) -> dict[str, Any]:
@@ -99,6 +135,11 @@ def parse_splits(text: str) -> tuple[tuple[str, int], ...]:
         if not match:
             raise BadSplits(text, "splits are written train=80,validation=10,test=10")
         found.append((match[1], int(match[2])))
-    if sum(share for _, share in found) != 100 or len({name for name, _ in found}) != len(found):
+    if not is_whole(found):
         raise BadSplits(text, "the shares of the splits add up to 100, each name once")
     return tuple(found)
+
+
+def is_whole(splits: Sequence[tuple[str, int]]) -> bool:
+    """Whether the shares add up to a hundred, each name once."""
+    return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)

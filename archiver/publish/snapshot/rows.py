@@ -13,7 +13,8 @@ from sqlite_utils import Database
 from archiver.fields import GEOTAG_KEYS
 from archiver.publish.rights import Tier
 from archiver.publish.snapshot.choose import NEWEST
-from archiver.publish.snapshot.spans import Shown, count, sketch, words
+from archiver.publish.snapshot.passages import Shown
+from archiver.publish.snapshot.spans import RUN, count, sketch, words
 from archiver.publish.snapshot.withhold import withheld
 from archiver.store.record_ids import record_id
 from archiver.store.takedown.bans import removals
@@ -25,37 +26,48 @@ _READ = ("url", "canonical_url", "site", "title", "body", "authors", "published"
          "categories", "tags", "geotags", "language", "description", "image", "credits", "first_seen")
 _LISTS = ("authors", "categories", "tags", "credits", "geotags")
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_WHERE = frozenset({"site", "url", "language"})
+"""What tells of which region a version's telephone numbers are; the table `revisions` does without."""
+_NO_TEXTS = frozenset({"id", "url", "canonical_url", "image", "aliases", "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
-_NOTHING = Shown(())
+NOTHING = Shown()
 _AT = _READ.index("first_seen") + 1
 _ARTICLES = f"""
-    select {', '.join(f'a.{name}' for name in _READ)}, c.id, c.tier, c.licence, c.geo, c.revision, c.gone_at,
-        c.duplicate_of, c.cluster_id, c.split_key, c.article_id, a.revision, p.captured_at, p.digest, r.content,
+    select {', '.join('{body}' if name == 'body' else f'a.{name}' for name in _READ)},
+        c.id, c.tier, c.licence, c.geo, c.revision, c.gone_at,
+        c.duplicate_of, c.cluster_id, c.split_key, p.captured_at, p.digest, r.content,
         q.captured_at, q.digest, o.part, (select json_group_array(url) from (select d.url from addresses d
             where d.article_id = a.id and d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff
             order by d.url))
     from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
     cross join articles a on a.id = c.article_id left join captures p on p.id = a.capture_id
     left join revisions r on r.article_id = a.id and r.revision = c.revision and c.revision <> a.revision
-    left join captures q on q.id = r.capture_id order by o.position"""
+    left join captures q on q.id = r.capture_id {{which}} order by o.position"""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One article: its record as it is published, its places, and the words that may be counted ([]: none)."""
+    """One article: its record as it is published, its places, the words that may be counted ([]: none), and what names
+    the articles with its text, or most of it ("": there are none)."""
 
     part: str
     record: Row
     places: list[Row] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
-    split_key: str = ""
+    group: str = ""
 
 
-def articles(db: Database, cutoff: str, change: Change, counted: bool) -> Iterator[Read]:
-    """The chosen articles in their order; `counted`: their words are counted, too."""
-    for row in db.execute(_ARTICLES, {"cutoff": cutoff or NEWEST}):
+def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Shown = NOTHING, *,
+             told: bool = False) -> Iterator[Read]:
+    """The chosen articles in their order; `counted`: their words are counted, too; `shown`: what may not be told.
+
+    `told`: only those below full text, and nothing that follows from a text that is withheld.
+    """
+    query = _ARTICLES.format(body="case when c.tier = 2 then a.body end", which="where c.tier < 3") if told else (
+        _ARTICLES.format(body="a.body", which=""))
+    for row in db.execute(query, {"cutoff": cutoff or NEWEST}):
         said: Row = dict(zip(_READ, row, strict=False))
-        (identifier, level, licence, geo, revision, gone_at, duplicate_of, cluster_id, split_key, number, now,
+        (identifier, level, licence, geo, revision, gone_at, duplicate_of, cluster_id, split_key,
          captured_at, payload, content, captured_then, payload_then, part, aliases) = row[_AT:]
         for name in _LISTS:
             text = said[name]
@@ -75,47 +87,63 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool) -> Iterat
             "payload_digest": payload, "tier": tier.label, "licence": licence or None,
             "content_digest": hashlib.sha256(f"{said['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest(),
             "sketch": None if tier is Tier.FULL else sketch(tokens or []), "split": None}
-        shown = _NOTHING if tier is Tier.FULL else Shown([body, *_other_texts(db, number, now, cutoff)])
+        hidden = NOTHING if tier is Tier.FULL else shown
         changed = change(record)
         if is_counted and changed["body"] is not said["body"]:
             tokens = words(changed["body"] or "")
         yield Read(
-            part, withheld(changed, tier, shown),
-            [{"id": identifier, "place": at, **{key: None if shown.repeats(_text(tag.get(key))) else tag.get(key)
+            part, withheld(changed, tier, hidden),
+            [{"id": identifier, "place": at, **{key: None if hidden.repeats(tag.get(key)) else tag.get(key)
                                                 for key in GEOTAG_KEYS}} for at, tag in enumerate(places, start=1)]
             if geo and tier > Tier.REFERENCE else [], tokens or [] if is_counted else [],
-            split_key or identifier)
+            split_key or "")
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def told(db: Database, cutoff: str, change: Change) -> Iterator[str]:
+    """All texts below full text that the tables would tell if none of them stood in a text that is withheld."""
+    for one in articles(db, cutoff, change, counted=False, told=True):
+        yield from _texts(one.record)
+        for place in one.places:
+            yield from _texts(place)
+    for row in revisions(db, cutoff, change, which="and c.tier < 3"):
+        yield from _texts(row)
 
 
-def _other_texts(db: Database, number: int, versions: int, cutoff: str) -> list[str]:
-    """The texts of all versions, where there are several: a headline of today may stand in yesterday's text."""
-    if versions < 2:
-        return []
-    return [row[0] for row in db.execute("select body from versions where article_id = ? and "
-                                         "substr(observed_at, 1, 19) <= ?", [number, cutoff or NEWEST]) if row[0]]
+def _texts(row: Row) -> Iterator[str]:
+    """The values of a row that have room for a passage, addresses aside: these are published as they are."""
+    for name, value in row.items():
+        if name not in _NO_TEXTS:
+            for text in value if isinstance(value, list) else (value,):
+                if isinstance(text, str) and (len(text) >= 2 * RUN - 1 or not text.isascii()):
+                    yield text
 
 
-def revisions(db: Database, cutoff: str, change: Change) -> Iterator[Row]:
-    """Every version of the chosen articles up to the cut-off, by identifier and number."""
-    last, shown = -1, Shown(())
+def hidden(db: Database, cutoff: str) -> Iterator[str]:
+    """The texts that are withheld whole, in all versions up to the cut-off."""
+    for query in (
+            "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
+            "c.tier < 2 and c.revision = a.revision",
+            "select v.body from temp.considered c cross join articles a on a.id = c.article_id and a.revision > 1 "
+            "cross join versions v on v.article_id = a.id where c.chosen and c.tier < 2 and not v.stands and "
+            "substr(v.observed_at, 1, 19) <= :cutoff"):
+        yield from (row[0] for row in db.execute(query, {"cutoff": cutoff or NEWEST}) if row[0])
+
+
+def revisions(db: Database, cutoff: str, change: Change, shown: Shown = NOTHING, which: str = "") -> Iterator[Row]:
+    """Every version of the chosen articles up to the cut-off, by identifier and number; `shown`: what may not be told,
+    `which`: a condition on the article `c`."""
     for row in db.query(
-            "select c.id, c.tier, c.revision as stands, v.article_id, v.revision, v.observed_at, v.changed, v.title, "
-            "v.body, v.authors, v.published, v.previous, v.same_as, p.captured_at, p.digest as payload_digest "
-            "from (select id, tier, revision, article_id from temp.considered where chosen order by id) c "
+            "select c.id, c.tier, v.revision, v.observed_at, v.changed, v.title, case when c.tier = 3 and v.revision "
+            "<> c.revision then v.body end as body, v.authors, v.published, v.previous, v.same_as, p.captured_at, "
+            "p.digest as payload_digest, c.site, c.url, v.language "
+            "from (select id, tier, revision, article_id, site, url from temp.considered where chosen order by id) c "
             "cross join versions v on v.article_id = c.article_id left join captures p on p.id = v.capture_id "
-            "where substr(v.observed_at, 1, 19) <= ? order by c.id, v.revision", [cutoff or NEWEST]):
-        tier, number, stands = Tier(row.pop("tier")), row.pop("article_id"), row.pop("stands")
-        if tier is not Tier.FULL and number != last:
-            last, shown = number, Shown(_other_texts(db, number, 2, cutoff))
+            f"where substr(v.observed_at, 1, 19) <= ? {which} order by c.id, v.revision", [cutoff or NEWEST]):
+        tier = _TIERS[row.pop("tier")]
         for name in ("changed", "authors"):
             row[name] = json.loads(row[name] or "[]")
-        if row["revision"] == stands:
-            row["body"] = None
-        yield withheld(change(row), tier, shown)
+        changed = withheld(change(row), tier, shown)
+        yield {name: value for name, value in changed.items() if name not in _WHERE}
 
 
 def captures(db: Database, cutoff: str) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from archiver.record.identity import folded
 
@@ -35,23 +35,11 @@ def runs(tokens: list[str]) -> Iterator[str]:
     return (" ".join(tokens[at:at + RUN]) for at in range(len(tokens) - RUN + 1))
 
 
-class Shown:
-    """The passages of some texts, so that what repeats one can be left out."""
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = [text for text in texts if text]
-        self._plain: list[str] | None = None
-
-    def repeats(self, text: str | None) -> bool:
-        """Whether a text has eight words in a row that stand in one of them."""
-        if not text or (len(text) < 2 * RUN - 1 and text.isascii()):
-            return False
-        tokens = words(text)
-        if len(tokens) < RUN:
-            return False
-        if self._plain is None:
-            self._plain = [f" {' '.join(words(one))} " for one in self._texts]
-        return any(f" {run} " in plain for run in runs(tokens) for plain in self._plain)
+def plain(text: str) -> bytes:
+    """The words of a text with one space between them, in UTF-8."""
+    if text.isascii():
+        return b" ".join(text.lower().encode("ascii").translate(_SPACES).split())
+    return " ".join(words(text)).encode("utf-8", "replace")
 
 
 def sketch(tokens: list[str]) -> str:

@@ -95,8 +95,8 @@ MISSING = Table("missing", "One row an address that is known and of which no art
 NGRAMS = Table("ngrams", "How many articles of a year have some words in a row; rare ones are left out.", (
     Column("year", "text", "year of publication"), Column("language", "text", "language (first part of its tag)"),
     Column("n", "integer", "number of words"), Column("ngram", "text", "the words, in small letters"),
-    Column("articles", "integer", "articles that have it"),
-    Column("occurrences", "integer", "how often it stands in them"),
+    Column("articles", "integer", "articles that have it; of copies, equal or near, one counts"),
+    Column("occurrences", "integer", "how often it stands in these"),
 ), ("year", "language", "n", "ngram"), of_article=False, optional=True)
 WITHDRAWN = Table("withdrawn", "One row an article that was withdrawn from every version.", (
     Column("id", "text", "name that the article had"), Column("reason", "text", "why it was withdrawn"),

@@ -1,4 +1,4 @@
-"""What of a record is written, by its tier. A record below full text shows no eight words in a row of any version."""
+"""What of a record is written, by its tier. Below full text nothing repeats a passage of a text that is withheld."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 from archiver.publish.rights import Tier
-from archiver.publish.snapshot.spans import Shown
+from archiver.publish.snapshot.passages import Shown
 
 _REFERENCE = frozenset({"id", "url", "site", "published", "published_precision", "first_seen", "gone_at", "revision",
                         "language", "captured_at", "payload_digest", "content_digest", "sketch", "tier", "licence",
                         "duplicate_of", "cluster_id", "words", "split", "observed_at", "changed", "previous",
                         "same_as"})
-_TEXTS = ("title", "authors", "categories", "tags", "credits")
+_TEXTS = ("title", "authors", "categories", "tags", "credits", "language", "excerpt", "description")
 _LISTS = frozenset({"aliases", "authors", "categories", "tags", "credits"})
 WORDS = 25
 SHARE = 5
@@ -20,24 +20,25 @@ SHARE = 5
 
 
 def withheld(record: dict[str, Any], tier: Tier, shown: Shown) -> dict[str, Any]:
-    """The record (of `articles` or `revisions`) without what its tier keeps back. `shown` has all texts of the article.
-    """
+    """The record (of `articles` or `revisions`) without what its tier keeps back, and below full text without what
+    repeats a passage that may not be told."""
     if tier is Tier.FULL:
         return record
     if tier is Tier.REFERENCE:
-        return {name: value if name in _REFERENCE else [] if name in _LISTS else None for name, value in record.items()}
-    out = {**record, "body": None}
-    if tier is Tier.EXCERPT and "excerpt" in record:
-        out["excerpt"], out["description"] = first_words(record["body"]), first_words(record["description"], 1)
-        return out
-    if "description" in out:
-        out["description"] = None
-    for name in _TEXTS:
-        value = out.get(name)
-        if isinstance(value, list):
-            out[name] = [one for one in value if not shown.repeats(one)]
-        elif shown.repeats(value):
-            out[name] = None
+        out = {name: value if name in _REFERENCE else [] if name in _LISTS else None for name, value in record.items()}
+    else:
+        out = {**record, "body": None}
+        if "excerpt" in out:
+            given = tier is Tier.EXCERPT
+            out["excerpt"] = first_words(record["body"]) if given else None
+            out["description"] = first_words(record["description"], 1) if given else None
+    if shown:
+        for name in _TEXTS:
+            value = out.get(name)
+            if isinstance(value, list):
+                out[name] = [one for one in value if not shown.repeats(one)]
+            elif shown.repeats(value):
+                out[name] = None
     return out
 
 

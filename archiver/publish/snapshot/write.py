@@ -8,7 +8,7 @@ import heapq
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,10 +17,11 @@ from sqlite_utils import Database
 
 from archiver.publish import shipped
 from archiver.publish.formats import csv_table, geojson, jsonl
-from archiver.publish.formats.columns import ParquetTable, arrow
-from archiver.publish.snapshot import rows
+from archiver.publish.formats.columns import ParquetTable
+from archiver.publish.snapshot import passages, rows
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.ngrams import Ngrams
+from archiver.publish.snapshot.read import read
 from archiver.publish.snapshot.splits import split_of
 from archiver.publish.snapshot.tables import (
     ARTICLES,
@@ -29,6 +30,7 @@ from archiver.publish.snapshot.tables import (
     NGRAMS,
     PLACES,
     REVISIONS,
+    TABLES,
     WITHDRAWN,
     Table,
 )
@@ -36,7 +38,6 @@ from archiver.publish.snapshot.tables import (
 Told = Callable[[str, int], None]
 """Told which table is written, and its rows so far."""
 _EVERY = 5_000
-_BATCH = 1_000
 
 
 class _Writing:
@@ -93,27 +94,32 @@ def write_tables(dbs: Sequence[Database], folder: Path, facts: Facts, change: ro
     request = facts.request
     withheld = any(db.execute("select 1 from temp.considered where chosen and tier < 3").fetchone() for db in dbs)
     longest = (2 if withheld else 0) if request.ngrams is None else request.ngrams
-    counting = Ngrams(longest, folder)
+    shown = passages.shown(
+        chain.from_iterable(rows.told(db, facts.cutoff, change) for db in dbs),
+        lambda: chain.from_iterable(rows.hidden(db, facts.cutoff) for db in dbs)) if withheld else rows.NOTHING
+    counting, copied = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     with _opened(_Writing(ARTICLES, folder, facts, told, parts)) as articles, \
             _opened(_Writing(PLACES, folder, facts, told)) as places:
-        streams = [rows.articles(db, facts.cutoff, change, longest > 0) for db in dbs]
-        for read in _merged(streams, lambda one: (one.part, one.record["site"], one.record["published"] or "",
-                                                  one.record["id"])):
-            record = read.record
+        streams = [rows.articles(db, facts.cutoff, change, longest > 0, shown) for db in dbs]
+        for one in _merged(streams, lambda one: (one.part, one.record["site"], one.record["published"] or "",
+                                                 one.record["id"])):
+            record = one.record
             if request.splits:
-                record["split"] = split_of(read.split_key, request.splits)
+                record["split"] = split_of(one.group or record["id"], request.splits)
             digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
-            articles.add(record, read.part)
+            articles.add(record, one.part)
             facts.article(record)
-            for place in read.places:
+            for place in one.places:
                 places.add(place)
                 facts.place(place)
-            if read.tokens:
-                counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], read.tokens)
+            if one.tokens and one.group not in copied:
+                counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], one.tokens)
+                if one.group:  # of a text and its copies one is counted, or five copies would give it back
+                    copied.add(one.group)
     facts.digest = digest.hexdigest()
     _write(REVISIONS, folder, facts, told, _merged(
-        [rows.revisions(db, facts.cutoff, change) for db in dbs], lambda row: (row["id"], row["revision"])))
+        [rows.revisions(db, facts.cutoff, change, shown) for db in dbs], lambda row: (row["id"], row["revision"])))
     _write(CAPTURES, folder, facts, told, _merged(
         [rows.captures(db, facts.cutoff) for db in dbs], lambda row: (row["id"], row["captured_at"])))
     _write(MISSING, folder, facts, told, _counted(facts, _merged(
@@ -155,15 +161,21 @@ def derive(folder: Path, facts: Facts) -> None:
     """The forms beside Parquet that are asked for, with the same rows in the same order. Raises OSError."""
     forms: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
         "csv": csv_table.write, "jsonl": lambda found, out, _: jsonl.write(found, out)}
-    for name, files in list(facts.files.items()):
-        columns = next(table for table in _ALL if table.name == name).columns
+    for table in TABLES:
+        if table.name not in facts.files:
+            continue
         for form, write in forms.items():
             if form in facts.request.formats:
-                with _gzip(folder / "data" / f"{name}.{form}.gz") as out:
-                    write(_read(folder, files), out, tuple(column.name for column in columns))
+                with _gzip(folder / "data" / f"{table.name}.{form}.gz") as out:
+                    write(read(_paths(folder, facts, table)), out, tuple(column.name for column in table.columns))
     if "geojson" in facts.request.formats:
         with (folder / "data" / "places.geojson").open("wb") as out:
             geojson.write(_features(folder, facts), out)
+
+
+def _paths(folder: Path, facts: Facts, table: Table) -> list[Path]:
+    """The Parquet files of a table in the order in which they were written, which is that of its rows."""
+    return [folder / name for name in facts.files[table.name]]
 
 
 _REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "sketch")
@@ -174,32 +186,23 @@ def refer(folder: Path, facts: Facts) -> None:
     if facts.tiers["full"] == facts.rows["articles"]:
         return
     with _gzip(folder / "data" / "references.csv.gz") as out:
-        csv_table.write((row for row in _read(folder, facts.files["articles"], [*_REFERENCES, "tier"])
+        csv_table.write((row for row in read(_paths(folder, facts, ARTICLES), (*_REFERENCES, "tier"))
                          if row["tier"] != "full"), out, _REFERENCES)
     shutil.copyfile(Path(shipped.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")
 
 
-_ALL = (ARTICLES, REVISIONS, CAPTURES, PLACES, MISSING, NGRAMS, WITHDRAWN)
 _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
 def _features(folder: Path, facts: Facts) -> Iterator[dict[str, Any]]:
     """Articles with their places, which lie in the same order."""
-    places = groupby(_read(folder, facts.files["places"]), key=lambda row: row["id"])
+    places = groupby(read(_paths(folder, facts, PLACES)), key=lambda row: row["id"])
     identifier, found = next(places, ("", iter(())))
-    for record in _read(folder, facts.files["articles"], list(_PROPERTIES)):
+    for record in read(_paths(folder, facts, ARTICLES), _PROPERTIES):
         if record["id"] == identifier:
             tags = [{name: value for name, value in tag.items() if name not in ("id", "place")} for tag in found]
             yield {**record, "geotags": tags}
             identifier, found = next(places, ("", iter(())))
-
-
-def _read(folder: Path, files: Iterable[str], columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    _, pq = arrow()
-    for name in files:
-        with pq.ParquetFile(folder / name) as file:
-            for batch in file.iter_batches(_BATCH, columns=columns):
-                yield from batch.to_pylist()
 
 
 @contextmanager

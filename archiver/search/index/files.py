@@ -12,7 +12,8 @@ import re
 import zlib
 from pathlib import Path
 
-_PART = re.compile(r"[0-9a-f]{32}\..+")
+_META = "meta.json"
+_PART = re.compile(r"([0-9a-f]{32})\.(?:(\d+)\.)?(\w+)")
 _MAGIC = 1337
 _TAIL, _PIECE = 8, 1 << 20
 
@@ -27,7 +28,11 @@ def stamps(folder: Path) -> Stamps:
 def damaged(folder: Path, known: Stamps | None = None) -> str:
     """The name of the first file that is not as it was written, "" where none is. Those that have their stamp are not
     read, nor are any where `known` has none of it. Raises OSError."""
-    for path in _parts(folder):
+    try:
+        parts = _parts(folder)
+    except ValueError:
+        return _META
+    for path in parts:
         if known is not None and known.get(path.name, ()) == (path.stat().st_size, path.stat().st_mtime_ns):
             continue
         if not _is_whole(path):
@@ -36,7 +41,18 @@ def damaged(folder: Path, known: Stamps | None = None) -> str:
 
 
 def _parts(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if _PART.fullmatch(path.name))
+    """The files of the segments that are entered in the index. What else lies there is being written by another
+    process, or was when that was killed: nothing is read from it. Raises ValueError where that cannot be read."""
+    meta = folder / _META
+    if not meta.exists():
+        return []
+    try:
+        entered = {one["segment_id"].replace("-", ""): (one["deletes"] or {}).get("opstamp")
+                   for one in json.loads(meta.read_bytes())["segments"]}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{_META}: {error!r}") from error
+    return sorted(path for path in folder.iterdir() if (found := _PART.fullmatch(path.name)) and found[1] in entered
+                  and (found[2] is None or int(found[2]) == entered[found[1]]))
 
 
 def _is_whole(path: Path) -> bool:

@@ -52,7 +52,8 @@ def refresh(db: Database, archive: Path, *, anew: bool = False, progress: Progre
             return Refreshed(0, anew=False)
         changed = state.changes(db)
         said = state.told(folder)
-        anew = anew or has_outgrown(_articles(db), said.get("articles", 0), len(changed.ids))
+        there = _articles(db)
+        anew = anew or has_outgrown(there, said.get("articles", 0), len(changed.ids))
         token = state.begin(db)
         common, of = frozenset(said.get("common", ())), said.get("articles", 0)
         done = None if anew else _filled(folder, db, changed.ids, common, anew=False, progress=progress)
@@ -60,7 +61,7 @@ def refresh(db: Database, archive: Path, *, anew: bool = False, progress: Progre
             damage = damage if anew else files.damaged(folder) or "it cannot be written to"
             clear(folder)
             ids = [row[0] for row in db.execute("select id from articles order by id")]
-            common, of = common_words(db, ids), len(ids)
+            common, of = common_words(db, ids), there
             done = _filled(folder, db, ids, common, anew=True, progress=progress)
             anew = True
         state.written(folder, token, common, of)

@@ -74,7 +74,8 @@ class Searcher:
         try:
             return ask()
         except ValueError as error:  # tantivy's only kind; a panic of its is no Exception at all
-            self._tell_damage(error)
+            if "expansions" not in str(error):  # of a phrase in which too many words begin so: the query's fault
+                self._tell_damage(error)
             raise
         except BaseException as error:
             if type(error).__name__ == "PanicException":

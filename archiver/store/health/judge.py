@@ -153,30 +153,38 @@ def _length(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findin
     told = [run for run in runs if run.measured.length and run.measured.articles > 2]
     if len(told) <= _FEW:
         return
-    now_, past = told[0].measured.length or 0, [run.measured.length or 0 for run in told[1:]]
+    lengths = [run.measured.length or 0 for run in told]
+    now_, past = lengths[0], lengths[1:]
     if is_far(now_, past, 2.0):
         usual = median(past)
+        since = _since(told, lambda run: is_far(run.measured.length or 0, past, 2.0))
         yield Finding("length", "amber", f"The texts read by its last run have {now_:,.0f} characters (median), "
                       f"{'more' if now_ > usual else 'fewer'} than the {usual:,.0f} of before: look at a new post with "
-                      "'archiver show', whether a paywall or a new template stands between.", since=told[0].started)
+                      "'archiver show', whether a paywall or a new template stands between.", since=since)
 
 
 def _failing(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
     """More pages fail, or are refused, than used to."""
     last, past = runs[0].measured, runs[1:]
     total, before = last.settled, sum(run.measured.settled for run in past)
-    if before < _PAGES or not total or runs[0].outcome == "failed":
+    if before < _PAGES or runs[0].outcome == "failed":
         return
     for outcome, verb in (("failed", "failed"), ("refused", "were refused")):
         hits, earlier = last.outcomes.get(outcome, 0), sum(run.measured.outcomes.get(outcome, 0) for run in past)
-        if hits / total < 0.1 + earlier / before or chance_of_so_many(hits, total, earlier, before) > SURPRISE:
+
+        def more(run: Run, outcome: str = outcome, earlier: int = earlier) -> bool:
+            so_many, of = run.measured.outcomes.get(outcome, 0), run.measured.settled
+            return of > 0 and so_many / of >= 0.1 + earlier / before and (
+                chance_of_so_many(so_many, of, earlier, before) <= SURPRISE)
+
+        if not more(runs[0]):
             continue
         bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
         how = f" (answers: {', '.join(f'{status} {n:,} times' for n, status in bad)})" if bad else ""
         yield Finding("statuses", "amber", f"{hits:,} of {total:,} addresses {verb} in its last run{how}, before "
                       f"{earlier / before:.0%}: 'archiver status {known.site}' tells why; where the site is tired of "
                       f"this program, set a longer delay ('archiver sites set {known.site} delay=5').", about=outcome,
-                      since=runs[0].started)
+                      since=_since(runs, more))
 
 
 def _slow(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
@@ -184,10 +192,15 @@ def _slow(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]
     if len(told) <= _FEW:
         return
     latest, past = told[0].measured.latency or 0.0, [run.measured.latency or 0.0 for run in told[1:]]
-    if latest > median(past) + 1 and is_far(latest, past, 3.0):
+
+    def slower(run: Run) -> bool:
+        seconds = run.measured.latency or 0.0
+        return seconds > median(past) + 1 and is_far(seconds, past, 3.0)
+
+    if slower(told[0]):
         yield Finding("slow", "amber", f"Its answers take {latest:.1f} s (median), before {median(past):.1f} s: it is "
                       "asked more slowly by itself; where that lasts, set a longer delay or ask its owner.",
-                      since=told[0].started)
+                      since=_since(told, slower))
 
 
 def _sources(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
@@ -212,6 +225,11 @@ def _robots(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findin
 
 Check = Callable[[Known, Sequence[Run], datetime], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (_ended, _robots, _fields, _sources, _quiet, _failing, _length, _slow)
+
+
+def _since(runs: Sequence[Run], so: Callable[[Run], bool]) -> datetime:
+    """When the last run began of those in a row, back from the newest, that are `so`: the newest is."""
+    return list(takewhile(so, runs))[-1].started
 
 
 def _day(at: datetime) -> str:

@@ -57,6 +57,10 @@ def accepted(db: Database, site_id: int) -> dict[str, datetime]:
     return {key: at for key, text in told.items() if (at := moment(text))}
 
 
+def any_accepted(db: Database) -> bool:
+    return bool(db.execute("select exists (select 1 from health where accepted <> '{}')").fetchone()[0])
+
+
 def without(health: Health, taken: dict[str, datetime]) -> Health:
     """The health of a site but for what was accepted, as far as it began before that."""
     left = tuple(one for one in health.findings if not (at := taken.get(_key(one))) or (one.since and one.since > at))
@@ -71,6 +75,14 @@ def accept(db: Database, site_id: int, findings: Iterable[Finding], now: datetim
     db.execute("insert into health (site_id, state, since, judged_at, accepted) values (?, 'unknown', ?, ?, ?) "
                "on conflict (site_id) do update set accepted = excluded.accepted",
                [site_id, stamp(now), stamp(now), json.dumps(told)])
+
+
+def forget_passed(db: Database, site_id: int, found: Health) -> None:
+    """Keep as accepted only what is still `found`, whether accepted or not: what comes again is told again."""
+    taken, keys = accepted(db, site_id), {_key(one) for one in found.findings}
+    left = {key: stamp(at) for key, at in taken.items() if key in keys}
+    if len(left) < len(taken):
+        db.execute("update health set accepted = ? where site_id = ?", [json.dumps(left), site_id])
 
 
 def enter(db: Database, site: dict[str, Any], health: Health, now: datetime) -> Change | None:

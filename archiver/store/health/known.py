@@ -10,7 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.store.health.judge import Health, Known, Run, Source, judge
-from archiver.store.health.kept import accepted, without
+from archiver.store.health.kept import accepted, forget_passed, without
 from archiver.store.health.measures import Measured
 from archiver.store.ledger import moment, stamp
 from archiver.urls import urlkey
@@ -23,6 +23,15 @@ _POSTS = 60
 def health_of(db: Database, site: dict[str, Any], now: datetime) -> Health:
     """The health of a site (a row of `sites`), but for what a person has accepted."""
     return without(judge(known_of(db, site), now), accepted(db, site["id"]))
+
+
+def forget_what_passed(db: Database, now: datetime) -> None:
+    """Of all that was accepted, what is not found any more by a site's last run, where that came to its end: one that
+    failed says little of what it did not see. Expects to run inside the caller's transaction."""
+    for site in list(db.query("select s.* from sites s join health h on h.site_id = s.id where h.accepted <> '{}'")):
+        known = known_of(db, site)
+        if next((run.outcome for run in known.runs if run.outcome), "") == "finished":
+            forget_passed(db, site["id"], judge(known, now))
 
 
 def known_of(db: Database, site: dict[str, Any]) -> Known:

@@ -1,0 +1,37 @@
+"""What Datasette could not answer, and what nobody foresaw, as a page of ours; the rest is in the log.
+
+Datasette's own handler prints, where `rich` is installed, every variable of every function that was under way: it is
+unregistered by `archiver.web.server`.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from datasette.utils.asgi import Base400, NotFound
+from datasette.views.base import DatasetteError
+
+from archiver.web.site import DATABASE
+
+_LOG = logging.getLogger(__name__)
+_TOO_LONG = "This SQL takes longer than a page may take: narrow it, or ask it with sqlite3, which has no limit."
+OWN = "datasette.handle_exception"
+"""The name of Datasette's own handler among its plugins."""
+
+
+def failure(path: str, error: Exception) -> tuple[int, str]:
+    """The status and the sentence for what came of an address; a fault of the program is written into the log."""
+    if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
+        return 404, f"There is no page at {path}."
+    if isinstance(error, Base400):
+        return error.status, _sentence(str(error.args[0]) if error.args else "404")
+    if isinstance(error, DatasetteError):
+        # Datasette answers 500 where a column to sort by is not there; what it says in HTML is that SQL took too long.
+        return (400 if error.status == 500 else error.status,
+                _TOO_LONG if error.message_is_html else _sentence(str(error.message)))
+    _LOG.error("The page %s could not be made.", path, exc_info=error)
+    return 500, "This page could not be made: what went wrong stands in the log of the server."
+
+
+def _sentence(said: str) -> str:
+    return "There is no such page." if said == "404" else said[:1].upper() + said[1:].rstrip(".") + "."

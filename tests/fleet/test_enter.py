@@ -1,0 +1,43 @@
+"""Which sites come into a fleet, and with which settings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from archiver.fleet.enter import of_addresses, of_archive
+from archiver.store.connect import open_archive
+from archiver.store.sites import add_site, set_settings
+from archiver.store.tags import add_tags
+
+_CONFIG = """
+[defaults]
+delay = 7
+
+[groups.slow]
+delay = 30
+
+[groups.left]
+crawl = "no"
+"""
+
+
+def test_what_archiver_toml_says_of_sites_holds_in_a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "archiver.toml"
+    file.write_text(_CONFIG)
+    monkeypatch.setenv("ARCHIVER_CONFIG", str(file))
+    db = open_archive(tmp_path / "archive.db", create=True)
+    for name, tag in (("a", ""), ("b", "slow"), ("c", "left"), ("d", "slow")):
+        site, _ = add_site(db, f"https://{name}.example/", datetime.now(UTC))
+        if tag:
+            with db.atomic():
+                add_tags(db, site["id"], [tag])
+    set_settings(db, "d.example", {"delay": 3.0})
+    db.close()
+    found = {one.name: one.settings for one in of_archive(tmp_path / "archive.db")}
+    assert {name: settings["delay"] for name, settings in found.items()} == {
+        "a.example": 7.0, "b.example": 30.0, "d.example": 3.0}
+    (one,) = of_addresses(["https://e.example/"])
+    assert one.settings == {"delay": 7.0}

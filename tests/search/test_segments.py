@@ -1,0 +1,94 @@
+"""What lies in the folder of an index and is not entered in it: a refresh that was killed, or is under way."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from archiver.archive import Archive
+from archiver.errors import BadQuery
+from archiver.search.index import files, refresh, state
+from archiver.store.connect import open_archive
+from archiver.store.search_folder import folder_of
+from tests.archive_fixture import make_archive
+
+UNFINISHED = """
+import os, signal, sys, tantivy
+from archiver.search.index.schema import schema
+writer = tantivy.Index(schema(), path=sys.argv[1]).writer(heap_size=15_000_000, num_threads=1)
+for number in range(4_000):
+    writer.add_document(tantivy.Document(id=number, body=" ".join(str(number * n) for n in range(99))))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An index, with what a refresh left that was killed before it was done."""
+    file = make_archive(tmp_path / "archive.db")
+    with Archive(file) as archive:
+        archive.results("tide")
+    folder = folder_of(file)
+    for _ in range(10):
+        killed = subprocess.run([sys.executable, "-c", UNFINISHED, str(folder)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        if any(part.stat().st_size == 0 for part in folder.glob("*.term")):
+            return folder
+    raise AssertionError("no segment was left unfinished")
+
+
+def test_segments_that_were_not_finished_are_no_damage(folder: Path) -> None:
+    """Neither to who only reads, nor to who brings the index up to date: it is not made anew."""
+    assert files.damaged(folder) == ""
+    entered = files.stamps(folder)
+    assert {name.partition(".")[0] for name in entered} < {part.stem for part in folder.glob("*.term")}
+    file = folder.with_name("archive.db")
+    with closing(open_archive(file)) as db:
+        assert refresh.refresh(db, file) == refresh.Refreshed(0, anew=False)
+        with db.atomic():
+            db.execute("update articles set title = 'Zeppelin' where id = 2")
+        assert refresh.refresh(db, file) == refresh.Refreshed(1, anew=False)
+    for part in entered:
+        (folder / part).write_bytes(b"")
+    assert files.damaged(folder) in entered
+
+
+def test_an_index_without_a_list_that_can_be_read_is_damaged(folder: Path) -> None:
+    (folder / "meta.json").write_text('{"segments": 7}')
+    assert files.damaged(folder) == "meta.json"
+    with Archive(folder.with_name("archive.db")) as archive:
+        assert archive.results("tide").total == 2
+    assert files.damaged(folder) == ""
+
+
+def test_a_query_that_is_too_wide_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """Also where the index turns out to be damaged: that is for who comes upon it."""
+    file = make_archive(tmp_path / "archive.db")
+    with closing(open_archive(file)) as db, db.atomic():
+        db.execute("update articles set body = ? where id = 1", [" ".join(f"old w{n}" for n in range(17_000))])
+    with Archive(file) as archive:
+        assert archive.results('"old w1"*').total == 1
+        (tmp_path / "bad").write_bytes(b"")
+        (tmp_path / "bad").replace(folder_of(file) / min(files.stamps(folder_of(file))))
+        with pytest.raises(BadQuery, match="too many words begin so"):
+            archive.results('"old w"*')
+    assert files.damaged(folder_of(file)) and state.told(folder_of(file))
+
+
+def test_what_is_told_of_common_words_counts_articles_as_it_is_asked_later(tmp_path: Path) -> None:
+    """After sites were removed numbers are higher than there are articles: no change makes the index anew."""
+    file = make_archive(tmp_path / "archive.db")
+    with closing(open_archive(file)) as db:
+        db.execute("pragma foreign_keys = off")
+        with db.atomic():
+            db.execute("update articles set id = 5000 where id = 6")
+        assert refresh.refresh(db, file).anew
+        for title in ("Zeppelin", "Balloon"):
+            with db.atomic():
+                db.execute("update articles set title = ? where id = 2", [title])
+            assert refresh.refresh(db, file) == refresh.Refreshed(1, anew=False)

@@ -1,0 +1,50 @@
+"""A file that is sent while it is made, to a reader who goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Any
+
+import pytest
+
+from archiver.web.streamed import Streaming
+
+
+@pytest.mark.parametrize("read", [0, 1, 20])
+def test_a_reader_who_goes_away_ends_the_request_and_the_writing(read: int) -> None:
+    """Wherever it is: before the first chunk, after it, when the writing waits for the reader."""
+    broken = threading.Event()
+
+    def make(out: IO[bytes]) -> None:
+        try:
+            while True:
+                out.write(b"x" * 100_000)
+        except BrokenPipeError:
+            with pytest.raises(BrokenPipeError):  # as who writes a last line behind all others
+                out.write(b"x" * 100_000)
+            broken.set()
+            raise
+
+    async def asked() -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
+        left = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            """As uvicorn: what is sent to a reader who is gone is dropped in silence."""
+            sent.append(message)
+            if len(sent) > read:
+                left.set()
+            await asyncio.sleep(0.2 if left.is_set() else 0)
+
+        with ThreadPoolExecutor(1) as pool:
+            await asyncio.wait_for(Streaming(make, pool, {}, receive).asgi_send(send), 10)
+        return sent
+
+    sent = asyncio.run(asked())
+    assert broken.is_set() and not any(message.get("body") == b"" for message in sent)
