@@ -84,7 +84,7 @@ def crawl(sites: tuple[str, ...], archive: str, tag: str | None, limit: int | No
             raise click.UsageError(f"No site has the tag {tag!r}: 'archiver sites tag {tag} SITE' gives it to one.")
         left = {url for url, own in settings.items() if own.get("crawl") is False}
         urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
-        plans = [plan_of(url, settings.get(url, {}), delay, contact) for url in urls]
+        plans = [plan_of(url, settings.get(url, {}), delay, contact, known=url in settings) for url in urls]
         order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
                       requisites or "", progress=not quiet and not as_json, quiet=quiet or as_json)
         results, signum = run(plans, order, workers)
@@ -143,11 +143,13 @@ def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], in
     return results, signum
 
 
-def plan_of(url: str, settings: dict[str, Any], delay: float | None, contact: str | None) -> Plan:
-    """What the command line says goes before the site's own settings, and these before the defaults."""
+def plan_of(url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *,
+            known: bool = False) -> Plan:
+    """What the command line says goes before the site's own settings, and these before the defaults. Whether there is
+    a host of this name is seen by the run where the site is `known`, and now where it was typed."""
     own_delay = settings.get("delay")
     return Plan(url, delay_for(url, own_delay if delay is None else delay),
-                contact_for(url, contact or settings.get("contact")))
+                contact_for(url, contact or settings.get("contact"), known=known))
 
 
 def _addresses(sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack,

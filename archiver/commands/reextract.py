@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.commands.dask_option import WithDask, dask_option
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, line, say, table
 from archiver.record.rereading import READ_FIELDS
@@ -32,7 +33,7 @@ _SHOWN = 20
 _WIDTH = 60
 
 
-@click.command(short_help="Read stored captures again by today's extraction.")
+@click.command(short_help="Read stored captures again by today's extraction.", cls=WithDask)
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Change nothing; list by field what would change.")
 @click.option("--field", "fields", multiple=True, type=click.Choice(READ_FIELDS), metavar="NAME",
@@ -40,8 +41,7 @@ _WIDTH = 60
 @click.option("--since", metavar="DATE", help="Only captures made on or after: 2024, 2024-05, 2024-05-31 or a time.")
 @click.option("--until", metavar="DATE", help="Only captures made on or before, to the end of that year, month or day.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes read  [default: cores]")
-@click.option("--dask", metavar="SCHEDULER", help="Read by a cluster of Dask, one WARC file a task: tcp://HOST:8786, "
-                                                  "whose workers see the archive at the same path; or local.")
+@dask_option
 @click.option("--quiet", is_flag=True, help="No progress on the terminal.")
 @json_option
 @archive_option

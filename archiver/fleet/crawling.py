@@ -7,13 +7,14 @@ import signal
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
+from archiver.commands.crawls.held import start_forked
 from archiver.commands.crawls.log import log_file
 from archiver.commands.crawls.plan import Came, Order, Result
 from archiver.errors import ArchiverError
@@ -81,13 +82,9 @@ def warm() -> None:
 def begin(archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None) -> Crawl:
     """Start it; it begins when it hears how long it may (`lengthen`). Raises OSError where there is no room for it."""
     with _STARTING:
-        resource_tracker.ensure_running()
         link, far = _SERVER.Pipe()
         process = _SERVER.Process(target=_work, args=(far, archive, url, settings, contact), name=site)
-        try:
-            process.start()
-        finally:
-            far.close()
+        start_forked(process, far)
     return Crawl(site, url, process, link)
 
 
@@ -106,7 +103,7 @@ def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], c
 
     came: Came
     try:
-        (came,), _ = run([plan_of(url, settings, None, contact)], Order(archive, quiet=True), 1)
+        (came,), _ = run([plan_of(url, settings, None, contact, known=True)], Order(archive, quiet=True), 1)
     except ArchiverError as error:
         came = error
     link.send(came)

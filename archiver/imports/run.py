@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from archiver import __version__
 from archiver.capture.damage import Damage, Problem
-from archiver.capture.foreign import Records
 from archiver.capture.packed import Place, Unpacked
-from archiver.capture.pairing import Pair, Pairing
-from archiver.capture.wacz import MemberStream
 from archiver.imports.choice import Choice, Wanted
+from archiver.imports.framing import Batch, batches
 from archiver.imports.inputs import Input, expand, inputs_in
 from archiver.imports.opened import Opened, as_json
 from archiver.imports.pool import Plan, Pool, Results
+from archiver.imports.spread import Cluster, Underway, spread
+from archiver.imports.stretch import Task, digest_problem
 from archiver.imports.writing import Source
 from archiver.store import imports
 from archiver.store.faults import fault_of, is_fault
@@ -29,9 +29,10 @@ from archiver.store.imports import Tally
 from archiver.store.transaction import writing
 
 _PREFIX = "import"
-_PAGES, _BYTES, _RECORDS = 48, 4 << 20, 5_000  # of one batch at most
 _SMALL = 24 << 20
 """Bytes of which reading takes less time than starting processes to read them."""
+
+R = TypeVar("R")
 
 
 @dataclass
@@ -50,20 +51,14 @@ class FileResult:
             self.problems.append(problem)
 
 
-@dataclass
-class _Batch:
-    """What was framed together. `place`: all before it is in this batch or an earlier one."""
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A file under way; it is read from `place` on."""
 
-    pairs: list[Pair] = field(default_factory=list)
-    size: int = 0
-    tally: Tally = field(default_factory=Tally)
-    problems: list[Problem] = field(default_factory=list)
-    place: Place = field(default_factory=Place)
-    read: int = 0
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.pairs) >= _PAGES or self.size >= _BYTES or self.tally.records >= _RECORDS
+    input: Input
+    source: Source
+    place: Place
+    result: FileResult
 
 
 Told = Callable[[FileResult, int, int], None]
@@ -75,29 +70,26 @@ class ImportRun:
     and ArchiveInUse where another import is running."""
 
     def __init__(self, archive: Path, choice: Choice, *, workers: int = 1, limit: int = 0, again: bool = False,
-                 told: Told = lambda result, read, size: None) -> None:
+                 cluster: Cluster | None = None, told: Told = lambda result, read, size: None) -> None:
+        """With a `cluster` its workers read the files, several at a time, each by its stretches."""
         self._archive, self._choice, self._limit, self._again, self._told = archive, choice, limit, again, told
-        self._workers = workers
+        self._workers, self._cluster = workers, cluster
         self.results: list[FileResult] = []
         self._now = datetime.now(UTC)
         self._open = Opened(archive, _PREFIX, "Captures that were made by others, copied from their files", self._now,
                             known_sites=choice.known_sites)
         self._db, self._warc, self._writer = self._open.db, self._open.warc, self._open.writer
-        self._pool: Pool[_Batch] | None = None
+        self._pool: Pool[Batch] | None = None
 
     def run(self, words: Sequence[str]) -> list[FileResult]:
         """Read all files that the words name. Raises a fault of the archive's place; what is written stays."""
         try:
             self._open.mend()
-            for path in expand(words):
-                for one in inputs_in(path):
-                    if isinstance(one, Problem):
-                        result = FileResult(f"{path.name}#{one.offset}" if one.offset else str(path), "unreadable")
-                        result.tally.damaged += 1
-                        result.tell(one)
-                        self.results.append(result)
-                    else:
-                        self._file(one)
+            if self._cluster is None:
+                for one in self._inputs(words):
+                    self._file(one, self._stream)
+            else:
+                self._spread(words, self._cluster)
             self._open.seal()
         except (sqlite3.Error, OSError) as error:
             if is_fault(error):
@@ -111,33 +103,86 @@ class ImportRun:
             self._pool.close()
         self._open.close()
 
-    def _file(self, one: Input) -> None:
+    def _inputs(self, words: Sequence[str]) -> Iterator[Input]:
+        for path in expand(words):
+            for one in inputs_in(path):
+                if isinstance(one, Problem):
+                    result = FileResult(f"{path.name}#{one.offset}" if one.offset else str(path), "unreadable")
+                    result.tally.damaged += 1
+                    result.tell(one)
+                    self.results.append(result)
+                else:
+                    yield one
+
+    def _file(self, one: Input, use: Callable[[Input, BinaryIO, FileResult], R]) -> R | None:
+        """Open a file and use it; None where it cannot be read, which is told then."""
         result = FileResult(one.name)
         self.results.append(result)
         try:
             handle = one.open()
         except OSError as error:
-            self._unreadable(result, error)
-            return
+            self._unreadable(result, error.strerror or str(error))
+            return None
         with handle:
             try:
-                self._stream(one, handle, result)
+                return use(one, handle, result)
             except OSError as error:
                 if getattr(error, "filename", None) or is_fault(error):
                     raise
-                self._unreadable(result, error)
+                self._unreadable(result, error.strerror or str(error))
+                return None
 
-    def _unreadable(self, result: FileResult, error: OSError) -> None:
+    def _spread(self, words: Sequence[str], cluster: Cluster) -> None:
+        def begun() -> Iterator[Underway[Going]]:
+            for one in self._inputs(words):
+                going = self._file(one, self._begin)
+                if going is None:
+                    continue
+                if any(going.source.import_id == other.source.import_id for other in goings):
+                    going.result.outcome = "known"  # the same file by another name
+                    continue
+                goings.append(going)
+                yield Underway(going, Task(self._archive.resolve(), __version__, self._now, self._choice,
+                                          replace(one, path=one.path.resolve()), going.place, self._limit))
+
+        def end(going: Going, outcome: str, wrong: Problem | None, why: str) -> None:
+            if why:
+                self._unreadable(going.result, why)
+            else:
+                self._end(going, outcome, wrong)
+
+        goings: list[Going] = []
+        spread(begun(), cluster, self._commit, end)
+
+    def _unreadable(self, result: FileResult, why: str) -> None:
         result.outcome = "unreadable"
         result.tally.damaged += 1
-        result.tell(Problem(Damage.UNREADABLE, "", detail=(error.strerror or str(error))[:200]))
+        result.tell(Problem(Damage.UNREADABLE, "", detail=why[:200]))
 
     def _stream(self, one: Input, handle: BinaryIO, result: FileResult) -> None:
+        going = self._begin(one, handle, result)
+        if going is None:
+            return
+        pool = self._open_pool(one.size)
+        unpacked = Unpacked(handle, going.place, one.size)
+        wanted = Wanted(self._choice, lambda url: self._writer.sites.of(url) is not None)
+        end = ""
+        for batch in batches(unpacked, wanted, limit=self._limit, begun=going.place != Place()):
+            pool.put(batch, batch.pairs, batch.size)
+            end = batch.end
+            while pool.is_full:
+                self._commit(going, *pool.take())
+        while len(pool):
+            self._commit(going, *pool.take())
+        self._end(going, end, digest_problem(one, handle) if end == "finished" else None)
+
+    def _begin(self, one: Input, handle: BinaryIO, result: FileResult) -> Going | None:
+        """Enter a file, or find the place that was reached before; None where it was imported."""
         options, digest = self._choice.key, one.digest(handle)
         row = imports.begun(self._db, digest, options)
         if row is not None and row["outcome"] == "finished" and not self._again and not one.is_pipe:
             result.outcome, result.tally = "known", Tally(**json.loads(row["counts"]))
-            return
+            return None
         place = Place()
         if row is None or row["outcome"] == "finished":
             with writing(self._db):
@@ -146,33 +191,9 @@ class ImportRun:
             import_id, place = row["id"], Place(row["member"], row["inner"])
             result.tally = Tally(**json.loads(row["counts"]))
             result.kinds = Counter(p["kind"] for p in json.loads(row["problems"]))
-        source = Source(import_id, one.name)
-        pool = self._open_pool(one.size)
-        unpacked = Unpacked(handle, place, one.size)
-        wanted = Wanted(self._choice, lambda url: self._writer.sites.of(url) is not None)
-        pairing = Pairing(Records(unpacked, wanted))
-        batch, dispatched, limited = _Batch(), 0, False
-        for group in pairing:
-            for item in group:
-                self._sort(item, batch, wanted)
-            limited = 0 < self._limit <= dispatched + len(batch.pairs)
-            if batch.is_full or limited:
-                dispatched += len(batch.pairs)
-                batch.place, batch.read = pairing.place, unpacked.read
-                pool.put(batch, batch.pairs, batch.size)
-                batch = _Batch()
-                if limited:
-                    break
-            while pool.is_full:
-                self._commit(*pool.take(), source, result, one.size)
-        if not limited:
-            batch.place, batch.read = pairing.place, unpacked.read
-            pool.put(batch, batch.pairs, batch.size)
-        while len(pool):
-            self._commit(*pool.take(), source, result, one.size)
-        self._end(one, handle, source, result, "limited" if limited else "finished")
+        return Going(one, Source(import_id, one.name), place, result)
 
-    def _open_pool(self, size: int) -> Pool[_Batch]:
+    def _open_pool(self, size: int) -> Pool[Batch]:
         """Processes are started once for all files, when there is enough to read."""
         many = self._workers > 1 and (not size or size > _SMALL)
         if self._pool is not None and many and self._pool.reads_here:
@@ -183,44 +204,23 @@ class ImportRun:
             self._pool = Pool(plan, self._workers if many else 1)
         return self._pool
 
-    @staticmethod
-    def _sort(item: Pair | Problem, batch: _Batch, wanted: Wanted) -> None:
-        """Count what needs no reading, and put by what does."""
-        tally = batch.tally
-        if isinstance(item, Problem):
-            batch.problems.append(item)
-            tally.records += 1
-            tally.damaged += 1
-            return
-        tally.records += 1
-        record = item.record
-        if not item.is_answer:
-            tally.about += 1
-        elif record.block is not None:
-            batch.pairs.append(item)
-            batch.size += len(record.block)
-        elif (why := wanted.why(record.fields)) == "skipped":
-            tally.skipped += 1
-        elif why:
-            tally.about += 1
-        else:
-            tally.not_html += 1
-
-    def _commit(self, batch: _Batch, results: Results, source: Source, result: FileResult, size: int) -> None:
+    def _commit(self, going: Going, batch: Batch, results: Results) -> None:
         """Write a batch in one transaction: the captures, what they came to, and how far the file is read."""
-        problems = list(batch.problems)
+        problems, result = list(batch.problems), going.result
         with writing(self._db), entered_together(self._db):
-            total = self._open.enter(results, source, batch.tally, problems, result.tally,
+            total = self._open.enter(results, going.source, batch.tally, problems, result.tally,
                                      (batch.place.member, batch.place.inner))
         result.tally = total
         for problem in problems:
             result.tell(problem)
-        self._told(result, batch.read, size)
+        self._told(result, batch.read, going.input.size)
 
-    def _end(self, one: Input, handle: BinaryIO, source: Source, result: FileResult, outcome: str) -> None:
+    def _end(self, going: Going, outcome: str, wrong: Problem | None) -> None:
+        """A file is over. `wrong` of all of it."""
+        source, result = going.source, going.result
         assert source.import_id is not None
         tally, problems = Tally(), []
-        if outcome == "finished" and (wrong := _file_digest(one, handle)):
+        if wrong:
             problems.append(wrong)
             tally.mended += 1
         with writing(self._db):
@@ -235,13 +235,3 @@ class ImportRun:
         result.outcome = outcome
         for problem in problems:
             result.tell(problem)
-
-
-def _file_digest(one: Input, handle: BinaryIO) -> Problem | None:
-    """A member of a package that has another digest than its package says, though it could be read to its end."""
-    raw = getattr(handle, "raw", None)
-    if one.member is None or not one.member.sha256 or not isinstance(raw, MemberStream):
-        return None
-    found = raw.sha256()
-    return Problem(Damage.FILE_DIGEST, "", detail=f"sha256:{found[:16]}...") if found and (
-        found != one.member.sha256) else None

@@ -41,11 +41,11 @@ def needs_contact(url: str) -> bool:
     return not any(_is_loopback(urlsplit(at).hostname or "") for at in (url, proxy) if at)
 
 
-def contact_for(url: str, contact: str | None) -> str:
+def contact_for(url: str, contact: str | None, *, known: bool = False) -> str:
     """The contact for a crawl of this address: the option or environment, else archiver.toml, else a question.
 
-    None is needed on loopback, also where a proxy on loopback stands between. Raises HostNotFound, and
-    ContactMissing where there is no contact and nobody to ask.
+    None is needed on loopback, also where a proxy on loopback stands between. Raises HostNotFound, but for
+    an address that is `known`, and ContactMissing where there is no contact and nobody to ask.
     """
     host = urlsplit(url).hostname or ""
     given = contact or load_config().contact
@@ -54,7 +54,7 @@ def contact_for(url: str, contact: str | None) -> str:
     proxy = _proxy(url)
     if _is_loopback(host) or (proxy and _is_loopback(urlsplit(proxy).hostname or "")):
         return given
-    if not proxy:
+    if not proxy and not known:
         _resolve(host)
     if given:
         return given
@@ -62,7 +62,7 @@ def contact_for(url: str, contact: str | None) -> str:
         click.echo(f"{host} is somebody else's server. Its owner should be able to reach you if this crawl disturbs.",
                    err=True)
         asked = str(click.prompt("Your mail address or web page", err=True)).strip()
-        return contact_for(url, asked)
+        return contact_for(url, asked, known=known)
     raise ContactMissing(host)
 
 

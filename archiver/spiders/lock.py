@@ -7,9 +7,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from slugify import slugify
-
 from archiver.errors import ArchiveInUse, ArchiverError
+from archiver.store.locks import lock_file, lock_files
 
 _command: list[int] = []
 
@@ -38,16 +37,14 @@ def belongs_to(command: int) -> None:
 def lock_all(archive: Path, task: str) -> list[BinaryIO]:
     """Every lock of the archive, so that no crawl and no import writes it until they are closed. Raises ArchiveInUse
     where one does."""
-    held = [lock_site(archive, task)]
-    try:
-        for path in sorted(archive.parent.glob(f".{archive.name}.*.lock")):
-            name = path.name.removeprefix(f".{archive.name}.").removesuffix(".lock")
-            if name != slugify(task):
-                held.append(lock_site(archive, name))
-    except BaseException:
-        for one in held:
-            one.close()
-        raise
+    held: list[BinaryIO] = []
+    for path in sorted({*lock_files(archive), lock_file(archive, "site", task)}):
+        got = _lock(path)
+        if isinstance(got, str):
+            for one in held:
+                one.close()
+            raise ArchiveInUse(str(archive), f"process {got}")
+        held.append(got)
     return held
 
 
@@ -55,7 +52,7 @@ def hold_still(archive: Path) -> list[BinaryIO]:
     """No crawl writes this archive, which is only read, until these are closed. Nothing is written in its folder.
     Raises ArchiveInUse where one does."""
     held: list[BinaryIO] = []
-    for path in sorted(archive.parent.glob(f".{archive.name}.*.lock")):
+    for path in lock_files(archive):
         handle = path.open("rb")
         held.append(handle)
         try:
@@ -71,7 +68,7 @@ def hold_still(archive: Path) -> list[BinaryIO]:
 def lock_site(archive: Path, site: str) -> BinaryIO:
     """An exclusive lock that the system drops when the process ends, however it ends. Raises ArchiveInUse where another
     process holds it."""
-    got = _lock(archive.parent / f".{archive.name}.{slugify(site)}.lock")
+    got = _lock(lock_file(archive, "site", site))
     if isinstance(got, str):
         raise ArchiveInUse(f"{archive} for {site}", f"process {got}")
     return got
@@ -79,7 +76,7 @@ def lock_site(archive: Path, site: str) -> BinaryIO:
 
 def lock_host(archive: Path, host: str) -> BinaryIO:
     """The same for a host, which two sites may share: it is asked by one crawl at a time. Raises HostInUse."""
-    got = _lock(archive.parent / f".{archive.name}.host-{slugify(host)}.lock")
+    got = _lock(lock_file(archive, "host", host))
     if isinstance(got, str):
         raise HostInUse(host, f"process {got}")
     return got

@@ -12,6 +12,7 @@ from pathlib import Path
 from archiver.errors import ArchiveBusy, NoRoom
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of, free_bytes
+from archiver.store.locks import lock_files
 
 PATIENCE_MS = 5_000
 """How long the transaction of another program is waited for."""
@@ -66,7 +67,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
 
 def holder(archive: Path) -> str:
     """Who crawls or imports into an archive, by the locks of its sites; "" where nobody does."""
-    for path in sorted(archive.parent.glob(f".{archive.name}.*.lock")):
+    for path in lock_files(archive):
         with path.open("rb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

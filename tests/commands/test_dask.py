@@ -39,7 +39,7 @@ def test_a_killed_worker_loses_nothing(archive: Path) -> None:
     db.close()
     at = stamp(datetime.now(UTC))
     expected = {o.article_id: o for some in read_all(archive, __version__, at, request, ids, 1) for o in some}
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         (pid,) = [worker.pid for worker in cluster.workers.values()]
         found = {}
         reading = read_by_dask(cluster.scheduler_address, archive, __version__, at, request, ids)
@@ -59,6 +59,6 @@ def test_a_scheduler_that_is_away(archive: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("address", ["bogus", "tcp://127.0.0.1:abc", "x://y:1"])
 def test_an_address_that_is_none(archive: Path, address: str) -> None:
-    done = CliRunner().invoke(cli, ["reextract", "--dask", address, "--archive", str(archive)])
+    done = CliRunner().invoke(cli, ["reextract", f"--dask={address}", "--archive", str(archive)])
     assert done.exit_code == 1 and done.output.startswith(f"Error: The Dask scheduler {address} cannot be used"), (
         done.output)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from archiver.commands.crawls.plan import Came, Order, Result
 from archiver.commands.main import cli
+from archiver.commands.scheduling import daemon
+from archiver.commands.scheduling.child import Child, Errand, begin
 from archiver.sites.config import Config
 from archiver.sites.effective import settings_in
 from archiver.spiders.lock import lock_host, lock_schedule, scheduler
@@ -125,9 +131,42 @@ def test_what_cannot_be_crawled_is_told_and_the_others_are_crawled(tmp_path: Pat
     with serving(blog()) as server:
         on(archive, "sites", "add", server.url)
         on(archive, "sites", "add", "https://nowhere.invalid/")
-        done = run("archiver", "schedule", "--once", "--archive", str(archive), "--contact", "a@b.example")
-    assert done.returncode == 1 and "nowhere.invalid: not crawled: There is no host named" in done.stderr
-    assert "3 new" in done.stdout
+        on(archive, "sites", "add", "https://else.invalid/")
+        on(archive, "sites", "set", "else.invalid", "contact=a@b.example")
+        done = run("archiver", "schedule", "--once", "--archive", str(archive))
+        assert done.returncode == 1 and "nowhere.invalid: not crawled: Before nowhere.invalid is" in done.stderr
+        # A host that is gone is known of the site from then on, and keeps no other from being crawled.
+        assert "else.invalid: failed (https://else.invalid/ cannot be crawled: there is no such host.)" in done.stderr
+        assert "3 new" in done.stdout
+        by_hand = crawl("--contact", "a@b.example", archive=archive)
+        assert by_hand.returncode == 1 and f"{server.url[7:-1]}: 0 new articles" in by_hand.stdout
+    assert rows(archive, "select outcome, count(*) from runs group by 1") == [("failed", 3), ("finished", 2)]
+
+
+def test_a_crawl_that_dies_before_it_is_entered_is_tried_again_later_and_told_once(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "archive.db"
+    on(archive, "sites", "add", "http://127.0.0.1:9/")
+    begun: list[float] = []
+    told: list[Came] = []
+
+    def killed(errand: Errand, order: Order) -> Child:
+        child = begin(errand, order)
+        child.process.kill()
+        begun.append(time.monotonic())
+        return child
+
+    monkeypatch.setattr(daemon, "begin", killed)
+    monkeypatch.setattr(daemon, "_LOOK_EVERY", 0.1)
+    monkeypatch.setattr(daemon, "_REFUSED", 0.6)
+    orders = daemon.Orders(Order(archive, quiet=True), 1, False, None, None, lambda _, came: told.append(came), print)
+    end = threading.Timer(4, os.kill, (os.getpid(), signal.SIGTERM))
+    end.start()
+    assert daemon.Daemon(orders).run() == signal.SIGTERM
+    waits = [later - earlier for earlier, later in pairwise(begun)]
+    assert len(waits) >= 2 and waits[0] >= 0.6 and waits[1] >= 1.2
+    result, = told
+    assert isinstance(result, Result) and "its process was killed by signal 9" in result.reason
 
 
 def test_a_full_disk_and_a_broken_config_hold_crawls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

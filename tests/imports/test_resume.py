@@ -81,7 +81,7 @@ def test_kills_leave_no_trace(files: tuple[Path, Path], undisturbed: Any, tmp_pa
     command = [
         sys.executable,
         "-c",
-        "import sys; from archiver.imports import run; run._PAGES = 5; "
+        "import sys; from archiver.imports import framing; framing._PAGES = 5; "
         "from archiver.commands.main import cli; cli(sys.argv[1:])",
         "import",
         str(files[which]),
@@ -168,7 +168,7 @@ def test_a_record_that_ends_the_process_that_reads_it_is_named(tmp_path: Path) -
 
 def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
-        "import sys; from archiver.imports import run; run._SMALL = 0; run._PAGES = 2; "
+        "import sys; from archiver.imports import framing, run; run._SMALL = 0; framing._PAGES = 2; "
         "from archiver.commands.main import cli; cli(sys.argv[1:])"
     )
     process = subprocess.Popen(
@@ -223,7 +223,7 @@ def _alive(pid: int) -> bool:
 
 def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    code = "import sys; from archiver.imports import run; run._PAGES = 2; "
+    code = "import sys; from archiver.imports import framing; framing._PAGES = 2; "
     code += "from archiver.commands.main import cli; cli(sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1"],

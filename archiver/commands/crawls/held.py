@@ -1,4 +1,4 @@
-"""Starting a process to which no signal gets before it can end as the signal asks."""
+"""Starting processes that crawl; to one that is spawned no signal gets before it can end as the signal asks."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ def start(process: BaseProcess, far: Connection) -> None:
         process.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        far.close()
+
+
+def start_forked(process: BaseProcess, far: Connection) -> None:
+    """The same of a process that a server forks, which has the server's mask of signals and not this one's: one that is
+    told to end before it has begun is gone at once, as well it may be."""
+    resource_tracker.ensure_running()
+    try:
+        process.start()
+    finally:
         far.close()
 
 

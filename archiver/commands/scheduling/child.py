@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from archiver.commands.crawls.held import let_through, start
+from archiver.commands.crawls.held import start_forked
 from archiver.commands.crawls.log import log_file
 from archiver.commands.crawls.plan import Came, Order, Plan, Result, host_of
 from archiver.errors import ArchiverError
@@ -57,6 +57,8 @@ class Child:
     began: float
 
     result: Came | None = None
+    lost: bool = False
+    """Whether it ended without a word."""
 
     def hear(self) -> bool:
         """Take in what it says; whether it is over, with a `result` then."""
@@ -74,6 +76,7 @@ class Child:
             self.process.join()
         self.link.close()
         if self.result is None:
+            self.lost = True
             self.result = Result(self.errand.name, self.errand.url, "failed", self._lost(), monotonic() - self.began,
                                  Counts(), ())
 
@@ -88,7 +91,7 @@ def begin(errand: Errand, order: Order) -> Child:
     """Start the crawl of a site. Raises OSError where there is no room for another process."""
     link, far = _SERVER.Pipe()
     process = _SERVER.Process(target=_work, args=(far, errand, order, os.getpid()), name=errand.name)
-    start(process, far)
+    start_forked(process, far)
     return Child(errand, process, link, monotonic())
 
 
@@ -98,7 +101,6 @@ def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> Non
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    let_through()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
     from archiver.commands.crawl import plan_of, run
     from archiver.commands.index import after_writing
@@ -106,7 +108,7 @@ def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> Non
 
     belongs_to(scheduler)
     try:
-        plan = plan_of(errand.url, errand.settings, errand.delay, errand.contact)
+        plan = plan_of(errand.url, errand.settings, errand.delay, errand.contact, known=True)
         (result,), _ = run([plan], order, 1)
     except ArchiverError as error:
         send(link, error)

@@ -30,7 +30,7 @@ _CLOSING = 12.0
 """Seconds beyond the grace in which a crawl writes what it has; one that takes longer is killed."""
 _REFUSED, _REFUSED_LONGEST = 60.0, 3600.0
 """Seconds after which a site is tried again whose crawl could not begin (another one was at its host, it has no
-contact); the wait doubles up to the second."""
+contact) or died before it was entered; the wait doubles up to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Daemon:
         self._children: list[Child] = []
         self._not_before: dict[str, float] = {}
         self._refusals: dict[str, int] = {}
+        self._why: dict[str, str] = {}
         self._notices = Notices(orders.order.archive, orders.say)
         self._next_start = 0.0
         self._signum = 0
@@ -153,11 +154,14 @@ class Daemon:
             return False
         return True
 
-    def _refused(self, name: str, error: ArchiverError) -> None:
+    def _later(self, name: str, came: Came, why: str) -> None:
+        """The ledger knows nothing of this turn, so that it would come again at once. Each reason is told once."""
         times = self._refusals[name] = self._refusals.get(name, 0) + 1
-        self._not_before[name] = monotonic() + min(_REFUSED * 2 ** (times - 1), _REFUSED_LONGEST)
+        self._not_before[name] = monotonic() + min(_REFUSED * 2 ** min(times - 1, 10), _REFUSED_LONGEST)
         self.unclean += 1
-        self._orders.told(name, error)
+        if self._why.get(name) != why:
+            self._why[name] = why
+            self._orders.told(name, came)
 
     def _has_room(self) -> bool:
         free = free_bytes(self._orders.order.archive)
@@ -187,12 +191,16 @@ class Daemon:
     def _came(self, child: Child) -> None:
         match child.result:
             case ArchiverError() as error:
-                self._refused(child.errand.name, error)
+                self._later(child.errand.name, error, str(error))
+            case Result() as result if child.lost and not self._signum:
+                self._later(child.errand.name, result, result.reason)
+                self._notices.ended(child.errand.name)
             case Result() as result:
                 if self._signum and not result.clean:
                     result = replace(result, outcome="interrupted", reason="")
                 self.unclean += not result.clean
                 self._refusals.pop(child.errand.name, None)
+                self._why.pop(child.errand.name, None)
                 self._orders.told(child.errand.name, result)
                 self._notices.ended(child.errand.name)
 

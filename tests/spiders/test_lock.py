@@ -1,0 +1,50 @@
+"""Locks of sites and hosts: each has a file of its own, and all of them can be taken at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from archiver.errors import ArchiveInUse
+from archiver.spiders.lock import HostInUse, hold_still, lock_all, lock_host, lock_site
+from archiver.store.vacuum import holder
+
+Lock = Callable[[Path, str], BinaryIO]
+NAMES = ("a.example", "host.a.example", "host-a-example", "a-example", "a.example/b", "a.example:80", "[::1]:80",
+         "a.example/" + "long/" * 60, "a.example/" + "long/" * 60 + "er")
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return tmp_path / "my [1] archive.db"
+
+
+def test_no_two_names_have_one_lock(archive: Path) -> None:
+    held = [lock(archive, name) for lock in (lock_site, lock_host) for name in NAMES]
+    assert len({one.name for one in held}) == 2 * len(NAMES)
+    for lock, refusal in ((lock_site, ArchiveInUse), (lock_host, HostInUse)):
+        for name in NAMES:
+            with pytest.raises(refusal):
+                lock(archive, name)
+    for one in held:
+        one.close()
+
+
+@pytest.mark.parametrize("lock", [lock_site, lock_host])
+def test_whoever_takes_all_locks_is_kept_out_by_each_and_keeps_each_out(archive: Path, lock: Lock) -> None:
+    for name in NAMES:
+        with lock(archive, name):
+            with pytest.raises(ArchiveInUse):
+                lock_all(archive, "takedown")
+            with pytest.raises(ArchiveInUse):
+                hold_still(archive)
+            assert holder(archive)
+        held = lock_all(archive, "takedown")
+        with pytest.raises((ArchiveInUse, HostInUse)):
+            lock(archive, name)
+        for one in held:
+            one.close()
+    assert not holder(archive)
