@@ -18,8 +18,7 @@ from typing import Literal
 from sqlite_utils import Database
 
 from archiver.search.filters import Query, terms
-from archiver.search.match import compiled
-from archiver.search.periods import UNITS, counted, row, unit_for
+from archiver.search.periods import counted, names, row, unit_for
 from archiver.search.plan import planned
 from archiver.search.terms import Every
 from archiver.search.within import bounds, looked_until, part
@@ -64,13 +63,14 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     suits what is archived. Raises BadQuery, SiteNotFound or IndexMissing."""
     plan = planned(db, query)
     within = part((plan.node, *terms(db, query)))
-    there = compiled(Every(within) if within else None, db, plan.searcher)
+    every = planned(db, Query(fold="none"), Every(within) if within else None)
     days = bounds(within)
-    unit = unit_for(plan.searcher, there, unit, days)
-    archived, found = counted(plan.searcher, there, unit), counted(plan.searcher, plan.found, unit)
-    last = looked_until(db, plan.searcher, there, within)
+    unit = unit_for(every, unit, days)
+    archived, found = counted(every, unit), counted(plan, unit)
+    last = looked_until(every, within)
     numbers = row(unit, archived, days)
-    periods = tuple(_period(UNITS[unit].name(n), found.get(n, 0), archived.get(n, 0), last) for n in numbers)
+    periods = tuple(_period(name, found.get(n, 0), archived.get(n, 0), last)
+                    for n, name in zip(numbers, names(unit, numbers), strict=True))
     return Histogram(unit, periods, plan.total, plan.total - sum(found.values()), last)
 
 

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.filters import Query, terms
 from archiver.search.grammar import parse
-from archiver.search.periods import UNITS, counted, row, unit_for
+from archiver.search.periods import counted, names, row, unit_for
 from archiver.search.plan import planned
 from archiver.search.within import bounds, part
 
@@ -55,8 +55,8 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
     query = replace(query, fold="none")
     whole = planned(db, query)
     days = bounds(part((whole.node, *terms(db, query))))
-    unit = unit_for(whole.searcher, whole.found, unit, days)
-    archived = counted(whole.searcher, whole.found, unit)
+    unit = unit_for(whole, unit, days)
+    archived = counted(whole, unit)
     numbers = row(unit, archived, days)
     series = []
     for term in asked:
@@ -64,10 +64,10 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
         if node is None:
             raise BadQuery(term, "a term of a trend is a word, a phrase or a fact")
         found = planned(db, query, node)
-        counts = counted(whole.searcher, found.found, unit)
+        counts = counted(found, unit)
         series.append(Series(
             term, tuple(counts.get(n, 0) for n in numbers),
             tuple(counts.get(n, 0) / archived[n] if n in archived else None for n in numbers),
             found.total))
-    return Trend(unit, tuple(UNITS[unit].name(n) for n in numbers), tuple(archived.get(n, 0) for n in numbers),
+    return Trend(unit, names(unit, numbers), tuple(archived.get(n, 0) for n in numbers),
                  tuple(series), whole.total - sum(archived.values()))
