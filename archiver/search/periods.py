@@ -7,6 +7,7 @@ year 0 or 1970.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -46,13 +47,20 @@ UNITS: dict[str, Unit] = {
 }
 
 
-def counted(searcher: Searcher, query: tantivy.Query, unit: str) -> dict[int, int]:
-    """How many of the articles that a query finds are of each period that has any."""
-    found = searcher.aggregate(query, {"by": UNITS[unit].asked})["by"]["buckets"]
-    return {UNITS[unit].of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
+Asked = Iterable[tuple[Searcher, tantivy.Query]]
+"""What is counted, in one index or in several together."""
 
 
-def unit_for(searcher: Searcher, query: tantivy.Query, asked: str = "", bounds: Collection[date] = ()) -> str:
+def counted(asked: Asked, unit: str) -> Counter[int]:
+    """How many of the articles that are found are of each period that has any."""
+    out = Counter[int]()
+    for searcher, query in asked:
+        found = searcher.aggregate(query, {"by": UNITS[unit].asked})["by"]["buckets"]
+        out.update({UNITS[unit].of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in found})
+    return out
+
+
+def unit_for(found: Asked, asked: str = "", bounds: Collection[date] = ()) -> str:
     """The unit that was asked for, or the one in which the articles of a query are seen best: days where they are of
     two months at most, months to sixty, years beyond.
 
@@ -63,7 +71,7 @@ def unit_for(searcher: Searcher, query: tantivy.Query, asked: str = "", bounds: 
         if asked not in UNITS:
             raise BadQuery(f"by {asked}", f"articles are counted by {', '.join(UNITS)}")
         return asked
-    months = list(counted(searcher, query, "month"))
+    months = list(counted(found, "month"))
     numbers = [*months, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
     span = max(numbers) - min(numbers) + 1
     many = span if bounds else len(months)

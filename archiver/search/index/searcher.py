@@ -25,20 +25,26 @@ def index_in(folder: Path) -> tantivy.Index:
 
 class Searcher:
     """An index as it was at one moment; `folder` is None of one in memory, `common` are the words of which it has the
-    pairs, `remembered` is for who asks it. Every method raises IndexDamaged, and the
+    pairs, `remembered` is for who asks it, `beside` are the indexes of other archives that are asked together with it:
+    how rare a word is, is then counted over all. Every method raises IndexDamaged, and the
     index is then made anew before it is asked again."""
 
-    __slots__ = ("_folder", "_inner", "common", "is_whole", "remembered")
+    __slots__ = ("_folder", "_inner", "beside", "common", "is_whole", "remembered")
 
     def __init__(self, index: tantivy.Index, folder: Path | None = None,
                  common: frozenset[str] = frozenset()) -> None:
         self._inner, self._folder = index.searcher(), folder
         self.is_whole, self.common = True, common
         self.remembered: dict[Any, Any] = {}
+        self.beside: tuple[Searcher, ...] = ()
 
     @property
     def num_docs(self) -> int:
         return self._inner.num_docs
+
+    @property
+    def all(self) -> tuple[Searcher, ...]:
+        return self, *self.beside
 
     @property
     def num_segments(self) -> int:
