@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import accumulate
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -55,8 +56,13 @@ def _zipf(count: int) -> tuple[float, ...]:
     return tuple(accumulate(1 / (n + 2.7) for n in range(count)))
 
 
+LANGUAGES = ("60 words", "50,000 words", "Chinese", "Thai")
+
+
+@cache
 def languages(seed: int = 0) -> dict[str, Language]:
-    """A small vocabulary of 60 words, a Zipfian one of 50,000, Chinese characters, Thai words without spaces."""
+    """Those of `LANGUAGES`: a small vocabulary of 60 words, a Zipfian one of 50,000, Chinese characters, Thai words
+    without spaces."""
     rng = random.Random(seed)
     thai = tuple(dict.fromkeys("".join(rng.choice("กขคงจชซดตถทนบปผพมยรลวสหอ") + rng.choice("ะาิีุูเแโ")
                                        for _ in range(rng.randint(1, 3))) for _ in range(9_000)))

@@ -50,6 +50,9 @@ TABLES = {
                 "`aside` is 1 where that is a stub, or the same text at another address.",
     "evidence_kinds": "What candidates of many posts share: field, source, locator and confidence, each once. The "
                       "numbers in `articles.evidence` are theirs; the view `evidence` lays it out.",
+    "page_counts": "How many pages of a site are of a kind and came to an outcome, kept current by triggers: with an "
+                   "empty `source` each page once, with a source those that it told of. `with_article`: an article was "
+                   "read from them.",
     "requisites": "Images, stylesheets and fonts that pages need to be shown, one row an address of a site: what came "
                   "of it (`outcome` as of a page), its last capture, and when it is asked for again. `wanted` is lead "
                   "or page, `depth` counts the stylesheets between a page and it. They are no pages, and count in no "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -20,6 +21,22 @@ from tests.wordpress import site
 settings.register_profile("suite", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)
 settings.load_profile("suite")
+
+# Modules are compiled once for all processes and runs, also where the environment says otherwise: to compile all tests
+# and the program anew would cost each worker, and each command that a test starts, seconds.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+# The files that take longest, which begin first: at the end of a run all processes have something to do.
+LONG = ("traps/test_traps", "history/", "fleet/test_fleet", "web/test_browser", "publish/test_validators", "wordpress/",
+        "hostile/test_attacks", "faults/", "release/", "imports/test_wayback_service", "spiders/", "fleet/",
+        "requisites/", "web/", "merging/", "search/test_index", "imports/", "takedown/", "commands/", "extraction/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.nodeid.startswith(f"tests/{name}")),
+                                     len(LONG)))
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

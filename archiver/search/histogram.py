@@ -20,8 +20,7 @@ from typing import Literal
 from sqlite_utils import Database
 
 from archiver.search.filters import Query, terms
-from archiver.search.match import compiled
-from archiver.search.periods import UNITS, counted, row, unit_for
+from archiver.search.periods import counted_in, names, row, unit_for
 from archiver.search.plan import Plan, planned
 from archiver.search.terms import Every
 from archiver.search.within import bounds, looked_until, part
@@ -69,17 +68,19 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
 
 def histogram_of(plans: Sequence[Plan], unit: str = "") -> Histogram:
     """The same of one query over several archives. Raises what `histogram` does."""
-    asked, looked, days = [], set(), set[date]()
+    everything, looked, days = [], set(), set[date]()
     for plan in plans:
         within = part((plan.node, *terms(plan.db, plan.query)))
-        there = compiled(Every(within) if within else None, plan.db, plan.searcher)
-        asked.append((plan.searcher, there))
-        looked.add(looked_until(plan.db, plan.searcher, there, within))
+        every = planned(plan.db, Query(fold="none"), Every(within) if within else None)
+        everything.append(every)
+        looked.add(looked_until(every, within))
         days.update(bounds(within))
-    unit = unit_for(asked, unit, days)
-    archived, found = counted(asked, unit), counted([(plan.searcher, plan.found) for plan in plans], unit)
+    unit = unit_for(everything, unit, days)
+    archived, found = counted_in(everything, unit), counted_in(plans, unit)
     last = max((day for day in looked if day), default=None)
-    periods = tuple(_period(UNITS[unit].name(n), found[n], archived[n], last) for n in row(unit, archived, days))
+    numbers = row(unit, archived, days)
+    periods = tuple(_period(name, found[n], archived[n], last)
+                    for n, name in zip(numbers, names(unit, numbers), strict=True))
     total = sum(plan.total for plan in plans)
     return Histogram(unit, periods, total, total - found.total(), last)
 

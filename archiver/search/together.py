@@ -26,7 +26,7 @@ from archiver.record.sketch import sketch
 from archiver.record.wording import wording
 from archiver.search.filters import Query
 from archiver.search.index.opened import searcher
-from archiver.search.order import entries, numbered
+from archiver.search.order import best_of, entries, numbered
 from archiver.search.plan import Found, Plan, order_of, ordered, planned, window
 from archiver.search.run import Hit, hits_of
 from archiver.store.sites import find_site
@@ -88,8 +88,7 @@ def together(shards: Sequence[Shard], query: Query) -> Iterator[Together]:
         raise BadQuery(f"like {query.like}", "it names an article of one archive: ask that one alone")
     asked = [searcher(shard.db) for shard in shards]
     for one in asked:
-        one.beside = tuple(other for other in asked if other is not one)
-        one.remembered.clear()
+        one.ask_beside(asked)
     try:
         having = list(_having(shards, query))
         kept = tuple(shard for shard, _ in having)
@@ -97,8 +96,7 @@ def together(shards: Sequence[Shard], query: Query) -> Iterator[Together]:
         yield Together(kept, *_folded(kept, plans, query))
     finally:
         for one in asked:
-            one.beside = ()
-            one.remembered.clear()
+            one.ask_beside(())
 
 
 def _having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
@@ -188,8 +186,9 @@ def _folded(shards: Sequence[Shard], plans: Sequence[Plan], query: Query
 def _without(plan: Plan, ids: list[int]) -> Plan:
     if not ids:
         return plan
-    return replace(plan, total=plan.total - len(ids), found=Asked.boolean_query(
-        [(Occur.Must, plan.found), (Occur.MustNot, numbered(plan.searcher, ids))]))
+    found = Asked.boolean_query([(Occur.Must, plan.found), (Occur.MustNot, numbered(plan.searcher, ids))])
+    best, total = best_of(plan.searcher, found)
+    return replace(plan, key=(plan.key, tuple(ids)), found=found, best=best, total=total)
 
 
 def _shown(number: int, shard: Shard, plan: Plan) -> Iterator[_Copy]:

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.filters import Query, terms
 from archiver.search.grammar import parse
-from archiver.search.periods import UNITS, counted, row, unit_for
+from archiver.search.periods import counted_in, names, row, unit_for
 from archiver.search.plan import planned
 from archiver.search.within import bounds, part
 
@@ -60,9 +60,8 @@ def trend_of(archives: Sequence[tuple[Database, Query]], asked: tuple[str, ...],
         raise BadQuery(" ".join(asked), f"a trend has 1 to {MOST_TERMS} terms")
     whole = [planned(db, replace(query, fold="none")) for db, query in archives]
     days = {day for plan in whole for day in bounds(part((plan.node, *terms(plan.db, plan.query))))}
-    everything = [(plan.searcher, plan.found) for plan in whole]
-    unit = unit_for(everything, unit, days)
-    archived = counted(everything, unit)
+    unit = unit_for(whole, unit, days)
+    archived = counted_in(whole, unit)
     numbers = row(unit, archived, days)
     series = []
     for term in asked:
@@ -70,10 +69,10 @@ def trend_of(archives: Sequence[tuple[Database, Query]], asked: tuple[str, ...],
         if node is None:
             raise BadQuery(term, "a term of a trend is a word, a phrase or a fact")
         found = [planned(plan.db, plan.query, node) for plan in whole]
-        counts = counted([(plan.searcher, plan.found) for plan in found], unit)
+        counts = counted_in(found, unit)
         series.append(Series(
             term, tuple(counts[n] for n in numbers),
             tuple(counts[n] / archived[n] if n in archived else None for n in numbers),
             sum(plan.total for plan in found)))
-    return Trend(unit, tuple(UNITS[unit].name(n) for n in numbers), tuple(archived[n] for n in numbers),
+    return Trend(unit, names(unit, numbers), tuple(archived[n] for n in numbers),
                  tuple(series), sum(plan.total for plan in whole) - archived.total())

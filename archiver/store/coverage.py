@@ -8,28 +8,20 @@ does one that a web archive has seen and that is gone.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.items import Outcome, Source
+from archiver.items import Outcome, PageKind, Source
 from archiver.store import missing, requisite_reports
+from archiver.store.page_counts import Count, counts
 from archiver.store.takedown.bans import removals
 
-_STATE = """case
-    when p.kind = 'part' then 'missing'
-    when p.outcome = 'gone' then 'gone'
-    when p.article_id is not null or p.outcome in ('archived', 'unchanged', 'duplicate') then 'archived'
-    when p.outcome = 'refused' then 'refused'
-    when p.outcome in ('due', 'failed') then 'missing'
-    else 'other' end"""
-# A further page of a post is no post; one that could not be read is missing. What was gone before it was ever read may
-# have been a post, where a web archive has seen it.
-_POSTS = "p.site_id = ? and case when p.kind = 'part' then p.outcome = 'failed' else p.kind = 'post' " \
-         "or p.article_id is not null or (p.kind = 'unknown' and (p.outcome in ('due', 'failed') or p.outcome = " \
-         "'gone' and exists (select 1 from page_sources o where o.page_id = p.id and o.source = 'cdx'))) end"
 STATES = ("archived", "missing", "gone", "refused")
+_STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE)
+_OPEN = (Outcome.DUE, Outcome.FAILED)
 BALANCE = (*(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.DUE, Outcome.FAILED)), Outcome.FAILED,
            Outcome.DUE)
 """The outcomes that a balance adds up; an unchanged page counts as archived."""
@@ -56,19 +48,20 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     site_id = site["id"]
     newest = [{**row, "measures": json.loads(row.get("measures") or "{}")} for row in db.query(
         "select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])]
-    posts = _by_state(db.execute(f"select {_STATE}, count(*) from pages p where {_POSTS} group by 1",
-                                 [site_id]).fetchall())
-    articles = db.execute(
-        "select count(*), count(gone_at), count(duplicate_of), coalesce(sum(revision > 1), 0) from articles "
-        "where site = ?", [site["name"]]).fetchone()
-    outcomes = db.execute("select outcome, count(*) from pages where site_id = ? group by 1 order by 2 desc",
-                          [site_id]).fetchall()
+    counted = counts(db, site_id)
+    captured = _captured_before(db, site_id, counted)
+    everything = [count for count in counted if not count.source]
+    posts = _by_state(everything, captured.get(str(Source.CDX), 0))
+    articles = [db.execute(f"select count(*) from articles where site = ? {condition}", [site["name"]]).fetchone()[0]
+                for condition in ("", "and gone_at is not null", "and duplicate_of is not null", "and revision > 1")]
+    outcomes = _by_outcome(everything)
     lacking = missing.count(db, site_id)
     return {
         "site": site["name"], "start_url": site["start_url"], "platform": site["platform"],
         "articles": dict(zip(("all", "gone", "duplicates", "revised"), articles, strict=True)),
         "removed": len(removals(db, "site = ? and allowed_at is null", [site["name"]])),
-        "posts": posts, "sources": _sources(db, site_id), "balance": _balance(outcomes), "pages": dict(outcomes),
+        "posts": posts, "sources": _sources(counted, captured), "balance": _balance(outcomes),
+        "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
         "traps": _traps(db, site_id), "missing": missing.listed(db, site_id, _LISTED), "missing_total": lacking,
         "failures": _failures(db, site_id), "distrusted": json.loads(site.get("distrusted") or "{}"),
         "requisites": requisite_reports.state(db, site), "runs": newest,
@@ -76,41 +69,75 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     }
 
 
-def _by_state(rows: list[tuple[str, int]]) -> dict[str, int]:
-    counts = dict(rows)
-    known = {state: counts.get(state, 0) for state in STATES}
+def _state(count: Count) -> str:
+    if count.kind == PageKind.PART:
+        return "missing"
+    if count.outcome == Outcome.GONE:
+        return "gone"
+    if count.with_article or count.outcome in _STORED:
+        return "archived"
+    return "refused" if count.outcome == Outcome.REFUSED else "missing" if count.outcome in _OPEN else "other"
+
+
+def _posts(count: Count) -> bool:
+    """Whether these are posts. A further page of a post is none; one that could not be read is missing."""
+    if count.kind == PageKind.PART:
+        return count.outcome == Outcome.FAILED
+    return count.kind == PageKind.POST or count.with_article or (
+        count.kind == PageKind.UNKNOWN and count.outcome in _OPEN)
+
+
+def _captured_before(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
+    """What was gone before it was ever read may have been a post, where a web archive has seen it: how many such pages
+    there are, by each source that told of them."""
+    if not any(_lost(count) and count.source == Source.CDX for count in counted):
+        return {}
+    return dict(db.execute(
+        "select s.source, count(*) from pages p join page_sources s on s.page_id = p.id where p.site_id = ? "
+        "and p.outcome = ? and p.kind = ? and p.article_id is null and exists "
+        "(select 1 from page_sources o where o.page_id = p.id and o.source = ?) group by 1",
+        [site_id, Outcome.GONE, PageKind.UNKNOWN, Source.CDX]).fetchall())
+
+
+def _lost(count: Count) -> bool:
+    return count.kind == PageKind.UNKNOWN and count.outcome == Outcome.GONE and not count.with_article
+
+
+def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
+    known = dict.fromkeys(STATES, 0)
+    for count in counted:
+        if _posts(count) and (state := _state(count)) in known:
+            known[state] += count.pages
+    known["gone"] += captured
     return {"found": sum(known.values()), **known}
 
 
-def _balance(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
+def _by_outcome(counted: Iterable[Count]) -> dict[str, int]:
+    out: Counter[str] = Counter()
+    for count in counted:
+        out[count.outcome] += count.pages
+    return dict(out)
+
+
+def _balance(outcomes: dict[str, int]) -> dict[str, int]:
     out = dict.fromkeys(map(str, BALANCE), 0)
-    for outcome, number in rows:
+    for outcome, number in outcomes.items():
         out["archived" if outcome == Outcome.UNCHANGED else outcome] += number
     return {"found": sum(out.values()), **out}
 
 
-def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
-    states: dict[str, list[tuple[str, int]]] = {}
-    outcomes: dict[str, list[tuple[str, int]]] = {}
-    for source, state, number in db.execute(
-        f"select s.source, {_STATE}, count(*) from pages p join page_sources s on s.page_id = p.id "
-        f"where {_POSTS} group by 1, 2", [site_id],
-    ):
-        states.setdefault(source, []).append((state, number))
-    for source, outcome, number in db.execute(
-        "select s.source, p.outcome, count(*) from pages p join page_sources s on s.page_id = p.id "
-        "where p.site_id = ? group by 1, 2", [site_id],
-    ):
-        outcomes.setdefault(source, []).append((outcome, number))
-    return [{"source": str(source), **_by_state(states.get(source, [])), "balance": _balance(outcomes[source])}
-            for source in _SOURCES if source in outcomes]
+def _sources(counted: list[Count], captured: dict[str, int]) -> list[dict[str, Any]]:
+    told = {source: [count for count in counted if count.source == source] for source in _SOURCES}
+    return [{"source": str(source), **_by_state(those, captured.get(str(source), 0)),
+             "balance": _balance(_by_outcome(those))} for source, those in told.items() if those]
 
 
 def _traps(db: Database, site_id: int) -> list[dict[str, Any]]:
     marks = ", ".join("?" * len(_EMPTY_HANDED))
     rows = db.query(
         f"select rule, count(*) as pages, min(url) as example, max(outcome <> 'trap') as asked from pages "
-        f"where site_id = ? and (outcome = 'trap' or rule in ({marks})) group by rule order by 2 desc, 1",
+        f"where id in (select id from pages where site_id = ?1 and outcome = 'trap' union "
+        f"select id from pages where site_id = ?1 and rule in ({marks})) group by rule order by 2 desc, 1",
         [site_id, *_EMPTY_HANDED])
     return [{**row, "asked": bool(row["asked"])} for row in rows]
 

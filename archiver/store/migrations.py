@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-from archiver.store import aliases, evidence_form, evidence_kinds, fulltext, tellers
+from archiver.store import aliases, evidence_form, evidence_kinds, fulltext, page_counts, tellers
 from archiver.store.by_key import BY_KEY, keyed
 from archiver.store.first_migrations import migrations
 from archiver.store.health.tables import HEALTH_TABLES
@@ -233,3 +233,19 @@ def m025_said_once(db: Database) -> None:
         table, column = columns.rstrip(")").split(" (")
         where = "" if table == "captures" else f" where {column} is not null"
         db.execute(f"create index idx_{table}_{column} on {columns}{where}")
+
+
+@migrations()
+def m031_counted(db: Database) -> None:
+    # A site of a hundred thousand pages was counted for a second whenever somebody looked at it.
+    page_counts.make(db)
+    # What is missing is found, in its order, without the rows of pages; the few that are special by themselves.
+    db.execute("drop index if exists idx_pages_site_id_outcome")
+    db.execute("create index idx_pages_site_id_outcome on pages (site_id, outcome, kind, priority)")
+    db.execute("create index idx_pages_site_id_rule on pages (site_id, rule) where rule is not null")
+    for name, condition in (("gone", "gone_at is not null"), ("copy", "duplicate_of is not null"),
+                            ("revised", "revision > 1")):
+        db.execute(f"create index idx_articles_site_{name} on articles (site) where {condition}")
+    # All addresses are searched for letters in them: beside the keys they are a twentieth of the articles.
+    db.execute("drop index if exists idx_articles_urlkey")
+    db.execute("create index idx_articles_urlkey on articles (urlkey, url)")

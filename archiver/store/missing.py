@@ -14,9 +14,11 @@ from archiver.store.ledger import JOB, stamp
 _OPEN = "p.site_id = ? and p.kind <> 'part' and (p.outcome in ('due', 'failed') or p.urlkey in (" \
         "select t.post from parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id " \
         "and f.outcome = 'failed'))"
-# A list that is put off because an API counts the posts is not missing: it waits for its time.
-_LACKING = "p.site_id = ? and (p.outcome = 'failed' or (p.outcome = 'due' and not " \
-           "(p.kind = 'listing' and p.due_at > ?)))"
+# A list that is put off because an API counts the posts is not missing: it waits for its time. Each part is read from
+# the index of sites and outcomes, without the rows of pages.
+_LACKING = "select id, priority from pages where site_id = ?1 and outcome = 'failed' union all " \
+           "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind <> 'listing' union all " \
+           "select id, priority from pages where site_id = ?1 and outcome = 'due' and kind = 'listing' and due_at <= ?2"
 _EPOCH = "1970-01-01T00:00:00+00:00"
 
 
@@ -35,7 +37,7 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int) -> list[dic
 
 def count(db: Database, site_id: int) -> int:
     """How many pages are missing, of whatever kind."""
-    row = db.execute(f"select count(*) from pages p where {_LACKING}", [site_id, stamp(datetime.now(UTC))]).fetchone()
+    row = db.execute(f"select count(*) from ({_LACKING})", [site_id, stamp(datetime.now(UTC))]).fetchone()
     return int(row[0])
 
 
@@ -45,8 +47,9 @@ def listed(db: Database, site_id: int, limit: int = -1) -> list[dict[str, Any]]:
     A part of a post that could not be read stands for itself. `limit` -1 is all.
     """
     rows = list(db.query(
-        "select p.id, p.url, p.kind, p.outcome, p.reason, p.rule, p.status, p.attempts, p.due_at from pages p "
-        f"where {_LACKING} order by p.priority, p.id limit ?", [site_id, stamp(datetime.now(UTC)), limit]))
+        "select p.id, p.url, p.kind, p.outcome, p.reason, p.rule, p.status, p.attempts, p.due_at from "
+        f"(select id, priority from ({_LACKING}) order by priority, id limit ?3) f join pages p on p.id = f.id "
+        "order by f.priority, f.id", [site_id, stamp(datetime.now(UTC)), limit]))
     for row in rows:
         row["sources"] = sorted({str(source) for source, _ in aside.told_by(db, row.pop("id"))})
     return rows

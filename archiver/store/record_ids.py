@@ -8,8 +8,9 @@ from sqlite_utils import Database
 
 _LENGTH = 20
 _NEVER = "9999-99-99T99:99:99"
-FIRST_ADDRESS = f"""coalesce((select min(coalesce(substr(d.first_seen, 1, 19), '{_NEVER}') || ' ' || d.urlkey)
-    from addresses d where d.article_id = a.id), '{_NEVER} ' || a.urlkey)"""
+_FIRST = f"""coalesce((select min(coalesce(substr(d.first_seen, 1, 19), '{_NEVER}') || ' ' || d.urlkey)
+    from addresses d where d.article_id = {{0}}), '{_NEVER} ' || a.urlkey)"""
+FIRST_ADDRESS = _FIRST.format("a.id")
 """SQL: when and at which address (urlkey) an article `a` was met first."""
 
 
@@ -28,5 +29,6 @@ def of_first(first: str) -> str:
 
 def identifier(db: Database, article_id: int) -> str:
     """The identifier of one article, which is there."""
-    row = db.execute(f"select {FIRST_ADDRESS} from articles a where a.id = ?", [article_id]).fetchone()
+    # By a number that is given, addresses are looked up; by that of a row, SQLite makes all of them first.
+    row = db.execute(f"select {_FIRST.format(':id')} from articles a where a.id = :id", {"id": article_id}).fetchone()
     return of_first(str(row[0]))

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 from tests.spiders.site_server import home, page
 
@@ -62,6 +63,12 @@ def redirect(to: Callable[[str], str]) -> Send:
     return send
 
 
+def later(make: Callable[[], bytes], headers: bytes = b"", kind: bytes = b"text/html") -> Send:
+    """An answer with a body that takes a while to make: it is made when it is asked for."""
+    return lambda connection, path: answer(make(), headers, kind)(connection, path)
+
+
+@cache
 def packed(size: int, times: int = 1) -> bytes:
     """Zeros in gzip, over and over."""
     body = bytes(size)
@@ -155,10 +162,11 @@ ATTACKS: tuple[Attack, ...] = (
     Attack("noise", once(bytes(range(256)) * 100 + b"\r\n" + bytes(range(256)) * 100), ("failed", "bad-http")),
     Attack("nothing in it", once(HTML + b"\r\n"), ("not-article", "")),
     # Packing.
-    Attack("a gzip bomb", answer(packed(32 * MB), BOMB + b"gzip\r\n"), ("failed", "too-large")),
-    Attack("a deflate bomb", answer(zlib.compress(bytes(32 * MB), 9), BOMB + b"deflate\r\n"), ("failed", "too-large")),
-    Attack("a bomb in a bomb", answer(packed(64 * MB, 2), BOMB + b"gzip, gzip\r\n"), ("failed", "too-large")),
-    Attack("packed a thousand times", answer(packed(10), BOMB + b"gzip, " * 999 + b"gzip\r\n"),
+    Attack("a gzip bomb", later(lambda: packed(32 * MB), BOMB + b"gzip\r\n"), ("failed", "too-large")),
+    Attack("a deflate bomb", later(lambda: zlib.compress(bytes(32 * MB), 9), BOMB + b"deflate\r\n"),
+           ("failed", "too-large")),
+    Attack("a bomb in a bomb", later(lambda: packed(64 * MB, 2), BOMB + b"gzip, gzip\r\n"), ("failed", "too-large")),
+    Attack("packed a thousand times", later(lambda: packed(10), BOMB + b"gzip, " * 999 + b"gzip\r\n"),
            ("failed", "too-large")),
     Attack("packed and cut", answer(gzip.compress(POST)[:-40], BOMB + b"gzip\r\n"), ("failed", "truncated")),
     Attack("packed without its sums", answer(gzip.compress(POST)[:-8], BOMB + b"gzip\r\n"), ("archived", "")),
@@ -183,8 +191,8 @@ ATTACKS: tuple[Attack, ...] = (
     feed("instructions that lead nowhere", xml("<?a?>" * 600 + "x"), ("not-article", "")),
     feed("quotations that do not end", xml(rss(item("/told/") + "<![CDATA[" * 200_000)), ("not-article", "feed rss")),
     feed("scripts that do not end", xml(rss(item("/told/", "&lt;script " * 200_000))), ("not-article", "feed rss")),
-    feed("a feed in a bomb", answer(packed(64 * MB, 2), kind=b"application/gzip"), ("not-article", "")),
-    sitemap("a sitemap in a bomb", answer(packed(64 * MB, 2), kind=b"application/gzip"), ("not-article", ""),
+    feed("a feed in a bomb", later(lambda: packed(64 * MB, 2), kind=b"application/gzip"), ("not-article", "")),
+    sitemap("a sitemap in a bomb", later(lambda: packed(64 * MB, 2), kind=b"application/gzip"), ("not-article", ""),
             "/sitemap.xml.gz"),
     sitemap("a sitemap of itself", xml(sitemap_of("sitemapindex", "<sitemap><loc>/sitemap.xml</loc></sitemap>" * 9)),
             ("not-article", "sitemap")),

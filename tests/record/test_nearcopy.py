@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from generated_copies import EDITS, Edit, languages, paragraphs
+from generated_copies import EDITS, LANGUAGES, Edit, languages, paragraphs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,6 @@ from archiver.record.nearcopy import are_numbered, are_series, near_copies
 from archiver.record.sketch import ALGORITHM, SKETCH_VERSION, SLOTS, sketch
 from archiver.record.wording import HAN, SPACED, THAI, wording
 
-LANGUAGES = languages()
 EVERY = pytest.mark.parametrize("name", LANGUAGES)
 SENTENCE = "the council met on {} and heard that the bridge would stay closed for some more weeks of work and repair "
 
@@ -21,7 +20,7 @@ SENTENCE = "the council met on {} and heard that the bridge would stay closed fo
 @EVERY
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 def test_a_fifth_of_the_words_may_be_changed(name: str, edit: Edit) -> None:
-    language, rng = LANGUAGES[name], random.Random(7)
+    language, rng = languages()[name], random.Random(7)
     for _ in range(5):
         story = paragraphs(language, rng)
         copy = edit(language, rng, story, 0.2)
@@ -30,7 +29,7 @@ def test_a_fifth_of_the_words_may_be_changed(name: str, edit: Edit) -> None:
 
 @EVERY
 def test_other_texts_and_quotations_of_a_third_are_no_copies(name: str) -> None:
-    language, rng = LANGUAGES[name], random.Random(8)
+    language, rng = languages()[name], random.Random(8)
     for _ in range(5):
         one, other = language.some(rng, 300), language.some(rng, 200)
         assert not near_copies(wording(language.text([one])), wording(language.text([other])))
@@ -39,7 +38,7 @@ def test_other_texts_and_quotations_of_a_third_are_no_copies(name: str) -> None:
 
 
 def test_the_reason_says_what_was_done() -> None:
-    language, rng = LANGUAGES["50,000 words"], random.Random(9)
+    language, rng = languages()["50,000 words"], random.Random(9)
     story, own = paragraphs(language, rng, 200, 200), language.some(rng, 30)
 
     def reason(*told: list[str]) -> str:
@@ -59,7 +58,7 @@ def test_the_reason_says_what_was_done() -> None:
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0, 0.4), st.sampled_from(sorted(LANGUAGES)))
 def test_the_order_of_two_texts_makes_no_difference(seed: int, edit: int, share: float, name: str) -> None:
-    language, rng = LANGUAGES[name], random.Random(seed)
+    language, rng = languages()[name], random.Random(seed)
     story = paragraphs(language, rng, 20, 200)
     texts = [wording(language.text(t)) for t in (story, EDITS[edit % len(EDITS)](language, rng, story, share))]
     assert near_copies(*texts) == near_copies(*texts[::-1])
@@ -76,7 +75,7 @@ def test_any_text_can_be_compared(one: str, other: str) -> None:
 
 
 def test_a_roundup_of_briefs_is_no_copy_of_any() -> None:
-    language, rng = LANGUAGES["50,000 words"], random.Random(10)
+    language, rng = languages()["50,000 words"], random.Random(10)
     briefs = [language.some(rng, 60) for _ in range(10)]
     assert not near_copies(wording(language.text([briefs[0]])), wording(language.text(briefs)))
 
@@ -103,7 +102,7 @@ def test_numbers_of_a_series(one: tuple[str, str], other: tuple[str, str], expec
 
 
 def test_posts_of_one_site_must_share_more() -> None:
-    language, rng = LANGUAGES["50,000 words"], random.Random(15)
+    language, rng = languages()["50,000 words"], random.Random(15)
     story = paragraphs(language, rng, 400, 400)
     pair = wording(language.text(story)), wording(language.text(EDITS[0](language, rng, story, 0.3)))
     assert near_copies(*pair) and not near_copies(*pair, one_site=True)
@@ -112,20 +111,20 @@ def test_posts_of_one_site_must_share_more() -> None:
 
 
 def test_lists_of_the_same_things_are_no_copies() -> None:
-    language, rng = LANGUAGES["50,000 words"], random.Random(12)
+    language, rng = languages()["50,000 words"], random.Random(12)
     things = sorted(" ".join(language.some(rng, 2)) for _ in range(60))
     assert not near_copies(wording("\n".join(things[:50])), wording("\n".join(things[10:])))
     assert near_copies(wording("\n".join(things)), wording("\n".join(things[:-2])))
 
 
 def _series(rng: random.Random, count: int) -> list[str]:
-    language = LANGUAGES["50,000 words"]
+    language = languages()["50,000 words"]
     frame = [word if rng.random() < 0.75 else "" for word in language.some(rng, 150)]
     return [" ".join(word or language.some(rng, 1)[0] for word in frame) for _ in range(count)]
 
 
 def test_posts_of_one_template_are_a_series_and_copies_of_a_story_are_none() -> None:
-    language, rng = LANGUAGES["50,000 words"], random.Random(13)
+    language, rng = languages()["50,000 words"], random.Random(13)
     for _ in range(10):
         a, b, c = map(wording, _series(rng, 3))
         assert are_series(a, b, c, one_site=True) and are_series(a, b, c, one_site=False)
@@ -137,7 +136,7 @@ def test_posts_of_one_template_are_a_series_and_copies_of_a_story_are_none() -> 
 
 
 def test_one_boilerplate_is_a_series_on_one_site_and_a_story_with_other_intros_on_several() -> None:
-    language, rng = LANGUAGES["50,000 words"], random.Random(14)
+    language, rng = languages()["50,000 words"], random.Random(14)
     shared = language.some(rng, 100)
     texts = [wording(language.text([language.some(rng, 40), shared])) for _ in range(3)]
     assert are_series(*texts, one_site=True) and not are_series(*texts, one_site=False)

@@ -157,6 +157,8 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "an article points to another's capture": (["update articles set capture_id = 9 where id = 7"],
                                                [("capture-strange", "article 7")]),
     "a cluster is miscounted": (["update clusters set size = 99 where id = 1"], [("cluster-differs", "cluster 1")]),
+    "pages are miscounted": (["update page_counts set pages = pages + 1 where source = '' and outcome = 'archived' and "
+                              "site_id = 1"], [("counts-differ", "site ")]),
     "a table is dropped": (["drop table rights"], [("table-missing", "table rights")]),
 }
 
@@ -173,7 +175,8 @@ def test_what_another_program_did_to_the_database_is_named(name: str, archive: P
 
 
 REPAIRED = ("words are deleted from the index", "a trigger is dropped", "an index is dropped", "a view is another",
-            "a facet is deleted", "a place is moved", "a cluster is miscounted", "a page has lost its article")
+            "a facet is deleted", "a place is moved", "a cluster is miscounted", "a page has lost its article",
+            "pages are miscounted")
 
 
 @pytest.mark.parametrize("name", REPAIRED)

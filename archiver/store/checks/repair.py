@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.capture.index import seal
-from archiver.store import clusters
+from archiver.store import clusters, page_counts
 from archiver.store.checks.finding import Finding, counted
 from archiver.store.checks.structure import FTS, MADE_ANEW, as_migrated, objects, plain
 from archiver.store.checks.warcs import index_lines, is_written
@@ -38,6 +38,9 @@ def repair(archive: Path, findings: Iterable[Finding]) -> list[str]:
                 done += _facets(db, [f.subject for f in wanted if f.mend == "facets"])
             if "pages" in mends:
                 done += _pages(db)
+            if "counts" in mends:
+                page_counts.fill(db)
+                done.append("the pages of each site were counted anew")
             if "clusters" in mends:
                 _clusters(db)
                 done.append("the clusters were made anew from their links")

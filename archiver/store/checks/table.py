@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from archiver.store.checks import fulltext, references, structure, values
+from archiver.store.checks import counts, fulltext, references, structure, values
 from archiver.store.checks.finding import Finding
 
 
@@ -29,6 +29,8 @@ CHECKS: tuple[Check, ...] = (
     Check("values", "types, what must not be empty, times, JSON", values.values),
     Check("references", "pages, versions and addresses of articles", references.references,
           ("articles", "pages", "revisions", "addresses")),
+    Check("counts", "pages by kind and outcome, as they are counted while they are written", counts.counts,
+          ("pages", "page_counts", "page_tellers", "sites")),
     Check("proofs", "captures of articles against their addresses", references.proofs,
           ("articles", "captures", "addresses", "revisions")),
     Check("removals", "removed posts against what is there", references.removals, ("removals", "removed_addresses")),

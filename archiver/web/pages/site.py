@@ -16,7 +16,6 @@ from archiver.store.rules import rules_at, versions
 from archiver.store.sites import SETTINGS, find_site
 from archiver.web.answer import Answer, Asked
 from archiver.web.bars import bars
-from archiver.web.remembered import remembered
 
 _RUNS = 20
 _OUTCOMES = {"not-article": "no article", "out-of-scope": "outside", "trap": "set aside"}
@@ -28,8 +27,7 @@ RUN_COUNTS = ("found", "fetched", "new", "revised", "unchanged", "aliased", "dup
 def page(asked: Asked) -> Answer:
     site = find_site(asked.db, asked.named["name"])
     health = health_of(asked.db, site, datetime.now(UTC))
-    counted = remembered(asked.db, ("coverage", site["id"]), lambda: coverage(asked.db, site))
-    state = {**counted, "health": health_json(health)}
+    state = {**coverage(asked.db, site), "health": health_json(health)}
     rules = rules_at(asked.db, site["id"])
     history = versions(asked.db, site["id"])
     quiet = site.get("quiet_until") or ""

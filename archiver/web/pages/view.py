@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archiver.store.mementos import is_redirect, mementos, nearest
+from archiver.urls import urlkey
 from archiver.web import headers
 from archiver.web.answer import Answer, Asked, Sent
 from archiver.web.captured import stored
@@ -25,7 +26,7 @@ def page(asked: Asked) -> Answer | Sent:
     to = onward(asked, found, rows, "view") if is_redirect(row) else ""
     article = asked.db.execute(
         "select article_id from revisions where capture_id = ? union all select article_id from addresses where "
-        "url = ? limit 1", [row["id"], row["url"]]).fetchone()
+        "urlkey = ? limit 1", [row["id"], urlkey(row["url"])]).fetchone()
     return Answer("view.html", {
         "row": row, "status": response.status, "kind": kind, "article": article and article[0],
         "memento": place.memento(asked, row), "stamp": stamp, "count": len(rows), "number": n + 1,
