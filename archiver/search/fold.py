@@ -10,10 +10,10 @@ from typing import Literal
 import tantivy
 from tantivy import Occur, Query
 
-from archiver.search.index.schema import COPY, FIRST, schema
+from archiver.search.index.schema import COPY, FIRST, KEYS, schema
 from archiver.search.index.searcher import Searcher
 from archiver.search.match import key_query
-from archiver.search.order import Entry, entries, field_values, numbered
+from archiver.search.order import Entry, entries, field_values, numbered, with_groups
 
 Fold = Literal["text", "cluster", "none"]
 FOLDS: dict[Fold, str] = {
@@ -44,13 +44,15 @@ def folded(searcher: Searcher, query: Query, fold: Fold) -> Folded:
 
 
 def _by_text(searcher: Searcher, query: Query) -> Folded:
-    copies = _having(searcher, query, key_query(COPY))
-    if not copies:
-        return Folded(query, {})
-    originals = {entry.id for entry in _having(searcher, query, key_query(FIRST))}
+    same = Query.term_set_query(schema(), KEYS, [COPY, FIRST])
+    found = with_groups(searcher, _and(query, same), sum(searcher.doc_freq(KEYS, key) for key in (COPY, FIRST)))
     texts: dict[int, list[int]] = defaultdict(list)
-    for copy in copies:
-        texts[copy.group].append(copy.id)
+    for number, group, _ in found:
+        if number != group:
+            texts[group].append(number)
+    if not texts:
+        return Folded(query, {})
+    originals = {number for number, group, _ in found if number == group}
     beneath, shown = {}, []
     for group, numbers in texts.items():
         if group in originals:
@@ -98,7 +100,11 @@ def _by_cluster(searcher: Searcher, query: Query) -> Folded:
 
 
 def _having(searcher: Searcher, query: Query, what: Query) -> list[Entry]:
-    return entries(searcher, Query.boolean_query([(Occur.Must, query), (Occur.Must, what)]))
+    return entries(searcher, _and(query, what))
+
+
+def _and(query: Query, what: Query) -> Query:
+    return Query.boolean_query([(Occur.Must, query), (Occur.Must, what)])
 
 
 def _clusters(searcher: Searcher, members: list[Entry]) -> dict[int, int]:

@@ -12,11 +12,15 @@ from tantivy import Occur, Order, Query
 from archiver.search.index.schema import TURN, schema
 from archiver.search.index.searcher import Searcher
 
-Found = tuple[Any, tantivy.DocAddress]
+Ranked = tuple[Any, tantivy.DocAddress]
 """What it was ordered by, and where it is."""
 
+BEST = 200
+"""So many of the best are looked up together with how many there are."""
 _SPARE = (180, 3_000)
 """So many more than are wanted are read at first, and then: most that have the rank of the last one are among them."""
+_SHARE = 64
+"""Among so many hits for one that is wanted those that have its rank are looked for, where most seem to have it."""
 _DIGITS = 4
 """Of a score so many count: it is added up in the order that is fastest, and its last ones are not always the same."""
 _FEW = 50
@@ -41,8 +45,13 @@ class Entry:
 
 
 def count(searcher: Searcher, query: Query) -> int:
-    found: Any = searcher.search(query, limit=1, count=True)  # its type does not tell of `count`
-    return int(found.count)
+    return best_of(searcher, query, 1)[1]
+
+
+def best_of(searcher: Searcher, query: Query, most: int = BEST) -> tuple[list[Ranked], int]:
+    """The best by score, and how many there are."""
+    found: Any = searcher.search(query, limit=most, count=True)  # its type does not tell of `count`
+    return rounded(found.hits), int(found.count)
 
 
 def numbered(searcher: Searcher, ids: Sequence[int]) -> Query:
@@ -53,8 +62,10 @@ def numbered(searcher: Searcher, ids: Sequence[int]) -> Query:
     return Query.boolean_query([(Occur.Should, Query.term_query(schema(), "id", number, "basic")) for number in ids])
 
 
-def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first: int, last: int) -> list[Entry]:
-    """The articles from `first` to before `last`, by a field of the index or, where it is "", by score.
+def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first: int, last: int,
+             best: list[Ranked] | None = None, total: int | None = None) -> list[Entry]:
+    """The articles from `first` to before `last`, by a field of the index or, where it is "", by score; `best` and
+    `total` are what `best_of` said of this query.
 
     Those without a value come last, upwards and downwards; those with the same come by number, originals first: also
     where a hundred thousand have one rank, so that no page repeats what stands on another.
@@ -62,37 +73,43 @@ def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first:
     last = min(last, searcher.num_docs)
     if last <= first:
         return []
+    total = count(searcher, query) if total is None else total
     if not field and not down:  # the worst first: the index cannot do that
         every = with_numbers(searcher, _best(searcher, query, "", down=True, most=searcher.num_docs))
         return sorted(every, key=lambda entry: (entry.key, entry.turn))[first:last]
-    hits: list[Found] = []
+    hits: list[Ranked] = []
     for spare in _SPARE if not field else _SPARE[:1]:
-        hits = _best(searcher, query, field, down=down, most=last + spare)
+        hits = best[:last + spare] if best and not field and min(last + spare, total) <= len(best) else \
+            _best(searcher, query, field, down=down, most=last + spare)
         ends = _end(hits, last)
         if len(hits) < last + spare or ends < len(hits):
             begins = _begin(hits[:ends])
             same = _first_by_turn(searcher, hits[begins:ends], last - begins)
             return _by_turn(with_numbers(searcher, hits[:begins] + same))[first:last]
+        if spare == _SPARE[0] and not field and not _begin(hits):  # all that were read have one rank
+            same = _of_score_soon(searcher, query, hits[0][0], last, total)
+            if same:
+                return with_numbers(searcher, _first_by_turn(searcher, same, last))[first:]
     begins = _begin(hits)
-    equals = _equals(searcher, query, field, hits[-1][0], hits[begins:], last - begins)
+    equals = _equals(searcher, query, field, hits[-1][0], hits[begins:], last - begins, total)
     return _by_turn(with_numbers(searcher, hits[:begins]) + equals)[first:last]
 
 
-def _best(searcher: Searcher, query: Query, field: str, *, down: bool, most: int) -> list[Found]:
+def _best(searcher: Searcher, query: Query, field: str, *, down: bool, most: int) -> list[Ranked]:
     most = max(1, min(most, searcher.num_docs))
     if field:
-        hits: list[Found] = searcher.search(query, limit=most, order_by_field=field,
+        hits: list[Ranked] = searcher.search(query, limit=most, order_by_field=field,
                                             order=Order.Desc if down else Order.Asc).hits
         return hits
     return rounded(searcher.search(query, limit=most).hits)
 
 
-def rounded(hits: Iterable[Found]) -> list[Found]:
+def rounded(hits: Iterable[Ranked]) -> list[Ranked]:
     """With scores of which only those digits are left that are the same at any time."""
     return [(round(score, _DIGITS), address) for score, address in hits]
 
 
-def _end(hits: list[Found], last: int) -> int:
+def _end(hits: list[Ranked], last: int) -> int:
     """Where those end that have the key of the one before `last`."""
     ends = min(last, len(hits))
     while 0 < ends < len(hits) and hits[ends][0] == hits[ends - 1][0]:
@@ -100,7 +117,7 @@ def _end(hits: list[Found], last: int) -> int:
     return ends
 
 
-def _begin(hits: list[Found]) -> int:
+def _begin(hits: list[Ranked]) -> int:
     """Where those begin that have the key of the last."""
     begins = len(hits)
     while begins and hits[begins - 1][0] == hits[-1][0]:
@@ -108,7 +125,7 @@ def _begin(hits: list[Found]) -> int:
     return begins
 
 
-def _first_by_turn(searcher: Searcher, hits: list[Found], most: int) -> list[Found]:
+def _first_by_turn(searcher: Searcher, hits: list[Ranked], most: int) -> list[Ranked]:
     if len(hits) <= most:
         return hits
     turns = field_values(searcher, TURN, [address for _, address in hits])
@@ -121,30 +138,41 @@ def _by_turn(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: (places.setdefault(entry.key, len(places)), entry.turn))
 
 
-def _equals(searcher: Searcher, query: Query, field: str, key: Any, known: list[Found], most: int
-            ) -> list[Entry]:
+def _equals(searcher: Searcher, query: Query, field: str, key: Any, known: list[Ranked], most: int,
+            total: int) -> list[Entry]:
     """Of the articles with this key those whose turn is first; `known` are some of them, and at least `most`."""
     if not field:
-        return _of_score(searcher, query, key, known, most)
+        return _of_score(searcher, query, key, known, most, total)
     if key is None:
-        same = [(Occur.Must, query), (Occur.MustNot, Query.exists_query(field))]
+        equal = [(Occur.Must, query), (Occur.MustNot, Query.exists_query(field))]
     elif isinstance(key, str):
-        same = [(Occur.Must, query), (Occur.Must, Query.term_query(schema(), field, key, "basic"))]
+        equal = [(Occur.Must, query), (Occur.Must, Query.term_query(schema(), field, key, "basic"))]
     else:
-        same = [(Occur.Must, query),
-                (Occur.Must, Query.range_query(schema(), field, tantivy.FieldType.Integer, key, key))]
+        equal = [(Occur.Must, query),
+                 (Occur.Must, Query.range_query(schema(), field, tantivy.FieldType.Integer, key, key))]
     return [replace(entry, key=key) for entry in
-            with_numbers(searcher, _turns(searcher, Query.boolean_query(same), most))]
+            with_numbers(searcher, _turns(searcher, Query.boolean_query(equal), most))]
 
 
-def _of_score(searcher: Searcher, query: Query, score: float, known: list[Found], most: int) -> list[Entry]:
-    """A score cannot be asked for: the articles whose turn is first are, until enough of them have it."""
-    reach = 2 * most * max(2, count(searcher, query) // len(known))
+def _of_score_soon(searcher: Searcher, query: Query, score: float, most: int, total: int) -> list[Ranked]:
+    """All hits of this score up to some turn, which are enough; none where it would take longer to find them.
+
+    A score cannot be asked for. Where hits are spread evenly over the turns, and most of them have it, a guess will do.
+    """
+    reach = most * _SHARE
+    found = _best(searcher, _up_to(query, searcher.num_docs * reach // max(total, 1)), "", down=True, most=2 * reach)
+    same = [hit for hit in found if hit[0] == score]
+    return same if len(same) >= most and (len(found) < 2 * reach or found[-1][0] < score) else []
+
+
+def _of_score(searcher: Searcher, query: Query, score: float, known: list[Ranked], most: int, total: int
+              ) -> list[Entry]:
+    """The articles whose turn is first are asked for, until enough of them have this score."""
+    reach = 2 * most * max(2, total // len(known))
     while True:
         turns = _turns(searcher, query, reach)
-        first = Query.range_query(schema(), TURN, tantivy.FieldType.Integer, None, turns[-1][0])
-        some = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(first, 0.0))])
-        same = [hit for hit in _best(searcher, some, "", down=True, most=len(turns)) if hit[0] == score]
+        same = [hit for hit in _best(searcher, _up_to(query, turns[-1][0]), "", down=True, most=len(turns))
+                if hit[0] == score]
         if len(same) < most and len(turns) < reach:  # all of them: a last digit was another this time
             same = known
         if len(same) >= most:
@@ -152,29 +180,33 @@ def _of_score(searcher: Searcher, query: Query, score: float, known: list[Found]
         reach *= 4
 
 
-def _turns(searcher: Searcher, query: Query, most: int) -> list[Found]:
-    hits: list[Found] = searcher.search(query, limit=max(1, min(most, searcher.num_docs)), order_by_field=TURN,
+def _up_to(query: Query, turn: int) -> Query:
+    turns = Query.range_query(schema(), TURN, tantivy.FieldType.Integer, None, turn)
+    return Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(turns, 0.0))])
+
+
+def _turns(searcher: Searcher, query: Query, most: int) -> list[Ranked]:
+    hits: list[Ranked] = searcher.search(query, limit=max(1, min(most, searcher.num_docs)), order_by_field=TURN,
                                         order=Order.Asc).hits
     return hits
 
 
-def among(searcher: Searcher, query: Query, ids: Sequence[int]) -> Query:
-    """What of a query is among some articles, with its scores."""
-    some = Query.const_score_query(numbered(searcher, ids), 0.0)
-    return Query.boolean_query([(Occur.Must, query), (Occur.Must, some)])
+def with_groups(searcher: Searcher, query: Query, most: int) -> list[tuple[int, int, tantivy.DocAddress]]:
+    """The number, the group and the place of all that a query finds, which are `most` at most, by number."""
+    if not most:
+        return []
+    hits = searcher.search(query, limit=most, order_by_field="id", order=Order.Asc).hits
+    addresses = [address for _, address in hits]
+    return list(zip((number for number, _ in hits), field_values(searcher, "group", addresses), addresses, strict=True))
 
 
 def entries(searcher: Searcher, query: Query) -> list[Entry]:
     """All that a query finds, by number, which is the `key` too."""
-    number = count(searcher, query)
-    if not number:
-        return []
-    hits = searcher.search(query, limit=number, order_by_field="id", order=Order.Asc).hits
-    groups = field_values(searcher, "group", [address for _, address in hits])
-    return [Entry(key, group, key, address) for (key, address), group in zip(hits, groups, strict=True)]
+    return [Entry(number, group, number, address)
+            for number, group, address in with_groups(searcher, query, count(searcher, query))]
 
 
-def with_numbers(searcher: Searcher, hits: Iterable[Found]) -> list[Entry]:
+def with_numbers(searcher: Searcher, hits: Iterable[Ranked]) -> list[Entry]:
     keys, addresses = zip(*hits, strict=True) if hits else ((), ())
     return [Entry(*row) for row in zip(field_values(searcher, "id", addresses),
                                        field_values(searcher, "group", addresses), keys, addresses, strict=True)]

@@ -7,15 +7,18 @@ year 0 or 1970.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import tantivy
 
 from archiver.errors import BadQuery
 from archiver.search.index.searcher import Searcher
+from archiver.search.plan import Plan
 
 MOST = 20_000
 """So many periods one answer has at most."""
@@ -46,14 +49,26 @@ UNITS: dict[str, Unit] = {
 }
 
 
-def counted(searcher: Searcher, query: tantivy.Query, unit: str) -> dict[int, int]:
+def counted(plan: Plan, unit: str) -> dict[int, int]:
     """How many of the articles that a query finds are of each period that has any."""
-    found = searcher.aggregate(query, {"by": UNITS[unit].asked})["by"]["buckets"]
-    return {UNITS[unit].of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
+    return plan.searcher.remembered((unit, plan.key), lambda: _counted(plan.searcher, plan.found, UNITS[unit]))
 
 
-def unit_for(searcher: Searcher, query: tantivy.Query, asked: str = "", bounds: Collection[date] = ()) -> str:
-    """The unit that was asked for, or the one in which the articles of a query are seen best: days where they are of
+def counted_in(plans: Iterable[Plan], unit: str) -> Counter[int]:
+    """The same of several archives together."""
+    out = Counter[int]()
+    for plan in plans:
+        out.update(counted(plan, unit))
+    return out
+
+
+def _counted(searcher: Searcher, query: tantivy.Query, unit: Unit) -> dict[int, int]:
+    found = searcher.aggregate(query, {"by": unit.asked})["by"]["buckets"]
+    return {unit.of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
+
+
+def unit_for(plans: Iterable[Plan], asked: str = "", bounds: Collection[date] = ()) -> str:
+    """The unit that was asked for, or the one in which what was found is seen best: days where the articles are of
     two months at most, months to sixty, years beyond.
 
     Months without an article do not count, unless they lie within the `bounds` that were asked for: one article with a
@@ -63,10 +78,10 @@ def unit_for(searcher: Searcher, query: tantivy.Query, asked: str = "", bounds: 
         if asked not in UNITS:
             raise BadQuery(f"by {asked}", f"articles are counted by {', '.join(UNITS)}")
         return asked
-    months = list(counted(searcher, query, "month"))
-    numbers = [*months, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
+    there = counted_in(plans, "month")
+    numbers = [*there, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
     span = max(numbers) - min(numbers) + 1
-    many = span if bounds else len(months)
+    many = span if bounds else len(there)
     if many <= _FEW_MONTHS and span * 31 <= MOST:
         return "day"
     return "month" if many <= _MANY_MONTHS and span <= MOST else "year"
@@ -83,6 +98,12 @@ def row(unit: str, numbers: Collection[int], bounds: Iterable[date] = ()) -> ran
                                      f"{len(out):,} of them, more than {MOST:,}: count by a longer one, or narrow the "
                                      "time")
     return out
+
+
+@lru_cache(maxsize=16)
+def names(unit: str, numbers: range) -> tuple[str, ...]:
+    """What each of a row of periods is called: twenty years have 7,305 days, which every histogram by day names."""
+    return tuple(map(UNITS[unit].name, numbers))
 
 
 def day_of(seconds: int) -> date:

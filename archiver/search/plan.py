@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import tantivy
 from sqlite_utils import Database
@@ -20,33 +21,38 @@ from archiver.search.index.opened import searcher
 from archiver.search.index.searcher import Searcher
 from archiver.search.match import compiled, ranks
 from archiver.search.names import folded
-from archiver.search.order import count, in_order
+from archiver.search.order import BEST, Ranked, best_of, in_order
 from archiver.search.places import distance_km
 from archiver.search.recency import by_recency
 from archiver.search.terms import Every, Node
 
 _MAX_LIMIT = 1_000_000_000
-_REMEMBERED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    """`key` is what it was ordered by: a score, a distance, a number, a text; None where it has none."""
+
     id: int
     group: int
     score: float | None
     distance: float | None
+    key: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`node` is what was typed, `found` all that is to be shown, `beneath` what is folded beneath some of it."""
+    """`key` tells it from others of its index; `node` is what was typed, `found` all that is to be shown, `beneath`
+    what is folded beneath some of it; `best` are the first by score."""
 
     db: Database
     searcher: Searcher
     query: Query
+    key: Hashable
     node: Node | None
     found: tantivy.Query
     beneath: dict[int, tuple[int, ...]]
+    best: list[Ranked]
     total: int
 
 
@@ -57,27 +63,23 @@ def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
     node = asked_for(db, query)
     asked = searcher(db)
     key = (node, more, tuple(filters), query.folding)
-    found = asked.remembered.get(key)
-    if found is None:
-        try:
-            found = asked.remembered[key] = _found(db, asked, query.folding, node, more, filters)
-        except ValueError as error:
-            if "expansions" not in str(error):
-                raise
-            raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
-        if len(asked.remembered) > _REMEMBERED:
-            del asked.remembered[next(iter(asked.remembered))]
-    return Plan(db, asked, query, *found)
+    try:
+        found = asked.remembered(key, lambda: _found(db, asked, query.folding, node, more, filters))
+    except ValueError as error:
+        if "expansions" not in str(error):
+            raise
+        raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
+    return Plan(db, asked, query, key, *found)
 
 
 def _found(db: Database, asked: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]
-           ) -> tuple[Node | None, tantivy.Query, dict[int, tuple[int, ...]], int]:
+           ) -> tuple[Node | None, tantivy.Query, dict[int, tuple[int, ...]], list[Ranked], int]:
     node, more = (expanded(one, db, asked, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, folded):
         db.register_function(function, deterministic=True, replace=True)
     shown = fold(asked, compiled(Every(parts) if parts else None, db, asked), folding)
-    return node, shown.query, shown.beneath, count(asked, shown.query)
+    return node, shown.query, shown.beneath, *best_of(asked, shown.query, BEST if ranks(node) else 1)
 
 
 def window(query: Query) -> tuple[int, int]:
@@ -86,7 +88,8 @@ def window(query: Query) -> tuple[int, int]:
     return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
 
 
-def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
+def order_of(plan: Plan) -> tuple[str, bool]:
+    """By what the hits of a plan are ordered, and whether its greatest value comes first. Raises BadQuery."""
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(f"sort by {plan.query.sort}",
@@ -96,6 +99,11 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
         name, down = ("relevance", False) if ranks(plan.node) else ("date", True)
     if name == "relevance" and not ranks(plan.node):
         name, down = "date", not down
+    return name, down != (name == "relevance")
+
+
+def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
+    name, down = order_of(plan)
     if name == "distance":
         entries = in_order(plan.searcher, plan.found, "id", down=False, first=0, last=plan.total)
         distances = _distances(plan, [entry.id for entry in entries])
@@ -104,11 +112,13 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
         entries = by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
         distances = _distances(plan, [entry.id for entry in entries])
     else:
-        entries = in_order(plan.searcher, plan.found, SORTS[name], down=down != (name == "relevance"),
-                           first=first, last=last)
+        entries = in_order(plan.searcher, plan.found, SORTS[name], down=down, first=first, last=last, best=plan.best,
+                           total=plan.total)
         distances = _distances(plan, [entry.id for entry in entries])
     for entry in entries:
-        yield Found(entry.id, entry.group, entry.key if name == "relevance" else None, distances.get(entry.id))
+        distance = distances.get(entry.id)
+        yield Found(entry.id, entry.group, entry.key if name == "relevance" else None, distance,
+                    distance if name == "distance" else entry.key)
 
 
 def _distances(plan: Plan, ids: list[int]) -> dict[int, float]:

@@ -2,10 +2,10 @@
 
     score x 2^(-age / half-life)            age in days from the moment of publication to now, 0 for one to come
 
-Over all that match, not over a first page: two lists are read, the best by score and the newest, as far as it takes
-until no article that is in neither can be better than those that are shown (the threshold algorithm; Fagin, Lotem and
-Naor, 2003). Since all scores halve alike as time goes by, the order is the same on any day. Articles without a date
-come last, by score.
+Over all that match, not over a first page: the best of one band of time after another are read, the newest band first,
+until no article that is older, or worse in its band, can be better than those that are shown (a threshold, as in Fagin,
+Lotem and Naor, 2003). Since all scores halve alike as time goes by, the order is the same on any day. Articles without
+a date come last, by score.
 """
 
 from __future__ import annotations
@@ -14,14 +14,23 @@ from dataclasses import dataclass, replace
 from math import inf, log2
 from typing import Any
 
-from tantivy import Order, Query
+from tantivy import FieldType, Occur, Order, Query
 
+from archiver.search.index.schema import schema
 from archiver.search.index.searcher import Searcher
-from archiver.search.order import Entry, among, with_numbers
+from archiver.search.order import Entry, in_order, with_numbers
 
 HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
+_FIELD = "published_at"
 _FIRST = 500
+"""Where no more are found they are all read: a band is a look at the whole index."""
+_BAND = 1 / 8
+"""The first band, in half-lives: what is as good at its two ends differs by a twelfth."""
+_SPARE = 180
+"""So many more than are wanted are read of a band."""
+_WIDEST = 2**61
+"""In seconds: the index has numbers of 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,10 @@ class _Ranked:
     """The logarithm of the score with its age: no score is too small for it."""
     score: float
 
+    @property
+    def aged(self) -> Entry:
+        return replace(self.entry, key=2 ** self.worth if self.worth > -inf else 0.0)
+
 
 def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
                ) -> list[Entry]:
@@ -39,35 +52,93 @@ def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, 
     if last <= first:
         return []
     reach = max(_FIRST, 2 * last)
-    while True:
-        best = _scored(searcher, query, reach)
-        newest: list[tuple[Any, Any]] = list(searcher.search(query, limit=reach, count=False, order_by_field=
-                                                             "published_at", order=Order.Desc).hits)
-        whole = len(best) < reach
-        known = {entry.id for entry, _ in best}
-        more = [] if whole else [entry.id for entry in with_numbers(searcher, newest) if entry.id not in known]
-        both = best + (_scored(searcher, among(searcher, query, more), len(more)) if more else [])
-        ranked = _ranked(searcher, both, half_life, now)
-        if whole:
-            break
-        beyond = _worth(round(best[-1][0].key, 4), newest[-1][0], half_life, now)
-        if len(ranked) >= last and ranked[last - 1].worth > beyond:
-            break
-        reach *= 4
-    return [replace(one.entry, key=2 ** one.worth if one.worth > -inf else 0.0) for one in ranked[first:last]]
+    best = _scored(searcher, query, reach)
+    if len(best) < reach:
+        return [one.aged for one in _ranked(searcher, best, half_life, now)[first:last]]
+    aged = _Aged(searcher, query, half_life, now)
+    dated = [one.aged for one in aged.dated(_rounded(best[0][0]), last)]
+    if len(dated) < last:
+        no_date = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, Query.exists_query(_FIELD))])
+        dated += [replace(entry, key=0.0) for entry in
+                  in_order(searcher, no_date, "", down=True, first=0, last=last - len(dated))]
+    return dated[first:last]
+
+
+@dataclass(frozen=True, slots=True)
+class _Aged:
+    searcher: Searcher
+    query: Query
+    half_life: float
+    now: int
+
+    def dated(self, best: float, last: int) -> list[_Ranked]:
+        """The first `last` of those with a date, of which none has a better score than `best`."""
+        ranked: list[_Ranked] = []
+        high: int | None = None
+        width = min(int(self.half_life * _DAY * _BAND), _WIDEST)
+        while True:
+            newest = self.now if high is None else high
+            low, found, ranked = self._with_band(ranked, max(newest - width, -_WIDEST), high, last)
+            high, width = low - 1, newest - low
+            beyond = self._worth(best, high) - ranked[-1].worth if len(ranked) == last else inf
+            if beyond < 0:
+                return ranked
+            if not found:
+                older = self.searcher.search(self._between(None, high), limit=1, order_by_field=_FIELD,
+                                             order=Order.Desc).hits
+                if not older:
+                    return ranked
+                high = int(older[0][0])
+            if beyond < inf:  # as far as one of the best score could be among them
+                width = max(width, int(beyond * self.half_life * _DAY) + 1)
+            elif found < _SPARE / 4:
+                width = max(width, _DAY) * 4
+            width = min(width, _WIDEST)
+
+    def _with_band(self, ranked: list[_Ranked], low: int, high: int | None, last: int
+                   ) -> tuple[int, int, list[_Ranked]]:
+        """Where a band began, from `low` on or later, how many of it were read, and the first `last` of those and of
+        what was ranked before: what was not read of the band is not among them."""
+        most = last + _SPARE
+        while True:
+            some = _scored(self.searcher, self._between(low, high), most)
+            both = sorted([*ranked, *_ranked(self.searcher, some, self.half_life, self.now)], key=_turn)[:last]
+            newest = self.now if high is None else high
+            if len(some) < most or (len(both) == last and
+                                    both[-1].worth > self._worth(_rounded(some[-1][0]), newest)):
+                return low, len(some), both
+            if newest - low > _DAY:
+                low = (low + newest) // 2
+            else:
+                most *= 4
+
+    def _between(self, low: int | None, high: int | None) -> Query:
+        time = Query.range_query(schema(), _FIELD, FieldType.Integer, low, high)
+        return Query.boolean_query([(Occur.Must, self.query), (Occur.Must, Query.const_score_query(time, 0.0))])
+
+    def _worth(self, score: float, published: int) -> float:
+        return _worth(score, published, self.half_life, self.now)
 
 
 def _scored(searcher: Searcher, query: Query, most: int) -> list[tuple[Entry, Any]]:
-    hits = list(searcher.search(query, limit=most, count=False).hits)
+    hits = list(searcher.search(query, limit=min(most, searcher.num_docs)).hits)
     return list(zip(with_numbers(searcher, hits), [address for _, address in hits], strict=True))
 
 
 def _ranked(searcher: Searcher, found: list[tuple[Entry, Any]], half_life: float, now: int) -> list[_Ranked]:
     times: Any = searcher.fast_field_values("published_at", [address for _, address in found])
-    # The index adds up a score in the order that is fastest: its last digits are not always the same.
-    out = [_Ranked(entry, _worth(round(entry.key, 4), at, half_life, now), round(entry.key, 4))
+    out = [_Ranked(entry, _worth(_rounded(entry), at, half_life, now), _rounded(entry))
            for (entry, _), at in zip(found, times, strict=True)]
-    return sorted(out, key=lambda r: (-r.worth, -r.score, r.entry.group != r.entry.id, r.entry.id))
+    return sorted(out, key=_turn)
+
+
+def _turn(one: _Ranked) -> tuple[float, float, tuple[bool, int]]:
+    return -one.worth, -one.score, one.entry.turn
+
+
+def _rounded(entry: Entry) -> float:
+    """The index adds up a score in the order that is fastest: its last digits are not always the same."""
+    return round(float(entry.key), 4)
 
 
 def _worth(score: float, published: int | None, half_life: float, now: int) -> float:

@@ -6,12 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-import tantivy
-from sqlite_utils import Database
-
 from archiver.search.index.document import sites
-from archiver.search.index.searcher import Searcher
 from archiver.search.periods import day_of
+from archiver.search.plan import Plan
 from archiver.search.terms import Either, Every, Key, Node, Span
 
 _SITE = ("at:", "site:")
@@ -29,15 +26,16 @@ def bounds(within: Iterable[Node]) -> list[date]:
     return [day_of(end) for span in spans for end in (span.low, span.high) if end is not None]
 
 
-def looked_until(db: Database, searcher: Searcher, query: tantivy.Query, within: Iterable[Node]) -> str | None:
+def looked_until(plan: Plan, within: Iterable[Node]) -> str | None:
     """When the archive last took something in of the sites of a part, as a day (UTC): its last crawl, or the last time
-    that an article (`query` finds them) was archived first. None where it never did."""
+    that an article (`plan` finds them) was archived first. None where it never did."""
     asked = [node for node in within if _is_site(node)]
-    names = [name for name, in db.execute("select name from sites") if all(_has(node, name) for node in asked)]
-    crawled = db.execute(
+    names = [name for name, in plan.db.execute("select name from sites") if all(_has(node, name) for node in asked)]
+    crawled = plan.db.execute(
         "select max(coalesce(r.finished_at, r.started_at)) from runs r join sites s on s.id = r.site_id "
         "where s.name in (select value from json_each(?))", [json.dumps(names)]).fetchone()[0]
-    seen = searcher.aggregate(query, {"seen": {"max": {"field": "seen_at"}}})["seen"]["value"]
+    seen = plan.searcher.remembered(("seen", plan.key), lambda: plan.searcher.aggregate(
+        plan.found, {"seen": {"max": {"field": "seen_at"}}})["seen"]["value"])
     days = [crawled[:10]] if crawled else []
     days += [day_of(int(seen)).isoformat()] if seen is not None else []
     return max(days, default=None)

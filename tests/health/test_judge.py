@@ -100,6 +100,13 @@ def test_how_the_last_runs_ended() -> None:
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
     assert "2 runs in a row, since 2026-03-01" in found(site(*["failed"] * 2))[0].sentence
     assert codes(site("failed", past=0)) == [("failed", "", "red")]
+    reasons = {"https://a.example/ cannot be crawled: it redirects to https://b.example/.": "It has moved",
+               "https://a.example/ cannot be crawled: there is no such host.": "Its domain has no address any more",
+               "https://a.example/ cannot be crawled: the server answers 404.": "Look at its home page",
+               "It does not answer any more: the next crawl goes on where it stopped.": ""}
+    for reason, advice in reasons.items():
+        told, = found(Known("a.example", [Run(NOW, "failed", reason, Measured())]))
+        assert told.sentence.removeprefix(f"Its last run failed: {reason}").strip().startswith(advice)
     assert codes(site("interrupted")) == codes(site("waiting")) == codes(site("")) == []
     assert codes(site(*["waiting"] * 3)) == [("waiting", "", "amber")]
     assert codes(site(*["interrupted"] * 2)) == [("interrupted", "", "amber")]
@@ -110,10 +117,17 @@ def test_more_pages_fail_than_ever() -> None:
     bad = replace(measured(10, outcomes={"archived": 10, "failed": 10}), statuses={"200": 10, "503": 9, "404": 1})
     told, = found(site(bad))
     assert (told.code, told.about) == ("statuses", "failed")
-    assert told.sentence.startswith("10 of 20 addresses failed in its last run (answers: 503 9 times, 404 1 times)")
+    assert told.sentence.startswith("10 of 20 addresses failed in the run of 2026-03-02 12:00 UTC (answers: 503 9 "
+                                    "times, 404 1 times)")
     assert codes(site(measured(outcomes={"archived": 9, "refused": 9}))) == [("statuses", "refused", "amber")]
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
     assert codes(site(Measured(outcomes={"archived": 2, "failed again": 9}))) == []
+    for outcome in ("gone", "duplicate"):
+        nothing = measured(0, outcomes={"not-article": 3, outcome: 4})
+        assert codes(site(nothing)) == [("statuses", outcome, "amber")]
+        # It has not passed before a post is read again.
+        assert codes(site(nothing, measured(0, outcomes={"not-article": 3}))) == [("statuses", outcome, "amber")]
+        assert codes(site(nothing, measured())) == codes(site(measured(0, outcomes={outcome: 2}))) == []
     shaky = [measured(outcomes={"archived": 10, "failed": 10})] * 5
     assert codes(site(*shaky, measured(outcomes={"archived": 5, "failed": 6}), past=0)) == []
 
@@ -122,6 +136,9 @@ def test_sizes_and_times_that_are_far_from_what_they_were() -> None:
     assert codes(site(measured(length=300))) == [("length", "", "amber")]
     assert codes(site(measured(length=9000))) == [("length", "", "amber")]
     assert codes(site(measured(length=1500))) == codes(site(measured(2, length=300))) == []
+    # A post a run, as most sites have it: three runs tell.
+    short, usual = measured(1, length=300), [measured(1)] * 20
+    assert codes(site(*usual, short, short, past=1)) == [] != codes(site(*usual[:-2], *[short] * 3, past=1))
     assert codes(site(measured(length=300), past=3)) == []
     assert codes(site(measured(latency=4.0))) == [("slow", "", "amber")]
     assert codes(site(measured(latency=0.9))) == []
@@ -145,6 +162,12 @@ def test_dead_sources_and_robots() -> None:
     assert codes(site(forbids=3, forbidden="https://a.example/x")) == [("robots", "posts", "amber")]
     assert codes(site(closed="robots.txt forbids it (/)", forbids=9)) == [("robots", "home", "red")]
     assert codes(site("failed", closed="x", dead=[dead])) == [("robots", "home", "red")]
+    site_map = Source("sitemap", "", "it answers no more", NOW)
+    nothing = measured(0, outcomes={"not-article": 3})
+    told, = found(site(nothing, dead=[dead, site_map]))
+    assert (told.code, told.about, told.level) == ("source", "all", "red")
+    assert "(its feed https://a.example/feed: the server answers 404; its sitemap: it answers no more)" in told.sentence
+    assert [one.level for one in found(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
     both = judge(site(measured(length=300), closed="x", dead=[dead]), NOW)
     assert both.state == "red" and [one.level for one in both.findings] == ["red", "amber", "amber"]
 
@@ -160,6 +183,9 @@ def test_the_archive_itself() -> None:
     assert state(10**9, 10**8, [], "") == [("disk", "amber")] and state(10**8, 0.0, [], "") == [("disk", "red")]
     assert state(10**11, 0.0, [late], "") == [("late", "red")]
     assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
+    new = replace(late, site={"added_at": (NOW - 2 * DAY).isoformat()}, last=None, turn=Turn(NOW, DAY / 2, ""))
+    assert state(10**11, 0.0, [new], "7") == [("late", "amber")]
+    assert state(10**11, 0.0, [replace(new, site={"added_at": (NOW - DAY / 2).isoformat()})], "7") == []
     fresh = replace(late, turn=Turn(NOW - DAY / 48, DAY / 4, ""))
     assert state(10**11, 0.0, [fresh, replace(late, last=None)], "") == []
 

@@ -126,3 +126,20 @@ def test_what_was_accepted_is_told_again_when_it_has_passed_and_comes_again(blog
     blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /\n")
     crawl(blog.site, archive=blog.archive)
     assert "robots home" in blog.status()
+
+
+def test_a_site_that_is_parked_is_told_with_the_sources_that_it_lost(tmp_path: Path) -> None:
+    with serving({"/robots.txt": text("", 404)}) as server:
+        blog = Blog(server, tmp_path / "archive.db")
+        blog.publish(6, dated=True)
+        links = [f"{server.url}story-{post}/" for post in range(6)]
+        server.pages["/feed.xml"] = feed(*links)
+        server.pages["/sitemap.xml"] = text("<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>" + "".join(
+            f"<url><loc>{link}</loc></url>" for link in links) + "</urlset>")
+        crawl(server.url, archive=blog.archive)
+        parked = Answer(b"<html><head><title>For sale</title></head><body><p>This domain is for sale.</p></body>")
+        server.pages.update(dict.fromkeys(server.pages.keys() - {"/robots.txt"}, parked))
+        crawl(blog.site, archive=blog.archive)
+        told = blog.status()["source all"]
+    assert told["level"] == "red" and f"its feed {server.url}feed.xml: what it shows is no feed" in told["sentence"]
+    assert f"its sitemap {server.url}sitemap.xml: what it shows is no sitemap" in told["sentence"]

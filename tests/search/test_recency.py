@@ -28,7 +28,8 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    """Articles that say "tide" once to six times, over ten years, some of the same day and some undated."""
+    """Articles that say "tide" once to six times, over ten years, some of the same day and some undated;
+    of those that say "calm" most are."""
     file = tmp_path_factory.mktemp("recency") / "archive.db"
     db = open_archive(file, create=True)
     choice = Random(5)
@@ -37,7 +38,8 @@ def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
             day = datetime(2025, 3, 1, tzinfo=UTC) - timedelta(days=choice.randrange(120) * 30)
             db["articles"].insert({
                 "id": number, "url": f"https://a.example/{number}", "urlkey": str(number), "site": "a.example",
-                "title": "", "body": "tide " * choice.randrange(1, 7) + "sea " * choice.randrange(12), "revision": 1,
+                "title": "", "body": "tide " * choice.randrange(1, 7) + "sea " * choice.randrange(12) +
+                "calm " * (number % 17 == 0 or number % 60 == 1), "revision": 1,
                 "published": None if number % 17 == 0 else day.isoformat(), "first_seen": "2025-01-01",
                 "last_seen": "2025-01-01", "geotags": "[]", "credits": "[]", "authors": "[]", "categories": "[]",
                 "tags": json.dumps(["odd"] if number % 2 else [])})
@@ -46,8 +48,8 @@ def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
         yield archive
 
 
-def by_hand(archive: Archive, half_life: float) -> list[int]:
-    scores = {hit.id: hit.score for hit in archive.results("tide", limit=None).hits}
+def by_hand(archive: Archive, half_life: float, word: str = "tide") -> list[int]:
+    scores = {hit.id: hit.score for hit in archive.results(word, limit=None).hits}
     dates = dict(archive.db.execute("select id, published from articles").fetchall())
 
     def key(number: int) -> tuple[float, float, int]:
@@ -66,10 +68,20 @@ def test_the_order_is_that_of_all_that_match(dated: Archive, half_life: float, f
                                              ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recency, "_FIRST", reach)
+        patch.setattr(recency, "_SPARE", reach)
         asked = searcher(dated.db)
         found = by_recency(asked, compiled(Term("tide"), dated.db, asked), half_life, NOW, first=first,
                            last=first + length)
     assert [entry.id for entry in found] == by_hand(dated, half_life)[first:first + length]
+
+
+@given(last=st.integers(1, 22), reach=st.sampled_from((1, 3)))
+def test_those_without_a_date_come_after_the_others(dated: Archive, last: int, reach: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recency, "_FIRST", reach)
+        asked = searcher(dated.db)
+        found = by_recency(asked, compiled(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
+    assert [entry.id for entry in found] == by_hand(dated, 30, "calm")[:last]
 
 
 @given(later=st.integers(0, 10**9), half_life=st.sampled_from((30, 365)))

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Literal
 
 from archiver.frontier.cadence import shown
+from archiver.store.health.advice import OF_OUTCOMES, of_failure
 from archiver.store.health.coverage import fallen
 from archiver.store.health.likely import SURPRISE, chance_of_so_many, is_far
 from archiver.store.health.measures import Measured
@@ -53,7 +54,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a site: its last runs, the newest first; when its `first` run began, and when its newest posts
-    were published, the newest first; which of its sources are `dead`, of kinds of which none is alive; how many pages
+    were published, the newest first; which of its sources are `dead`, of kinds of which none is alive, and whether one
+    of another kind is `alive`; how many pages
     robots.txt now `forbids` that were posts of the archive, an example of them, and whether the home page is one
     (`closed`: the rule)."""
 
@@ -62,6 +64,7 @@ class Known:
     first: datetime | None = None
     published: Sequence[datetime] = ()
     dead: Sequence[Source] = ()
+    alive: bool = False
     forbids: int = 0
     forbidden: str = ""
     closed: str = ""
@@ -111,7 +114,8 @@ def _ended(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding
         return
     if last.outcome == "failed":
         alone = len(alike) == 1 and len(runs) > 1
-        yield Finding("failed", "amber" if alone else "red", f"Its last run failed{again}: {last.reason}", since=since)
+        yield Finding("failed", "amber" if alone else "red", f"Its last run failed{again}: {last.reason} "
+                      f"{of_failure(last.reason, known.site)}".rstrip(), since=since)
     elif last.outcome == "waiting" and len(alike) > 2:
         yield Finding("waiting", "amber", f"It has been left alone{again}: {last.reason}", since=since)
     elif last.outcome == "interrupted" and len(alike) > 1:
@@ -150,26 +154,46 @@ def _fields(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findin
 
 def _length(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
     """Texts are much shorter or longer than they were: a wall, or a template that is read wrongly."""
-    told = [run for run in runs if run.measured.length and run.measured.articles > 2]
+    told = _lengths(runs)
     if len(told) <= _FEW:
         return
-    lengths = [run.measured.length or 0 for run in told]
+    lengths = [length for _, length in told]
     now_, past = lengths[0], lengths[1:]
     if is_far(now_, past, 2.0):
         usual = median(past)
-        since = _since(told, lambda run: is_far(run.measured.length or 0, past, 2.0))
-        yield Finding("length", "amber", f"The texts read by its last run have {now_:,.0f} characters (median), "
-                      f"{'more' if now_ > usual else 'fewer'} than the {usual:,.0f} of before: look at a new post with "
-                      "'archiver show', whether a paywall or a new template stands between.", since=since)
+        since = list(takewhile(lambda one: is_far(one[1], past, 2.0), told))[-1][0]
+        yield Finding("length", "amber", f"The texts read since {_moment(told[0][0])} have {now_:,.0f} characters "
+                      f"(median), {'more' if now_ > usual else 'fewer'} than the {usual:,.0f} of before: look at a new "
+                      "post with 'archiver show', whether a paywall or a new template stands between.", since=since)
+
+
+def _lengths(runs: Sequence[Run]) -> list[tuple[datetime, float]]:
+    """Lengths of texts, of runs that read three and more together: when the first of them began, and the median of
+    their medians. The newest first; so a site with a post a run is judged by three runs."""
+    out: list[tuple[datetime, float]] = []
+    some: list[Run] = []
+    for run in reversed(runs):
+        if run.measured.length and run.measured.articles:
+            some.append(run)
+            if sum(one.measured.articles for one in some) > 2:
+                out.append((some[0].started, median(one.measured.length or 0.0 for one in some)))
+                some = []
+    return out[::-1]
+
+
+_AT_LEAST = 3  # pages that come to nothing, before they are more than chance
 
 
 def _failing(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
-    """More pages fail, or are refused, than used to."""
-    last, past = runs[0].measured, runs[1:]
-    total, before = last.settled, sum(run.measured.settled for run in past)
-    if before < _PAGES or runs[0].outcome == "failed":
+    """More pages come to nothing than used to. A run that looked at no post says nothing new."""
+    told = [run for run in runs if run.measured.settled > run.measured.outcomes.get("not-article", 0)]
+    if not told or runs[0].outcome == "failed":
         return
-    for outcome, verb in (("failed", "failed"), ("refused", "were refused")):
+    last, past = told[0].measured, told[1:]
+    total, before = last.settled, sum(run.measured.settled for run in past)
+    if before < _PAGES:
+        return
+    for outcome, (verb, advice) in OF_OUTCOMES.items():
         hits, earlier = last.outcomes.get(outcome, 0), sum(run.measured.outcomes.get(outcome, 0) for run in past)
 
         def more(run: Run, outcome: str = outcome, earlier: int = earlier) -> bool:
@@ -177,14 +201,14 @@ def _failing(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findi
             return of > 0 and so_many / of >= 0.1 + earlier / before and (
                 chance_of_so_many(so_many, of, earlier, before) <= SURPRISE)
 
-        if not more(runs[0]):
+        if hits < _AT_LEAST or not more(told[0]):
             continue
         bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
-        how = f" (answers: {', '.join(f'{status} {n:,} times' for n, status in bad)})" if bad else ""
-        yield Finding("statuses", "amber", f"{hits:,} of {total:,} addresses {verb} in its last run{how}, before "
-                      f"{earlier / before:.0%}: 'archiver status {known.site}' tells why; where the site is tired of "
-                      f"this program, set a longer delay ('archiver sites set {known.site} delay=5').", about=outcome,
-                      since=_since(runs, more))
+        answers = ", ".join(f"{status} {n:,} times" for n, status in bad)
+        how = f" (answers: {answers})" if answers and outcome == "failed" else ""
+        yield Finding("statuses", "amber", f"{hits:,} of {total:,} addresses {verb} in {_moment(told[0].started)}"
+                      f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}", about=outcome,
+                      since=_since(told, more))
 
 
 def _slow(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
@@ -204,11 +228,23 @@ def _slow(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]
 
 
 def _sources(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
-    for source in known.dead if runs[0].outcome != "failed" else ():
-        yield Finding("source", "amber", f"Its {source.kind} {source.url} does not answer any more ({source.why}), and "
+    if runs[0].outcome == "failed":
+        return
+    if len(known.dead) > 1 and not known.alive and not runs[0].measured.articles:
+        which = "; ".join(f"its {source.kind}{_at(source)}: {source.why}" for source in known.dead)
+        yield Finding("source", "red", f"Nothing that told of its posts does so any more ({which}): look at its home "
+                      "page, whether it moved, was sold, or shows a wall to this program; what is stored is kept.",
+                      about="all", since=max(source.since for source in known.dead))
+        return
+    for source in known.dead:
+        yield Finding("source", "amber", f"Its {source.kind}{_at(source)} does not answer any more ({source.why}), and "
                       f"no other {source.kind} does: new posts are found by its other ways alone. Look for a new "
                       f"address on its home page; 'archiver crawl' with it takes it up.", about=source.kind,
                       since=source.since)
+
+
+def _at(source: Source) -> str:
+    return f" {source.url}" if source.url else ""
 
 
 def _robots(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:

@@ -42,8 +42,8 @@ def known_of(db: Database, site: dict[str, Any]) -> Known:
                       [urlkey(site["start_url"])]).fetchone()
     runs = _runs(db, site["id"])
     first = db.execute("select min(started_at) from runs where site_id = ?", [site["id"]]).fetchone()[0]
-    return Known(site["name"], runs, moment(first), _published(db, site["name"]),
-                 _dead(db, site["id"], runs), pages, example or "", home[0] if home else "")
+    return Known(site["name"], runs, moment(first), _published(db, site["name"]), _dead(db, site, runs),
+                 bool(alive_sources(db, site["id"])), pages, example or "", home[0] if home else "")
 
 
 def _runs(db: Database, site_id: int) -> list[Run]:
@@ -81,21 +81,35 @@ def alive_sources(db: Database, site_id: int) -> dict[str, int]:
         "and outcome = 'not-article' group by 1 order by 1", [site_id]).fetchall())
 
 
-def _dead(db: Database, site_id: int, runs: Sequence[Run]) -> list[Source]:
+def _dead(db: Database, site: dict[str, Any], runs: Sequence[Run]) -> list[Source]:
     """Kinds of sources of which one answered in an earlier run, and none does now."""
     told = [run for run in runs if run.outcome and run.measured.outcomes]
     if not told:
         return []
     lost = {kind for run in told[1:] for kind in run.measured.sources} - set(told[0].measured.sources)
-    return [_lost(db, site_id, kind, told) for kind in sorted(lost)]
+    return [_lost(db, site, kind, told) for kind in sorted(lost)]
 
 
-def _lost(db: Database, site_id: int, kind: str, runs: Sequence[Run]) -> Source:
+def _lost(db: Database, site: dict[str, Any], kind: str, runs: Sequence[Run]) -> Source:
     since = list(takewhile(lambda run: kind not in run.measured.sources, runs))[-1].started
     url, reason = db.execute(
         "select url, reason from pages where site_id = ? and priority = 0 and kind = ? and outcome <> 'not-article' "
-        "order by attempts desc, fetched_at desc", [site_id, kind]).fetchone() or ("", "")
+        "order by attempts desc, fetched_at desc", [site["id"], kind]).fetchone() or _turned(db, site, kind)
     return Source("API" if kind == "api" else kind, url, reason or "it answers no more", since)
+
+
+def _turned(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
+    """An address that told of posts, and shows something else now: its row has another kind."""
+    rows = db.execute(
+        "select url from pages where site_id = ? and priority = 0 and kind not in ('feed', 'sitemap', 'api') "
+        "and url <> ? order by changed_at is null, found_at, id", [site["id"], site["start_url"]]).fetchall()
+    url = next((url for url, in rows if _kind_by_address(url) == kind), "")
+    return url, f"what it shows is no {kind}" if url else ""
+
+
+def _kind_by_address(url: str) -> str:
+    return next((kind for words, kind in (("sitemap", "sitemap"), ("wp-json", "api"), ("rest_route", "api"))
+                 if words in url), "feed")
 
 
 def growth(db: Database, now: datetime) -> float:

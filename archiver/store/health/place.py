@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from archiver.frontier.cadence import shown
 from archiver.store.health.judge import Finding, Health, worst
+from archiver.store.ledger import moment
 from archiver.store.turns import Scheduled
 
 RESERVE = 256_000_000
 """Bytes that stay free on the archive's disk: with less no crawl begins by itself."""
 _SOON, _LATER = timedelta(days=3), timedelta(days=14)
 _LATE = timedelta(hours=1)
+_NEW = timedelta(days=1)
 
 
 def judge_place(archive: str, free: int, daily: float, sites: Sequence[Scheduled], scheduler: str | None,
@@ -34,13 +36,24 @@ def _disk(archive: str, free: int, daily: float) -> Iterator[Finding]:
 
 
 def _late(sites: Sequence[Scheduled], scheduler: str, now: datetime) -> Iterator[Finding]:
-    late = [now - one.turn.at for one in sites if one.last and now - one.turn.at > max(one.turn.period / 2, _LATE)]
+    late = [behind for one in sites if (behind := _behind(one, now)) is not None]
     if late:
         many = f"{len(late):,} sites are" if len(late) > 1 else "A site is"
-        advice = "give it more --workers, or longer cadences" if scheduler else (
+        advice = ("what the scheduler tells of them says why; where it has too much to do, give it more --workers, or "
+                  "longer cadences") if scheduler else (
             "no scheduler runs: start 'archiver schedule', or the service that runs it")
         yield Finding("late", "amber" if scheduler else "red",
                       f"{many} late by up to {shown(max(late))}: {advice}.")
+
+
+def _behind(one: Scheduled, now: datetime) -> timedelta | None:
+    """How late a site is, where that is worth a word. One that was never crawled is due since it was entered, and many
+    may have been entered at once."""
+    if one.last:
+        behind = now - one.turn.at
+        return behind if behind > max(one.turn.period / 2, _LATE) else None
+    added = moment(one.site.get("added_at"))
+    return now - added if added and now - added > _NEW else None
 
 
 def _size(number: float) -> str:
