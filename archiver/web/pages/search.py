@@ -22,6 +22,8 @@ from archiver.web.mapped import mapped
 SORTS = (("", "Best first"), ("-date", "Newest first"), ("date", "Oldest first"), ("title", "By title"),
          ("site", "By site"), ("-added", "Last archived first"), ("distance", "Nearest first"))
 _UNITS = ("year", "month", "day")
+VALUES, MORE_VALUES, MOST_VALUES = 10, 50, 10_000
+"""So many values a facet shows, on wish, and at most as JSON."""
 _FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "recent", "by", "q")
 """What the form has fields for; the rest of a search goes with it unseen."""
 
@@ -31,7 +33,8 @@ def page(asked: Asked) -> Answer:
     if asked.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {asked.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
     found = run(asked.db, query)
-    counts = kept(asked.db, "facets", counted(query), lambda: count_facets(asked.db, query))
+    values = _values(asked)
+    counts = kept(asked.db, "facets", (counted(query), values), lambda: count_facets(asked.db, query, values))
     chart = bars(asked, query, asked.one("by"))
     if asked.form == "json":
         return Answer("search.html", {}, {
@@ -44,8 +47,18 @@ def page(asked: Asked) -> Answer:
         "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near], "folds": FOLDS, "kinds": KINDS,
         "export": [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")],
         "twin": asked.link("/search.json", args_of(query)), "options": as_options(query),
+        "more": asked.link("/search", [*args_of(query), ("values", MORE_VALUES)]) if values < MORE_VALUES and any(
+            len(one) >= values for one in counts.values()) else "",
         "others": [(label, search_link(asked, query, path)) for label, path in (
             ("Over time", "/trends"), ("In context", "/concordance")) if query.text]}, None)
+
+
+def _values(asked: Asked) -> int:
+    """How many values of each facet are wanted."""
+    text = asked.one("values", str(VALUES))
+    if not (text.isascii() and text.isdigit() and int(text[:9])):
+        raise BadQuery(f"values {text}", "it is a whole number from 1 on")
+    return min(int(text[:9]), MOST_VALUES if asked.form == "json" else MORE_VALUES)
 
 
 def _pages(asked: Asked, query: Query, total: int) -> dict[str, object]:
