@@ -255,6 +255,6 @@ def test_nothing_keeps_people_out(chromium: Any, served: Served, name: str, size
         if size == PHONE and name not in ("search", "trends"):
             return  # what axe looks at is the same as on a desktop
         watch.page.evaluate(axe)
-        found = watch.page.evaluate("axe.run({resultTypes: ['violations'], elementRef: false})")["violations"]
+        found = watch.page.evaluate("axe.run({resultTypes: ['violations'], elementRef: false}).then(r => r.violations)")
         assert not [(one["id"], one["help"], [node["target"] for node in one["nodes"]]) for one in found
                     if one["impact"] in ("serious", "critical")]

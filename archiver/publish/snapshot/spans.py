@@ -13,7 +13,7 @@ PASSAGES = 12
 # Scripts without spaces: each sign stands for a word, or a sentence would be one.
 _SIGNS = ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
           "\U00020000-\U0003ffff")
-_SIGN = re.compile(f"[{_SIGNS}]")
+_SIGN_RUN = re.compile(f"[{_SIGNS}]+")
 _WORD = re.compile(f"[{_SIGNS}]|[^ {_SIGNS}]+")
 _NONE = re.compile(r"[\W_]+")
 _ASCII = bytes(range(128))
@@ -25,7 +25,7 @@ _OF_ASCII = _SPACES.translate(_EDGES)
 def words(text: str) -> list[str]:
     """The words of a text as compared: NFKC, no case, letters and digits alone."""
     found = _spaced(text)
-    return found.decode("utf-8").split() if isinstance(found, bytes) else found
+    return found.decode("utf-8").split() if isinstance(found, bytes) else _WORD.findall(found)
 
 
 def count(text: str) -> int:
@@ -33,25 +33,29 @@ def count(text: str) -> int:
     if text.isascii():
         return b" ".join((b"", text.encode("ascii"))).translate(_OF_ASCII).count(b" a")
     found = _spaced(text)
-    return b" ".join((b"", found)).translate(_EDGES).count(b" a") if isinstance(found, bytes) else len(found)
+    if isinstance(found, bytes):
+        return b" ".join((b"", found)).translate(_EDGES).count(b" a")
+    others = _SIGN_RUN.split(found)
+    return len(found) - sum(map(len, others)) + len(" ".join(others).split())
 
 
 def plain(text: str) -> bytes:
     """The words of a text with one space between them, in UTF-8."""
     found = _spaced(text)
-    return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(found).encode("utf-8", "replace")
+    return b" ".join(found.split() if isinstance(found, bytes) else (
+        word.encode("utf-8") for word in _WORD.findall(found)))
 
 
-def _spaced(text: str) -> bytes | list[str]:
-    """A text as compared, in UTF-8, with a space for each sign that is no letter or digit; its words, where some of its
-    signs stand for words. ASCII goes by bytes; of what else there is, each different sign is looked at once."""
+def _spaced(text: str) -> bytes | str:
+    """A text as compared, with a space for each sign that is no letter or digit: as UTF-8, and as text where some of
+    its signs stand for words. ASCII goes by bytes; of what else there is, each different sign is looked at once."""
     if text.isascii():
         return text.lower().encode("ascii").translate(_SPACES)
     told = unicodedata.normalize("NFKC", text).casefold()
     data = told.encode("utf-8", "replace").translate(_SPACES)
     others = data.translate(None, _ASCII).decode("utf-8")
-    if _SIGN.search(others):
-        return _WORD.findall(_NONE.sub(" ", told))
+    if _SIGN_RUN.search(others):
+        return _NONE.sub(" ", told)
     for sign in set(others):
         if not sign.isalnum():
             data = data.replace(sign.encode("utf-8"), b" ")
