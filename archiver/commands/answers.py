@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -12,22 +13,23 @@ from archiver.errors import OutputNotWritable
 from archiver.search import chart
 from archiver.search.concordance import concordance as lines_of
 from archiver.search.filters import Query
-from archiver.search.histogram import histogram as counted
-from archiver.search.trend import trend as compared
+from archiver.search.histogram import histogram_of
+from archiver.search.plan import Plan
+from archiver.search.trend import trend_of
 
 
-def histogram(db: Database, query: Query, unit: str, form: str | None, plot: str | None) -> None:
+def histogram(plans: Sequence[Plan], unit: str, form: str | None, plot: str | None) -> None:
     to = chart.kind(plot) if plot else None
-    found = counted(db, query, "" if unit == "auto" else unit)
+    found = histogram_of(plans, "" if unit == "auto" else unit)
     if plot and to:
         _write(plot, to(chart.histogram_svg(found)))
     print_histogram(found, form)
 
 
-def trend(db: Database, query: Query, terms: tuple[str, ...], unit: str | None, form: str | None, plot: str | None
-          ) -> None:
+def trend(archives: Sequence[tuple[Database, Query]], terms: tuple[str, ...], unit: str | None, form: str | None,
+          plot: str | None) -> None:
     to = chart.kind(plot) if plot else None
-    found = compared(db, query, terms, unit or "")
+    found = trend_of(archives, terms, unit or "")
     if plot and to:
         _write(plot, to(chart.trend_svg(found)))
     print_trend(found, form)

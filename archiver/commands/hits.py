@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from archiver.commands.screen import count, line
-from archiver.search.values import published
+import click
+
+from archiver.commands.screen import count, line, say, table, write_json
+from archiver.search.values import COLUMNS, published
 
 if TYPE_CHECKING:
     from archiver.search.run import Hit
@@ -55,3 +58,39 @@ def _beneath(hit: Hit) -> list[str]:
     told = [f"{site} ({', '.join(numbers)})" for site, numbers in sites.items()]
     more = f" and {count(len(told) - _SITES, 'other site')}" if len(told) > _SITES else ""
     return [f"{count(len(near), 'near copy', 'near copies')}: {', '.join(told[:_SITES])}{more}"]
+
+
+def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> None:
+    rows = [(name, value, number) for name, values in counts.items() for value, number in values]
+    heads = ("facet", "value", "articles")
+    if form == "json":
+        write_json({name: dict(values) for name, values in counts.items()})
+    elif form == "jsonl":
+        for row in rows:
+            click.echo(json.dumps(dict(zip(heads, row, strict=True)), ensure_ascii=False))
+    elif form == "csv":
+        print_csv([dict(zip(heads, row, strict=True)) for row in rows], heads)
+    else:
+        shown = [("" if index and rows[index - 1][0] == name else name, value, number)
+                 for index, (name, value, number) in enumerate(rows)]
+        table(heads, shown, numbers=(2,))
+
+
+def print_hits(values: list[dict[str, Any]], lines: list[list[Any]], total: int, form: str | None, offset: int,
+               columns: tuple[str, ...] = COLUMNS) -> None:
+    """A page of hits: as `values` with these columns, or as `lines` for people."""
+    if form == "json":
+        write_json(values)
+    elif form == "jsonl":
+        for value in values:
+            click.echo(json.dumps(value, ensure_ascii=False))
+    elif form == "csv":
+        print_csv(values, columns)
+    elif not lines:
+        click.echo(f"There are {count(total, 'article')}, none after the first {offset:,}." if total else
+                   "Nothing found.", err=True)
+    else:
+        span = f"{offset + 1:,} to {offset + len(lines):,} of " if total > len(lines) else ""
+        say(line((f"{span}{count(total, 'article')}", "dim")))
+        for one in lines:
+            say("", *one)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import click
 
-from archiver.commands.hits import print_csv, shown
+from archiver.commands.hits import print_facets, print_hits, shown
 from archiver.commands.optional import OptionalValues, Takes
-from archiver.commands.options import archive_option, query_from, query_options
-from archiver.commands.screen import count, line, say, table, write_json
-from archiver.search.values import COLUMNS, as_values
-
-if TYPE_CHECKING:
-    from archiver.search.run import Results
+from archiver.commands.options import query_from, query_options
+from archiver.commands.shards import archives_of, archives_option
+from archiver.search.values import as_values
 
 FOLDS = ("text", "cluster", "none")
 _UNITS = ("year", "month", "day")
@@ -61,9 +57,10 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 @click.option("--json", "form", flag_value="json", help="Print a JSON array.")
 @click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
-@archive_option
-def search(archive: str, form: str | None, facets: bool, histogram: str | None, trend: tuple[str, ...], by: str | None,
-           plot: str | None, concordance: bool, width: int, save: str | None, fold: str | None, **options: Any) -> None:
+@archives_option
+def search(archives: tuple[str, ...], shards: str | None, form: str | None, facets: bool, histogram: str | None,
+           trend: tuple[str, ...], by: str | None, plot: str | None, concordance: bool, width: int, save: str | None,
+           fold: str | None, **options: Any) -> None:
     """Search the archive.
 
     QUERY: words that must all occur; "a phrase"; this OR that; -without; begin*; flood NEAR/5 bridge;
@@ -84,10 +81,13 @@ def search(archive: str, form: str | None, facets: bool, histogram: str | None, 
       archiver search flood --concordance --sort left
       archiver search --like 12 --since 2024
       archiver search "flood OR storm" --stem --fold cluster --save floods
+      archiver search flood --shards /mnt/shards --facets
     """
     from archiver.commands import answers
     from archiver.commands.index import after_writing
+    from archiver.commands.search_together import Answer, search_together
     from archiver.search.index import state
+    from archiver.search.plan import planned
     from archiver.search.run import facets as count_facets
     from archiver.search.run import run
     from archiver.search.saved import save as save_search
@@ -105,6 +105,13 @@ def search(archive: str, form: str | None, facets: bool, histogram: str | None, 
         raise click.UsageError(f"{asked[0]} and {asked[1]} are two answers: ask for one of them.")
     if plot and not (histogram or trend):
         raise click.UsageError("--plot draws a --trend or a --histogram: ask for one of them.")
+    named = archives_of(archives, shards)
+    if len(named) > 1:
+        if refused := "--save" if save else "--concordance" if concordance else "":
+            raise click.UsageError(f"{refused} is of one archive: name only one.")
+        search_together(named, query, Answer(form, facets, histogram, trend, by, plot))
+        return
+    (archive,) = named
     if save:
         valid_name(save)
     db = open_archive(archive, read_only=not save)
@@ -116,50 +123,16 @@ def search(archive: str, form: str | None, facets: bool, histogram: str | None, 
             click.echo(f"Saved as {saved.name}. What it finds anew: archiver searches run {shlex.quote(saved.name)}",
                        err=True)
         if facets:
-            _print_facets(count_facets(db, query), form)
+            print_facets(count_facets(db, query), form)
         elif histogram:
-            answers.histogram(db, query, histogram, form, plot)
+            answers.histogram([planned(db, query)], histogram, form, plot)
         elif trend:
-            answers.trend(db, query, trend, by, form, plot)
+            answers.trend([(db, query)], trend, by, form, plot)
         elif concordance:
             answers.concordance(db, query, width, form)
         else:
-            _print_hits(run(db, query), form, query.offset)
+            found = run(db, query)
+            print_hits([as_values(hit) for hit in found.hits], [shown(hit) for hit in found.hits], found.total, form,
+                       query.offset)
     finally:
         db.close()
-
-
-def _print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> None:
-    rows = [(name, value, number) for name, values in counts.items() for value, number in values]
-    heads = ("facet", "value", "articles")
-    if form == "json":
-        write_json({name: dict(values) for name, values in counts.items()})
-    elif form == "jsonl":
-        for row in rows:
-            click.echo(json.dumps(dict(zip(heads, row, strict=True)), ensure_ascii=False))
-    elif form == "csv":
-        print_csv([dict(zip(heads, row, strict=True)) for row in rows], heads)
-    else:
-        shown = [("" if index and rows[index - 1][0] == name else name, value, number)
-                 for index, (name, value, number) in enumerate(rows)]
-        table(heads, shown, numbers=(2,))
-
-
-def _print_hits(results: Results, form: str | None, offset: int) -> None:
-    values = [as_values(hit) for hit in results.hits]
-    if form == "json":
-        write_json(values)
-    elif form == "jsonl":
-        for value in values:
-            click.echo(json.dumps(value, ensure_ascii=False))
-    elif form == "csv":
-        print_csv(values, COLUMNS)
-    elif not results.hits:
-        click.echo(f"There are {count(results.total, 'article')}, none after the first {offset:,}."
-                   if results.total else "Nothing found.", err=True)
-    else:
-        first = offset + 1
-        span = f"{first:,} to {offset + len(results.hits):,} of " if results.total > len(results.hits) else ""
-        say(line((f"{span}{count(results.total, 'article')}", "dim")))
-        for hit in results.hits:
-            say("", *shown(hit))

@@ -12,14 +12,16 @@ The sites and the time asked about are those that all results share: `site` (and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from sqlite_utils import Database
 
 from archiver.search.filters import Query, terms
-from archiver.search.periods import counted, names, row, unit_for
-from archiver.search.plan import planned
+from archiver.search.periods import counted_in, names, row, unit_for
+from archiver.search.plan import Plan, planned
 from archiver.search.terms import Every
 from archiver.search.within import bounds, looked_until, part
 
@@ -61,17 +63,26 @@ class Histogram:
 def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     """The histogram of all that a query finds, whatever its limit. `unit` is year, month or day; "" takes the one that
     suits what is archived. Raises BadQuery, SiteNotFound or IndexMissing."""
-    plan = planned(db, query)
-    within = part((plan.node, *terms(db, query)))
-    every = planned(db, Query(fold="none"), Every(within) if within else None)
-    days = bounds(within)
-    unit = unit_for(every, unit, days)
-    archived, found = counted(every, unit), counted(plan, unit)
-    last = looked_until(every, within)
+    return histogram_of([planned(db, query)], unit)
+
+
+def histogram_of(plans: Sequence[Plan], unit: str = "") -> Histogram:
+    """The same of one query over several archives. Raises what `histogram` does."""
+    everything, looked, days = [], set(), set[date]()
+    for plan in plans:
+        within = part((plan.node, *terms(plan.db, plan.query)))
+        every = planned(plan.db, Query(fold="none"), Every(within) if within else None)
+        everything.append(every)
+        looked.add(looked_until(every, within))
+        days.update(bounds(within))
+    unit = unit_for(everything, unit, days)
+    archived, found = counted_in(everything, unit), counted_in(plans, unit)
+    last = max((day for day in looked if day), default=None)
     numbers = row(unit, archived, days)
-    periods = tuple(_period(name, found.get(n, 0), archived.get(n, 0), last)
+    periods = tuple(_period(name, found[n], archived[n], last)
                     for n, name in zip(numbers, names(unit, numbers), strict=True))
-    return Histogram(unit, periods, plan.total, plan.total - sum(found.values()), last)
+    total = sum(plan.total for plan in plans)
+    return Histogram(unit, periods, total, total - found.total(), last)
 
 
 def _period(name: str, articles: int, archived: int, last: str | None) -> Period:

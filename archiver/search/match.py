@@ -110,17 +110,17 @@ def _term(column: str, term: Term, searcher: Searcher) -> Query:
     if begun:
         if len(row) == 1:
             return Query.regex_query(schema(), column, re.escape(row[0][0].word) + ".*")
-        return _patterns(column, [(row, True)], 0)  # a phrase_prefix_query looks for fifty words, and no more
+        return _patterns(column, [(row, True)], 0, searcher)  # a phrase_prefix_query looks for fifty words, and no more
     return _in_a_row(column, row, 0, searcher)
 
 
 def _in_a_row(column: str, row: Row, slop: int, searcher: Searcher) -> Query:
     if len(row) == 1:
-        return _either(column, row[0])
+        return _either(column, row[0], searcher)
     if any(len(forms) > 1 for forms in row):
-        return _patterns(column, [(row, False)], slop)
+        return _patterns(column, [(row, False)], slop, searcher)
     tokens = [forms[0].word for forms in row]
-    phrase = Query.phrase_query(schema(), column, list(tokens), slop)
+    phrase = _over_all(Query.phrase_query(schema(), column, list(tokens), slop), column, tokens, searcher)
     pairs = paired(tokens, searcher.common).split() if column in PAIRED and not slop else []
     if not pairs:
         return phrase
@@ -132,17 +132,31 @@ def _in_a_row(column: str, row: Row, slop: int, searcher: Searcher) -> Query:
 
 def _pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
     """Two common words in a row, which count as much as both do by themselves: as in a phrase of other words."""
-    every = searcher.num_docs
-    own = rarity(searcher.doc_freq(PAIRED[column], pair), every)
-    both = sum(rarity(searcher.doc_freq(column, token), every) for token in tokens)
+    own = rarity(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
+    both = sum(_rarity(column, token, searcher.all) for token in tokens)
     return Query.boost_query(Query.term_query(schema(), PAIRED[column], pair, "freq"), both / own)
 
 
-def _either(column: str, forms: Iterable[Form]) -> Query:
+def _rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
+    counts = [(one.doc_freq(column, word), one.num_docs) for one in indexes]
+    return rarity(sum(count for count, _ in counts), sum(every for _, every in counts))
+
+
+def _over_all(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
+    """A query of these words, of which an index counts itself how rare they are, by how rare they are in all indexes
+    that are asked together."""
+    if not searcher.beside:
+        return query
+    own, every = (sum(_rarity(column, word, indexes) for word in words) for indexes in ((searcher,), searcher.all))
+    return Query.boost_query(query, every / own)
+
+
+def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
     """One of these words, each by its weight."""
-    queries = [Query.term_query(schema(), column, form.word, "freq") if form.weight == 1 else
-               Query.boost_query(Query.term_query(schema(), column, form.word, "freq"), form.weight) for form in forms]
-    return queries[0] if len(queries) == 1 else Query.boolean_query([(Occur.Should, query) for query in queries])
+    queries = [(_over_all(Query.term_query(schema(), column, form.word, "freq"), column, [form.word], searcher), form)
+               for form in forms]
+    weighted = [query if form.weight == 1 else Query.boost_query(query, form.weight) for query, form in queries]
+    return weighted[0] if len(weighted) == 1 else Query.boolean_query([(Occur.Should, query) for query in weighted])
 
 
 def _near(column: str, node: Near, searcher: Searcher) -> Query:
@@ -150,7 +164,7 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
         raise BadQuery(" NEAR ".join(term.text for term in node.terms),
                        f"NEAR takes at most {MOST_NEAR} words or phrases")
     found = [_row_of(term) for term in node.terms]
-    orders = [_patterns(column, order, node.distance) if any(prefix for _, prefix in order)
+    orders = [_patterns(column, order, node.distance, searcher) if any(prefix for _, prefix in order)
               else _in_a_row(column, _joined(row for row, _ in order), node.distance, searcher)
               for order in permutations(found)]
     near = Query.boolean_query([(Occur.Should, query) for query in orders])
@@ -158,11 +172,11 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
     return Query.boolean_query([(Occur.Must, query) for query in (near, *phrases)])
 
 
-def _patterns(column: str, rows: Iterable[tuple[Row, bool]], slop: int) -> Query:
-    """Words in a row, some of them beginnings."""
+def _patterns(column: str, rows: Iterable[tuple[Row, bool]], slop: int, searcher: Searcher) -> Query:
+    """Words in a row, some of them beginnings. Their rarity is that of words which no article has."""
     patterns = [f"({'|'.join(re.escape(form.word) for form in forms)})" + ".*" * (prefix and place == len(row))
                 for row, prefix in rows for place, forms in enumerate(row, start=1)]
-    return Query.regex_phrase_query(schema(), column, list(patterns), slop)
+    return _over_all(Query.regex_phrase_query(schema(), column, list(patterns), slop), column, patterns, searcher)
 
 
 def _joined(rows: Iterable[Row]) -> Row:

@@ -7,6 +7,7 @@ year 0 or 1970.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -53,12 +54,20 @@ def counted(plan: Plan, unit: str) -> dict[int, int]:
     return plan.searcher.remembered((unit, plan.key), lambda: _counted(plan.searcher, plan.found, UNITS[unit]))
 
 
+def counted_in(plans: Iterable[Plan], unit: str) -> Counter[int]:
+    """The same of several archives together."""
+    out = Counter[int]()
+    for plan in plans:
+        out.update(counted(plan, unit))
+    return out
+
+
 def _counted(searcher: Searcher, query: tantivy.Query, unit: Unit) -> dict[int, int]:
     found = searcher.aggregate(query, {"by": unit.asked})["by"]["buckets"]
     return {unit.of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in found}
 
 
-def unit_for(plan: Plan, asked: str = "", bounds: Collection[date] = ()) -> str:
+def unit_for(plans: Iterable[Plan], asked: str = "", bounds: Collection[date] = ()) -> str:
     """The unit that was asked for, or the one in which what was found is seen best: days where the articles are of
     two months at most, months to sixty, years beyond.
 
@@ -69,7 +78,7 @@ def unit_for(plan: Plan, asked: str = "", bounds: Collection[date] = ()) -> str:
         if asked not in UNITS:
             raise BadQuery(f"by {asked}", f"articles are counted by {', '.join(UNITS)}")
         return asked
-    there = counted(plan, "month")
+    there = counted_in(plans, "month")
     numbers = [*there, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
     span = max(numbers) - min(numbers) + 1
     many = span if bounds else len(there)

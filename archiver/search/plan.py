@@ -7,6 +7,7 @@ import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import tantivy
 from sqlite_utils import Database
@@ -30,10 +31,13 @@ _MAX_LIMIT = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    """`key` is what it was ordered by: a score, a distance, a number, a text; None where it has none."""
+
     id: int
     group: int
     score: float | None
     distance: float | None
+    key: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ def window(query: Query) -> tuple[int, int]:
     return query.offset, query.offset + min(query.limit if query.limit is not None else _MAX_LIMIT, _MAX_LIMIT)
 
 
-def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
+def order_of(plan: Plan) -> tuple[str, bool]:
+    """By what the hits of a plan are ordered, and whether its greatest value comes first. Raises BadQuery."""
     name = plan.query.sort.removeprefix("-")
     if name and name not in SORTS:
         raise BadQuery(f"sort by {plan.query.sort}",
@@ -94,6 +99,11 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
         name, down = ("relevance", False) if ranks(plan.node) else ("date", True)
     if name == "relevance" and not ranks(plan.node):
         name, down = "date", not down
+    return name, down != (name == "relevance")
+
+
+def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
+    name, down = order_of(plan)
     if name == "distance":
         entries = in_order(plan.searcher, plan.found, "id", down=False, first=0, last=plan.total)
         distances = _distances(plan, [entry.id for entry in entries])
@@ -102,11 +112,13 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
         entries = by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
         distances = _distances(plan, [entry.id for entry in entries])
     else:
-        entries = in_order(plan.searcher, plan.found, SORTS[name], down=down != (name == "relevance"),
-                           first=first, last=last, best=plan.best, total=plan.total)
+        entries = in_order(plan.searcher, plan.found, SORTS[name], down=down, first=first, last=last, best=plan.best,
+                           total=plan.total)
         distances = _distances(plan, [entry.id for entry in entries])
     for entry in entries:
-        yield Found(entry.id, entry.group, entry.key if name == "relevance" else None, distances.get(entry.id))
+        distance = distances.get(entry.id)
+        yield Found(entry.id, entry.group, entry.key if name == "relevance" else None, distance,
+                    distance if name == "distance" else entry.key)
 
 
 def _distances(plan: Plan, ids: list[int]) -> dict[int, float]:

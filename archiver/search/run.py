@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -72,7 +73,7 @@ def run(db: Database, query: Query) -> Results:
     """The hits of a query. Raises BadQuery, SiteNotFound or IndexMissing."""
     first, last = window(query)
     plan = planned(db, query)
-    return Results(tuple(_hits(plan, list(ordered(plan, first, last)))), plan.total)
+    return Results(tuple(hits_of(plan, list(ordered(plan, first, last)))), plan.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Listing:
     def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
         """What is to be shown of some of them, in the query's order."""
         wanted = set(ids)
-        return tuple(_hits(self._plan, [found for number, found in self._found.items() if number in wanted]))
+        return tuple(hits_of(self._plan, [found for number, found in self._found.items() if number in wanted]))
 
 
 def listing(db: Database, query: Query) -> Listing:
@@ -107,15 +108,20 @@ def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[s
 
     Counts over all that match, whatever the query's limit; years are in their own order, newest first.
     """
-    plan = planned(db, query)
-    asked = {name: {"terms": {"field": name, "size": most, "segment_size": _EVERY,
+    return facets_of([planned(db, query)], most)
+
+
+def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
+    """The same over several archives. All values are counted, so that sums over them lack none."""
+    size = most if len(plans) == 1 else _EVERY
+    asked = {name: {"terms": {"field": name, "size": size, "segment_size": _EVERY,
                               "order": {"_key": "desc"} if name == "year" else {"_count": "desc"}}} for name in FACETS}
-    found = plan.searcher.aggregate(plan.found, asked)
-    out: dict[str, list[tuple[str, int]]] = {}
-    for name in FACETS:
-        buckets = [(_named(bucket["key"]), int(bucket["doc_count"])) for bucket in found[name]["buckets"]]
-        out[name] = buckets if name == "year" else sorted(buckets, key=lambda pair: (-pair[1], pair[0]))
-    return out
+    sums: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    for plan in plans:
+        for name, found in plan.searcher.aggregate(plan.found, asked).items():
+            sums[name].update({_named(bucket["key"]): int(bucket["doc_count"]) for bucket in found["buckets"]})
+    return {name: sorted(counts.items(), key=(lambda pair: -int(pair[0])) if name == "year" else
+                         (lambda pair: (-pair[1], pair[0])))[:most] for name, counts in sums.items()}
 
 
 def _named(key: str | float) -> str:
@@ -125,7 +131,7 @@ def _named(key: str | float) -> str:
 # -- what a hit shows -------------------------------------------------------------------------
 
 
-def _hits(plan: Plan, page: list[Found]) -> Iterator[Hit]:
+def hits_of(plan: Plan, page: list[Found]) -> Iterator[Hit]:
     db = plan.db
     ids = json.dumps([found.id for found in page])
     rows = {row["id"]: row for row in db.query(

@@ -35,12 +35,13 @@ def forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple[Form
     found: Counter[str] = Counter({word: 0})
     for column in columns:
         for beginning in beginnings(own):
-            told = [(term, count) for term, count in searcher.terms_with_prefix(column, beginning) if _is_english(term)]
+            told = [(term, count) for one in searcher.all for term, count in one.terms_with_prefix(column, beginning)
+                    if _is_english(term)]
             for (term, count), other in zip(told, _stems([term for term, _ in told]), strict=True):
                 if other == own:
                     found[term] += count
     best = dict(found.most_common(MOST_FORMS)) | {word: found[word]}
-    every = searcher.num_docs
+    every = sum(one.num_docs for one in searcher.all)
     whole = rarity(min(sum(best.values()), every), every)
     return tuple(Form(term, min(1.0, whole / rarity(count, every))) for term, count in best.items())
 

@@ -7,6 +7,7 @@ share would depend on which of two copies is shown. A period of which nothing is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
@@ -14,7 +15,7 @@ from sqlite_utils import Database
 from archiver.errors import BadQuery
 from archiver.search.filters import Query, terms
 from archiver.search.grammar import parse
-from archiver.search.periods import counted, names, row, unit_for
+from archiver.search.periods import counted_in, names, row, unit_for
 from archiver.search.plan import planned
 from archiver.search.within import bounds, part
 
@@ -50,24 +51,28 @@ def trend(db: Database, query: Query, asked: tuple[str, ...], unit: str = "") ->
     `unit` as for `archiver.search.histogram.histogram`. Raises BadQuery (also for no term, an empty one, or more than
     MOST_TERMS), SiteNotFound or IndexMissing.
     """
+    return trend_of([(db, query)], asked, unit)
+
+
+def trend_of(archives: Sequence[tuple[Database, Query]], asked: tuple[str, ...], unit: str = "") -> Trend:
+    """The same over several archives, each with what is asked of it. Raises what `trend` does."""
     if not 0 < len(asked) <= MOST_TERMS:
         raise BadQuery(" ".join(asked), f"a trend has 1 to {MOST_TERMS} terms")
-    query = replace(query, fold="none")
-    whole = planned(db, query)
-    days = bounds(part((whole.node, *terms(db, query))))
+    whole = [planned(db, replace(query, fold="none")) for db, query in archives]
+    days = {day for plan in whole for day in bounds(part((plan.node, *terms(plan.db, plan.query))))}
     unit = unit_for(whole, unit, days)
-    archived = counted(whole, unit)
+    archived = counted_in(whole, unit)
     numbers = row(unit, archived, days)
     series = []
     for term in asked:
-        node = parse(term, stem=query.stem)
+        node = parse(term, stem=any(query.stem for _, query in archives))
         if node is None:
             raise BadQuery(term, "a term of a trend is a word, a phrase or a fact")
-        found = planned(db, query, node)
-        counts = counted(found, unit)
+        found = [planned(plan.db, plan.query, node) for plan in whole]
+        counts = counted_in(found, unit)
         series.append(Series(
-            term, tuple(counts.get(n, 0) for n in numbers),
-            tuple(counts.get(n, 0) / archived[n] if n in archived else None for n in numbers),
-            found.total))
-    return Trend(unit, names(unit, numbers), tuple(archived.get(n, 0) for n in numbers),
-                 tuple(series), whole.total - sum(archived.values()))
+            term, tuple(counts[n] for n in numbers),
+            tuple(counts[n] / archived[n] if n in archived else None for n in numbers),
+            sum(plan.total for plan in found)))
+    return Trend(unit, names(unit, numbers), tuple(archived[n] for n in numbers),
+                 tuple(series), sum(plan.total for plan in whole) - archived.total())

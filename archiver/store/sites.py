@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -111,9 +111,11 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-def list_sites(db: Database) -> list[dict[str, Any]]:
-    """All sites by name: the row of `sites` with settings decoded, the number of articles, the last run's row."""
-    return [_site(db, row) for row in db.query("select * from sites order by name")]
+def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """All sites (or those of these names) by name: the row of `sites` with settings decoded, the number of articles,
+    the last run's row."""
+    return [_site(db, row) for row in list(db.query("select * from sites order by name"))
+            if only is None or row["name"] in only]
 
 
 def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from archiver.errors import (
     ArchiverError,
     ArticleNotFound,
     ArticleRemoved,
+    BadQuery,
     ClusterNotFound,
     IndexMissing,
     RevisionNotFound,
@@ -29,6 +30,7 @@ from archiver.errors import (
 )
 from archiver.web import headers
 from archiver.web.answer import Answer, Asked, Download, Sent, address
+from archiver.web.asking import ASKED, LABELS, mistake_ends
 from archiver.web.failing import failure
 from archiver.web.pages import PAGES, Page
 from archiver.web.rendered import rendered
@@ -93,7 +95,7 @@ def _made(page: Page, request: Request, site: Site, db: Database) -> Response | 
         return answer if isinstance(answer, Download) else _sent(answer, asked)
     except ArchiverError as error:
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-        return _failed(asked, str(error), status)
+        return _failed(asked, str(error), status, error.at if isinstance(error, BadQuery) else None)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise
@@ -114,9 +116,15 @@ def _streaming(made: Download, site: Site, request: Request) -> Streaming:
          **_headers("inert")}, request.receive)
 
 
-def _failed(asked: Asked, sentence: str, status: int) -> Response:
-    return _sent(Answer("failure.html", {"sentence": sentence, "status": status},
-                        {"ok": False, "error": sentence, "status": status}, status), asked)
+def _failed(asked: Asked, sentence: str, status: int, at: int | None = None) -> Response:
+    """A page with what was asked, to be put right; `at` is where in the query the mistake is."""
+    fields = [(name, LABELS.get(name, name), value) for name, value in asked.args if value]
+    query = asked.one("q")
+    marks = ((at, mistake_ends(query, at)),) if at is not None and at < len(query) else ()
+    return _sent(Answer("failure.html", {
+        "sentence": sentence, "status": status, "query": query, "marks": marks,
+        "fields": fields if status < 500 and asked.path in ASKED else []},
+        {"ok": False, "error": sentence, "status": status, "at": at}, status), asked)
 
 
 def _sent(answer: Answer | Sent, asked: Asked) -> Response:

@@ -5,6 +5,7 @@ Their names are those of the options of `archiver search`; `q` is its QUERY.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
@@ -17,6 +18,12 @@ from archiver.web.answer import Asked
 PAGE_SIZE = 20
 MOST = 100
 """So many hits one page has at most; an export has all of them."""
+ASKED = ("/", "/search", "/concordance", "/trends")
+"""The pages that are asked in a form."""
+LABELS = {"q": "Search for", "term": "Term", "since": "Since", "until": "Until", "near": "Near (latitude, longitude)",
+          "within": "Within km", "bbox": "Box (west, south, east, north)", "sort": "Order", "fold": "Copies",
+          "recent": "Newer counts more", "like": "Like article", "site": "Site", "author": "Author",
+          "category": "Category", "tag": "Tag", "language": "Language", "width": "Letters on each side"}
 _MANY = ("site", "author", "category", "tag", "language")
 
 
@@ -60,6 +67,12 @@ def query_of(asked: Asked) -> Query:
     if values.get("near") is None:  # what is around no place is everywhere, as in a form where the place was taken out
         values.pop("within", None)
     return Query(asked.one("q"), **values)
+
+
+def mistake_ends(query: str, at: int) -> int:
+    """Where the word of a query ends that begins at a place; a quotation in it is part of it."""
+    found = re.compile(r'(?:"[^"]*"?|[^\s"])+').match(query, at)
+    return found.end() if found else at + 1
 
 
 def args_of(query: Query) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,7 @@ from archiver.search.histogram import STATES, Histogram, Period, histogram
 from archiver.web.answer import Asked
 from archiver.web.asking import search_link
 from archiver.web.kept import counted, kept
+from archiver.web.window import densest
 
 MOST = 180
 """So many bars are told apart on a screen; of more, a longer unit is taken."""
@@ -44,7 +45,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """`more` periods before those that are drawn are left out. `periods` is how many are drawn."""
+    """`periods` is how many are drawn. `before` and `after` are what is found in those that are left out."""
 
     found: Histogram
     bars: tuple[Bar, ...]
@@ -53,13 +54,15 @@ class Bars:
     first: str
     last: str
     top: int
-    more: int
+    before: int
+    after: int
 
 
 def bars(asked: Asked, query: Query, unit: str = "") -> Bars:
     """The histogram of a query, by a unit that its bars can be told apart in. Raises what `histogram` does."""
     found = kept(asked.db, "histogram", (counted(query), unit), lambda: _counted(asked, query, unit))
-    drawn = found.periods[-MOST:]
+    start, end = densest([one.articles for one in found.periods], [one.archived for one in found.periods], MOST)
+    drawn = found.periods[start:end]
     top = max((period.articles for period in drawn), default=0)
     made, gaps = [], []
     for at, period in enumerate(drawn):
@@ -72,7 +75,8 @@ def bars(asked: Asked, query: Query, unit: str = "") -> Bars:
         if state:
             gaps.append(_gap(list(places)))
     return Bars(found, tuple(made), tuple(gaps), len(drawn), drawn[0].period if drawn else "",
-                drawn[-1].period if drawn else "", top, len(found.periods) - len(drawn))
+                drawn[-1].period if drawn else "", top, sum(one.articles for one in found.periods[:start]),
+                sum(one.articles for one in found.periods[end:]))
 
 
 def _gap(places: list[tuple[int, Period]]) -> Gap:

@@ -61,6 +61,7 @@ def test_a_site_is_told_of_without_reading_its_rows(db: Database) -> None:
     site = find_site(db, "harbour.example")
     steps = plans(db, of=lambda: coverage(db, site))
     assert [step for step in steps if step.startswith("SEARCH page_counts")]
+    assert [step for step in steps if "INDEX idx_pages_site_id_rule" in step]
     assert not [step for step in steps if step.startswith(("SCAN pages", "SCAN articles", "SCAN page_"))]
     lacking = [step for step in plans(db, of=lambda: missing.count(db, site["id"])) if " pages " in step]
     assert len(lacking) == 3 and all("INDEX idx_pages_site_id_outcome (site_id=? AND outcome=?" in step

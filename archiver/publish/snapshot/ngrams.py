@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Ngrams:
         self._times: Counter[str] = Counter()
         self._spilled: list[Path] = []
 
-    def add(self, year: str, language: str, tokens: list[str]) -> None:
+    def add(self, year: str, language: str, tokens: Sequence[str]) -> None:
         own: Counter[str] = Counter()
         for n in range(1, self._longest + 1):
             own.update(map(" ".join, zip(*(islice(tokens, start, None) for start in range(n)), strict=False)))

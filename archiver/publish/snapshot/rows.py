@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
@@ -26,35 +25,38 @@ _READ = ("url", "canonical_url", "site", "title", "body", "authors", "published"
          "categories", "tags", "geotags", "language", "description", "image", "credits", "first_seen")
 _LISTS = ("authors", "categories", "tags", "credits", "geotags")
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_LABELS = tuple(tier.label for tier in Tier)
 _WHERE = frozenset({"site", "url", "language"})
 """What tells of which region a version's telephone numbers are; the table `revisions` does without."""
 _NO_TEXTS = frozenset({"id", "url", "canonical_url", "image", "aliases", "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
 NOTHING = Shown()
-_AT = _READ.index("first_seen") + 1
+# The columns of a record as they are read, and of what is read beside it; what is null here is filled in.
+_RECORD = {
+    **{name: f"a.{name}" for name in _READ}, "body": "{body}", "id": "c.id",
+    "aliases": """(select json_group_array(url) from (select d.url from {aliases} d where d.article_id = a.id and
+        d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))""",
+    "excerpt": "null", "revision": "c.revision", "gone_at": "c.gone_at", "duplicate_of": "c.duplicate_of",
+    "cluster_id": "c.cluster_id", "words": "null", "captured_at": "p.captured_at", "payload_digest": "p.digest",
+    "tier": "null", "licence": "nullif(c.licence, '')", "content_digest": "null", "sketch": "null", "split": "null"}
+_BESIDE = len(_RECORD)
 _ARTICLES = f"""
-    select {', '.join('{body}' if name == 'body' else f'a.{name}' for name in _READ)},
-        c.id, c.tier, c.licence, c.geo, c.revision, c.gone_at,
-        c.duplicate_of, c.cluster_id, c.split_key, p.captured_at, p.digest, r.content,
-        q.captured_at, q.digest, o.part, (select json_group_array(url) from (select d.url from addresses d
-            where d.article_id = a.id and d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff
-            order by d.url))
+    select {', '.join(_RECORD.values())}, c.tier, c.geo, c.split_key, r.content, q.captured_at, q.digest, o.part
     from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
     cross join articles a on a.id = c.article_id left join captures p on p.id = a.capture_id
     left join revisions r on r.article_id = a.id and r.revision = c.revision and c.revision <> a.revision
     left join captures q on q.id = r.capture_id {{which}} order by o.position"""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """One article: its record as it is published, its places, the words that may be counted ([]: none), and what names
     the articles with its text, or most of it ("": there are none)."""
 
     part: str
     record: Row
-    places: list[Row] = field(default_factory=list)
-    tokens: list[str] = field(default_factory=list)
-    group: str = ""
+    places: Sequence[Row]
+    tokens: Sequence[str]
+    group: str
 
 
 def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Shown = NOTHING, *,
@@ -63,40 +65,41 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
 
     `told`: only those below full text, and nothing that follows from a text that is withheld.
     """
-    query = _ARTICLES.format(body="case when c.tier = 2 then a.body end", which="where c.tier < 3") if told else (
-        _ARTICLES.format(body="a.body", which=""))
+    # The view `addresses` has an article's own address too, which is none of these; older archives have a table.
+    aliases = "aliases" if db["aliases"].exists() else "addresses"
+    query = _ARTICLES.format(aliases=aliases, body="case when c.tier = 2 then a.body end" if told else "a.body",
+                             which="where c.tier < 3" if told else "")
     for row in db.execute(query, {"cutoff": cutoff or NEWEST}):
-        said: Row = dict(zip(_READ, row, strict=False))
-        (identifier, level, licence, geo, revision, gone_at, duplicate_of, cluster_id, split_key,
-         captured_at, payload, content, captured_then, payload_then, part, aliases) = row[_AT:]
+        record: Row = dict(zip(_RECORD, row, strict=False))
+        level, geo, group, content, captured_then, payload_then, part = row[_BESIDE:]
         for name in _LISTS:
-            text = said[name]
-            said[name] = _scan(text, 0)[0] if text and text != "[]" else []
+            text = record[name]
+            record[name] = _scan(text, 0)[0] if text and text != "[]" else []
         if content is not None:
-            said.update({name: value for name, value in json.loads(content).items() if name in said})
-            captured_at, payload = captured_then, payload_then
-        tier = _TIERS[level]
-        body = said["body"] or ""
-        is_counted = counted and tier is not Tier.REFERENCE
-        tokens = words(body) if is_counted or tier is not Tier.FULL else None
-        places = said.pop("geotags") or []
-        record = {
-            **said, "id": identifier, "aliases": [] if aliases == "[]" else json.loads(aliases), "excerpt": None,
-            "revision": revision, "gone_at": gone_at, "duplicate_of": duplicate_of, "cluster_id": cluster_id,
-            "words": count(body) if tokens is None else len(tokens), "captured_at": captured_at,
-            "payload_digest": payload, "tier": tier.label, "licence": licence or None,
-            "content_digest": hashlib.sha256(f"{said['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest(),
-            "sketch": None if tier is Tier.FULL else sketch(tokens or []), "split": None}
-        hidden = NOTHING if tier is Tier.FULL else shown
+            record.update((name, value) for name, value in json.loads(content).items() if name in _READ)
+            record["captured_at"], record["payload_digest"] = captured_then, payload_then
+        body, places = record["body"] or "", record.pop("geotags")
+        is_counted = counted and level > Tier.REFERENCE
+        record["tier"] = _LABELS[level]
+        record["aliases"] = [] if record["aliases"] == "[]" else json.loads(record["aliases"])
+        record["content_digest"] = hashlib.sha256(
+            f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
+        tokens: list[str] = []
+        if is_counted or level < Tier.FULL:
+            tokens = words(body)
+            record["words"] = len(tokens)
+            record["sketch"] = sketch(tokens) if level < Tier.FULL else None
+        else:
+            record["words"] = count(body)
+        hidden = NOTHING if level == Tier.FULL else shown
         changed = change(record)
-        if is_counted and changed["body"] is not said["body"]:
+        if is_counted and changed["body"] is not record["body"]:
             tokens = words(changed["body"] or "")
         yield Read(
-            part, withheld(changed, tier, hidden),
-            [{"id": identifier, "place": at, **{key: None if hidden.repeats(tag.get(key)) else tag.get(key)
-                                                for key in GEOTAG_KEYS}} for at, tag in enumerate(places, start=1)]
-            if geo and tier > Tier.REFERENCE else [], tokens or [] if is_counted else [],
-            split_key or "")
+            part, withheld(changed, _TIERS[level], hidden),
+            [{"id": record["id"], "place": at, **{key: None if hidden.repeats(tag.get(key)) else tag.get(key)
+                                                  for key in GEOTAG_KEYS}} for at, tag in enumerate(places, start=1)]
+            if places and geo and level > Tier.REFERENCE else (), tokens if is_counted else (), group or "")
 
 
 def told(db: Database, cutoff: str, change: Change) -> Iterator[str]:

@@ -26,20 +26,25 @@ def index_in(folder: Path) -> tantivy.Index:
 
 class Searcher:
     """An index as it was at one moment; `folder` is None of one in memory, `common` are the words of which it has the
-    pairs. Every method raises IndexDamaged, and the
-    index is then made anew before it is asked again."""
+    pairs, `beside` are the indexes of other archives that are asked together with it: how rare a word is, is then
+    counted over all. Every method raises IndexDamaged, and the index is then made anew before it is asked again."""
 
-    __slots__ = ("_folder", "_inner", "_remembered", "common", "is_whole")
+    __slots__ = ("_folder", "_inner", "_remembered", "beside", "common", "is_whole")
 
     def __init__(self, index: tantivy.Index, folder: Path | None = None,
                  common: frozenset[str] = frozenset()) -> None:
         self._inner, self._folder = index.searcher(), folder
         self.is_whole, self.common = True, common
         self._remembered: dict[Hashable, Any] = {}
+        self.beside: tuple[Searcher, ...] = ()
 
     @property
     def num_docs(self) -> int:
         return self._inner.num_docs
+
+    @property
+    def all(self) -> tuple[Searcher, ...]:
+        return self, *self.beside
 
     @property
     def num_segments(self) -> int:
@@ -69,6 +74,11 @@ class Searcher:
         if len(self._remembered) > _REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         return found
+
+    def ask_beside(self, others: Sequence[Searcher]) -> None:
+        """From now on it is asked together with these."""
+        self.beside = tuple(other for other in others if other is not self)
+        self._remembered.clear()
 
     def _asked(self, ask: Callable[[], _T]) -> _T:
         try:

@@ -11,8 +11,11 @@ from archiver.search.periods import UNITS
 from archiver.search.trend import MOST_TERMS, Trend, trend
 from archiver.web.answer import Answer, Asked
 from archiver.web.asking import args_of, query_of, search_link
+from archiver.web.window import densest
 
 _EMPTY_FIELDS = 3
+MOST = 400
+"""So many periods a page shows; its JSON has all."""
 _FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
 
 
@@ -25,15 +28,25 @@ def page(asked: Asked) -> Answer:
     found = trend(asked.db, query, terms, unit) if terms else None
     if asked.form == "json":
         return Answer("trends.html", {}, asdict(found) if found else {"series": []})
+    shown = _shown(found) if found else None
     empty = min(_EMPTY_FIELDS if not terms else 2, MOST_TERMS - len(terms))
     return Answer("trends.html", {
-        "found": found, "picture": Markup(trend_svg(found)) if found and found.periods else "",
+        "found": found, "picture": Markup(trend_svg(shown)) if shown and shown.periods else "",
         "query": query, "fields": [*terms, *[""] * empty], "unit": unit, "units": tuple(UNITS),
-        "rows": _rows(found) if found else (),
+        "rows": _rows(shown) if shown else (),
+        "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
         "hidden": [pair for pair in args_of(query) if pair[0] not in _FIELDS],
         "searches": [(one.term, search_link(asked, replace(query, text=_both(query.text, one.term), fold="none")))
                      for one in found.series] if found else (),
         "twin": asked.link("/trends.json", [*args_of(query), ("by", unit), *(("term", term) for term in terms)])}, None)
+
+
+def _shown(found: Trend) -> Trend:
+    """The periods that matter, where there are too many for a page."""
+    start, end = densest([sum(one.articles[n] for one in found.series) for n in range(len(found.periods))],
+                         found.archived, MOST)
+    series = (replace(one, articles=one.articles[start:end], shares=one.shares[start:end]) for one in found.series)
+    return replace(found, periods=found.periods[start:end], archived=found.archived[start:end], series=tuple(series))
 
 
 def _both(text: str, term: str) -> str:

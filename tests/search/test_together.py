@@ -1,0 +1,125 @@
+"""One search over several archives: what a merged archive would say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from archiver.archive import make_query
+from archiver.commands.main import cli
+from archiver.errors import BadQuery, SiteNotFound
+from archiver.search.histogram import histogram, histogram_of
+from archiver.search.run import facets, facets_of, run
+from archiver.search.together import Shard, Together, placed, together
+from archiver.search.trend import trend, trend_of
+from archiver.store.connect import open_archive
+from tests.imports.files import page, post, warc
+from tests.imports.importing import run as import_
+
+WORDS = [f"word{n}" for n in range(60)]
+SHARED = "The harbour wall was mended by night, and in the morning nobody could say who had carried the stones. " * 3
+
+
+def text(dice: Random, *told: str) -> str:
+    """Always as many words."""
+    words = dice.choices(WORDS, k=60 - len(told)) + list(told)
+    dice.shuffle(words)
+    return " ".join(words)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three archives and one of all: a site that is full of floods, one with few, one with copies of the others."""
+    made, dice, files = tmp_path_factory.mktemp("shards"), Random(1), []
+    for name, floods in (("a", 9), ("b", 2), ("c", 1)):
+        posts = []
+        for n in range(12):
+            words = ("flood",) * (1 + n % 3) * (n < floods) + ("bridge",) * (n % 4 == 0)
+            body = f"<p>{text(dice, *words)}</p>"
+            html = page(title=f"Headline {name} {n:02}", day=f"20{10 + n % 3}-0{1 + n % 9}-01")
+            start, end = html.index(b"<p>", html.index(b"entry-content")), html.index(b"</div></article>")
+            if n == 11:
+                told = SHARED if name != "c" else SHARED.replace("by night", "in the night")
+                body = f"<p>{told} The copy of it is flood{'ed' if name == 'c' else ''}.</p>"
+            posts.append(post(f"http://{name}.example/{n}/", f"2020-0{1 + 'abc'.index(name)}-02T10:00:00Z",
+                              html[:start] + body.encode() + html[end:]))
+        files.append(warc(made / f"{name}.warc.gz", *posts))
+        import_(made / name / "archive.db", files[-1])
+    import_(made / "all.db", *files)
+    return made
+
+
+@contextmanager
+def asked(folder: Path, words: str, **more: Any) -> Iterator[Together]:
+    with ExitStack() as stack:
+        shards = [Shard(name, stack.enter_context(closing(open_archive(folder / name / "archive.db", read_only=True))))
+                  for name in "abc"]
+        yield stack.enter_context(together(shards, make_query(words, **more)))
+
+
+@pytest.mark.parametrize("words", ["flood", "flood bridge", "word1 OR flood", '"word1 word2" OR flood', "floo*", ""])
+@pytest.mark.parametrize("more", [{}, {"fold": "none"}, {"sort": "-title"}, {"sort": "date", "offset": 3, "limit": 5},
+                                  {"sort": "-relevance"}, {"stem": True}, {"site": ("a.example", "b.example")}])
+def test_it_says_what_a_merged_archive_says(folder: Path, words: str, more: dict[str, Any]) -> None:
+    query = make_query(words, **more)
+    with closing(open_archive(folder / "all.db", read_only=True)) as db, asked(folder, words, **more) as several:
+        whole, found = run(db, query), placed(several)
+        assert several.total == whole.total
+        assert facets_of(several.plans) == facets(db, query)
+        assert histogram_of(several.plans) == histogram(db, query)
+        archives = [(plan.db, plan.query) for plan in several.plans]
+        assert trend_of(archives, ("flood",)) == trend(db, query, ("flood",))
+        # Texts are nearly as long as one another, so scores are nearly equal. By the words of each archive alone they
+        # would be far from it: most articles of the one speak of floods, and a sixth of those of another.
+        scores = [[hit.score or 0.0 for hit in hits] for hits in ([p.hit for p in found], whole.hits)]
+        assert scores[0] == pytest.approx(scores[1], rel=0.02)
+        if query.sort.endswith(("title", "date")):
+            assert [p.hit.title for p in found] == [hit.title for hit in whole.hits]
+
+
+def test_copies_in_other_archives(folder: Path) -> None:
+    words = '"carried the stones"'
+    for fold, total, beneath in (("none", 3, []), ("text", 2, ["b"]), ("cluster", 1, ["b", "c"])):
+        with asked(folder, words, fold=fold) as several:
+            found = placed(several)
+        assert several.total == total == len(found)
+        (first,) = [one for one in found if one.archive == "a"]
+        assert [copy.archive for copy in first.elsewhere] == beneath
+        assert all(copy.site == f"{copy.archive}.example" for copy in first.elsewhere)
+
+
+def test_what_cannot_be_asked_of_several(folder: Path) -> None:
+    with pytest.raises(BadQuery, match="names an article"), asked(folder, "", like=1):
+        pass
+    with pytest.raises(SiteNotFound), asked(folder, "flood", site=("nowhere.example",)):
+        pass
+
+
+def test_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(cli, ["search", *words])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    named = [word for name in "abc" for word in ("--archive", str(folder / name / "archive.db"))]
+    hits = json.loads(said("flood", *named, "--json"))
+    assert hits == json.loads(said("flood", "--shards", str(folder), "--json"))
+    assert hits == json.loads(said("flood", "--shards", f"{folder}/?/archive.db", "--json"))
+    assert {hit["archive"] for hit in hits} == {str(folder / name / "archive.db") for name in "abc"}
+    assert said("flood", *named, "--csv").startswith("archive,id,url,")
+    text = said("carried", *named)
+    assert "2 articles" in text and f"1 copy: {folder / 'b' / 'archive.db'} 12" in text
+    assert "12" in said("flood", "--facets", *named) and "2012" in said("flood", "--histogram", "year", *named)
+    monkeypatch.setenv("ARCHIVER_ARCHIVE", str(folder / "all.db"))
+    assert len(json.loads(said("flood", "--json"))) == len(hits)
+    for words, why in ((("x", *named, "--concordance"), "--concordance is of one"), (
+            ("x", *named, "--shards", "y"), "leave out"), (("x", "--shards", f"{folder}/none*"), "names no archive")):
+        done = CliRunner().invoke(cli, ["search", *words])
+        assert done.exit_code == 2 and why in done.output

@@ -1,0 +1,106 @@
+"""Archives as they are: a page of the year 9998, hundreds of sites, mistakes in what is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from lxml import html
+
+from archiver.store.connect import open_archive
+from archiver.store.runs import ensure_site
+from archiver.web.asking import mistake_ends
+from archiver.web.window import densest
+from tests.archive_fixture import make_archive
+from tests.web.conftest import Served, serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """250 sites, which have no article; of the six articles one is of the year 2 and one of 9998; one has many tags."""
+    file = make_archive(tmp_path_factory.mktemp("odd") / "small.db")
+    db = open_archive(file)
+    with db.atomic():
+        for number in range(250):
+            ensure_site(db, f"https://site{number}.example/", datetime(2024, 1, 1, tzinfo=UTC))
+        db.execute("update articles set published = '0002-01-01' where id = 5")
+        db.execute("update articles set published = '9998-01-01' where id = 6")
+        db.execute("update articles set tags = ? where id = 1", [json.dumps([f"tag {n}" for n in range(40)])])
+    db.close()
+    with serving(file) as running:
+        yield running
+
+
+def tree(served: Served, path: str) -> Any:
+    return html.document_fromstring(served.get(path).text)
+
+
+@pytest.mark.parametrize(("found", "archived", "most", "shown"), [
+    ([], [], 5, (0, 0)), ([1, 0], [1, 0], 5, (0, 2)), ([0, 1, 0, 0], [0, 1, 0, 1], 2, (1, 2)),
+    ([0, 0, 0, 0, 0, 0], [1, 0, 2, 3, 0, 1], 3, (2, 4)), ([1, 0, 0, 0, 0, 0], [1, 0, 9, 9, 0, 9], 3, (0, 3)),
+    ([0, 0, 0], [0, 0, 0], 2, (1, 3)), ([1, 0, 0, 1], [1, 1, 1, 1], 2, (2, 4)),
+])
+def test_the_periods_that_are_shown_are_those_with_most(found: list[int], archived: list[int], most: int,
+                                                        shown: tuple[int, int]) -> None:
+    assert densest(found, archived, most) == shown
+
+
+def test_a_wrong_year_does_not_make_a_line_of_all_others(served: Served) -> None:
+    page = tree(served, "/search")
+    assert {bar.get("data-period")[:3] for bar in page.cssselect("figure.chart a[data-period]")} == {"202"}
+    caption = page.cssselect("figure.chart figcaption")[0].text_content()
+    assert "1 before left out, 1 after left out" in caption
+    assert len(served.get("/search.json").json["histogram"]["periods"]) == 9_997
+    trend = served.get("/trends?term=tide")
+    assert len(trend.body) < 20_000 and "years with less are left out" in trend.text
+
+
+@pytest.mark.parametrize(("query", "marked"), [
+    ("flood date:2023-14 tide", "date:2023-14"), ('is:new "a b"', "is:new"), ("()", ""),
+    ('x near:"950, 30" y', 'near:"950, 30"')])
+def test_a_mistake_is_shown_where_it_is_and_can_be_put_right(served: Served, query: str, marked: str) -> None:
+    for path in ("/search", "/concordance", "/"):
+        answer = served.get(f"{path}?since=2024&q=" + query.replace(" ", "+").replace('"', "%22"))
+        page = html.document_fromstring(answer.text)
+        assert answer.status == 400 and page.cssselect("title")[0].text.startswith("That does not work")
+        assert [mark.text_content() for mark in page.cssselect(".mistake mark")] == ([marked] if marked else [])
+        form = page.cssselect("main form")[0]
+        assert form.get("action") == path
+        assert dict(form.form_values()) == {"since": "2024", "q": query}
+        assert len(form.cssselect("label")) == 2
+
+
+def test_a_program_is_told_where_the_mistake_is(served: Served) -> None:
+    told = served.get("/search.json?q=flood+is:new").json
+    assert (told["at"], told["status"], told["ok"]) == (6, 400, False)
+    assert served.get("/article/99.json").json["at"] is None
+    assert mistake_ends('is:new "a b"', 0) == 6 and mistake_ends('x "', 2) == 3 and mistake_ends("x", 1) == 2
+
+
+def test_facets_have_more_on_wish(served: Served) -> None:
+    few, many = tree(served, "/search?q=tide"), tree(served, "/search?q=tide&values=50")
+    assert few.xpath("//a[text()='More of each']/@href") == ["/search?q=tide&values=50#narrow"]
+    assert not many.xpath("//a[text()='More of each']")
+    tags = [{one.text_content() for one in page.xpath("//section[h2='Tag']//bdi")} for page in (few, many)]
+    assert len(tags[0]) == 10 and len(tags[1]) == 41 and tags[0] < tags[1]
+    assert len(served.get("/search.json?values=10000").json["facets"]["tag"]) == 41
+    assert served.get("/search?values=0").status == served.get("/search?values=x").status == 400
+
+
+def test_sites_are_a_hundred_a_page_and_found_by_letters(served: Served) -> None:
+    seen: list[str] = []
+    address = "/sites"
+    while address:
+        page = tree(served, address)
+        seen += page.xpath("//th[@scope='row']/a[not(@class)]/text()")
+        address = next(iter(page.xpath("//a[@rel='next']/@href")), "")
+    listed = [site["name"] for site in served.get("/sites.json").json]
+    assert seen == listed and len(seen) == len(set(seen)) > 250
+    page = tree(served, "/sites?q=Site24")
+    assert len(page.xpath("//th[@scope='row']")) == 11 and "11 sites with site24" in page.text_content()
+    assert [one["name"] for one in served.get("/sites.json?q=harbour").json] == ["harbour.example"]
+    assert "No site is like that" in served.get("/sites?q=nowhere").text
+    assert served.get("/sites?offset=-1").status == 400
