@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import asdict, replace
 
 from archiver.errors import BadQuery
 from archiver.search.asked import as_options
 from archiver.search.filters import Query
 from archiver.search.fold import FOLDS
+from archiver.search.plan import planned
 from archiver.search.run import facets as count_facets
 from archiver.search.run import run
+from archiver.search.snippet import line, wanted
 from archiver.search.values import as_values
 from archiver.web.answer import Answer, Asked
 from archiver.web.asking import args_of, query_of, search_link
@@ -40,8 +43,11 @@ def page(asked: Asked) -> Answer:
         return Answer("search.html", {}, {
             "total": found.total, "offset": query.offset, "hits": [as_values(hit) for hit in found.hits],
             "facets": {name: dict(values) for name, values in counts.items()}, "histogram": asdict(chart.found)})
+    in_titles = wanted(planned(asked.db, query).node, "title")
     return Answer("search.html", {
-        "query": query, "found": found, "facets": facets(asked, query, counts), "chart": chart,
+        "query": query, "found": found, "titles": {
+            hit.id: line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits},
+        "facets": facets(asked, query, counts), "chart": chart,
         "map": mapped(asked, query), "narrowings": narrowings(asked, query), "pages": _pages(asked, query, found.total),
         "hidden": [pair for pair in args_of(query) if pair[0] not in (*_FIELDS, "offset")], "args": asked.args,
         "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near], "folds": FOLDS, "kinds": KINDS,
