@@ -18,7 +18,7 @@ from archiver.web.answer import Answer, Asked
 from archiver.web.asking import args_of, query_of, search_link
 from archiver.web.bars import bars
 from archiver.web.exports import KINDS
-from archiver.web.facets import facets, narrowings
+from archiver.web.facets import facets, instead, narrowings
 from archiver.web.kept import counted, kept
 from archiver.web.mapped import mapped
 
@@ -53,6 +53,7 @@ def page(asked: Asked) -> Answer:
         "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near], "folds": FOLDS, "kinds": KINDS,
         "export": [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")],
         "twin": asked.link("/search.json", args_of(query)), "options": as_options(query),
+        "instead": () if found.total else instead(asked, query),
         "more": asked.link("/search", [*args_of(query), ("values", MORE_VALUES)]) if values < MORE_VALUES and any(
             len(one) >= values for one in counts.values()) else "",
         "others": [(label, search_link(asked, query, path)) for label, path in (
