@@ -73,6 +73,7 @@ class Bitmap:
         pa, _ = arrow()
         import pyarrow.compute as pc
 
+        self._count = len(hashes)
         order = min(self._MOST_BITS, max(10, len(hashes).bit_length() + 6))
         self._shift = pa.scalar(64 - order, pa.uint64())
         bits = bytearray(1 << order - 3)
@@ -80,6 +81,9 @@ class Bitmap:
             for bit in pc.shift_right(hashes[at:at + BATCH], self._shift).to_pylist():
                 bits[bit >> 3] |= 1 << (bit & 7)
         self._bits = pa.Array.from_buffers(pa.bool_(), 1 << order, [None, pa.py_buffer(bits)])
+
+    def __len__(self) -> int:
+        return self._count
 
     def may_have(self, hashes: Any) -> Any:
         """By hash whether it may be one, as an array of booleans."""
