@@ -19,6 +19,7 @@ from table import Column, tenths, whole
 from archiver.archive import Archive
 from archiver.search.index.opened import searcher
 from archiver.search.index.refresh import refresh
+from archiver.search.periods import UNITS
 from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
 
@@ -34,6 +35,8 @@ MAKING = (
     Column("bytes", "index bytes an article", form=whole), Column("cold_s", "first query s", at_most=1, form=tenths),
     Column("cold_cpu", "CPU s", form=tenths),
 )
+_OTHER = "quay"
+"""A word that no other query has."""
 _FACETS_EACH = 20
 _BESIDE_EACH = 30
 
@@ -112,8 +115,11 @@ def _row(archive: Archive, make: Callable[[random.Random], tuple[str, dict[str, 
 
 
 def _forget(archive: Archive) -> None:
-    """What was remembered of an earlier query of the same words: each is measured as the first."""
-    searcher(archive.db).remembered.clear()
+    """What was remembered of an earlier query of the same words: each is measured as the first of its words, but not
+    as the first of all, which counts what is archived in each period."""
+    searcher(archive.db).forget()
+    for unit in UNITS:
+        archive.histogram(_OTHER, unit=unit)
 
 
 def _since(began: float, worked: float) -> tuple[float, float]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from archiver.errors import UnreadableInput
+from archiver.errors import ArchiverError, UnreadableInput
 
 if TYPE_CHECKING:
     from archiver.search.filters import Query
@@ -19,11 +21,37 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def archive_option(function: F) -> F:
-    """`--archive PATH`, also ARCHIVER_ARCHIVE in the environment."""
+    """`--archive PATH`, also ARCHIVER_ARCHIVE in the environment. A fault of the place where it lies is told in a
+    sentence, whatever the command was at."""
+    @wraps(function)
+    def told(*args: Any, **named: Any) -> Any:
+        try:
+            return function(*args, **named)
+        except Exception as error:
+            if fault := _fault(error, named.get("archive")):
+                raise fault from error
+            raise
+
     return click.option(
         "--archive", metavar="PATH", type=click.Path(), default=DEFAULT_ARCHIVE, envvar="ARCHIVER_ARCHIVE",
         show_default=True, show_envvar=True, help="The archive's SQLite file.",
-    )(function)
+    )(cast(F, told))
+
+
+def _fault(error: Exception, archive: Any) -> ArchiverError | None:
+    import sqlite3
+
+    if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
+        return None
+    from archiver.store.faults import fault_of, is_fault
+
+    path = Path(archive)
+    if isinstance(error, OSError):
+        # What a command writes elsewhere is none of the archive's.
+        own = isinstance(error.filename, str | bytes) and Path(os.fsdecode(error.filename)).parent == path.parent
+    else:
+        own = is_fault(error)
+    return fault_of(error, path) if own else None
 
 
 def manners_options(function: F) -> F:

@@ -79,9 +79,14 @@ class Nowhere:
     location: str = ""
     look: Look | None = None
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it is a page of words, and no shell that a script is to fill."""
+        return self.look is not None and len(self.look.words) >= _FEWEST
+
     def is_like(self, look: Look) -> bool:
         """Whether a page shows what the site shows for nothing: the same title, and nothing of its own in its text."""
-        if self.look is None or len(self.look.words) < _FEWEST or look.title != self.look.title:
+        if self.look is None or not self.says_something or look.title != self.look.title:
             return False
         return len(look.shingles - self.look.shingles) <= _MOST_OWN
 

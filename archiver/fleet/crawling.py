@@ -19,6 +19,7 @@ from archiver.commands.crawls.log import log_file
 from archiver.commands.crawls.plan import Came, Order, Result
 from archiver.errors import ArchiverError
 from archiver.fleet.clock import ticks
+from archiver.frontier.asking import look_before_asking
 from archiver.store.runs import Counts
 
 _SERVER = get_context("forkserver")
@@ -94,7 +95,9 @@ def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], c
         until = link.recv()
     except (EOFError, OSError):
         return
-    threading.Thread(target=_leash, args=(link, until), daemon=True).start()
+    leash = Leash(link, until)
+    threading.Thread(target=leash.watch, daemon=True).start()
+    look_before_asking(leash.look)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with log_file(archive).open("ab") as log:
         os.dup2(log.fileno(), 1)
@@ -109,17 +112,36 @@ def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], c
     link.send(came)
 
 
-def _leash(link: Connection, until: float) -> None:
-    while True:
+class Leash:
+    """Ends this process when its lease is over: by a thread that watches the time, and by a look before each request,
+    for after the process was suspended that thread need not be the first one to go on."""
+
+    def __init__(self, link: Connection, until: float) -> None:
+        self._link, self._until = link, until
+        self._hearing = threading.Lock()
+
+    def watch(self) -> None:
+        while True:
+            self._hear(max(0.0, self._until - ticks()))
+            self.look()
+
+    def look(self) -> None:
+        if ticks() < self._until:
+            return
+        self._hear(0.0)  # what was said while it did not listen counts
+        if ticks() >= self._until:
+            self._end(f"its lease ran out {ticks() - self._until:.1f} seconds ago")
+
+    def _hear(self, seconds: float) -> None:
         try:
-            # What was said before this process had begun is heard first.
-            if link.poll(max(0.0, until - ticks())):
-                until = link.recv()
-            elif ticks() >= until:
-                why = f"its lease ran out {ticks() - until:.1f} seconds ago"
-                break
+            if self._link.poll(seconds):
+                with self._hearing:
+                    while self._link.poll(0):
+                        self._until = self._link.recv()
         except (EOFError, OSError):
-            why = "its worker is gone"
-            break
-    os.write(2, f"The crawl ends at once: {why}.\n".encode())
-    os.kill(os.getpid(), signal.SIGKILL)
+            self._end("its worker is gone")
+
+    @staticmethod
+    def _end(why: str) -> None:
+        os.write(2, f"The crawl ends at once: {why}.\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -28,6 +28,7 @@ from twisted.web._newclient import HEADER, STATUS, BadHeaders, ParseError, Respo
 from twisted.web.client import Agent
 from twisted.web.iweb import IResponse
 
+from archiver.frontier.asking import about_to_ask
 from archiver.frontier.reach import Address, Permission, objection_to_address
 from archiver.handlers.guard import GuardedReactor
 from archiver.handlers.refusal import Refusal, private_address
@@ -97,6 +98,7 @@ class _Protocol(_LenientHTTP11ClientProtocol):
 
     def request(self, request: Any) -> Deferred[IResponse]:
         self._head = 0
+        about_to_ask()
         return super().request(request)
 
     def dataReceived(self, data: bytes) -> None:

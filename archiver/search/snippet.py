@@ -57,6 +57,12 @@ def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
     return shown, tuple((a + shift, b + shift) for a, b, _ in found if start <= a and b <= end)
 
 
+def line(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
+    """All of a text on one line, a title, and the (start, end) in it of what `wanted` told."""
+    flat = " ".join(text.split())
+    return flat, tuple((start, end) for start, end, _ in occurrences(flat, rows)) if rows else ()
+
+
 def _window(text: str, found: list[Place]) -> tuple[int, int]:
     best, start, ahead = (0, 0), 0, 0
     inside: Counter[int] = Counter()

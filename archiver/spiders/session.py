@@ -122,8 +122,8 @@ class CrawlSession(OpenRun):
         return ledger.due_pages(self.db, self.site["id"], self.started, limit, sources_only, mixed)
 
     def probe(self) -> Job | None:
-        """The job of asking for an address that does not exist; None where the answer is known."""
-        if self.nowhere is not None:
+        """The job of asking for an address that does not exist; None where the answer is known, or will be."""
+        if self.nowhere is not None or any(job.is_probe for job in self._under_way.values()):
             return None
         url = nowhere.address(self.start_url, self.scope, secrets.token_hex(10))
         job = Job(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)

@@ -35,6 +35,7 @@ from archiver.spiders.fetching import FetchesRequisites
 from archiver.spiders.gathering import Gathering, begin, take
 from archiver.spiders.job import Job
 from archiver.spiders.opened import Only
+from archiver.spiders.probing import Probing
 from archiver.spiders.reading import Answer, Reading
 from archiver.spiders.session import CrawlSession
 from archiver.spiders.sources import api_address
@@ -70,6 +71,7 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
         self.mode = next((mode for mode in MODES if mode == requisites), None)
         self.permission = Permission()
         self._home_tells = False
+        self._probing = Probing()
         self.session: CrawlSession
         self._alarms: Alarms
         self._posts = 0
@@ -120,6 +122,9 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
     def _answered(self, job: Job, answer: Answer) -> Iterator[Visit | Request]:
         if job.is_probe:
             found = nowhere_of(answer)
+            if not self._home_tells and (why := self._probing.verdict(found, self.session.site["nowhere"])):
+                self.stop(cannot_crawl(self.start_url, why).reason)
+                return
             # A home page without a link may be the notice of a fault that all addresses show: it tells of none.
             self.session.probed(job, found if found.look is None or self._home_tells else None)
             yield from self._next_requests()
@@ -165,6 +170,7 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
         visit = reading.visit
         if job.is_seed:
             visit = self._seed_read(visit, reading, job)
+        self._probing.seen(job, visit)
         visit = self.session.watch.settled(visit)
         visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(job, reading)))
         if begun := begin(visit, job, self.session.scope, self.session.stored):
@@ -190,7 +196,9 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
         if self.session.watch.is_walled(visit):
             self.fatal = self.fatal or walled(self.start_url, visit.rule)
         yield visit
-        if self._is_home_read(visit, reading) and (probe := self.session.probe()):
+        if anew := self._probing.is_due:
+            self.session.nowhere = None
+        if (anew or self._is_home_read(visit, reading)) and (probe := self.session.probe()):
             yield self._request(probe.url, probe)
         if reading and reading.follow:
             yield self._request(*reading.follow)
@@ -225,6 +233,7 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
             # A run that died may have died between two guesses.
             has, waiting, asked = self.session.sources_known()
             kinds |= {PageKind(kind) for kind in has}
+            self._probing.silent(visit, alone=not has and not self._home_tells)
         for guess in guesses(self._base, self.session.scope):
             if guess.kind not in kinds and urlkey(guess.url) not in asked and not reading.is_feed:
                 self._guesses.setdefault(guess.kind, []).append(guess)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -78,6 +79,20 @@ _SINGLE: tuple[tuple[str, str, Callable[[Query], str]], ...] = (
     ("bbox", "In the box", lambda q: ", ".join(f"{n:g}" for n in q.bbox) if q.bbox else ""),
     ("like", "Like article", lambda q: str(q.like) if q.like is not None else ""),
 )
+
+
+def instead(asked: Asked, query: Query) -> tuple[tuple[str, str], ...]:
+    """What else to ask where nothing matches: a label and an address each."""
+    found = []
+    words = query.text.split()
+    if len(words) > 1 and all(word[0].isalnum() and not re.search(r'[":()*|]', word) for word in words) and not (
+            {"OR", "NOT", "AND"} & set(words) or any(word.startswith("NEAR") for word in words)):
+        found.append(("any of these words", search_link(asked, replace(query, text=" OR ".join(words)))))
+    if query.text and narrowings(asked, query):
+        found.append(("the same in all of the archive", search_link(asked, Query(query.text, stem=query.stem))))
+    if query.text and not query.stem:
+        found.append(("English words in all their forms", search_link(asked, replace(query, stem=True))))
+    return tuple(found)
 
 
 def narrowings(asked: Asked, query: Query) -> tuple[Narrowing, ...]:

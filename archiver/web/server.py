@@ -25,6 +25,9 @@ _SETTINGS = {
     "default_cache_ttl": 0, "truncate_cells_html": 100, "default_page_size": 25, "max_csv_mb": 0,
     "sql_time_limit_ms": 2_000, "facet_time_limit_ms": 500,
 }
+_OWN_TABLES = ("_sqlite_migrations", "aliases", "page_tellers", "page_counts", "full_text_waits", "search_changes",
+               "search_state", "cluster_bands", "cluster_sketches", "articles_fts")
+"""Tables for the program alone, of which views say the same for people: they stand below the others."""
 _ANOTHER_HOST = "name an address of this machine with --host: 127.0.0.1 is reached from it alone, 0.0.0.0 is all it has"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -46,7 +49,8 @@ def application(archive: Path, *, base: str = "/", hosts: frozenset[str] = froze
 
 def _metadata(archive: Path) -> dict[str, object]:
     tables = {"articles": {"label_column": "title", "sort_desc": "id"}, "revisions": {"label_column": "title"},
-              "sites": {"label_column": "name"}, "pages": {"label_column": "url"}, "captures": {"label_column": "url"}}
+              "sites": {"label_column": "name"}, "pages": {"label_column": "url"}, "captures": {"label_column": "url"},
+              **{name: {"hidden": True} for name in _OWN_TABLES}}
     return {"title": "archiver", "databases": {DATABASE: {"description": f"The archive {archive.name}",
                                                           "tables": tables}}}
 

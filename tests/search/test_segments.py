@@ -58,6 +58,20 @@ def test_segments_that_were_not_finished_are_no_damage(folder: Path) -> None:
     assert files.damaged(folder) in entered
 
 
+def test_a_segment_that_is_taken_away_in_the_midst_of_a_look_is_no_damage(folder: Path, monkeypatch: pytest.MonkeyPatch
+                                                                            ) -> None:
+    """As a merge does it, between the reading of the list and of the files in it."""
+    listed, looks = files._parts, []
+
+    def slow(where: Path) -> list[Path]:
+        looks.append(1)
+        return [*listed(where), *([where / "taken-away.idx"] if len(looks) == 1 else [])]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "_parts", slow)
+        assert files.damaged(folder) == "" and len(looks) == 2
+
+
 def test_an_index_without_a_list_that_can_be_read_is_damaged(folder: Path) -> None:
     (folder / "meta.json").write_text('{"segments": 7}')
     assert files.damaged(folder) == "meta.json"

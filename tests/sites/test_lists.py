@@ -158,3 +158,18 @@ def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.Monk
     assert "a.example" in call(archive, "crawl", "--tag", "News").stderr  # there is no such host
     call(archive, "sites", "remove", "b.example")
     assert rows(archive, "select count(*) from site_tags") == [(1,)]
+
+
+def test_a_fault_of_the_archives_place_is_a_sentence_whatever_the_command_was_at(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    call(archive, "sites", "add", "a.example")
+    (tmp_path / ".archive.db.scheduler").mkdir()
+    done = call(archive, "schedule", "--once")
+    assert done.exit_code == 1 and ".archive.db.scheduler cannot be written (Is a directory)" in done.stderr
+    (size, root), = rows(archive, "select page_size, rootpage from pragma_page_size, sqlite_master "
+                                  "where name = 'site_tags'")
+    with archive.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    done = call(archive, "sites", "tag", "news", "a.example")
+    assert done.exit_code == 1 and f"{archive} is damaged (database disk image is malformed)" in done.stderr

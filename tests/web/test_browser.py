@@ -72,7 +72,8 @@ def test_to_search_narrow_and_widen(page: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/search?q=tide")
     expect(page.get_by_role("status")).to_have_text("3 articles")
-    assert page.locator(".hits mark").all_inner_texts() == ["tide", "tide", "tide"]
+    assert page.locator(".hits p mark").all_inner_texts() == ["tide", "tide", "tide"]
+    assert page.locator(".hits h2 mark").all_inner_texts() == ["Tide"]
     page.locator(".facets a", has_text="Weather").click()
     expect(page.get_by_role("status")).to_have_text("1 article")
     page.locator(".narrowings a", has_text="Weather").click()
@@ -204,6 +205,14 @@ def test_without_scripts(chromium: Any, served: Served) -> None:
         page.goto("/trends?term=tide")
         expect(page.locator(".plot svg")).to_be_visible()
         assert not watch.acted
+
+
+def test_without_scripts_hits_come_before_what_narrows_them_on_a_phone(chromium: Any, served: Served) -> None:
+    for javascript in (False, True):
+        with watching(chromium, served.address, viewport=PHONE, java_script_enabled=javascript) as watched:
+            watched.open("/search?q=tide")
+            hit, aside = (watched.page.locator(one).first.bounding_box() for one in (".hits li", "aside"))
+            assert (hit["y"] < aside["y"]) == (not javascript) and hit["y"] < PHONE["height"] * 1.2
 
 
 def test_text_from_right_to_left_is_set_so(watch: Watch, page: Any) -> None:

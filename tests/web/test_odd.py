@@ -90,6 +90,22 @@ def test_facets_have_more_on_wish(served: Served) -> None:
     assert served.get("/search?values=0").status == served.get("/search?values=x").status == 400
 
 
+@pytest.mark.parametrize(("address", "offered"), [
+    ("/search?q=tide+zeppelin&site=harbour.example", {
+        "any of these words": "/search?q=tide%20OR%20zeppelin&site=harbour.example",
+        "the same in all of the archive": "/search?q=tide%20zeppelin",
+        "English words in all their forms": "/search?q=tide%20zeppelin&site=harbour.example&stem=1"}),
+    ('/search?q=%22tide+zeppelin%22&stem=1', {}), ("/search?q=tide", {}),
+    ("/search?q=zeppelin+NOT+tide", {"English words in all their forms": "/search?q=zeppelin%20NOT%20tide&stem=1"}),
+])
+def test_where_nothing_matches_something_else_is_offered(served: Served, address: str, offered: dict[str, str]) -> None:
+    page = tree(served, address)
+    links = {link.text: link.get("href") for link in page.xpath("//p[span='Search for']/a")}
+    assert links == offered
+    if "any of these words" in links:
+        assert int(tree(served, links["any of these words"]).xpath("string(//p[@role='status'])").split()[0]) > 0
+
+
 def test_sites_are_a_hundred_a_page_and_found_by_letters(served: Served) -> None:
     seen: list[str] = []
     address = "/sites"

@@ -171,3 +171,9 @@ def test_pages_behind_a_proxy_have_its_path_and_answer_to_its_name(served: Serve
     assert len(own) > 20 and all(url.startswith("/news/") for url in own)
     assert served.get("/news/", Host="archive.example.org").status == 200
     assert served.get("/news/archive/articles").text.count("/news/") > 5
+
+
+def test_what_was_searched_for_is_marked_in_titles_too(served: Served) -> None:
+    marked = [mark.text_content() for mark in tree(served, "/search?q=title:fog+OR+tables").cssselect("h2 mark")]
+    assert {mark.lower() for mark in marked} == {"fog", "tables"}
+    assert not tree(served, "/search?q=body:tide").cssselect("h2 mark")

@@ -76,6 +76,14 @@ def test_what_the_server_is_made_of_is_not_told(served: Served) -> None:
     assert served.get("/archive.db").status in (403, 404)
 
 
+def test_tables_of_the_program_alone_stand_below_the_others(served: Served) -> None:
+    tables = served.get("/archive.json").json["tables"]
+    shown = [table["name"] for table in tables if not table["hidden"]]
+    assert shown[0] == "article_authors" and {"articles", "sites", "captures"} < set(shown)
+    assert not {"_sqlite_migrations", "aliases", "page_counts", "search_state"} & set(shown)
+    assert served.get("/archive/page_counts.json").status == 200
+
+
 def test_sql_ends_after_its_time(served: Served) -> None:
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     assert served.get(f"/archive.json?sql={endless.replace(' ', '+')}").status == 400

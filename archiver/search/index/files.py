@@ -15,6 +15,7 @@ from pathlib import Path
 _META = "meta.json"
 _PART = re.compile(r"([0-9a-f]{32})\.(?:(\d+)\.)?(\w+)")
 _MAGIC = 1337
+_LOOKS = 3
 _TAIL, _PIECE = 8, 1 << 20
 
 Stamps = dict[str, tuple[int, int]]
@@ -22,22 +23,31 @@ Stamps = dict[str, tuple[int, int]]
 
 
 def stamps(folder: Path) -> Stamps:
-    return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in _parts(folder)}
+    return {path.name: _stamp(path) for path in _parts(folder)}
 
 
 def damaged(folder: Path, known: Stamps | None = None) -> str:
     """The name of the first file that is not as it was written, "" where none is. Those that have their stamp are not
     read, nor are any where `known` has none of it. Raises OSError."""
+    for _ in range(_LOOKS):
+        try:
+            return _first_damaged(folder, known or {})
+        except FileNotFoundError:
+            continue  # another process has entered other segments meanwhile, and taken this one away
+    return _first_damaged(folder, known or {})
+
+
+def _first_damaged(folder: Path, known: Stamps) -> str:
     try:
         parts = _parts(folder)
     except ValueError:
         return _META
-    for path in parts:
-        if known is not None and known.get(path.name, ()) == (path.stat().st_size, path.stat().st_mtime_ns):
-            continue
-        if not _is_whole(path):
-            return path.name
-    return ""
+    return next((path.name for path in parts if known.get(path.name, ()) != _stamp(path) and not _is_whole(path)), "")
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    seen = path.stat()
+    return seen.st_size, seen.st_mtime_ns
 
 
 def _parts(folder: Path) -> list[Path]:

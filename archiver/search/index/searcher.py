@@ -80,6 +80,9 @@ class Searcher:
         self.beside = tuple(other for other in others if other is not self)
         self._remembered.clear()
 
+    def forget(self) -> None:
+        self._remembered.clear()
+
     def _asked(self, ask: Callable[[], _T]) -> _T:
         try:
             return ask()

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import asdict, replace
 
 from archiver.errors import BadQuery
 from archiver.search.asked import as_options
 from archiver.search.filters import Query
 from archiver.search.fold import FOLDS
+from archiver.search.plan import planned
 from archiver.search.run import facets as count_facets
 from archiver.search.run import run
+from archiver.search.snippet import line, wanted
 from archiver.search.values import as_values
 from archiver.web.answer import Answer, Asked
 from archiver.web.asking import args_of, query_of, search_link
 from archiver.web.bars import bars
 from archiver.web.exports import KINDS
-from archiver.web.facets import facets, narrowings
+from archiver.web.facets import facets, instead, narrowings
 from archiver.web.kept import counted, kept
 from archiver.web.mapped import mapped
 
@@ -40,13 +43,17 @@ def page(asked: Asked) -> Answer:
         return Answer("search.html", {}, {
             "total": found.total, "offset": query.offset, "hits": [as_values(hit) for hit in found.hits],
             "facets": {name: dict(values) for name, values in counts.items()}, "histogram": asdict(chart.found)})
+    in_titles = wanted(planned(asked.db, query).node, "title")
     return Answer("search.html", {
-        "query": query, "found": found, "facets": facets(asked, query, counts), "chart": chart,
+        "query": query, "found": found, "titles": {
+            hit.id: line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits},
+        "facets": facets(asked, query, counts), "chart": chart,
         "map": mapped(asked, query), "narrowings": narrowings(asked, query), "pages": _pages(asked, query, found.total),
         "hidden": [pair for pair in args_of(query) if pair[0] not in (*_FIELDS, "offset")], "args": asked.args,
         "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near], "folds": FOLDS, "kinds": KINDS,
         "export": [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")],
         "twin": asked.link("/search.json", args_of(query)), "options": as_options(query),
+        "instead": () if found.total else instead(asked, query),
         "more": asked.link("/search", [*args_of(query), ("values", MORE_VALUES)]) if values < MORE_VALUES and any(
             len(one) >= values for one in counts.values()) else "",
         "others": [(label, search_link(asked, query, path)) for label, path in (

@@ -1,0 +1,51 @@
+"""When a known site is asked anew for an address that does not exist, and what its answer tells of the whole site.
+
+A domain that is for sale and a site under repair show one page for every address, with status 200. Its words must not
+come in the place of the posts that stood there.
+"""
+
+from __future__ import annotations
+
+from archiver.discovery.nowhere import Nowhere, from_json
+from archiver.frontier.schedule import SOURCE_KINDS
+from archiver.items import Outcome, Visit
+from archiver.spiders.job import Job
+
+
+class Probing:
+    """Of one run. While it is asked for, no post is (`Job.comes_first`)."""
+
+    def __init__(self) -> None:
+        self._doubtful = self._asked = False
+
+    def seen(self, job: Job, visit: Visit) -> None:
+        """Enter what came of a page: a source that told of posts before and is a page now is doubtful."""
+        if job.kind in SOURCE_KINDS and job.worked and visit.kind not in SOURCE_KINDS:
+            self._doubt(visit)
+
+    def silent(self, visit: Visit, *, alone: bool) -> None:
+        """Enter what came of a known home page: so is one that leads to nothing new, where there are no sources."""
+        if alone:
+            self._doubt(visit)
+
+    def _doubt(self, visit: Visit) -> None:
+        self._doubtful |= visit.status == 200 and visit.outcome is Outcome.NOT_ARTICLE
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to ask: once in a run."""
+        if not self._doubtful or self._asked:
+            return False
+        self._asked = True
+        return True
+
+    def verdict(self, found: Nowhere, told: str | None) -> str:
+        """Why nothing is to be believed of a site whose home page leads nowhere, "" where nothing speaks against it.
+        `told`: what it answered for nothing in earlier runs; a site that ever did so is filled by scripts."""
+        before = from_json(told)
+        if not self._doubtful or before is None or found.look is None or not found.says_something:
+            return ""
+        if before.look is not None and before.is_like(found.look):
+            return ""
+        return (f"it shows one page for every address ({found.look.title[:80]!r}), as a domain that is for sale and a "
+                "site under repair do; what is stored is kept")

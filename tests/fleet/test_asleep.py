@@ -1,0 +1,113 @@
+"""A worker that is asleep for longer than its lease: somebody else has its site, and when it wakes up it asks nothing,
+and overwrites nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from archiver.commands.crawls.log import log_file
+from archiver.fleet import crawling
+from archiver.fleet.board import Board
+from archiver.fleet.clock import ticks
+from archiver.fleet.shard import ARCHIVE
+from archiver.fleet.storage import Storage
+from archiver.store.connect import open_archive
+from tests.fleet import hosts
+from tests.fleet.fleets import Fleet
+from tests.fleet.postgres import PACKAGE, wait_until
+
+pytestmark = pytest.mark.needs(PACKAGE)
+LEASE = 3.0
+_SERVER = get_context("spawn")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    out = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            out += family(int(child))
+    return out
+
+
+def send(pids: list[int], signum: int) -> None:
+    for pid in pids:
+        os.kill(pid, signum)
+
+
+@pytest.fixture
+def fleet(jobs: str, tmp_path: Path) -> Iterator[Fleet]:
+    made = Fleet(jobs, tmp_path)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def unwatched(link: Connection, archive: Path, url: str) -> None:
+    """A crawl whose leash hears once until when it may go on, and which nobody watches then."""
+    crawling.Leash.watch = lambda self: self._hear(60)  # type: ignore[method-assign]
+    crawling._work(link, archive, url, {}, None)
+
+
+def test_a_crawl_looks_at_its_lease_before_it_asks(tmp_path: Path) -> None:
+    archive, posts = tmp_path / ARCHIVE, 1_000
+    open_archive(archive, create=True).close()
+    with hosts.serving(1, posts, answer_after=0.05) as slow:
+        link, far = _SERVER.Pipe()
+        process = _SERVER.Process(target=unwatched, args=(far, archive, slow.urls[0]))
+        process.start()
+        far.close()
+        link.send(ticks() + 60)
+        wait_until(lambda: len(slow.log) > 5)
+        link.send(over := ticks() + 1.0)
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL
+        late = max(one.began for one in slow.log) - over
+        assert 5 < len(slow.log) < posts and late < 0.2
+    assert "its lease ran out 0." in log_file(archive).read_text()
+
+
+def test_who_wakes_up_too_late_asks_nothing_and_overwrites_nothing(fleet: Fleet, tmp_path: Path) -> None:
+    with hosts.serving(1, 40, answer_after=0.1) as slow:
+        fleet.do("init", "--storage", fleet.storage, *slow.urls, "--lease", str(LEASE), "--checkpoint", "1")
+        asleep = fleet.worker("w1")
+        wait_until(lambda: len(slow.log) > 12)
+        stopped = family(asleep.pid)
+        assert len(stopped) > 2
+        send(stopped, signal.SIGSTOP)
+        since = time.monotonic()
+        try:
+            fleet.worker("w2")
+            fleet.wait(90)
+            assert fleet.status()["last_hour"]["lost"] == 1
+            before = state(fleet)
+        finally:
+            send(stopped, signal.SIGCONT)
+        time.sleep(LEASE / 2)
+        assert asleep.lives
+        by = [(one.by, one.began - since) for one in slow.log]
+        assert max(at for name, at in by if name == "w1@example.org") < 0.2
+        assert not hosts.overlaps(slow.log)
+    storage = Storage(fleet.storage)
+    assert state(fleet) == before
+    assert len([key for key in storage.keys("shards") if key.endswith("manifest.json")]) <= 2
+    assert fleet.do("drain", "--wait", "30").returncode == 0
+
+
+def state(fleet: Fleet) -> tuple[object, ...]:
+    board = Board(fleet.jobs, 1)
+    try:
+        row = board.one("select token, manifest, articles, outcome from fleet_sites")
+    finally:
+        board.close()
+    assert row and row["articles"] == 40
+    return tuple(row.values())

@@ -1,0 +1,55 @@
+"""A domain that is for sale, or a site under repair: one page for every address, which is nobody's edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.spiders.crawling import crawl, rows, text
+from tests.spiders.site_server import Answer, Pages, home, page, serving
+
+PARKED = Answer(b"<html><head><title>For sale</title></head><body><h1>This domain is for sale</h1><p>Buy it now. "
+                b"Related searches: insurance, loans, hosting and much more.</p></body></html>")
+POSTS = [f"/story-{number}/" for number in range(6)]
+
+
+class Everywhere(dict[str, "Answer | Callable[[], Answer]"]):
+    """One page for every address."""
+
+    def get(self, path: str, default: Any = None) -> Any:
+        return text("", 404) if path == "/robots.txt" else PARKED
+
+
+def blog(address: str, *, with_feed: bool) -> Pages:
+    items = "".join(f"<item><title>{path.strip('/')}</title><link>{address[:-1]}{path}</link></item>" for path in POSTS)
+    feed = f'<rss version="2.0"><channel><title>The Test Blog</title>{items}</channel></rss>'
+    return {"/robots.txt": text("", 404), "/": home(*POSTS), **{path: page(path.strip("/")) for path in POSTS},
+            **({"/feed.xml": text(feed, **{"Content-Type": "application/rss+xml"})} if with_feed else {})}
+
+
+@pytest.mark.parametrize("with_feed", [True, False])
+def test_one_page_for_every_address_is_no_edit_of_the_posts_that_stood_there(with_feed: bool, tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving({}) as server:
+        server.pages = sound = blog(server.url, with_feed=with_feed)
+        assert crawl(server.url, archive=archive).returncode == 0
+        server.requests.clear()
+        assert crawl(server.url, archive=archive).returncode == 0
+        asked = len(server.requests)
+        server.pages = Everywhere()
+        for full in ((), (), ("--full",)):
+            done = crawl(server.url, *full, archive=archive)
+            assert done.returncode == 1 and "it shows one page for every address ('for sale')" in done.stderr
+        assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
+        server.pages = sound
+        server.requests.clear()
+        assert crawl(server.url, archive=archive).returncode == 0
+        crawl(server.url, archive=archive)
+        server.requests.clear()
+        crawl(server.url, archive=archive)
+    # A site that is well is asked for no more than ever.
+    assert len(server.requests) <= asked
+    assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
