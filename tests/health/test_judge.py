@@ -183,6 +183,9 @@ def test_the_archive_itself() -> None:
     assert state(10**9, 10**8, [], "") == [("disk", "amber")] and state(10**8, 0.0, [], "") == [("disk", "red")]
     assert state(10**11, 0.0, [late], "") == [("late", "red")]
     assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
+    for span, told in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
+        one, = judge_place("a.db", 10**11, 0.0, [replace(late, turn=Turn(NOW - span, DAY / 96, ""))], "7", NOW).findings
+        assert one.sentence.startswith(f"A site is late by up to {told}: ")
     new = replace(late, site={"added_at": (NOW - 2 * DAY).isoformat()}, last=None, turn=Turn(NOW, DAY / 2, ""))
     assert state(10**11, 0.0, [new], "7") == [("late", "amber")]
     assert state(10**11, 0.0, [replace(new, site={"added_at": (NOW - DAY / 2).isoformat()})], "7") == []

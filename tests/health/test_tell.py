@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from archiver.commands.health.tell import tell
 from archiver.commands.main import cli
+from archiver.spiders.lock import lock_schedule
 from archiver.store.connect import open_archive
 from tests.archive_fixture import make_archive
 from tests.spiders.crawling import rows
@@ -164,6 +166,15 @@ def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, cal
     call("status", "--notify", toml='[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n')
     fail(archive)
     assert "127.0.0.1:9 cannot be reached" in call("status", "--notify").stderr
+
+
+def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(archive: Path, call: Call) -> None:
+    with lock_schedule(archive), serving(Hook()) as hook:
+        call("status", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
+        assert tell(archive, place=False) == [] == hook.posted
+        assert tell(archive) == [("webhook", "")]
+        change, = hook.posted[0][0]["changes"]
+    assert change["site"] == "" and " late by up to " in change["sentence"]
 
 
 def test_nobody_is_told_where_nobody_is_named(archive: Path, call: Call) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from archiver.items import GeoTag, Right
 from archiver.publish.snapshot import passages
-from archiver.publish.snapshot.spans import runs, words
+from archiver.publish.snapshot.hashing import of_text
+from archiver.publish.snapshot.spans import RUN, runs, words
 from tests.publish.published import CC_BY, NEAR, Post, leaked, make, publish, rows, text, told
 
 OTHER = "https://notes.example/blog/"
@@ -70,10 +71,10 @@ def test_only_what_repeats_a_passage_is_left_out(folder: Path) -> None:
 
 @pytest.mark.parametrize("batch", [1 << 8, 1 << 17])
 def test_hashes_of_many_texts_are_those_of_each(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passages, "_BATCH", batch)
+    monkeypatch.setattr(passages, "BATCH", batch)
     texts = [text(n, random.Random(n).choice((1, 2, 30))) for n in range(40)] + ["", "one two", CHINESE, "ÀÉ " * 20]
     together = {one for part in passages.hashed(texts) for one in part.to_pylist()}
-    assert together == {one for whole in texts for one in passages.hashes(whole)}
+    assert together == {one for whole in texts for one in of_text(whole, RUN)}
     assert len(together) == len({run for whole in texts for run in runs(words(whole))})
 
 

@@ -37,9 +37,9 @@ Sent = list[tuple[str, str]]
 """Each message by the way it went, and why it failed ("": it was sent)."""
 
 
-def tell(archive: Path, only: Collection[str] | None = None, *, now: datetime | None = None) -> Sent:
-    """Look how sites do (those named in `only`, or all and the archive itself), and tell of what has changed since it
-    was told last. What was accepted and has passed is forgotten, even where nobody is to be told.
+def tell(archive: Path, only: Collection[str] | None = None, *, place: bool = True) -> Sent:
+    """Look how sites do (those named in `only`, or all and with `place` the archive itself), and tell of what has
+    changed since it was told last. What was accepted and has passed is forgotten, even where nobody is to be told.
 
     Raises what `open_archive` and `load_config` do. What is under way in another process is left to it.
     """
@@ -50,13 +50,13 @@ def tell(archive: Path, only: Collection[str] | None = None, *, now: datetime | 
     with lock:
         db = open_archive(archive)
         try:
-            at = now or datetime.now(UTC)
+            at = datetime.now(UTC)
             if not ways and not any_accepted(db):
                 return []
             with writing(db):
                 forget_what_passed(db, at)
                 if ways:
-                    enter_notices(db, _changes(db, archive, only, at), ways, datetime.now(UTC))
+                    enter_notices(db, _changes(db, archive, only, place, at), ways, datetime.now(UTC))
             return [(notice.channel, _send(db, archive, notice, ways)) for notice in due_notices(db)
                     if notice.channel in ways]
         except sqlite3.Error as error:
@@ -65,10 +65,10 @@ def tell(archive: Path, only: Collection[str] | None = None, *, now: datetime | 
             db.close()
 
 
-def after_runs(archive: Path, sites: Collection[str] | None) -> None:
+def after_runs(archive: Path, sites: Collection[str] | None, *, place: bool = True) -> None:
     """The same after crawls, of which it is no part: what keeps it from being done is said, and tried at the next."""
     try:
-        for channel, failure in tell(archive, sites):
+        for channel, failure in tell(archive, sites, place=place):
             if failure:
                 click.echo(f"Nobody was told by {channel} of what has changed: {failure}.", err=True)
     except ArchiverError as error:
@@ -82,10 +82,10 @@ def try_ways(archive: str) -> Sent:
     return [(channel, way(message)) for channel, way in ways_of(load_config().notify).items()]
 
 
-def _changes(db: Database, archive: Path, only: Collection[str] | None, now: datetime) -> list[Change]:
+def _changes(db: Database, archive: Path, only: Collection[str] | None, place: bool, now: datetime) -> list[Change]:
     found = overall(db, archive, scheduler(archive), now, settings_in(db), only)
     changes = [enter(db, site, health, now) for site, health in found.sites]
-    if only is None:
+    if only is None and place:
         changes.append(place_change(db, found.place, now))
     return [change for change in changes if change]
 

@@ -119,19 +119,19 @@ def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> Non
         after_writing(str(order.archive), quiet=True)
 
 
-def note(archive: Path, sites: tuple[str, ...] | None) -> ForkServerProcess:
-    """Tell people of what has changed with these sites (None: with all of it), in a process of its own: a mail server
-    that is slow keeps no crawl waiting. Raises OSError."""
-    process = _SERVER.Process(target=_note, args=(archive, sites), name="notices")
+def note(archive: Path, sites: tuple[str, ...] | None, *, place: bool) -> ForkServerProcess:
+    """Tell people of what has changed with these sites (None: with all of them, and with `place` the archive), in a
+    process of its own: a mail server that is slow keeps no crawl waiting. Raises OSError."""
+    process = _SERVER.Process(target=_note, args=(archive, sites, place), name="notices")
     process.start()
     return process
 
 
-def _note(archive: Path, sites: tuple[str, ...] | None) -> None:
+def _note(archive: Path, sites: tuple[str, ...] | None, place: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from archiver.commands.health.tell import after_runs
 
-    after_runs(archive, sites)
+    after_runs(archive, sites, place=place)
 
 
 def send(link: Connection, came: Came) -> None:

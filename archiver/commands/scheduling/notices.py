@@ -13,6 +13,8 @@ _EVERY = 60.0
 """Seconds that changes wait for others, so that many are one message."""
 _ALL_EVERY = 3600.0
 _LONGEST = 180.0
+_CATCHING_UP = 600.0
+"""Seconds after the start in which nobody is told of missed turns: those of an outage are made up for."""
 
 
 class Notices:
@@ -24,6 +26,7 @@ class Notices:
         self._sites: set[str] = set()
         self._process: ForkServerProcess | None = None
         self._next = self._next_all = 0.0
+        self._caught_up = monotonic() + _CATCHING_UP
         self._began = 0.0
 
     def ended(self, site: str) -> None:
@@ -40,16 +43,17 @@ class Notices:
                 return
             self._process.close()
             self._process = None
-        everything = now >= self._next_all
+        everything, place = now >= self._next_all, now >= self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
         try:
-            self._process = note(self._archive, None if everything else tuple(self._sites))
+            self._process = note(self._archive, None if everything else tuple(self._sites), place=place)
         except OSError as error:
             self._say(f"Nobody is told now of what may have changed ({error.strerror}): it is tried again.")
         else:
             self._sites.clear()
-            self._next_all = now + _ALL_EVERY if everything else self._next_all
+            if everything:
+                self._next_all = now + _ALL_EVERY if place else self._caught_up
         self._began, self._next = now, now + _EVERY
 
     def close(self) -> None:

@@ -1,71 +1,255 @@
-"""Counts of words in a row over all articles of a year and language, exact and in bounded memory.
+"""Counts of words in a row over all articles of a year and language, in bounded memory.
 
 What few articles have is left out: a passage cannot be put together from words that many texts share, and names that
 stand in one or two of them do not appear.
+
+They are counted by hashes of 64 bits, which year, language and number of words are part of: two are the same in one of
+some hundred datasets of a million articles. Texts and hashes lie in files meanwhile; the words of those that stay are
+looked up in the texts at the end.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+import tempfile
+from array import array
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from hashlib import sha256
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from archiver.publish.formats.columns import arrow
+from archiver.publish.snapshot.hashing import BATCH, Bitmap, Texts
 
 LONGEST = 5
 DEFAULT = 2
 FEWEST = 5
 """Articles that must have it."""
 _HELD = 1_000_000
-"""Different ones that are held in memory (of about 130 bytes each)."""
+"""Rows, one an n-gram of an article, that are held in memory at a time, of some 24 bytes."""
+_PARTS = 256
+"""They are added up by the first byte of their hashes, one part after another."""
+_SOUGHT = 2_000_000
+"""N-grams whose words are looked for in one reading of the texts."""
+_BATCHES = 128
+_LOW = (1 << 32) - 1
+_MOST_BYTES = 1 << 22
+"""Of a longer text these are counted."""
 
 
 class Ngrams:
     """Fed with the words of articles, it gives the rows of the table in their order. `folder` takes what does not fit
-    into memory."""
+    into memory, in files that have no name."""
 
     def __init__(self, longest: int, folder: Path, held: int = _HELD) -> None:
-        self._longest, self._folder, self._held = longest, folder, held
-        self._articles: Counter[str] = Counter()
-        self._times: Counter[str] = Counter()
-        self._spilled: list[Path] = []
+        self._longest, self._folder, self._most = longest, folder, held
+        self._groups: dict[tuple[str, str], int] = {}
+        self._salts: list[list[int]] = []
+        self._batch: list[bytes] = []
+        self._of: list[int] = []
+        self._size = 0
+        self._texts = _Kept(folder)
+        self._counts = _Counts(folder)
+        self._held: list[Any] = []
+        self._rows = 0
 
     def add(self, year: str, language: str, tokens: Sequence[str]) -> None:
-        own: Counter[str] = Counter()
+        group = self._groups.setdefault((year, language), len(self._groups))
+        if group == len(self._salts):
+            self._salts.append([int.from_bytes(sha256(f"{year}\t{language}\t{n}".encode()).digest()[:8], "big")
+                                for n in range(self._longest + 1)])
+        text = " ".join(tokens).encode()
+        if len(text) > _MOST_BYTES:
+            text = text[:text.rfind(b" ", 0, _MOST_BYTES)]
+        if not text:
+            return
+        if self._batch and self._size + len(text) > BATCH - 8:
+            self._count()
+        self._batch.append(text)
+        self._of.append(group)
+        self._size += len(text) + 3
+
+    def _count(self) -> None:
+        """Of the batch, in how many articles each stands and how often; the batch is kept."""
+        pa, _ = arrow()
+        texts = Texts(self._batch)
+        number, key = [], []
         for n in range(1, self._longest + 1):
-            own.update(map(" ".join, zip(*(islice(tokens, start, None) for start in range(n)), strict=False)))
-        prefix = f"{year}\t{language}\t"
-        keyed = {f"{prefix}{ngram.count(' ') + 1}\t{ngram}": times for ngram, times in own.items()}
-        self._articles.update(keyed.keys())
-        self._times.update(keyed)
-        if len(self._times) > self._held:
+            hashes, own, _, _ = texts.runs(n)
+            number.append(own)
+            key.append(self._keyed(hashes, own, self._of, n))
+        table = pa.table({"text": pa.chunked_array(number), "key": pa.chunked_array(key)})
+        table = table.group_by(["text", "key"], use_threads=False).aggregate([([], "count_all")])
+        self._held.append(table.select(["key", "count_all"]).rename_columns(["key", "times"]))
+        self._rows += len(table)
+        self._texts.add(self._batch, self._of)
+        self._batch, self._of, self._size = [], [], 0
+        if self._rows > self._most:
             self._spill()
+
+    def _keyed(self, hashes: Any, number: Any, of: Sequence[int], n: int) -> Any:
+        """Hashes by year, language and number of words; `number` is that of the text, `of` has the groups of these."""
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        salts = pa.array([self._salts[group][n] for group in of], pa.uint64())
+        return pc.add(hashes, salts.take(number))
 
     def _spill(self) -> None:
-        file = self._folder / f".{len(self._spilled)}.ngrams"
-        with file.open("w", encoding="utf-8", errors="replace", newline="\n") as out:
-            out.writelines(f"{key}\t{self._articles[key]}\t{self._times[key]}\n" for key in sorted(self._times))
-        self._spilled.append(file)
-        self._articles.clear()
-        self._times.clear()
+        pa, _ = arrow()
+        self._counts.add(pa.concat_tables(self._held))
+        self._held, self._rows = [], 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows, by year, language, n and words; then nothing is left in the folder."""
-        if self._times:
+        """The rows, by year, language, n and words."""
+        if self._batch:
+            self._count()
+        if self._held:
             self._spill()
-        files = [file.open(encoding="utf-8", newline="\n") for file in self._spilled]
-        try:
-            lines = heapq.merge(*files, key=lambda line: line.rsplit("\t", 2)[0])
-            parts = (line.rstrip("\n").rsplit("\t", 2) for line in lines)
-            for key, group in groupby(parts, key=lambda part: part[0]):
-                counts = [(int(articles), int(times)) for _, articles, times in group]
-                articles = sum(count for count, _ in counts)
-                if articles >= FEWEST:
-                    year, language, n, ngram = key.split("\t")
-                    yield {"year": year, "language": language, "n": int(n), "ngram": ngram, "articles": articles,
-                           "occurrences": sum(times for _, times in counts)}
-        finally:
-            for handle, file in zip(files, self._spilled, strict=True):
-                handle.close()
-                file.unlink()
+        names = dict(enumerate(sorted(self._groups)))
+        ranks = {self._groups[group]: rank for rank, group in names.items()}
+        runs = [_Lines(self._folder, lines) for kept in self._counts.kept(_SOUGHT) for lines in self._told(kept, ranks)]
+        for line in heapq.merge(*runs, key=lambda line: line.rsplit("\t", 2)[0]):
+            rank, n, ngram, articles, times = line.rstrip("\n").split("\t")
+            year, language = names[int(rank)]
+            yield {"year": year, "language": language, "n": int(n), "ngram": ngram, "articles": int(articles),
+                   "occurrences": int(times)}
+
+    def _told(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
+        """The words of some n-grams, with their counts, out of the texts, some at a time. What was found is looked for
+        no more."""
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        left = kept["key"].combine_chunks()
+        bitmap = Bitmap(left)
+        batches: list[bytes] = []
+        seen: list[Any] = []
+        for last, data, of in self._texts:
+            texts = Texts(data)
+            rank = pa.array([ranks[group] for group in of], pa.uint32())
+            for n in range(1, self._longest + 1):
+                hashes, number, starts, ends = texts.runs(n)
+                key = self._keyed(hashes, number, of, n)
+                here = pa.scalar(len(batches) << 32, pa.uint64())
+                found = pa.table({"key": key, "start": pc.add(starts, here), "end": pc.add(ends, here), "rank":
+                                  rank.take(number), "n": pa.repeat(pa.scalar(n, pa.uint8()), len(key))})
+                seen.append(found.filter(bitmap.may_have(key)))
+            batches.append(texts.data)
+            if last or len(batches) == _BATCHES or sum(map(len, seen)) > _HELD // 2:
+                lines, left = self._lines(pa.concat_tables(seen), batches, kept, left)
+                if lines:
+                    yield lines
+                if not len(left):
+                    return
+                if len(left) < 0.8 * len(bitmap):
+                    bitmap = Bitmap(left)
+                batches, seen = [], []
+
+    def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
+        """The lines of those that are sought and were seen, in order; and what is left to seek."""
+        import pyarrow.compute as pc
+
+        found = seen.group_by("key", use_threads=False).aggregate(
+            [("start", "min"), ("end", "min"), ("rank", "min"), ("n", "min")])
+        found = found.filter(pc.is_in(found["key"], value_set=left))
+        if not len(found):
+            return [], left
+        keys = found["key"].combine_chunks()
+        counts = kept.take(pc.index_in(keys, value_set=kept["key"].combine_chunks()))
+        lines = [
+            f"{rank:06}\t{n}\t{batches[start >> 32][(start & _LOW) + 1:end & _LOW].decode()}\t{articles}\t{times}\n"
+            for start, end, rank, n, articles, times in zip(
+                *(found[f"{name}_min"].to_pylist() for name in ("start", "end", "rank", "n")),
+                *(counts[name].to_pylist() for name in ("articles", "times")), strict=True)]
+        return sorted(lines), left.filter(pc.invert(pc.is_in(left, value_set=keys)))
+
+
+class _Kept:
+    """Batches of texts in a file, with the groups of each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._sizes: list[tuple[array[int], array[int]]] = []
+
+    def add(self, batch: list[bytes], of: list[int]) -> None:
+        self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        self._file.writelines(batch)
+        self._sizes.append((array("L", map(len, batch)), array("L", of)))
+
+    def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
+        """The batches as they were added; with each whether it is the last."""
+        if self._file is not None:
+            self._file.seek(0)
+            for left, (sizes, of) in zip(range(len(self._sizes))[::-1], self._sizes, strict=True):
+                yield not left, [self._file.read(size) for size in sizes], of
+
+
+class _Counts:
+    """How often each article has each n-gram, by hash, in a file; in parts by the first byte of these."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._spilled: list[tuple[int, array[int]]] = []
+
+    def add(self, table: Any) -> None:
+        """`key` is a hash, `times` how often an article has it."""
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        part = pc.cast(pc.shift_right(table["key"], pa.scalar(56, pa.uint64())), pa.uint8()).combine_chunks()
+        order = pc.sort_indices(part)
+        counts = {one["values"]: one["counts"] for one in pc.value_counts(part).to_pylist()}
+        bounds = array("Q", accumulate((counts.get(number, 0) for number in range(_PARTS)), initial=0))
+        self._spilled.append((self._file.seek(0, 2), bounds))
+        for name, kind in (("key", pa.uint64()), ("times", pa.uint32())):
+            self._file.write(pc.cast(table[name], kind).combine_chunks().take(order).buffers()[1])
+
+    def kept(self, most: int) -> Iterator[Any]:
+        """The counts of what enough articles have, in tables of about so many rows."""
+        pa, _ = arrow()
+        import pyarrow.compute as pc
+
+        parts: list[Any] = []
+        for part in range(_PARTS):
+            found = [one for spilled in self._spilled if (one := self._read(*spilled, part)) is not None]
+            if not found:
+                continue
+            table = pa.concat_tables(found).group_by("key", use_threads=False).aggregate(
+                [([], "count_all"), ("times", "sum")]).rename_columns(["key", "articles", "times"])
+            parts.append(table.filter(pc.greater_equal(table["articles"], FEWEST)))
+            if sum(map(len, parts)) > most:
+                yield pa.concat_tables(parts)
+                parts = []
+        if any(map(len, parts)):
+            yield pa.concat_tables(parts)
+
+    def _read(self, start: int, bounds: array[int], part: int) -> Any | None:
+        pa, _ = arrow()
+        assert self._file is not None
+        first, last = bounds[part], bounds[part + 1]
+        if first == last:
+            return None
+        columns = []
+        for kind, width in ((pa.uint64(), 8), (pa.uint32(), 4)):
+            self._file.seek(start + first * width)
+            data = self._file.read((last - first) * width)
+            columns.append(pa.Array.from_buffers(kind, last - first, [None, pa.py_buffer(data)]))
+            start += bounds[-1] * width
+        return pa.table(columns, ["key", "times"])
+
+
+class _Lines:
+    """Lines in a file, one after another."""
+
+    def __init__(self, folder: Path, lines: Sequence[str]) -> None:
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder)  # noqa: SIM115
+        self._file.writelines(lines)
+        self._file.seek(0)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self._file)

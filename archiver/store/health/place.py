@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from archiver.frontier.cadence import shown
 from archiver.store.health.judge import Finding, Health, worst
 from archiver.store.ledger import moment
 from archiver.store.turns import Scheduled
@@ -43,7 +42,7 @@ def _late(sites: Sequence[Scheduled], scheduler: str, now: datetime) -> Iterator
                   "longer cadences") if scheduler else (
             "no scheduler runs: start 'archiver schedule', or the service that runs it")
         yield Finding("late", "amber" if scheduler else "red",
-                      f"{many} late by up to {shown(max(late))}: {advice}.")
+                      f"{many} late by up to {_long(max(late))}: {advice}.")
 
 
 def _behind(one: Scheduled, now: datetime) -> timedelta | None:
@@ -54,6 +53,12 @@ def _behind(one: Scheduled, now: datetime) -> timedelta | None:
         return behind if behind > max(one.turn.period / 2, _LATE) else None
     added = moment(one.site.get("added_at"))
     return now - added if added and now - added > _NEW else None
+
+
+def _long(span: timedelta) -> str:
+    """In whole hours or days: what is told of is an hour at least."""
+    hours = round(span / timedelta(hours=1))
+    return f"{hours // 24:,} days" if hours >= 48 else f"{hours} hours" if hours > 1 else "an hour"
 
 
 def _size(number: float) -> str:
