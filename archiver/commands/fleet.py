@@ -209,16 +209,19 @@ def status(jobs: str, as_json: bool) -> None:
 
 @fleet.command()
 @storage_option("Where the shards are.", required=True)
+@click.option("--apart", metavar="DIR", type=click.Path(path_type=Path),
+              help="Fetch each shard into a folder of its own below DIR and merge none ('archiver search --shards').")
 @click.option("--unfinished", is_flag=True, help="Take shards too whose site is being crawled, or whose worker died.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
 @archive_option
-def collect(storage: str, unfinished: bool, quiet: bool, as_json: bool, archive: str) -> None:
+def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_json: bool, archive: str) -> None:
     """Merge all shards into one archive, as 'archiver merge' does. Called again it fetches what has changed since.
 
     \b
     Example:
       archiver fleet collect --storage s3://news-shards --archive all.db
+      archiver fleet collect --storage s3://news-shards --apart /mnt/shards
 
     \b
     Exit code: 0 done; 1 a shard is damaged or lacks WARC files, or the storage cannot be read.
@@ -227,6 +230,7 @@ def collect(storage: str, unfinished: bool, quiet: bool, as_json: bool, archive:
 
     from archiver.commands.bar import staged
     from archiver.commands.takedowns import alone
+    from archiver.fleet.collect import Collected, Fetched, fetch
     from archiver.fleet.collect import collect as gather
     from archiver.fleet.mark import known
     from archiver.fleet.storage import Storage
@@ -234,18 +238,27 @@ def collect(storage: str, unfinished: bool, quiet: bool, as_json: bool, archive:
 
     place = Storage(storage)
     known(place)  # before an archive is made of what is none
-    open_archive(archive, create=True).close()
-    with alone(Path(archive), "merge") as db, staged(quiet or as_json) as told:
-        out = gather(db, Path(archive), place, unfinished=unfinished, told=told)
+    out: Collected | Fetched
+    if apart:
+        with staged(quiet or as_json) as told:
+            out = fetch(place, apart, unfinished=unfinished, told=told)
+    else:
+        open_archive(archive, create=True).close()
+        with alone(Path(archive), "merge") as db, staged(quiet or as_json) as told:
+            out = gather(db, Path(archive), place, unfinished=unfinished, told=told)
     if as_json:
         write_json(asdict(out))
+    elif isinstance(out, Fetched):
+        if not quiet:
+            click.echo(f"{count(len(out.fetched), 'shard')} fetched into {apart}, {out.known:,} unchanged, "
+                       f"{len(out.unfinished):,} being crawled")
     elif not quiet:
         new, captures = (sum(getattr(one, name) for one in out.merged.values()) for name in ("articles", "captures"))
         click.echo(f"{count(len(out.merged), 'shard')} merged ({count(new, 'new article')}, "
                    f"{count(captures, 'capture')}), {out.known:,} unchanged, {len(out.unfinished):,} being crawled")
     for text in out.damaged:
         click.echo(f"Error: {text}", err=True)
-    if out.damaged or any(one.lost for one in out.merged.values()):
+    if out.damaged or (isinstance(out, Collected) and any(one.lost for one in out.merged.values())):
         sys.exit(1)
 
 

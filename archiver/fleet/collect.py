@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.capture.index import index_of
-from archiver.fleet.manifest import Manifest, newest_manifests, read_manifest
+from archiver.fleet.manifest import Manifest, newest_manifests, read_manifest, shard_folder
 from archiver.fleet.refusals import ShardDamaged
-from archiver.fleet.shard import ARCHIVE, restore
+from archiver.fleet.shard import ARCHIVE, is_left_clean, left_clean, restore
 from archiver.fleet.storage import Storage
 from archiver.store.merging.run import Merged, merge
 
@@ -27,6 +27,16 @@ class Collected:
     or whose worker died, `damaged` what is wrong with others."""
 
     merged: dict[str, Merged] = field(default_factory=dict)
+    known: int = 0
+    unfinished: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Fetched:
+    """The same of shards that were not merged: `fetched` are archives by site."""
+
+    fetched: dict[str, str] = field(default_factory=dict)
     known: int = 0
     unfinished: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
@@ -80,6 +90,31 @@ def collect(db: Database, archive: Path, storage: Storage, *, unfinished: bool =
                     continue
                 out.merged[state.site] = merge(db, archive, Path(folder) / ARCHIVE)
             notes.add(state)
+    told("shards", len(states), len(states))
+    return out
+
+
+def fetch(storage: Storage, into: Path, *, unfinished: bool = False,
+          told: Told = lambda what, done, of: None) -> Fetched:
+    """Each shard into a folder of its own below `into`, unmerged; those that are there as they are now stay. Raises
+    StorageRefused, OSError."""
+    out = Fetched()
+    states = list(shards(storage))
+    for number, state in enumerate(states):
+        told("shards", number, len(states))
+        folder = into / shard_folder(state.site).rpartition("/")[2]
+        if is_left_clean(folder, state):
+            out.known += 1
+        elif not unfinished and not is_finished(state):
+            out.unfinished.append(state.site)
+        else:
+            try:
+                restore(storage, folder, state)
+            except ShardDamaged as error:
+                out.damaged.append(str(error))
+                continue
+            left_clean(folder, state)
+            out.fetched[state.site] = str(folder / ARCHIVE)
     told("shards", len(states), len(states))
     return out
 

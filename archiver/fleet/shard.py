@@ -124,6 +124,10 @@ def left_clean(folder: Path, manifest: Manifest) -> None:
     (folder / _STATE).write_bytes(manifest.to_json().encode())
 
 
+def is_left_clean(folder: Path, manifest: Manifest) -> bool:
+    return _left(folder) == manifest
+
+
 def taken(folder: Path) -> None:
     """A crawl begins: what is on this disk is no state of the storage any more, but its WARC files are."""
     state = folder / _STATE

@@ -71,6 +71,12 @@ def test_a_killed_workers_sites_are_crawled_on_by_another_one(fleet: Fleet, site
     assert len(json.loads(collected.stdout)["merged"]) == 3
     again = fleet.do("collect", "--storage", fleet.storage, "--archive", str(together), "--json")
     assert json.loads(again.stdout) == {"merged": {}, "known": 3, "unfinished": [], "damaged": []}
+    for fetched, unchanged in ((3, 0), (0, 3)):
+        apart = fleet.do("collect", "--storage", fleet.storage, "--apart", str(tmp_path / "apart"), "--json")
+        told = json.loads(apart.stdout)
+        assert (len(told["fetched"]), told["known"], told["damaged"]) == (fetched, unchanged, [])
+    found = run("archiver", "search", "--shards", str(tmp_path / "apart"), "--all", "--jsonl", "--limit", "100")
+    assert len(found.stdout.splitlines()) == 30, found.stderr
     run("archiver", "crawl", *sites.urls, "--archive", str(alone), "--quiet", environment=without_proxies())
     assert not differences(alone, together)
     assert not flaws(together)
