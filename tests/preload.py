@@ -9,8 +9,10 @@ import platform
 
 from scrapy.settings import Settings
 from scrapy.utils.misc import load_object
+from sqlite_utils import Database
 
 import archiver
+from archiver.store.fresh import make_schema
 
 for found in pkgutil.walk_packages(archiver.__path__, "archiver."):
     if not found.name.endswith("__main__"):  # that one is the program itself
@@ -26,6 +28,7 @@ for components in ("DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS",
 for handler in settings.getwithbase("DOWNLOAD_HANDLERS").values():
     if handler is not None:
         load_object(handler)
+make_schema(Database(memory=True))  # the statements of a new archive are made once in a process
 platform.platform()  # Scrapy puts it into its log; the first time it takes a process to find out
 # A process that was forked copies what it writes to, and a collection would write to all of this.
 gc.freeze()

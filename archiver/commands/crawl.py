@@ -90,7 +90,7 @@ def crawl(sites: tuple[str, ...], archive: str, tag: str | None, limit: int | No
         results, signum = run(plans, order, workers)
     if not signum and not any(result.outcome == "failed" for result in results):
         after_writing(archive, quiet=quiet or as_json)
-    if not signum:
+    if not signum and Path(archive).exists():  # it may have been taken away, which the runs have told
         after_runs(Path(archive), {result.site for result in results})
     found = healths(archive, (result.site for result in results))
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -37,8 +37,9 @@ def origin(members: Sequence[Member]) -> tuple[int, str]:
     another's address, or from its site. Else it is the earliest published, as exactly as the pages say that, and of
     those that may be it the one that was seen first.
     """
-    for name, says in _SAID:
-        spoken = Counter(other.id for one in members for other in members if one.id != other.id and says(one, other))
+    for name, speaks, says in _SAID:
+        spoken = Counter(other.id for one in members if speaks(one) for other in members
+                         if one.id != other.id and says(one, other))
         if spoken:
             most = max(spoken.values())
             first, _ = _earliest([m for m in members if spoken[m.id] == most])
@@ -49,18 +50,23 @@ def origin(members: Sequence[Member]) -> tuple[int, str]:
 
 
 def _declares(one: Member, other: Member) -> bool:
-    return bool(one.canonical) and one.canonical in other.keys and one.canonical not in one.keys
+    return one.canonical in other.keys
 
 
 def _refers(one: Member, other: Member) -> bool:
-    return not one.names.isdisjoint(other.keys) and one.names.isdisjoint(one.keys)
+    return not one.names.isdisjoint(other.keys)
 
 
 def _credits(one: Member, other: Member) -> bool:
     return one.site != other.site and any(_is_named(credit, other.site) for credit in one.credits)
 
 
-_SAID = (("declared canonical by", _declares), ("named by its address in", _refers), ("credited by", _credits))
+# What is said of another, and whether one says such a thing at all: most do not, and are compared with none.
+_SAID: tuple[tuple[str, Callable[[Member], bool], Callable[[Member, Member], bool]], ...] = (
+    ("declared canonical by", lambda one: bool(one.canonical) and one.canonical not in one.keys, _declares),
+    ("named by its address in", lambda one: bool(one.names) and one.names.isdisjoint(one.keys), _refers),
+    ("credited by", lambda one: bool(one.credits), _credits),
+)
 
 
 def _is_named(credit: str, site: str) -> bool:

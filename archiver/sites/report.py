@@ -34,7 +34,9 @@ def report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
     shares = measured.coverage()
     days = db.execute("select min(substr(published, 1, 10)), max(substr(published, 1, 10)) from articles "
                       "where site = ?", [site["name"]]).fetchone()
-    posts = state["posts"]["found"]
+    # Of a site that could not be read at all the home page is what is known, and no post.
+    unread = run.get("outcome") == "failed" and not (measured.articles or measured.sources)
+    posts = 0 if unread else state["posts"]["found"]
     robots = _robots(db, site["start_url"])
     pace = max(delay, robots["crawl_delay"] or 0.0, measured.latency or 0.0)
     return {

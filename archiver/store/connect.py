@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound, ArchiveNotWritable, ArchiveTooNew, NotAnArchive
 from archiver.store.faults import fault_of
+from archiver.store.fresh import make_schema
 from archiver.store.migrations import migrations
 
 _BUSY_SECONDS = 30.0
@@ -43,8 +44,9 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
     try:
         _check(db, file, empty=not read_only)
         if not read_only:
-            db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute("PRAGMA synchronous=NORMAL")
+            make_schema(db)  # before there is a log, so that where there is no room for it the file is as it was
+            db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
             db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             if migrations.pending(db):

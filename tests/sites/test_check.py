@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from archiver.commands.bulk.check import _print
 from tests.processes import run
 from tests.spiders.crawling import text
 from tests.spiders.site_server import Pages, home, page, serving
@@ -19,7 +22,7 @@ def blog(posts: int) -> Pages:
         Content_Type="application/xml")}
 
 
-def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path) -> None:
+def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(blog(200)) as open_, serving({"/robots.txt": text("User-agent: *\nDisallow: /\n")}) as closed:
         sitemap = open_.pages["/sitemap.xml"]
         sitemap.body = sitemap.body.replace(b"{base}", open_.url.encode())  # type: ignore[union-attr]
@@ -35,3 +38,6 @@ def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path) -> None:
         assert shut["robots"]["forbids_home"] == "Disallow: /" and shut["outcome"] == "failed" and not shut["sampled"]
         assert set(closed.requests) <= {"/robots.txt", "/.well-known/tdmrep.json"}
         assert none["outcome"] == "failed" and "takes no connection" in none["reason"]
+        assert good["posts"] > none["posts"] == shut["posts"] == 0
+        _print(none, first=True)
+        assert capsys.readouterr().out.splitlines()[1:] == [f"  failed: {none['reason']}"]
