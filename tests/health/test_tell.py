@@ -168,6 +168,21 @@ def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, cal
     assert "127.0.0.1:9 cannot be reached" in call("status", "--notify").stderr
 
 
+def test_what_else_is_wrong_is_told_though_the_state_stays(archive: Path, call: Call) -> None:
+    with serving(Hook()) as hook:
+        fail(archive)
+        call("status", "--notify", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')
+        db = open_archive(archive)
+        db.execute("update runs set outcome = 'finished' where outcome = 'failed'")
+        db.execute("update pages set outcome = 'refused', rule = 'robots' where article_id is not null and site_id = 2")
+        db.close()
+        for _ in range(2):
+            call("status", "--notify")
+        first, second = (posted["changes"][0] for posted, _ in hook.posted)
+    assert (first["before"], first["state"], second["before"], second["state"]) == ("unknown", *["amber"] * 3)
+    assert "It fell over." in first["sentence"] and second["sentence"].startswith("Its robots.txt now forbids")
+
+
 def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(archive: Path, call: Call) -> None:
     with lock_schedule(archive), serving(Hook()) as hook:
         call("status", toml=f'[notify]\nwebhook = "http://127.0.0.1:{hook.server_address[1]}/"\n')

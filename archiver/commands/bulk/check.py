@@ -137,9 +137,9 @@ def _print(one: dict[str, Any], *, first: bool) -> None:
         say(line(("no posts were found", "bold red"),
                  "; 'archiver crawl' and 'archiver why URL' tell what its pages are taken for", indent=2))
         return
-    at_least = "at least " if one["posts_at_least"] else "about "
+    more = " or more" if one["posts_at_least"] else ""
     days = f", of those read from {one['days'][0]} to {one['days'][1]}" if one["days"] else ""
-    say(line(f"{at_least}{count(one['posts'], 'post')}{days}; a first crawl takes {_hours(one['hours'])}", indent=2))
+    say(line(f"about {count(one['posts'], 'post')}{more}{days}; a first crawl takes {_hours(one['hours'])}", indent=2))
     if not one["sampled"]:
         return
     have = ", ".join(f"{name} {share:.0%}" for name, share in one["fields"].items() if share)

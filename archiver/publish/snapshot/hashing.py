@@ -54,9 +54,12 @@ class Texts:
 
 def of_text(text: str, words: int) -> list[int]:
     """The hashes of the runs of a short text."""
+    data = plain(text)
+    if data.count(b" ") + 1 < words:
+        return []
     total, power, inverse = 0, 1, 1
     sums: list[tuple[int, int]] = []
-    for byte in b" %b " % plain(text):
+    for byte in b" %b " % data:
         total += _VALUES[byte] * power
         if byte == _SPACE:
             sums.append((total, inverse))

@@ -109,7 +109,14 @@ class Ngrams:
             self._spill()
         names = dict(enumerate(sorted(self._groups)))
         ranks = {self._groups[group]: rank for rank, group in names.items()}
-        runs = [_Lines(self._folder, lines) for kept in self._counts.kept(_SOUGHT) for lines in self._told(kept, ranks)]
+        runs, lines = [], list[str]()
+        for kept in self._counts.kept(_SOUGHT):
+            for found in self._told(kept, ranks):
+                lines += found
+                if len(lines) > self._most // 4:  # in one file, for so many cannot be open as there are batches
+                    runs.append(_Lines(self._folder, lines))
+                    lines = []
+        runs.append(_Lines(self._folder, lines))
         for line in heapq.merge(*runs, key=lambda line: line.rsplit("\t", 2)[0]):
             rank, n, ngram, articles, times = line.rstrip("\n").split("\t")
             year, language = names[int(rank)]
@@ -148,7 +155,7 @@ class Ngrams:
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """The lines of those that are sought and were seen, in order; and what is left to seek."""
+        """The lines of those that are sought and were seen, and what is left to seek."""
         import pyarrow.compute as pc
 
         found = seen.group_by("key", use_threads=False).aggregate(
@@ -163,7 +170,7 @@ class Ngrams:
             for start, end, rank, n, articles, times in zip(
                 *(found[f"{name}_min"].to_pylist() for name in ("start", "end", "rank", "n")),
                 *(counts[name].to_pylist() for name in ("articles", "times")), strict=True)]
-        return sorted(lines), left.filter(pc.invert(pc.is_in(left, value_set=keys)))
+        return lines, left.filter(pc.invert(pc.is_in(left, value_set=keys)))
 
 
 class _Kept:
@@ -244,11 +251,11 @@ class _Counts:
 
 
 class _Lines:
-    """Lines in a file, one after another."""
+    """Lines in a file, in order."""
 
     def __init__(self, folder: Path, lines: Sequence[str]) -> None:
         self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder)  # noqa: SIM115
-        self._file.writelines(lines)
+        self._file.writelines(sorted(lines))
         self._file.seek(0)
 
     def __iter__(self) -> Iterator[str]:

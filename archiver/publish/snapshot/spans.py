@@ -42,8 +42,7 @@ def count(text: str) -> int:
 def plain(text: str) -> bytes:
     """The words of a text with one space between them, in UTF-8."""
     found = _spaced(text)
-    return b" ".join(found.split() if isinstance(found, bytes) else (
-        word.encode("utf-8") for word in _WORD.findall(found)))
+    return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
 
 
 def _spaced(text: str) -> bytes | str:

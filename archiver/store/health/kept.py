@@ -21,7 +21,8 @@ MOST_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A site whose state is another one than before: what was found now, or "" where all is well again."""
+    """A site whose state is another one than before, or with which something else is wrong: what was found now, in a
+    sentence."""
 
     site: str
     before: Level
@@ -86,8 +87,9 @@ def forget_passed(db: Database, site_id: int, found: Health) -> None:
 
 
 def enter(db: Database, site: dict[str, Any], health: Health, now: datetime) -> Change | None:
-    """Keep how a site does; the change, where it is one. That a site does well for the first time is none."""
-    row = db.execute("select state, since from health where site_id = ?", [site["id"]]).fetchone()
+    """Keep how a site does; the change, where it is one. That a site does well for the first time is none; that
+    something else is wrong with it now, too, is one."""
+    row = db.execute("select state, since, findings from health where site_id = ?", [site["id"]]).fetchone()
     before: Level = row[0] if row else "unknown"
     since = row[1] if row and before == health.state else stamp(now)
     db.execute("insert into health (site_id, state, since, judged_at, findings) values (?, ?, ?, ?, ?) "
@@ -95,10 +97,13 @@ def enter(db: Database, site: dict[str, Any], health: Health, now: datetime) -> 
                "judged_at = excluded.judged_at, findings = excluded.findings",
                [site["id"], health.state, since, stamp(now),
                 json.dumps([as_json(one) for one in health.findings], ensure_ascii=False)])
-    if before == health.state or (before == "unknown" and health.state == "green") or health.state == "unknown":
+    if (before == "unknown" and health.state == "green") or health.state == "unknown":
         return None
-    sentence = health.findings[0].sentence if health.findings else "It does well again."
-    return Change(site["name"], before, health.state, sentence, now)
+    told = {f"{one['code']} {one['about']}".strip() for one in json.loads(row[2])} if row else set()
+    news = [one for one in health.findings if before != health.state or _key(one) not in told]
+    if before == health.state and not news:
+        return None
+    return Change(site["name"], before, health.state, news[0].sentence if news else "It does well again.", now)
 
 
 def enter_notices(db: Database, changes: Sequence[Change], channels: Iterable[str], now: datetime) -> None:
