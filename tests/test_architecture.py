@@ -89,6 +89,11 @@ def test_files_are_small_and_named(path: Path) -> None:
     assert not re.fullmatch(r"(utils?|helpers?|misc|common|base|core)\.py", path.name)
 
 
+def test_who_writes_takes_the_lock_at_the_beginning() -> None:
+    """`atomic` begins as a reader: where another program writes meanwhile it cannot go on, however long it waits."""
+    assert [p.name for p in MODULES if ".atomic()" in p.read_text(encoding="utf-8")] == ["transaction.py"]
+
+
 def test_errors_have_one_base() -> None:
     import archiver.errors as errors
 

@@ -13,6 +13,7 @@ from archiver.commands.bulk.lists import export, import_, tag
 from archiver.commands.options import archive_option, json_option, read_bytes, tag_option
 from archiver.commands.screen import count, instant, line, say, table, write_json
 from archiver.errors import NothingLearned
+from archiver.store.transaction import writing
 
 _LEARNED_FROM = 50
 
@@ -196,7 +197,7 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
         if file is not None:
             store_by_hand(db, row["id"], text, row["name"] if file == "-" else file, now)
         elif forget:
-            with db.atomic():
+            with writing(db):
                 forget_rules(db, row["id"], by_hand=True)
         elif anew:
             from archiver.store.captured import learn_again
@@ -204,7 +205,7 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
             found = learn_again(db, Path(archive).parent, row, _LEARNED_FROM)
             if found is None:
                 raise NothingLearned(row["name"])
-            with db.atomic():
+            with writing(db):
                 store_learned(db, row["id"], found, now)
         used = rules_at(db, row["id"])
         history = versions(db, row["id"])

@@ -26,6 +26,7 @@ from archiver.store.connect import open_archive
 from archiver.store.ledger import moment
 from archiver.store.runs import Counts
 from archiver.store.sites import add_site
+from archiver.store.transaction import writing
 from archiver.store.turns import cadence_of, scheduled_site
 
 _log = logging.getLogger(__name__)
@@ -174,7 +175,7 @@ def _prepare(archive: Path, held: Claim) -> None:
     db = open_archive(archive, create=True)
     try:
         site, _ = add_site(db, held.start_url, datetime.now(UTC))
-        with db.atomic():
+        with writing(db):
             db.execute("update sites set settings = ? where id = ?",
                        [json.dumps(held.settings, ensure_ascii=False), site["id"]])
     finally:

@@ -13,9 +13,11 @@ from scrapy.crawler import Crawler
 from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
+from archiver.errors import ArchiveLocked
 from archiver.frontier.hostfile import FRESH, HostFile
 from archiver.middlewares.beginning import META, Beginning
 from archiver.store.hostfiles import store_file, stored_file
+from archiver.store.transaction import writing
 
 T = TypeVar("T")
 # Before any page of the host.
@@ -84,9 +86,9 @@ class HostFileReader:
         if session is None:
             return
         try:
-            with session.db.atomic():
+            with writing(session.db):
                 store_file(session.db, origin, self._name, file)
-        except sqlite3.Error:
+        except (sqlite3.Error, ArchiveLocked):
             return
 
 

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 
 from archiver.extraction.rules import SiteRules, from_toml, to_toml
 from archiver.store.ledger import stamp
+from archiver.store.transaction import writing
 
 
 def rules_at(db: Database, site_id: int, at: datetime | None = None) -> SiteRules | None:
@@ -53,7 +54,7 @@ def retire(db: Database, site_id: int, at: datetime) -> None:
 def store_by_hand(db: Database, site_id: int, text: str, subject: str, at: datetime) -> SiteRules:
     """A person's rules take the place of those they wrote before. Raises BadRules."""
     rules = from_toml(text, subject, by_hand=True)
-    with db.atomic():
+    with writing(db):
         forget(db, site_id, by_hand=True)
         db.table("site_rules").insert({"site_id": site_id, "toml": text, "by_hand": 1, "pages": 0,
                                        "learned_at": stamp(at)})

@@ -16,6 +16,7 @@ from archiver.store import clusters
 from archiver.store.requisites import MODES
 from archiver.store.runs import ensure_site
 from archiver.store.tellers import keep_places
+from archiver.store.transaction import writing
 from archiver.urls import Scope, start_address
 
 _NAMED_IN_ERROR = 8
@@ -143,7 +144,7 @@ def find_site(db: Database, text: str) -> dict[str, Any]:
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
     """The site that starts at this address, and whether it is new. Raises BadAddress."""
     before = db.execute("select count(*) from sites").fetchone()[0]
-    with db.atomic():
+    with writing(db):
         row = ensure_site(db, start_address(text), now)
     return _site(db, row), db.execute("select count(*) from sites").fetchone()[0] > before
 
@@ -167,7 +168,7 @@ def set_settings(db: Database, name: str, changes: dict[str, Any]) -> dict[str, 
     """Change a site's settings; None takes one back. Returns the site. Raises SiteNotFound."""
     site = find_site(db, name)
     settings = {k: v for k, v in {**site["settings"], **changes}.items() if v is not None}
-    with db.atomic():
+    with writing(db):
         db.execute("update sites set settings = ? where id = ?",
                    [json.dumps(settings, ensure_ascii=False), site["id"]])
     return {**site, "settings": settings}
@@ -187,7 +188,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     pages = "(select id from pages where site_id = :id)"
     runs = "(select id from runs where site_id = :id)"
     values = {"name": site["name"], "id": site["id"]}
-    with db.atomic():
+    with writing(db):
         _rehome_duplicates(db, site["name"])
         # What is known of its addresses by these alone: pages of split posts, and what old captures answered there.
         ways = ("(select urlkey from pages where site_id = :id union "

@@ -13,6 +13,7 @@ from archiver.errors import ArchiveBusy, NoRoom
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of, free_bytes
 from archiver.store.locks import lock_files
+from archiver.store.transaction import writing
 
 PATIENCE_MS = 5_000
 """How long the transaction of another program is waited for."""
@@ -50,7 +51,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
         if free_bytes(archive) < needed:
             raise NoRoom(str(archive.parent), free_bytes(archive), needed)
         progress("merging the full-text index")
-        with db.atomic():
+        with writing(db):
             db.execute("insert into articles_fts (articles_fts) values ('optimize')")
         progress("writing the database anew")
         db.execute("vacuum")

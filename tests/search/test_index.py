@@ -24,6 +24,7 @@ from archiver.search.index import opened, refresh, state
 from archiver.search.index.check import checked
 from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
+from archiver.store.transaction import writing
 from tests.archive_fixture import make_archive
 
 
@@ -47,7 +48,7 @@ def findings(file: Path) -> list[str]:
 
 def write(file: Path, sql: str, *values: object) -> None:
     db = open_archive(file)
-    with db.atomic():
+    with writing(db):
         db.execute(sql, values)
     db.close()
 
@@ -147,6 +148,7 @@ from pathlib import Path
 from archiver.search.index import refresh, state
 from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
+from archiver.store.transaction import writing
 where = refresh if {moment!r} == "fill" else state
 step = getattr(where, {moment!r})
 def die(*args, **kw):

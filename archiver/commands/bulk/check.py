@@ -13,6 +13,7 @@ import click
 
 from archiver.commands.options import archive_option, json_option, manners_options, tag_option
 from archiver.commands.screen import count, line, say, write_json
+from archiver.store.transaction import writing
 
 _PAGES, _POSTS = 60, 10
 _OF_SITES = ("delay", "contact", "private", "max_minutes")
@@ -115,7 +116,7 @@ def _limit(db: Any, site_id: int, settings: dict[str, Any]) -> None:
     import json
 
     kept = {key: settings[key] for key in _OF_SITES if key in settings}
-    with db.atomic():
+    with writing(db):
         db.execute("update sites set settings = ? where id = ?", [json.dumps({**kept, "max_pages": _PAGES}), site_id])
 
 

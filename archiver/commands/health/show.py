@@ -24,6 +24,7 @@ from archiver.store.health.kept import accept
 from archiver.store.health.metrics import metrics
 from archiver.store.health.overall import Overall, overall
 from archiver.store.sites import find_site
+from archiver.store.transaction import writing
 
 STYLES: dict[Level, str] = {"green": "green", "amber": "yellow", "red": "bold red", "unknown": "dim"}
 EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
@@ -96,7 +97,7 @@ def finding_lines(health: Health) -> list[Any]:
 def accept_findings(archive: str, site: str, health: Health, now: datetime) -> None:
     db = open_archive(archive)
     try:
-        with db.atomic():
+        with writing(db):
             accept(db, find_site(db, site)["id"], health.findings, now)
     finally:
         db.close()

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import tantivy
 from sqlite_utils import Database
 
-from archiver.errors import IndexMissing
+from archiver.errors import ArchiveLocked, IndexMissing
 from archiver.search.index import files, state
 from archiver.search.index.refresh import Progress, fill, refresh
 from archiver.search.index.schema import schema
@@ -71,7 +71,7 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
         found = Searcher(index_in(folder), folder, frozenset(said.get("common", ())))
         # Where another process has made it anew meanwhile, these are no longer its common words.
         return found if state.belongs(db, folder) and state.told(folder).get("token") == said.get("token") else None
-    except (sqlite3.OperationalError, OSError, ValueError):
+    except (sqlite3.OperationalError, ArchiveLocked, OSError, ValueError):
         return None  # a folder that cannot be written, or no whole index
 
 

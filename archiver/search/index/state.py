@@ -21,6 +21,7 @@ from sqlite_utils import Database
 
 from archiver.search.index.files import Stamps, stamps
 from archiver.search.index.schema import FORMAT
+from archiver.store.transaction import writing
 
 _FILE = "archiver.json"
 
@@ -81,7 +82,7 @@ def changes(db: Database) -> Changes:
 def begin(db: Database) -> str:
     """A new token; from now on an index that has it is one of this database."""
     token = secrets.token_hex(16)
-    with db.atomic():
+    with writing(db):
         db.execute("insert or replace into search_state (key, value) values ('under_way', ?)", [token])
     return token
 
@@ -100,7 +101,7 @@ def written(folder: Path, token: str, common: Collection[str], articles: int) ->
 
 def finish(db: Database, token: str, last: int) -> None:
     """The changes up to `last` are in the index."""
-    with db.atomic():
+    with writing(db):
         db.execute("delete from search_changes where seq <= ?", [last])
         db.execute("insert or replace into search_state (key, value) values ('token', ?)", [token])
         db.execute("delete from search_state where key = 'under_way'")
