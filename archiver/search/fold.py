@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,11 +25,12 @@ FOLDS: dict[Fold, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """`query` is what is left to be shown, `beneath` which of what matches was left out, by the article shown for it.
-    """
+    """`query` is what is left to be shown, `beneath` which of what matches was left out, by the article shown for it;
+    `left_out` is how many that are."""
 
     query: Query
-    beneath: dict[int, tuple[int, ...]]
+    beneath: Mapping[int, Sequence[int]]
+    left_out: int
 
 
 def folded(searcher: Searcher, query: Query, fold: Fold) -> Folded:
@@ -39,37 +40,40 @@ def folded(searcher: Searcher, query: Query, fold: Fold) -> Folded:
     that are in different clusters make these one.
     """
     if fold == "none":
-        return Folded(query, {})
+        return Folded(query, {}, 0)
     return _by_cluster(searcher, query) if fold == "cluster" else _by_text(searcher, query)
 
 
 def _by_text(searcher: Searcher, query: Query) -> Folded:
     same = Query.term_set_query(schema(), KEYS, [COPY, FIRST])
-    found = with_groups(searcher, _and(query, same), sum(searcher.doc_freq(KEYS, key) for key in (COPY, FIRST)))
-    texts: dict[int, list[int]] = defaultdict(list)
-    for number, group, _ in found:
-        if number != group:
+    # A frequent word has tens of thousands of copies: what is done for each of them is what a search of it takes.
+    numbers, groups, _ = with_groups(searcher, _and(query, same),
+                                     sum(searcher.doc_freq(KEYS, key) for key in (COPY, FIRST)))
+    copies = [pair for pair in zip(numbers, groups, strict=True) if pair[0] != pair[1]]
+    if not copies:
+        return Folded(query, {}, 0)
+    originals = set(numbers) - {number for number, _ in copies}
+    beneath: dict[int, list[int]] = {}
+    alone: dict[int, list[int]] = {}
+    for number, group in copies:
+        texts = beneath if group in originals else alone
+        if group in texts:
             texts[group].append(number)
-    if not texts:
-        return Folded(query, {})
-    originals = {number for number, group, _ in found if number == group}
-    beneath, shown = {}, []
-    for group, numbers in texts.items():
-        if group in originals:
-            beneath[group] = tuple(numbers)
-        else:  # of copies alone the first
-            shown.append(numbers[0])
-            if len(numbers) > 1:
-                beneath[numbers[0]] = tuple(numbers[1:])
-    left_out = [number for numbers in beneath.values() for number in numbers]
-    return Folded(_without(searcher, query, left_out, shown), beneath)
+        else:
+            texts[group] = [number]
+    for first, *others in alone.values():  # of copies alone the first
+        if others:
+            beneath[first] = others
+    shown = [alike[0] for alike in alone.values()]
+    return Folded(_without(searcher, query, beneath, shown), beneath, len(copies) - len(shown))
 
 
-def _without(searcher: Searcher, query: Query, left_out: list[int], shown: list[int]) -> Query:
+def _without(searcher: Searcher, query: Query, beneath: Mapping[int, list[int]], shown: list[int]) -> Query:
     """A query without some of its copies, or without all but those that are `shown`: whichever are fewer to name."""
-    if not left_out:
+    if not beneath:
         return query
-    if len(left_out) <= len(shown):
+    if len(beneath) <= len(shown) and len(left_out := [number for many in beneath.values() for number in many]
+                                          ) <= len(shown):
         apart = numbered(searcher, left_out)
     elif not shown:
         apart = key_query(COPY)
@@ -94,9 +98,10 @@ def _by_cluster(searcher: Searcher, query: Query) -> Folded:
             first = min(together, key=lambda e: (e.id not in sources, e.turn))
             beneath[first.id] = tuple(sorted(entry.id for entry in together if entry is not first))
     if not beneath:
-        return Folded(query, {})
-    left_out = numbered(searcher, [number for numbers in beneath.values() for number in numbers])
-    return Folded(Query.boolean_query([(Occur.Must, query), (Occur.MustNot, left_out)]), beneath)
+        return Folded(query, {}, 0)
+    left_out = [number for numbers in beneath.values() for number in numbers]
+    return Folded(Query.boolean_query([(Occur.Must, query), (Occur.MustNot, numbered(searcher, left_out))]), beneath,
+                  len(left_out))
 
 
 def _having(searcher: Searcher, query: Query, what: Query) -> list[Entry]:

@@ -191,19 +191,20 @@ def _turns(searcher: Searcher, query: Query, most: int) -> list[Ranked]:
     return hits
 
 
-def with_groups(searcher: Searcher, query: Query, most: int) -> list[tuple[int, int, tantivy.DocAddress]]:
-    """The number, the group and the place of all that a query finds, which are `most` at most, by number."""
+def with_groups(searcher: Searcher, query: Query, most: int
+                ) -> tuple[list[int], list[int], list[tantivy.DocAddress]]:
+    """The numbers, the groups and the places of all that a query finds, which are `most` at most, by number."""
     if not most:
-        return []
+        return [], [], []
     hits = searcher.search(query, limit=most, order_by_field="id", order=Order.Asc).hits
     addresses = [address for _, address in hits]
-    return list(zip((number for number, _ in hits), field_values(searcher, "group", addresses), addresses, strict=True))
+    return [number for number, _ in hits], field_values(searcher, "group", addresses), addresses
 
 
 def entries(searcher: Searcher, query: Query) -> list[Entry]:
     """All that a query finds, by number, which is the `key` too."""
-    return [Entry(number, group, number, address)
-            for number, group, address in with_groups(searcher, query, count(searcher, query))]
+    found = with_groups(searcher, query, count(searcher, query))
+    return [Entry(number, group, number, address) for number, group, address in zip(*found, strict=True)]
 
 
 def with_numbers(searcher: Searcher, hits: Iterable[Ranked]) -> list[Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -21,7 +21,7 @@ from archiver.search.index.opened import searcher
 from archiver.search.index.searcher import Searcher
 from archiver.search.match import compiled, ranks
 from archiver.search.names import folded
-from archiver.search.order import BEST, Ranked, best_of, in_order
+from archiver.search.order import Ranked, best_of, count, in_order
 from archiver.search.places import distance_km
 from archiver.search.recency import by_recency
 from archiver.search.terms import Every, Node
@@ -51,7 +51,7 @@ class Plan:
     key: Hashable
     node: Node | None
     found: tantivy.Query
-    beneath: dict[int, tuple[int, ...]]
+    beneath: Mapping[int, Sequence[int]]
     best: list[Ranked]
     total: int
 
@@ -73,13 +73,16 @@ def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
 
 
 def _found(db: Database, asked: Searcher, folding: Fold, node: Node | None, more: Node | None, filters: list[Node]
-           ) -> tuple[Node | None, tantivy.Query, dict[int, tuple[int, ...]], list[Ranked], int]:
+           ) -> tuple[Node | None, tantivy.Query, Mapping[int, Sequence[int]], list[Ranked], int]:
     node, more = (expanded(one, db, asked, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, folded):
         db.register_function(function, deterministic=True, replace=True)
-    shown = fold(asked, compiled(Every(parts) if parts else None, db, asked), folding)
-    return node, shown.query, shown.beneath, *best_of(asked, shown.query, BEST if ranks(node) else 1)
+    every = compiled(Every(parts) if parts else None, db, asked)
+    shown = fold(asked, every, folding)
+    if ranks(node):
+        return node, shown.query, shown.beneath, *best_of(asked, shown.query)
+    return node, shown.query, shown.beneath, [], count(asked, every) - shown.left_out  # all articles are soon counted
 
 
 def window(query: Query) -> tuple[int, int]:

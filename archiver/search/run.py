@@ -80,7 +80,7 @@ def run(db: Database, query: Query) -> Results:
 class Listing:
     """All that a query finds, whatever its limit: in order, by number, with the numbers folded beneath each."""
 
-    beneath: dict[int, tuple[int, ...]]
+    beneath: dict[int, Sequence[int]]
     _plan: Plan
     _found: dict[int, Found]
 
