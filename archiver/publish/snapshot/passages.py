@@ -15,16 +15,22 @@ from archiver.publish.formats.columns import arrow
 from archiver.publish.snapshot.hashing import BATCH, Bitmap, Texts, of_text
 from archiver.publish.snapshot.spans import RUN, plain
 
-_SOUGHT = 4_000_000
+_SOUGHT = 2_000_000
 """Passages that are looked for in one reading of the texts, at 8 bytes and some more in what finds them."""
-_HELD = 500_000
+_HELD = 1_000_000
+_SHARE_BITS = 4
+"""By so many of their first bits hashes are looked up: Arrow's table of two millions at a time takes 100 MB."""
 
 
 class Shown:
     """Passages that may not be told, by their hashes in ascending order."""
 
-    def __init__(self, found: Iterable[int] = ()) -> None:
-        self._found = array("Q", found)
+    def __init__(self, found: Any = None) -> None:
+        """`found` is an Arrow array of them, in that order."""
+        self._found = array("Q")
+        if found is not None and len(found):
+            start = found.offset * self._found.itemsize
+            self._found.frombytes(found.buffers()[1][start:start + len(found) * self._found.itemsize])
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -42,10 +48,27 @@ class Shown:
 
 def shown(told: Iterable[str], withheld: Callable[[], Iterator[str]]) -> Shown:
     """The passages of `told` that stand in withheld texts; these are read as often as it takes to look for so many
-    passages in bounded memory: once, where less than four millions are told."""
+    passages in bounded memory: once, where less than two millions are told."""
     pa, _ = arrow()
-    found = [part for sought in _sought(told) for part in _standing(sought, withheld())]
-    return Shown(pa.chunked_array(found, pa.uint64()).unique().sort().to_pylist() if found else ())
+    found = [distinct(list(_standing(sought, withheld()))) for sought in _sought(told)]
+    try:
+        return Shown(distinct(found))
+    finally:
+        found.clear()
+        pa.default_memory_pool().release_unused()
+
+
+def distinct(parts: list[Any]) -> Any:
+    """The hashes of some arrays in ascending order, each once: sorted, which takes less memory than `unique`."""
+    pa, _ = arrow()
+    import pyarrow.compute as pc
+
+    every = pa.concat_arrays(parts) if parts else pa.array([], pa.uint64())
+    parts.clear()
+    every = every.sort()
+    if len(every) < 2:
+        return every
+    return every.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(every[1:], every[:-1])]))
 
 
 def hashed(texts: Iterable[str]) -> Iterator[Any]:
@@ -79,40 +102,54 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 def _sought(told: Iterable[str]) -> Iterator[Any]:
     """The passages that are told, each once, so many at a time as are looked for together."""
-    pa, _ = arrow()
     parts: list[Any] = []
     size = 0
     for part in hashed(told):
         parts.append(part)
         size += len(part)
         if size > _SOUGHT:
-            parts = [pa.chunked_array(parts).unique()]
+            parts = [distinct(parts)]
             size = len(parts[0])
             if size > _SOUGHT // 2:
                 yield parts[0]
                 parts, size = [], 0
     if size:
-        yield pa.chunked_array(parts).unique()
+        yield distinct(parts)
 
 
 def _standing(sought: Any, texts: Iterable[str]) -> Iterator[Any]:
     """Those of the passages that stand in the texts: a bitmap tells which may be, and these are looked up together."""
     bitmap = Bitmap(sought)
+    shares = _by_share(sought)
     held: list[Any] = []
     size = 0
     for part in hashed(texts):
         held.append(part.filter(bitmap.may_have(part)))
         size += len(held[-1])
         if size > _HELD:
-            yield _common(held, sought)
+            yield from _common(held, shares)
             held, size = [], 0
     if size:
-        yield _common(held, sought)
+        yield from _common(held, shares)
 
 
-def _common(parts: list[Any], sought: Any) -> Any:
+def _common(parts: list[Any], sought: list[Any]) -> Iterator[Any]:
+    import pyarrow.compute as pc
+
+    for own, others in zip(_by_share(distinct(parts)), sought, strict=True):
+        if len(own) and len(others):
+            yield own.filter(pc.is_in(own, value_set=others))
+
+
+def _by_share(hashes: Any) -> list[Any]:
+    """Hashes in ascending order, by their first bits."""
     pa, _ = arrow()
     import pyarrow.compute as pc
 
-    found = pa.chunked_array(parts).unique()
-    return found.filter(pc.is_in(found, value_set=sought))
+    shares = pc.shift_right(hashes, pa.scalar(64 - _SHARE_BITS, pa.uint64()))
+    counts = {one["values"]: one["counts"] for one in pc.value_counts(shares).to_pylist()}
+    out, start = [], 0
+    for share in range(1 << _SHARE_BITS):
+        out.append(hashes[start:start + counts.get(share, 0)])
+        start += counts.get(share, 0)
+    return out
