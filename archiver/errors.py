@@ -74,7 +74,7 @@ class ArchiveLocked(ArchiverError):
         super().__init__(
             path,
             f"Another program has locked {path}{waited} (an sqlite3 shell with an open transaction, for one): "
-            "let it finish, then crawl again; it goes on where it stopped.",
+            "let it finish, then try again; a crawl goes on where it stopped.",
         )
 
 

@@ -51,7 +51,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> Freed:
         if free_bytes(archive) < needed:
             raise NoRoom(str(archive.parent), free_bytes(archive), needed)
         progress("merging the full-text index")
-        with writing(db):
+        with writing(db, PATIENCE_MS / 1_000):
             db.execute("insert into articles_fts (articles_fts) values ('optimize')")
         progress("writing the database anew")
         db.execute("vacuum")
