@@ -40,8 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Three processes a core: half of the time is waiting, for servers that are slow on purpose."""
-    return len(os.sched_getaffinity(0)) * 3
+    """Two processes more than there are cores: half of the time is waiting, for servers that are slow on purpose."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 @cache
