@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from tests.fleet import postgres as servers
+from tests.fleet.fleets import Fleet
 
 _numbers = count()
 
@@ -22,3 +24,12 @@ def postgres() -> Iterator[servers.Postgres]:
 def jobs(postgres: servers.Postgres) -> str:
     """The address of an empty queue."""
     return postgres.database(f"queue{next(_numbers)}")
+
+
+@pytest.fixture
+def fleet(jobs: str, tmp_path: Path) -> Iterator[Fleet]:
+    made = Fleet(jobs, tmp_path)
+    try:
+        yield made
+    finally:
+        made.end()

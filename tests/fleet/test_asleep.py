@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -41,15 +40,6 @@ def family(pid: int) -> list[int]:
 def send(pids: list[int], signum: int) -> None:
     for pid in pids:
         os.kill(pid, signum)
-
-
-@pytest.fixture
-def fleet(jobs: str, tmp_path: Path) -> Iterator[Fleet]:
-    made = Fleet(jobs, tmp_path)
-    try:
-        yield made
-    finally:
-        made.end()
 
 
 def unwatched(link: Connection, archive: Path, url: str) -> None:

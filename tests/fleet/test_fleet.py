@@ -30,15 +30,6 @@ def sites() -> Iterator[hosts.Hosts]:
         yield served
 
 
-@pytest.fixture
-def fleet(jobs: str, tmp_path: Path) -> Iterator[Fleet]:
-    made = Fleet(jobs, tmp_path)
-    try:
-        yield made
-    finally:
-        made.end()
-
-
 def test_a_killed_workers_sites_are_crawled_on_by_another_one(fleet: Fleet, sites: hosts.Hosts, tmp_path: Path) -> None:
     catalogue, alone = tmp_path / "catalogue.db", tmp_path / "alone" / "archive.db"
     db = open_archive(catalogue, create=True)
