@@ -14,7 +14,6 @@ from slugify import slugify
 
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.tables import TABLES, Table
-from archiver.search.asked import as_options
 
 UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
 """RightsStatements.org's "Copyright Not Evaluated": of a dataset whose records have each a licence, or none."""
@@ -62,7 +61,7 @@ def about(facts: Facts) -> About:
     said = facts.dataset
     sites = sorted(facts.sites)
     title = said.get("title") or (f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites")
-    asked = as_options(facts.request.asked).replace(" --all", "").replace("--all", "")
+    asked = facts.request.words
     name = slugify(said.get("name") or said.get("title") or "-".join(sites[:3]))[:60] or "archive"
     own = [said["licence"]] if said.get("licence") else sorted({one for one in facts.licences if one})
     whole = bool(said.get("licence")) or (len(own) == 1 and not facts.licences[""])

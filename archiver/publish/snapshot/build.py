@@ -31,7 +31,6 @@ from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.request import Request
 from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.publish.wacz.pack import pack
-from archiver.search.asked import as_options
 from archiver.search.run import matching_ids
 from archiver.store.connect import open_archive
 
@@ -125,7 +124,7 @@ def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rule
         total += choose(db, ids, request.cutoff)
         sites.update(row[0] for row in db.execute("select distinct site from temp.considered where chosen"))
     if not total:
-        raise NothingToPublish(out, as_options(request.asked))
+        raise NothingToPublish(out, request.words)
     if twice := sorted(site for site, count in sites.items() if count > 1):
         raise SnapshotRefused(out, f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
     partition = request.partition

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from archiver.publish.refusals import BadSplits, NotASnapshot
 from archiver.publish.snapshot.ngrams import LONGEST
+from archiver.search.asked import as_options
 from archiver.search.filters import Query
 from archiver.search.times import period, utc_seconds
 
@@ -46,6 +47,11 @@ class Request:
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
                                   for name, value in self.query.items()}
         return Query(**{"limit": None, "duplicates": True, **values})
+
+    @property
+    def words(self) -> str:
+        """The query as `search` and `publish` take it; that copies are articles of their own is not said."""
+        return as_options(replace(self.asked, duplicates=False))
 
 
 # What values the parts of a request may have beside their types; a rebuild.json may have been written by hand.
