@@ -73,7 +73,8 @@ def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first:
     last = min(last, searcher.num_docs)
     if last <= first:
         return []
-    total = count(searcher, query) if total is None else total
+    if total is None:  # what is in the order of a field need not be counted
+        total = 0 if field else count(searcher, query)
     if not field and not down:  # the worst first: the index cannot do that
         every = with_numbers(searcher, _best(searcher, query, "", down=True, most=searcher.num_docs))
         return sorted(every, key=lambda entry: (entry.key, entry.turn))[first:last]
