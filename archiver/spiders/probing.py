@@ -16,11 +16,16 @@ class Probing:
     """Of one run. While it is asked for, no post is (`Job.comes_first`)."""
 
     def __init__(self) -> None:
-        self._doubtful = self._asked = False
+        self._doubtful = self._asked = self._sound = False
 
     def seen(self, job: Job, visit: Visit) -> None:
-        """Enter what came of a page: a source that told of posts before and is a page now is doubtful."""
-        if job.kind in SOURCE_KINDS and job.worked and visit.kind not in SOURCE_KINDS:
+        """Enter what came of a page: a source that answered before and is a page now is doubtful; where another is what
+        it was, the site is not one page."""
+        if job.kind not in SOURCE_KINDS:
+            return
+        if visit.kind in SOURCE_KINDS:
+            self._sound |= visit.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED)
+        elif job.worked:
             self._doubt(visit)
 
     def silent(self, visit: Visit, *, alone: bool) -> None:
@@ -39,11 +44,14 @@ class Probing:
         self._asked = True
         return True
 
-    def verdict(self, found: Nowhere, told: str | None) -> str:
-        """Why nothing is to be believed of a site whose home page leads nowhere, "" where nothing speaks against it.
-        `told`: what it answered for nothing in earlier runs; a site that ever did so is filled by scripts."""
+    def verdict(self, found: Nowhere, home: Nowhere, told: str | None) -> str:
+        """Why nothing is to be believed of a site whose home page leads nowhere and shows what the site shows for
+        nothing; "" where something speaks for it. `told`: what it answered for nothing in earlier runs; a site that
+        ever did so is filled by scripts."""
         before = from_json(told)
-        if not self._doubtful or before is None or found.look is None or not found.says_something:
+        if not self._doubtful or self._sound or before is None or found.look is None:
+            return ""
+        if home.look is None or not found.is_like(home.look):
             return ""
         if before.look is not None and before.is_like(found.look):
             return ""

@@ -121,9 +121,10 @@ class CrawlSession(OpenRun):
             return missing.due_pages(self.db, self.site["id"], self.started, limit)
         return ledger.due_pages(self.db, self.site["id"], self.started, limit, sources_only, mixed)
 
-    def probe(self) -> Job | None:
-        """The job of asking for an address that does not exist; None where the answer is known, or will be."""
-        if self.nowhere is not None or any(job.is_probe for job in self._under_way.values()):
+    def probe(self, anew: bool = False) -> Job | None:
+        """The job of asking for an address that does not exist; None where the answer is known (but `anew`), or will
+        be."""
+        if (self.nowhere is not None and not anew) or any(job.is_probe for job in self._under_way.values()):
             return None
         url = nowhere.address(self.start_url, self.scope, secrets.token_hex(10))
         job = Job(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)
@@ -132,10 +133,11 @@ class CrawlSession(OpenRun):
 
     @guarded
     def probed(self, job: Job, answer: Nowhere | None) -> None:
-        """How the site answers for what does not exist, kept with the site; None where it gave no answer."""
+        """How the site answers for what does not exist, kept with the site; None where it gave no answer,
+        or none that tells: what was known stays so."""
         self._under_way.pop(job.urlkey, None)
-        self.nowhere = answer
         if answer is not None:
+            self.nowhere = answer
             with writing(self.db):
                 self.db.execute("update sites set nowhere = ?, nowhere_at = ? where id = ?",
                                 [nowhere.to_json(answer), ledger.stamp(self.started), self.site["id"]])

@@ -70,7 +70,8 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
         self.only: Only = only
         self.mode = next((mode for mode in MODES if mode == requisites), None)
         self.permission = Permission()
-        self._home_tells = False
+        self._home: Answer | None = None
+        self._home_tells: bool | None = None
         self._probing = Probing()
         self.session: CrawlSession
         self._alarms: Alarms
@@ -122,13 +123,15 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
     def _answered(self, job: Job, answer: Answer) -> Iterator[Visit | Request]:
         if job.is_probe:
             found = nowhere_of(answer)
-            if not self._home_tells and (why := self._probing.verdict(found, self.session.site["nowhere"])):
+            if self._home_tells is False and self._home and (
+                    why := self._probing.verdict(found, nowhere_of(self._home), self.session.site["nowhere"])):
                 self.stop(cannot_crawl(self.start_url, why).reason)
                 return
             # A home page without a link may be the notice of a fault that all addresses show: it tells of none.
             self.session.probed(job, found if found.look is None or self._home_tells else None)
             yield from self._next_requests()
             return
+        self._home = answer if job.is_seed and answer.status == 200 else self._home
         if job.step == "ids" and job.alive < 0:
             # What the changes told of is written by now: a post that came must not make up for one that went.
             job = replace(job, alive=self.session.alive(Source.API, job.url))
@@ -196,9 +199,8 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
         if self.session.watch.is_walled(visit):
             self.fatal = self.fatal or walled(self.start_url, visit.rule)
         yield visit
-        if anew := self._probing.is_due:
-            self.session.nowhere = None
-        if (anew or self._is_home_read(visit, reading)) and (probe := self.session.probe()):
+        anew = self._home_tells is not None and self._probing.is_due
+        if (anew or self._is_home_read(visit, reading)) and (probe := self.session.probe(anew)):
             yield self._request(probe.url, probe)
         if reading and reading.follow:
             yield self._request(*reading.follow)

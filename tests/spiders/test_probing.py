@@ -53,3 +53,36 @@ def test_one_page_for_every_address_is_no_edit_of_the_posts_that_stood_there(wit
     # A site that is well is asked for no more than ever.
     assert len(server.requests) <= asked
     assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
+
+
+class Redesigned(Pages):
+    """Its home page is filled by a script now, and every address that there is not shows another page."""
+
+    def get(self, path: str, default: Any = None) -> Any:
+        return super().get(path) or text("<html><head><title>Not here</title></head><body><p>There is nothing to be "
+                                         "read at this address, look elsewhere.</p></body></html>")
+
+
+def test_a_site_whose_home_page_is_its_own_is_believed(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving({}) as server:
+        server.pages = sound = blog(server.url, with_feed=True)
+        assert crawl(server.url, archive=archive).returncode == 0
+        script = text("<html><head><title>The Test Blog</title></head><body><p>Please wait until the stories are "
+                      "loaded, or switch scripts on.</p></body></html>")
+        server.pages = Redesigned({**{path: sound[path] for path in (*POSTS, "/robots.txt")}, "/": script})
+        done = crawl(server.url, archive=archive)
+    assert "one page for every address" not in done.stderr
+    assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
+
+
+def test_a_home_page_that_was_not_asked_for_says_nothing(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving({}) as server:
+        server.pages = sound = blog(server.url, with_feed=True)
+        assert crawl(server.url, archive=archive).returncode == 0
+        server.pages = {**sound, "/feed.xml": text("", 404)}
+        crawl(server.url, archive=archive)
+        server.pages = Redesigned({path: answer for path, answer in sound.items() if path != "/feed.xml"})
+        done = crawl(server.url, "--missing", archive=archive)
+    assert "one page for every address" not in done.stderr
