@@ -90,7 +90,7 @@ def in_order(searcher: Searcher, query: Query, field: str, *, down: bool, first:
         if spare == _SPARE[0] and not field and not _begin(hits):  # all that were read have one rank
             same = _of_score_soon(searcher, query, hits[0][0], last, total)
             if same:
-                return with_numbers(searcher, _first_by_turn(searcher, same, last))[first:]
+                return _by_turn(with_numbers(searcher, _first_by_turn(searcher, same, last)))[first:]
     begins = _begin(hits)
     equals = _equals(searcher, query, field, hits[-1][0], hits[begins:], last - begins, total)
     return _by_turn(with_numbers(searcher, hits[:begins]) + equals)[first:last]

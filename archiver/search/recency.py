@@ -75,7 +75,7 @@ class _Aged:
         """The first `last` of those with a date, of which none has a better score than `best`."""
         ranked: list[_Ranked] = []
         high: int | None = None
-        width = min(int(self.half_life * _DAY * _BAND), _WIDEST)
+        width = int(min(self.half_life * _DAY * _BAND, _WIDEST))
         while True:
             newest = self.now if high is None else high
             low, found, ranked = self._with_band(ranked, max(newest - width, -_WIDEST), high, last)
@@ -90,7 +90,7 @@ class _Aged:
                     return ranked
                 high = int(older[0][0])
             if beyond < inf:  # as far as one of the best score could be among them
-                width = max(width, int(beyond * self.half_life * _DAY) + 1)
+                width = max(width, int(min(beyond * self.half_life * _DAY, _WIDEST)) + 1)
             elif found < _SPARE / 4:
                 width = max(width, _DAY) * 4
             width = min(width, _WIDEST)
