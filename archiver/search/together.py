@@ -25,16 +25,15 @@ from archiver.record.nearcopy import are_numbered, near_copies
 from archiver.record.sketch import sketch
 from archiver.record.wording import wording
 from archiver.search.filters import Query
-from archiver.search.index.opened import searcher
+from archiver.search.index.opened import held
 from archiver.search.order import best_of, entries, numbered
 from archiver.search.plan import Found, Plan, order_of, ordered, planned, window
 from archiver.search.run import Hit, hits_of
 from archiver.store.sites import find_site
+from archiver.store.sketches import COMMON, LEAST_MET
 
 MOST_COMPARED = 5_000
 """So many articles of several archives are compared with one another for near copies."""
-_COMMON, _LEAST_MET = 32, 2
-"""As in `store.sketches`: a key that so many have tells nothing; near copies meet in so many at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +85,17 @@ def together(shards: Sequence[Shard], query: Query) -> Iterator[Together]:
     archive has the site, IndexMissing or IndexDamaged."""
     if query.like is not None:
         raise BadQuery(f"like {query.like}", "it names an article of one archive: ask that one alone")
-    asked = [searcher(shard.db) for shard in shards]
-    for one in asked:
-        one.ask_beside(asked)
-    try:
-        having = list(_having(shards, query))
-        kept = tuple(shard for shard, _ in having)
-        plans = tuple(planned(shard.db, own) for shard, own in having)
-        yield Together(kept, *_folded(kept, plans, query))
-    finally:
+    with held([shard.db for shard in shards]) as asked:
         for one in asked:
-            one.ask_beside(())
+            one.ask_beside(asked)
+        try:
+            having = list(_having(shards, query))
+            kept = tuple(shard for shard, _ in having)
+            plans = tuple(planned(shard.db, own) for shard, own in having)
+            yield Together(kept, *_folded(kept, plans, query))
+        finally:
+            for one in asked:
+                one.ask_beside(())
 
 
 def _having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
@@ -225,12 +224,12 @@ def _near(shards: Sequence[Shard], groups: list[list[_Copy]]) -> list[list[_Copy
     for number, text in enumerate(texts):
         met: dict[int, int] = defaultdict(int)
         for key in sketch(wording(text.body)):
-            if len(having[key]) < _COMMON:
+            if len(having[key]) < COMMON:
                 for other in having[key]:
                     met[other] += 1
             having[key].append(number)
         for other, times in met.items():
-            if times >= _LEAST_MET and find(other) != find(number) and _alike(texts[other], text):
+            if times >= LEAST_MET and find(other) != find(number) and _alike(texts[other], text):
                 root[find(number)] = find(other)
     out: dict[int, list[_Copy]] = defaultdict(list)
     for number, group in enumerate(groups):

@@ -20,7 +20,7 @@ COMMON = 32
 OF_A_CLUSTER = 8
 """A member of a cluster is entered where fewer than so many have its key: the others stand for it, and a story with
 hundreds of copies does not become common."""
-_LEAST_MET = 2
+LEAST_MET = 2
 
 
 def candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
@@ -33,7 +33,7 @@ def candidates(db: Database, article_id: int, keys: Sequence[int], most: int) ->
     held = Counter(key for key, other in rows if other != article_id)
     met = Counter(other for key, other in rows if other != article_id and held[key] < COMMON)
     # Of equals the older ones, so that the answer does not depend on the order in which rows lie.
-    found = sorted((-times, other) for other, times in met.items() if times >= _LEAST_MET)
+    found = sorted((-times, other) for other, times in met.items() if times >= LEAST_MET)
     return [other for _, other in found[:most]], held
 
 

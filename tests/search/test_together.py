@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -16,10 +17,12 @@ from archiver.archive import make_query
 from archiver.commands.main import cli
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.histogram import histogram, histogram_of
+from archiver.search.index.opened import searcher
 from archiver.search.run import facets, facets_of, run
 from archiver.search.together import Shard, Together, placed, together
 from archiver.search.trend import trend, trend_of
 from archiver.store.connect import open_archive
+from archiver.store.transaction import writing
 from tests.imports.files import page, post, warc
 from tests.imports.importing import run as import_
 
@@ -82,6 +85,21 @@ def test_it_says_what_a_merged_archive_says(folder: Path, words: str, more: dict
         assert scores[0] == pytest.approx(scores[1], rel=0.02)
         if query.sort.endswith(("title", "date")):
             assert [p.hit.title for p in found] == [hit.title for hit in whole.hits]
+
+
+def test_what_is_written_meanwhile_changes_no_rank(folder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(folder / name, tmp_path / name)
+    with ExitStack() as opened:
+        shards = [Shard(name, opened.enter_context(closing(open_archive(tmp_path / name / "archive.db"))))
+                  for name in ("a", "b")]
+        with together(shards, make_query("flood")) as before:
+            first = before.plans[0].searcher
+            db = opened.enter_context(closing(open_archive(tmp_path / "a" / "archive.db")))
+            with writing(db):
+                db.execute("update articles set title = 'flood' where id = 1")
+            assert searcher(shards[0].db) is first
+        assert searcher(shards[0].db) is not first
 
 
 def test_copies_in_other_archives(folder: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -26,6 +28,7 @@ IN_MEMORY = 50_000
 
 _OPENED: WeakKeyDictionary[Database, tuple[int, Searcher]] = WeakKeyDictionary()
 """With each the state of the database that the index was looked at in (SQLite's data_version)."""
+_HELD: WeakKeyDictionary[Database, Searcher] = WeakKeyDictionary()
 _LEFT: WeakSet[Database] = WeakSet()
 
 
@@ -41,11 +44,27 @@ def searcher(db: Database, progress: Progress | None = None) -> Searcher:
     Raises IndexMissing where there is no index, none can be written and the archive is too large for one in memory.
     """
     archive = Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
+    if db in _HELD:
+        return _HELD[db]
     version, found = _OPENED.get(db, (None, None))
     if found is None or version != _version(db) or not found.is_whole:
         found = _on_disk(db, archive, progress) or _in_memory(db, archive)
         _OPENED[db] = (_version(db), found)
     return found
+
+
+@contextmanager
+def held(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
+    """What answers of some open archives; while the block lasts it is the same, whatever is written meanwhile.
+
+    Raises what `searcher` does."""
+    found = [searcher(db) for db in dbs]
+    _HELD.update(zip(dbs, found, strict=True))
+    try:
+        yield found
+    finally:
+        for db in dbs:
+            _HELD.pop(db, None)
 
 
 def _version(db: Database) -> int:
