@@ -31,7 +31,8 @@ _MAX_LIMIT = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`key` is what it was ordered by: a score, a distance, a number, a text; None where it has none."""
+    """`key` is what it was ordered by: a score (with its age as a logarithm), a distance, a number, a text; None where
+    it has none."""
 
     id: int
     group: int
@@ -120,8 +121,8 @@ def ordered(plan: Plan, first: int, last: int) -> Iterator[Found]:
         distances = _distances(plan, [entry.id for entry in entries])
     for entry in entries:
         distance = distances.get(entry.id)
-        yield Found(entry.id, entry.group, entry.key if name == "relevance" else None, distance,
-                    distance if name == "distance" else entry.key)
+        score = None if name != "relevance" else 2 ** entry.key[0] if isinstance(entry.key, tuple) else entry.key
+        yield Found(entry.id, entry.group, score, distance, distance if name == "distance" else entry.key)
 
 
 def _distances(plan: Plan, ids: list[int]) -> dict[int, float]:

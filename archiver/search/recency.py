@@ -42,13 +42,14 @@ class _Ranked:
 
     @property
     def aged(self) -> Entry:
-        return replace(self.entry, key=2 ** self.worth if self.worth > -inf else 0.0)
+        return replace(self.entry, key=(self.worth, self.score))
 
 
 def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
                ) -> list[Entry]:
-    """The articles from `first` to before `last`; their `key` is the score with its age, `half_life` is in days, `now`
-    in Unix seconds. Those that are equal come by score, then by number, originals first."""
+    """The articles from `first` to before `last`; their `key` is the logarithm of the score with its age (minus infinity
+    without a date) and the score itself, `half_life` is in days, `now` in Unix seconds. Those that are equal come by
+    score, then by number, originals first."""
     if last <= first:
         return []
     reach = max(_FIRST, 2 * last)
@@ -59,7 +60,7 @@ def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, 
     dated = [one.aged for one in aged.dated(_rounded(best[0][0]), last)]
     if len(dated) < last:
         no_date = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, Query.exists_query(_FIELD))])
-        dated += [replace(entry, key=0.0) for entry in
+        dated += [replace(entry, key=(-inf, entry.key)) for entry in
                   in_order(searcher, no_date, "", down=True, first=0, last=last - len(dated))]
     return dated[first:last]
 

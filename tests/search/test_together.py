@@ -68,8 +68,9 @@ def asked(folder: Path, words: str, **more: Any) -> Iterator[Together]:
 
 
 @pytest.mark.parametrize("words", ["flood", "flood bridge", "word1 OR flood", '"word1 word2" OR flood', "floo*", ""])
-@pytest.mark.parametrize("more", [{}, {"fold": "none"}, {"sort": "-title"}, {"sort": "date", "offset": 3, "limit": 5},
-                                  {"sort": "-relevance"}, {"stem": True}, {"site": ("a.example", "b.example")}])
+@pytest.mark.parametrize("more", [
+    {}, {"recent": 0.5}, {"fold": "none"}, {"sort": "-title"}, {"sort": "date", "offset": 3, "limit": 5},
+    {"sort": "-relevance"}, {"stem": True}, {"site": ("a.example", "b.example")}])
 def test_it_says_what_a_merged_archive_says(folder: Path, words: str, more: dict[str, Any]) -> None:
     query = make_query(words, **more)
     with closing(open_archive(folder / "all.db", read_only=True)) as db, asked(folder, words, **more) as several:
@@ -83,6 +84,8 @@ def test_it_says_what_a_merged_archive_says(folder: Path, words: str, more: dict
         # would be far from it: most articles of the one speak of floods, and a sixth of those of another.
         scores = [[hit.score or 0.0 for hit in hits] for hits in ([p.hit for p in found], whole.hits)]
         assert scores[0] == pytest.approx(scores[1], rel=0.02)
+        if query.recent and words:  # half a day, of many years: no score is left, and the order is that of days
+            assert [p.hit.published for p in found] == [hit.published for hit in whole.hits]
         if query.sort.endswith(("title", "date")):
             assert [p.hit.title for p in found] == [hit.title for hit in whole.hits]
 
