@@ -47,9 +47,9 @@ class _Ranked:
 
 def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
                ) -> list[Entry]:
-    """The articles from `first` to before `last`; their `key` is the logarithm of the score with its age (minus infinity
-    without a date) and the score itself, `half_life` is in days, `now` in Unix seconds. Those that are equal come by
-    score, then by number, originals first."""
+    """The articles from `first` to before `last`; their `key` is the logarithm of the score with its age (minus
+    infinity without a date) and the score itself, `half_life` is in days, `now` in Unix seconds. Those that are equal
+    come by score, then by number, originals first."""
     if last <= first:
         return []
     reach = max(_FIRST, 2 * last)

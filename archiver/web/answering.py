@@ -95,7 +95,9 @@ def _made(page: Page, request: Request, site: Site, db: Database) -> Response | 
         return answer if isinstance(answer, Download) else _sent(answer, asked)
     except ArchiverError as error:
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-        return _failed(asked, str(error), status, error.at if isinstance(error, BadQuery) else None)
+        # The mistake may stand in another field, or in what the field comes to once it is read (NFC).
+        at = error.at if isinstance(error, BadQuery) and error.subject == asked.one("q") else None
+        return _failed(asked, str(error), status, at)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise

@@ -80,6 +80,7 @@ def test_a_program_is_told_where_the_mistake_is(served: Served) -> None:
     told = served.get("/search.json?q=flood+is:new").json
     assert (told["at"], told["status"], told["ok"]) == (6, 400, False)
     assert served.get("/article/99.json").json["at"] is None
+    assert served.get("/search.json?q=e%CC%81+is:new").json["at"] is None  # a letter less once it is read (NFC)
     assert mistake_ends('is:new "a b"', 0) == 6 and mistake_ends('x "', 2) == 3 and mistake_ends("x", 1) == 2
 
 
