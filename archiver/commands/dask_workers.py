@@ -82,10 +82,20 @@ def cluster(scheduler: str) -> Iterator[Cluster]:
             where = stack.enter_context(distributed.LocalCluster(
                 n_workers=cores(), threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50))
         try:
+            if where is scheduler:
+                _proved(distributed.comm, scheduler)
             client = stack.enter_context(distributed.Client(where))
         except (TypeError, ValueError, OSError) as error:  # an address that is none has errors of many kinds
             raise ClusterAway(scheduler, str(error).partition("\n")[0]) from error
         yield Cluster(distributed, client, scheduler)
+
+
+def _proved(comm: Any, address: str) -> None:
+    """Raises ValueError where Dask cannot connect to such an address. Asked before a client is made: one that fails
+    over its address is left half open, with a thread that disturbs whatever connects after it."""
+    scheme, _ = comm.addressing.parse_address(address, strict=True)
+    comm.registry.get_backend(scheme)
+    comm.addressing.parse_host_port(address)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ def test_a_scheduler_that_is_away(archive: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("address", ["bogus", "tcp://127.0.0.1:abc", "x://y:1"])
 def test_an_address_that_is_none(archive: Path, address: str) -> None:
+    before = set(threading.enumerate())
     done = CliRunner().invoke(cli, ["reextract", f"--dask={address}", "--archive", str(archive)])
     assert done.exit_code == 1 and done.output.startswith(f"Error: The Dask scheduler {address} cannot be used"), (
-        done.output)
+        done.output, done.exc_info)
+    assert set(threading.enumerate()) <= before, "a client was left half open"
