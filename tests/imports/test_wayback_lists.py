@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery import cdx_query
@@ -38,6 +38,7 @@ def ask(lists: Lists, times: list[datetime], limit: int) -> int:
 
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 700_000_000), min_size=0, max_size=60, unique=True), st.integers(2, 9))
+@example([0, 1], 2)
 def test_halves_of_the_time_tell_everything_once(seconds: list[int], limit: int) -> None:
     times = [BEGIN + timedelta(seconds=s) for s in seconds]
     with pytest.MonkeyPatch.context() as patch:

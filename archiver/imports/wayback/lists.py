@@ -90,7 +90,7 @@ class Lists:
         begin, end = since or FIRST, until or datetime.now(UTC)
         if not page.is_cut and len(page.entries) + page.bad < limit_of(self._asked):
             self._listing.add(page.entries)
-        elif end - begin <= _SECOND:
+        elif end - begin < _SECOND:  # both ends are told of: a second further on is two to ask for
             self._listing.add(page.entries)
             self.problems.append(Problem(Damage.CUT_LIST, self._asked, self._plan.url, f"at {begin:%Y-%m-%d %H:%M:%S}"))
         else:
