@@ -121,7 +121,8 @@ def _tellers(db: Database, site: dict[str, Any], kind: str) -> list[tuple[str, s
     and what came of it last."""
     return db.execute(
         "select p.url, p.kind, p.reason from page_sources s join pages t on t.id = s.page_id join pages p on p.url = "
-        "s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id group by p.id order by count(*) desc",
+        "s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id group by p.id "
+        "order by count(*) desc",
         [kind, site["id"]]).fetchall()
 
 

@@ -30,9 +30,9 @@ class Measured:
     `articles` posts were read whole, `fields` of them have a field, `length` is their median number of characters;
     `outcomes` counts pages ("failed again": those that failed when they were asked for last, too), `statuses` answers
     (by HTTP status); seconds to an answer at the median and for 95 of 100;
-    `listed` is how many posts the site's largest feed showed, None where none was read; `sources` counts the feeds, sitemaps and APIs that
-    answered when they were asked last; of the posts that these told of, `told` were asked for anew, and `got` of them
-    were stored.
+    `listed` is how many posts the site's largest feed showed, None where none was read; `sources` counts the feeds,
+    sitemaps and APIs that answered when they were asked last; of the posts that these told of, `told` were asked for
+    anew, and `got` of them were stored.
     """
 
     articles: int = 0
