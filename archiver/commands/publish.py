@@ -194,7 +194,7 @@ def _check(folder: Path, as_json: bool) -> None:
     found = check(folder)
     told = version_of(folder)
     if as_json:
-        write_json({"folder": str(folder), "version": told["request"].version, "rows": told["rows"],
+        write_json({"folder": str(folder), "version": told["request"].version, "rows": told.get("rows"),
                     "findings": list(found)})
     elif found:
         for sentence in found:

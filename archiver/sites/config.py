@@ -77,11 +77,13 @@ def load_config() -> Config:
     if not file.exists() and not os.environ.get("ARCHIVER_CONFIG"):
         return Config()
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of its encoding
     except OSError as error:
         raise UnreadableInput(str(file), error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        raise UnreadableInput(str(file), f"it is no UTF-8 (byte {error.start + 1})") from error
+        before = error.object[:error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise BadConfig(str(file), f"line {line}, column {column}", "it is no UTF-8 there: save it as UTF-8") from error
     return parse_config(text, str(file))
 
 

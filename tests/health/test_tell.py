@@ -239,8 +239,12 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
     ("[groups.'a,b']\ndelay = 1\n", "line 1, column 1: 'a,b' is no tag: a tag has"),
     ("contact = 'me'\n", "line 1, column 1: 'me'"),
     ("contact = 'a@b.example\n", "line 1, column 23"), ("groups = 3\n", "line 1, column 1: 'groups' is a table"),
+    ("\ufeffcontact = 'me'\n", "line 1, column 1: 'me'"),
+    (b"contact = 'a@b.example'\n# caf\xe9\n", "line 2, column 6: it is no UTF-8 there"),
     ("colour = 'red'\n", "line 1, column 1: there is no 'colour' here; there are contact, defaults, groups, notify"),
 ])
-def test_a_mistake_in_archiver_toml_is_told_with_line_and_column(call: Call, toml: str, says: str) -> None:
-    done = call("status", "--notify", toml=toml)
+def test_a_mistake_in_archiver_toml_is_told_with_line_and_column(
+        call: Call, tmp_path: Path, toml: str | bytes, says: str) -> None:
+    (tmp_path / "archiver.toml").write_bytes(toml.encode() if isinstance(toml, str) else toml)
+    done = call("status", "--notify")
     assert done.exit_code == 2 and "archiver.toml cannot be used: " + says in done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +46,9 @@ def test_what_lies_in_the_place_of_the_archive_is_served(tmp_path: Path, caplog:
     assert told() == {503} and {one.getMessage() for one in caplog.records} == {
         f"There is no archive at {archive}: run 'archiver crawl URL' first, or name another file with --archive."}
     (tmp_path / "junk").write_bytes(b"no database" * 1_000)
-    os.replace(tmp_path / "junk", archive)
+    (tmp_path / "junk").replace(archive)
     assert told() == {503}
-    os.replace(other, archive)
+    other.replace(archive)
     assert titles() == {"Zeppelin"}
     (tmp_path / "aside.db").rename(archive)
     assert titles() == {"Tide tables for the café quay"}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from archiver.publish.formats.columns import arrow
+from archiver.publish.refusals import NotASnapshot
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.read import read, table_files
 from archiver.publish.snapshot.tables import ARTICLES
@@ -30,14 +33,12 @@ class Changes:
 
 
 def compare(folder: Path, facts: Facts, previous: Path, since: str) -> Changes:
-    """Compare a snapshot with that of the version before, by identifier, content and tier."""
+    """Compare a snapshot with that of the version before, by identifier, content and tier. Raises NotASnapshot."""
     reasons = _withdrawn(folder, facts)
     with closing(sqlite3.connect("")) as db:  # on the disk, where a million articles are too many for memory
         for name, place in (("before", previous), ("now", folder)):
             db.execute(f"create table {name} (id text primary key, said text, split text) without rowid")
-            db.executemany(f"insert or replace into {name} values (?, ?, ?)", (
-                (row["id"], f"{row['revision']} {row['content_digest']} {row['tier']}", row["split"])
-                for row in read(table_files(place, ARTICLES), _COMPARED)))
+            db.executemany(f"insert or replace into {name} values (?, ?, ?)", _rows(place))
 
         def ids(query: str) -> list[str]:
             return [row[0] for row in db.execute(f"{query} order by 1")]
@@ -48,6 +49,16 @@ def compare(folder: Path, facts: Facts, previous: Path, since: str) -> Changes:
             ids("select id from now join before using (id) where now.said <> before.said"),
             [(one, reasons[one]) for one in lost if one in reasons], [one for one in lost if one not in reasons],
             ids("select id from now join before using (id) where now.split is not before.split"))
+
+
+def _rows(folder: Path) -> Iterator[tuple[str, str, str]]:
+    pa, _ = arrow()
+    try:
+        for row in read(table_files(folder, ARTICLES), _COMPARED):
+            yield row["id"], f"{row['revision']} {row['content_digest']} {row['tier']}", row["split"]
+    except (pa.ArrowException, OSError, KeyError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise NotASnapshot(str(folder), f"its table of articles cannot be read: {why}") from error
 
 
 def _withdrawn(folder: Path, facts: Facts) -> dict[str, str]:

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
-import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +25,10 @@ from archiver.publish.snapshot import request as asked
 from archiver.publish.snapshot.choose import LARGE, choose, newest, order
 from archiver.publish.snapshot.evidence import settle
 from archiver.publish.snapshot.facts import Facts
+from archiver.publish.snapshot.place import aside, put, refused, true_place
+from archiver.publish.snapshot.read import table_files
 from archiver.publish.snapshot.request import Request
+from archiver.publish.snapshot.tables import ARTICLES
 from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.publish.wacz.pack import pack
 from archiver.search.run import matching_ids
@@ -58,8 +58,11 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
     BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
     """
     arrow()
-    _check_target(out, request)
-    since = version_of(previous)["request"].version if previous else ""
+    try:
+        _check_target(out, request)
+    except OSError as error:
+        raise refused(out, error) from error
+    since = _compared_with(previous) if previous else ""
     rules = publish_rules.parse(request.rules, "rebuild.json")
     change = _personal(out, request, rules, key)
     with ExitStack() as stack:
@@ -69,7 +72,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
         facts.reasons = reasons
         if request.wacz:
             _may_hold_pages(out, request, dbs)
-        with _aside(out) as folder:
+        with aside(out) as folder:
             try:
                 write_tables(dbs, folder, facts, change, parts, told)
                 derive(folder, facts)
@@ -79,14 +82,14 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
                 (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
                 size = _sum(folder, describe(folder, facts, software, previous, since))
             except (OSError, sqlite3.Error) as error:
-                raise _refused(out, error) from error
+                raise refused(out, error) from error
             same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
             if same and not replace:
                 return Built(out, facts, size, True)
             if out.exists() and not replace and any(out.iterdir()):
                 raise SnapshotRefused(str(out), f"there is a version {request.version} of other content already; give "
                                       "another --version, or --replace to write over it")
-            _move(folder, out)
+            put(folder, true_place(out))
             return Built(out, facts, size, same)
 
 
@@ -186,14 +189,36 @@ def files_of(folder: Path) -> list[str]:
 
 def version_of(folder: Path) -> dict[str, Any]:
     """What a folder's rebuild.json says, with its request. Raises NotASnapshot."""
+    return asked.read(text_of(folder, REBUILD), str(folder))
+
+
+def text_of(folder: Path, name: str) -> str:
+    """What stands in a file of a snapshot. Raises NotASnapshot."""
     try:
-        text = (folder / REBUILD).read_text(encoding="utf-8")
+        return (folder / name).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotASnapshot(str(folder), f"it has no {name}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise NotASnapshot(str(folder), "it has no rebuild.json") from error
-    return asked.read(text, str(folder))
+        why = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise NotASnapshot(str(folder), f"its {name} cannot be read: {why}") from error
+
+
+def _compared_with(previous: Path) -> str:
+    """The version in a folder. Raises NotASnapshot, before anything is built."""
+    version: str = version_of(previous)["request"].version
+    if not table_files(previous, ARTICLES):
+        raise NotASnapshot(str(previous), "it has no table of articles")
+    return version
 
 
 def _check_target(out: Path, request: Request) -> None:
+    """Raises SnapshotRefused and OSError."""
+    if os.path.ismount(true_place(out)):
+        raise SnapshotRefused(str(out), "a disk is mounted there, and a dataset is put in its place as a whole; name a "
+                              "folder in it")
+    if Path.cwd().is_relative_to(true_place(out)):
+        raise SnapshotRefused(str(out), "it is the folder that you are in, and a dataset is put in its place as a "
+                              "whole; go out of it and name it from there")
     if not out.exists():
         if not out.parent.is_dir():
             raise SnapshotRefused(str(out), f"there is no folder {out.parent}")
@@ -209,59 +234,3 @@ def _check_target(out: Path, request: Request) -> None:
     if found.version != request.version:
         raise SnapshotRefused(str(out), f"it holds version {found.version}; give version {request.version} a folder of "
                               f"its own, and --previous {out}")
-
-
-def _refused(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
-    full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or (
-        isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL)
-    if full:
-        return SnapshotRefused(str(out), "the disk is full; make room, then publish again")
-    return SnapshotRefused(str(out), getattr(error, "strerror", None) or str(error))
-
-
-@contextmanager
-def _aside(out: Path) -> Iterator[Path]:
-    """A folder beside the one that is asked for; gone afterwards, unless it was moved. What an earlier build that was
-    killed has left is taken away; another that is running keeps this one out."""
-    whole = out.absolute()
-    folder = whole.parent / f".{whole.name}.unfinished"
-    mark = whole.parent / f".{whole.name}.lock"
-    try:
-        lock = os.open(mark, os.O_CREAT | os.O_RDWR, 0o666)
-    except OSError as error:
-        raise _refused(out, error) from error
-    try:
-        # Before what is taken away below: until it is locked, folder and lock are another build's.
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        if isinstance(error, BlockingIOError):
-            raise SnapshotRefused(str(out), "another build of it is running; wait until it ends") from error
-        raise _refused(out, error) from error
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        yield folder
-    except OSError as error:
-        raise _refused(out, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            mark.unlink()
-        os.close(lock)
-
-
-def _move(folder: Path, out: Path, rename: Callable[[Path, Path], object] = os.replace) -> None:
-    """Put the whole folder in the place of the one that is asked for; what was there stays until it is."""
-    if not out.exists():
-        rename(folder, out)
-        return
-    old = folder.with_name(f"{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    rename(out, old)
-    try:
-        rename(folder, out)
-    except OSError:
-        rename(old, out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
