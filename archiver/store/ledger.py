@@ -58,10 +58,11 @@ def _known(row: tuple[Any, ...]) -> Known:
                  priority=row[9])
 
 
-def standing(db: Database, key: str) -> tuple[str, str]:
-    """Why the page is due, or what its last visit came to, and its outcome; "" where there is no such page."""
-    row = db.execute("select reason, outcome from pages where urlkey = ?", [key]).fetchone()
-    return (row[0] or "", row[1]) if row else ("", "")
+def standing(db: Database, key: str) -> tuple[str, str, str]:
+    """Why the page is due, or what its last visit came to, its outcome, and its kind; "" where there is no such page.
+    """
+    row = db.execute("select reason, outcome, kind from pages where urlkey = ?", [key]).fetchone()
+    return (row[0] or "", row[1], row[2]) if row else ("", "", "")
 
 
 def known_page(db: Database, key: str) -> Known | None:

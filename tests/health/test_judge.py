@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from archiver.frontier.cadence import Every
 from archiver.frontier.turn import Past, Turn
+from archiver.items import Outcome, PageKind, Target, Visit
+from archiver.items import Source as Source_
 from archiver.store.health.judge import Finding, Known, Run, Source, judge
 from archiver.store.health.kept import without
 from archiver.store.health.likely import chance_of_so_few, chance_of_so_many, is_far
-from archiver.store.health.measures import FIELDS, Measured
+from archiver.store.health.measures import FIELDS, Measured, Measuring
 from archiver.store.health.place import judge_place
 from archiver.store.turns import Scheduled
 
@@ -67,6 +69,41 @@ def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
     assert codes(site(measured(1, tags=0))) == []
     assert codes(site(*[measured(1, tags=0)] * 3)) == [("coverage", "tags", "amber")]
     assert found(site(*[measured(1, tags=0)] * 3))[0].since == NOW - 2 * DAY
+
+
+def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> None:
+    def asked(told: int, got: int) -> Measured:
+        return replace(measured(0, outcomes={"not-article": 3}), told=told, got=got)
+
+    sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
+    assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
+    told, = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
+    assert (told.code, told.level, told.since) == ("posts", "red", NOW - 3 * DAY)
+    assert told.sentence.startswith("Of 3 new posts that its sources told of since the run of 2026-02-27 12:00 UTC 0 "
+                                    "could be stored, before that 100%: ")
+    assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
+
+
+def test_what_a_run_measures_of_posts_that_it_was_told_of_and_of_its_feeds() -> None:
+    def run(*visits: tuple[PageKind, Outcome, str, str, int]) -> Measured:
+        measuring = Measuring()
+        for kind, outcome, before, was, listed in visits:
+            url = "https://a.example/x"
+            targets = tuple(Target(f"{url}{n}", Source_.FEED) for n in range(listed))
+            measuring.visited(Visit(url, url, NOW, outcome, kind, targets=targets), outcome, before, was)
+        return Measured.from_json(measuring.as_json({}))
+
+    post, page, due = PageKind.POST, PageKind.OTHER, "due"
+    one = run((post, Outcome.ARCHIVED, due, "post", 0), (page, Outcome.NOT_ARTICLE, due, "post", 0),
+              (post, Outcome.REFUSED, due, "post", 0), (post, Outcome.ARCHIVED, "failed", "post", 0))
+    assert (one.told, one.got) == (4, 2)
+    one = run((post, Outcome.ARCHIVED, due, "unknown", 0), (page, Outcome.NOT_ARTICLE, due, "unknown", 0),
+              (post, Outcome.ARCHIVED, "archived", "post", 0), (post, Outcome.FAILED, "failed", "post", 0))
+    assert (one.told, one.got, one.listed) == (0, 0, None)
+    full, empty, same = ((PageKind.FEED, outcome, due, "feed", listed) for outcome, listed in (
+        (Outcome.NOT_ARTICLE, 3), (Outcome.NOT_ARTICLE, 0), (Outcome.UNCHANGED, 0)))
+    assert [run(*feeds).listed for feeds in ((full, empty), (empty,), (same, empty), (full, same), (same,))] == [
+        3, 0, None, 3, None]
 
 
 def test_a_field_that_comes_back_is_well_and_one_that_few_had_is_no_matter() -> None:

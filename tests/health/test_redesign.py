@@ -89,11 +89,13 @@ def test_the_run_measures_its_site(blog: Blog) -> None:
 
 def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog: Blog) -> None:
     blog.publish(4, dated=False)
+    blog.server.pages["/feed.xml"] = feed()
     done = crawl(blog.site, archive=blog.archive)
     assert done.returncode == 0 and "  red: Date of publication: 0 of 4 articles read since the run of" in done.stdout
     assert rows(blog.archive, "select count(*) from articles where published is null") == [(4,)]
     found = blog.status()
-    assert set(found) == {"coverage published"}
+    assert set(found) == {"coverage published", "source feed"}
+    assert "feed.xml tells of no posts any more (a feed of 0 posts)" in found["source feed"]["sentence"]
     told = found["coverage published"]
     assert told["level"] == "red" and told["since"][:19] == blog.last_run()[:19]
     assert told["sentence"].startswith("Date of publication: 0 of 4 articles") and "sites rules" in told["sentence"]
@@ -110,7 +112,7 @@ def test_a_feed_that_died_and_a_robots_txt_that_closed_are_told(blog: Blog) -> N
     found = blog.status()
     assert set(found) == {"source feed", "robots posts"}
     assert found["source feed"]["since"][:19] == blog.last_run()[:19]
-    assert "feed.xml does not answer any more (the server answers 410" in found["source feed"]["sentence"]
+    assert "feed.xml tells of no posts any more (the server answers 410" in found["source feed"]["sentence"]
     assert "a page that the archive holds" in found["robots posts"]["sentence"]
     blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /\n")
     crawl(blog.site, archive=blog.archive)
@@ -132,6 +134,8 @@ def test_a_site_that_is_parked_is_told_with_the_sources_that_it_lost(tmp_path: P
     with serving({"/robots.txt": text("", 404)}) as server:
         blog = Blog(server, tmp_path / "archive.db")
         blog.publish(6, dated=True)
+        server.pages["/en/"] = server.pages["/"]  # a page that nothing was told by
+        server.pages["/"] = text("", 302, Location="/en/")
         links = [f"{server.url}story-{post}/" for post in range(6)]
         server.pages["/feed.xml"] = feed(*links)
         server.pages["/sitemap.xml"] = text("<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>" + "".join(
