@@ -11,7 +11,6 @@ import tantivy
 from sqlite_utils import Database
 from tantivy import Occur, Query
 
-from archiver.errors import BadQuery
 from archiver.search.index.document import paired
 from archiver.search.index.schema import KEYS, NUMBERS, PAIRED, TEXTS, WEIGHTS, schema
 from archiver.search.index.searcher import Searcher
@@ -21,12 +20,10 @@ from archiver.search.terms import Around, Either, Every, Form, Key, Like, Near, 
 from archiver.search.words import lookup
 
 _LIKE_WEIGHTS = (("title", 2.0), ("body", 1.0))
-MOST_NEAR = 4
-"""So many words and phrases can stand in one NEAR: each order of them is asked for."""
 
 
 def compiled(node: Node | None, db: Database, searcher: Searcher) -> Query:
-    """A query for the index; None is every article. Facts do not change the rank. Raises BadQuery."""
+    """A query for the index; None is every article. Facts do not change the rank."""
     if node is None:
         return Query.all_query()
     if isinstance(node, Every):
@@ -160,9 +157,6 @@ def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
 
 
 def _near(column: str, node: Near, searcher: Searcher) -> Query:
-    if len(node.terms) > MOST_NEAR:
-        raise BadQuery(" NEAR ".join(term.text for term in node.terms),
-                       f"NEAR takes at most {MOST_NEAR} words or phrases")
     found = [_row_of(term) for term in node.terms]
     orders = [_patterns(column, order, node.distance, searcher) if any(prefix for _, prefix in order)
               else _in_a_row(column, _joined(row for row, _ in order), node.distance, searcher)

@@ -23,6 +23,13 @@ FOUND = {
     "title:fog": {2}, "title:tide": {1}, "body:tide": {1, 2}, "author:krüger": {1, 2}, "authors:Krüger": {1, 2},
     'author:"Zoë Krüger" -author:ada': {1}, "category:harbour": {1, 3, 4}, "tag:fog": {2}, "tag:tid*": {1},
     "description:printed": {1}, "-title:lighthouse lamp": set(), "nofield:tide": set(),
+    # a field before a group
+    "title:(fog OR tide)": {1, 2}, "-title:(fog OR tide) -lamp": {5, 6}, "title:(fog body:tide)": {2},
+    "author:(ada OR le) -fog": {3, 4}, 'title:("tide tables" quay)': {1}, "title:NEAR(tide quay)": {1},
+    "TITLE:(tide NEAR/1 quay)": set(), "stem:(lamps table)": set(), "stem:(lamps OR table)": {1, 3, 4},
+    "title:(stem:lights OR stem:fogs)": {2}, "site:(harbour.example -notes.example) fog": {2}, "foo:(fog)": set(),
+    "date:(2023 OR 2024-04)": {2, 3}, "is:(gone OR duplicate)": {3, 4}, "title:(fog) tide": {2},
+    "title:(fog tide": set(),
     # case and diacritics
     "cafe": {1}, "café": {1}, "CAFÉ": {1}, "cafe\u0301": {1}, "kruger": {1, 2}, "le author:duc": {3, 4},
     # text that is no syntax
@@ -42,6 +49,7 @@ FOUND = {
     "NEAR(fog quay , 3)": {2},
     "body:harbour NEAR/3 print*": {1}, "tide NEAR (fog)": {2}, "NEAR tide": {1, 2},
     "lamp NEAR/3 dark -once": {3}, "tide -(fog NEAR/3 quay)": {1}, "lamp NEAR OR fog": {2, 3, 4},
+    "tide -NEAR(fog quay)": {1}, "tide -NEAR(fog quay, 2)": {1, 2},
     # facts
     "site:harbour.example": {1, 2, 3, 4}, "site:notes.example": {5, 6}, "site:notes.example/blog": {5, 6},
     "site:example": {1, 2, 3, 4, 5, 6}, "site:https://notes.example/blog/": {5, 6}, "site:s_.example": set(),
@@ -76,6 +84,11 @@ WRONG = {
     "id:seven": (1, "id:seven: it is a number"), "cluster:-1": (1, "it is a number"),
     "fog (is:gone NEAR tide)": (6, "NEAR takes words"),
     "x title:a NEAR body:b": (3, "NEAR takes words of one field, not of body and title"),
+    "x lamp NEAR/3 Lamp": (3, "NEAR takes different words, and where lamp stands, Lamp does"),
+    '"tide tables" NEAR tid*': (1, "where tide tables stands, tid does"),
+    "x NEAR(a b c d e)": (3, "NEAR takes at most 4 words or phrases"),
+    "x title:(a body:b NEAR c)": (12, "NEAR takes words of one field, not of body and title"),
+    "date:(2023 OR never)": (15, "never: a date is written"),
     "NEAR(a (b c))": (8, "holds words and phrases alone"), "NEAR(a OR b)": (8, "holds words and phrases alone"),
 }
 

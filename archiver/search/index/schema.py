@@ -12,7 +12,7 @@ import tantivy
 
 from archiver.fields import FIELDS
 
-FORMAT = 3
+FORMAT = 4
 
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The texts that a word is looked for in where no field is named, and how much each counts."""
