@@ -149,6 +149,15 @@ def revisions(db: Database, cutoff: str, change: Change, shown: Shown = NOTHING,
         yield {name: value for name, value in changed.items() if name not in _WHERE}
 
 
+def authors(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
+    """The authors of each version of those chosen articles whose authors were changed, by identifier."""
+    for name, said in db.execute(
+            "select c.id, v.authors from temp.considered c cross join versions v on v.article_id = c.article_id where "
+            "c.chosen and c.article_id in (select article_id from revisions where changed like '%\"authors\"%') "
+            "and substr(v.observed_at, 1, 19) <= ?", [cutoff or NEWEST]):
+        yield name, json.loads(said or "[]")
+
+
 def captures(db: Database, cutoff: str) -> Iterator[Row]:
     """Every response at an address of a chosen article, and those that a version was read from."""
     yield from db.query(
