@@ -10,6 +10,8 @@ from urllib.parse import quote, urlencode
 
 from sqlite_utils import Database
 
+from archiver.errors import ArchiverError
+
 Args = tuple[tuple[str, str], ...]
 
 
@@ -53,6 +55,13 @@ class Asked(Wanted):
     """A request with the archive, open for reading by this thread alone."""
 
     db: Database
+
+
+class CannotAnswer(ArchiverError):
+    """An address asks for what no page has; what is wrong with a search is a BadQuery."""
+
+    def __init__(self, said: str, why: str) -> None:
+        super().__init__(said, f"This cannot be answered ({said[:80]}{'…' if len(said) > 80 else ''}): {why}.")
 
 
 def address(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:

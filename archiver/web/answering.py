@@ -27,9 +27,10 @@ from archiver.errors import (
     SearchNotFound,
     SiteNotFound,
 )
+from archiver.search.grammar import ends
 from archiver.web import headers
 from archiver.web.answer import Answer, Asked, Download, Sent, Wanted, address
-from archiver.web.asking import ASKED, LABELS, mistake_ends
+from archiver.web.asking import ASKED, LABELS
 from archiver.web.failing import UNREADABLE, failure
 from archiver.web.pages import PAGES, Page
 from archiver.web.rendered import rendered
@@ -123,7 +124,7 @@ def _failed(asked: Wanted, sentence: str, status: int, at: int | None = None) ->
     """A page with what was asked, to be put right; `at` is where in the query the mistake is."""
     fields = [(name, LABELS.get(name, name), value) for name, value in asked.args if value]
     query = asked.one("q")
-    marks = ((at, mistake_ends(query, at)),) if at is not None and at < len(query) else ()
+    marks = ((at, ends(query, at)),) if at is not None and at < len(query) else ()
     return _sent(Answer("failure.html", {
         "sentence": sentence, "status": status, "query": query, "marks": marks,
         "fields": fields if status < 500 and asked.path in ASKED else []},

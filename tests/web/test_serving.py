@@ -47,7 +47,12 @@ def test_pages_run_no_script_of_their_own(served: Served, path: str) -> None:
     ("/site/other.example", 404, "has no site"),
     ("/search?near=950,1", 400, "latitudes lie between"),
     ("/search?q=is:new", 400, "at character 1"),
-    ("/search?limit=few", 400, "whole number"),
+    ("/search?limit=few", 400, "The search &#39;limit few&#39; cannot be run: it is a whole number."),
+    ("/article/1?revision=x", 400, "This cannot be answered (revision=x): a version is named by its number."),
+    ("/article/1/cite/word", 400, "(cite as word): a citation has one of the styles"),
+    ("/article/1/image", 404, "Article 1 names no image."),
+    ("/sites?offset=-1", 400, "(offset -1): it is a whole number."),
+    ("/web/20240231000000/https://a.example/", 400, "(20240231000000): a time has up to 14 digits"),
 ])
 def test_what_cannot_be_answered_is_told_in_a_sentence(served: Served, path: str, status: int, said: str) -> None:
     answer = served.get(path)
