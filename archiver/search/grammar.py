@@ -94,6 +94,12 @@ def parse(text: str, *, stem: bool = False) -> Node | None:
     return node
 
 
+def ends(text: str, at: int) -> int:
+    """Where the piece of a query ends that begins at a place, the `at` of a BadQuery."""
+    found = _TOKEN.match(text, at)
+    return max(found.end() if found else 0, at + 1)
+
+
 # -- from text to tokens ----------------------------------------------------------------------
 
 

@@ -188,7 +188,10 @@ def _mail(value: Any) -> Mail:
     security = _text((*path, "security"), table.get("security", "none"))
     if security not in ("none", "starttls", "tls"):
         raise _Wrong((*path, "security"), "it is starttls, tls or none")
-    return Mail(tuple(to), _text((*path, "host"), table.get("host", "localhost")), port, security,
+    host = _text((*path, "host"), table.get("host", "localhost"))
+    if not host.strip():
+        raise _Wrong((*path, "host"), "it is the name of the server that takes the mail")
+    return Mail(tuple(to), host, port, security,
                 _text((*path, "user"), table.get("user", "")),
                 _text((*path, "from"), table.get("from", "archiver@localhost")))
 

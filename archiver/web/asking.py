@@ -5,7 +5,6 @@ Their names are those of the options of `archiver search`; `q` is its QUERY.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
@@ -23,7 +22,7 @@ ASKED = ("/", "/search", "/concordance", "/trends")
 LABELS = {"q": "Search for", "term": "Term", "since": "Since", "until": "Until", "near": "Near (latitude, longitude)",
           "within": "Within km", "bbox": "Box (west, south, east, north)", "sort": "Order", "fold": "Copies",
           "recent": "Newer counts more", "like": "Like article", "site": "Site", "author": "Author",
-          "category": "Category", "tag": "Tag", "language": "Language", "width": "Letters on each side"}
+          "by": "By", "category": "Category", "tag": "Tag", "language": "Language", "width": "Letters on each side"}
 _MANY = ("site", "author", "category", "tag", "language")
 
 
@@ -62,17 +61,18 @@ READ: dict[str, Callable[[str], Any]] = {
 def query_of(asked: Asked) -> Query:
     """What is asked for. An empty argument is none, as a form sends a field that was left empty. Raises BadQuery."""
     values: dict[str, Any] = {name: asked.many(name) for name in _MANY}
-    values |= {name: read(asked.one(name)) for name, read in READ.items() if asked.one(name)}
+    values |= {name: _read(name, asked.one(name)) for name in READ if asked.one(name)}
     values["limit"] = min(values.get("limit", PAGE_SIZE), MOST)
     if values.get("near") is None:  # what is around no place is everywhere, as in a form where the place was taken out
         values.pop("within", None)
     return Query(asked.one("q"), **values)
 
 
-def mistake_ends(query: str, at: int) -> int:
-    """Where the word of a query ends that begins at a place; a quotation in it is part of it."""
-    found = re.compile(r'(?:"[^"]*"?|[^\s"])+').match(query, at)
-    return found.end() if found else at + 1
+def _read(name: str, text: str) -> Any:
+    try:
+        return READ[name](text)
+    except BadQuery as error:
+        raise BadQuery(f"{name} {text}", error.why) from None
 
 
 def args_of(query: Query) -> tuple[tuple[str, str], ...]:

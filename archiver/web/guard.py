@@ -55,7 +55,8 @@ def _refusal(scope: Scope, site: Site) -> tuple[int, str] | None:
     path = scope["path"]
     if site.base != "/" and path.startswith(site.base):
         path = "/" + path[len(site.base):]
-    if path.startswith("/-/") and not path.startswith(_INTERNAL):
+    # Datasette takes the slashes at the end of an address away, and leads on to what is left.
+    if path.startswith("//") or (path.startswith("/-/") and not path.startswith(_INTERNAL)):
         return 404, "There is no such page.\n"
     return None
 

@@ -15,7 +15,6 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.store.connect import open_archive
 from archiver.store.runs import ensure_site
-from archiver.web.asking import mistake_ends
 from archiver.web.window import densest
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving
@@ -63,7 +62,8 @@ def test_a_wrong_year_does_not_make_a_line_of_all_others(served: Served) -> None
 
 @pytest.mark.parametrize(("query", "marked"), [
     ("flood date:2023-14 tide", "date:2023-14"), ('is:new "a b"', "is:new"), ("()", ""),
-    ('x near:"950, 30" y', 'near:"950, 30"')])
+    ('x near:"950, 30" y', 'near:"950, 30"'), ("tide (is:new) fog", "is:new"), ("-is:new", "is:new"),
+    ("tide (fog is:new)", "is:new"), ("a NEAR(b OR c)", "OR"), ("(" * 31 + "x", "(")])
 def test_a_mistake_is_shown_where_it_is_and_can_be_put_right(served: Served, query: str, marked: str) -> None:
     for path in ("/search", "/concordance", "/"):
         answer = served.get(f"{path}?since=2024&q=" + query.replace(" ", "+").replace('"', "%22"))
@@ -81,7 +81,6 @@ def test_a_program_is_told_where_the_mistake_is(served: Served) -> None:
     assert (told["at"], told["status"], told["ok"]) == (6, 400, False)
     assert served.get("/article/99.json").json["at"] is None
     assert served.get("/search.json?q=e%CC%81+is:new").json["at"] is None  # a letter less once it is read (NFC)
-    assert mistake_ends('is:new "a b"', 0) == 6 and mistake_ends('x "', 2) == 3 and mistake_ends("x", 1) == 2
 
 
 def test_facets_have_more_on_wish(served: Served) -> None:

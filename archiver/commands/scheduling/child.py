@@ -97,9 +97,13 @@ def begin(errand: Errand, order: Order) -> Child:
 
 def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> None:
     """The life of the process. Ctrl-C goes to the scheduler, which hands it on."""
-    with log_file(order.archive).open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    try:
+        with log_file(order.archive).open("ab") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+    except ArchiverError as error:
+        send(link, error)
+        return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
     from archiver.commands.crawl import plan_of, run

@@ -22,6 +22,7 @@ from archiver.publish.formats.columns import arrow
 from archiver.publish.personal import Personal, fingerprint
 from archiver.publish.refusals import NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.publish.snapshot import request as asked
+from archiver.publish.snapshot import rows
 from archiver.publish.snapshot.choose import LARGE, choose, newest, order
 from archiver.publish.snapshot.evidence import settle
 from archiver.publish.snapshot.facts import Facts
@@ -70,6 +71,9 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
         cutoff, parts, reasons = _chosen(dbs, request, rules, str(out))
         facts = Facts(request, cutoff, rules.dataset)
         facts.reasons = reasons
+        if change.hides_names:
+            for db in dbs:
+                change.also_by(rows.authors(db, cutoff))
         if request.wacz:
             _may_hold_pages(out, request, dbs)
         with aside(out) as folder:

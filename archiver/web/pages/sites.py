@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from archiver.errors import BadQuery
 from archiver.store import missing
 from archiver.store.health.known import health_of
 from archiver.store.sites import list_sites
 from archiver.store.tags import tags_of_sites
-from archiver.web.answer import Answer, Asked
+from archiver.web.answer import Answer, Asked, CannotAnswer
 
 PAGE_SIZE = 100
 
@@ -20,7 +19,7 @@ def page(asked: Asked) -> Answer:
              if (not tag or tag in tags.get(number, ())) and letters in name.lower()]
     offset = asked.one("offset", "0")
     if not (offset.isascii() and offset.isdigit()):
-        raise BadQuery(f"offset {offset}", "it is a whole number")
+        raise CannotAnswer(f"offset {offset}", "it is a whole number")
     first = int(offset[:9])
     shown = names if asked.form == "json" else names[first:first + PAGE_SIZE]
     found = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(asked.db, set(shown))]
