@@ -14,7 +14,7 @@ def page(asked: Asked) -> Sent:
     number = article_of(asked)
     found = lead_image(asked.db, number)
     if found is None or found["capture"] is None:
-        raise NotCaptured(found["url"]) if found else NotCaptured(str(number), f"Article {number} names no image.")
+        raise NotCaptured(found["url"]) if found else NotCaptured(str(number), f"No image of article {number} is known of.")
     capture = found["capture"]
     row = next(iter(asked.db.query("select * from captures where warc_file = ? and warc_offset = ? and digest = ?",
                                    [capture["warc_file"], capture["warc_offset"], capture["digest"]])))
