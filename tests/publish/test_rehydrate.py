@@ -148,10 +148,12 @@ def test_a_page_is_read_whatever_charset_it_names(charset: str) -> None:
     assert page_of(b"as it is", {"content-type": f"text/html; charset={charset}"}) == "as it is"
 
 
-def test_what_is_asked_for_and_not_there_is_told(folder: Path, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-I", folder / "rehydrate.py", "--contact", "x", "--out", tmp_path / "out",
-                           "nothing"], capture_output=True, text=True)
+def test_what_is_asked_for_and_not_there_is_told_and_the_dataset_stays_as_it_is(folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    done = subprocess.run([sys.executable, "-I", folder / "rehydrate.py", "--contact", "x", "nothing"],
+                          capture_output=True, text=True)
     assert done.returncode == 1 and "No text of these is missing here: nothing" in done.stderr
+    assert sorted(folder.rglob("*")) == before and folder.with_name("d-rehydrated.jsonl").exists()
 
 
 def test_a_dataset_of_full_texts_needs_none(server: SiteServer, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@
     python3 rehydrate.py --contact you@example.org --from archive      from a web archive, as they were captured
     python3 rehydrate.py --contact you@example.org --from both ID ...  these, from there if the site has another
 
-It needs Python 3.9 and nothing else, and writes JSON Lines to rehydrated.jsonl beside itself: id, url, status, by,
-passages, source, fetched_at, digest, text. Run again, it goes on where it was. The statuses:
+It needs Python 3.9 and nothing else, and writes JSON Lines beside the dataset's folder (NAME-rehydrated.jsonl): id,
+url, status, by, passages, source, fetched_at, digest, text. Run again, it goes on where it was. The statuses:
 
     exact     the payload has the digest that was captured (by: payload), or the page has every passage whose hash the
               dataset holds, with as many words between the first and the last (by: text) or with others (by: passages)
@@ -290,7 +290,7 @@ def main() -> int | str:
     parser.add_argument("--from", dest="chosen", choices=("live", "archive", "both"), default="live")
     parser.add_argument("--archive", default=ARCHIVE, help="address of a web archive, with {timestamp} and {url}")
     parser.add_argument("--delay", type=float, default=3.0, help="seconds between requests to a host (default: 3)")
-    parser.add_argument("--out", default=str(HERE / "rehydrated.jsonl"))
+    parser.add_argument("--out", default=str(HERE.with_name(f"{HERE.name}-rehydrated.jsonl")))
     options = parser.parse_args()
     out = Path(options.out)
     done = told_in(out)
