@@ -87,9 +87,12 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
         _alone(click.get_current_context())
     previous, replace = options.pop("previous"), options.pop("replace")
     key = _key(options.pop("key_in"))
-    request = _again(Path(folder)) if rebuild else _request(rules.text, key, **options)
-    built = _build(archives, folder, request, key, previous, replace or rebuild)
+    request, since = _again(Path(folder)) if rebuild else (_request(rules.text, key, **options), "")
+    built = _build(archives, folder, request, key, previous, since, replace or rebuild)
     _tell(built, as_json)
+    if since and not previous:
+        click.echo(f"Its CHANGES.md no longer tells what changed since version {since}: give the folder of that with "
+                   "--previous to have it again.", err=True)
 
 
 def _rules(file: str | None) -> Rules:
@@ -149,15 +152,16 @@ def _alone(context: click.Context) -> None:
                                    "dataset: leave it out, or publish a new version into a folder of its own.")
 
 
-def _again(folder: Path) -> Request:
+def _again(folder: Path) -> tuple[Request, str]:
+    """What a dataset was asked for, and which version it was compared with."""
     from archiver.publish.snapshot.build import version_of
 
-    request: Request = version_of(folder)["request"]
-    return request
+    told = version_of(folder)
+    return told["request"], told["since"]
 
 
 def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes | None,
-           previous: str | None, replace: bool) -> Built:
+           previous: str | None, since: str, replace: bool) -> Built:
     from archiver import __version__
     from archiver.publish.snapshot.build import build
 
@@ -168,7 +172,7 @@ def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes 
             click.echo(f"\r\x1b[K{what}: {number:,}", nl=False, err=True)
 
     built = build([Path(archive) for archive in archives], Path(folder), request, software=f"archiver/{__version__}",
-                  key=key, previous=Path(previous) if previous else None, replace=replace, told=told)
+                  key=key, previous=Path(previous) if previous else None, since=since, replace=replace, told=told)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built

@@ -47,6 +47,7 @@ MOST_NEAR = 4
 _STEM = "stem"
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"'})
+_ENDS = re.compile(r"\s*(?:\)|$)")
 _BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -64,11 +65,10 @@ _TOKEN = re.compile(
 class _Token:
     """A piece of the query: `node` where it is a term, None where there was nothing in it to look for."""
 
-    kind: Literal["term", "near", "(", ")", "AND", "OR", "NOT", "NEAR"]
+    kind: Literal["term", "near", "distance", "(", ")", "AND", "OR", "NOT", "NEAR"]
     at: int
     node: Node | None = None
     distance: int = NEAR_WORDS
-    text: str = ""
 
 
 def parse(text: str, *, stem: bool = False) -> Node | None:
@@ -105,11 +105,12 @@ def ends(text: str, at: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What stands before the parentheses that a word is in: the `name` of a field or a fact, and whether it is to be
-    found in all its forms."""
+    """What stands before the parentheses that a word is in: the `name` of a field or a fact, whether it is to be
+    found in all its forms, whether they are those of NEAR( )."""
 
     name: str = ""
     stem: bool = False
+    near: bool = False
 
     def of(self, name: str) -> _Group:
         return replace(self, stem=True) if name == _STEM else replace(self, name=name or self.name)
@@ -133,19 +134,25 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
             yield _Token("NOT", at)
             at += 1
         if found["open"]:
-            groups.append(groups[-1].of((found["of"] or "").lower()))
+            groups.append(replace(groups[-1].of((found["of"] or "").lower()), near=found["open"] != "("))
             yield _Token("(" if found["open"] == "(" else "near", at)
             continue
-        if found["phrase"] is None and found["word"] is None:
+        value = found["word"] if found["phrase"] is None else found["phrase"]
+        if value is None:
             continue
-        operator = None if found["field"] or found["phrase"] is not None else _operator(found["word"], at)
+        operator = None if found["field"] or found["phrase"] is not None else _operator(value, at)
         if operator:
             yield operator
             continue
+        if groups[-1].near and found["word"] and (told := _distance(text, found)):
+            value, distance = told
+            yield _Token("distance", at, distance=distance)
+            if not value:
+                continue
         terms += 1
         if terms > MAX_TERMS:
             raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
-        yield _Token("term", at, _leaf(text, found, at, stem, groups[-1]), text=found[0].strip())
+        yield _Token("term", at, _leaf(text, found, at, value, stem, groups[-1]))
 
 
 def _operator(word: str, at: int) -> _Token | None:
@@ -156,22 +163,29 @@ def _operator(word: str, at: int) -> _Token | None:
     return None
 
 
-def _leaf(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Node | None:
+def _distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
+    """Of the last word in `NEAR( )` what stands before the comma, and the number behind it."""
+    word, comma, number = found["word"].rpartition(",")
+    if not _ENDS.match(text, found.end()) or not re.fullmatch("[0-9]{1,3}", number):
+        return None
+    return (word, int(number)) if comma or text[:found.start("word")].rstrip().endswith(",") else None
+
+
+def _leaf(text: str, found: re.Match[str], at: int, value: str, stem: bool, group: _Group) -> Node | None:
     own = (found["field"] or "").lower()
     known = own in FACTS or own in COLUMN_OF or own == _STEM
     group = group.of(own) if known else group
-    lead = f"{found['field']}:" if own and not known else ""
-    phrase = found["phrase"]
-    value = lead + (phrase if phrase is not None else found["word"])
+    value = value if known or not own else f"{found['field']}:{value}"
     if group.name in FACTS:
         try:
             return FACTS[group.name](value)
         except BadQuery as error:
             raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
     column = COLUMN_OF.get(group.name, "")
-    if phrase is not None:
+    if found["phrase"] is not None:
         return _term(value, column, prefix=bool(found["star"]), stem=group.stem)
-    return _term(value.rstrip("*"), column, prefix=value.endswith("*"), stem=stem or group.stem)
+    word = value.rstrip(",;")  # between words, as in a list
+    return _term(word.rstrip("*"), column, prefix=word.endswith("*"), stem=stem or group.stem)
 
 
 def _term(text: str, column: str, *, prefix: bool, stem: bool) -> Node | None:
@@ -246,24 +260,16 @@ class _Parser:
         while self._kind() not in ("", ")"):
             token = self.tokens[self.position]
             self.position += 1
-            if token.kind != "term":
+            if token.kind == "distance":
+                distance = token.distance
+            elif token.kind != "term":
                 raise BadQuery(self.text, "NEAR( ) holds words and phrases alone", token.at)
-            node = token.node
-            if self._kind() in ("", ")") and (told := self._distance(token)):
-                distance = int(told[2])
-                node = replace(node, text=told[1]) if isinstance(node, Term) and told[1] else None
-            if node is not None:
-                items.append(node)
+            elif token.node is not None:
+                items.append(token.node)
         self.position += 1
         if len(items) == 1:
             return items[0]
         return self._neighbours(items, distance, at) if items else None
-
-    def _distance(self, token: _Token) -> re.Match[str] | None:
-        """The last term of `NEAR( )` as (what stands before the comma, the number behind it)."""
-        begin = len(self.text[:token.at].rstrip())
-        comma = begin > 0 and self.text[begin - 1] == ","
-        return re.fullmatch(r"()(\d{1,3})" if comma else r"([^\s\",]*),(\d{1,3})", token.text)
 
     def one(self, depth: int) -> Node | None:
         token = self.tokens[self.position]

@@ -49,6 +49,11 @@ FOUND = {
     "NEAR(fog quay , 3)": {2},
     "body:harbour NEAR/3 print*": {1}, "tide NEAR (fog)": {2}, "NEAR tide": {1, 2},
     "lamp NEAR/3 dark -once": {3}, "tide -(fog NEAR/3 quay)": {1}, "lamp NEAR OR fog": {2, 3, 4},
+    '"fog lay" NEAR/4 "three days"': {2}, '"fog lay" NEAR/3 "three days"': set(), "NEAR(the tide fog, 7)": {2},
+    "NEAR(the tide fog, 6)": set(), "NEAR(tide quay came, 4)": {2}, "NEAR(tide quay came, 3)": set(),
+    'NEAR("the tide" quay fog, 6)': {2}, 'NEAR("the tide" quay fog, 5)': set(), "NEAR(fog quay day* cam*, 7)": {2},
+    "NEAR(fog quay day* cam*, 6)": set(),
+    "NEAR(fog day*,6)": {2}, "NEAR(fog body:quay,3)": {2}, "NEAR(fog stem:quays,3)": {2}, "lam*, dar*": {3, 4},
     "tide -NEAR(fog quay)": {1}, "tide -NEAR(fog quay, 2)": {1, 2},
     # facts
     "site:harbour.example": {1, 2, 3, 4}, "site:notes.example": {5, 6}, "site:notes.example/blog": {5, 6},

@@ -50,25 +50,26 @@ class Built:
 
 
 def build(archives: Sequence[Path], out: Path, request: Request, *, software: str, key: bytes | None = None,
-          previous: Path | None = None, replace: bool = False, told: Told = lambda what, count: None) -> Built:
+          previous: Path | None = None, since: str = "", replace: bool = False,
+          told: Told = lambda what, count: None) -> Built:
     """Build the snapshot of one archive, or of several that have no site in common, into the folder `out`.
 
     A folder that is there is replaced only with `replace`, or where it is the same. `key` is the one by which authors
-    are named, where the request says so. `previous` is the folder of the
-    version before, which CHANGES.md tells the differences to. Raises SnapshotRefused, NothingToPublish, NotASnapshot,
-    BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
+    are named, where the request says so. `previous` is the folder of the version before, which CHANGES.md tells the
+    differences to; `since` is that version where it is not at hand. Raises SnapshotRefused, NothingToPublish,
+    NotASnapshot, BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
     """
     arrow()
     try:
         _check_target(out, request)
     except OSError as error:
         raise refused(out, error) from error
-    since = _compared_with(previous) if previous else ""
+    since = _compared_with(previous) if previous else since
     rules = publish_rules.parse(request.rules, "rebuild.json")
     change = _personal(out, request, rules, key)
     with ExitStack() as stack:
         dbs = [stack.enter_context(_reading(archive)) for archive in archives]
-        cutoff, parts, reasons = _chosen(dbs, request, rules, str(out))
+        cutoff, parts, reasons = _chosen(dbs, request, rules, out)
         facts = Facts(request, cutoff, rules.dataset)
         facts.reasons = reasons
         if change.hides_names:
@@ -83,7 +84,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
                 refer(folder, facts)
                 if request.wacz:
                     _pack(dbs[0], archives[0].parent, folder, out, software)
-                (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
+                (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs, since))
                 size = _sum(folder, describe(folder, facts, software, previous, since))
             except (OSError, sqlite3.Error) as error:
                 raise refused(out, error) from error
@@ -119,7 +120,7 @@ def _reading(archive: Path) -> Iterator[Database]:
         db.close()
 
 
-def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: str
+def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: Path
             ) -> tuple[str, list[str], Counter[tuple[str, str]]]:
     """Choose in all archives; the cut-off, the partitions in order, and how many records each reason decided on."""
     total, sites = 0, Counter[str]()
@@ -131,9 +132,9 @@ def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rule
         total += choose(db, ids, request.cutoff)
         sites.update(row[0] for row in db.execute("select distinct site from temp.considered where chosen"))
     if not total:
-        raise NothingToPublish(out, request.words)
+        raise NothingToPublish(str(out), request.words, request.cutoff, holds=(out / REBUILD).exists())
     if twice := sorted(site for site, count in sites.items() if count > 1):
-        raise SnapshotRefused(out, f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
+        raise SnapshotRefused(str(out), f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
     partition = request.partition
     if partition == "auto":
         partition = "year" if total > LARGE else "none"
@@ -165,15 +166,16 @@ def _pack(db: Database, archive: Path, folder: Path, out: Path, software: str) -
                               "mend the archive, or leave out --wacz")
 
 
-def _rebuild(facts: Facts, software: str, dbs: Sequence[Database]) -> bytes:
+def _rebuild(facts: Facts, software: str, dbs: Sequence[Database], since: str) -> bytes:
     """What it takes to build the same again: the request with its cut-off, the software, and the content's digest."""
     import pyarrow
 
     request = asked.as_json(facts.request)
     request["cutoff"] = facts.cutoff
     schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
-    told = {"snapshot": _MARK, "request": request, "software": software, "pyarrow": pyarrow.__version__,
-            "schema": schema, "content": facts.digest, "rows": dict(sorted(facts.rows.items()))}
+    told = {"snapshot": _MARK, "request": request, **({"since": since} if since else {}), "software": software,
+            "pyarrow": pyarrow.__version__, "schema": schema, "content": facts.digest,
+            "rows": dict(sorted(facts.rows.items()))}
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
