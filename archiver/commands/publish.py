@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archiver.commands.ending import ended_by_signal
 from archiver.commands.options import DEFAULT_ARCHIVE, json_option, query_from, query_options
 from archiver.commands.screen import count, write_json
 
@@ -185,8 +186,10 @@ def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes 
         if terminal:
             click.echo(f"\r\x1b[K{what}: {number:,}", nl=False, err=True)
 
-    built = build([Path(archive) for archive in archives], Path(folder), request, software=f"archiver/{__version__}",
-                  key=key, previous=Path(previous) if previous else None, since=since, replace=replace, told=told)
+    with ended_by_signal():
+        built = build([Path(archive) for archive in archives], Path(folder), request, key=key, since=since, told=told,
+                      software=f"archiver/{__version__}", previous=Path(previous) if previous else None,
+                      replace=replace)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built
