@@ -33,7 +33,7 @@ def archives_option(function: F) -> F:
 def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
     """The paths that were asked for, each once, those of --shards in the order of their names."""
     if not shards:
-        return list(dict.fromkeys(archives))
+        return _each("--archive", archives)
     if click.get_current_context().get_parameter_source("archives") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--archive names archives, --shards finds them: leave out one of them.")
     path = Path(shards)
@@ -43,7 +43,16 @@ def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
     if not found:
         raise click.UsageError(f"--shards {shards} names no archive: give a folder that has some below it, or a "
                                "pattern in quotation marks.")
+    return _each(f"--shards {shards}", found)
+
+
+def _each(asked: str, named: Sequence[str]) -> list[str]:
+    """Each file once, by the first of its names."""
+    each: dict[Path, str] = {}
+    for name in named:
+        each.setdefault(Path(name).resolve(), name)
+    found = list(each.values())
     if len(found) > MOST:
-        raise click.UsageError(f"--shards {shards} names {len(found):,} archives, and {MOST} can be asked together: "
+        raise click.UsageError(f"{asked} names {len(found):,} archives, and {MOST} can be asked together: "
                                "name fewer, or merge some ('archiver merge').")
     return found
