@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
-from archiver.commands.options import DEFAULT_ARCHIVE
+from archiver.commands.options import DEFAULT_ARCHIVE, telling_faults
 
 MOST = 250
 """Archives that are open at a time: each takes some of the files that a process may have open."""
@@ -21,13 +22,18 @@ class _Whole(click.Path):
 
 
 def archives_option(function: F) -> F:
-    """`--archive PATH`, which may be given several times, and `--shards DIR|GLOB`."""
+    """`--archive PATH`, which may be given several times, and `--shards DIR|GLOB`: the command gets `archives`, each of
+    which is there once."""
+    @wraps(function)
+    def resolved(*args: Any, archives: tuple[str, ...], shards: str | None, **named: Any) -> Any:
+        return telling_faults(function)(*args, archives=archives_of(archives, shards), **named)
+
     one = click.option("--archive", "archives", metavar="PATH", type=_Whole(), multiple=True,
                        default=(DEFAULT_ARCHIVE,), envvar="ARCHIVER_ARCHIVE", show_default=True, show_envvar=True,
                        help="The archive's SQLite file. Given several times, all are searched as one.")
     many = click.option("--shards", metavar="DIR|GLOB", help="Search all archives that the pattern names, or each "
                         "archive.db below the folder, as one.")
-    return one(many(function))
+    return one(many(cast(F, resolved)))
 
 
 def archives_of(archives: tuple[str, ...], shards: str | None) -> list[str]:
