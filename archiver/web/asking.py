@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from archiver.errors import BadQuery
@@ -17,6 +18,9 @@ from archiver.web.answer import Asked
 PAGE_SIZE = 20
 MOST = 100
 """So many hits one page has at most; an export has all of them."""
+ROOM = 60_000
+"""So many letters the links of a chart, a map and facets take on a page."""
+LONG = 1_000
 ASKED = ("/", "/search", "/concordance", "/trends")
 """The pages that are asked in a form."""
 LABELS = {"q": "Search for", "term": "Term", "since": "Since", "until": "Until", "near": "Near (latitude, longitude)",
@@ -86,6 +90,30 @@ def search_link(asked: Asked, query: Query, path: str = "/search") -> str:
     if query.near is None:
         query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
     return asked.link(path, args_of(replace(query, offset=0)))
+
+
+class Links:
+    """Addresses of searches for the parts of one page, so long as there is room for them: a long query is not repeated
+    in each bar of a chart. What comes first is served first."""
+
+    def __init__(self, asked: Asked, query: Query) -> None:
+        self._asked, self.each, self._room = asked, len(search_link(asked, query)), ROOM
+
+    @property
+    def long(self) -> bool:
+        """Whether the query is so long that it stands once where it can."""
+        return self.each > LONG
+
+    @property
+    def wanting(self) -> bool:
+        """Whether a part had to do without."""
+        return self._room < 0
+
+    def of(self, number: int) -> Callable[[Query], str]:
+        """What gives the addresses of a part that has so many links; "" each, where there is no room."""
+        left = self._room - number * self.each
+        self._room = left if left >= 0 else -1
+        return partial(search_link, self._asked) if left >= 0 else lambda _: ""
 
 
 def _args(query: Query) -> Iterator[tuple[str, str]]:

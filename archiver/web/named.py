@@ -30,6 +30,14 @@ def version_of(asked: Asked, name: str) -> int | None:
     return int(text[:9]) if text else None
 
 
+def offset_of(asked: Asked) -> int:
+    """How many of a list are passed over. Raises CannotAnswer."""
+    text = asked.one("offset", "0")
+    if not (text.isascii() and text.isdigit()):
+        raise CannotAnswer(f"offset {text}", "it is a whole number")
+    return int(text[:9])
+
+
 def capture_row_of(db: Database, text: str) -> dict[str, Any]:
     """The row of a capture by its number. Raises CaptureNotFound."""
     number = int(text[:18]) if text.isascii() and text.isdigit() else 0

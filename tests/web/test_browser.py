@@ -148,7 +148,7 @@ def test_to_collect_over_pages(page: Any) -> None:
     expect(page.get_by_role("link", name="Collection (2)")).to_be_visible()
     page.get_by_role("button", name="Collect what is ticked").click()
     page.wait_for_url("**/collection?id=2&id=3")
-    page.get_by_role("link", name="Take out article 3").click()
+    page.get_by_role("button", name="Take out article 3").click()
     page.wait_for_url("**/collection?id=2")
     page.goto("/search?q=tide")
     expect(page.get_by_label("Collect article 2")).to_be_checked()

@@ -50,7 +50,7 @@ def test_pages_run_no_script_of_their_own(served: Served, path: str) -> None:
     ("/search?limit=few", 400, "The search &#39;limit few&#39; cannot be run: it is a whole number."),
     ("/article/1?revision=x", 400, "This cannot be answered (revision=x): a version is named by its number."),
     ("/article/1/cite/word", 400, "(cite as word): a citation has one of the styles"),
-    ("/article/1/image", 404, "Article 1 names no image."),
+    ("/article/1/image", 404, "No image of article 1 is known of."),
     ("/sites?offset=-1", 400, "(offset -1): it is a whole number."),
     ("/web/20240231000000/https://a.example/", 400, "(20240231000000): a time has up to 14 digits"),
 ])

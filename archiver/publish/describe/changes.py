@@ -66,8 +66,12 @@ def _withdrawn(folder: Path, facts: Facts) -> dict[str, str]:
     return {row["id"]: row["reason"] for row in read(files, ("id", "reason"))}
 
 
-def text(facts: Facts, changes: Changes | None) -> str:
+def text(facts: Facts, changes: Changes | None, since: str = "") -> str:
+    """`since` is the version before; `changes` is None where there is none, or it was not at hand."""
     version = facts.request.version
+    if changes is None and since:
+        return (f"# Changes\n\n## {version} ({facts.day}), since {since}\n\nThis build did not have version {since} to "
+                "compare with; the one that was published first tells what changed.\n")
     if changes is None:
         return f"# Changes\n\n## {version} ({facts.day})\n\nThe first version that is told of here.\n"
     parts = [f"# Changes\n\n## {version} ({facts.day}), since {changes.since}\n"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import sqlite3
@@ -10,19 +11,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.errors import BadQuery
 from archiver.publish import rules as publish_rules
 from archiver.publish.describe import describe
 from archiver.publish.describe.about import File
 from archiver.publish.formats.columns import arrow
 from archiver.publish.personal import Personal, fingerprint
 from archiver.publish.refusals import NotASnapshot, NothingToPublish, SnapshotRefused
+from archiver.publish.snapshot import across, rows
 from archiver.publish.snapshot import request as asked
-from archiver.publish.snapshot import rows
 from archiver.publish.snapshot.choose import LARGE, choose, newest, order
 from archiver.publish.snapshot.evidence import settle
 from archiver.publish.snapshot.facts import Facts
@@ -33,6 +36,7 @@ from archiver.publish.snapshot.tables import ARTICLES
 from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.publish.wacz.pack import pack
 from archiver.search.run import matching_ids
+from archiver.search.together import Shard, having
 from archiver.store.connect import open_archive
 
 REBUILD, SUMS = "rebuild.json", "SHA256SUMS"
@@ -50,25 +54,26 @@ class Built:
 
 
 def build(archives: Sequence[Path], out: Path, request: Request, *, software: str, key: bytes | None = None,
-          previous: Path | None = None, replace: bool = False, told: Told = lambda what, count: None) -> Built:
+          previous: Path | None = None, since: str = "", replace: bool = False,
+          told: Told = lambda what, count: None) -> Built:
     """Build the snapshot of one archive, or of several that have no site in common, into the folder `out`.
 
     A folder that is there is replaced only with `replace`, or where it is the same. `key` is the one by which authors
-    are named, where the request says so. `previous` is the folder of the
-    version before, which CHANGES.md tells the differences to. Raises SnapshotRefused, NothingToPublish, NotASnapshot,
-    BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
+    are named, where the request says so. `previous` is the folder of the version before, which CHANGES.md tells the
+    differences to; `since` is that version where it is not at hand. Raises SnapshotRefused, NothingToPublish,
+    NotASnapshot, BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
     """
     arrow()
     try:
         _check_target(out, request)
     except OSError as error:
         raise refused(out, error) from error
-    since = _compared_with(previous) if previous else ""
+    since = _compared_with(previous) if previous else since
     rules = publish_rules.parse(request.rules, "rebuild.json")
     change = _personal(out, request, rules, key)
     with ExitStack() as stack:
         dbs = [stack.enter_context(_reading(archive)) for archive in archives]
-        cutoff, parts, reasons = _chosen(dbs, request, rules, str(out))
+        cutoff, parts, reasons = _chosen(dbs, request, rules, out)
         facts = Facts(request, cutoff, rules.dataset)
         facts.reasons = reasons
         if change.hides_names:
@@ -83,7 +88,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
                 refer(folder, facts)
                 if request.wacz:
                     _pack(dbs[0], archives[0].parent, folder, out, software)
-                (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
+                (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs, since))
                 size = _sum(folder, describe(folder, facts, software, previous, since))
             except (OSError, sqlite3.Error) as error:
                 raise refused(out, error) from error
@@ -119,30 +124,55 @@ def _reading(archive: Path) -> Iterator[Database]:
         db.close()
 
 
-def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: str
+def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: Path
             ) -> tuple[str, list[str], Counter[tuple[str, str]]]:
     """Choose in all archives; the cut-off, the partitions in order, and how many records each reason decided on."""
-    total, sites = 0, Counter[str]()
-    for db in dbs:
-        # The query first: it may bring an index up to date, which is another connection's work.
-        ids = list(matching_ids(db, request.asked)) if request.query else None
-        if not db.conn.in_transaction:
-            db.execute("begin")
-        total += choose(db, ids, request.cutoff)
-        sites.update(row[0] for row in db.execute("select distinct site from temp.considered where chosen"))
-    if not total:
-        raise NothingToPublish(out, request.words)
-    if twice := sorted(site for site, count in sites.items() if count > 1):
-        raise SnapshotRefused(out, f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
+    wanted = [*_wanted(dbs, request)]
+    if not sum(choose(db, ids, request.cutoff) for db, ids in zip(dbs, wanted, strict=True)):
+        raise NothingToPublish(str(out), request.words, request.cutoff, holds=(out / REBUILD).exists())
+    copies = []
+    if len(dbs) > 1:
+        _no_two_have_one(dbs, out)
+        copies = across.consider(dbs, wanted, request.cutoff, fold=request.asked.folding != "none")
+    total = sum(db.execute("select count(*) from temp.considered where chosen").fetchone()[0] for db in dbs)
     partition = request.partition
     if partition == "auto":
         partition = "year" if total > LARGE else "none"
     cutoff = request.cutoff or max(map(newest, dbs))
     parts = sorted({part for db in dbs for part in order(db, partition)})
     reasons: Counter[tuple[str, str]] = Counter()
-    for db in dbs:
-        reasons += settle(db, rules, cutoff)
-    return cutoff, parts, reasons
+    decided = []
+    for archive, db in enumerate(dbs):
+        told, kept = settle(db, rules, cutoff, {one[1] for group in copies for one in group if one[0] == archive})
+        reasons += told
+        decided.append(kept)
+    across.bind(dbs, copies, decided, reasons)
+    return cutoff, parts, +reasons
+
+
+def _wanted(dbs: Sequence[Database], request: Request) -> Iterator[list[int] | None]:
+    """By archive which articles the query finds, None for all. Raises what a query does."""
+    if len(dbs) > 1 and request.asked.like is not None:
+        raise BadQuery(f"like {request.asked.like}", "it names an article of one archive: ask that one alone")
+    asks = {shard.name: query for shard, query in having(
+        [Shard(str(number), db) for number, db in enumerate(dbs)], request.asked)}
+    for number, db in enumerate(dbs):
+        # The query first: it may bring an index up to date, which is another connection's work.
+        query = asks.get(str(number))
+        yield None if not request.query else list(matching_ids(db, query)) if query else []
+        if not db.conn.in_transaction:
+            db.execute("begin")
+
+
+def _no_two_have_one(dbs: Sequence[Database], out: Path) -> None:
+    """Raises SnapshotRefused where a site or a post is in several archives."""
+    chosen = "select distinct site from temp.considered where chosen"
+    sites = Counter(row[0] for db in dbs for row in db.execute(chosen))
+    posts = heapq.merge(*(db.execute("select id, url from temp.considered where chosen order by id") for db in dbs))
+    twice = sorted(site for site, count in sites.items() if count > 1) or [
+        url for (one, _), (other, url) in pairwise(posts) if one == other][:1]
+    if twice:
+        raise SnapshotRefused(str(out), f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
 
 
 def _may_hold_pages(out: Path, request: Request, dbs: Sequence[Database]) -> None:
@@ -165,15 +195,16 @@ def _pack(db: Database, archive: Path, folder: Path, out: Path, software: str) -
                               "mend the archive, or leave out --wacz")
 
 
-def _rebuild(facts: Facts, software: str, dbs: Sequence[Database]) -> bytes:
+def _rebuild(facts: Facts, software: str, dbs: Sequence[Database], since: str) -> bytes:
     """What it takes to build the same again: the request with its cut-off, the software, and the content's digest."""
     import pyarrow
 
     request = asked.as_json(facts.request)
     request["cutoff"] = facts.cutoff
     schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
-    told = {"snapshot": _MARK, "request": request, "software": software, "pyarrow": pyarrow.__version__,
-            "schema": schema, "content": facts.digest, "rows": dict(sorted(facts.rows.items()))}
+    told = {"snapshot": _MARK, "request": request, **({"since": since} if since else {}), "software": software,
+            "pyarrow": pyarrow.__version__, "schema": schema, "content": facts.digest,
+            "rows": dict(sorted(facts.rows.items()))}
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 

@@ -51,8 +51,8 @@ def page(asked: Asked) -> Sent:
 
 
 def _gate(asked: Asked, url: str, rows: Sequence[Row]) -> Sent:
-    """The TimeGate, which leads on to the memento (section 4.1, pattern 1.1). Raises BadQuery for a time that is none
-    (section 4.5.3)."""
+    """The TimeGate, which leads on to the memento (section 4.1, pattern 1.1). Raises CannotAnswer for a time that is
+    none (section 4.5.3)."""
     text = asked.headers.get("accept-datetime", "")
     at = http_date(text) if text else None
     if text and at is None:

@@ -57,7 +57,9 @@ for (const svg of form ? document.querySelectorAll(".chart > svg") : []) {
     if (some.length) ask({since: some[0].dataset.period, until: some.at(-1).dataset.period});
   });
   // One stop for the tabulator, arrows within: the last bar first, which is the newest.
-  bars.forEach((bar, n) => bar.setAttribute("tabindex", n === bars.length - 1 ? 0 : -1));
+  bars.filter((bar) => bar.hasAttribute("href")).forEach((bar, n, all) => {
+    bar.setAttribute("tabindex", n === all.length - 1 ? 0 : -1);
+  });
   svg.addEventListener("keydown", (event) => {
     const step = {ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity}[event.key];
     const here = bars.indexOf(document.activeElement);
@@ -145,8 +147,8 @@ for (const button of document.querySelectorAll("button[data-keep]")) {
     button.textContent = "Kept in this browser";
   });
 }
-for (const link of document.querySelectorAll("a.away")) {
-  link.addEventListener("click", () => keep(kept().filter((id) => id !== link.dataset.id)));
+for (const button of document.querySelectorAll("button.away")) {
+  button.addEventListener("click", () => keep(kept().filter((id) => id !== button.value)));
 }
 
 // Empty fields need not stand in the address.
