@@ -21,7 +21,8 @@ _REMEDY = "Run 'archiver verify --repair', or 'archiver index --rebuild': it is 
 
 def checked(db: Database, archive: Path, *, quick: bool = False) -> Iterator[Finding]:
     """What is wrong with the index of an archive. What it does not know yet, and an index that there is not, are no
-    findings: it is brought up to date before it is asked. Nor is one that this user cannot ask. `quick` compares the numbers of the articles alone.
+    findings: it is brought up to date before it is asked. Nor is one that this user cannot ask. `quick` compares the
+    numbers of the articles alone.
     """
     folder = folder_of(archive)
     if not state.is_kept(db) or not state.belongs(db, folder):
