@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from archiver.commands.options import DEFAULT_ARCHIVE, json_option, query_from, 
 from archiver.commands.screen import count, write_json
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from archiver.publish.rules import Rules
     from archiver.publish.snapshot.build import Built
     from archiver.publish.snapshot.request import Request
@@ -76,7 +80,7 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
     """
     rules = _rules(options.pop("rules"))
     if explain:
-        _explain(archives[0], explain, rules, options["cutoff"], as_json)
+        _explain(archives, explain, rules, options["cutoff"], as_json)
         return
     if folder is None:
         raise click.UsageError("Name the folder of the dataset.")
@@ -209,19 +213,20 @@ def _check(folder: Path, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _explain(archive: str, what: str, rules: Rules, cutoff: str, as_json: bool) -> None:
+def _explain(archives: tuple[str, ...], what: str, rules: Rules, cutoff: str, as_json: bool) -> None:
     from archiver.publish.rights import DOCS
-    from archiver.publish.snapshot.evidence import explain
+    from archiver.publish.snapshot.across import explain
     from archiver.publish.snapshot.request import moment
     from archiver.store.connect import open_archive
-    from archiver.store.records import find_article
 
-    db = open_archive(archive, read_only=True)
-    try:
-        number = find_article(db, what)
-        decision = explain(db, number, rules, moment(cutoff) if cutoff else "")
-    finally:
-        db.close()
+    with ExitStack() as stack:
+        dbs = []
+        for archive in archives:
+            dbs.append(open_archive(archive, read_only=True))
+            stack.callback(dbs[-1].close)
+        place = _found(dbs, what)
+        number = place[1]
+        decision = explain(dbs, place, rules, moment(cutoff) if cutoff else "")
     if as_json:
         write_json({"article_id": number, "tier": decision.tier.label, "licence": decision.licence or None,
                     "geo": decision.geo, "reasons": [{"tier": one.tier.label, "why": one.why, "permits": one.permits}
@@ -233,3 +238,14 @@ def _explain(archive: str, what: str, rules: Rules, cutoff: str, as_json: bool) 
         click.echo(f" {mark} {'gives' if one.permits else 'leaves'} {one.tier.label}: {one.why}")
     if not decision.geo:
         click.echo("   its places are not given")
+
+
+def _found(dbs: Sequence[Database], what: str) -> tuple[int, int]:
+    """The first archive that has an article, by its place among them, and its number there. Raises ArticleNotFound."""
+    from archiver.errors import ArticleNotFound
+    from archiver.store.records import find_article
+
+    for place, db in enumerate(dbs):
+        with suppress(ArticleNotFound):
+            return place, find_article(db, what)
+    raise ArticleNotFound(what)

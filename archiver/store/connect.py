@@ -66,10 +66,11 @@ def is_still(file: Path) -> bool:
     """Whether to read an archive as one that nobody changes: a WAL database makes files beside itself even to be read,
     and it cannot, and none is needed."""
     log = file.with_name(file.name + "-wal")
-    return not _writable(file.parent) and not (log.exists() and log.stat().st_size)
+    return not is_writable(file.parent) and not (log.exists() and log.stat().st_size)
 
 
-def _writable(path: Path) -> bool:
+def is_writable(path: Path) -> bool:
+    """Whether this process may write to a file, or beside what is in a folder."""
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
@@ -80,7 +81,7 @@ def _make_writable(file: Path) -> None:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
         raise fault_of(error, file) from error
-    if not _writable(file.parent) or (file.exists() and not _writable(file)):
+    if not is_writable(file.parent) or (file.exists() and not is_writable(file)):
         raise ArchiveNotWritable(str(file), "permission denied")
 
 
