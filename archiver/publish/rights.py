@@ -79,6 +79,11 @@ class Decision:
         """The reasons that made the tier what it is."""
         return tuple(reason for reason in self.reasons if reason.tier == self.tier)
 
+    @property
+    def label(self) -> tuple[str, str]:
+        """The tier, and in words what decided, as it is counted."""
+        return self.tier.label, "; ".join(sorted({reason.why for reason in self.deciding}))
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -89,17 +89,18 @@ def together(shards: Sequence[Shard], query: Query) -> Iterator[Together]:
         for one in asked:
             one.ask_beside(asked)
         try:
-            having = list(_having(shards, query))
-            kept = tuple(shard for shard, _ in having)
-            plans = tuple(planned(shard.db, own) for shard, own in having)
+            asks = list(having(shards, query))
+            kept = tuple(shard for shard, _ in asks)
+            plans = tuple(planned(shard.db, own) for shard, own in asks)
             yield Together(kept, *_folded(kept, plans, query))
         finally:
             for one in asked:
                 one.ask_beside(())
 
 
-def _having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
-    """Those that have one of the sites that are asked about, each asked about its own."""
+def having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
+    """Those that have one of the sites that are asked about, each asked about its own. Raises SiteNotFound where none
+    has one of them."""
     refused: dict[str, SiteNotFound] = {}
     known: set[str] = set()
     for shard in shards:

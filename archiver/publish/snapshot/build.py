@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import sqlite3
@@ -10,19 +11,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.errors import BadQuery
 from archiver.publish import rules as publish_rules
 from archiver.publish.describe import describe
 from archiver.publish.describe.about import File
 from archiver.publish.formats.columns import arrow
 from archiver.publish.personal import Personal, fingerprint
 from archiver.publish.refusals import NotASnapshot, NothingToPublish, SnapshotRefused
+from archiver.publish.snapshot import across, rows
 from archiver.publish.snapshot import request as asked
-from archiver.publish.snapshot import rows
 from archiver.publish.snapshot.choose import LARGE, choose, newest, order
 from archiver.publish.snapshot.evidence import settle
 from archiver.publish.snapshot.facts import Facts
@@ -33,6 +36,7 @@ from archiver.publish.snapshot.tables import ARTICLES
 from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.publish.wacz.pack import pack
 from archiver.search.run import matching_ids
+from archiver.search.together import Shard, having
 from archiver.store.connect import open_archive
 
 REBUILD, SUMS = "rebuild.json", "SHA256SUMS"
@@ -123,27 +127,52 @@ def _reading(archive: Path) -> Iterator[Database]:
 def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: Path
             ) -> tuple[str, list[str], Counter[tuple[str, str]]]:
     """Choose in all archives; the cut-off, the partitions in order, and how many records each reason decided on."""
-    total, sites = 0, Counter[str]()
-    for db in dbs:
-        # The query first: it may bring an index up to date, which is another connection's work.
-        ids = list(matching_ids(db, request.asked)) if request.query else None
-        if not db.conn.in_transaction:
-            db.execute("begin")
-        total += choose(db, ids, request.cutoff)
-        sites.update(row[0] for row in db.execute("select distinct site from temp.considered where chosen"))
-    if not total:
+    wanted = [*_wanted(dbs, request)]
+    if not sum(choose(db, ids, request.cutoff) for db, ids in zip(dbs, wanted, strict=True)):
         raise NothingToPublish(str(out), request.words, request.cutoff, holds=(out / REBUILD).exists())
-    if twice := sorted(site for site, count in sites.items() if count > 1):
-        raise SnapshotRefused(str(out), f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
+    copies = []
+    if len(dbs) > 1:
+        _no_two_have_one(dbs, out)
+        copies = across.consider(dbs, wanted, request.cutoff, fold=request.asked.folding != "none")
+    total = sum(db.execute("select count(*) from temp.considered where chosen").fetchone()[0] for db in dbs)
     partition = request.partition
     if partition == "auto":
         partition = "year" if total > LARGE else "none"
     cutoff = request.cutoff or max(map(newest, dbs))
     parts = sorted({part for db in dbs for part in order(db, partition)})
     reasons: Counter[tuple[str, str]] = Counter()
-    for db in dbs:
-        reasons += settle(db, rules, cutoff)
-    return cutoff, parts, reasons
+    decided = []
+    for archive, db in enumerate(dbs):
+        told, kept = settle(db, rules, cutoff, {one[1] for group in copies for one in group if one[0] == archive})
+        reasons += told
+        decided.append(kept)
+    across.bind(dbs, copies, decided, reasons)
+    return cutoff, parts, +reasons
+
+
+def _wanted(dbs: Sequence[Database], request: Request) -> Iterator[list[int] | None]:
+    """By archive which articles the query finds, None for all. Raises what a query does."""
+    if len(dbs) > 1 and request.asked.like is not None:
+        raise BadQuery(f"like {request.asked.like}", "it names an article of one archive: ask that one alone")
+    asks = {shard.name: query for shard, query in having(
+        [Shard(str(number), db) for number, db in enumerate(dbs)], request.asked)}
+    for number, db in enumerate(dbs):
+        # The query first: it may bring an index up to date, which is another connection's work.
+        query = asks.get(str(number))
+        yield None if not request.query else list(matching_ids(db, query)) if query else []
+        if not db.conn.in_transaction:
+            db.execute("begin")
+
+
+def _no_two_have_one(dbs: Sequence[Database], out: Path) -> None:
+    """Raises SnapshotRefused where a site or a post is in several archives."""
+    chosen = "select distinct site from temp.considered where chosen"
+    sites = Counter(row[0] for db in dbs for row in db.execute(chosen))
+    posts = heapq.merge(*(db.execute("select id, url from temp.considered where chosen order by id") for db in dbs))
+    twice = sorted(site for site, count in sites.items() if count > 1) or [
+        url for (one, _), (other, url) in pairwise(posts) if one == other][:1]
+    if twice:
+        raise SnapshotRefused(str(out), f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
 
 
 def _may_hold_pages(out: Path, request: Request, dbs: Sequence[Database]) -> None:

@@ -27,8 +27,9 @@ LARGE = 250_000
 """Rows from which on a table is several files."""
 
 
-def choose(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
-    """Enter the articles of these numbers (None is all), as far as they were there at the cut-off; how many it is."""
+def choose(db: Database, ids: Iterable[int] | None, cutoff: str = "", beside: Iterable[int] = ()) -> int:
+    """Enter the articles of these numbers (None is all), as far as they were there at the cut-off; how many it is.
+    What is `beside` them is considered with its own copies, as copies are, and not chosen."""
     db.conn.create_function("record_id", 1, of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
         db.execute(f"drop table if exists temp.{table}")
@@ -42,6 +43,8 @@ def choose(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
         duplicate_of text, cluster_id text, split_key text, tier integer, licence text, geo integer, gone_at text)""")
     ours = "(select article_id from temp.chosen)"
     db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
+    for number in beside:
+        db.execute(_ENTER.format(source=f"a.id = {int(number)}"), [cutoff or NEWEST])
     # Copies of copies, too: what is near to what is equal.
     have = "(select article_id from temp.considered)"
     before = -1
@@ -84,7 +87,7 @@ def _unjoin(db: Database) -> None:
         return
     links = [(number, other) for number in had for (other,) in db.execute(
         "select other_id from near_copies where article_id = ?", [number]) if other in had]
-    find = _joined(links)
+    find = joined(links)
     linked = {number for link in links for number in link}
     db.conn.executemany("update temp.considered set cluster = ? where article_id = ?", (
         (-find(number) if number in linked else None, number) for number in had))
@@ -119,7 +122,7 @@ def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tu
 def groups(db: Database) -> Iterator[list[int]]:
     """The considered articles that share a text, or most of one: joined where a duplicate is in a cluster."""
     rows = db.execute(_SHARED).fetchall()
-    find = _joined((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None)
+    find = joined((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None)
     keyed = sorted((find(("root", root)), number) for number, root, _ in rows)
     for _, group in groupby(keyed, key=lambda pair: pair[0]):
         members = [number for _, number in group]
@@ -127,7 +130,7 @@ def groups(db: Database) -> Iterator[list[int]]:
             yield members
 
 
-def _joined(links: Iterable[tuple[_Key, _Key]]) -> Callable[[_Key], _Key]:
+def joined(links: Iterable[tuple[_Key, _Key]]) -> Callable[[_Key], _Key]:
     """What finds the one that stands for all that links hold together."""
     leader: dict[_Key, _Key] = {}
 
