@@ -140,6 +140,7 @@ def test_how_the_last_runs_ended() -> None:
     reasons = {"https://a.example/ cannot be crawled: it redirects to https://b.example/.": "It has moved",
                "https://a.example/ cannot be crawled: there is no such host.": "Its domain has no address any more",
                "https://a.example/ cannot be crawled: the server answers 404.": "Look at its home page",
+               "https://a.example/ cannot be crawled: the server is busy (it answers 429).": "It is asked too often",
                "It does not answer any more: the next crawl goes on where it stopped.": ""}
     for reason, advice in reasons.items():
         told, = found(Known("a.example", [Run(NOW, "failed", reason, Measured())]))
@@ -156,7 +157,8 @@ def test_more_pages_fail_than_ever() -> None:
     assert (told.code, told.about) == ("statuses", "failed")
     assert told.sentence.startswith("10 of 20 addresses failed in the run of 2026-03-02 12:00 UTC (answers: 503 9 "
                                     "times, 404 1 times)")
-    assert codes(site(measured(outcomes={"archived": 9, "refused": 9}))) == [("statuses", "refused", "amber")]
+    told, = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
+    assert (told.code, told.about) == ("statuses", "refused") and "(answers: 403 9 times)" in told.sentence
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
     assert codes(site(Measured(outcomes={"archived": 2, "failed again": 9}))) == []
     for outcome in ("gone", "duplicate"):

@@ -217,7 +217,7 @@ def _failing(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findi
             continue
         bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
         answers = ", ".join(f"{status} {n:,} times" for n, status in bad)
-        how = f" (answers: {answers})" if answers and outcome == "failed" else ""
+        how = f" (answers: {answers})" if answers and outcome in ("failed", "refused") else ""
         yield Finding("statuses", "amber", f"{hits:,} of {total:,} addresses {verb} in {_moment(told[0].started)}"
                       f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}", about=outcome,
                       since=_since(told, more))
