@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archiver.commands.ending import ended_by_signal
 from archiver.commands.options import DEFAULT_ARCHIVE, json_option, query_from, query_options
 from archiver.commands.screen import count, write_json
 
@@ -22,8 +23,15 @@ if TYPE_CHECKING:
     from archiver.publish.snapshot.build import Built
     from archiver.publish.snapshot.request import Request
 
-_WITH_REBUILD = frozenset({"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"})
-"""All else follows from rebuild.json; what would be asked for beside it could not be heard."""
+_ALONE = {
+    "explain": ({"explain", "rules", "cutoff", "archives", "as_json"},
+                "--explain tells of one article and writes nothing: leave {} out."),
+    "checking": ({"checking", "folder", "archives", "as_json"}, "--check tells of DIR as it is: leave {} out."),
+    "rebuild": ({"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"},
+                "--rebuild builds what rebuild.json asks for, and {} would make another dataset: leave it out, or "
+                "publish a new version into a folder of its own."),
+}
+"""By option with what it goes together; all else could not be heard."""
 
 
 @click.command(short_help="Publish a versioned dataset that can be cited, checked and built again.",
@@ -78,6 +86,10 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
     \b
     Exit code: 0 done; 1 the check found something, or nothing could be built; 2 wrong usage.
     """
+    unknown = next((word for word in options["query"] if word.startswith("--")), None)
+    if unknown:
+        raise click.NoSuchOption(unknown)
+    _alone(click.get_current_context())
     rules = _rules(options.pop("rules"))
     if explain:
         _explain(archives, explain, rules, options["cutoff"], as_json)
@@ -87,8 +99,6 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
     if checking:
         _check(Path(folder), as_json)
         return
-    if rebuild:
-        _alone(click.get_current_context())
     previous, replace = options.pop("previous"), options.pop("replace")
     key = _key(options.pop("key_in"))
     request, since = _again(Path(folder)) if rebuild else (_request(rules.text, key, **options), "")
@@ -106,7 +116,7 @@ def _rules(file: str | None) -> Rules:
     if file is None:
         return Rules()
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        text = Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadPublishRules(file, getattr(error, "strerror", None) or "it is no UTF-8") from error
     return parse(text, file)
@@ -135,9 +145,6 @@ def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str,
     forms = tuple(dict.fromkeys(("parquet", *(name.strip() for name in formats.split(",") if name.strip()))))
     if strange := [name for name in forms if name not in FORMATS]:
         raise click.UsageError(f"There is no format {strange[0]!r}; there are {', '.join(FORMATS)}.")
-    unknown = next((word for word in query["query"] if word.startswith("--")), None)
-    if unknown:
-        raise click.NoSuchOption(unknown)
     if query["offset"]:
         raise click.UsageError("A dataset has all that is found: leave out --offset.")
     asked = query_from(limit=None, duplicates=True, fold=fold, **query)
@@ -147,13 +154,17 @@ def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str,
 
 
 def _alone(context: click.Context) -> None:
-    """Raises UsageError where --rebuild is given with what would make another dataset."""
-    for parameter in context.command.get_params(context):
-        name = parameter.name or ""
-        if name not in _WITH_REBUILD and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            told = parameter.opts[0] if isinstance(parameter, click.Option) else "a query"
-            raise click.UsageError(f"--rebuild builds what rebuild.json asks for, and {told} would make another "
-                                   "dataset: leave it out, or publish a new version into a folder of its own.")
+    """Raises UsageError where an option is given with what cannot be heard beside it."""
+    given = [parameter for parameter in context.command.get_params(context)
+             if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE]
+    for name, (others, why) in _ALONE.items():
+        if not context.params.get(name):
+            continue
+        for parameter in given:
+            if parameter.name not in others:
+                raise click.UsageError(why.format(
+                    parameter.opts[0] if isinstance(parameter, click.Option) else
+                    "a query" if parameter.name == "query" else "DIR"))
 
 
 def _again(folder: Path) -> tuple[Request, str]:
@@ -175,8 +186,10 @@ def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes 
         if terminal:
             click.echo(f"\r\x1b[K{what}: {number:,}", nl=False, err=True)
 
-    built = build([Path(archive) for archive in archives], Path(folder), request, software=f"archiver/{__version__}",
-                  key=key, previous=Path(previous) if previous else None, since=since, replace=replace, told=told)
+    with ended_by_signal():
+        built = build([Path(archive) for archive in archives], Path(folder), request, key=key, since=since, told=told,
+                      software=f"archiver/{__version__}", previous=Path(previous) if previous else None,
+                      replace=replace)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,13 @@ def test_what_a_build_that_was_killed_had_put_aside_goes_back(archive: Path, cop
     shutil.copytree(copy, aside)
     assert publish(archive, str(copy), *FIRST).exit_code == 0
     assert [p.name for p in copy.parent.iterdir()] == ["d"]
+
+
+def test_a_build_that_is_told_to_end_leaves_nothing(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                    ) -> None:
+    monkeypatch.setattr("archiver.publish.snapshot.build.describe", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    done = publish(archive, str(tmp_path / "d"), *FIRST)
+    assert done.exit_code == 143 and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("told", [None, [1], {"articles": "x"}])

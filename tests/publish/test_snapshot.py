@@ -163,6 +163,10 @@ def test_check_names_what_is_not_as_it_was_published(archive: Path, built: Path,
     (["{}/other", "--version", "1.0.0"], 1, "no dataset of this program"),
     (["{}/d", "--version", "1.0.0", "--rules", "{}/file"], 2, "it is no TOML"),
     (["--check", "{}/other"], 1, "is not a dataset of this program"),
+    (["--check", "{}/other", "--version", "1.0.0"], 2, "--check tells of DIR as it is: leave --version out."),
+    (["--check", "--rebuild", "{}/other"], 2, "--check tells of DIR as it is: leave --rebuild out."),
+    (["{}/d", "--explain", "1"], 2, "--explain tells of one article and writes nothing: leave DIR out."),
+    (["{}/d", "--chek"], 2, "No such option '--chek'"),
 ])
 def test_bad_input_is_one_sentence_and_leaves_nothing(archive: Path, tmp_path: Path, args: list[str], code: int,
                                                       said: str) -> None:

@@ -157,6 +157,12 @@ def test_a_script_without_spaces_is_withheld_sign_by_sign(tmp_path: Path) -> Non
     assert leaked(POSTS[7].body, told(tmp_path / "d")) == []
 
 
+def test_rules_may_begin_with_a_byte_order_mark(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text('[[rule]]\nsite = "*"\ntier = "reference"\n', encoding="utf-8-sig")
+    said = publish(archive, "--explain", "9", "--rules", str(tmp_path / "r.toml"))
+    assert said.exit_code == 0 and "leaves reference" not in said.output and "rule 1 says reference" in said.output
+
+
 def test_explain_tells_every_statement_that_had_a_say(archive: Path, tmp_path: Path) -> None:
     said = publish(archive, "--explain", "https://harbour.example/3").output
     assert "is published as features" in said and "its header says noarchive to robots" in said
