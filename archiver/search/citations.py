@@ -190,8 +190,8 @@ def _tex(text: str) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """Braces keep whole what BibTeX would take for the first and last name of a person: a desk, and a name of East Asia,
-    in which that of the family comes first."""
+    """Braces keep whole what BibTeX would take for the first and last name of a person: a desk, and a name of
+    East Asia, in which that of the family comes first."""
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
     plain = plain and not any(map(is_run, name))
     known = any(folded(word) in KNOWN for word in (name, *name.split()))
