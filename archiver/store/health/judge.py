@@ -168,8 +168,8 @@ def _posts(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding
         yield Finding(
             "posts", "amber",
             f"Of {fall.trials:,} new pages since {_moment(fall.since)} {fall.hits:,} are posts, before that "
-            f"{fall.past_hits / fall.past_trials:.0%}: the others have no date or author and no other sign of a post. If "
-            "they are posts, the site's template was changed: 'archiver why URL' tells how one was read, "
+            f"{fall.past_hits / fall.past_trials:.0%}: the others have no date or author and no other sign of a post. "
+            "If they are posts, the site's template was changed: 'archiver why URL' tells how one was read, "
             f"'archiver sites rules {known.site} --set' takes rules that say what a post is, and 'archiver crawl "
             f"{known.site} --full' looks again.", about="pages", since=fall.since)
 
