@@ -170,6 +170,8 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
 
 JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
         "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
+        "p.attempts > 0 and p.priority = 0 and exists "
+        "(select 1 from page_tellers t where t.found_page = p.id or t.found_on = p.url) as has_told, "
         "c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 

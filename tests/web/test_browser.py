@@ -177,6 +177,21 @@ def test_by_keyboard_alone(page: Any) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
 
 
+def test_a_map_is_one_stop_for_the_tabulator(page: Any) -> None:
+    page.goto("/")
+    focused = "[document.activeElement.getAttribute('aria-label'), !!document.activeElement.closest('svg')]"
+    page.locator(".map summary").focus()
+    said = []
+    for key in ("Tab", "Tab", "ArrowRight", "ArrowDown", "Home", "Shift+Tab", "Tab", "Tab"):
+        page.keyboard.press(key)
+        said.append(page.evaluate(focused))
+    assert said[1:] == [["1 article: Paris", True], ["1 article: Taveuni", True], ["1 article: Taveuni", True],
+                        ["1 article: Paris", True], said[0], ["1 article: Paris", True], [None, False]]
+    page.locator(".map .skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "found"
+
+
 def test_without_scripts(chromium: Any, served: Served) -> None:
     with watching(chromium, served.address, base_url=served.address, java_script_enabled=False) as watch:
         page = watch.page
