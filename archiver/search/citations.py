@@ -21,6 +21,7 @@ from slugify import slugify
 from archiver.extraction.agencies import KNOWN
 from archiver.extraction.people.names import is_full_name
 from archiver.search.names import folded
+from archiver.search.words import is_run
 
 Record = dict[str, Any]
 # A brace with a backslash before it is a brace to BibTeX, which counts them: these have names.
@@ -189,8 +190,10 @@ def _tex(text: str) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """Braces keep whole what BibTeX would take for the first and last name of a person."""
+    """Braces keep whole what BibTeX would take for the first and last name of a person: a desk, and a name of
+    East Asia, in which that of the family comes first."""
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
+    plain = plain and not any(map(is_run, name))
     known = any(folded(word) in KNOWN for word in (name, *name.split()))
     person = plain and not known and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
     return _tex(name) if person else f"{{{_tex(name)}}}"

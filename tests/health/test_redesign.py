@@ -22,14 +22,15 @@ class Blog:
         self.server, self.archive, self.posts = server, archive, 0
         self.site = server.url[7:-1]
 
-    def publish(self, number: int, *, dated: bool) -> None:
+    def publish(self, number: int, *, dated: bool, beside: Pages | None = None) -> None:
         pages: Pages = self.server.pages
         for post in range(self.posts, self.posts + number):
             title = f"Story number {post}"
             pages[f"/story-{post}/"] = page(title, title + _SOUND, date=f"2024-03-{post % 28 + 1:02}") if dated else (
                 undated(title))
         self.posts += number
-        links = [f"/story-{post}/" for post in range(self.posts)]
+        pages |= beside or {}
+        links = [*(f"/story-{post}/" for post in range(self.posts)), *(beside or {})]
         pages["/"] = home(*links, head='<link rel="alternate" type="application/rss+xml" href="/feed.xml">')
 
     def status(self) -> dict[str, dict[str, Any]]:
@@ -88,13 +89,15 @@ def test_the_run_measures_its_site(blog: Blog) -> None:
 
 
 def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog: Blog) -> None:
-    blog.publish(4, dated=False)
+    bare = f"<html><head><title>The Test Blog</title></head><body><h1>Of the harbour</h1><p>{_SOUND}</p></body></html>"
+    blog.publish(4, dated=False, beside={f"/bare-{number}/": Answer(bare.encode()) for number in range(4)})
     blog.server.pages["/feed.xml"] = feed()
     done = crawl(blog.site, archive=blog.archive)
     assert done.returncode == 0 and "  red: Date of publication: 0 of 4 articles read since the run of" in done.stdout
     assert rows(blog.archive, "select count(*) from articles where published is null") == [(4,)]
     found = blog.status()
-    assert set(found) == {"coverage published", "source feed"}
+    assert set(found) == {"coverage published", "source feed", "posts pages"}
+    assert found["posts pages"]["sentence"].startswith("Of 8 new pages since the run of ")
     assert "feed.xml tells of no posts any more (a feed of 0 posts)" in found["source feed"]["sentence"]
     told = found["coverage published"]
     assert told["level"] == "red" and told["since"][:19] == blog.last_run()[:19]

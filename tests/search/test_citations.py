@@ -41,6 +41,7 @@ OF_LATEX = {"\ue000": r"\textbraceleft{}", "\ue001": r"\textbraceright{}", "\ue0
 AUTHORS = {
     "nobody": [], "a person": ["Ada Lovelace"], "two": ["Zoë Krüger", "Lê Đức"], "an agency": ["The Associated Press"],
     "a desk": ["Reuters Staff"], "a firm": ["Barnes and Noble, Inc."], "a handle": ["timsaucer"], "Chinese": ["王小明"],
+    "family first": ["山田 太郎", "김 철수"],
     "TeX": ["A_B {C} & D"], "blank": [" ", "Ada Berg"],
 }
 RECORD: dict[str, Any] = {

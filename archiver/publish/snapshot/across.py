@@ -17,8 +17,9 @@ from sqlite_utils import Database
 
 from archiver.publish.rights import Decision, Reason, Tier, capped
 from archiver.publish.rules import Rules
-from archiver.publish.snapshot.choose import NEWEST, choose, groups, joined, newest
+from archiver.publish.snapshot.choose import NEWEST, choose, groups, newest
 from archiver.publish.snapshot.evidence import settle
+from archiver.record.joined import Joined
 from archiver.record.wording import wording
 
 Place = tuple[int, int]
@@ -94,7 +95,7 @@ def _name(dbs: Sequence[Database], texts: Equal, fold: bool) -> list[list[Place]
                 _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
     equal_ones = {place for group in texts for place in group}
     own = _groups(dbs, equal_ones)
-    find = joined((own[group[0]][0], own[place][0]) for group in texts for place in group[1:])
+    find = Joined((own[group[0]][0], own[place][0]) for group in texts for place in group[1:]).top
     whole: dict[Place, set[Place]] = {}
     for members in own.values():
         whole.setdefault(find(members[0]), set()).update(members)

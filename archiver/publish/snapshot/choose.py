@@ -6,16 +6,15 @@ All is entered into temporary tables of the connection: `temp.considered` has th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import TypeVar
 
 from sqlite_utils import Database
 
+from archiver.record.joined import Joined
 from archiver.store.record_ids import FIRST_ADDRESS, of_first
 
 NEWEST = "9999"
-_Key = TypeVar("_Key")
 _ENTER = f"""insert or ignore into temp.considered
     (article_id, id, chosen, first_seen, published, site, url, root, cluster, revision, gone_at)
     select a.id, record_id({FIRST_ADDRESS}), a.id in (select article_id from temp.chosen), a.first_seen, a.published,
@@ -87,7 +86,7 @@ def _unjoin(db: Database) -> None:
         return
     links = [(number, other) for number in had for (other,) in db.execute(
         "select other_id from near_copies where article_id = ?", [number]) if other in had]
-    find = joined(links)
+    find = Joined(links).top
     linked = {number for link in links for number in link}
     db.conn.executemany("update temp.considered set cluster = ? where article_id = ?", (
         (-find(number) if number in linked else None, number) for number in had))
@@ -122,27 +121,12 @@ def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tu
 def groups(db: Database) -> Iterator[list[int]]:
     """The considered articles that share a text, or most of one: joined where a duplicate is in a cluster."""
     rows = db.execute(_SHARED).fetchall()
-    find = joined((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None)
+    find = Joined((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None).top
     keyed = sorted((find(("root", root)), number) for number, root, _ in rows)
     for _, group in groupby(keyed, key=lambda pair: pair[0]):
         members = [number for _, number in group]
         if len(members) > 1:
             yield members
-
-
-def joined(links: Iterable[tuple[_Key, _Key]]) -> Callable[[_Key], _Key]:
-    """What finds the one that stands for all that links hold together."""
-    leader: dict[_Key, _Key] = {}
-
-    def find(key: _Key) -> _Key:
-        while leader.setdefault(key, key) != key:
-            leader[key] = leader[leader[key]]
-            key = leader[key]
-        return key
-
-    for one, other in links:
-        leader[find(one)] = find(other)
-    return find
 
 
 def order(db: Database, partition: str) -> list[str]:

@@ -80,7 +80,7 @@ def moment(text: str) -> str:
     from datetime import UTC, datetime
 
     _, last, exact = period(text)
-    seconds = utc_seconds(last) if exact else utc_seconds(last + "T00:00:00+00:00") - 1
+    seconds = utc_seconds(last) - (not exact)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 

@@ -16,8 +16,9 @@ from archiver.store.health.measures import FIELDS, Measured
 
 _PAST = 20
 """Articles that must have been read before a run is judged by them."""
-_PAST_TOLD = 10
-"""Posts that a source must have told of before: no more stand in many a feed."""
+_PAST_POSTS = 10
+"""Posts that there must have been before: no more stand in many a feed."""
+_LOST = 3  # posts that are lost, before that is more than chance
 _FALL = 0.2
 """Part of the articles by which a field must have become rarer."""
 
@@ -43,7 +44,20 @@ def fallen(runs: Sequence[tuple[datetime, Measured]]) -> dict[str, Fall]:
 
 def lost(runs: Sequence[tuple[datetime, Measured]]) -> Fall | None:
     """How posts that the site's sources tell of are stored more seldom by the last runs; `runs` as in `fallen`."""
-    return _fall([(at, measured.got, measured.told) for at, measured in runs if measured.told], _PAST_TOLD)
+    return _lost([(at, one.got, one.told) for at, one in runs if one.told])
+
+
+def unlike(runs: Sequence[tuple[datetime, Measured]], first: int) -> Fall | None:
+    """How new pages that nothing told of are posts more seldom. The `first` runs are one: posts come before the rest of
+    a site, which a crawl that was stopped leaves to the next."""
+    begun = runs[:first]
+    together = [(at, sum(one.posts for _, one in begun), sum(one.met for _, one in begun)) for at, _ in begun[:1]]
+    return _lost([one for one in (*together, *((at, one.posts, one.met) for at, one in runs[first:])) if one[2]])
+
+
+def _lost(told: Sequence[tuple[datetime, int, int]]) -> Fall | None:
+    fall = _fall(told, _PAST_POSTS)
+    return fall if fall and fall.trials - fall.hits >= _LOST else None
 
 
 def _fall(told: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Fall | None:

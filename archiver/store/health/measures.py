@@ -20,6 +20,8 @@ _BAD = (Outcome.FAILED, Outcome.REFUSED)
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
 _AT_NONE = ("articles", "fields", "listed")
 """What is told where it is 0, too."""
+_NO_SIGN = ("undated", "empty")
+"""Rules of pages that nothing says of what they are."""
 _NOTHING = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
 
 
@@ -32,7 +34,8 @@ class Measured:
     (by HTTP status); seconds to an answer at the median and for 95 of 100;
     `listed` is how many posts the site's largest feed showed, None where none was read; `sources` counts the feeds,
     sitemaps and APIs that answered when they were asked last; of the posts that these told of, `told` were asked for
-    anew, and `got` of them were stored.
+    anew, and `got` of them were stored. Of new pages of which nothing had been told, `met` are posts or show no sign of
+    what they are, and `posts` of them are posts.
     """
 
     articles: int = 0
@@ -46,6 +49,8 @@ class Measured:
     sources: Mapping[str, int] = field(default_factory=dict)
     told: int = 0
     got: int = 0
+    met: int = 0
+    posts: int = 0
 
     @classmethod
     def from_json(cls, text: str | None) -> Measured:
@@ -77,7 +82,7 @@ class Measuring:
         self._statuses: Counter[str] = Counter()
         self._lengths = array("L")
         self._latencies = array("f")
-        self._told = self._got = 0
+        self._told = self._got = self._met = self._posts = 0
         self._listed: int | None = None
         self._as_before = False
 
@@ -101,6 +106,9 @@ class Measuring:
             self._told, self._got = self._told + 1, self._got + 1  # one that failed at first may be got later
         elif outcome in _NOTHING and before == Outcome.DUE and kind == PageKind.POST:
             self._told += 1
+        elif before == Outcome.DUE and (outcome is Outcome.ARCHIVED or (
+                outcome is Outcome.NOT_ARTICLE and visit.rule in _NO_SIGN)):
+            self._met, self._posts = self._met + 1, self._posts + (outcome is Outcome.ARCHIVED)
         if visit.article and outcome in _READ and visit.status == 200:
             self._read(visit.article)
 
@@ -111,7 +119,8 @@ class Measuring:
             dict(self._outcomes), dict(self._statuses),
             round(median(self._latencies), 4) if self._latencies else None, round(tail, 4) if tail else None,
             # That one feed is empty says nothing where another is as it was.
-            None if self._as_before and not self._listed else self._listed, sources, self._told, self._got)
+            None if self._as_before and not self._listed else self._listed, sources,
+            self._told, self._got, self._met, self._posts)
 
     def as_json(self, sources: Mapping[str, int]) -> str:
         """`sources` as in `Measured`."""
