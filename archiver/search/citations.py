@@ -31,6 +31,7 @@ _TEX = {"\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceri
 _LIGATURES = re.compile(r"([-`',<>](?=[-`',<>])|[?!](?=`))")
 _IN_NAMES = " .'’·-"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 _DATE_PARTS = {"year": 1, "month": 2}
 
 
@@ -139,7 +140,7 @@ def _key(record: Record) -> str:
     """A key that stays and is the article's own: author, year and number, "lovelace1843-12"."""
     authors = _lines(record["authors"])
     name = authors[0].split()[-1] if authors else record["site"]
-    year = (record["published"] or "")[:4]
+    year = "".join(_date_parts(record)[:1])
     return f"{slugify(name, separator='') or 'article'}{year}-{record['id']}"
 
 
@@ -166,9 +167,8 @@ def _utc(moment: str | None) -> str:
 
 def _date_parts(record: Record) -> list[str]:
     """Year, month and day of publication, as many as the page gave."""
-    if not record["published"]:
-        return []
-    return list(record["published"][:10].split("-"))[:_DATE_PARTS.get(record["published_precision"] or "", 3)]
+    found = _DAY.match(record["published"] or "")  # an archive of a stranger may have anything there
+    return list(found.groups())[:_DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
 
 
 def _csl_date(parts: tuple[str, ...]) -> dict[str, Any] | None:

@@ -68,6 +68,16 @@ def test_only_names_of_this_server_are_answered(served: Served) -> None:
         [200] * 4
 
 
+@pytest.mark.parametrize(("site", "wanted", "status"), [
+    ("cross-site", "image", 403), ("cross-site", "iframe", 403), ("cross-site", "empty", 403),
+    ("cross-site", "document", 200), ("same-origin", "image", 200), ("none", "document", 200)])
+def test_a_page_of_another_site_asks_for_nothing_but_by_a_link(served: Served, site: str, wanted: str, status: int
+                                                               ) -> None:
+    sent = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": wanted}
+    for path in ("/search?q=tide", "/archive.json?sql=select+1", "/-/archiver/style.css"):
+        assert served.get(path, **sent).status == status
+
+
 def test_nothing_is_written(served: Served) -> None:
     assert [served.get("/search", method).status for method in ("POST", "PUT", "DELETE", "OPTIONS")] == [405] * 4
     assert served.get("/archive?sql=delete+from+articles").status == 400
