@@ -13,11 +13,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.preload"])
+SERVER = multiprocessing.get_context("forkserver")
+"""What forks processes that have imported the whole program."""
+
+
+def warm() -> None:
+    """Start the server, before anything of the program has one started that has imported less."""
+    SERVER.set_forkserver_preload(["tests.preload"])
+    forkserver.ensure_running()
 
 
 def without_proxies() -> dict[str, str]:
@@ -36,7 +43,7 @@ class Running:
         self._out.touch()
         self._err.touch()
         kept = dict(without_proxies() if environment is None else environment)
-        self._process = _SERVER.Process(target=_main, args=(module, words, kept, folder, (self._out, self._err)))
+        self._process = SERVER.Process(target=_main, args=(module, words, kept, folder, (self._out, self._err)))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
