@@ -70,7 +70,7 @@ def _asked(db: Database, folder: Path, page: str, count: int) -> Iterator[tuple[
     answer = importlib.import_module(f"archiver.web.pages.{page}").page
     for n in range(_ROUNDS):
         named = {"id": str(1 + n * (count // _ROUNDS)), "name": "large.example"}
-        asked = Asked(db, "/", named, (), "html", "/", "http://localhost", folder, {}, "")
+        asked = Asked("/", named, (), "html", "/", "http://localhost", folder, {}, "", db)
         started = time.thread_time()
         text = rendered(answer(asked), asked, (), lambda name: f"/{name}")
         yield (time.thread_time() - started) * 1000, len(text.encode())

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import runpy
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
@@ -52,6 +54,15 @@ class Running:
     def err(self) -> str:
         """What it has said on stderr until now."""
         return self._err.read_text(encoding="utf-8")
+
+    def says(self, pattern: str, seconds: float = 20) -> re.Match[str] | None:
+        """Wait until it has said this on stdout; None where it ended or took longer."""
+        until = time.monotonic() + seconds
+        while not (found := re.search(pattern, self._out.read_text(encoding="utf-8"))):
+            if not self.lives or time.monotonic() > until:
+                return None
+            time.sleep(0.02)
+        return found
 
     @property
     def lives(self) -> bool:

@@ -11,8 +11,9 @@ class CaptureNotFound(ArchiverError):
 
 
 class NotCaptured(ArchiverError):
-    def __init__(self, url: str) -> None:
-        super().__init__(url, f"There is no capture of {url}: 'archiver why {url}' tells whether it was ever found.")
+    def __init__(self, url: str, sentence: str = "") -> None:
+        super().__init__(url, sentence or f"There is no capture of {url}: 'archiver why {url}' tells whether it was "
+                                          "ever found.")
 
 
 class CaptureUnreadable(ArchiverError):

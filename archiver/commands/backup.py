@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from archiver.commands.bar import staged
+from archiver.commands.ending import ended_by_signal
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, write_json
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(short_help="Copy the archive while it is written.")
@@ -45,7 +40,7 @@ def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: b
     from archiver.store.checks.captures import files_at
 
     source, copied = Path(archive), Copied()
-    with _ended_by_signal(), staged(quiet or as_json) as progress:
+    with ended_by_signal(), staged(quiet or as_json) as progress:
         finished = files_at(source.parent) if with_captures else {}
         with copying(source, file, progress, force=force) as db:
             articles = db.execute("select count(*) from articles").fetchone()[0]
@@ -67,16 +62,3 @@ def backup(file: Path, with_captures: bool, force: bool, quiet: bool, as_json: b
                        err=True)
     if copied.missing:
         click.get_current_context().exit(1)
-
-
-@contextmanager
-def _ended_by_signal() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does, so that nothing half is left; the exit code says which it was."""
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -145,8 +145,11 @@ def _tasks(archive: Path, ids: list[int]) -> Iterator[tuple[int, ...]]:
 
 
 def read_file(archive: str, version: str, at: str, request: Request, ids: tuple[int, ...]) -> list[Outcome]:
-    """A task, on any machine: articles whose captures lie in one file."""
+    """A task, on any machine: articles whose captures lie in one file. Raises NotSeen, and what opening does."""
+    from archiver.imports.stretch import see  # what imports need is not loaded to read again on this machine
+
     path = Path(archive)
+    see(path)
     db = open_archive(path, read_only=True)
     try:
         reader = Reader(db, path.parent, version, at, request)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from archiver.commands.screen import count, line, say
+from archiver.commands.screen import count, has_colours, line, say
 from archiver.record.worddiff import Op, Piece
 from archiver.search.compare import changed_values, edited_lists, edited_texts
 
@@ -42,8 +40,8 @@ def _told(names: tuple[Sequence[str], Sequence[str]] | None) -> _Pieces:
 
 def styled(pieces: Iterable[Piece]) -> _Pieces:
     """Pieces as `line` takes them: coloured, or between marks."""
-    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
-    return tuple(_MARKS[p.op].format(p.text) if plain else (p.text, _STYLES[p.op]) for p in pieces)
+    colours = has_colours()
+    return tuple((p.text, _STYLES[p.op]) if colours else _MARKS[p.op].format(p.text) for p in pieces)
 
 
 def _paragraphs(pieces: Iterable[Piece]) -> Iterator[_Pieces]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from archiver.search.run import Hit
 
 _SITES = 5
+_NAMED = 8
 
 
 def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
@@ -31,7 +33,7 @@ def shown(hit: Hit) -> list[Any]:
     if hit.gone_at:
         about.append(f"gone since {hit.gone_at[:10]}")
     if hit.copies:
-        about.append("same text: " + ", ".join(str(number) for number in hit.copies))
+        about.append(f"same text: {some([str(number) for number in hit.copies])}")
     about += _beneath(hit)
     pieces: list[str | tuple[str, str]] = []
     end = 0
@@ -45,6 +47,12 @@ def shown(hit: Hit) -> list[Any]:
     if hit.snippet:
         lines.append(line(*pieces, indent=7))
     return [*lines, line((hit.url, "blue"), indent=7)]
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many, and how many more there are."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _beneath(hit: Hit) -> list[str]:

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from archiver.commands.wayback import import_wayback, wayback_options
 if TYPE_CHECKING:
     from archiver.imports.choice import Choice
     from archiver.imports.run import FileResult
+    from archiver.imports.spread import Cluster
 
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
@@ -90,7 +91,6 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     if not files:
         raise click.UsageError("Name files to read, or a site with --wayback.")
     _refuse(**{name: value for name, value in of_wayback.items() if name != "contact"}, needs="--wayback")
-    from archiver.commands.dask_workers import cluster
     from archiver.commands.takedowns import finish_waiting
     from archiver.imports.inputs import STDIN
     from archiver.imports.progress import Shown
@@ -99,6 +99,11 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     if dask and (workers or STDIN in files):
         what = "--workers does not go with --dask." if workers else "The standard input cannot be read by a cluster."
         raise click.UsageError(what)
+    reading: AbstractContextManager[Cluster | None] = nullcontext()
+    if dask:
+        from archiver.commands.dask_workers import cluster
+
+        reading = cluster(dask)
     choice = _choice(only, known_sites, since, until, all_captures)
     shown = Shown() if not quiet and not as_json else None
     if Path(archive).exists():
@@ -107,7 +112,7 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     before = signal.signal(signal.SIGTERM, _stop)
     run: ImportRun | None = None
     try:
-        with cluster(dask) if dask else nullcontext() as readers:
+        with reading as readers:
             run = ImportRun(Path(archive), choice, workers=workers or len(os.sched_getaffinity(0)), limit=limit or 0,
                             again=again, cluster=readers, told=shown or (lambda result, read, size: None))
             run.run(files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -21,21 +21,42 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def archive_option(function: F) -> F:
-    """`--archive PATH`, also ARCHIVER_ARCHIVE in the environment. A fault of the place where it lies is told in a
+    """`--archive PATH`, also ARCHIVER_ARCHIVE in the environment."""
+    return click.option(
+        "--archive", metavar="PATH", type=click.Path(), default=DEFAULT_ARCHIVE, envvar="ARCHIVER_ARCHIVE",
+        show_default=True, show_envvar=True, help="The archive's SQLite file.",
+    )(telling_faults(function))
+
+
+def telling_faults(function: F) -> F:
+    """A fault of the place where the `archive` lies (or the first of the `archives` that has one) is told in a
     sentence, whatever the command was at."""
     @wraps(function)
     def told(*args: Any, **named: Any) -> Any:
         try:
             return function(*args, **named)
         except Exception as error:
-            if fault := _fault(error, named.get("archive")):
+            archives = named.get("archives", [])
+            if fault := _fault(error, _damaged(archives) if len(archives) > 1 else named.get("archive", *archives)):
                 raise fault from error
             raise
 
-    return click.option(
-        "--archive", metavar="PATH", type=click.Path(), default=DEFAULT_ARCHIVE, envvar="ARCHIVER_ARCHIVE",
-        show_default=True, show_envvar=True, help="The archive's SQLite file.",
-    )(cast(F, told))
+    return cast(F, told)
+
+
+def _damaged(archives: Sequence[str]) -> str:
+    """The first of several archives of which not all can be read; the first, where that is none."""
+    import sqlite3
+    from contextlib import closing
+
+    for archive in archives:
+        try:
+            with closing(sqlite3.connect(f"{Path(archive).resolve().as_uri()}?mode=ro", uri=True)) as db:
+                if db.execute("pragma quick_check(1)").fetchone() != ("ok",):
+                    return archive
+        except sqlite3.Error:
+            return archive
+    return archives[0]
 
 
 def _fault(error: Exception, archive: Any) -> ArchiverError | None:

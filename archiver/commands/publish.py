@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from archiver.commands.ending import ended_by_signal
 from archiver.commands.options import DEFAULT_ARCHIVE, json_option, query_from, query_options
 from archiver.commands.screen import count, write_json
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from archiver.publish.rules import Rules
     from archiver.publish.snapshot.build import Built
     from archiver.publish.snapshot.request import Request
 
-_WITH_REBUILD = frozenset({"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"})
-"""All else follows from rebuild.json; what would be asked for beside it could not be heard."""
+_ALONE = {
+    "explain": ({"explain", "rules", "cutoff", "archives", "as_json"},
+                "--explain tells of one article and writes nothing: leave {} out."),
+    "checking": ({"checking", "folder", "archives", "as_json"}, "--check tells of DIR as it is: leave {} out."),
+    "rebuild": ({"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"},
+                "--rebuild builds what rebuild.json asks for, and {} would make another dataset: leave it out, or "
+                "publish a new version into a folder of its own."),
+}
+"""By option with what it goes together; all else could not be heard."""
 
 
 @click.command(short_help="Publish a versioned dataset that can be cited, checked and built again.",
@@ -74,22 +86,27 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
     \b
     Exit code: 0 done; 1 the check found something, or nothing could be built; 2 wrong usage.
     """
+    unknown = next((word for word in options["query"] if word.startswith("--")), None)
+    if unknown:
+        raise click.NoSuchOption(unknown)
+    _alone(click.get_current_context())
     rules = _rules(options.pop("rules"))
     if explain:
-        _explain(archives[0], explain, rules, options["cutoff"], as_json)
+        _explain(archives, explain, rules, options["cutoff"], as_json)
         return
     if folder is None:
         raise click.UsageError("Name the folder of the dataset.")
     if checking:
         _check(Path(folder), as_json)
         return
-    if rebuild:
-        _alone(click.get_current_context())
     previous, replace = options.pop("previous"), options.pop("replace")
     key = _key(options.pop("key_in"))
-    request = _again(Path(folder)) if rebuild else _request(rules.text, key, **options)
-    built = _build(archives, folder, request, key, previous, replace or rebuild)
+    request, since = _again(Path(folder)) if rebuild else (_request(rules.text, key, **options), "")
+    built = _build(archives, folder, request, key, previous, since, replace or rebuild)
     _tell(built, as_json)
+    if since and not previous:
+        click.echo(f"Its CHANGES.md no longer tells what changed since version {since}: give the folder of that with "
+                   "--previous to have it again.", err=True)
 
 
 def _rules(file: str | None) -> Rules:
@@ -99,7 +116,7 @@ def _rules(file: str | None) -> Rules:
     if file is None:
         return Rules()
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        text = Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadPublishRules(file, getattr(error, "strerror", None) or "it is no UTF-8") from error
     return parse(text, file)
@@ -128,9 +145,6 @@ def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str,
     forms = tuple(dict.fromkeys(("parquet", *(name.strip() for name in formats.split(",") if name.strip()))))
     if strange := [name for name in forms if name not in FORMATS]:
         raise click.UsageError(f"There is no format {strange[0]!r}; there are {', '.join(FORMATS)}.")
-    unknown = next((word for word in query["query"] if word.startswith("--")), None)
-    if unknown:
-        raise click.NoSuchOption(unknown)
     if query["offset"]:
         raise click.UsageError("A dataset has all that is found: leave out --offset.")
     asked = query_from(limit=None, duplicates=True, fold=fold, **query)
@@ -140,24 +154,29 @@ def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str,
 
 
 def _alone(context: click.Context) -> None:
-    """Raises UsageError where --rebuild is given with what would make another dataset."""
-    for parameter in context.command.get_params(context):
-        name = parameter.name or ""
-        if name not in _WITH_REBUILD and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            told = parameter.opts[0] if isinstance(parameter, click.Option) else "a query"
-            raise click.UsageError(f"--rebuild builds what rebuild.json asks for, and {told} would make another "
-                                   "dataset: leave it out, or publish a new version into a folder of its own.")
+    """Raises UsageError where an option is given with what cannot be heard beside it."""
+    given = [parameter for parameter in context.command.get_params(context)
+             if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE]
+    for name, (others, why) in _ALONE.items():
+        if not context.params.get(name):
+            continue
+        for parameter in given:
+            if parameter.name not in others:
+                raise click.UsageError(why.format(
+                    parameter.opts[0] if isinstance(parameter, click.Option) else
+                    "a query" if parameter.name == "query" else "DIR"))
 
 
-def _again(folder: Path) -> Request:
+def _again(folder: Path) -> tuple[Request, str]:
+    """What a dataset was asked for, and which version it was compared with."""
     from archiver.publish.snapshot.build import version_of
 
-    request: Request = version_of(folder)["request"]
-    return request
+    told = version_of(folder)
+    return told["request"], told["since"]
 
 
 def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes | None,
-           previous: str | None, replace: bool) -> Built:
+           previous: str | None, since: str, replace: bool) -> Built:
     from archiver import __version__
     from archiver.publish.snapshot.build import build
 
@@ -167,8 +186,10 @@ def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes 
         if terminal:
             click.echo(f"\r\x1b[K{what}: {number:,}", nl=False, err=True)
 
-    built = build([Path(archive) for archive in archives], Path(folder), request, software=f"archiver/{__version__}",
-                  key=key, previous=Path(previous) if previous else None, replace=replace, told=told)
+    with ended_by_signal():
+        built = build([Path(archive) for archive in archives], Path(folder), request, key=key, since=since, told=told,
+                      software=f"archiver/{__version__}", previous=Path(previous) if previous else None,
+                      replace=replace)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built
@@ -194,7 +215,7 @@ def _check(folder: Path, as_json: bool) -> None:
     found = check(folder)
     told = version_of(folder)
     if as_json:
-        write_json({"folder": str(folder), "version": told["request"].version, "rows": told["rows"],
+        write_json({"folder": str(folder), "version": told["request"].version, "rows": told.get("rows"),
                     "findings": list(found)})
     elif found:
         for sentence in found:
@@ -205,19 +226,20 @@ def _check(folder: Path, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _explain(archive: str, what: str, rules: Rules, cutoff: str, as_json: bool) -> None:
+def _explain(archives: tuple[str, ...], what: str, rules: Rules, cutoff: str, as_json: bool) -> None:
     from archiver.publish.rights import DOCS
-    from archiver.publish.snapshot.evidence import explain
+    from archiver.publish.snapshot.across import explain
     from archiver.publish.snapshot.request import moment
     from archiver.store.connect import open_archive
-    from archiver.store.records import find_article
 
-    db = open_archive(archive, read_only=True)
-    try:
-        number = find_article(db, what)
-        decision = explain(db, number, rules, moment(cutoff) if cutoff else "")
-    finally:
-        db.close()
+    with ExitStack() as stack:
+        dbs = []
+        for archive in archives:
+            dbs.append(open_archive(archive, read_only=True))
+            stack.callback(dbs[-1].close)
+        place = _found(dbs, what)
+        number = place[1]
+        decision = explain(dbs, place, rules, moment(cutoff) if cutoff else "")
     if as_json:
         write_json({"article_id": number, "tier": decision.tier.label, "licence": decision.licence or None,
                     "geo": decision.geo, "reasons": [{"tier": one.tier.label, "why": one.why, "permits": one.permits}
@@ -229,3 +251,14 @@ def _explain(archive: str, what: str, rules: Rules, cutoff: str, as_json: bool) 
         click.echo(f" {mark} {'gives' if one.permits else 'leaves'} {one.tier.label}: {one.why}")
     if not decision.geo:
         click.echo("   its places are not given")
+
+
+def _found(dbs: Sequence[Database], what: str) -> tuple[int, int]:
+    """The first archive that has an article, by its place among them, and its number there. Raises ArticleNotFound."""
+    from archiver.errors import ArticleNotFound
+    from archiver.store.records import find_article
+
+    for place, db in enumerate(dbs):
+        with suppress(ArticleNotFound):
+            return place, find_article(db, what)
+    raise ArticleNotFound(what)

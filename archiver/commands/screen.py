@@ -34,6 +34,12 @@ def console() -> Console:
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=not terminal)
 
 
+def has_colours() -> bool:
+    """Whether what is told by colour is seen: not in a pipe, nor on a terminal that has none or is to show none."""
+    screen = console()
+    return screen.color_system is not None and not screen.no_color
+
+
 def line(*pieces: str | tuple[str, str], indent: int = 0) -> Text:
     """One line of (text, style) pieces; text without a style stands alone."""
     from rich.text import Text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +11,7 @@ import click
 from archiver.commands.hits import print_facets, print_hits, shown
 from archiver.commands.optional import OptionalValues, Takes
 from archiver.commands.options import query_from, query_options
-from archiver.commands.shards import archives_of, archives_option
+from archiver.commands.shards import archives_option
 from archiver.search.values import as_values
 
 FOLDS = ("text", "cluster", "none")
@@ -58,7 +57,7 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 @click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @archives_option
-def search(archives: tuple[str, ...], shards: str | None, form: str | None, facets: bool, histogram: str | None,
+def search(archives: list[str], form: str | None, facets: bool, histogram: str | None,
            trend: tuple[str, ...], by: str | None, plot: str | None, concordance: bool, width: int, save: str | None,
            fold: str | None, **options: Any) -> None:
     """Search the archive.
@@ -92,7 +91,7 @@ def search(archives: tuple[str, ...], shards: str | None, form: str | None, face
     from archiver.search.run import run
     from archiver.search.saved import save as save_search
     from archiver.search.saved import valid_name
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import is_writable, open_archive
 
     if fold and options["duplicates"]:
         raise click.UsageError("--all is --fold none: leave out one of them.")
@@ -105,18 +104,17 @@ def search(archives: tuple[str, ...], shards: str | None, form: str | None, face
         raise click.UsageError(f"{asked[0]} and {asked[1]} are two answers: ask for one of them.")
     if plot and not (histogram or trend):
         raise click.UsageError("--plot draws a --trend or a --histogram: ask for one of them.")
-    named = archives_of(archives, shards)
-    if len(named) > 1:
+    if len(archives) > 1:
         if refused := "--save" if save else "--concordance" if concordance else "":
             raise click.UsageError(f"{refused} is of one archive: name only one.")
-        search_together(named, query, Answer(form, facets, histogram, trend, by, plot))
+        search_together(archives, query, Answer(form, facets, histogram, trend, by, plot))
         return
-    (archive,) = named
+    (archive,) = archives
     if save:
         valid_name(save)
     db = open_archive(archive, read_only=not save)
     try:
-        if state.is_kept(db) and os.access(Path(archive).parent, os.W_OK):
+        if state.is_kept(db) and is_writable(Path(archive).parent):
             after_writing(archive)
         if save:
             saved = save_search(db, save, query)

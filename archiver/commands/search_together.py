@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from archiver.commands import answers
-from archiver.commands.hits import print_facets, print_hits, shown
-from archiver.commands.index import after_writing
+from archiver.commands.hits import print_facets, print_hits, shown, some
 from archiver.commands.screen import count, line
 from archiver.search.filters import Query
-from archiver.search.index import state
 from archiver.search.run import facets_of
 from archiver.search.together import Placed, Shard, placed, together
 from archiver.search.values import COLUMNS, as_values
@@ -36,12 +32,8 @@ class Answer:
 
 def search_together(archives: list[str], query: Query, answer: Answer) -> None:
     with ExitStack() as stack:
-        shards = []
-        for archive in archives:
-            db = stack.enter_context(closing(open_archive(archive, read_only=True)))
-            if state.is_kept(db) and os.access(Path(archive).parent, os.W_OK):
-                after_writing(archive, quiet=True)
-            shards.append(Shard(archive, db))
+        shards = [Shard(archive, stack.enter_context(closing(open_archive(archive, read_only=True))))
+                  for archive in archives]
         asked = stack.enter_context(together(shards, query))
         if answer.facets:
             print_facets(facets_of(asked.plans), answer.form)
@@ -64,6 +56,6 @@ def _lines(one: Placed) -> list[Any]:
     """As a hit of one archive, and below it where it lies, by the number it has there, with its copies elsewhere."""
     about = [f"{one.archive} {one.hit.id}"]
     if one.elsewhere:
-        others = ", ".join(f"{copy.archive} {copy.id}" for copy in one.elsewhere)
+        others = some([f"{copy.archive} {copy.id}" for copy in one.elsewhere])
         about.append(f"{count(len(one.elsewhere), 'copy', 'copies')}: {others}")
     return [*shown(one.hit), line((" · ".join(about), "dim"), indent=7)]

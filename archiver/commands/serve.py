@@ -59,13 +59,11 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
 
 def _can_write(archive: str) -> bool:
     """Whether the index beside the archive can be brought up to date."""
-    import os
-
     from archiver.search.index import state
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import is_writable, open_archive
 
     db = open_archive(archive, read_only=True)
     try:
-        return state.is_kept(db) and os.access(archive, os.W_OK) and os.access(Path(archive).parent, os.W_OK)
+        return state.is_kept(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
     finally:
         db.close()

@@ -17,6 +17,7 @@ from archiver.fleet.claims import Claim, Ended, Wait, claim, commit, finish, ren
 from archiver.fleet.clock import ticks
 from archiver.fleet.crawling import Crawl, begin
 from archiver.fleet.manifest import Manifest, read_manifest, shard_folder
+from archiver.fleet.mark import known
 from archiver.fleet.refusals import Fenced, QueueAway, ShardDamaged
 from archiver.fleet.shard import ARCHIVE, checkpoint, left_clean, restore, sweep, taken
 from archiver.fleet.storage import Storage
@@ -124,6 +125,7 @@ def crawl_site(place: Place, site: str, settings: dict[str, Any], url: str) -> f
 
 def _run(place: Place, held: Claim, lease: Lease, delay: float) -> Ended:
     folder = place.folder / shard_folder(held.site).rpartition("/")[2]
+    known(place.storage)
     before = _manifest(place.storage, held.manifest)
     restore(place.storage, folder, before)
     taken(folder)

@@ -19,6 +19,7 @@ from isal import igzip
 from archiver import __version__
 from archiver.capture.index import index_of
 from archiver.fleet.manifest import File, Manifest, Part, read_manifest
+from archiver.fleet.mark import known
 from archiver.fleet.refusals import Fenced, ShardDamaged
 from archiver.fleet.storage import Storage
 from archiver.store.backup.captures import known_ends
@@ -35,9 +36,11 @@ def checkpoint(storage: Storage, folder: Path, site: str, token: int, number: in
                commit: Callable[[Manifest], bool]) -> Manifest:
     """Bring a shard as it is now into the storage. `commit` says whether it counts: it does not where another worker
     has the site, and then what was written is taken out again. Where its answer is lost all stays: the queue may name
-    it by now; if it does not, a later `sweep` takes it out. Raises Fenced, StorageRefused, what `commit` raises, and
-    what a backup does.
+    it by now; if it does not, a later `sweep` takes it out. A storage without its fleet's mark is another place, as the
+    empty folder is on which it was mounted: nothing is written there. Raises Fenced, StorageRefused, what `commit`
+    raises, and what a backup does.
     """
+    known(storage)
     written: list[str] = []
     archive, copy = folder / ARCHIVE, folder / ".checkpoint" / ARCHIVE
     finished = files_at(folder)

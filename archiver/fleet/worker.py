@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
@@ -81,23 +80,22 @@ class Worker:
             _log.warning("%s", error)
             await asyncio.sleep(_BEAT)
             return
-        both = asyncio.gather(*(app.run_worker_async(
+        both = [asyncio.create_task(app.run_worker_async(
             queues=[queue], concurrency=slots, name=self.place.name, fetch_job_polling_interval=_POLL,
             install_signal_handlers=False, listen_notify=False, delete_jobs="always",
-            update_heartbeat_interval=lease / 6, stalled_worker_timeout=lease * 4)
-            for queue, slots in ((SITES, self.slots), (CARE, 1))))
+            update_heartbeat_interval=lease / 6, stalled_worker_timeout=lease * 4))
+            for queue, slots in ((SITES, self.slots), (CARE, 1))]
         waiting = asyncio.create_task(ending.wait())
-        waits: set[asyncio.Future[Any]] = {both, waiting}
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        both.cancel()
-        try:
-            await both
-        except asyncio.CancelledError:
-            pass
-        except (ConnectorException, QueueAway) as error:
-            _log.warning("the queue was away: %s", error)
-            await asyncio.sleep(2)
+        await asyncio.wait([*both, waiting], return_when=asyncio.FIRST_COMPLETED)
+        # Where one has given up the other ends as well: it would take jobs beside the one that is begun next.
+        for task in (*both, waiting):
+            task.cancel()
+        for came in await asyncio.gather(*both, return_exceptions=True):
+            if isinstance(came, ConnectorException | QueueAway):
+                _log.warning("the queue was away: %s", came)
+                await asyncio.sleep(2)
+            elif isinstance(came, Exception):
+                raise came
 
     def _enter(self) -> None:
         self.place.board.do(

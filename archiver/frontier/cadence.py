@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -19,6 +20,7 @@ BEGINNING = timedelta(hours=12)
 _UNITS = {"m": 1, "min": 1, "h": 60, "d": 1440, "w": 10080}
 _FIELDS = ((0, 59), (0, 23), (1, 28), (1, 12), (0, 6))
 """The values that an H may stand for in each field of a cron expression; every month has a 28th."""
+_MONTH, _SHORTEST_MONTH = 3, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,12 @@ class Cron:
 
     def of(self, name: str) -> str:
         """The expression of the site of this name, without an H."""
-        fields = self.expression.split()
-        return " ".join(str(low + int(share(f"{name} {index}") * (high - low + 1))) if field == "H" else field
-                        for index, (field, (low, high)) in enumerate(zip(fields, _FIELDS, strict=True)))
+        return self.with_(lambda index, low, high: low + int(share(f"{name} {index}") * (high - low + 1)))
+
+    def with_(self, value: Callable[[int, int, int], int]) -> str:
+        """The expression with a value for each H, of the number of its field and the bounds there."""
+        return " ".join(str(value(index, low, high)) if field == "H" else field for index, (field, (low, high))
+                        in enumerate(zip(self.expression.split(), _FIELDS, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +93,12 @@ def _cron(expression: str) -> Cron:
     found = Cron(expression)
     if len(expression.split()) != len(_FIELDS):
         raise ValueError("a cron expression has five fields: minute, hour, day, month, day of the week")
-    try:
-        next(CronSim(found.of(""), datetime(2000, 1, 1, tzinfo=UTC)))
+    try:  # an H may be any month, also the one without a 30th
+        next(CronSim(found.with_(lambda index, low, _: _SHORTEST_MONTH if index == _MONTH else low),
+                     datetime(2000, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
-        raise ValueError(f"it is no cron expression ({error})") from error
+        tried = " with February for the H" if expression.split()[_MONTH] == "H" else ""
+        raise ValueError(f"it is no cron expression ({error}{tried})") from error
     except StopIteration:
         raise ValueError("there is no day on which it falls") from None
     return found

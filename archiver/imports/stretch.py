@@ -6,12 +6,14 @@ be remembered between them, memory is bounded whatever the file's size, and one 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from socket import gethostname
 from typing import BinaryIO
 
 from archiver import __version__
@@ -34,6 +36,21 @@ class OtherProgram(ArchiverError):
     def __init__(self, theirs: str, ours: str) -> None:
         super().__init__("worker", f"A worker of the cluster has archiver {theirs}, and this is {ours}: install the "
                                    "same one there. What was written stays, and the same command goes on.")
+
+
+class NotSeen(ArchiverError):
+    def __init__(self, path: str) -> None:
+        super().__init__(path, f"A worker of the cluster ({gethostname()}) cannot read {path}: give each of its "
+                               "machines the folder at this path. What was written stays, and the same command goes "
+                               "on.")
+
+
+def see(*paths: Path) -> None:
+    """Raises NotSeen where one of these, which the cluster's owner has, cannot be read by this process: that says
+    nothing of the file."""
+    for path in paths:
+        if not os.access(path, os.R_OK):
+            raise NotSeen(str(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +82,10 @@ class Stretch:
 
 def read_stretch(task: Task, workers: int = 1) -> Stretch:
     """Read it, by this process, or (2 and more) by processes of its own, of which one may die by a record. Raises
-    OtherProgram, and what opening the archive raises."""
+    OtherProgram, NotSeen, and what opening the archive raises."""
     if task.version != __version__:
         raise OtherProgram(__version__, task.version)
+    see(task.archive, task.input.path)
     pool: Pool[Batch] = Pool(Plan(task.archive, task.version, task.now, task.choice.all_captures), workers)
     out: list[tuple[Batch, Results]] = []
     pages = 0

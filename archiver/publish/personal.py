@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ExtraMissing
+from archiver.publish.snapshot.spans import SIGNS
 from archiver.record.identity import folded
 
 SHORTEST_KEY = 16
 """Bytes: a shorter key could be found by trying."""
-_TEXTS = ("title", "body", "description")
+_TEXTS = ("title", "body", "description", "categories", "tags", "credits")
 EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
 # The usual form, and those in which pages hide it from robots: "name (at) example.org", "name [at] example [dot] org".
 _AT = r"(?:@|\s?[\[({]\s?(?:at|@)\s?[\])}]\s?)"
 _DOT = r"(?:\.|\s?[\[({]\s?(?:dot|\.)\s?[\])}]\s?)"
 _EMAIL = re.compile(rf"(?<![\w.+-])[\w.+%-]{{1,64}}{_AT}(?:[\w-]{{1,63}}{_DOT}){{1,8}}[^\W\d_]{{2,24}}(?![\w-])",
                     re.IGNORECASE)
+_PARTING = re.compile(r"[\W_]+")
+_UNSPACED, _HANGUL = re.compile(f"[{SIGNS}]"), re.compile("[\uac00-\ud7a3]{2}")
 # What may be a number: seven digits and more, among them only what is written in numbers.
 _MAYBE = re.compile(r"[+(\d](?:[\s().\-/\u2010-\u2015]{0,3}\d){6}")
 
@@ -42,6 +46,7 @@ class Personal:
         """`key`: authors are named by it; `contacts`: these are taken out. Raises ExtraMissing."""
         self._key, self._contacts = key, contacts
         self._names: dict[str, str] = {}
+        self._others: dict[str, list[str]] = {}
         if contacts:
             _library()
 
@@ -50,16 +55,30 @@ class Personal:
             return record
         out = dict(record)
         if self._key is not None:
-            named = {name: self._named(name) for name in record["authors"] or ()}
-            out["authors"] = list(named.values())
-            for field in _TEXTS:
-                if out.get(field):
-                    out[field] = _renamed(out[field], named)
+            names = {*(record["authors"] or ()), *self._others.get(record["id"], ())}
+            longest = tuple(sorted(names, key=lambda name: (-len(name), name)))
+            _change(out, _TEXTS, lambda text: self._renamed(text, longest))
+            out["authors"] = list(dict.fromkeys(map(self._named, record["authors"] or ())))
         if self._contacts:
-            for field in _TEXTS:
-                if out.get(field):
-                    out[field] = without_contacts(out[field], regions(record))
+            where = regions(record)
+            _change(out, (*_TEXTS, "authors"), lambda text: without_contacts(text, where))
         return out
+
+    @property
+    def hides_names(self) -> bool:
+        return self._key is not None
+
+    def also_by(self, written: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """Further names to hide in all versions of some records, by their identifiers: the authors of one version may
+        stand in the text of the next."""
+        for identifier, names in written:
+            self._others.setdefault(identifier, []).extend(names)
+
+    def _renamed(self, text: str, names: tuple[str, ...]) -> str:
+        """A text without these names, of which the first that stands somewhere is replaced."""
+        if not names:
+            return text
+        return _pattern(names).sub(lambda found: self._named(names[(found.lastindex or 1) - 1]), text)
 
     def _named(self, name: str) -> str:
         assert self._key is not None
@@ -68,11 +87,33 @@ class Personal:
         return self._names[name]
 
 
-def _renamed(text: str, named: Mapping[str, str]) -> str:
-    """A text without the names of its own authors, as they are written in their field."""
-    for name, other in sorted(named.items(), key=lambda pair: -len(pair[0])):
-        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", other, text, flags=re.IGNORECASE)
-    return text
+def _change(record: dict[str, Any], names: Iterable[str], change: Callable[[str], str]) -> None:
+    """Change the texts of some fields, and those of lists each by itself."""
+    for name in names:
+        value = record.get(name)
+        if value:
+            record[name] = list(map(change, value)) if isinstance(value, list) else change(value)
+
+
+@lru_cache(maxsize=256)  # most sites have few authors
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    """What finds any of some names, a group each, in their order."""
+    return re.compile("|".join(f"({_form(name)})" for name in names), re.IGNORECASE)
+
+
+def _form(name: str) -> str:
+    """A name as texts write it: whatever signs and spaces part its words (O'Neil, Jean-Luc), and inflected (Ada Bergs).
+
+    In scripts without spaces it stands amid other words; in Korean these follow it without one.
+    """
+    words = [word for word in _PARTING.split(name) if word]
+    if len("".join(words)) < 2:  # it names nobody
+        return "(?!)"
+    written = r"[\W_]{1,3}".join(map(re.escape, words))
+    if _UNSPACED.search(name):
+        return written
+    inflected = r"\w{0,3}" if len(words) > 1 or _HANGUL.search(name) else "s?" if len(name) > 2 else ""
+    return rf"(?<!\w){written}{inflected}(?!\w)"
 
 
 def without_contacts(text: str, where: Iterable[str | None] = (None,)) -> str:

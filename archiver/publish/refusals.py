@@ -13,10 +13,14 @@ class SnapshotRefused(ArchiverError):
 
 
 class NothingToPublish(ArchiverError):
-    def __init__(self, path: str, asked: str) -> None:
-        super().__init__(
-            path, f"No dataset is written to {path}: nothing in the archive matches {asked or 'at its cut-off'}; "
-            "'archiver search' with the same words and options shows what does.")
+    def __init__(self, path: str, asked: str, cutoff: str, *, holds: bool = False) -> None:
+        """`asked` are the query and its options, "" for the whole archive; `cutoff` is "" where none was named.
+        `holds`: an earlier build is there."""
+        then = f" as it was at {cutoff} UTC" if cutoff else ""
+        why = (f"nothing in the archive{then} matches {asked}; 'archiver search' with the same words and options shows "
+               "what does" if asked else f"the archive{then} has no articles")
+        left = " What the folder has is no longer in the archive: take the folder away." if holds else ""
+        super().__init__(path, f"No dataset is written to {path}: {why}.{left}")
 
 
 class NotASnapshot(ArchiverError):

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from archiver.capture.rights import tdm_of
 from archiver.items import Right
+from archiver.publish.licences import spdx
 
 
 class Tier(IntEnum):
@@ -78,6 +79,11 @@ class Decision:
     def deciding(self) -> tuple[Reason, ...]:
         """The reasons that made the tier what it is."""
         return tuple(reason for reason in self.reasons if reason.tier == self.tier)
+
+    @property
+    def label(self) -> tuple[str, str]:
+        """The tier, and in words what decided, as it is counted."""
+        return self.tier.label, "; ".join(sorted({reason.why for reason in self.deciding}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +176,12 @@ def licences(page: Iterable[Right]) -> tuple[str, ...]:
 
 
 def of_licence(name: str) -> Tier | None:
-    """What a licence permits, by its address or SPDX identifier; None where it is not known here."""
-    spdx = name.strip().lower()
-    if spdx in _NAMES:
-        return _NAMES[spdx]
-    if re.fullmatch(r"cc-by(-[a-z]+)*-\d\.\d", spdx):
-        return Tier.EXCERPT if "-nd" in spdx else Tier.FULL
+    """What a licence permits, by its address or name; None where it is not known here."""
+    identifier = spdx(name).lower()
+    if identifier in _NAMES:
+        return _NAMES[identifier]
+    if re.fullmatch(r"cc-by(-[a-z]+)*-\d\.\d", identifier):
+        return Tier.EXCERPT if "-nd" in identifier else Tier.FULL
     if found := _CC.fullmatch(name.strip()):  # a sentence that mentions one is no licence
         return Tier.EXCERPT if "nd" in (found[1] or "").lower().split("-") else Tier.FULL
     return None

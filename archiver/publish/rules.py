@@ -13,14 +13,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
+from archiver.publish.dataset import HOLDS, checked
 from archiver.publish.refusals import BadPublishRules
 from archiver.publish.rights import TIERS, Said, host_of
 
 _OF = ("site", "host", "path", "author", "category")
 _SAYS = {"tier": str, "licence": str, "geo": bool, "permission": str}
-DATASET = {"name": str, "title": str, "description": str, "motivation": str, "licence": str, "creators": list,
-           "publisher": str, "url": str, "doi": str, "contact": str, "keywords": list}
-_CREATOR = ("name", "orcid", "affiliation")
 
 
 _HELD: dict[str, Callable[[str, str, tuple[str, ...], tuple[str, ...]], tuple[str, ...]]] = {
@@ -71,19 +69,9 @@ def parse(text: str, file: str) -> Rules:
     if not isinstance(entries, list):
         raise BadPublishRules(file, "a rule begins with [[rule]], in double brackets")
     dataset = told.get("dataset", {})
-    _known(file, "[dataset]", dataset, DATASET)
-    for name, value in dataset.items():
-        if not isinstance(value, DATASET[name]):
-            raise BadPublishRules(file, f"{name} in [dataset] is a {'list' if DATASET[name] is list else 'text'}")
-    if any(not isinstance(one, str) for one in dataset.get("keywords", [])):
-        raise BadPublishRules(file, "keywords in [dataset] are texts")
-    for one in dataset.get("creators", []):
-        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
-            raise BadPublishRules(file, "a creator is written { name = \"...\" }")
-        _known(file, "a creator", one, _CREATOR)
-        if strange := [name for name, value in one.items() if not isinstance(value, str)]:
-            raise BadPublishRules(file, f"{strange[0]} of a creator is a text")
-    return Rules(tuple(_rule(file, number, entry) for number, entry in enumerate(entries, start=1)), dataset, text)
+    _known(file, "[dataset]", dataset, HOLDS)
+    rules = tuple(_rule(file, number, entry) for number, entry in enumerate(entries, start=1))
+    return Rules(rules, checked(file, dataset), text)
 
 
 def _rule(file: str, number: int, entry: dict[str, Any]) -> Rule:

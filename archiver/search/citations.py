@@ -21,6 +21,7 @@ from slugify import slugify
 from archiver.extraction.agencies import KNOWN
 from archiver.extraction.people.names import is_full_name
 from archiver.search.names import folded
+from archiver.search.words import is_run
 
 Record = dict[str, Any]
 # A brace with a backslash before it is a brace to BibTeX, which counts them: these have names.
@@ -30,6 +31,7 @@ _TEX = {"\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceri
 _LIGATURES = re.compile(r"([-`',<>](?=[-`',<>])|[?!](?=`))")
 _IN_NAMES = " .'’·-"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 _DATE_PARTS = {"year": 1, "month": 2}
 
 
@@ -138,7 +140,7 @@ def _key(record: Record) -> str:
     """A key that stays and is the article's own: author, year and number, "lovelace1843-12"."""
     authors = _lines(record["authors"])
     name = authors[0].split()[-1] if authors else record["site"]
-    year = (record["published"] or "")[:4]
+    year = "".join(_date_parts(record)[:1])
     return f"{slugify(name, separator='') or 'article'}{year}-{record['id']}"
 
 
@@ -165,9 +167,8 @@ def _utc(moment: str | None) -> str:
 
 def _date_parts(record: Record) -> list[str]:
     """Year, month and day of publication, as many as the page gave."""
-    if not record["published"]:
-        return []
-    return list(record["published"][:10].split("-"))[:_DATE_PARTS.get(record["published_precision"] or "", 3)]
+    found = _DAY.match(record["published"] or "")  # an archive of a stranger may have anything there
+    return list(found.groups())[:_DATE_PARTS.get(record["published_precision"] or "", 3)] if found else []
 
 
 def _csl_date(parts: tuple[str, ...]) -> dict[str, Any] | None:
@@ -189,8 +190,10 @@ def _tex(text: str) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """Braces keep whole what BibTeX would take for the first and last name of a person."""
+    """Braces keep whole what BibTeX would take for the first and last name of a person: a desk, and a name of
+    East Asia, in which that of the family comes first."""
     plain = " " in name and all(c.isalpha() or c in _IN_NAMES or unicodedata.category(c)[0] == "M" for c in name)
+    plain = plain and not any(map(is_run, name))
     known = any(folded(word) in KNOWN for word in (name, *name.split()))
     person = plain and not known and is_full_name(name) and not re.search(r"\band\b", name, re.IGNORECASE)
     return _tex(name) if person else f"{{{_tex(name)}}}"

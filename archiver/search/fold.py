@@ -10,6 +10,7 @@ from typing import Literal
 import tantivy
 from tantivy import Occur, Query
 
+from archiver.record.joined import Joined
 from archiver.search.index.schema import COPY, FIRST, KEYS, schema
 from archiver.search.index.searcher import Searcher
 from archiver.search.match import key_query
@@ -123,20 +124,10 @@ def _together(alike: Iterable[Entry], clusters: dict[int, int]) -> list[list[Ent
     texts: dict[int, list[Entry]] = defaultdict(list)
     for entry in alike:
         texts[entry.group].append(entry)
-    root = {group: group for group in texts}
-
-    def find(group: int) -> int:
-        while root[group] != group:
-            root[group] = root[root[group]]
-            group = root[group]
-        return group
-
+    joined = Joined[int]()
     of_cluster: dict[int, int] = {}
     for group, same in texts.items():
         for entry in same:
             if (cluster := clusters.get(entry.id)) is not None:
-                root[find(group)] = find(of_cluster.setdefault(cluster, group))
-    out: dict[int, list[Entry]] = defaultdict(list)
-    for group, same in texts.items():
-        out[find(group)] += same
-    return list(out.values())
+                joined.join(group, of_cluster.setdefault(cluster, group))
+    return [[entry for group in groups for entry in texts[group]] for groups in joined.groups(texts)]

@@ -10,6 +10,7 @@
                             NEAR(flood bridge "city hall", 5) for more than two
     title:climate           in one field: title, body, author, category, tag, description
     author:"Ada Lovelace"   a phrase in one field
+    title:(flood OR storm)  a group of which each word is looked for there; facts and stem: stand before groups, too
     stem:reporting          an English word in all its forms: report, reports, reported
     date:2023-07..2023-08   a fact about the article: the names are those of `archiver.search.facts`
 
@@ -25,12 +26,13 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Literal
 
 from archiver.errors import BadQuery
 from archiver.search.facts import FACTS
 from archiver.search.terms import Either, Every, Near, Node, Term, Without
-from archiver.search.words import words
+from archiver.search.words import lookup, words
 
 COLUMN_OF: dict[str, str] = {
     "title": "title", "body": "body", "text": "body", "author": "authors", "authors": "authors",
@@ -40,17 +42,21 @@ COLUMN_OF: dict[str, str] = {
 MAX_TERMS = 200
 MAX_DEPTH = 30
 NEAR_WORDS = 10
+MOST_NEAR = 4
+"""So many words and phrases can stand in one NEAR: each order of them is asked for."""
 _STEM = "stem"
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"'})
+_ENDS = re.compile(r"\s*(?:\)|$)")
 _BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
 _TOKEN = re.compile(
     r"""\s*(?:
-        (?P<near>NEAR\() | (?P<open>\() | (?P<close>\)) |
+        (?P<close>\)) |
         (?P<minus>-(?=[^\s)-]))?
-        (?:(?P<field>[A-Za-z]+):(?=[^\s()]))?
-        (?: "(?P<phrase>[^"]*)(?:"|$)(?P<star>\*)? | (?P<word>[^\s()"]+) )?
-    )""",
+        (?: (?:(?P<of>(?i:NAMES)):)?(?P<open>(?:NEAR)?\() |
+            (?:(?P<field>[A-Za-z]+):(?=[^\s()]))?
+            (?: "(?P<phrase>[^"]*)(?:"|$)(?P<star>\*)? | (?P<word>[^\s()"]+) )? )
+    )""".replace("NAMES", "|".join((*COLUMN_OF, *FACTS, _STEM))),
     re.VERBOSE,
 )
 
@@ -59,11 +65,10 @@ _TOKEN = re.compile(
 class _Token:
     """A piece of the query: `node` where it is a term, None where there was nothing in it to look for."""
 
-    kind: Literal["term", "near", "(", ")", "AND", "OR", "NOT", "NEAR"]
+    kind: Literal["term", "near", "distance", "(", ")", "AND", "OR", "NOT", "NEAR"]
     at: int
     node: Node | None = None
     distance: int = NEAR_WORDS
-    text: str = ""
 
 
 def parse(text: str, *, stem: bool = False) -> Node | None:
@@ -89,11 +94,31 @@ def parse(text: str, *, stem: bool = False) -> Node | None:
     return node
 
 
+def ends(text: str, at: int) -> int:
+    """Where the piece of a query ends that begins at a place, the `at` of a BadQuery."""
+    found = _TOKEN.match(text, at)
+    return max(found.end() if found else 0, at + 1)
+
+
 # -- from text to tokens ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What stands before the parentheses that a word is in: the `name` of a field or a fact, whether it is to be
+    found in all its forms, whether they are those of NEAR( )."""
+
+    name: str = ""
+    stem: bool = False
+    near: bool = False
+
+    def of(self, name: str) -> _Group:
+        return replace(self, stem=True) if name == _STEM else replace(self, name=name or self.name)
 
 
 def _tokens(text: str, stem: bool) -> Iterator[_Token]:
     position, terms = 0, 0
+    groups = [_Group()]
     while position < len(text):
         found = _TOKEN.match(text, position)
         if found is None or found.end() == position:
@@ -101,25 +126,33 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
             continue
         at = position + len(found[0]) - len(found[0].lstrip())
         position = found.end()
-        if found["near"]:
-            yield _Token("near", at)
-            continue
-        if found["open"] or found["close"]:
-            yield _Token("(" if found["open"] else ")", at)
+        if found["close"]:
+            del groups[max(1, len(groups) - 1):]
+            yield _Token(")", at)
             continue
         if found["minus"]:
             yield _Token("NOT", at)
             at += 1
-        if found["phrase"] is None and found["word"] is None:
+        if found["open"]:
+            groups.append(replace(groups[-1].of((found["of"] or "").lower()), near=found["open"] != "("))
+            yield _Token("(" if found["open"] == "(" else "near", at)
             continue
-        operator = None if found["field"] or found["phrase"] is not None else _operator(found["word"], at)
+        value = found["word"] if found["phrase"] is None else found["phrase"]
+        if value is None:
+            continue
+        operator = None if found["field"] or found["phrase"] is not None else _operator(value, at)
         if operator:
             yield operator
             continue
+        if groups[-1].near and found["word"] and (told := _distance(text, found)):
+            value, distance = told
+            yield _Token("distance", at, distance=distance)
+            if not value:
+                continue
         terms += 1
         if terms > MAX_TERMS:
             raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
-        yield _Token("term", at, _leaf(text, found, at, stem), text=found[0].strip())
+        yield _Token("term", at, _leaf(text, found, at, value, stem, groups[-1]))
 
 
 def _operator(word: str, at: int) -> _Token | None:
@@ -130,19 +163,29 @@ def _operator(word: str, at: int) -> _Token | None:
     return None
 
 
-def _leaf(text: str, found: re.Match[str], at: int, stem: bool) -> Node | None:
-    name = (found["field"] or "").lower()
-    phrase, word = found["phrase"], found["word"]
-    if name in FACTS:
+def _distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
+    """Of the last word in `NEAR( )` what stands before the comma, and the number behind it."""
+    word, comma, number = found["word"].rpartition(",")
+    if not _ENDS.match(text, found.end()) or not re.fullmatch("[0-9]{1,3}", number):
+        return None
+    return (word, int(number)) if comma or text[:found.start("word")].rstrip().endswith(",") else None
+
+
+def _leaf(text: str, found: re.Match[str], at: int, value: str, stem: bool, group: _Group) -> Node | None:
+    own = (found["field"] or "").lower()
+    known = own in FACTS or own in COLUMN_OF or own == _STEM
+    group = group.of(own) if known else group
+    value = value if known or not own else f"{found['field']}:{value}"
+    if group.name in FACTS:
         try:
-            return FACTS[name](phrase if phrase is not None else word)
+            return FACTS[group.name](value)
         except BadQuery as error:
             raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
-    column = COLUMN_OF.get(name, "")
-    lead = f"{found['field']}:" if name and name != _STEM and not column else ""
-    if phrase is not None:
-        return _term(lead + phrase, column, prefix=bool(found["star"]), stem=name == _STEM)
-    return _term((lead + word).rstrip("*"), column, prefix=word.endswith("*"), stem=stem or name == _STEM)
+    column = COLUMN_OF.get(group.name, "")
+    if found["phrase"] is not None:
+        return _term(value, column, prefix=bool(found["star"]), stem=group.stem)
+    word = value.rstrip(",;")  # between words, as in a list
+    return _term(word.rstrip("*"), column, prefix=word.endswith("*"), stem=stem or group.stem)
 
 
 def _term(text: str, column: str, *, prefix: bool, stem: bool) -> Node | None:
@@ -202,6 +245,12 @@ class _Parser:
         columns = {term.column for term in terms if term.column}
         if len(columns) > 1:
             raise BadQuery(self.text, f"NEAR takes words of one field, not of {' and '.join(sorted(columns))}", at)
+        if len(terms) > MOST_NEAR:
+            raise BadQuery(self.text, f"NEAR takes at most {MOST_NEAR} words or phrases", at)
+        for one, other in permutations(terms, 2):
+            if _holds(one, other):
+                raise BadQuery(self.text, f"NEAR takes different words, and where {one.text} stands, {other.text} "
+                                          "does", at)
         return Near(tuple(replace(term, column="") for term in terms), distance, next(iter(columns), ""))
 
     def _near_group(self, at: int) -> Node | None:
@@ -211,24 +260,16 @@ class _Parser:
         while self._kind() not in ("", ")"):
             token = self.tokens[self.position]
             self.position += 1
-            if token.kind != "term":
+            if token.kind == "distance":
+                distance = token.distance
+            elif token.kind != "term":
                 raise BadQuery(self.text, "NEAR( ) holds words and phrases alone", token.at)
-            node = token.node
-            if self._kind() in ("", ")") and (told := self._distance(token)):
-                distance = int(told[2])
-                node = replace(node, text=told[1]) if isinstance(node, Term) and told[1] else None
-            if node is not None:
-                items.append(node)
+            elif token.node is not None:
+                items.append(token.node)
         self.position += 1
         if len(items) == 1:
             return items[0]
         return self._neighbours(items, distance, at) if items else None
-
-    def _distance(self, token: _Token) -> re.Match[str] | None:
-        """The last term of `NEAR( )` as (what stands before the comma, the number behind it)."""
-        begin = len(self.text[:token.at].rstrip())
-        comma = begin > 0 and self.text[begin - 1] == ","
-        return re.fullmatch(r"()(\d{1,3})" if comma else r"([^\s\",]*),(\d{1,3})", token.text)
 
     def one(self, depth: int) -> Node | None:
         token = self.tokens[self.position]
@@ -245,6 +286,15 @@ class _Parser:
             self.position += 1
             return inner
         return token.node
+
+
+def _holds(one: Term, other: Term) -> bool:
+    """Whether a term has the words of another in it, so that one place in a text would be both."""
+    there, (row, begun) = words(one.text), lookup(other.text)
+    *whole, last = row
+    return any(there[at:at + len(whole)] == whole and (
+        token.startswith(last) if begun or other.prefix else token == last)
+        for at, token in enumerate(there[len(whole):]))
 
 
 def _join(kind: type[Every] | type[Either], items: list[Node]) -> Node | None:

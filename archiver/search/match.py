@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from itertools import permutations
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, combinations, permutations
 from typing import Any
 
 import tantivy
 from sqlite_utils import Database
 from tantivy import Occur, Query
 
-from archiver.errors import BadQuery
 from archiver.search.index.document import paired
 from archiver.search.index.schema import KEYS, NUMBERS, PAIRED, TEXTS, WEIGHTS, schema
 from archiver.search.index.searcher import Searcher
@@ -21,12 +20,10 @@ from archiver.search.terms import Around, Either, Every, Form, Key, Like, Near, 
 from archiver.search.words import lookup
 
 _LIKE_WEIGHTS = (("title", 2.0), ("body", 1.0))
-MOST_NEAR = 4
-"""So many words and phrases can stand in one NEAR: each order of them is asked for."""
 
 
 def compiled(node: Node | None, db: Database, searcher: Searcher) -> Query:
-    """A query for the index; None is every article. Facts do not change the rank. Raises BadQuery."""
+    """A query for the index; None is every article. Facts do not change the rank."""
     if node is None:
         return Query.all_query()
     if isinstance(node, Every):
@@ -95,6 +92,8 @@ def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
 
 Row = list[tuple[Form, ...]]
 """Words in a row, for each the forms of which one is to stand there."""
+Place = tuple[int, tuple[Form, ...], bool]
+"""The number of a word in a row, its forms, and whether they are only the beginning of one."""
 
 
 def _row_of(term: Term) -> tuple[Row, bool]:
@@ -103,25 +102,26 @@ def _row_of(term: Term) -> tuple[Row, bool]:
     return list(term.forms) or [(Form(token),) for token in tokens], begun or term.prefix
 
 
+def _places(row: Row, begun: bool) -> list[Place]:
+    return [(at, forms, begun and at == len(row) - 1) for at, forms in enumerate(row)]
+
+
 def _term(column: str, term: Term, searcher: Searcher) -> Query:
     row, begun = _row_of(term)
     if not row:
         return Query.empty_query()
+    if len(row) > 1:
+        return _in_a_row(column, row, begun, searcher)
     if begun:
-        if len(row) == 1:
-            return Query.regex_query(schema(), column, re.escape(row[0][0].word) + ".*")
-        return _patterns(column, [(row, True)], 0, searcher)  # a phrase_prefix_query looks for fifty words, and no more
-    return _in_a_row(column, row, 0, searcher)
+        return Query.regex_query(schema(), column, re.escape(row[0][0].word) + ".*")
+    return _either(column, row[0], searcher)
 
 
-def _in_a_row(column: str, row: Row, slop: int, searcher: Searcher) -> Query:
-    if len(row) == 1:
-        return _either(column, row[0], searcher)
-    if any(len(forms) > 1 for forms in row):
-        return _patterns(column, [(row, False)], slop, searcher)
+def _in_a_row(column: str, row: Row, begun: bool, searcher: Searcher) -> Query:
+    phrase = _placed(column, _places(row, begun), 0, searcher)
     tokens = [forms[0].word for forms in row]
-    phrase = _over_all(Query.phrase_query(schema(), column, list(tokens), slop), column, tokens, searcher)
-    pairs = paired(tokens, searcher.common).split() if column in PAIRED and not slop else []
+    plain = not begun and all(len(forms) == 1 for forms in row)
+    pairs = paired(tokens, searcher.common).split() if plain and column in PAIRED else []
     if not pairs:
         return phrase
     if len(tokens) == 2:
@@ -160,27 +160,52 @@ def _either(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
 
 
 def _near(column: str, node: Near, searcher: Searcher) -> Query:
-    if len(node.terms) > MOST_NEAR:
-        raise BadQuery(" NEAR ".join(term.text for term in node.terms),
-                       f"NEAR takes at most {MOST_NEAR} words or phrases")
+    """Between the first term and the last stand at most so many words beside the other terms: no two are farther apart.
+
+    Of more than two words the index adds up how far each is from the next in the order of their rarity, which is more
+    than from the first to the last, and up to so many times as much as there are words behind the first. So these are
+    asked for that far, and of each two terms one word as far as they may be.
+    """
     found = [_row_of(term) for term in node.terms]
-    orders = [_patterns(column, order, node.distance, searcher) if any(prefix for _, prefix in order)
-              else _in_a_row(column, _joined(row for row, _ in order), node.distance, searcher)
-              for order in permutations(found)]
-    near = Query.boolean_query([(Occur.Should, query) for query in orders])
-    phrases = [_in_a_row(column, row, 0, searcher) for row, prefix in found if len(row) > 1 and not prefix]
-    return Query.boolean_query([(Occur.Must, query) for query in (near, *phrases)])
+    every = sum(len(row) for row, _ in found)
+    near = _in_any_order(column, [(len(row), _places(row, begun)) for row, begun in found],
+                         node.distance * (every - 1), searcher)
+    telling = [(len(row), [_rarest(column, row, begun, searcher)]) for row, begun in found if every > 2]
+    pairs = [_unranked(_in_any_order(column, two, node.distance + every - sum(length for length, _ in two), searcher))
+             for two in combinations(telling, 2)]
+    phrases = [_in_a_row(column, row, begun, searcher) for row, begun in found if len(row) > 1]
+    return Query.boolean_query([(Occur.Must, query) for query in (near, *pairs, *phrases)])
 
 
-def _patterns(column: str, rows: Iterable[tuple[Row, bool]], slop: int, searcher: Searcher) -> Query:
-    """Words in a row, some of them beginnings. Their rarity is that of words which no article has."""
-    patterns = [f"({'|'.join(re.escape(form.word) for form in forms)})" + ".*" * (prefix and place == len(row))
-                for row, prefix in rows for place, forms in enumerate(row, start=1)]
-    return _over_all(Query.regex_phrase_query(schema(), column, list(patterns), slop), column, patterns, searcher)
+def _in_any_order(column: str, terms: Sequence[tuple[int, list[Place]]], slop: int, searcher: Searcher) -> Query:
+    """Terms of so many words, with at most `slop` words more than these."""
+    orders = []
+    for order in permutations(terms):
+        starts = accumulate((length for length, _ in order), initial=0)
+        places = [(start + at, forms, begun) for start, (_, own) in zip(starts, order, strict=False)
+                  for at, forms, begun in own]
+        orders.append((Occur.Should, _placed(column, places, slop, searcher)))
+    return Query.boolean_query(orders)
 
 
-def _joined(rows: Iterable[Row]) -> Row:
-    return [forms for row in rows for forms in row]
+def _rarest(column: str, row: Row, begun: bool, searcher: Searcher) -> Place:
+    """The word of a row that tells most where it stands: how many begin so is not known."""
+    return min(_places(row, begun)[:len(row) - begun] or _places(row, begun), key=lambda place: sum(
+        searcher.doc_freq(column, form.word) for form in place[1]))
+
+
+def _placed(column: str, places: Sequence[Place], slop: int, searcher: Searcher) -> Query:
+    """Words in their places, with at most `slop` words more. Where forms or beginnings are among them their rarity is
+    that of words which no article has."""
+    if all(len(forms) == 1 and not begun for _, forms, begun in places):
+        tokens = [forms[0].word for _, forms, _ in places]
+        words: list[str | tuple[int, str]] = [(at, forms[0].word) for at, forms, _ in places]
+        return _over_all(Query.phrase_query(schema(), column, words, slop), column, tokens, searcher)
+    patterns = [(at, f"({'|'.join(re.escape(form.word) for form in forms)})" + ".*" * begun)
+                for at, forms, begun in places]
+    asked: list[str | tuple[int, str]] = [*patterns]
+    return _over_all(Query.regex_phrase_query(schema(), column, asked, slop), column,
+                     [pattern for _, pattern in patterns], searcher)
 
 
 def _like(node: Like) -> Query:

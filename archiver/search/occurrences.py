@@ -104,6 +104,8 @@ def in_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
         for position in firsts:
             here = tuple(tokens[position:position + len(row)])
             if here == row or (begun and here[:last] == row[:last] and "".join(here[last:]).startswith(row[last])):
-                end = there.place(position + last)[1]
-                in_pair = begun and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last])
-                yield there.place(position)[0], end - 1 if in_pair else end, number
+                begin, end = there.place(position + last)
+                if begun and len(row[last]) == 1 and len(tokens[position + last]) == 2 and is_run(row[last]):
+                    second = there.place(position + last + 1)[0]  # of a pair the first letter alone
+                    end = second if second > begin else end
+                yield there.place(position)[0], end, number

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 
 from archiver.errors import BadQuery
 from archiver.search.terms import Every, Node, Span
+
+_LAST = datetime.max.isoformat()
+"""The end of the last day, which no day comes after."""
 
 
 def period(text: str) -> tuple[str, str, bool]:
@@ -21,6 +24,8 @@ def period(text: str) -> tuple[str, str, bool]:
             year, month, day = (int(part) if part else None for part in found.groups())
             assert year is not None
             start = date(year, month or 1, day or 1)
+            if year == MAXYEAR and (not month or (month, day or 31) == (12, 31)):
+                return start.isoformat(), _LAST, False
             if day:
                 end = start + timedelta(days=1)
             else:
@@ -47,7 +52,7 @@ def between(field: str, since: str | None, until: str | None) -> Node:
     if until:
         _, last, exact = period(until)
         spans.append(Span(f"{field}_at", None, utc_seconds(last)) if exact
-                     else Span(field, None, local_seconds(last) - 1))
+                     else Span(field, None, local_seconds(last) - (last != _LAST)))
     if first and last and (first > last or (first == last and not exact)):
         raise BadQuery(f"{since} to {until}", "its end lies before its beginning")
     return spans[0] if len(spans) == 1 else Every(tuple(spans))

@@ -21,6 +21,7 @@ from tantivy import Occur
 from tantivy import Query as Asked
 
 from archiver.errors import BadQuery, SiteNotFound
+from archiver.record.joined import Joined
 from archiver.record.nearcopy import are_numbered, near_copies
 from archiver.record.sketch import sketch
 from archiver.record.wording import wording
@@ -89,17 +90,18 @@ def together(shards: Sequence[Shard], query: Query) -> Iterator[Together]:
         for one in asked:
             one.ask_beside(asked)
         try:
-            having = list(_having(shards, query))
-            kept = tuple(shard for shard, _ in having)
-            plans = tuple(planned(shard.db, own) for shard, own in having)
+            asks = list(having(shards, query))
+            kept = tuple(shard for shard, _ in asks)
+            plans = tuple(planned(shard.db, own) for shard, own in asks)
             yield Together(kept, *_folded(kept, plans, query))
         finally:
             for one in asked:
                 one.ask_beside(())
 
 
-def _having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
-    """Those that have one of the sites that are asked about, each asked about its own."""
+def having(shards: Sequence[Shard], query: Query) -> Iterator[tuple[Shard, Query]]:
+    """Those that have one of the sites that are asked about, each asked about its own. Raises SiteNotFound where none
+    has one of them."""
     refused: dict[str, SiteNotFound] = {}
     known: set[str] = set()
     for shard in shards:
@@ -211,17 +213,11 @@ def _near(shards: Sequence[Shard], groups: list[list[_Copy]]) -> list[list[_Copy
     if len(groups) > MOST_COMPARED:
         raise BadQuery("fold cluster", f"near copies in several archives are looked for among {MOST_COMPARED:,} "
                                        f"articles at most, and this finds {len(groups):,}: narrow it, or fold by text")
-    root = list(range(len(groups)))
-
-    def find(number: int) -> int:
-        while root[number] != number:
-            root[number] = root[root[number]]
-            number = root[number]
-        return number
-
-    texts = [_text(shards, group[0]) for group in groups]
+    joined = Joined[int]()
+    texts: list[_Text] = []
     having: dict[int, list[int]] = defaultdict(list)
-    for number, text in enumerate(texts):
+    for number, group in enumerate(groups):
+        text = _text(shards, group[0])
         met: dict[int, int] = defaultdict(int)
         for key in sketch(wording(text.body)):
             if len(having[key]) < COMMON:
@@ -229,12 +225,10 @@ def _near(shards: Sequence[Shard], groups: list[list[_Copy]]) -> list[list[_Copy
                     met[other] += 1
             having[key].append(number)
         for other, times in met.items():
-            if times >= LEAST_MET and find(other) != find(number) and _alike(texts[other], text):
-                root[find(number)] = find(other)
-    out: dict[int, list[_Copy]] = defaultdict(list)
-    for number, group in enumerate(groups):
-        out[find(number)] += group
-    return list(out.values())
+            if times >= LEAST_MET and joined.top(other) != joined.top(number) and _alike(texts[other], text):
+                joined.join(number, other)
+        texts.append(text)
+    return [[copy for number in together for copy in groups[number]] for together in joined.groups(range(len(groups)))]
 
 
 def _text(shards: Sequence[Shard], copy: _Copy) -> _Text:

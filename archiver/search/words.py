@@ -27,7 +27,7 @@ _RUNS = re.compile(
 # Accents and points without which a word is written as well.
 _ACCENTS = re.compile("[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc"
                       "\u06df-\u06e8\u06ea-\u06ed\u0640\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
-                      "\ufe00-\ufe0f\ufe20-\ufe2f\u200b-\u200f\u00ad]")
+                      "\ufe00-\ufe0f\ufe20-\ufe2f\u200b-\u200f\u00ad\u2060\ufeff\U000e0100-\U000e01ef]")
 # Letters of their own that people also type as these.
 _PLAIN = {"đ": "d", "ð": "d", "ø": "o", "ł": "l", "ı": "i", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"}
 _KEPT = {"й": "й", "ї": "ї", "ў": "ў"}
@@ -184,31 +184,63 @@ def _words_of(stretch: str) -> tuple[str, ...]:
     return tuple(words(stretch))
 
 
+@lru_cache(maxsize=1_000)
 def _places(stretch: str) -> list[tuple[int, int]]:
-    """The places of the words of a stretch without blanks, in the order of `words`."""
+    """The places of the words of a stretch without blanks, in the order of `words`: it is cut as there, with each
+    letter knowing which letters of the stretch it was made of. A mark that is left out belongs to the one before it."""
     out: list[tuple[int, int]] = []
-    word: tuple[int, int] | None = None
     run: list[tuple[int, int]] = []
-    for at, letter in enumerate((*stretch, " ")):
-        kind = _TABLE[ord(letter)]
-        if kind == "" and (word or run):  # a mark that is left out belongs to the letter before it
-            if run:
-                run[-1] = (run[-1][0], at + 1)
-            elif word:
-                word = (word[0], at + 1)
+    word: tuple[int, int] | None = None
+    marked = False
+    for letter, first, last in _told(stretch):
+        if letter == _IN_RUN:
+            marked = True
             continue
-        in_run = kind.startswith(_IN_RUN)
-        if run and not in_run:
-            out += [(first, run[i + 1][1] if i + 1 < len(run) else last) for i, (first, last) in enumerate(run)]
+        if letter == "":
+            if run and not word:
+                run[-1] = (run[-1][0], max(last, run[-1][1]))
+            elif word:
+                word = (word[0], max(last, word[1]))
+            continue
+        if run and not marked:
+            out += _of_run(run)
             run = []
-        if word and (in_run or " " in kind):
-            signed = _SIGNED.match(stretch, word[1])
-            out.append((word[0], signed.end() if signed else word[1]))
+        if word and (marked or letter == " "):
+            out.append(word)
             word = None
-        if in_run:
-            run.append((at, at + 1))
-        elif " " not in kind and kind:
-            word = (word[0] if word else at, at + 1)
-        elif kind.strip():
-            out.append((at, at + 1))
+        if marked:
+            run.append((first, last))
+        elif letter != " ":
+            word = (word[0] if word else first, last)
+        marked = False
     return out or [(0, len(stretch))]
+
+
+def _of_run(run: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The places of its pairs and of its last letter."""
+    return ((first, run[i + 1][1] if i + 1 < len(run) else last) for i, (first, last) in enumerate(run))
+
+
+def _told(stretch: str) -> Iterator[tuple[str, int, int]]:
+    """Each letter of a stretch as it is cut into words, with the place of what it was made of; "" for what is left out,
+    and a blank at the end."""
+    signs = {match.start(): match.end() for match in _SIGNED.finditer(stretch)}
+    first = 0
+    while first < len(stretch):
+        if last := signs.get(first, 0):
+            whole = _SIGNS[stretch[first:last]]
+        else:
+            last = first + 1
+            while last < len(stretch) and last not in signs and _joins(stretch[first:last], stretch[last]):
+                last += 1
+            whole = unicodedata.normalize("NFKC", stretch[first:last])
+        for letter in whole.translate(_TABLE) or ("",):
+            yield letter, first, last
+        first = last
+    yield " ", first, first
+
+
+def _joins(before: str, letter: str) -> bool:
+    """Whether a letter is normalised together with those before it (UAX #15)."""
+    return not letter.isascii() and (unicodedata.combining(letter) > 0 or unicodedata.normalize(
+        "NFKC", before + letter) != unicodedata.normalize("NFKC", before) + unicodedata.normalize("NFKC", letter))

@@ -77,11 +77,13 @@ def load_config() -> Config:
     if not file.exists() and not os.environ.get("ARCHIVER_CONFIG"):
         return Config()
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark of its encoding
     except OSError as error:
         raise UnreadableInput(str(file), error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        raise UnreadableInput(str(file), f"it is no UTF-8 (byte {error.start + 1})") from error
+        before = error.object[:error.start].decode("utf-8")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise BadConfig(str(file), f"line {line}, column {column}", "it is no UTF-8 there: save it as UTF-8") from error
     return parse_config(text, str(file))
 
 
@@ -186,7 +188,10 @@ def _mail(value: Any) -> Mail:
     security = _text((*path, "security"), table.get("security", "none"))
     if security not in ("none", "starttls", "tls"):
         raise _Wrong((*path, "security"), "it is starttls, tls or none")
-    return Mail(tuple(to), _text((*path, "host"), table.get("host", "localhost")), port, security,
+    host = _text((*path, "host"), table.get("host", "localhost"))
+    if not host.strip():
+        raise _Wrong((*path, "host"), "it is the name of the server that takes the mail")
+    return Mail(tuple(to), host, port, security,
                 _text((*path, "user"), table.get("user", "")),
                 _text((*path, "from"), table.get("from", "archiver@localhost")))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,15 +57,19 @@ def read_list(data: bytes, name: str) -> Iterator[Entry | Problem]:
         raise UnreadableInput(name, "it is no text")
     header = next((line for line in text.splitlines() if line.strip()), "")
     names = [cell.strip().strip('"').lower() for cell in _cells(header)]
-    return _csv(text, name) if len(names) > 1 and set(names) & {*_ADDRESS, *_FEED} else _lines(text)
+    return _csv(text, name) if set(names) & {*_ADDRESS, *_FEED} else _lines(text)
 
 
 def _lines(text: str) -> Iterator[Entry | Problem]:
-    """One address a line; what stands behind # is a comment, further words are tags."""
+    """One address a line; what stands behind # is a comment, further words are tags. A table without a head is read so,
+    too: no site begins at an address with a comma."""
     for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split(" #")[0].split()
-        if words and not words[0].startswith("#"):
-            yield from _entry(number, words[0], "", words[1:], {})
+        words = [word for word in re.split(r"[\s,;\"]+", line.split(" #")[0]) if word]
+        if not words or words[0].startswith("#"):
+            continue
+        yield from (Problem(number, f"{word!r} is a second address: write one a line") for word in words[1:]
+                    if "://" in word)
+        yield from _entry(number, words[0], "", [word for word in words[1:] if "://" not in word], {})
 
 
 def _csv(text: str, name: str) -> Iterator[Entry | Problem]:

@@ -35,7 +35,7 @@ def report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
     days = db.execute("select min(substr(published, 1, 10)), max(substr(published, 1, 10)) from articles "
                       "where site = ?", [site["name"]]).fetchone()
     # Of a site that could not be read at all the home page is what is known, and no post.
-    unread = run.get("outcome") == "failed" and not (measured.articles or measured.sources)
+    unread = run.get("outcome") in ("failed", "waiting") and not (measured.articles or measured.sources)
     posts = 0 if unread else state["posts"]["found"]
     robots = _robots(db, site["start_url"])
     pace = max(delay, robots["crawl_delay"] or 0.0, measured.latency or 0.0)

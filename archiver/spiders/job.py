@@ -42,7 +42,7 @@ class Job:
     `anew`: it is asked for whole, whatever validators it had: something tells of a change, or they are put to the test.
     `is_probe`: the address does not exist and has no row; how the site says so is what is asked for. `level` is the
     ledger's priority. `stood`: it was there when it was last asked for; `doubted`: it was gone when most others were;
-    `worked`: it was read as a source before, and failed `attempts` times in a row since. `judged`: that it is no post
+    `worked`: it told of pages before, and failed `attempts` times in a row since. `judged`: that it is no post
     was read from the page itself, and from nothing that is sure: it may have become one.
     """
 
@@ -105,7 +105,7 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool, anew: bool = False
         original=original, fetched_at=fetched_at, level=row["priority"],
         anew=anew or is_news(row["reason"] or ""),
         stood=row["outcome"] in _STANDS or row["rule"] == RULE, doubted=row["rule"] == RULE,
-        worked=row["outcome"] == "not-article" or bool(row["attempts"]), attempts=row["attempts"] or 0,
+        worked=row["outcome"] == "not-article" or bool(row["has_told"]), attempts=row["attempts"] or 0,
         judged=row["outcome"] == "not-article" and (
             row["rule"] in _BY_ADDRESS if kind is PageKind.LISTING else row["rule"] != _TOLD),
         step="changes" if fetched_at and not full and row["outcome"] == "not-article" else "posts",

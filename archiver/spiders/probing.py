@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from archiver.discovery.nowhere import Nowhere, from_json
 from archiver.frontier.schedule import SOURCE_KINDS
-from archiver.items import Outcome, Visit
+from archiver.items import Outcome, PageKind, Visit
 from archiver.spiders.job import Job
 
 
@@ -20,21 +20,18 @@ class Probing:
 
     def seen(self, job: Job, visit: Visit) -> None:
         """Enter what came of a page: a source that answered before and is a page now is doubtful; where another is what
-        it was, the site is not one page."""
-        if job.kind not in SOURCE_KINDS:
+        it was, the site is not one page. The list of a web archive says nothing of the site."""
+        if job.kind not in SOURCE_KINDS or job.kind is PageKind.CDX:
             return
-        if visit.kind in SOURCE_KINDS:
-            self._sound |= visit.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED)
-        elif job.worked:
-            self._doubt(visit)
+        if visit.kind in SOURCE_KINDS and visit.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED):
+            self._sound = True
+        elif job.worked:  # an API that is none is refused, whatever it shows
+            self._doubtful |= visit.status == 200 and visit.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
 
     def silent(self, visit: Visit, *, alone: bool) -> None:
         """Enter what came of a known home page: so is one that leads to nothing new, where there are no sources."""
         if alone:
-            self._doubt(visit)
-
-    def _doubt(self, visit: Visit) -> None:
-        self._doubtful |= visit.status == 200 and visit.outcome is Outcome.NOT_ARTICLE
+            self._doubtful |= visit.status == 200 and visit.outcome is Outcome.NOT_ARTICLE
 
     @property
     def is_due(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
@@ -46,7 +46,6 @@ from archiver.urls import normalize, start_address, urlkey
 
 # Requests handed to Scrapy at a time: enough to keep its slots busy, few enough to lose nothing by.
 _WINDOW = 64
-T = TypeVar("T")
 
 
 class SiteSpider(FetchesRequisites, EndsEarly, Spider):
@@ -199,8 +198,7 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
         if self.session.watch.is_walled(visit):
             self.fatal = self.fatal or walled(self.start_url, visit.rule)
         yield visit
-        anew = self._home_tells is not None and self._probing.is_due
-        if (anew or self._is_home_read(visit, reading)) and (probe := self.session.probe(anew)):
+        if self._is_home_read(visit, reading) and (probe := self.session.probe()):
             yield self._request(probe.url, probe)
         if reading and reading.follow:
             yield self._request(*reading.follow)
@@ -265,6 +263,8 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
     def _next_requests(self) -> list[Request]:
         if self.ending or self.fatal or self._alarms.asking or (self.limit and self._posts >= self.limit):
             return []
+        if self._home_tells is not None and self._probing.is_due and (probe := self.session.probe(anew=True)):
+            return [self._request(probe.url, probe)]
         room = _WINDOW - self.session.under_way
         if self.limit:
             room = min(room, self.limit - self._posts - self.session.under_way)

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.record.joined import Joined
 from archiver.record.origin import Member, origin
 from archiver.store import nearcopies, sketches
 from archiver.store.ledger import last_rowid, moment
@@ -161,23 +162,9 @@ def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, in
 
 def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
     """Articles as their links connect them, each part and all parts by number."""
-    root = {number: number for number in ids}
-
-    def find(number: int) -> int:
-        while root[number] != number:
-            root[number] = root[root[number]]
-            number = root[number]
-        return number
-
-    for number in ids:
-        for (other,) in db.execute("select other_id from near_copies where article_id = ?", [number]):
-            if other in root:
-                one, two = sorted((find(number), find(other)))
-                root[two] = one
-    parts: dict[int, list[int]] = defaultdict(list)
-    for number in sorted(ids):
-        parts[find(number)].append(number)
-    return list(parts.values())
+    links = Joined((number, other) for number in ids for (other,) in db.execute(
+        "select other_id from near_copies where article_id = ?", [number]) if other in ids)
+    return links.groups(sorted(ids))
 
 
 def _new(db: Database, article_id: int) -> int:

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound, ArchiveNotWritable, ArchiveTooNew, NotAnArchive
 from archiver.store.faults import fault_of
-from archiver.store.fresh import make_schema
+from archiver.store.fresh import lend_tables, make_schema
 from archiver.store.migrations import migrations
 
 _BUSY_SECONDS = 30.0
@@ -27,8 +27,8 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
     """The archive at `path`, at this version's schema.
 
     With `create`, a missing file (and its folder) is made. With `read_only`, nothing is written,
-    not even a migration. Raises ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveNotWritable, or what else
-    `faults.fault_of` makes of the place it lies in.
+    not even a migration: tables that later steps add are there, and empty. Raises ArchiveNotFound, NotAnArchive,
+    ArchiveTooNew, ArchiveNotWritable, or what else `faults.fault_of` makes of the place it lies in.
 
     What is promised at a power cut (`synchronous=NORMAL` with a write-ahead log): the database is whole, and as it was
     at one of its last commits.
@@ -51,6 +51,8 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
             db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             if migrations.pending(db):
                 migrations.apply(db)
+        elif migrations.pending(db):
+            lend_tables(db)
     except sqlite3.Error as error:
         db.close()
         raise fault_of(error, file) from error
@@ -64,10 +66,11 @@ def is_still(file: Path) -> bool:
     """Whether to read an archive as one that nobody changes: a WAL database makes files beside itself even to be read,
     and it cannot, and none is needed."""
     log = file.with_name(file.name + "-wal")
-    return not _writable(file.parent) and not (log.exists() and log.stat().st_size)
+    return not is_writable(file.parent) and not (log.exists() and log.stat().st_size)
 
 
-def _writable(path: Path) -> bool:
+def is_writable(path: Path) -> bool:
+    """Whether this process may write to a file, or beside what is in a folder."""
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
@@ -78,7 +81,7 @@ def _make_writable(file: Path) -> None:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
         raise fault_of(error, file) from error
-    if not _writable(file.parent) or (file.exists() and not _writable(file)):
+    if not is_writable(file.parent) or (file.exists() and not is_writable(file)):
         raise ArchiveNotWritable(str(file), "permission denied")
 
 

@@ -6,6 +6,7 @@ once in a process, and a file gets the statements that the database made there r
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
@@ -21,6 +22,7 @@ _STATEMENTS = """
     union all
     select sql from sqlite_master where sql is not null and type <> 'table'"""
 """In the order in which they were made, tables first. What SQLite makes by itself comes with them."""
+_TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 
 def make_schema(db: Database) -> bool:
@@ -43,6 +45,16 @@ def make_schema(db: Database) -> bool:
             conn.execute("rollback")
         raise
     return empty
+
+
+def lend_tables(db: Database) -> None:
+    """What later steps add to an archive of an earlier release that is only read: their tables, empty, for this
+    connection alone (SQLite's temp). The file stays as it is, and `table_names` tells what is in it."""
+    there = {*db.table_names(), *db.view_names()}
+    for statement in _statements():
+        made = _TABLE.match(statement)
+        if made and made[1] not in there:
+            db.conn.execute(f"create temp {statement[len('create '):]}")
 
 
 def _is_empty(db: Database) -> bool:

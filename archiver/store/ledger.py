@@ -58,10 +58,11 @@ def _known(row: tuple[Any, ...]) -> Known:
                  priority=row[9])
 
 
-def standing(db: Database, key: str) -> tuple[str, str]:
-    """Why the page is due, or what its last visit came to, and its outcome; "" where there is no such page."""
-    row = db.execute("select reason, outcome from pages where urlkey = ?", [key]).fetchone()
-    return (row[0] or "", row[1]) if row else ("", "")
+def standing(db: Database, key: str) -> tuple[str, str, str]:
+    """Why the page is due, or what its last visit came to, its outcome, and its kind; "" where there is no such page.
+    """
+    row = db.execute("select reason, outcome, kind from pages where urlkey = ?", [key]).fetchone()
+    return (row[0] or "", row[1], row[2]) if row else ("", "", "")
 
 
 def known_page(db: Database, key: str) -> Known | None:
@@ -169,6 +170,8 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
 
 JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
         "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
+        "p.attempts > 0 and p.priority = 0 and exists "
+        "(select 1 from page_tellers t where t.found_page = p.id or t.found_on = p.url) as has_told, "
         "c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 

@@ -62,7 +62,7 @@ class VisitWriter:
         self._before_commit = before_commit
         self.trust = Trust(db, site, run_started, revisit)
         self._waiting: list[Visit] = []
-        self._met: list[tuple[Visit, Outcome, str]] = []
+        self._met: list[tuple[Visit, Outcome, str, str]] = []
         self.measuring = Measuring()
         self.on_article: Callable[[Visit, Stored], None] | None = None
         self.on_written: Callable[[Visit, int | None, list[Target]], None] | None = None
@@ -98,8 +98,8 @@ class VisitWriter:
             for visit in visits:
                 self._write(visit, counts)
         self.counts.add(counts)
-        for visit, outcome, before in self._met:
-            self.measuring.visited(visit, outcome, before)
+        for met in self._met:
+            self.measuring.visited(*met)
 
     def _commit_alone(self, visit: Visit, patience: float) -> None:
         try:
@@ -135,7 +135,7 @@ class VisitWriter:
                             reason="")
         if visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
             visit = parts.join(db, visit)
-        due_for, before = ledger.standing(db, urlkey(visit.url))
+        due_for, before, kind = ledger.standing(db, urlkey(visit.url))
         if visit.outcome is Outcome.DUPLICATE and circles.is_circle(db, urlkey(visit.url), urlkey(visit.final_url)):
             visit = replace(visit, outcome=Outcome.FAILED, rule=circles.RULE, reason=circles.REASON)
         outcome, reason, article_id, changed = self._outcome(visit, capture_id, counts)
@@ -160,7 +160,7 @@ class VisitWriter:
                 outcome, visit.kind, visit.at, published, self._revisit, edited_at(db, article_id),
                 hearsay=outcome is Outcome.GONE and article_id is None and aside.is_hearsay(db, urlkey(visit.url))),
         )
-        self._met.append((visit, outcome, before))
+        self._met.append((visit, outcome, before, kind))
         if visit.rule == circles.RULE:
             counts.failed += circles.close_circle(db, urlkey(visit.url))
         self._recheck_vanished(visit)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode
 
 from sqlite_utils import Database
 
+from archiver.errors import ArchiverError
+
 Args = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request: the archive, open for reading by this thread alone; `named` are the parts of the address, decoded,
-    `args` what stands behind its question mark, in order; `form` is html or json; `base` is what all addresses of this
-    server begin with, "/" or "/news/"; `origin` is the scheme and host that the reader sees. `folder` is where the
-    archive and its WARC files lie; `headers` are those of the request, their names in small letters; `query` is what
-    stands behind the question mark, as it was sent."""
+class Wanted:
+    """A request, whatever becomes of the archive: `named` are the parts of the address, decoded, `args` what stands
+    behind its question mark, in order; `form` is html or json; `base` is what all addresses of this server begin with,
+    "/" or "/news/"; `origin` is the scheme and host that the reader sees. `folder` is where the archive and its WARC
+    files lie; `headers` are those of the request, their names in small letters; `query` is what stands behind the
+    question mark, as it was sent."""
 
-    db: Database
     path: str
     named: Mapping[str, str]
     args: Args
@@ -43,6 +44,24 @@ class Asked:
     def link(self, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:
         """An address of this server: "/article/7" below `base`, with arguments."""
         return address(self.base, path, args)
+
+    def asked(self, db: Database) -> Asked:
+        """The same, to be answered from an archive."""
+        return Asked(**{one.name: getattr(self, one.name) for one in fields(Wanted)}, db=db)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Wanted):
+    """A request with the archive, open for reading by this thread alone."""
+
+    db: Database
+
+
+class CannotAnswer(ArchiverError):
+    """An address asks for what no page has; what is wrong with a search is a BadQuery."""
+
+    def __init__(self, said: str, why: str) -> None:
+        super().__init__(said, f"This cannot be answered ({said[:80]}{'…' if len(said) > 80 else ''}): {why}.")
 
 
 def address(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str:

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, unquote
 
 from datasette.app import Datasette
 from datasette.utils.asgi import Request, Response
-from sqlite_utils import Database
 
 from archiver.capture.asked import CaptureNotFound, CaptureUnreadable, NotCaptured
 from archiver.errors import (
@@ -28,10 +27,11 @@ from archiver.errors import (
     SearchNotFound,
     SiteNotFound,
 )
+from archiver.search.grammar import ends
 from archiver.web import headers
-from archiver.web.answer import Answer, Asked, Download, Sent, address
-from archiver.web.asking import ASKED, LABELS, mistake_ends
-from archiver.web.failing import failure
+from archiver.web.answer import Answer, Asked, Download, Sent, Wanted, address
+from archiver.web.asking import ASKED, LABELS
+from archiver.web.failing import UNREADABLE, failure
 from archiver.web.pages import PAGES, Page
 from archiver.web.rendered import rendered
 from archiver.web.site import Site, site_of
@@ -64,10 +64,9 @@ async def failed(request: Request, datasette: Datasette, error: Exception) -> Re
     """The page for what came of an address that none of our pages answers."""
     site = site_of(datasette)
     path = unquote(request.path.partition("?")[0])
-    status, sentence = failure(path, error)
+    status, sentence = failure(path, error, site.archive.path)
     form = "json" if path.endswith(".json") or request.args.get("_format") == "json" else "html"
-    return await asyncio.get_running_loop().run_in_executor(site.archive.pool, lambda: site.archive.asked(
-        lambda db: _failed(_asked(request, site, db, path, {}, form), sentence, status)))
+    return _failed(_wanted(request, site, path, {}, form), sentence, status)
 
 
 async def static_file(request: Request) -> Response:
@@ -82,31 +81,34 @@ async def static_file(request: Request) -> Response:
 
 
 def _answer(page: Page, request: Request, site: Site) -> Response | Download:
-    return site.archive.asked(lambda db: _made(page, request, site, db))
-
-
-def _made(page: Page, request: Request, site: Site, db: Database) -> Response | Download:
+    """Raises what `failed` answers: a fault of the program, or of the place the archive lies in."""
     sent = {name: value for name, value in request.url_vars.items() if value is not None}
     named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
     form = named.pop("twin", "") or request.args.get("_format") or "html"
-    asked = _asked(request, site, db, page.path, named, form.lstrip("."))
+    wanted = _wanted(request, site, page.path, named, form.lstrip("."))
     try:
-        answer = page.answer(asked)
-        return answer if isinstance(answer, Download) else _sent(answer, asked)
+        return site.archive.asked(lambda db: _made(page, wanted.asked(db)))
     except ArchiverError as error:
+        if isinstance(error, UNREADABLE):
+            raise
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         # The mistake may stand in another field, or in what the field comes to once it is read (NFC).
-        at = error.at if isinstance(error, BadQuery) and error.subject == asked.one("q") else None
-        return _failed(asked, str(error), status, at)
+        at = error.at if isinstance(error, BadQuery) and error.subject == wanted.one("q") else None
+        return _failed(wanted, str(error), status, at)
     except sqlite3.OperationalError as error:
         if str(error) != "interrupted":
             raise
-        return _failed(asked, _TOO_LONG, 503)
+        return _failed(wanted, _TOO_LONG, 503)
 
 
-def _asked(request: Request, site: Site, db: Database, path: str, named: dict[str, str], form: str) -> Asked:
+def _made(page: Page, asked: Asked) -> Response | Download:
+    answer = page.answer(asked)
+    return answer if isinstance(answer, Download) else _sent(answer, asked)
+
+
+def _wanted(request: Request, site: Site, path: str, named: dict[str, str], form: str) -> Wanted:
     args = parse_qsl(request.query_string, keep_blank_values=True, errors="replace")
-    return Asked(db, path, named, tuple(pair for pair in args if pair[0] != "_format"), form, site.base,
+    return Wanted(path, named, tuple(pair for pair in args if pair[0] != "_format"), form, site.base,
                  site.origin or f"{request.scheme}://{request.host}", site.archive.path.parent,
                  {name.lower(): value for name, value in request.headers.items()}, request.query_string)
 
@@ -118,18 +120,18 @@ def _streaming(made: Download, site: Site, request: Request) -> Streaming:
          **_headers("inert")}, request.receive)
 
 
-def _failed(asked: Asked, sentence: str, status: int, at: int | None = None) -> Response:
+def _failed(asked: Wanted, sentence: str, status: int, at: int | None = None) -> Response:
     """A page with what was asked, to be put right; `at` is where in the query the mistake is."""
     fields = [(name, LABELS.get(name, name), value) for name, value in asked.args if value]
     query = asked.one("q")
-    marks = ((at, mistake_ends(query, at)),) if at is not None and at < len(query) else ()
+    marks = ((at, ends(query, at)),) if at is not None and at < len(query) else ()
     return _sent(Answer("failure.html", {
         "sentence": sentence, "status": status, "query": query, "marks": marks,
         "fields": fields if status < 500 and asked.path in ASKED else []},
         {"ok": False, "error": sentence, "status": status, "at": at}, status), asked)
 
 
-def _sent(answer: Answer | Sent, asked: Asked) -> Response:
+def _sent(answer: Answer | Sent, asked: Wanted) -> Response:
     if isinstance(answer, Sent):
         return Response(answer.body, answer.status, {
             "content-security-policy": answer.policy or _POLICIES["inert"], "cache-control": "private, no-cache",

@@ -5,9 +5,9 @@ Their names are those of the options of `archiver search`; `q` is its QUERY.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from archiver.errors import BadQuery
@@ -18,12 +18,15 @@ from archiver.web.answer import Asked
 PAGE_SIZE = 20
 MOST = 100
 """So many hits one page has at most; an export has all of them."""
+ROOM = 60_000
+"""So many letters the links of a chart, a map and facets take on a page."""
+LONG = 1_000
 ASKED = ("/", "/search", "/concordance", "/trends")
 """The pages that are asked in a form."""
 LABELS = {"q": "Search for", "term": "Term", "since": "Since", "until": "Until", "near": "Near (latitude, longitude)",
           "within": "Within km", "bbox": "Box (west, south, east, north)", "sort": "Order", "fold": "Copies",
           "recent": "Newer counts more", "like": "Like article", "site": "Site", "author": "Author",
-          "category": "Category", "tag": "Tag", "language": "Language", "width": "Letters on each side"}
+          "by": "By", "category": "Category", "tag": "Tag", "language": "Language", "width": "Letters on each side"}
 _MANY = ("site", "author", "category", "tag", "language")
 
 
@@ -62,17 +65,18 @@ READ: dict[str, Callable[[str], Any]] = {
 def query_of(asked: Asked) -> Query:
     """What is asked for. An empty argument is none, as a form sends a field that was left empty. Raises BadQuery."""
     values: dict[str, Any] = {name: asked.many(name) for name in _MANY}
-    values |= {name: read(asked.one(name)) for name, read in READ.items() if asked.one(name)}
+    values |= {name: _read(name, asked.one(name)) for name in READ if asked.one(name)}
     values["limit"] = min(values.get("limit", PAGE_SIZE), MOST)
     if values.get("near") is None:  # what is around no place is everywhere, as in a form where the place was taken out
         values.pop("within", None)
     return Query(asked.one("q"), **values)
 
 
-def mistake_ends(query: str, at: int) -> int:
-    """Where the word of a query ends that begins at a place; a quotation in it is part of it."""
-    found = re.compile(r'(?:"[^"]*"?|[^\s"])+').match(query, at)
-    return found.end() if found else at + 1
+def _read(name: str, text: str) -> Any:
+    try:
+        return READ[name](text)
+    except BadQuery as error:
+        raise BadQuery(f"{name} {text}", error.why) from None
 
 
 def args_of(query: Query) -> tuple[tuple[str, str], ...]:
@@ -86,6 +90,30 @@ def search_link(asked: Asked, query: Query, path: str = "/search") -> str:
     if query.near is None:
         query = replace(query, within=None, sort="" if query.sort.lstrip("-") == "distance" else query.sort)
     return asked.link(path, args_of(replace(query, offset=0)))
+
+
+class Links:
+    """Addresses of searches for the parts of one page, so long as there is room for them: a long query is not repeated
+    in each bar of a chart. What comes first is served first."""
+
+    def __init__(self, asked: Asked, query: Query) -> None:
+        self._asked, self.each, self._room = asked, len(search_link(asked, query)), ROOM
+
+    @property
+    def long(self) -> bool:
+        """Whether the query is so long that it stands once where it can."""
+        return self.each > LONG
+
+    @property
+    def wanting(self) -> bool:
+        """Whether a part had to do without."""
+        return self._room < 0
+
+    def of(self, number: int) -> Callable[[Query], str]:
+        """What gives the addresses of a part that has so many links; "" each, where there is no room."""
+        left = self._room - number * self.each
+        self._room = left if left >= 0 else -1
+        return partial(search_link, self._asked) if left >= 0 else lambda _: ""
 
 
 def _args(query: Query) -> Iterator[tuple[str, str]]:

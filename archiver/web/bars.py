@@ -10,7 +10,7 @@ from archiver.errors import BadQuery
 from archiver.search.filters import Query
 from archiver.search.histogram import STATES, Histogram, Period, histogram
 from archiver.web.answer import Asked
-from archiver.web.asking import search_link
+from archiver.web.asking import Links
 from archiver.web.kept import counted, kept
 from archiver.web.window import densest
 
@@ -58,19 +58,20 @@ class Bars:
     after: int
 
 
-def bars(asked: Asked, query: Query, unit: str = "") -> Bars:
+def bars(asked: Asked, query: Query, unit: str = "", links: Links | None = None) -> Bars:
     """The histogram of a query, by a unit that its bars can be told apart in. Raises what `histogram` does."""
     found = kept(asked.db, "histogram", (counted(query), unit), lambda: _counted(asked, query, unit))
     start, end = densest([one.articles for one in found.periods], [one.archived for one in found.periods], MOST)
     drawn = found.periods[start:end]
     top = max((period.articles for period in drawn), default=0)
+    link = (links or Links(asked, query)).of(len(drawn))
     made, gaps = [], []
     for at, period in enumerate(drawn):
         if period.archived:
             said = f"{period.articles:,} of {period.archived:,} archived"
             made.append(Bar(period.period, at, max(2.0, HEIGHT * period.articles / top) if period.articles else 0.0,
                             period.articles, said, period.state,
-                            search_link(asked, replace(query, since=period.period, until=period.period))))
+                            link(replace(query, since=period.period, until=period.period))))
     for state, places in groupby(enumerate(drawn), key=lambda pair: "" if pair[1].archived else pair[1].state):
         if state:
             gaps.append(_gap(list(places)))

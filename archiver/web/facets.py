@@ -9,7 +9,7 @@ from typing import Any
 
 from archiver.search.filters import Query
 from archiver.web.answer import Asked
-from archiver.web.asking import search_link
+from archiver.web.asking import Links, search_link
 
 LABELS = {"site": "Site", "year": "Year", "author": "Author", "category": "Category", "tag": "Tag",
           "language": "Language", "place": "Place", "credit": "Source named"}
@@ -18,7 +18,7 @@ _OPTIONS = ("site", "author", "category", "tag", "language")
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """`href` narrows by it, or no longer does where it is `active`."""
+    """`href` narrows by it, or no longer does where it is `active`; "" where there is no room for it."""
 
     text: str
     articles: int
@@ -42,15 +42,16 @@ class Narrowing:
     href: str
 
 
-def facets(asked: Asked, query: Query, counts: dict[str, list[tuple[str, int]]]) -> tuple[Facet, ...]:
+def facets(query: Query, counts: dict[str, list[tuple[str, int]]], links: Links) -> tuple[Facet, ...]:
     """Those that have a value, in the order of LABELS."""
-    return tuple(Facet(name, label, tuple(_value(asked, query, name, *pair) for pair in counts[name]))
+    link = links.of(sum(map(len, counts.values())))
+    return tuple(Facet(name, label, tuple(_value(query, name, *pair, link) for pair in counts[name]))
                  for name, label in LABELS.items() if counts.get(name))
 
 
-def _value(asked: Asked, query: Query, name: str, text: str, articles: int) -> Value:
+def _value(query: Query, name: str, text: str, articles: int, link: Callable[[Query], str]) -> Value:
     other, active = _toggled(query, name, text)
-    return Value(text, articles, search_link(asked, other), active)
+    return Value(text, articles, link(other), active)
 
 
 def _toggled(query: Query, name: str, text: str) -> tuple[Query, bool]:

@@ -1,7 +1,9 @@
 """What stands before every address: which requests are answered at all, and what each answer tells the browser.
 
 A page of the web could otherwise read an archive on the reader's machine: by a name of its own that leads to 127.0.0.1
-(DNS rebinding). So a request is answered if it is for a name that this server is known to have.
+(DNS rebinding). So a request is answered if it is for a name that this server is known to have. It could let the
+reader's browser ask for what takes long, without getting to read it, in an image or a frame: what browsers say of who
+asks (Fetch Metadata Request Headers, W3C) tells that from a link that a reader follows.
 """
 
 from __future__ import annotations
@@ -46,16 +48,20 @@ def guarded(application: Application, site: Callable[[], Site], policies: Mappin
 
 
 def _refusal(scope: Scope, site: Site) -> tuple[int, str] | None:
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    sent = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    host = sent.get(b"host", "")
     if site.hosts and _name(host) not in site.hosts:
         return 421, ("This server answers for " + ", ".join(sorted(site.hosts)) + " only; where it is reached under "
                      "another name, give that with --public-url.\n")
+    if sent.get(b"sec-fetch-site") == "cross-site" and sent.get(b"sec-fetch-dest", "document") != "document":
+        return 403, "This was asked for by a page of another site: it is shown where a reader opens it.\n"
     if scope["method"] not in _METHODS:
         return 405, "The archive is only read here: GET and HEAD.\n"
     path = scope["path"]
     if site.base != "/" and path.startswith(site.base):
         path = "/" + path[len(site.base):]
-    if path.startswith("/-/") and not path.startswith(_INTERNAL):
+    # Datasette takes the slashes at the end of an address away, and leads on to what is left.
+    if path.startswith("//") or (path.startswith("/-/") and not path.startswith(_INTERNAL)):
         return 404, "There is no such page.\n"
     return None
 

@@ -12,7 +12,7 @@ from archiver.search.filters import Query
 from archiver.search.places import Box
 from archiver.search.spots import Spots, spots
 from archiver.web.answer import Asked
-from archiver.web.asking import search_link
+from archiver.web.asking import Links
 from archiver.web.kept import counted, kept
 
 MOST = 2_000
@@ -38,21 +38,21 @@ class Map:
     dots: tuple[Dot, ...]
 
 
-def mapped(asked: Asked, query: Query, most: int = MOST) -> Map | None:
+def mapped(asked: Asked, query: Query, links: Links, most: int = MOST) -> Map | None:
     """None where nothing that was found has a place. Raises what `spots` does."""
     found = kept(asked.db, "spots", (counted(query), most), lambda: spots(asked.db, query, most))
     if not found.spots:
         return None
     view, shifts = canvas(found.view)
     most_articles = max(spot.articles for spot in found.spots)
-    dots = []
+    link, dots = links.of(len(found.spots)), []
     for spot in sorted(found.spots, key=lambda s: -s.articles):
         names = ", ".join(spot.names)
         dots.append(Dot(
             *position(found.view, spot.latitude, spot.longitude),
             round(view[2] * (0.006 + 0.014 * sqrt(spot.articles / most_articles)), 1),
             f"{spot.articles:,} {'article' if spot.articles == 1 else 'articles'}{f': {names}' if names else ''}",
-            search_link(asked, replace(query, bbox=spot.box, near=None))))
+            link(replace(query, bbox=spot.box, near=None))))
     return Map(found, view, shifts, tuple(dots))
 
 

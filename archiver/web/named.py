@@ -7,10 +7,10 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.capture.asked import CaptureNotFound
-from archiver.errors import ArticleRemoved, BadQuery
+from archiver.errors import ArticleRemoved
 from archiver.store.records import find_article
 from archiver.store.takedown.bans import removals
-from archiver.web.answer import Asked
+from archiver.web.answer import Asked, CannotAnswer
 
 
 def article_of(asked: Asked) -> int:
@@ -23,11 +23,19 @@ def article_of(asked: Asked) -> int:
 
 
 def version_of(asked: Asked, name: str) -> int | None:
-    """The number of a version among the arguments; None where none is given. Raises BadQuery."""
+    """The number of a version among the arguments; None where none is given. Raises CannotAnswer."""
     text = asked.one(name)
     if text and not (text.isascii() and text.isdigit()):
-        raise BadQuery(f"{name}={text}", "a version is named by its number")
+        raise CannotAnswer(f"{name}={text}", "a version is named by its number")
     return int(text[:9]) if text else None
+
+
+def offset_of(asked: Asked) -> int:
+    """How many of a list are passed over. Raises CannotAnswer."""
+    text = asked.one("offset", "0")
+    if not (text.isascii() and text.isdigit()):
+        raise CannotAnswer(f"offset {text}", "it is a whole number")
+    return int(text[:9])
 
 
 def capture_row_of(db: Database, text: str) -> dict[str, Any]:

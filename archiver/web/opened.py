@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from sqlite_utils import Database
 
+from archiver.errors import ArchiveNotFound
 from archiver.search.index.opened import leave_as_it_is
 from archiver.store.connect import open_archive
 
@@ -25,31 +26,55 @@ _STEPS = 5_000
 """The clock is looked at after so many steps of SQLite's machine, a fraction of a millisecond."""
 
 
+class OneEach(Generic[T]):
+    """What each thread has open of a file, opened anew where another file has taken its place: a thread that went on
+    with the old one would say otherwise than the next."""
+
+    def __init__(self, path: Path, open_: Callable[[], T], close: Callable[[T], object]) -> None:
+        self.path, self._open, self._close = path, open_, close
+        self._own = threading.local()
+
+    def get(self) -> T:
+        """Raises ArchiveNotFound, and what opening it does."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError as error:
+            raise ArchiveNotFound(str(self.path)) from error
+        which = found.st_dev, found.st_ino
+        if getattr(self._own, "which", which) != which:
+            self._close(self._own.opened)
+            del self._own.opened, self._own.which
+        if not hasattr(self._own, "opened"):
+            self._own.opened = self._open()
+            self._own.which = which
+        opened: T = self._own.opened
+        return opened
+
+
 class Archive:
     """`asked` runs a function in one of a few threads, which each have the archive open."""
 
     def __init__(self, path: Path, seconds: float = SECONDS) -> None:
         self.path, self.seconds = path, seconds
-        self._own = threading.local()
+        self._opened = OneEach(path, lambda: _reading(path), Database.close)
         self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="page")
         self.downloads = ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="download")
 
     def asked(self, function: Callable[[Database], T]) -> T:
         """What a function says of the archive; called in a thread of `pool`."""
-        db = self._db()
+        db = self._opened.get()
         with _limited(db, self.seconds):
             return function(db)
 
     def without_limit(self, function: Callable[[Database], T]) -> T:
         """The same, however long it takes; called in a thread of `downloads`."""
-        return function(self._db())
+        return function(self._opened.get())
 
-    def _db(self) -> Database:
-        if not hasattr(self._own, "db"):
-            self._own.db = open_archive(self.path, read_only=True)
-            leave_as_it_is(self._own.db)
-        db: Database = self._own.db
-        return db
+
+def _reading(path: Path) -> Database:
+    db = open_archive(path, read_only=True)
+    leave_as_it_is(db)
+    return db
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.errors import ArticleNotFound, ArticleRemoved, BadQuery
+from archiver.errors import ArticleNotFound, ArticleRemoved
 from archiver.store.records import find_article
+from archiver.web.answer import CannotAnswer
 
 MOST = 500
 """So many articles have room in an address."""
@@ -25,11 +26,11 @@ class Picked:
 
 
 def picked(db: Database, named: Iterable[str]) -> Picked:
-    """Articles by number or address; one value may name several, with blanks or commas between. Raises BadQuery for
+    """Articles by number or address; one value may name several, with blanks or commas between. Raises CannotAnswer for
     more than MOST."""
     words = [word for text in named for word in text.replace(",", " ").split()]
     if len(words) > MOST:
-        raise BadQuery(f"{len(words):,} articles", f"a collection has at most {MOST}: save a search instead")
+        raise CannotAnswer(f"{len(words):,} articles", f"a collection has at most {MOST}: save a search instead")
     ids, missing = [], []
     for word in dict.fromkeys(words):
         try:

@@ -10,7 +10,7 @@ from typing import Any
 import datasette as package
 from datasette import hookimpl
 from datasette.app import Datasette
-from datasette.utils.asgi import Request, Response
+from datasette.utils.asgi import Forbidden, Request, Response
 
 from archiver.search.names import folded
 from archiver.search.places import distance_km
@@ -36,6 +36,11 @@ def asgi_wrapper(datasette: Datasette) -> Callable[[Application], Application]:
 @hookimpl
 def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Callable[[], Awaitable[Response]]:
     return lambda: failed(request, datasette, exception)
+
+
+@hookimpl
+def forbidden(datasette: Datasette, request: Request, message: str) -> Callable[[], Awaitable[Response]]:
+    return lambda: failed(request, datasette, Forbidden(message))
 
 
 @hookimpl

@@ -11,13 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from archiver.search.values import published
-from archiver.web.answer import Answer, Asked
+from archiver.web.answer import Answer, Wanted
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 Links = Callable[[str], str]
 
 
-def rendered(answer: Answer, asked: Asked, navigation: Sequence[tuple[str, str]], static: Links) -> str:
+def rendered(answer: Answer, asked: Wanted, navigation: Sequence[tuple[str, str]], static: Links) -> str:
     """The page as HTML; `navigation` are labels and addresses, `static` gives the address of a file that is shipped."""
     return _environment().get_template(answer.template).render(
         **answer.values, asked=asked, link=asked.link, navigation=navigation, static=static)

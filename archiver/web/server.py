@@ -11,13 +11,13 @@ from urllib.parse import SplitResult, urlsplit
 
 import uvicorn
 from datasette.app import Datasette
-from datasette.database import Database
 from datasette.plugins import pm
 
 from archiver.errors import AddressInUse, BadPublicURL
-from archiver.store.connect import is_still, open_archive
+from archiver.store.connect import open_archive
 from archiver.web.opened import Archive
 from archiver.web.site import DATABASE, Site, tell
+from archiver.web.tables import Tables
 
 _SETTINGS = {
     "allow_download": False,  # `archiver backup` copies a database that is being written; a download of it does not
@@ -42,7 +42,8 @@ def application(archive: Path, *, base: str = "/", hosts: frozenset[str] = froze
         pm.register(plugin, "archiver")
         pm.unregister(name=failing.OWN)
     made = Datasette([], settings={**_SETTINGS, "base_url": base}, memory=False, metadata=_metadata(archive))
-    made.add_database(Database(made, path=str(archive.resolve()), is_mutable=not is_still(archive)), name=DATABASE)
+    made.add_database(Tables(made, archive), name=DATABASE)
+    made.remove_database("_memory")  # an empty one, which Datasette adds where it is given no file
     tell(made, Site(Archive(archive) if seconds is None else Archive(archive, seconds), base, hosts, origin))
     return made
 

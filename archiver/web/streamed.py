@@ -23,17 +23,22 @@ class Streaming:
         self.make, self.pool, self.headers, self.receive = make, pool, headers, receive
 
     async def asgi_send(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        await send({"type": "http.response.start", "status": 200,
-                    "headers": [(name.encode(), value.encode()) for name, value in self.headers.items()]})
+        """What fails before anything was written is raised before anything is sent: it is answered as a page is."""
         loop = asyncio.get_running_loop()
         out = _Pipe(loop)
         gone = asyncio.create_task(self._gone(out))
         making = loop.run_in_executor(self.pool, self._made, out)
         try:
-            while (chunk := await out.chunks.get()) is not None:
+            chunk = await out.chunks.get()
+            if chunk is None:
+                await making
+            await send({"type": "http.response.start", "status": 200,
+                        "headers": [(name.encode(), value.encode()) for name, value in self.headers.items()]})
+            while chunk is not None:
                 out.room.release()
                 if not out.broken:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                chunk = await out.chunks.get()
             await making  # an error in the middle breaks the connection off: half a file is not taken for a whole one
             await send({"type": "http.response.body", "body": b""})
         except BrokenPipeError:

@@ -112,6 +112,7 @@ def test_a_terminal_gets_bold_and_colour_unless_told_not_to(archive: Path) -> No
     assert "\x1b[1mTide tables for the café quay" in shown and "\x1b[1;33mtide" in shown
     plain = on_terminal("search", "tide", "--archive", str(archive), NO_COLOR="1")
     assert "\x1b[33m" not in plain and "\x1b[1;33m" not in plain and "\x1b[34m" not in plain
+    assert "{+maths+}" in on_terminal("diff", "1", "--archive", str(archive), TERM="dumb")
     for line in on_terminal("status", "--archive", str(archive), NO_COLOR="1", TERM="dumb").splitlines():
         assert len(line) <= 80
 

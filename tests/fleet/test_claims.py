@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,14 @@ from archiver.fleet.clock import ticks
 from archiver.fleet.collect import shards
 from archiver.fleet.crawling import begin
 from archiver.fleet.enter import enter, entry
+from archiver.fleet.job import Place, crawl_site
 from archiver.fleet.manifest import Manifest, read_manifest
-from archiver.fleet.refusals import Fenced, QueueAway, ShardDamaged
+from archiver.fleet.mark import mark
+from archiver.fleet.queue import make_tables, queue_of
+from archiver.fleet.refusals import Fenced, QueueAway, ShardDamaged, StorageRefused
 from archiver.fleet.shard import ARCHIVE, checkpoint, left_clean, restore, sweep
 from archiver.fleet.storage import Storage
+from archiver.fleet.worker import Worker
 from archiver.store.connect import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE
@@ -38,7 +43,9 @@ def board(jobs: str) -> Iterator[Board]:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    return Storage(str(tmp_path / "storage"))
+    made = Storage(str(tmp_path / "storage"))
+    mark(made, "memory")
+    return made
 
 
 def taken(board: Board, worker: str, site: str = SITE) -> Claim:
@@ -167,6 +174,20 @@ def test_a_shard_goes_to_a_folder_and_comes_back(storage: Storage, tmp_path: Pat
     round_trip(storage, tmp_path)
 
 
+def test_a_storage_that_is_not_there_any_more_is_not_made_anew(board: Board, storage: Storage, tmp_path: Path) -> None:
+    here = shard(tmp_path / "a")
+    state = checkpoint(storage, here, SITE, 1, 1, None, lambda manifest: True)
+    (tmp_path / "storage").rename(tmp_path / "unmounted")
+    (tmp_path / "storage").mkdir()  # the folder that it was mounted on
+    with pytest.raises(StorageRefused, match=r"there is no fleet\.json"):
+        checkpoint(storage, here, SITE, 1, 2, state, lambda manifest: True)
+    place = Place(board, storage, tmp_path / "work", "w", "w@example.org")
+    assert crawl_site(place, SITE, {}, f"https://{SITE}/") == 0.0
+    row = board.one("select outcome, reason from fleet_sites where name = %s", [SITE])
+    assert row and row["outcome"] == "failed" and "there is no fleet.json" in row["reason"]
+    assert not list((tmp_path / "storage").iterdir())
+
+
 def test_a_damaged_object_is_named(storage: Storage, tmp_path: Path) -> None:
     state = checkpoint(storage, shard(tmp_path / "a"), SITE, 1, 1, None, lambda manifest: True)
     key = state.files[0].parts[0].key
@@ -174,3 +195,18 @@ def test_a_damaged_object_is_named(storage: Storage, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     with pytest.raises(ShardDamaged, match=key):
         restore(storage, tmp_path / "b", state)
+
+
+def test_when_one_half_of_a_worker_gives_up_the_other_ends_with_it(board: Board, storage: Storage, tmp_path: Path
+                                                                   ) -> None:
+    make_tables(board)
+    place = Place(board, storage, tmp_path, "w", None)
+
+    async def left() -> list[str]:
+        app = queue_of(board, place)
+        async with app.open_async():
+            with pytest.raises(ValueError, match="Semaphore"):
+                await Worker(place, -1, print)._work(app, asyncio.Event())
+            return [name for task in asyncio.all_tasks() if "App." in (name := repr(task.get_coro()))]
+
+    assert asyncio.run(left()) == []

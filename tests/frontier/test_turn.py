@@ -36,7 +36,7 @@ def lived(cadence: Cadence, news: list[int], name: str = "a.example", listed: in
     ("6h", SIX, "6h"), (" 90m", Every(90 * timedelta(minutes=1)), "90m"), ("1w", Every(timedelta(days=7)), "7d"),
     ("1.5h", Every(1.5 * HOUR), "90m"), ("cron:0 */4 * * *", Cron("0 */4 * * *"), "cron:0 */4 * * *"),
     ("cron: H  6 * * MON-FRI", Cron("H 6 * * MON-FRI"), "cron:H 6 * * MON-FRI"),
-    ("adaptive", Adaptive(), "adaptive:1h..7d"),
+    ("cron:0 0 28 H *", Cron("0 0 28 H *"), "cron:0 0 28 H *"), ("adaptive", Adaptive(), "adaptive:1h..7d"),
     ("adaptive:30m..2d", Adaptive(HOUR / 2, 48 * HOUR), "adaptive:30m..2d"),
 ])
 def test_a_cadence_is_read_and_written(text: str, cadence: Cadence, again: str) -> None:
@@ -46,6 +46,7 @@ def test_a_cadence_is_read_and_written(text: str, cadence: Cadence, again: str) 
 @pytest.mark.parametrize(("text", "says"), [
     ("often", "it is a period"), ("", "it is a period"), ("4m", "from 5 minutes"), ("400d", "366 days"),
     ("cron:0 0 * *", "five fields"), ("cron:99 * * * *", "no cron expression"), ("cron:0 0 31 2 *", "day-of-month"),
+    ("cron:0 0 30 H *", "day-of-month with February for the H"),
     ("adaptive:1h", "two dots"), ("adaptive:2d..1h", "longer"), ("adaptive:x..1h", "it is a period"),
 ])
 def test_what_is_no_cadence_says_why(text: str, says: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from archiver.frontier.cadence import Every
 from archiver.frontier.turn import Past, Turn
+from archiver.items import Outcome, PageKind, Target, Visit
+from archiver.items import Source as Source_
 from archiver.store.health.judge import Finding, Known, Run, Source, judge
 from archiver.store.health.kept import without
 from archiver.store.health.likely import chance_of_so_few, chance_of_so_many, is_far
-from archiver.store.health.measures import FIELDS, Measured
+from archiver.store.health.measures import FIELDS, Measured, Measuring
 from archiver.store.health.place import judge_place
 from archiver.store.turns import Scheduled
 
@@ -69,6 +72,64 @@ def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
     assert found(site(*[measured(1, tags=0)] * 3))[0].since == NOW - 2 * DAY
 
 
+def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> None:
+    def asked(told: int, got: int) -> Measured:
+        return replace(measured(0, outcomes={"not-article": 3}), told=told, got=got)
+
+    sound = [asked(10, 10), asked(1, 1), asked(1, 1)]
+    assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
+    told, = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
+    assert (told.code, told.about, told.level, told.since) == ("posts", "told", "red", NOW - 3 * DAY)
+    assert told.sentence.startswith("Of 3 new posts that its sources told of since the run of 2026-02-27 12:00 UTC 0 "
+                                    "could be stored, before that 100%: ")
+    assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
+    many = asked(500, 500)
+    assert codes(site(many, asked(2, 0))) == [] and codes(site(many, asked(2, 0), asked(1, 0)))
+
+
+def test_new_pages_that_are_no_posts_any_more_are_told() -> None:
+    def met(met: int, posts: int) -> Measured:
+        return replace(measured(0, outcomes={"not-article": 3}), met=met, posts=posts)
+
+    told, = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
+    assert (told.code, told.about, told.level, told.since) == ("posts", "pages", "amber", NOW - DAY)
+    assert told.sentence.startswith("Of 4 new pages since the run of 2026-03-01 12:00 UTC 0 are posts, before that 96%")
+    assert codes(site(met(24, 23), met(2, 0), met(2, 2))) == codes(site(met(24, 12), met(4, 0))) == []
+    begun = site(met(24, 24), met(9, 0), past=0)
+    assert codes(begun) == [("posts", "pages", "amber")]
+    first = replace(begun.runs[1], reason="the limit of 24 posts")  # which left the rest of the site to the second
+    assert codes(replace(begun, runs=[begun.runs[0], first])) == []
+
+
+def test_what_a_run_measures_of_posts_that_it_was_told_of_and_of_its_feeds() -> None:
+    def run(*visits: Any) -> Measured:
+        measuring = Measuring()
+        for kind, outcome, before, was, listed, *rule in visits:
+            url = "https://a.example/x"
+            targets = tuple(Target(f"{url}{n}", Source_.FEED) for n in range(listed))
+            same = kind is PageKind.FEED and outcome is Outcome.UNCHANGED
+            visit = Visit(url, url, NOW, outcome, kind, rule="".join(rule), targets=targets,
+                          status=304 if same else 200)
+            outcome = Outcome.NOT_ARTICLE if same else outcome  # as it is written: it is what it was
+            measuring.visited(visit, outcome, before, was)
+        return Measured.from_json(measuring.as_json({}))
+
+    post, page, due = PageKind.POST, PageKind.OTHER, "due"
+    one = run((post, Outcome.ARCHIVED, due, "post", 0), (page, Outcome.NOT_ARTICLE, due, "post", 0),
+              (post, Outcome.REFUSED, due, "post", 0), (post, Outcome.ARCHIVED, "failed", "post", 0))
+    assert (one.told, one.got) == (4, 2)
+    one = run((post, Outcome.ARCHIVED, due, "unknown", 0), (page, Outcome.NOT_ARTICLE, due, "unknown", 0),
+              (post, Outcome.ARCHIVED, "archived", "post", 0), (post, Outcome.FAILED, "failed", "post", 0))
+    assert (one.told, one.got, one.listed) == (0, 0, None)
+    one = run((post, Outcome.ARCHIVED, due, "unknown", 0), (page, Outcome.NOT_ARTICLE, due, "unknown", 0, "undated"),
+              (page, Outcome.NOT_ARTICLE, due, "unknown", 0, "page address"), (post, Outcome.ARCHIVED, due, "post", 0))
+    assert (one.met, one.posts) == (2, 1)
+    full, empty, same = ((PageKind.FEED, outcome, due, "feed", listed) for outcome, listed in (
+        (Outcome.NOT_ARTICLE, 3), (Outcome.NOT_ARTICLE, 0), (Outcome.UNCHANGED, 0)))
+    assert [run(*feeds).listed for feeds in ((full, empty), (empty,), (same, empty), (full, same), (same,))] == [
+        3, 0, None, 3, None]
+
+
 def test_a_field_that_comes_back_is_well_and_one_that_few_had_is_no_matter() -> None:
     assert codes(site(measured(8, authors=0), measured(8), measured(8))) == []
     rarely = [measured(10, image=1)] * 10
@@ -103,6 +164,7 @@ def test_how_the_last_runs_ended() -> None:
     reasons = {"https://a.example/ cannot be crawled: it redirects to https://b.example/.": "It has moved",
                "https://a.example/ cannot be crawled: there is no such host.": "Its domain has no address any more",
                "https://a.example/ cannot be crawled: the server answers 404.": "Look at its home page",
+               "https://a.example/ cannot be crawled: the server is busy (it answers 429).": "It is asked too often",
                "It does not answer any more: the next crawl goes on where it stopped.": ""}
     for reason, advice in reasons.items():
         told, = found(Known("a.example", [Run(NOW, "failed", reason, Measured())]))
@@ -119,7 +181,8 @@ def test_more_pages_fail_than_ever() -> None:
     assert (told.code, told.about) == ("statuses", "failed")
     assert told.sentence.startswith("10 of 20 addresses failed in the run of 2026-03-02 12:00 UTC (answers: 503 9 "
                                     "times, 404 1 times)")
-    assert codes(site(measured(outcomes={"archived": 9, "refused": 9}))) == [("statuses", "refused", "amber")]
+    told, = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
+    assert (told.code, told.about) == ("statuses", "refused") and "(answers: 403 9 times)" in told.sentence
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
     assert codes(site(Measured(outcomes={"archived": 2, "failed again": 9}))) == []
     for outcome in ("gone", "duplicate"):

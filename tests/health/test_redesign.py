@@ -22,14 +22,15 @@ class Blog:
         self.server, self.archive, self.posts = server, archive, 0
         self.site = server.url[7:-1]
 
-    def publish(self, number: int, *, dated: bool) -> None:
+    def publish(self, number: int, *, dated: bool, beside: Pages | None = None) -> None:
         pages: Pages = self.server.pages
         for post in range(self.posts, self.posts + number):
             title = f"Story number {post}"
             pages[f"/story-{post}/"] = page(title, title + _SOUND, date=f"2024-03-{post % 28 + 1:02}") if dated else (
                 undated(title))
         self.posts += number
-        links = [f"/story-{post}/" for post in range(self.posts)]
+        pages |= beside or {}
+        links = [*(f"/story-{post}/" for post in range(self.posts)), *(beside or {})]
         pages["/"] = home(*links, head='<link rel="alternate" type="application/rss+xml" href="/feed.xml">')
 
     def status(self) -> dict[str, dict[str, Any]]:
@@ -88,12 +89,16 @@ def test_the_run_measures_its_site(blog: Blog) -> None:
 
 
 def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog: Blog) -> None:
-    blog.publish(4, dated=False)
+    bare = f"<html><head><title>The Test Blog</title></head><body><h1>Of the harbour</h1><p>{_SOUND}</p></body></html>"
+    blog.publish(4, dated=False, beside={f"/bare-{number}/": Answer(bare.encode()) for number in range(4)})
+    blog.server.pages["/feed.xml"] = feed()
     done = crawl(blog.site, archive=blog.archive)
     assert done.returncode == 0 and "  red: Date of publication: 0 of 4 articles read since the run of" in done.stdout
     assert rows(blog.archive, "select count(*) from articles where published is null") == [(4,)]
     found = blog.status()
-    assert set(found) == {"coverage published"}
+    assert set(found) == {"coverage published", "source feed", "posts pages"}
+    assert found["posts pages"]["sentence"].startswith("Of 8 new pages since the run of ")
+    assert "feed.xml tells of no posts any more (a feed of 0 posts)" in found["source feed"]["sentence"]
     told = found["coverage published"]
     assert told["level"] == "red" and told["since"][:19] == blog.last_run()[:19]
     assert told["sentence"].startswith("Date of publication: 0 of 4 articles") and "sites rules" in told["sentence"]
@@ -110,7 +115,7 @@ def test_a_feed_that_died_and_a_robots_txt_that_closed_are_told(blog: Blog) -> N
     found = blog.status()
     assert set(found) == {"source feed", "robots posts"}
     assert found["source feed"]["since"][:19] == blog.last_run()[:19]
-    assert "feed.xml does not answer any more (the server answers 410" in found["source feed"]["sentence"]
+    assert "feed.xml tells of no posts any more (the server answers 410" in found["source feed"]["sentence"]
     assert "a page that the archive holds" in found["robots posts"]["sentence"]
     blog.server.pages["/robots.txt"] = text("User-agent: *\nDisallow: /\n")
     crawl(blog.site, archive=blog.archive)
@@ -132,6 +137,8 @@ def test_a_site_that_is_parked_is_told_with_the_sources_that_it_lost(tmp_path: P
     with serving({"/robots.txt": text("", 404)}) as server:
         blog = Blog(server, tmp_path / "archive.db")
         blog.publish(6, dated=True)
+        server.pages["/en/"] = server.pages["/"]  # a page that nothing was told by
+        server.pages["/"] = text("", 302, Location="/en/")
         links = [f"{server.url}story-{post}/" for post in range(6)]
         server.pages["/feed.xml"] = feed(*links)
         server.pages["/sitemap.xml"] = text("<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>" + "".join(

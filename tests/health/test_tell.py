@@ -6,6 +6,7 @@ import json
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_string
@@ -17,7 +18,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archiver.commands.health.tell import tell
+from archiver.commands.health.ways import Message, ways_of
 from archiver.commands.main import cli
+from archiver.sites.config import Notify
 from archiver.spiders.lock import lock_schedule
 from archiver.store.connect import open_archive
 from tests.archive_fixture import make_archive
@@ -62,6 +65,7 @@ class Hook(HTTPServer):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.posted.append((json.loads(body), self.headers.get("Authorization", "")))
                 self.send_response(outer.status)
+                self.send_header("Location", "/elsewhere")
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
@@ -146,6 +150,24 @@ port = {post.server_address[1]}
         assert call("status", "--try-notify").exit_code == 0 and "trial" in post.letters[2]
 
 
+def test_a_way_says_what_came_of_it() -> None:
+    message = Message("archiver: a trial", "A trial.", "green", {"text": "A trial."})
+
+    def told(**named: Any) -> str:
+        (way,) = ways_of(Notify(**named)).values()
+        return way(message)
+
+    begun = time.monotonic()
+    assert told(command=("sh", "-c", "sleep 9 & exit 0")) == "" and time.monotonic() - begun < 5
+    assert told(command=("sh", "-c", "echo no >&2; exit 3")) == "sh ended with exit code 3: no"
+    with serving(Hook()) as hook:
+        address = f"http://127.0.0.1:{hook.server_address[1]}/d\u00e9p\u00eache"
+        assert told(webhook=address) == ""
+        hook.status = 301
+        assert told(webhook=address) == "the webhook answers 301: it has moved, give the address that it leads to"
+    assert len(hook.posted) == 2
+
+
 def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, call: Call) -> None:
     with serving(Hook()) as hook:
         hook.status = 500
@@ -227,6 +249,7 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
     ("[notify]\ncommand = 'beep'\n", "line 2, column 1: a command is a list of words"),
     ("[notify]\nwebhook = 'https://me:pw@x.example/'\n", "line 2, column 1: it holds a password"),
     ("[notify.mail]\nto = 'a@b.example'\nsecurity = 'ssl'\n", "line 3, column 1: it is starttls, tls or none"),
+    ("[notify.mail]\nto = 'a@b.example'\nhost = ''\n", "line 3, column 1: it is the name of the server"),
     ("[notify.mail]\nport = 25\n", "line 1, column 1: it is the mail address"),
     ("[groups.news]\ncadence = '6h'\n[groups.'slow ones']\ndelay = 'often'\n", "line 4, column 1: The setting"),
     ("[defaults]\ndelay = [1]\n", "line 2, column 1: 'delay' is a text"),
@@ -239,8 +262,12 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
     ("[groups.'a,b']\ndelay = 1\n", "line 1, column 1: 'a,b' is no tag: a tag has"),
     ("contact = 'me'\n", "line 1, column 1: 'me'"),
     ("contact = 'a@b.example\n", "line 1, column 23"), ("groups = 3\n", "line 1, column 1: 'groups' is a table"),
+    ("\ufeffcontact = 'me'\n", "line 1, column 1: 'me'"),
+    (b"contact = 'a@b.example'\n# caf\xe9\n", "line 2, column 6: it is no UTF-8 there"),
     ("colour = 'red'\n", "line 1, column 1: there is no 'colour' here; there are contact, defaults, groups, notify"),
 ])
-def test_a_mistake_in_archiver_toml_is_told_with_line_and_column(call: Call, toml: str, says: str) -> None:
-    done = call("status", "--notify", toml=toml)
+def test_a_mistake_in_archiver_toml_is_told_with_line_and_column(
+        call: Call, tmp_path: Path, toml: str | bytes, says: str) -> None:
+    (tmp_path / "archiver.toml").write_bytes(toml.encode() if isinstance(toml, str) else toml)
+    done = call("status", "--notify")
     assert done.exit_code == 2 and "archiver.toml cannot be used: " + says in done.stderr

@@ -5,15 +5,21 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from archiver import __version__
+from archiver.capture.packed import Place
 from archiver.commands.dask_workers import cluster
 from archiver.commands.main import cli
 from archiver.imports import framing, stretch
+from archiver.imports.choice import Choice
+from archiver.imports.inputs import Input, inputs_in
+from archiver.store.connect import open_archive
 from tests.imports.files import Rec, http, listing, page, post, sha1, wacz, warc, whole
 from tests.imports.importing import kinds, rows, run, state
 from tests.imports.test_resume import sound
@@ -103,6 +109,21 @@ def test_an_import_that_was_killed_goes_on(folder: Path, scheduler: str, tmp_pat
     assert rows(archive, "select name, outcome from imports order by 1") == rows(
         alone, "select name, outcome from imports order by 1")
     sound(archive)
+
+
+@pytest.mark.parametrize("lacks", ["a.db", "a.warc.gz"])
+def test_a_worker_without_the_files_says_nothing_of_them(folder: Path, scheduler: str, tmp_path: Path, lacks: str
+                                                         ) -> None:
+    archive, file = tmp_path / "a.db", tmp_path / "a.warc.gz"
+    open_archive(archive, create=True).close()
+    file.write_bytes((folder / "a.warc.gz").read_bytes())
+    inputs = [one for one in inputs_in(file) if isinstance(one, Input)]
+    task = stretch.Task(archive, __version__, datetime.now(UTC), Choice(), inputs[0], Place())
+    (tmp_path / lacks).unlink()
+    with cluster(scheduler) as workers:
+        workers.put(0, stretch.read_stretch, task)
+        with pytest.raises(stretch.NotSeen, match=rf"A worker of the cluster \(.*\) cannot read .*/{lacks}: give each"):
+            workers.take()
 
 
 def copied(archive: Path) -> int:

@@ -55,6 +55,17 @@ def test_an_exhaustive_search_finds_no_passage_of_a_withheld_text(folder: Path) 
     assert {url for url, _ in found} == {POSTS[1].url, next(p.url for p in POSTS if p.number == 6)}, "it finds what is"
 
 
+def test_a_list_that_repeats_a_passage_word_by_word_is_left_out(tmp_path: Path) -> None:
+    """A text that ends with its tags, which stand in a row in JSON Lines, too."""
+    tags = tuple(text(70).split()[:9])
+    archive = make(tmp_path / "archive.db", [
+        Post(1, body=f"{text(1)} Tags: {', '.join(tags)}.", tags=tags), Post(2, tags=tags[:7]),
+        Post(3, tags=tags[::-1])])
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--formats", "jsonl").exit_code == 0
+    found = {row["url"].rsplit("/", 1)[1]: row["tags"] for row in rows(tmp_path / "d", "articles")}
+    assert {name: len(one) for name, one in found.items()} == {"1": 0, "2": 7, "3": 9}
+
+
 def test_only_what_repeats_a_passage_is_left_out(folder: Path) -> None:
     found = {int(row["url"].rsplit("/", 1)[1]): row for row in rows(folder, "articles")}
     assert [number for number, row in found.items() if row["title"] is None and row["tier"] == "features"] == [

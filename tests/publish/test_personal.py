@@ -96,6 +96,40 @@ def test_contacts_go_and_other_numbers_stay(said: str, left: str | None) -> None
     assert without_contacts(said, (None, "GB", "DE")) == (said if left is None else left)
 
 
+@pytest.mark.parametrize(("name", "said", "left"), [
+    ("Ada Berg", "By Ada\u00a0Berg, Ada\nBerg and ADA  BERG", "By {}, {} and {}"),
+    ("Ada Berg", "Ada Bergs Buch, Ada Berg\u2019s book, Ada Bergin kirja", "{} Buch, {}\u2019s book, {} kirja"),
+    ("Ada Berg", "Adamant Bergamot, Nevada Berg, Ada Bergamot", "Adamant Bergamot, Nevada Berg, Ada Bergamot"),
+    ("Pat O'Neil", "Pat O\u2019Neil", "{}"), ("Jean-Luc Roy", "Jean\u2011Luc Roy", "{}"),
+    ("王小明", "记者王小明报道。", "记者{}报道。"), ("김철수", "김철수는 말했다", "{} 말했다"),
+    ("Anna", "Annas Annahme", "{} Annahme"),
+    ("Al", "Al also said: as", "{} also said: as"), ("A", "A name and a letter", "A name and a letter"),
+    ("C++", "C and C++", "C and C++"), ("***", "*** of it", "*** of it"), ("author", "author, author", "{}, {}"),
+])
+def test_a_name_is_found_as_texts_write_it(name: str, said: str, left: str) -> None:
+    found = Personal(KEY.encode(), contacts=False)({"id": "1", "authors": [name], "body": said, "tags": [said]})
+    assert found["body"] == left.replace("{}", pseudonym(KEY.encode(), name))
+    assert found["tags"] == [found["body"]]
+
+
+def test_authors_of_other_versions_and_contacts_in_lists_are_told_nowhere(tmp_path: Path,
+                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATASET_KEY", KEY)
+    (tmp_path / "rules.toml").write_text(FREE)
+    archive = make(tmp_path / "archive" / "archive.db", [
+        Post(1, authors=("Ada Berg",)), Post(1, day=2, authors=("Desk",), body=f"{text(1)} By Ada Berg."),
+        Post(2, authors=("desk@harbour.example",), tags=("ask desk@harbour.example",), day=2)])
+    done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"),
+                   "--pseudonymise", "DATASET_KEY", "--drop-contacts")
+    assert done.exit_code == 0, done.output
+    assert "ada berg" not in told(tmp_path / "d").casefold()
+    plain = publish(archive, str(tmp_path / "e"), "--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"),
+                    "--drop-contacts")
+    assert plain.exit_code == 0, plain.output
+    assert "desk@" not in told(tmp_path / "e")
+    assert [row["tags"] for row in rows(tmp_path / "e", "articles")][1] == ["ask [e-mail]"]
+
+
 def test_nothing_is_changed_where_nothing_is_asked() -> None:
     record = {"authors": ["Ada"], "body": "ada@example.org"}
     assert Personal(None, contacts=False)(record) is record

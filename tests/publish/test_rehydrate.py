@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.publish.shipped.rehydrate import compare, tokens, visible
+from archiver.publish.shipped.rehydrate import Robots, compare, page_of, tokens, visible
 from archiver.publish.snapshot.spans import sketch, words
 from tests.publish.published import CC_BY, Post, make, publish, rows, text
 from tests.spiders.site_server import Answer, SiteServer, serving
@@ -67,7 +67,7 @@ def run(folder: Path, out: Path, *words_: str) -> dict[str, dict[str, Any]]:
     done = subprocess.run([sys.executable, "-I", folder / "rehydrate.py", "--contact", "ada@example.org", "--delay",
                            "0.05", "--out", out, *words_], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return {row["url"].rsplit("/", 1)[1]: row for row in map(json.loads, out.read_text().splitlines())}
+    return {row["url"].rsplit("/", 1)[1]: row for row in map(json.loads, out.read_bytes().splitlines())}
 
 
 def test_each_text_is_exact_changed_gone_refused_or_failed(server: SiteServer, folder: Path, tmp_path: Path
@@ -95,6 +95,65 @@ def test_what_the_site_no_longer_has_is_asked_of_a_web_archive(server: SiteServe
     assert {name: (row["status"], row["source"]) for name, row in found.items()} == {
         "1": ("exact", "live"), "4": ("exact", "archive"), "8": ("exact", "archive")}
     assert found["4"]["text"] == text(4)
+
+
+def test_what_a_run_that_was_stopped_has_left_is_gone_on_from(tmp_path: Path) -> None:
+    """Half a line at the end; and what parts lines for some programs (U+2028, NEL), within a text."""
+    pages = {"/1": Answer(page(text(1), "<p>One\u2028line\x85only</p>")), "/2": Answer(page(text(2))),
+             "/caf%C3%A9/3": Answer(page(text(3))), "/4": Answer(page("Too short to be told."))}
+    with serving(pages) as started:
+        site = started.url
+        archive = make(tmp_path / "archive.db", [
+            Post(1, site=site, body="One two three four five six seven eight. One\u2028line\x85only"),
+            Post(2, site=site), Post(3, site=f"{site}café/"), Post(4, site=site, body="Too short to be told.")])
+        assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+        out = tmp_path / "out.jsonl"
+        found = run(tmp_path / "d", out)
+        assert {name: (row["status"], row["by"]) for name, row in found.items()} == {
+            "1": ("changed", ""), "2": ("exact", "text"), "3": ("exact", "text"),
+            "4": ("failed", "its text is too short to be known again")}
+        assert "One\u2028line" in found["1"]["text"]
+        whole = out.read_bytes()
+        out.write_bytes(whole[:-30] + b'"}')
+        before = len(started.requests)
+        again = run(tmp_path / "d", out)
+        assert len(started.requests) == before + 2, "robots.txt, and what was not told whole"
+        assert {row["url"]: row["status"] for row in again.values()} == {
+            row["url"]: row["status"] for row in found.values()}
+
+
+@pytest.mark.parametrize(("told", "path", "allowed"), [
+    ("User-agent: *\nDisallow: /*", "/a", False), ("User-agent: *\nDisallow: /*.html$", "/a/b.html", False),
+    ("User-agent: *\nDisallow: /*.html$", "/a/b.html?x", True), ("User-agent: *\nDisallow: /*?s=", "/a?s=1", False),
+    ("User-agent: *\nDisallow: /\nAllow: /blog/", "/blog/1", True),
+    ("User-agent: *\nDisallow: /\n\nUser-agent: x\nUser-agent: Rehydrate/1.0\nDisallow:", "/1", True),
+    ("User-agent: rehydrate\nDisallow: /\nUser-agent: *\nAllow: /", "/1", False),
+    ("\ufeffuser-agent: *  # all\r\ndisallow: /caf%c3%a9", "/café/1", False),
+    ("User-agent: *\nDisallow: //[\nDisallow: /[a]?", "/[a]?x", False), ("", "/", True), ("Disallow: /", "/", True),
+    ("User-agent: *\nDisallow: /a\nAllow: /a", "/a", True), ("<html>not found</html>", "/1", True),
+    ("User-agent: *\n" + "Disallow: /" + "*a" * 60 + "$\n", "/" + "a" * 4_000, False),
+])
+def test_robots_are_heard_as_their_standard_says(told: str, path: str, allowed: bool) -> None:
+    assert Robots(told).allows(path) is allowed
+
+
+@pytest.mark.parametrize(("said", "seconds"), [
+    ("7", 7.0), ("0.5", 0.5), ("inf", 0.0), ("9" * 400, 86_400.0), ("-1", 0.0)])
+def test_a_pause_that_robots_ask_for_is_one(said: str, seconds: float) -> None:
+    assert Robots(f"User-agent: *\nCrawl-delay: {said}\n").delay == seconds
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "hex", "utf-8"])
+def test_a_page_is_read_whatever_charset_it_names(charset: str) -> None:
+    assert page_of(b"as it is", {"content-type": f"text/html; charset={charset}"}) == "as it is"
+
+
+def test_what_is_asked_for_and_not_there_is_told_and_the_dataset_stays_as_it_is(folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    done = subprocess.run([sys.executable, "-I", folder / "rehydrate.py", "--contact", "x", "nothing"],
+                          capture_output=True, text=True)
+    assert done.returncode == 1 and "No text of these is missing here: nothing" in done.stderr
+    assert sorted(folder.rglob("*")) == before and folder.with_name("d-rehydrated.jsonl").exists()
 
 
 def test_a_dataset_of_full_texts_needs_none(server: SiteServer, tmp_path: Path) -> None:

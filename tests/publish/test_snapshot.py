@@ -153,8 +153,9 @@ def test_check_names_what_is_not_as_it_was_published(archive: Path, built: Path,
 
 @pytest.mark.parametrize(("args", "code", "said"), [
     (["{}/d", "--version", "1.0"], 2, "Give the dataset a version"),
+    (["{}/d", "--version", "1.0.0-01..x"], 2, "Give the dataset a version"),
     (["{}/d", "nowhereword", "--version", "1.0.0"], 1, "nothing in the archive matches nowhereword;"),
-    (["{}/d", "--version", "1.0.0", "--cutoff", "1999"], 1, "nothing in the archive matches at its cut-off;"),
+    (["{}/d", "--version", "1.0.0", "--cutoff", "1999"], 1, "as it was at 1999-12-31T23:59:59 UTC has no articles."),
     (["{}/d", "--version", "1.0.0", "--formats", "xlsx"], 2, "no format 'xlsx'"),
     (["{}/d", "--version", "1.0.0", "--splits", "train=80"], 2, "add up to 100"),
     (["{}/none/d", "--version", "1.0.0"], 1, "there is no folder"),
@@ -162,6 +163,10 @@ def test_check_names_what_is_not_as_it_was_published(archive: Path, built: Path,
     (["{}/other", "--version", "1.0.0"], 1, "no dataset of this program"),
     (["{}/d", "--version", "1.0.0", "--rules", "{}/file"], 2, "it is no TOML"),
     (["--check", "{}/other"], 1, "is not a dataset of this program"),
+    (["--check", "{}/other", "--version", "1.0.0"], 2, "--check tells of DIR as it is: leave --version out."),
+    (["--check", "--rebuild", "{}/other"], 2, "--check tells of DIR as it is: leave --rebuild out."),
+    (["{}/d", "--explain", "1"], 2, "--explain tells of one article and writes nothing: leave DIR out."),
+    (["{}/d", "--chek"], 2, "No such option '--chek'"),
 ])
 def test_bad_input_is_one_sentence_and_leaves_nothing(archive: Path, tmp_path: Path, args: list[str], code: int,
                                                       said: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from archiver.publish.refusals import BadSplits
 from archiver.publish.snapshot.request import parse_splits
 from archiver.publish.snapshot.splits import split_of
-from tests.publish.published import NEAR, Post, make, publish, rows, text
+from tests.publish.published import NEAR, Post, contents, make, publish, rows, text
 
 SPLITS = "train=80,validation=10,test=10"
 
@@ -77,3 +77,19 @@ def test_where_two_clusters_prove_to_be_one_only_the_later_moves(tmp_path: Path)
     assert done.exit_code == 0, done.output
     assert moved
     assert f"### In another split: {len(moved)}\n" in (tmp_path / "c" / "CHANGES.md").read_text()
+
+
+def test_what_joins_two_clusters_later_moves_nothing_in_a_version_of_before(tmp_path: Path) -> None:
+    """A version that is built again as of its cut-off has the clusters that there were then, and the splits."""
+    posts = [*(Post(n, day=n / 10) for n in range(1, 9)), Post(31, body=text(3) + NEAR, day=1)]
+    joins = [Post(50 + n, body=f"{text(n)}\n\n{text(n + 1)}", day=5) for n in range(1, 8, 2)]
+    found = []
+    for name, more in (("then", []), ("now", joins)):
+        archive = make(tmp_path / name / "archive.db", [*posts, *more])
+        done = publish(archive, str(tmp_path / name / "d"), "--version", "1.0.0", "--splits", SPLITS, "--cutoff",
+                       "2024-05-03")
+        assert done.exit_code == 0, done.output
+        found.append(contents(tmp_path / name / "d"))
+    assert [name for name in found[0] if found[0][name] != found[1].get(name)] == []
+    clusters = [row["cluster_id"] for row in rows(tmp_path / "now" / "d", "articles") if row["cluster_id"]]
+    assert len(clusters) == 2 and len(set(clusters)) == 1

@@ -64,6 +64,26 @@ def test_the_next_version_tells_what_was_withdrawn_and_why(published: tuple[Path
     assert f"### Withdrawn: 1\n\n- {lost}: {REASON}\n" in (tmp_path / "1.2.0" / "CHANGES.md").read_text()
 
 
+def test_a_version_that_is_built_again_tells_its_changes_where_it_has_what_to_compare_with(
+        published: tuple[Path, Path, Path]) -> None:
+    archive, old, new = published
+    before = contents(new)
+    alone = publish(archive, str(new), "--rebuild")
+    assert alone.exit_code == 0 and "no longer tells what changed since version 1.0.0" in alone.output, alone.output
+    assert "did not have version 1.0.0 to compare with" in (new / "CHANGES.md").read_text()
+    both = publish(archive, str(new), "--rebuild", "--previous", str(old))
+    assert both.exit_code == 0 and "no longer tells" not in both.output
+    assert contents(new) == before
+
+
+def test_a_dataset_of_which_all_was_withdrawn_is_to_be_taken_away(published: tuple[Path, Path, Path]) -> None:
+    archive, old, _ = published
+    for site in ("harbour.example", "notes.example/blog"):
+        assert withdraw(archive, f"site:{site}").exit_code == 0
+    done = publish(archive, str(old), "--rebuild")
+    assert done.exit_code == 1 and "no longer in the archive: take the folder away" in done.output, done.output
+
+
 def test_all_that_a_query_finds_is_withdrawn(published: tuple[Path, Path, Path]) -> None:
     archive, _, _ = published
     tried = withdraw(archive, "site:notes.example/blog", "day", "--dry-run", "--json")

@@ -41,6 +41,7 @@ OF_LATEX = {"\ue000": r"\textbraceleft{}", "\ue001": r"\textbraceright{}", "\ue0
 AUTHORS = {
     "nobody": [], "a person": ["Ada Lovelace"], "two": ["Zoë Krüger", "Lê Đức"], "an agency": ["The Associated Press"],
     "a desk": ["Reuters Staff"], "a firm": ["Barnes and Noble, Inc."], "a handle": ["timsaucer"], "Chinese": ["王小明"],
+    "family first": ["山田 太郎", "김 철수"],
     "TeX": ["A_B {C} & D"], "blank": [" ", "Ada Berg"],
 }
 RECORD: dict[str, Any] = {
@@ -166,6 +167,7 @@ def test_what_was_read_is_told_in_every_form() -> None:
     ("2024-04-11T00:00:00+02:00", "day", ["2024", "04", "11"]), ("2024-04-01T00:00:00+02:00", "month", ["2024", "04"]),
     ("2024-01-01T00:00:00Z", "year", ["2024"]), (None, None, []),
     ("2024-04-11T23:30:00-05:00", "minute", ["2024", "04", "11"]),  # by the clock of the page
+    ("not a date", None, []), ("2024-13-45", "day", []), ("２０２４-01-01", None, []),
 ])
 def test_dates_are_as_exact_as_the_page(published: str | None, precision: str | None, parts: list[str]) -> None:
     one = cited(record(published=published, published_precision=precision))

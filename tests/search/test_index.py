@@ -7,9 +7,11 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
 from archiver.store.transaction import writing
 from tests.archive_fixture import make_archive
+from tests.store.test_connect import without_write_access
 
 
 @pytest.fixture
@@ -194,11 +197,33 @@ def test_two_at_once(file: Path) -> None:
 
 def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.access
-    monkeypatch.setattr(opened.os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
+    monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2] and not folder_of(file).exists()
     monkeypatch.setattr(opened, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match="'archiver index --archive"):
         ids(file, "tide")
+
+
+def test_a_read_only_folder_is_searched_and_sound(file: Path) -> None:
+    assert ids(file, "title:fog") == [2]
+    with without_write_access(file.parent):
+        assert findings(file) == [] and ids(file, "title:fog") == [2]
+        done = CliRunner().invoke(cli, ["search", "fog", "--save", "fog", "--archive", str(file)])
+    assert done.exit_code == 1 and done.stderr.startswith(f"Error: The archive {file} cannot be written")
+
+
+def test_a_damaged_archive_is_told_in_a_sentence_by_its_name(file: Path, tmp_path: Path) -> None:
+    whole = make_archive(tmp_path / "whole" / "archive.db")
+    assert ids(file, "fog") == [2]
+    with closing(sqlite3.connect(file)) as db:
+        root, size = (db.execute(sql).fetchone()[0] for sql in (
+            "select rootpage from sqlite_master where name = 'articles'", "pragma page_size"))
+    with file.open("r+b") as out:
+        out.seek((root - 1) * size)
+        out.write(bytes([7]) * size)
+    for more in ([], ["--archive", str(whole)]):
+        done = CliRunner().invoke(cli, ["search", "fog", "--archive", str(file), *more])
+        assert done.exit_code == 1 and done.stderr.startswith(f"Error: {file} is damaged"), done.exception
 
 
 def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
@@ -281,7 +306,7 @@ def test_a_damaged_index_that_cannot_be_made_anew_is_named(file: Path, monkeypat
     ids(file, "tide")
     damage(file, "middle")
     real = os.access
-    monkeypatch.setattr(opened.os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
+    monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2]  # in memory
     monkeypatch.setattr(opened, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match=r"is damaged \(.*term\), and none can be written beside it"):

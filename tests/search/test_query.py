@@ -23,6 +23,13 @@ FOUND = {
     "title:fog": {2}, "title:tide": {1}, "body:tide": {1, 2}, "author:krüger": {1, 2}, "authors:Krüger": {1, 2},
     'author:"Zoë Krüger" -author:ada': {1}, "category:harbour": {1, 3, 4}, "tag:fog": {2}, "tag:tid*": {1},
     "description:printed": {1}, "-title:lighthouse lamp": set(), "nofield:tide": set(),
+    # a field before a group
+    "title:(fog OR tide)": {1, 2}, "-title:(fog OR tide) -lamp": {5, 6}, "title:(fog body:tide)": {2},
+    "author:(ada OR le) -fog": {3, 4}, 'title:("tide tables" quay)': {1}, "title:NEAR(tide quay)": {1},
+    "TITLE:(tide NEAR/1 quay)": set(), "stem:(lamps table)": set(), "stem:(lamps OR table)": {1, 3, 4},
+    "title:(stem:lights OR stem:fogs)": {2}, "site:(harbour.example -notes.example) fog": {2}, "foo:(fog)": set(),
+    "date:(2023 OR 2024-04)": {2, 3}, "is:(gone OR duplicate)": {3, 4}, "title:(fog) tide": {2},
+    "title:(fog tide": set(),
     # case and diacritics
     "cafe": {1}, "café": {1}, "CAFÉ": {1}, "cafe\u0301": {1}, "kruger": {1, 2}, "le author:duc": {3, 4},
     # text that is no syntax
@@ -42,12 +49,19 @@ FOUND = {
     "NEAR(fog quay , 3)": {2},
     "body:harbour NEAR/3 print*": {1}, "tide NEAR (fog)": {2}, "NEAR tide": {1, 2},
     "lamp NEAR/3 dark -once": {3}, "tide -(fog NEAR/3 quay)": {1}, "lamp NEAR OR fog": {2, 3, 4},
+    '"fog lay" NEAR/4 "three days"': {2}, '"fog lay" NEAR/3 "three days"': set(), "NEAR(the tide fog, 7)": {2},
+    "NEAR(the tide fog, 6)": set(), "NEAR(tide quay came, 4)": {2}, "NEAR(tide quay came, 3)": set(),
+    'NEAR("the tide" quay fog, 6)': {2}, 'NEAR("the tide" quay fog, 5)': set(), "NEAR(fog quay day* cam*, 7)": {2},
+    "NEAR(fog quay day* cam*, 6)": set(),
+    "NEAR(fog day*,6)": {2}, "NEAR(fog body:quay,3)": {2}, "NEAR(fog stem:quays,3)": {2}, "lam*, dar*": {3, 4},
+    "tide -NEAR(fog quay)": {1}, "tide -NEAR(fog quay, 2)": {1, 2},
     # facts
     "site:harbour.example": {1, 2, 3, 4}, "site:notes.example": {5, 6}, "site:notes.example/blog": {5, 6},
     "site:example": {1, 2, 3, 4, 5, 6}, "site:https://notes.example/blog/": {5, 6}, "site:s_.example": set(),
     "-site:harbour.example": {5, 6}, "language:en": {1, 2, 3, 4}, "lang:en-gb": {2}, "language:none": {6},
     "date:2024": {1, 2, 4}, "date:2024-04": {2}, "date:2024-03..2024-04": {1, 2}, "date:..2023": {3, 5},
     "date:2024-04-11..": {2, 4}, "-date:2024": {3, 5, 6}, "date:2024-03-05T08:30+00:00..2024-04": {1, 2},
+    "date:2024..9999": {1, 2, 4}, "date:9999": set(), "date:9999-12-31": set(), "-date:..9999-12": {6},
     "seen:2024-05": {1, 2, 3, 4, 5, 6}, "gone:2024": {3}, "modified:2020..": set(),
     "near:48.85,2.35": {1}, "near:48.85,2.35~1km": {1}, "near:48.85,2.35~0.1km": set(), "near:-16,179~80mi": set(),
     "near:-16.8,179.9~30km": {2}, "near:-16.8,179.9~20mi": {2}, "box:179,-20,-179,-10": {2}, "box:-10,40,10,50": {1},
@@ -76,6 +90,11 @@ WRONG = {
     "id:seven": (1, "id:seven: it is a number"), "cluster:-1": (1, "it is a number"),
     "fog (is:gone NEAR tide)": (6, "NEAR takes words"),
     "x title:a NEAR body:b": (3, "NEAR takes words of one field, not of body and title"),
+    "x lamp NEAR/3 Lamp": (3, "NEAR takes different words, and where lamp stands, Lamp does"),
+    '"tide tables" NEAR tid*': (1, "where tide tables stands, tid does"),
+    "x NEAR(a b c d e)": (3, "NEAR takes at most 4 words or phrases"),
+    "x title:(a body:b NEAR c)": (12, "NEAR takes words of one field, not of body and title"),
+    "date:(2023 OR never)": (15, "never: a date is written"),
     "NEAR(a (b c))": (8, "holds words and phrases alone"), "NEAR(a OR b)": (8, "holds words and phrases alone"),
 }
 

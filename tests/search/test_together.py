@@ -134,6 +134,8 @@ def test_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert hits == json.loads(said("flood", "--shards", str(folder), "--json"))
     assert hits == json.loads(said("flood", "--shards", f"{folder}/?/archive.db", "--json"))
     assert {hit["archive"] for hit in hits} == {str(folder / name / "archive.db") for name in "abc"}
+    again = ("--archive", str(folder / "b" / ".." / "a" / "archive.db"))
+    assert hits == json.loads(said("flood", *named, *again, "--json"))
     assert said("flood", *named, "--csv").startswith("archive,id,url,")
     text = said("carried", *named)
     assert "2 articles" in text and f"1 copy: {folder / 'b' / 'archive.db'} 12" in text
@@ -141,6 +143,7 @@ def test_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(folder / "all.db"))
     assert len(json.loads(said("flood", "--json"))) == len(hits)
     for words, why in ((("x", *named, "--concordance"), "--concordance is of one"), (
-            ("x", *named, "--shards", "y"), "leave out"), (("x", "--shards", f"{folder}/none*"), "names no archive")):
+            ("x", *named, "--shards", "y"), "leave out"), (("x", "--shards", f"{folder}/none*"), "names no archive"), (
+            ("x", *(f"--archive={number}.db" for number in range(251))), "--archive names 251 archives, and 250 can")):
         done = CliRunner().invoke(cli, ["search", *words])
         assert done.exit_code == 2 and why in done.output

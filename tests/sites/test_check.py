@@ -23,12 +23,13 @@ def blog(posts: int) -> Pages:
 
 
 def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(blog(200)) as open_, serving({"/robots.txt": text("User-agent: *\nDisallow: /\n")}) as closed:
+    with serving(blog(200)) as open_, serving({"/robots.txt": text("User-agent: *\nDisallow: /\n")}) as closed, serving(
+            {"/robots.txt": text("", 500)}) as broken:
         sitemap = open_.pages["/sitemap.xml"]
         sitemap.body = sitemap.body.replace(b"{base}", open_.url.encode())  # type: ignore[union-attr]
-        done = run("archiver", "sites", "check", open_.url, closed.url, "http://127.0.0.1:9/", "--json",
+        done = run("archiver", "sites", "check", open_.url, closed.url, "http://127.0.0.1:9/", broken.url, "--json",
                    "--workers", "1", "--archive", str(tmp_path / "none.db"))
-        good, shut, none = json.loads(done.stdout)
+        good, shut, none, later = json.loads(done.stdout)
         assert done.returncode == 1 and list(tmp_path.iterdir()) == []
         assert good["outcome"] == "finished" and good["posts"] == 200 and good["sampled"] == 10
         assert good["robots"]["crawl_delay"] == 7 and good["hours"] == round(200 * 7 / 3600, 2)
@@ -39,5 +40,8 @@ def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path, capsys: p
         assert set(closed.requests) <= {"/robots.txt", "/.well-known/tdmrep.json"}
         assert none["outcome"] == "failed" and "takes no connection" in none["reason"]
         assert good["posts"] > none["posts"] == shut["posts"] == 0
-        _print(none, first=True)
-        assert capsys.readouterr().out.splitlines()[1:] == [f"  failed: {none['reason']}"]
+        assert later["outcome"] == "waiting" and "robots.txt could not be read" in later["reason"]
+        assert not later["posts"]
+        for one, more in ((none, []), (later, []), (shut, ["  robots.txt forbids it (Disallow: /)"])):
+            _print(one, first=True)
+            assert capsys.readouterr().out.splitlines()[1:] == [f"  {one['outcome']}: {one['reason']}", *more]

@@ -55,6 +55,13 @@ def test_csv(mark: str) -> None:
         (5, "The setting 'delay=soon' cannot be made")]
 
 
+def test_a_table_of_one_column_or_without_a_head() -> None:
+    assert [e.url for e in read(b"url\nhttps://a.example/\n")[0]] == ["https://a.example/"]
+    entries, problems = read(b'"https://a.example/",news;old\nhttps://b.example/, https://c.example/\n')
+    assert [(e.url, e.tags) for e in entries] == [("https://a.example/", ("news", "old")), ("https://b.example/", ())]
+    assert [(p.line, p.why) for p in problems] == [(2, "'https://c.example/' is a second address: write one a line")]
+
+
 def test_text() -> None:
     entries, problems = read("# mine\nhttps://a.example/blog/  news  # good\n\nhttp://\nbücher.example\n".encode())
     assert [(e.line, e.url, e.tags) for e in entries] == [(2, "https://a.example/blog/", ("news",)),

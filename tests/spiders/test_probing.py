@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,30 @@ def test_one_page_for_every_address_is_no_edit_of_the_posts_that_stood_there(wit
         crawl(server.url, archive=archive)
     # A site that is well is asked for no more than ever.
     assert len(server.requests) <= asked
+    assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
+
+
+class WithApi(Pages):
+    """The API answers whatever is asked of it."""
+
+    def get(self, path: str, default: Any = None) -> Any:
+        return super().get(path.partition("?")[0], default)
+
+
+def test_a_site_that_is_known_by_its_api_alone_is_doubted_as_well(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving({}) as server:
+        told = [{"id": number, "link": f"{server.url[:-1]}{path}", "title": {"rendered": path.strip("/")}}
+                for number, path in enumerate(POSTS, start=1)]
+        count = {"Content-Type": "application/json", "X-WP-Total": "6", "X-WP-TotalPages": "1"}
+        server.pages = WithApi({
+            **blog(server.url, with_feed=False), "/wp-json/wp/v2/posts": text(json.dumps(told), **count),
+            "/": home(*POSTS, head='<link rel="https://api.w.org/" href="/wp-json/">')})
+        assert crawl(server.url, archive=archive).returncode == 0
+        assert rows(archive, "select reason from pages where kind = 'api'") == [("the API counts 6 posts",)]
+        server.pages = Everywhere()
+        done = crawl(server.url, "--full", archive=archive)
+    assert done.returncode == 1 and "it shows one page for every address ('for sale')" in done.stderr
     assert rows(archive, "select count(*), sum(gone_at is null), max(revision) from articles") == [(6, 6, 1)]
 
 

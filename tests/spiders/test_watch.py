@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from archiver.frontier.twins import ENOUGH
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.ending import Ending
+from archiver.spiders.job import job_of
 from archiver.spiders.session import CrawlSession
 from archiver.store import ledger
+from archiver.urls import urlkey
 
 START = "http://a.example/"
 POSTS = [f"{START}post-{n}/" for n in range(9)]
@@ -48,3 +51,20 @@ def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeyp
     # One of those asked for is still to come: with one more it would be enough.
     assert len(run.due(60)) == 1 and (run.counts.failed, run.counts.trapped) == (1, 0)
     run.close(Ending("finished", ""))
+
+
+@pytest.mark.parametrize("has_told", [True, False])
+def test_a_source_that_failed_worked_before_where_it_told_of_something(has_told: bool, tmp_path: Path) -> None:
+    """A guessed address at which the server was busy once tells of nothing that it told of before."""
+    sitemap = f"{START}sitemap.xml"
+    run = CrawlSession(tmp_path / "a.db", START)
+    [home] = run.due(60)
+    there = Target(sitemap, Source.SEED, PageKind.SITEMAP)
+    run.done(replace(visit(home.url, Outcome.NOT_ARTICLE), targets=(there,)))
+    [job] = run.due(60)
+    posts = tuple(Target(post, Source.SITEMAP, found_on=sitemap) for post in POSTS if has_told)
+    run.done(replace(visit(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
+    run.writer.flush()
+    row = ledger.page_row(run.db, urlkey(sitemap))
+    assert row is not None and row["attempts"] == 1
+    assert job_of(row, "", full=False).worked is has_told

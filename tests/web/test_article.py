@@ -90,7 +90,7 @@ def test_citations_are_downloaded(served: Served, style: str, kind: str, beginni
 @pytest.mark.parametrize(("path", "status", "said"), [
     ("/article/1?revision=9", 404, "revisions 1 to 2"), ("/article/1?revision=x", 400, "named by its number"),
     ("/article/1/cite/mla", 400, "bibtex"), ("/article/1/diff?from=7", 404, "no revision 7"),
-    ("/article/1/image", 404, "no capture"),
+    ("/article/1/image", 404, "No image of article 1"),
 ])
 def test_what_there_is_not_is_told(served: Served, path: str, status: int, said: str) -> None:
     got = served.get(path)

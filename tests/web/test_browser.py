@@ -148,7 +148,7 @@ def test_to_collect_over_pages(page: Any) -> None:
     expect(page.get_by_role("link", name="Collection (2)")).to_be_visible()
     page.get_by_role("button", name="Collect what is ticked").click()
     page.wait_for_url("**/collection?id=2&id=3")
-    page.get_by_role("link", name="Take out article 3").click()
+    page.get_by_role("button", name="Take out article 3").click()
     page.wait_for_url("**/collection?id=2")
     page.goto("/search?q=tide")
     expect(page.get_by_label("Collect article 2")).to_be_checked()
@@ -175,6 +175,21 @@ def test_by_keyboard_alone(page: Any) -> None:
     assert focused[0] == "Fog"
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Fog")
+
+
+def test_a_map_is_one_stop_for_the_tabulator(page: Any) -> None:
+    page.goto("/")
+    focused = "[document.activeElement.getAttribute('aria-label'), !!document.activeElement.closest('svg')]"
+    page.locator(".map summary").focus()
+    said = []
+    for key in ("Tab", "Tab", "ArrowRight", "ArrowDown", "Home", "Shift+Tab", "Tab", "Tab"):
+        page.keyboard.press(key)
+        said.append(page.evaluate(focused))
+    assert said[1:] == [["1 article: Paris", True], ["1 article: Taveuni", True], ["1 article: Taveuni", True],
+                        ["1 article: Paris", True], said[0], ["1 article: Paris", True], [None, False]]
+    page.locator(".map .skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "found"
 
 
 def test_without_scripts(chromium: Any, served: Served) -> None:

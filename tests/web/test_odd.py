@@ -15,7 +15,6 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.store.connect import open_archive
 from archiver.store.runs import ensure_site
-from archiver.web.asking import mistake_ends
 from archiver.web.window import densest
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving
@@ -23,7 +22,8 @@ from tests.web.conftest import Served, serving
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """250 sites without an article; of the six articles one is of the year 1802, one of 2290; one has many tags."""
+    """250 sites without an article; of the six articles one is of the year 1802, one of 2290; one has many tags,
+    one 120 versions."""
     file = make_archive(tmp_path_factory.mktemp("odd") / "small.db")
     db = open_archive(file)
     with db.atomic():
@@ -31,6 +31,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             ensure_site(db, f"https://site{number}.example/", datetime(2024, 1, 1, tzinfo=UTC))
         db.execute("update articles set published = '1802-01-01' where id = 5")
         db.execute("update articles set published = '2290-01-01' where id = 6")
+        db.execute("insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
+                   "with recursive n(i) as (select 2 union all select i + 1 from n where i < 120) select 2, i, "
+                   "'2024-06-01T12:00:00+00:00', '[\"title\"]', 'Fog ' || i, content, i - 1 from n, revisions "
+                   "where article_id = 2 and revision = 1")
+        db.execute("update articles set revision = 120 where id = 2")
         db.execute("update articles set tags = ? where id = 1", [json.dumps([f"tag {n}" for n in range(40)])])
     db.close()
     with serving(file) as running:
@@ -63,7 +68,8 @@ def test_a_wrong_year_does_not_make_a_line_of_all_others(served: Served) -> None
 
 @pytest.mark.parametrize(("query", "marked"), [
     ("flood date:2023-14 tide", "date:2023-14"), ('is:new "a b"', "is:new"), ("()", ""),
-    ('x near:"950, 30" y', 'near:"950, 30"')])
+    ('x near:"950, 30" y', 'near:"950, 30"'), ("tide (is:new) fog", "is:new"), ("-is:new", "is:new"),
+    ("tide (fog is:new)", "is:new"), ("a NEAR(b OR c)", "OR"), ("(" * 31 + "x", "(")])
 def test_a_mistake_is_shown_where_it_is_and_can_be_put_right(served: Served, query: str, marked: str) -> None:
     for path in ("/search", "/concordance", "/"):
         answer = served.get(f"{path}?since=2024&q=" + query.replace(" ", "+").replace('"', "%22"))
@@ -81,7 +87,6 @@ def test_a_program_is_told_where_the_mistake_is(served: Served) -> None:
     assert (told["at"], told["status"], told["ok"]) == (6, 400, False)
     assert served.get("/article/99.json").json["at"] is None
     assert served.get("/search.json?q=e%CC%81+is:new").json["at"] is None  # a letter less once it is read (NFC)
-    assert mistake_ends('is:new "a b"', 0) == 6 and mistake_ends('x "', 2) == 3 and mistake_ends("x", 1) == 2
 
 
 def test_facets_have_more_on_wish(served: Served) -> None:
@@ -92,6 +97,33 @@ def test_facets_have_more_on_wish(served: Served) -> None:
     assert len(tags[0]) == 10 and len(tags[1]) == 41 and tags[0] < tags[1]
     assert len(served.get("/search.json?values=10000").json["facets"]["tag"]) == 41
     assert served.get("/search?values=0").status == served.get("/search?values=x").status == 400
+
+
+def test_a_long_search_stands_once_where_it_can(served: Served) -> None:
+    """A page weighs 150 KB at most: in a search of 10,000 letters it would be in each of hundreds of links."""
+    long = f"tide OR {'x' * 9_990}"
+    told = served.get(f"/search?q={quote(long)}")
+    page = html.document_fromstring(told.text)
+    assert len(told.body) < 130_000 and "not repeated in every link" in told.text
+    assert page.cssselect(".facets .n")
+    assert not page.cssselect(".facets a, svg a[href]")
+    (form,) = page.xpath("//form[@action='/export']")
+    assert dict(form.form_values()) == {"q": long} and len(form.xpath("button[@name='as']")) == 6
+    short = tree(served, "/search?q=tide")
+    assert short.cssselect(".facets a") and short.cssselect(".chart svg a[href]") and short.cssselect(".map a[href]")
+    assert not short.xpath("//form[@action='/export']")
+
+
+def test_versions_are_a_hundred_a_page(served: Served) -> None:
+    page, rest = tree(served, "/article/2/versions"), tree(served, "/article/2/versions?offset=100")
+    seen = [one.xpath("tbody/tr/td[1]/a/text()") for one in (*page.cssselect("table"), *rest.cssselect("table"))]
+    assert [len(one) for one in seen] == [100, 20] and seen[0][0] == "120" and seen[1][-1] == "1"
+    assert page.xpath("//a[@rel='next']/@href") == ["/article/2/versions?offset=100"]
+    assert rest.xpath("//a[@rel='prev']/@href") == ["/article/2/versions"]
+    assert len(page.cssselect(".headlines li")) == 100 and len(served.get("/article/2/versions.json").json) == 120
+    for path in ("/article/2/versions", "/article/2/diff"):
+        (form,) = tree(served, path).cssselect("form.compare")
+        assert dict(form.form_values()) == {"from": "119", "to": "120"} and not form.cssselect("option")
 
 
 @pytest.mark.parametrize(("address", "offered"), [

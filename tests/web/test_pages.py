@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from lxml import html
@@ -141,7 +141,13 @@ def test_a_collection_is_an_address(served: Served) -> None:
     whole = served.get(f"{address}&_format=json").json
     assert [one["id"] for one in whole["articles"]] == [2, 1] and "no article '99'" in whole["missing"][0]
     page = html.document_fromstring(served.get(address).text)
-    assert page.xpath("//a[@class='away']/@href") == [f"/news/collection?name=Quay&id={n}" for n in (1, 2)]
+    (taking,) = page.xpath("//form[@id='taking']")
+    assert [(one.get("form"), one.get("name"), one.get("value")) for one in page.xpath("//button[@class='away']")] == [
+        ("taking", "without", "2"), ("taking", "without", "1")]
+    out = served.get(f"{taking.get('action')}?{urlencode(taking.form_values())}&without=2")
+    assert (out.status, out.headers["location"]) == (302, "/news/collection?name=Quay&id=1")
+    lists = "//a[contains(@href, 'id=2&id=1')]"
+    assert len(page.xpath(lists)) == len(tree(served, "/collection?id=2&id=1&id=3&id=4&id=5&id=6").xpath(lists))
     cited = page.xpath("string(//pre[contains(@class, 'whole')])")
     assert "https://archive.example.org/news/collection?name=Quay&id=2&id=1" in cited and whole["fingerprint"] in cited
     assert served.get("/news/collection.json?id=1&id=2").json["fingerprint"] == whole["fingerprint"]

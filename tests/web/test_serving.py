@@ -47,7 +47,12 @@ def test_pages_run_no_script_of_their_own(served: Served, path: str) -> None:
     ("/site/other.example", 404, "has no site"),
     ("/search?near=950,1", 400, "latitudes lie between"),
     ("/search?q=is:new", 400, "at character 1"),
-    ("/search?limit=few", 400, "whole number"),
+    ("/search?limit=few", 400, "The search &#39;limit few&#39; cannot be run: it is a whole number."),
+    ("/article/1?revision=x", 400, "This cannot be answered (revision=x): a version is named by its number."),
+    ("/article/1/cite/word", 400, "(cite as word): a citation has one of the styles"),
+    ("/article/1/image", 404, "No image of article 1 is known of."),
+    ("/sites?offset=-1", 400, "(offset -1): it is a whole number."),
+    ("/web/20240231000000/https://a.example/", 400, "(20240231000000): a time has up to 14 digits"),
 ])
 def test_what_cannot_be_answered_is_told_in_a_sentence(served: Served, path: str, status: int, said: str) -> None:
     answer = served.get(path)
@@ -63,6 +68,16 @@ def test_only_names_of_this_server_are_answered(served: Served) -> None:
         [200] * 4
 
 
+@pytest.mark.parametrize(("site", "wanted", "status"), [
+    ("cross-site", "image", 403), ("cross-site", "iframe", 403), ("cross-site", "empty", 403),
+    ("cross-site", "document", 200), ("same-origin", "image", 200), ("none", "document", 200)])
+def test_a_page_of_another_site_asks_for_nothing_but_by_a_link(served: Served, site: str, wanted: str, status: int
+                                                               ) -> None:
+    sent = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": wanted}
+    for path in ("/search?q=tide", "/archive.json?sql=select+1", "/-/archiver/style.css"):
+        assert served.get(path, **sent).status == status
+
+
 def test_nothing_is_written(served: Served) -> None:
     assert [served.get("/search", method).status for method in ("POST", "PUT", "DELETE", "OPTIONS")] == [405] * 4
     assert served.get("/archive?sql=delete+from+articles").status == 400
@@ -73,7 +88,11 @@ def test_nothing_is_written(served: Served) -> None:
 def test_what_the_server_is_made_of_is_not_told(served: Served) -> None:
     names = ("databases", "versions", "settings", "plugins")
     assert [served.get(f"/-/{name}.json").status for name in names] == [404] * 4
-    assert served.get("/archive.db").status in (403, 404)
+
+
+def test_no_address_leads_to_another_host_or_to_nowhere(served: Served) -> None:
+    assert [served.get(path).status for path in ("//", "//far.example/", "///search/")] == [404] * 3
+    assert served.get("/search/").headers["location"] == "/search"
 
 
 def test_tables_of_the_program_alone_stand_below_the_others(served: Served) -> None:
@@ -87,6 +106,13 @@ def test_tables_of_the_program_alone_stand_below_the_others(served: Served) -> N
 def test_sql_ends_after_its_time(served: Served) -> None:
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     assert served.get(f"/archive.json?sql={endless.replace(' ', '+')}").status == 400
+
+
+@pytest.mark.parametrize("made", ["randomblob(900000000)", "hex(zeroblob(900000000))"])
+def test_sql_makes_no_texts_that_fill_the_memory(served: Served, made: str) -> None:
+    """A function runs to its end, whatever the limit of time is."""
+    told = served.get(f"/archive.json?sql=select+length({made})").json
+    assert told["ok"] is False and "too big" in told["error"]
 
 
 def test_static_files_have_the_version_in_their_address(served: Served) -> None:
@@ -133,7 +159,8 @@ def test_a_place_where_nothing_can_be_served_is_told_in_a_sentence(served: Serve
     ("/nothing/a/b/c/d/e", 404, "There is no page at /nothing/a/b/c/d/e."),
     ("/archive/nothing", 404, "Table not found."), ("/archive/articles/99", 404, "Record not found."),
     ("/archive/articles?_sort=nothing", 400, "Cannot sort table by nothing."),
-    ("/archive?sql=nonsense", 400, "Statement must be a SELECT."),
+    ("/archive?sql=nonsense", 400, "Statement must be a SELECT."), ("/_memory", 404, "There is no page at /_memory."),
+    ("/archive.db", 403, "Database download is forbidden."),
 ])
 def test_an_address_that_is_none_is_told_in_a_sentence(served: Served, path: str, status: int, said: str) -> None:
     answer = served.get(path)

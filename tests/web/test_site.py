@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from lxml import html
 
 from archiver.commands.main import cli
 from archiver.store.connect import open_archive
@@ -61,3 +62,10 @@ def test_rules_and_settings_are_shown(served: Served) -> None:
     assert "by hand" in page and "h1.entry-title &gt; b" in page and "<td>2.0</td>" in page
     assert served.get("/site/harbour.example.json").json["rules"] == command(
         served, "sites", "rules", "harbour.example")["rules"]
+
+
+@pytest.mark.parametrize("path", ["/site/harbour.example", "/search", "/article/1"])
+def test_what_leads_past_a_picture_leads_somewhere(served: Served, path: str) -> None:
+    page = html.document_fromstring(served.get(path).text)
+    leads = page.xpath("//a[@class='skip']/@href")
+    assert len(leads) > 1 and all(page.xpath(f"//*[@id='{lead[1:]}']") for lead in leads)

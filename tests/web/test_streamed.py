@@ -48,3 +48,25 @@ def test_a_reader_who_goes_away_ends_the_request_and_the_writing(read: int) -> N
 
     sent = asyncio.run(asked())
     assert broken.is_set() and not any(message.get("body") == b"" for message in sent)
+
+
+def test_what_fails_before_a_word_is_written_sends_nothing() -> None:
+    """So that it is told, where half an answer of success could only be broken off."""
+    sent: list[Any] = []
+
+    def make(out: IO[bytes]) -> None:
+        raise ValueError("no date")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def asked() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            await asyncio.wait_for(Streaming(make, pool, {}, receive).asgi_send(send), 10)
+
+    with pytest.raises(ValueError, match="no date"):
+        asyncio.run(asked())
+    assert sent == []

@@ -131,7 +131,9 @@ def _print(one: dict[str, Any], *, first: bool) -> None:
     say(line((one["site"], "bold"), f" ({one['platform']})" if one.get("platform") else ""))
     if one["outcome"] != "finished":
         say(line((one["outcome"] or "not looked at", "bold red"), f": {one['reason']}", indent=2))
-    if "robots" not in one or (one["outcome"] == "failed" and not (one["posts"] or one["robots"]["forbids_home"])):
+    if one["outcome"] in ("failed", "waiting") and not one["posts"]:  # that says it, but where it is robots.txt's
+        if one.get("robots", {}).get("forbids_home"):
+            say(line(_robots(one["robots"]), indent=2))
         return
     say(line(_robots(one["robots"]), indent=2), *(line(_source(source), indent=2) for source in one["sources"]))
     if not one["posts"]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.commands.crawls.log import log_file
+from archiver.errors import ArchiverError
 
 HELD = {signal.SIGINT, signal.SIGTERM}
 """Signals that end a crawl."""
@@ -56,7 +57,7 @@ def fork_crawl(name: str, archive: Path, work: Callable[..., None], *words: Any,
                ) -> tuple[ForkServerProcess, Connection]:
     """`work(link, *words)` as a crawl of this process, and the other end of its link: when the crawl is gone, there is
     an end to be read at it. Nothing of the new process comes to the screen but what it sends: the rest, as the trace of
-    a crash, is logged. Raises OSError as `fork`."""
+    a crash, is logged; where nothing can be, it sends the ArchiverError and ends. Raises OSError as `fork`."""
     link, far = _SERVER.Pipe()
     try:
         process = fork(name, _crawl, archive, os.getpid(), work, far, words, daemon=daemon)
@@ -80,9 +81,13 @@ def _begin(environment: dict[str, str], work: Callable[..., None], words: tuple[
 
 
 def _crawl(archive: Path, command: int, work: Callable[..., None], far: Connection, words: tuple[Any, ...]) -> None:
-    with log_file(archive).open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    try:
+        with log_file(archive).open("ab") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+    except ArchiverError as error:
+        far.send(error)
+        return
     from archiver.spiders.lock import belongs_to
 
     belongs_to(command)

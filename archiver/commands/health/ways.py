@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from http.client import HTTPException
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from w3lib.url import safe_url_string
 
 from archiver.sites.config import Mail, Notify
 
@@ -54,14 +57,16 @@ def ways_of(notify: Notify) -> dict[str, Way]:
 
 def _command(words: tuple[str, ...], message: Message) -> str:
     told = {"ARCHIVER_STATE": message.state, "ARCHIVER_SUBJECT": message.subject, "ARCHIVER_TEXT": message.text}
-    try:
-        done = subprocess.run(words, input=_json(message), capture_output=True, timeout=_SECONDS, check=False,
-                              env=os.environ | told)
+    try:  # its words go to a file: what it leaves running may hold a pipe open long after it has ended
+        with TemporaryFile() as words_of_it:
+            done = subprocess.run(words, input=_json(message), stdout=subprocess.DEVNULL, stderr=words_of_it,
+                                  timeout=_SECONDS, check=False, env=os.environ | told)
+            words_of_it.seek(0)
+            said = words_of_it.read(1000).decode(errors="replace").strip()[:200]
     except subprocess.TimeoutExpired:
         return f"{words[0]} took longer than {_SECONDS} seconds"
     except (OSError, ValueError) as error:
         return f"{words[0]} cannot be run ({getattr(error, 'strerror', None) or error})"
-    said = done.stderr.decode(errors="replace").strip()[:200]
     return f"{words[0]} ended with exit code {done.returncode}{f': {said}' if said else ''}" if done.returncode else ""
 
 
@@ -70,12 +75,23 @@ def _webhook(address: str, message: Message) -> str:
     if token := os.environ.get("ARCHIVER_WEBHOOK_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
     try:
-        with urlopen(Request(address, _json(message), headers, method="POST"), timeout=_SECONDS):
+        request = Request(safe_url_string(address), _json(message), headers, method="POST")
+        with build_opener(_Stays).open(request, timeout=_SECONDS):
             return ""
     except HTTPError as error:
-        return f"the webhook answers {error.code}"
+        leads = ": it has moved, give the address that it leads to" if error.code in _Stays.MOVED else ""
+        return f"the webhook answers {error.code}{leads}"
     except (OSError, HTTPException, ValueError) as error:
         return f"the webhook cannot be reached ({getattr(error, 'reason', None) or type(error).__name__})"
+
+
+class _Stays(HTTPRedirectHandler):
+    """Follows no redirect: what was posted would be asked for there, with the token, and nobody told."""
+
+    MOVED = (301, 302, 303, 307, 308)
+
+    def redirect_request(self, *args: Any) -> None:
+        return None
 
 
 def _mail(mail: Mail, message: Message) -> str:

@@ -19,15 +19,15 @@ from archiver.publish.snapshot.facts import Facts
 
 def describe(folder: Path, facts: Facts, software: str, previous: Path | None, since: str
              ) -> list[File]:
-    """Write every description into the folder; `previous` is that of the version `since`. All files that are in it
-    then. Raises OSError."""
+    """Write every description into the folder; `previous` is that of the version `since`, None where it
+    is not at hand. All files that are in it then. Raises OSError."""
     about = named(facts)
     cited = citation.line(facts, about)
     (folder / "plots").mkdir()
     for name, drawing in plots(facts).items():
         _write(folder / name, drawing)
     compared = changes.compare(folder, facts, previous, since) if previous else None
-    _write(folder / "CHANGES.md", changes.text(facts, compared))
+    _write(folder / "CHANGES.md", changes.text(facts, compared, since))
     _write(folder / "CITATION.cff", citation.cff(facts, about))
     files = listed(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))

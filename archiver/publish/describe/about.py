@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +11,12 @@ from typing import Any
 
 from slugify import slugify
 
+from archiver.publish.licences import address, spdx
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.tables import TABLES, Table
 
 UNKNOWN_LICENCE = "http://rightsstatements.org/vocab/CNE/1.0/"
 """RightsStatements.org's "Copyright Not Evaluated": of a dataset whose records have each a licence, or none."""
-_CC = re.compile(r"https?://creativecommons\.org/(?:licenses/([a-z-]+)/(\d\.\d)|publicdomain/zero/(1\.0))",
-                 re.IGNORECASE)
-_SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 _NOBODY = "The operator of the archive"
 MEDIA = {".parquet": "application/vnd.apache.parquet", ".gz": "application/gzip", ".geojson": "application/geo+json",
          ".json": "application/json", ".md": "text/markdown", ".cff": "application/yaml", ".svg": "image/svg+xml",
@@ -65,12 +62,13 @@ def about(facts: Facts) -> About:
     name = slugify(said.get("name") or said.get("title") or "-".join(sites[:3]))[:60] or "archive"
     own = [said["licence"]] if said.get("licence") else sorted({one for one in facts.licences if one})
     whole = bool(said.get("licence")) or (len(own) == 1 and not facts.licences[""])
-    doi = said.get("doi", "").removeprefix("https://doi.org/")
+    doi = said.get("doi", "")
     urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {facts.request.version} {facts.digest}')}"
     return About(
         name, title, said.get("description") or _description(facts, sites, asked),
         tuple(said.get("creators") or ({"name": said.get("publisher") or _NOBODY},)),
-        tuple(dict.fromkeys(map(address, own))) or (UNKNOWN_LICENCE,), spdx(own[0]) if whole else "",
+        tuple(dict.fromkeys(address(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
+        spdx(own[0]) if whole else "",
         f"https://doi.org/{doi}" if doi else said.get("url") or urn, doi,
         said.get("publisher") or (said.get("creators") or [{"name": _NOBODY}])[0]["name"],
         tuple(said.get("keywords") or ("news", "blogs", "web archive")), said.get("motivation", ""),
@@ -83,18 +81,6 @@ def _description(facts: Facts, sites: list[str], asked: str) -> str:
     return (f"{facts.rows['articles']:,} articles of {of}{found}, as a web archive had them at {facts.cutoff} UTC: "
             "their facts, versions, captures and places, and what is known to be missing. Of each article there is "
             "what may be published of it.")
-
-
-def spdx(licence: str) -> str:
-    """The SPDX identifier of a licence that is given by its address or by that; "" where it has none that is known."""
-    if found := _CC.match(licence):
-        return "CC0-1.0" if found[3] else f"CC-{found[1].upper()}-{found[2]}"
-    return licence if _SPDX.fullmatch(licence) and "-" in licence else ""
-
-
-def address(licence: str) -> str:
-    """A licence as an address: SPDX's own page where it is given by its identifier."""
-    return licence if "://" in licence else f"https://spdx.org/licenses/{licence}.html"
 
 
 def listed(folder: Path, before: Iterable[File] = ()) -> list[File]:
@@ -126,4 +112,4 @@ def creator(one: dict[str, str]) -> dict[str, Any]:
 
 
 def orcid(text: str) -> str:
-    return f"https://orcid.org/{text.rstrip('/').rpartition('/')[2]}"
+    return f"https://orcid.org/{text}"

@@ -147,10 +147,10 @@ def _limits(facts: Facts) -> str:
 def _personal(facts: Facts) -> str:
     told = ["Authors are named as their pages name them." if not facts.request.pseudonymised else
             "Names of authors are replaced by keyed hashes (HMAC-SHA-256): the same name has the same hash, and the "
-            "key is not in the dataset. Texts and titles may still name them."]
+            "key is not in the dataset. Texts of others, and addresses, may still name them."]
     if facts.request.drop_contacts:
-        told.append("E-mail addresses and telephone numbers were taken out of titles, texts and descriptions as far "
-                    "as they were recognised.")
+        told.append("E-mail addresses and telephone numbers were taken out of titles, texts and other fields as far as "
+                    "they were recognised.")
     told.append("Texts tell of people. A person or site may ask for a withdrawal; it reaches every version that is "
                 "built afterwards.")
     return " ".join(told) + "\n"

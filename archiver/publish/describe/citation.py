@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
-from archiver.publish.describe.about import About, address, orcid, spdx
+from archiver.publish.describe.about import About, orcid
+from archiver.publish.licences import is_listed, spdx
 from archiver.publish.snapshot.facts import Facts
+
+_DOI = re.compile(r"10\.\d{4,9}(\.\d+)?/[A-Za-z0-9:/_;\-.()\[\]\\]+")
+"""What the format takes for one; a DOI may have other signs, and is given by its address then."""
 
 
 def line(facts: Facts, about: About) -> str:
@@ -23,11 +28,11 @@ def cff(facts: Facts, about: About) -> str:
         "title": about.title, "abstract": about.description, "version": facts.request.version,
         "date-released": facts.day, "keywords": list(about.keywords),
         "authors": [_author(one) for one in about.creators]}
-    if about.spdx:
+    if is_listed(about.spdx):  # of others the format's own list may know nothing
         told["license"] = about.spdx
     else:
         told["license-url"] = about.licences[0]
-    if about.doi:
+    if _DOI.fullmatch(about.doi):
         told["doi"] = about.doi
     if about.identifier.startswith("http"):
         told["url"] = about.identifier
@@ -57,7 +62,7 @@ def datacite(facts: Facts, about: About, size: int) -> dict[str, Any]:
         "publisher": {"name": about.publisher}, "publicationYear": facts.day[:4],
         "subjects": [{"subject": one} for one in about.keywords],
         "dates": [{"date": facts.day, "dateType": "Issued"}, *_covered(facts)], "version": facts.request.version,
-        "rightsList": [{"rightsUri": address(one), **({"rightsIdentifier": spdx(one)} if spdx(one) else {})}
+        "rightsList": [{"rightsUri": one, **({"rightsIdentifier": spdx(one)} if spdx(one) else {})}
                        for one in about.licences],
         "descriptions": [{"description": about.description, "descriptionType": "Abstract"}],
         "sizes": [f"{facts.rows['articles']} articles", f"{size} bytes"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from archiver.publish.describe.about import About, File, address, spdx, tables
+from archiver.publish.describe.about import About, File, tables
+from archiver.publish.licences import spdx
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.tables import Table
 
@@ -34,7 +35,7 @@ def datapackage(facts: Facts, about: About, files: Iterable[File], software: str
 
 def _licence(licence: str) -> dict[str, str]:
     name = spdx(licence)
-    return {"name": name, "path": address(licence)} if name else {"path": licence, "title": licence}
+    return {"name": name, "path": licence} if name else {"path": licence, "title": licence}
 
 
 def _parquet(table: Table, file: File, number: int) -> dict[str, Any]:

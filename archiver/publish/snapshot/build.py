@@ -3,35 +3,40 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
+import heapq
 import json
 import os
-import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.errors import BadQuery
 from archiver.publish import rules as publish_rules
 from archiver.publish.describe import describe
 from archiver.publish.describe.about import File
 from archiver.publish.formats.columns import arrow
 from archiver.publish.personal import Personal, fingerprint
 from archiver.publish.refusals import NotASnapshot, NothingToPublish, SnapshotRefused
+from archiver.publish.snapshot import across, rows
 from archiver.publish.snapshot import request as asked
 from archiver.publish.snapshot.choose import LARGE, choose, newest, order
 from archiver.publish.snapshot.evidence import settle
 from archiver.publish.snapshot.facts import Facts
+from archiver.publish.snapshot.place import aside, put, refused, true_place
+from archiver.publish.snapshot.read import table_files
 from archiver.publish.snapshot.request import Request
+from archiver.publish.snapshot.tables import ARTICLES
 from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.publish.wacz.pack import pack
 from archiver.search.run import matching_ids
+from archiver.search.together import Shard, having
 from archiver.store.connect import open_archive
 
 REBUILD, SUMS = "rebuild.json", "SHA256SUMS"
@@ -49,44 +54,51 @@ class Built:
 
 
 def build(archives: Sequence[Path], out: Path, request: Request, *, software: str, key: bytes | None = None,
-          previous: Path | None = None, replace: bool = False, told: Told = lambda what, count: None) -> Built:
+          previous: Path | None = None, since: str = "", replace: bool = False,
+          told: Told = lambda what, count: None) -> Built:
     """Build the snapshot of one archive, or of several that have no site in common, into the folder `out`.
 
     A folder that is there is replaced only with `replace`, or where it is the same. `key` is the one by which authors
-    are named, where the request says so. `previous` is the folder of the
-    version before, which CHANGES.md tells the differences to. Raises SnapshotRefused, NothingToPublish, NotASnapshot,
-    BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
+    are named, where the request says so. `previous` is the folder of the version before, which CHANGES.md tells the
+    differences to; `since` is that version where it is not at hand. Raises SnapshotRefused, NothingToPublish,
+    NotASnapshot, BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
     """
     arrow()
-    _check_target(out, request)
-    since = version_of(previous)["request"].version if previous else ""
+    try:
+        _check_target(out, request)
+    except OSError as error:
+        raise refused(out, error) from error
+    since = _compared_with(previous) if previous else since
     rules = publish_rules.parse(request.rules, "rebuild.json")
     change = _personal(out, request, rules, key)
     with ExitStack() as stack:
         dbs = [stack.enter_context(_reading(archive)) for archive in archives]
-        cutoff, parts, reasons = _chosen(dbs, request, rules, str(out))
+        cutoff, parts, reasons = _chosen(dbs, request, rules, out)
         facts = Facts(request, cutoff, rules.dataset)
         facts.reasons = reasons
+        if change.hides_names:
+            for db in dbs:
+                change.also_by(rows.authors(db, cutoff))
         if request.wacz:
             _may_hold_pages(out, request, dbs)
-        with _aside(out) as folder:
+        with aside(out) as folder:
             try:
                 write_tables(dbs, folder, facts, change, parts, told)
                 derive(folder, facts)
                 refer(folder, facts)
                 if request.wacz:
                     _pack(dbs[0], archives[0].parent, folder, out, software)
-                (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs))
+                (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs, since))
                 size = _sum(folder, describe(folder, facts, software, previous, since))
             except (OSError, sqlite3.Error) as error:
-                raise _refused(out, error) from error
+                raise refused(out, error) from error
             same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
             if same and not replace:
                 return Built(out, facts, size, True)
             if out.exists() and not replace and any(out.iterdir()):
                 raise SnapshotRefused(str(out), f"there is a version {request.version} of other content already; give "
                                       "another --version, or --replace to write over it")
-            _move(folder, out)
+            put(folder, true_place(out))
             return Built(out, facts, size, same)
 
 
@@ -112,30 +124,55 @@ def _reading(archive: Path) -> Iterator[Database]:
         db.close()
 
 
-def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: str
+def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: Path
             ) -> tuple[str, list[str], Counter[tuple[str, str]]]:
     """Choose in all archives; the cut-off, the partitions in order, and how many records each reason decided on."""
-    total, sites = 0, Counter[str]()
-    for db in dbs:
-        # The query first: it may bring an index up to date, which is another connection's work.
-        ids = list(matching_ids(db, request.asked)) if request.query else None
-        if not db.conn.in_transaction:
-            db.execute("begin")
-        total += choose(db, ids, request.cutoff)
-        sites.update(row[0] for row in db.execute("select distinct site from temp.considered where chosen"))
-    if not total:
-        raise NothingToPublish(out, request.words)
-    if twice := sorted(site for site, count in sites.items() if count > 1):
-        raise SnapshotRefused(out, f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
+    wanted = [*_wanted(dbs, request)]
+    if not sum(choose(db, ids, request.cutoff) for db, ids in zip(dbs, wanted, strict=True)):
+        raise NothingToPublish(str(out), request.words, request.cutoff, holds=(out / REBUILD).exists())
+    copies = []
+    if len(dbs) > 1:
+        _no_two_have_one(dbs, out)
+        copies = across.consider(dbs, wanted, request.cutoff, fold=request.asked.folding != "none")
+    total = sum(db.execute("select count(*) from temp.considered where chosen").fetchone()[0] for db in dbs)
     partition = request.partition
     if partition == "auto":
         partition = "year" if total > LARGE else "none"
     cutoff = request.cutoff or max(map(newest, dbs))
     parts = sorted({part for db in dbs for part in order(db, partition)})
     reasons: Counter[tuple[str, str]] = Counter()
-    for db in dbs:
-        reasons += settle(db, rules, cutoff)
-    return cutoff, parts, reasons
+    decided = []
+    for archive, db in enumerate(dbs):
+        told, kept = settle(db, rules, cutoff, {one[1] for group in copies for one in group if one[0] == archive})
+        reasons += told
+        decided.append(kept)
+    across.bind(dbs, copies, decided, reasons)
+    return cutoff, parts, +reasons
+
+
+def _wanted(dbs: Sequence[Database], request: Request) -> Iterator[list[int] | None]:
+    """By archive which articles the query finds, None for all. Raises what a query does."""
+    if len(dbs) > 1 and request.asked.like is not None:
+        raise BadQuery(f"like {request.asked.like}", "it names an article of one archive: ask that one alone")
+    asks = {shard.name: query for shard, query in having(
+        [Shard(str(number), db) for number, db in enumerate(dbs)], request.asked)}
+    for number, db in enumerate(dbs):
+        # The query first: it may bring an index up to date, which is another connection's work.
+        query = asks.get(str(number))
+        yield None if not request.query else list(matching_ids(db, query)) if query else []
+        if not db.conn.in_transaction:
+            db.execute("begin")
+
+
+def _no_two_have_one(dbs: Sequence[Database], out: Path) -> None:
+    """Raises SnapshotRefused where a site or a post is in several archives."""
+    chosen = "select distinct site from temp.considered where chosen"
+    sites = Counter(row[0] for db in dbs for row in db.execute(chosen))
+    posts = heapq.merge(*(db.execute("select id, url from temp.considered where chosen order by id") for db in dbs))
+    twice = sorted(site for site, count in sites.items() if count > 1) or [
+        url for (one, _), (other, url) in pairwise(posts) if one == other][:1]
+    if twice:
+        raise SnapshotRefused(str(out), f"{twice[0]} is in several of the archives; merge these with 'archiver merge'")
 
 
 def _may_hold_pages(out: Path, request: Request, dbs: Sequence[Database]) -> None:
@@ -158,15 +195,16 @@ def _pack(db: Database, archive: Path, folder: Path, out: Path, software: str) -
                               "mend the archive, or leave out --wacz")
 
 
-def _rebuild(facts: Facts, software: str, dbs: Sequence[Database]) -> bytes:
+def _rebuild(facts: Facts, software: str, dbs: Sequence[Database], since: str) -> bytes:
     """What it takes to build the same again: the request with its cut-off, the software, and the content's digest."""
     import pyarrow
 
     request = asked.as_json(facts.request)
     request["cutoff"] = facts.cutoff
     schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
-    told = {"snapshot": _MARK, "request": request, "software": software, "pyarrow": pyarrow.__version__,
-            "schema": schema, "content": facts.digest, "rows": dict(sorted(facts.rows.items()))}
+    told = {"snapshot": _MARK, "request": request, **({"since": since} if since else {}), "software": software,
+            "pyarrow": pyarrow.__version__, "schema": schema, "content": facts.digest,
+            "rows": dict(sorted(facts.rows.items()))}
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
@@ -186,14 +224,36 @@ def files_of(folder: Path) -> list[str]:
 
 def version_of(folder: Path) -> dict[str, Any]:
     """What a folder's rebuild.json says, with its request. Raises NotASnapshot."""
+    return asked.read(text_of(folder, REBUILD), str(folder))
+
+
+def text_of(folder: Path, name: str) -> str:
+    """What stands in a file of a snapshot. Raises NotASnapshot."""
     try:
-        text = (folder / REBUILD).read_text(encoding="utf-8")
+        return (folder / name).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotASnapshot(str(folder), f"it has no {name}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise NotASnapshot(str(folder), "it has no rebuild.json") from error
-    return asked.read(text, str(folder))
+        why = getattr(error, "strerror", None) or "it is no UTF-8"
+        raise NotASnapshot(str(folder), f"its {name} cannot be read: {why}") from error
+
+
+def _compared_with(previous: Path) -> str:
+    """The version in a folder. Raises NotASnapshot, before anything is built."""
+    version: str = version_of(previous)["request"].version
+    if not table_files(previous, ARTICLES):
+        raise NotASnapshot(str(previous), "it has no table of articles")
+    return version
 
 
 def _check_target(out: Path, request: Request) -> None:
+    """Raises SnapshotRefused and OSError."""
+    if os.path.ismount(true_place(out)):
+        raise SnapshotRefused(str(out), "a disk is mounted there, and a dataset is put in its place as a whole; name a "
+                              "folder in it")
+    if Path.cwd().is_relative_to(true_place(out)):
+        raise SnapshotRefused(str(out), "it is the folder that you are in, and a dataset is put in its place as a "
+                              "whole; go out of it and name it from there")
     if not out.exists():
         if not out.parent.is_dir():
             raise SnapshotRefused(str(out), f"there is no folder {out.parent}")
@@ -209,59 +269,3 @@ def _check_target(out: Path, request: Request) -> None:
     if found.version != request.version:
         raise SnapshotRefused(str(out), f"it holds version {found.version}; give version {request.version} a folder of "
                               f"its own, and --previous {out}")
-
-
-def _refused(out: Path, error: OSError | sqlite3.Error) -> SnapshotRefused:
-    full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or (
-        isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL)
-    if full:
-        return SnapshotRefused(str(out), "the disk is full; make room, then publish again")
-    return SnapshotRefused(str(out), getattr(error, "strerror", None) or str(error))
-
-
-@contextmanager
-def _aside(out: Path) -> Iterator[Path]:
-    """A folder beside the one that is asked for; gone afterwards, unless it was moved. What an earlier build that was
-    killed has left is taken away; another that is running keeps this one out."""
-    whole = out.absolute()
-    folder = whole.parent / f".{whole.name}.unfinished"
-    mark = whole.parent / f".{whole.name}.lock"
-    try:
-        lock = os.open(mark, os.O_CREAT | os.O_RDWR, 0o666)
-    except OSError as error:
-        raise _refused(out, error) from error
-    try:
-        # Before what is taken away below: until it is locked, folder and lock are another build's.
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        if isinstance(error, BlockingIOError):
-            raise SnapshotRefused(str(out), "another build of it is running; wait until it ends") from error
-        raise _refused(out, error) from error
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        yield folder
-    except OSError as error:
-        raise _refused(out, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            mark.unlink()
-        os.close(lock)
-
-
-def _move(folder: Path, out: Path, rename: Callable[[Path, Path], object] = os.replace) -> None:
-    """Put the whole folder in the place of the one that is asked for; what was there stays until it is."""
-    if not out.exists():
-        rename(folder, out)
-        return
-    old = folder.with_name(f"{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    rename(out, old)
-    try:
-        rename(folder, out)
-    except OSError:
-        rename(old, out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.publish.formats.columns import arrow
-from archiver.publish.refusals import NotASnapshot
-from archiver.publish.snapshot.build import SUMS, files_of, version_of
+from archiver.publish.snapshot.build import SUMS, files_of, text_of, version_of
 from archiver.publish.snapshot.read import table_files
 from archiver.publish.snapshot.tables import ARTICLES, TABLES
 
@@ -20,11 +19,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 def check(folder: Path) -> tuple[str, ...]:
     """What is wrong, a sentence each; () where all is as it should be. Raises NotASnapshot and ExtraMissing."""
     told = version_of(folder)
-    try:
-        text = (folder / SUMS).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotASnapshot(str(folder), f"it has no {SUMS}") from error
-    return (*_sums(folder, text), *_tables(folder, told))
+    return (*_sums(folder, text_of(folder, SUMS)), *_tables(folder, told))
 
 
 def _sums(folder: Path, text: str) -> Iterator[str]:
@@ -38,14 +33,20 @@ def _sums(folder: Path, text: str) -> Iterator[str]:
     yield from (f"{name} is listed and not there." for name in sorted(set(listed) - there))
     yield from (f"{name} is there and not listed." for name in sorted(there - set(listed)))
     for name in sorted(there & set(listed)):
-        with (folder / name).open("rb") as handle:
-            if hashlib.file_digest(handle, "sha256").hexdigest() != listed[name]:
-                yield f"{name} is not what was published: its SHA-256 is another."
+        try:
+            with (folder / name).open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError as error:
+            yield f"{name} cannot be read ({error.strerror})."
+            continue
+        if digest != listed[name]:
+            yield f"{name} is not what was published: its SHA-256 is another."
 
 
 def _tables(folder: Path, told: dict[str, Any]) -> Iterator[str]:
     pa, pq = arrow()
-    counts = told.get("rows", {})
+    said = told.get("rows")
+    counts = said if isinstance(said, dict) else {}  # it may be what was changed
     ids: set[str] = set()
     for table in TABLES:
         files = table_files(folder, table)
@@ -70,7 +71,7 @@ def _tables(folder: Path, told: dict[str, Any]) -> Iterator[str]:
             except (pa.ArrowInvalid, OSError) as error:
                 yield f"{file.name} cannot be read ({' '.join(str(error).split())[:120]})."
         if rows != counts.get(table.name, 0):
-            yield f"The table {table.name} has {rows:,} rows, and rebuild.json says {counts.get(table.name, 0):,}."
+            yield f"The table {table.name} has {rows:,} rows, and rebuild.json says {counts.get(table.name, 0)}."
         if strange:
             yield f"{strange:,} rows of {table.name} are of articles that are not there."
         if twice:

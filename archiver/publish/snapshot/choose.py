@@ -11,6 +11,7 @@ from itertools import groupby
 
 from sqlite_utils import Database
 
+from archiver.record.joined import Joined
 from archiver.store.record_ids import FIRST_ADDRESS, of_first
 
 NEWEST = "9999"
@@ -25,8 +26,9 @@ LARGE = 250_000
 """Rows from which on a table is several files."""
 
 
-def choose(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
-    """Enter the articles of these numbers (None is all), as far as they were there at the cut-off; how many it is."""
+def choose(db: Database, ids: Iterable[int] | None, cutoff: str = "", beside: Iterable[int] = ()) -> int:
+    """Enter the articles of these numbers (None is all), as far as they were there at the cut-off; how many it is.
+    What is `beside` them is considered with its own copies, as copies are, and not chosen."""
     db.conn.create_function("record_id", 1, of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
         db.execute(f"drop table if exists temp.{table}")
@@ -40,6 +42,8 @@ def choose(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
         duplicate_of text, cluster_id text, split_key text, tier integer, licence text, geo integer, gone_at text)""")
     ours = "(select article_id from temp.chosen)"
     db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
+    for number in beside:
+        db.execute(_ENTER.format(source=f"a.id = {int(number)}"), [cutoff or NEWEST])
     # Copies of copies, too: what is near to what is equal.
     have = "(select article_id from temp.considered)"
     before = -1
@@ -68,6 +72,24 @@ def _back_to(db: Database, cutoff: str) -> None:
         "where r.article_id = c.article_id and r.revision = c.revision) where revision <> (select a.revision from "
         "articles a where a.id = c.article_id)")
     db.execute("update temp.considered set gone_at = null where substr(gone_at, 1, 19) > ?", [cutoff])
+    _unjoin(db)
+
+
+def _unjoin(db: Database) -> None:
+    """What a text that came later has joined into one cluster, as the links of those that were there had it: numbered
+    below nought, where no cluster is."""
+    had = dict(db.execute(
+        "select article_id, cluster from temp.considered where cluster in (select a.cluster_id from articles a where "
+        "a.cluster_id in (select cluster from temp.considered) and a.id not in (select article_id from "
+        "temp.considered))"))
+    if not had:
+        return
+    links = [(number, other) for number in had for (other,) in db.execute(
+        "select other_id from near_copies where article_id = ?", [number]) if other in had]
+    find = Joined(links).top
+    linked = {number for link in links for number in link}
+    db.conn.executemany("update temp.considered set cluster = ? where article_id = ?", (
+        (-find(number) if number in linked else None, number) for number in had))
 
 
 def _name_groups(db: Database) -> None:
@@ -99,17 +121,7 @@ def _named(rows: Iterable[tuple[int, int, str]], first_too: bool) -> Iterator[tu
 def groups(db: Database) -> Iterator[list[int]]:
     """The considered articles that share a text, or most of one: joined where a duplicate is in a cluster."""
     rows = db.execute(_SHARED).fetchall()
-    leader: dict[tuple[str, int], tuple[str, int]] = {}
-
-    def find(key: tuple[str, int]) -> tuple[str, int]:
-        while leader.setdefault(key, key) != key:
-            leader[key] = leader[leader[key]]
-            key = leader[key]
-        return key
-
-    for _, root, cluster in rows:
-        if cluster is not None:
-            leader[find(("root", root))] = find(("cluster", cluster))
+    find = Joined((("root", root), ("cluster", cluster)) for _, root, cluster in rows if cluster is not None).top
     keyed = sorted((find(("root", root)), number) for number, root, _ in rows)
     for _, group in groupby(keyed, key=lambda pair: pair[0]):
         members = [number for _, number in group]

@@ -4,45 +4,41 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import groupby
 from typing import Any
 
 from sqlite_utils import Database
 
 from archiver.items import Right
-from archiver.publish.rights import TIERS, Decision, Reason, Said, Tier, capped, decide
+from archiver.publish.rights import TIERS, Decision, Said, capped, decide
 from archiver.publish.rules import Rule, Rules
-from archiver.publish.snapshot.choose import NEWEST, choose, groups, newest
+from archiver.publish.snapshot.choose import NEWEST, groups
 
 
-def settle(db: Database, rules: Rules, cutoff: str) -> Counter[tuple[str, str]]:
-    """Decide on all articles of `temp.considered`; counts the chosen by the label of their tier and what decided."""
+def settle(db: Database, rules: Rules, cutoff: str, keep: Container[int] = ()
+           ) -> tuple[Counter[tuple[str, str]], dict[int, Decision]]:
+    """Decide on all articles of `temp.considered`; counts the chosen by the label of their tier and what decided, and
+    gives the decisions on those to `keep`."""
     own = dict(_decisions(db, rules, cutoff))
     bound = _copies(db, own)
     beside = {row[0] for row in db.execute("select article_id from temp.considered where not chosen")}
     decided: Counter[Decision] = Counter()
+    kept: dict[int, Decision] = {}
 
     def rows() -> Iterator[tuple[int, str, bool, int]]:
         for number, first in own.items():
             decision = bound.get(number, first)
             decided[decision] += number not in beside
+            if number in keep:
+                kept[number] = decision
             yield int(decision.tier), decision.licence, decision.geo, number
 
     db.conn.executemany("update temp.considered set tier = ?, licence = ?, geo = ? where article_id = ?", rows())
     told: Counter[tuple[str, str]] = Counter()
     for decision, count in decided.items():
-        told[decision.tier.label, "; ".join(sorted({reason.why for reason in decision.deciding}))] += count
-    return +told
-
-
-def explain(db: Database, article_id: int, rules: Rules, cutoff: str = "") -> Decision:
-    """The decision on one article, with every statement that had a say."""
-    choose(db, [article_id], cutoff)
-    own = dict(_decisions(db, rules, cutoff or newest(db)))
-    if article_id not in own:  # it was first seen after the cut-off
-        return Decision(Tier.REFERENCE, reasons=(Reason(Tier.REFERENCE, "it was not there at the cut-off"),))
-    return _copies(db, own).get(article_id, own[article_id])
+        told[decision.label] += count
+    return +told, kept
 
 
 def _copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:

@@ -15,7 +15,8 @@ from archiver.search.asked import as_options
 from archiver.search.filters import Query
 from archiver.search.times import period, utc_seconds
 
-VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?")
+_PART = r"(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+VERSION = re.compile(rf"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){{2}}(-{_PART}(\.{_PART})*)?")
 """A version as of Semantic Versioning 2.0.0, without build metadata."""
 PARTITIONS = ("auto", "none", "year", "site")
 FORMATS = ("parquet", "csv", "jsonl", "geojson")
@@ -79,7 +80,7 @@ def moment(text: str) -> str:
     from datetime import UTC, datetime
 
     _, last, exact = period(text)
-    seconds = utc_seconds(last) if exact else utc_seconds(last + "T00:00:00+00:00") - 1
+    seconds = utc_seconds(last) - (not exact)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
@@ -125,11 +126,13 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def read(text: str, where: str) -> dict[str, Any]:
-    """A `rebuild.json`, of which `request` is made a Request."""
+    """A `rebuild.json`, of which `request` is made a Request; `since` is "" where it was compared with no version."""
     try:
         told = json.loads(text)
-        return {**told, "request": from_json(told["request"], where)}
-    except (ValueError, KeyError, TypeError) as error:
+        since = told.get("since")
+        return {**told, "request": from_json(told["request"], where),
+                "since": since if isinstance(since, str) and VERSION.fullmatch(since) else ""}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotASnapshot(where, f"its rebuild.json is none ({error})") from error
 
 

@@ -34,12 +34,13 @@ NOTHING = Shown()
 # The columns of a record as they are read, and of what is read beside it; what is null here is filled in.
 _RECORD = {
     **{name: f"a.{name}" for name in _READ}, "body": "{body}", "id": "c.id",
-    "aliases": """(select json_group_array(url) from (select d.url from {aliases} d where d.article_id = a.id and
-        d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))""",
+    "aliases": "{aliases}",
     "excerpt": "null", "revision": "c.revision", "gone_at": "c.gone_at", "duplicate_of": "c.duplicate_of",
     "cluster_id": "c.cluster_id", "words": "null", "captured_at": "p.captured_at", "payload_digest": "p.digest",
     "tier": "null", "licence": "nullif(c.licence, '')", "content_digest": "null", "sketch": "null", "split": "null"}
 _BESIDE = len(_RECORD)
+_ALIASES = """(select json_group_array(url) from (select d.url from {table} d where d.article_id = a.id and
+    d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))"""
 _ARTICLES = f"""
     select {', '.join(_RECORD.values())}, c.tier, c.geo, c.split_key, r.content, q.captured_at, q.digest, o.part
     from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
@@ -66,8 +67,9 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
     `told`: only those below full text, and nothing that follows from a text that is withheld.
     """
     # The view `addresses` has an article's own address too, which is none of these; older archives have a table.
-    aliases = "aliases" if db["aliases"].exists() else "addresses"
-    query = _ARTICLES.format(aliases=aliases, body="case when c.tier = 2 then a.body end" if told else "a.body",
+    aliases = _ALIASES.format(table="aliases" if db["aliases"].exists() else "addresses")
+    query = _ARTICLES.format(aliases="'[]'" if told else aliases,
+                             body="case when c.tier = 2 then a.body end" if told else "a.body",
                              which="where c.tier < 3" if told else "")
     for row in db.execute(query, {"cutoff": cutoff or NEWEST}):
         record: Row = dict(zip(_RECORD, row, strict=False))
@@ -82,15 +84,9 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
         is_counted = counted and level > Tier.REFERENCE
         record["tier"] = _LABELS[level]
         record["aliases"] = [] if record["aliases"] == "[]" else json.loads(record["aliases"])
-        record["content_digest"] = hashlib.sha256(
-            f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
-        tokens: list[str] = []
-        if is_counted or level < Tier.FULL:
-            tokens = words(body)
-            record["words"] = len(tokens)
-            record["sketch"] = sketch(tokens) if level < Tier.FULL else None
-        else:
-            record["words"] = count(body)
+        tokens = [] if told else _measured(record, body, is_counted or level < Tier.FULL)
+        if level == Tier.FULL:
+            record["sketch"] = None
         hidden = NOTHING if level == Tier.FULL else shown
         changed = change(record)
         if is_counted and changed["body"] is not record["body"]:
@@ -100,6 +96,17 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
             [{"id": record["id"], "place": at, **{key: None if hidden.repeats(tag.get(key)) else tag.get(key)
                                                   for key in GEOTAG_KEYS}} for at, tag in enumerate(places, start=1)]
             if places and geo and level > Tier.REFERENCE else (), tokens if is_counted else (), group or "")
+
+
+def _measured(record: Row, body: str, counted: bool) -> list[str]:
+    """Fill in what follows from a text; its words, where these are counted."""
+    record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
+    if not counted:
+        record["words"] = count(body)
+        return []
+    tokens = words(body)
+    record["words"], record["sketch"] = len(tokens), sketch(tokens)
+    return tokens
 
 
 def told(db: Database, cutoff: str, change: Change) -> Iterator[str]:
@@ -116,7 +123,7 @@ def _texts(row: Row) -> Iterator[str]:
     """The values of a row that have room for a passage, addresses aside: these are published as they are."""
     for name, value in row.items():
         if name not in _NO_TEXTS:
-            for text in value if isinstance(value, list) else (value,):
+            for text in (*value, " ".join(value)) if isinstance(value, list) else (value,):
                 if isinstance(text, str) and (len(text) >= 2 * RUN - 1 or not text.isascii()):
                     yield text
 
@@ -147,6 +154,15 @@ def revisions(db: Database, cutoff: str, change: Change, shown: Shown = NOTHING,
             row[name] = json.loads(row[name] or "[]")
         changed = withheld(change(row), tier, shown)
         yield {name: value for name, value in changed.items() if name not in _WHERE}
+
+
+def authors(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
+    """The authors of each version of those chosen articles whose authors were changed, by identifier."""
+    for name, said in db.execute(
+            "select c.id, v.authors from temp.considered c cross join versions v on v.article_id = c.article_id where "
+            "c.chosen and c.article_id in (select article_id from revisions where changed like '%\"authors\"%') "
+            "and substr(v.observed_at, 1, 19) <= ?", [cutoff or NEWEST]):
+        yield name, json.loads(said or "[]")
 
 
 def captures(db: Database, cutoff: str) -> Iterator[Row]:

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 RUN = 8
 """Words in a row that two texts share by no chance."""
 PASSAGES = 12
-# Scripts without spaces: each sign stands for a word, or a sentence would be one.
-_SIGNS = ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+SIGNS = ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
           "\U00020000-\U0003ffff")
-_SIGN_RUN = re.compile(f"[{_SIGNS}]+")
-_WORD = re.compile(f"[{_SIGNS}]|[^ {_SIGNS}]+")
+_SIGN_RUN = re.compile(f"[{SIGNS}]+")
+_WORD = re.compile(f"[{SIGNS}]|[^ {SIGNS}]+")
 _NONE = re.compile(r"[\W_]+")
 _ASCII = bytes(range(128))
 _SPACES = bytes(n if n > 127 or chr(n).isalnum() else 32 for n in range(256))

@@ -37,6 +37,8 @@ def withheld(record: dict[str, Any], tier: Tier, shown: Shown) -> dict[str, Any]
             value = out.get(name)
             if isinstance(value, list):
                 out[name] = [one for one in value if not shown.repeats(one)]
+                if shown.repeats(" ".join(out[name])):  # of short ones, in the order of the text
+                    out[name] = []
             elif shown.repeats(value):
                 out[name] = None
     return out

@@ -18,6 +18,7 @@ from sqlite_utils import Database
 from archiver.publish import shipped
 from archiver.publish.formats import csv_table, geojson, jsonl
 from archiver.publish.formats.columns import ParquetTable
+from archiver.publish.rights import Tier
 from archiver.publish.snapshot import passages, rows
 from archiver.publish.snapshot.facts import Facts
 from archiver.publish.snapshot.ngrams import Ngrams
@@ -92,11 +93,13 @@ def write_tables(dbs: Sequence[Database], folder: Path, facts: Facts, change: ro
                  told: Told) -> None:
     """All tables, as Parquet under `data/`. Raises OSError."""
     request = facts.request
-    withheld = any(db.execute("select 1 from temp.considered where chosen and tier < 3").fetchone() for db in dbs)
-    longest = (2 if withheld else 0) if request.ngrams is None else request.ngrams
-    shown = passages.shown(
+    tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
+    least = min(db.execute(tiers).fetchone()[0] for db in dbs)
+    longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
+    shown = passages.shown(  # only what is below an excerpt is withheld whole
         chain.from_iterable(rows.told(db, facts.cutoff, change) for db in dbs),
-        lambda: chain.from_iterable(rows.hidden(db, facts.cutoff) for db in dbs)) if withheld else rows.NOTHING
+        lambda: chain.from_iterable(rows.hidden(db, facts.cutoff) for db in dbs)
+    ) if least < Tier.EXCERPT else rows.NOTHING
     counting, copied = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     with _opened(_Writing(ARTICLES, folder, facts, told, parts)) as articles, \

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from archiver.search.index import files, state
 from archiver.search.index.refresh import Progress, fill, refresh
 from archiver.search.index.schema import schema
 from archiver.search.index.searcher import Searcher, index_in
-from archiver.store.connect import open_archive
+from archiver.store.connect import is_writable, open_archive
 from archiver.store.search_folder import folder_of
 
 _LOG = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
     try:
         if not state.is_kept(db):
             return None  # to read an archive of an earlier release does not bring it up to date
-        if db not in _LEFT and os.access(archive, os.W_OK) and os.access(archive.parent, os.W_OK):
+        if db not in _LEFT and is_writable(archive) and is_writable(archive.parent):
             writable = open_archive(archive)
             try:
                 done = refresh(writable, archive, progress=progress)

@@ -11,14 +11,15 @@ OF_FAILURES = (
                      "sites set {site} crawl=no' leaves it out."),
     ("refuses it (40", "It shuts this program out: set a longer delay ('archiver sites set {site} delay=5'), or ask "
                        "its owner for leave."),
+    ("answers 429", "It is asked too often: set a longer delay ('archiver sites set {site} delay=5')."),
     ("certificate", "Its owner has to mend that; nothing is read before."),
 )
 """Of a run that failed, by words of its reason; the first row whose words are in it."""
 OF_OUTCOMES = {
     "failed": ("failed", "'archiver status {site}' tells why; where the site is tired of this program, set a longer "
                          "delay ('archiver sites set {site} delay=5')."),
-    "refused": ("were refused", "'archiver status {site}' tells by which rule; where that is its robots.txt, its owner "
-                                "can give leave."),
+    "refused": ("were refused", "'archiver status {site}' tells by which rule; where that is its robots.txt, or a "
+                                "block of this program, its owner can give leave."),
     "gone": ("were gone", "look at one of them in a browser: where it is there, the site shuts this program out, and "
                           "its owner can give leave; else its posts were taken down, or moved without a redirect."),
     "duplicate": ("led to another page", "'archiver why' tells of each to which: a post that stands at two addresses "

@@ -1,4 +1,4 @@
-"""Which fields articles have lost, and since when: pure.
+"""Which fields articles have lost, or whether posts themselves are, and since when: pure.
 
 Runs are walked from the oldest on. What they read is the past, until what comes after has a field so seldom that chance
 does not explain it; from there on nothing is added to the past before the field is back. One new post a run is enough:
@@ -16,13 +16,17 @@ from archiver.store.health.measures import FIELDS, Measured
 
 _PAST = 20
 """Articles that must have been read before a run is judged by them."""
+_PAST_POSTS = 10
+"""Posts that there must have been before: no more stand in many a feed."""
+_LOST = 3  # posts that are lost, before that is more than chance
 _FALL = 0.2
 """Part of the articles by which a field must have become rarer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """`hits` of `trials` articles have the field since a run, `past_hits` of `past_trials` had it before."""
+    """`hits` of `trials` articles have the field since a run, `past_hits` of `past_trials` had it before; or of posts,
+    how many were got."""
 
     since: datetime
     hits: int
@@ -38,12 +42,30 @@ def fallen(runs: Sequence[tuple[datetime, Measured]]) -> dict[str, Fall]:
     return {name: fall for name, fall in found.items() if fall}
 
 
-def _fall(told: Sequence[tuple[datetime, int, int]]) -> Fall | None:
+def lost(runs: Sequence[tuple[datetime, Measured]]) -> Fall | None:
+    """How posts that the site's sources tell of are stored more seldom by the last runs; `runs` as in `fallen`."""
+    return _lost([(at, one.got, one.told) for at, one in runs if one.told])
+
+
+def unlike(runs: Sequence[tuple[datetime, Measured]], first: int) -> Fall | None:
+    """How new pages that nothing told of are posts more seldom. The `first` runs are one: posts come before the rest of
+    a site, which a crawl that was stopped leaves to the next."""
+    begun = runs[:first]
+    together = [(at, sum(one.posts for _, one in begun), sum(one.met for _, one in begun)) for at, _ in begun[:1]]
+    return _lost([one for one in (*together, *((at, one.posts, one.met) for at, one in runs[first:])) if one[2]])
+
+
+def _lost(told: Sequence[tuple[datetime, int, int]]) -> Fall | None:
+    fall = _fall(told, _PAST_POSTS)
+    return fall if fall and fall.trials - fall.hits >= _LOST else None
+
+
+def _fall(told: Sequence[tuple[datetime, int, int]], least: int = _PAST) -> Fall | None:
     past_hits = past = 0
     since: datetime | None = None
     hits = trials = 0
     for at, has, read in told:
-        if past >= _PAST and has / read < past_hits / past - _FALL:
+        if past >= least and has / read < past_hits / past - _FALL:
             since, hits, trials = since or at, hits + has, trials + read
             continue
         # It is as it was: what came between was chance, or has passed.

@@ -15,7 +15,7 @@ from typing import Literal
 
 from archiver.frontier.cadence import shown
 from archiver.store.health.advice import OF_OUTCOMES, of_failure
-from archiver.store.health.coverage import fallen
+from archiver.store.health.coverage import fallen, lost, unlike
 from archiver.store.health.likely import SURPRISE, chance_of_so_many, is_far
 from archiver.store.health.measures import Measured
 
@@ -152,6 +152,28 @@ def _fields(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findin
             f"'archiver reextract {known.site}' reads again what is stored.", about=name, since=fall.since)
 
 
+def _posts(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
+    """Posts that its feed, sitemap or API tells of come to nothing, or what is new there are no posts any more: one by
+    one, they are no great share of a run."""
+    told = [(run.started, run.measured) for run in reversed(runs)]
+    if fall := lost(told):
+        yield Finding(
+            "posts", "red", f"Of {fall.trials:,} new posts that its sources told of since {_moment(fall.since)} "
+            f"{fall.hits:,} could be stored, before that {fall.past_hits / fall.past_trials:.0%}: 'archiver status "
+            f"{known.site}' and 'archiver why URL' tell why. Look at one in a browser: where its text is there, a "
+            "script puts it in, or a login, a consent or a block stands before this program, and its owner can give "
+            "leave.", about="told", since=fall.since)
+    whole = next((n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason), len(told))
+    if fall := unlike(told, whole + 1):
+        yield Finding(
+            "posts", "amber",
+            f"Of {fall.trials:,} new pages since {_moment(fall.since)} {fall.hits:,} are posts, before that "
+            f"{fall.past_hits / fall.past_trials:.0%}: the others have no date or author and no other sign of a post. "
+            "If they are posts, the site's template was changed: 'archiver why URL' tells how one was read, "
+            f"'archiver sites rules {known.site} --set' takes rules that say what a post is, and 'archiver crawl "
+            f"{known.site} --full' looks again.", about="pages", since=fall.since)
+
+
 def _length(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding]:
     """Texts are much shorter or longer than they were: a wall, or a template that is read wrongly."""
     told = _lengths(runs)
@@ -205,7 +227,7 @@ def _failing(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findi
             continue
         bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
         answers = ", ".join(f"{status} {n:,} times" for n, status in bad)
-        how = f" (answers: {answers})" if answers and outcome == "failed" else ""
+        how = f" (answers: {answers})" if answers and outcome in ("failed", "refused") else ""
         yield Finding("statuses", "amber", f"{hits:,} of {total:,} addresses {verb} in {_moment(told[0].started)}"
                       f"{how}, before {earlier / before:.0%}: {advice.format(site=known.site)}", about=outcome,
                       since=_since(told, more))
@@ -237,8 +259,8 @@ def _sources(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findi
                       about="all", since=max(source.since for source in known.dead))
         return
     for source in known.dead:
-        yield Finding("source", "amber", f"Its {source.kind}{_at(source)} does not answer any more ({source.why}), and "
-                      f"no other {source.kind} does: new posts are found by its other ways alone. Look for a new "
+        yield Finding("source", "amber", f"Its {source.kind}{_at(source)} tells of no posts any more ({source.why}), "
+                      f"and no other {source.kind} does: new posts are found by its other ways alone. Look for a new "
                       f"address on its home page; 'archiver crawl' with it takes it up.", about=source.kind,
                       since=source.since)
 
@@ -260,7 +282,7 @@ def _robots(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findin
 
 
 Check = Callable[[Known, Sequence[Run], datetime], Iterator[Finding]]
-CHECKS: tuple[Check, ...] = (_ended, _robots, _fields, _sources, _quiet, _failing, _length, _slow)
+CHECKS: tuple[Check, ...] = (_ended, _robots, _posts, _fields, _sources, _quiet, _failing, _length, _slow)
 
 
 def _since(runs: Sequence[Run], so: Callable[[Run], bool]) -> datetime:

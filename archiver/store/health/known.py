@@ -86,8 +86,10 @@ def _dead(db: Database, site: dict[str, Any], runs: Sequence[Run]) -> list[Sourc
     told = [run for run in runs if run.outcome and run.measured.outcomes]
     if not told:
         return []
+    emptied = _emptied(db, site, told)
     lost = {kind for run in told[1:] for kind in run.measured.sources} - set(told[0].measured.sources)
-    return [_lost(db, site, kind, told) for kind in sorted(lost)]
+    return [*(_lost(db, site, kind, told) for kind in sorted(lost)),
+            *([emptied] if emptied and "feed" not in lost else ())]
 
 
 def _lost(db: Database, site: dict[str, Any], kind: str, runs: Sequence[Run]) -> Source:
@@ -100,16 +102,28 @@ def _lost(db: Database, site: dict[str, Any], kind: str, runs: Sequence[Run]) ->
 
 def _turned(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
     """An address that told of posts, and shows something else now: its row has another kind."""
-    rows = db.execute(
-        "select url from pages where site_id = ? and priority = 0 and kind not in ('feed', 'sitemap', 'api') "
-        "and url <> ? order by changed_at is null, found_at, id", [site["id"], site["start_url"]]).fetchall()
-    url = next((url for url, in rows if _kind_by_address(url) == kind), "")
+    url = next((url for url, now, _ in _tellers(db, site, kind) if now != kind), "")
     return url, f"what it shows is no {kind}" if url else ""
 
 
-def _kind_by_address(url: str) -> str:
-    return next((kind for words, kind in (("sitemap", "sitemap"), ("wp-json", "api"), ("rest_route", "api"))
-                 if words in url), "feed")
+def _emptied(db: Database, site: dict[str, Any], runs: Sequence[Run]) -> Source | None:
+    """The feed that told of most posts, where no feed lists one any more."""
+    read = [run for run in runs if run.measured.listed is not None]
+    empty = list(takewhile(lambda run: not run.measured.listed, read))
+    if not empty or len(empty) == len(read):
+        return None
+    url, _, why = next((one for one in _tellers(db, site, "feed") if one[1] == "feed"), ("", "", ""))
+    return Source("feed", url, why or "it lists none", empty[-1].started)
+
+
+def _tellers(db: Database, site: dict[str, Any], kind: str) -> list[tuple[str, str, str]]:
+    """The documents that told of the site's pages as such a source, that of the most first: address, kind as it is now,
+    and what came of it last."""
+    return db.execute(
+        "select p.url, p.kind, p.reason from page_sources s join pages t on t.id = s.page_id join pages p on p.url = "
+        "s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id group by p.id "
+        "order by count(*) desc",
+        [kind, site["id"]]).fetchall()
 
 
 def growth(db: Database, now: datetime) -> float:

@@ -18,6 +18,11 @@ AGAIN = " again"
 """Stands behind the outcome of pages that had the same before, of those that are no success."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
 _READ = (Outcome.ARCHIVED, Outcome.UNCHANGED)
+_AT_NONE = ("articles", "fields", "listed")
+"""What is told where it is 0, too."""
+_NO_SIGN = ("undated", "empty")
+"""Rules of pages that nothing says of what they are."""
+_NOTHING = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,10 @@ class Measured:
     `articles` posts were read whole, `fields` of them have a field, `length` is their median number of characters;
     `outcomes` counts pages ("failed again": those that failed when they were asked for last, too), `statuses` answers
     (by HTTP status); seconds to an answer at the median and for 95 of 100;
-    `listed` is how many posts the site's largest feed showed; `sources` counts the feeds, sitemaps and APIs that
-    answered when they were asked last.
+    `listed` is how many posts the site's largest feed showed, None where none was read; `sources` counts the feeds,
+    sitemaps and APIs that answered when they were asked last; of the posts that these told of, `told` were asked for
+    anew, and `got` of them were stored. Of new pages of which nothing had been told, `met` are posts or show no sign of
+    what they are, and `posts` of them are posts.
     """
 
     articles: int = 0
@@ -38,8 +45,12 @@ class Measured:
     statuses: Mapping[str, int] = field(default_factory=dict)
     latency: float | None = None
     latency_95: float | None = None
-    listed: int = 0
+    listed: int | None = None
     sources: Mapping[str, int] = field(default_factory=dict)
+    told: int = 0
+    got: int = 0
+    met: int = 0
+    posts: int = 0
 
     @classmethod
     def from_json(cls, text: str | None) -> Measured:
@@ -49,7 +60,7 @@ class Measured:
 
     def as_dict(self) -> dict[str, Any]:
         return {name: dict(value) if isinstance(value, Mapping) else value for name in self.__slots__
-                if (value := getattr(self, name)) or name in ("articles", "fields")}
+                if (value := getattr(self, name)) or (name in _AT_NONE and value is not None)}
 
     @property
     def settled(self) -> int:
@@ -71,7 +82,9 @@ class Measuring:
         self._statuses: Counter[str] = Counter()
         self._lengths = array("L")
         self._latencies = array("f")
-        self._listed = 0
+        self._told = self._got = self._met = self._posts = 0
+        self._listed: int | None = None
+        self._as_before = False
 
     def answered(self, status: int, seconds: float | None) -> None:
         """An answer of the server, whatever was asked for."""
@@ -79,14 +92,23 @@ class Measuring:
         if seconds is not None:
             self._latencies.append(seconds)
 
-    def visited(self, visit: Visit, outcome: Outcome, before: str) -> None:
-        """A visit as it was written; `before` is the page's outcome until then.
+    def visited(self, visit: Visit, outcome: Outcome, before: str, kind: str = "") -> None:
+        """A visit as it was written; `before` is the page's outcome until then, `kind` what it was taken for.
 
         A page that fails at each run is counted by itself: it is asked for again while others are not.
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
         if visit.kind is PageKind.FEED:
-            self._listed = max(self._listed, sum(target.source is Source.FEED for target in visit.targets))
+            self._as_before |= visit.status == 304
+            if visit.status == 200 and outcome is Outcome.NOT_ARTICLE:
+                self._listed = max(self._listed or 0, sum(t.source is Source.FEED for t in visit.targets))
+        if outcome is Outcome.ARCHIVED and before not in _READ and (kind == PageKind.POST or before != Outcome.DUE):
+            self._told, self._got = self._told + 1, self._got + 1  # one that failed at first may be got later
+        elif outcome in _NOTHING and before == Outcome.DUE and kind == PageKind.POST:
+            self._told += 1
+        elif before == Outcome.DUE and (outcome is Outcome.ARCHIVED or (
+                outcome is Outcome.NOT_ARTICLE and visit.rule in _NO_SIGN)):
+            self._met, self._posts = self._met + 1, self._posts + (outcome is Outcome.ARCHIVED)
         if visit.article and outcome in _READ and visit.status == 200:
             self._read(visit.article)
 
@@ -96,7 +118,9 @@ class Measuring:
             self._articles, dict(self._fields), median(self._lengths) if self._lengths else None,
             dict(self._outcomes), dict(self._statuses),
             round(median(self._latencies), 4) if self._latencies else None, round(tail, 4) if tail else None,
-            self._listed, sources)
+            # That one feed is empty says nothing where another is as it was.
+            None if self._as_before and not self._listed else self._listed, sources,
+            self._told, self._got, self._met, self._posts)
 
     def as_json(self, sources: Mapping[str, int]) -> str:
         """`sources` as in `Measured`."""

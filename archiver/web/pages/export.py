@@ -6,8 +6,7 @@ from typing import IO
 
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery
-from archiver.web.answer import Asked, Download
+from archiver.web.answer import Asked, CannotAnswer, Download
 from archiver.web.asking import query_of
 from archiver.web.exports import KINDS, found_ids
 from archiver.web.picked import picked
@@ -15,7 +14,7 @@ from archiver.web.picked import picked
 
 def page(asked: Asked) -> Download:
     if (name := asked.one("as")) not in KINDS:
-        raise BadQuery(f"export as {name}", f"it can be exported as {', '.join(KINDS)}")
+        raise CannotAnswer(f"export as {name}", f"it can be exported as {', '.join(KINDS)}")
     kind = KINDS[name]
     named = asked.many("id")
     ids = picked(asked.db, named).ids if named else found_ids(asked.db, query_of(asked))

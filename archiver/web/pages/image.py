@@ -13,8 +13,10 @@ from archiver.web.payload import sent
 def page(asked: Asked) -> Sent:
     number = article_of(asked)
     found = lead_image(asked.db, number)
-    if found is None or found["capture"] is None:
-        raise NotCaptured(found["url"] if found else f"an image of article {number}")
+    if found is None:
+        raise NotCaptured(str(number), f"No image of article {number} is known of.")
+    if found["capture"] is None:
+        raise NotCaptured(found["url"])
     capture = found["capture"]
     row = next(iter(asked.db.query("select * from captures where warc_file = ? and warc_offset = ? and digest = ?",
                                    [capture["warc_file"], capture["warc_offset"], capture["digest"]])))

@@ -15,7 +15,7 @@ from archiver.search.run import run
 from archiver.search.snippet import line, wanted
 from archiver.search.values import as_values
 from archiver.web.answer import Answer, Asked
-from archiver.web.asking import args_of, query_of, search_link
+from archiver.web.asking import Links, args_of, query_of, search_link
 from archiver.web.bars import bars
 from archiver.web.exports import KINDS
 from archiver.web.facets import facets, instead, narrowings
@@ -38,7 +38,9 @@ def page(asked: Asked) -> Answer:
     found = run(asked.db, query)
     values = _values(asked)
     counts = kept(asked.db, "facets", (counted(query), values), lambda: count_facets(asked.db, query, values))
-    chart = bars(asked, query, asked.one("by"))
+    links = Links(asked, query)
+    narrowing = facets(query, counts, links)
+    chart = bars(asked, query, asked.one("by"), links)
     if asked.form == "json":
         return Answer("search.html", {}, {
             "total": found.total, "offset": query.offset, "hits": [as_values(hit) for hit in found.hits],
@@ -47,15 +49,15 @@ def page(asked: Asked) -> Answer:
     return Answer("search.html", {
         "query": query, "found": found, "titles": {
             hit.id: line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits},
-        "facets": facets(asked, query, counts), "chart": chart,
-        "map": mapped(asked, query), "narrowings": narrowings(asked, query), "pages": _pages(asked, query, found.total),
+        "facets": narrowing, "chart": chart, "map": mapped(asked, query, links), "links": links,
+        "narrowings": narrowings(asked, query), "pages": _pages(asked, query, found.total),
         "hidden": [pair for pair in args_of(query) if pair[0] not in (*_FIELDS, "offset")], "args": asked.args,
         "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near], "folds": FOLDS, "kinds": KINDS,
         "export": [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")],
         "twin": asked.link("/search.json", args_of(query)), "options": as_options(query),
         "instead": () if found.total else instead(asked, query),
         "more": asked.link("/search", [*args_of(query), ("values", MORE_VALUES)]) if values < MORE_VALUES and any(
-            len(one) >= values for one in counts.values()) else "",
+            len(one) >= values for one in counts.values()) and not links.long else "",
         "others": [(label, search_link(asked, query, path)) for label, path in (
             ("Over time", "/trends"), ("In context", "/concordance")) if query.text]}, None)
 

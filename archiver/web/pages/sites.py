@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from archiver.errors import BadQuery
 from archiver.store import missing
 from archiver.store.health.known import health_of
 from archiver.store.sites import list_sites
 from archiver.store.tags import tags_of_sites
 from archiver.web.answer import Answer, Asked
+from archiver.web.named import offset_of
 
 PAGE_SIZE = 100
 
@@ -18,10 +18,7 @@ def page(asked: Asked) -> Answer:
     tags, tag, letters = tags_of_sites(asked.db), asked.one("tag").lower(), asked.one("q").lower()
     names = [name for number, name in asked.db.execute("select id, name from sites order by name").fetchall()
              if (not tag or tag in tags.get(number, ())) and letters in name.lower()]
-    offset = asked.one("offset", "0")
-    if not (offset.isascii() and offset.isdigit()):
-        raise BadQuery(f"offset {offset}", "it is a whole number")
-    first = int(offset[:9])
+    first = offset_of(asked)
     shown = names if asked.form == "json" else names[first:first + PAGE_SIZE]
     found = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(asked.db, set(shown))]
     if asked.form == "json":

@@ -1,18 +1,29 @@
-"""The versions of an article, and the headlines it has had."""
+"""The versions of an article, and the headlines it has had; a hundred a page, its JSON has all."""
 
 from __future__ import annotations
 
 from archiver.search.compare import stood_before
 from archiver.store import records
 from archiver.web.answer import Answer, Asked
-from archiver.web.named import article_of
+from archiver.web.named import article_of, offset_of
+
+PAGE_SIZE = 100
 
 
 def page(asked: Asked) -> Answer:
     number = article_of(asked)
     record, versions = records.record(asked.db, number), records.revisions(asked.db, number)
-    titles = [(one, {v["revision"]: v["title"] for v in versions}.get(one["previous"]))
-              for one in versions if one["previous"] is None or "title" in one["changed"]]
+    said = {one["revision"]: one["title"] for one in versions}
+    first = offset_of(asked)
+    shown = versions[::-1][first:first + PAGE_SIZE]
+    titles = [(one, said.get(one["previous"])) for one in reversed(shown)
+              if one["previous"] is None or "title" in one["changed"]]
+
+    def link(to: int) -> str:
+        return asked.link(f"/article/{number}/versions", [("offset", to or None)])
+
     return Answer("versions.html", {
-        "article": record, "now": record, "versions": versions, "titles": titles, "tab": "versions",
+        "article": record, "now": record, "versions": versions, "shown": shown, "titles": titles,
+        "tab": "versions", "first": first, "earlier": link(first + PAGE_SIZE) if versions[first + PAGE_SIZE:] else "",
+        "later": link(max(first - PAGE_SIZE, 0)) if first else "",
         "before": stood_before(versions, record["revision"])}, versions)

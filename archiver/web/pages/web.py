@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from archiver.capture.asked import NotCaptured
 from archiver.discovery.mementos import http_date
 from archiver.discovery.requisites import of_stylesheet, renamed
-from archiver.errors import BadQuery
 from archiver.extraction.page import parse
 from archiver.store.mementos import Row, held, is_redirect, mementos, nearest, time_of
 from archiver.urls import asset_address, urlkey
-from archiver.web.answer import Asked, Sent
+from archiver.web.answer import Asked, CannotAnswer, Sent
 from archiver.web.captured import Stored, stored
 from archiver.web.payload import media_type, sent
 from archiver.web.replay import place
@@ -52,12 +51,12 @@ def page(asked: Asked) -> Sent:
 
 
 def _gate(asked: Asked, url: str, rows: Sequence[Row]) -> Sent:
-    """The TimeGate, which leads on to the memento (section 4.1, pattern 1.1). Raises BadQuery for a time that is none
-    (section 4.5.3)."""
+    """The TimeGate, which leads on to the memento (section 4.1, pattern 1.1). Raises CannotAnswer for a time that is
+    none (section 4.5.3)."""
     text = asked.headers.get("accept-datetime", "")
     at = http_date(text) if text else None
     if text and at is None:
-        raise BadQuery(text, "Accept-Datetime is written Wed, 01 May 2024 12:00:00 GMT")
+        raise CannotAnswer(text, "Accept-Datetime is written Wed, 01 May 2024 12:00:00 GMT")
     row = nearest(rows, at) if at else rows[-1]
     return _led(place.memento(asked, row), place.headers(asked, url, rows) | {"vary": "accept-datetime"})
 
@@ -105,7 +104,7 @@ def onward(asked: Asked, found: Stored, rows: Sequence[Row], kind: str) -> str:
     to = next((value for name, value in found.response.headers if name.lower() == "location"), "")
     url = asset_address(to, found.row["url"])
     if url is None:
-        raise NotCaptured(f"where {found.row['url']} led")
+        raise NotCaptured(found.row["url"], f"{found.row['url']} led on then, and did not say where to.")
     stamp = place.stamp_of(found.row)
     if url not in {row["url"] for row in rows if is_redirect(row)} and urlkey(url) == urlkey(found.row["url"]):
         # Another form of the same address: not by its time alone, which may be that of this redirect.

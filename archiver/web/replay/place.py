@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 from archiver.errors import BadAddress
 from archiver.store.mementos import Row, time_of
 from archiver.urls import asset_address
-from archiver.web.answer import Asked
+from archiver.web.answer import Asked, CannotAnswer
 
 LINK_FORMAT = "application/link-format"
 _PLACE = re.compile(r"(?:timemap/(link|json)/|(\d{4,14})([a-z]{2}_)?/)?(https?(?::|%3a).*)", re.IGNORECASE | re.DOTALL)
@@ -52,11 +52,11 @@ class Place:
 
 
 def place_of(asked: Asked) -> Place:
-    """Raises BadAddress."""
+    """Raises BadAddress and CannotAnswer."""
     text = asked.named["place"] + (f"?{asked.query}" if asked.query else "")
     found = _PLACE.fullmatch(text)
     if found is None:
-        raise BadAddress(text[:200], "a capture is named by a time and an address, 20240501120000/https://example.org/")
+        raise CannotAnswer(text, "a capture is named by a time and an address, 20240501120000/https://example.org/")
     form, stamp, flag, rest = found.groups()
     whole = unquote(rest) if re.match(r"https?%3a", rest, re.IGNORECASE) else rest
     url = asset_address(re.sub(r"^(https?):/+", r"\1://", whole, flags=re.IGNORECASE))
@@ -66,12 +66,12 @@ def place_of(asked: Asked) -> Place:
 
 
 def _moment(stamp: str) -> datetime:
-    """A time of 4 to 14 digits; what is left out is the beginning. Raises BadAddress."""
+    """A time of 4 to 14 digits; what is left out is the beginning. Raises CannotAnswer."""
     digits = stamp + "00000101000000"[len(stamp):]
     try:
         return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
-        raise BadAddress(stamp, "a time has up to 14 digits, 20240501120000") from None
+        raise CannotAnswer(stamp, "a time has up to 14 digits, 20240501120000") from None
 
 
 def stamp_of(row: Row) -> str:

@@ -1,5 +1,5 @@
-// What pages do more where scripts run: a period drawn on the chart, a box drawn on the map, arrow keys among bars,
-// a collection that this browser keeps. All of it can be done without them, by links and forms.
+// What pages do more where scripts run: a period drawn on the chart, a box drawn on the map, arrow keys among bars
+// and spots, a collection that this browser keeps. All of it can be done without them, by links and forms.
 "use strict";
 
 const form = document.querySelector("form.search");
@@ -44,6 +44,23 @@ function box(svg) {
   };
 }
 
+// One stop for the tabulator among the links of a picture, arrows within: of bars the newest first, of spots the largest.
+for (const svg of document.querySelectorAll(".chart > svg, .map > svg")) {
+  const stops = [...svg.querySelectorAll("a[href]")];
+  const first = svg.closest(".chart") ? stops.length - 1 : 0;
+  stops.forEach((stop, n) => stop.setAttribute("tabindex", n === first ? 0 : -1));
+  svg.addEventListener("keydown", (event) => {
+    const step = {ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity}[event.key];
+    const here = stops.indexOf(document.activeElement);
+    if (!step || here < 0) return;
+    const next = stops[Math.max(0, Math.min(stops.length - 1, here + step))];
+    stops[here].setAttribute("tabindex", -1);
+    next.setAttribute("tabindex", 0);
+    next.focus();
+    event.preventDefault();
+  });
+}
+
 for (const svg of form ? document.querySelectorAll(".chart > svg") : []) {
   const bars = [...svg.querySelectorAll("a[data-period]")];
   const start = (bar) => bar.querySelector(".area").x.baseVal.value;
@@ -55,18 +72,6 @@ for (const svg of form ? document.querySelectorAll(".chart > svg") : []) {
   }, (a, b) => {
     const some = among(a, b);
     if (some.length) ask({since: some[0].dataset.period, until: some.at(-1).dataset.period});
-  });
-  // One stop for the tabulator, arrows within: the last bar first, which is the newest.
-  bars.forEach((bar, n) => bar.setAttribute("tabindex", n === bars.length - 1 ? 0 : -1));
-  svg.addEventListener("keydown", (event) => {
-    const step = {ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity}[event.key];
-    const here = bars.indexOf(document.activeElement);
-    if (!step || here < 0) return;
-    const next = bars[Math.max(0, Math.min(bars.length - 1, here + step))];
-    bars[here].setAttribute("tabindex", -1);
-    next.setAttribute("tabindex", 0);
-    next.focus();
-    event.preventDefault();
   });
 }
 
@@ -145,8 +150,8 @@ for (const button of document.querySelectorAll("button[data-keep]")) {
     button.textContent = "Kept in this browser";
   });
 }
-for (const link of document.querySelectorAll("a.away")) {
-  link.addEventListener("click", () => keep(kept().filter((id) => id !== link.dataset.id)));
+for (const button of document.querySelectorAll("button.away")) {
+  button.addEventListener("click", () => keep(kept().filter((id) => id !== button.value)));
 }
 
 // Empty fields need not stand in the address.
