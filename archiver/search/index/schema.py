@@ -12,7 +12,7 @@ import tantivy
 
 from archiver.fields import FIELDS
 
-FORMAT = 4
+FORMAT = 5
 
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The texts that a word is looked for in where no field is named, and how much each counts."""
@@ -24,7 +24,9 @@ NUMBERS: tuple[str, ...] = ("id", "group", TURN, "cluster", "year", "month", "st
                             *(name for time in TIMES for name in (time, f"{time}_at")))
 """`group` is the number of the article that has the text first; `turn` the place among those of the same rank; `stamp`
 a digest of what the entry was made from."""
-NAMES: tuple[str, ...] = ("site", "author", "category", "tag", "language", "place", "credit")
+WRITTEN: tuple[str, ...] = ("author", "category", "tag", "place", "credit")
+"""Names that are the same however they are written (`archiver.search.names.counted_as`)."""
+NAMES: tuple[str, ...] = ("site", "language", *WRITTEN)
 PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in ("body", "description")}
 """Texts of which the pairs of common words are kept too, and where: phrases of them need no look at each place."""
 KEYS = "keys"

@@ -1,0 +1,37 @@
+"""A value of a facet counts what narrowing by it leaves, in whichever ways its articles write it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from archiver.archive import Archive, make_query
+from archiver.search.run import facets, run
+from archiver.store.connect import open_archive
+from tests.archive_fixture import make_archive
+from tests.search.writing import write
+
+TAGS = [*([["Ferry"]] * 9), ["ferry", "Ferry"], ["FERRY"], ["férry"], *([["Boat"]] * 8), ["boat"], ["BOAT"],
+        *([["Quay"]] * 6)]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = make_archive(tmp_path_factory.mktemp("facets") / "archive.db")
+    with closing(open_archive(file)) as db:
+        for number, tags in enumerate(TAGS, start=7):
+            write(db, number, "mooring", "", tags=tags, authors=[["PMC", "pmc"][number % 2]], credits=["DPA", "dpa"])
+    return file
+
+
+@pytest.mark.parametrize("most", [1, 2, 10])
+def test_a_facet_counts_what_narrowing_by_it_leaves(file: Path, most: int) -> None:
+    with Archive(file) as archive:
+        found = facets(archive.db, make_query("mooring", fold="none"), most)
+        assert found["tag"] == [("Ferry", 12), ("Boat", 10), ("Quay", 6)][:most]
+        assert found["author"] == [("PMC", len(TAGS))] and found["credit"] == [("DPA", len(TAGS))]
+        for name in ("tag", "author"):
+            for value, number in found[name]:
+                assert run(archive.db, make_query("mooring", fold="none", **{name: (value,)})).total == number
