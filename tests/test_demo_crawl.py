@@ -121,3 +121,4 @@ def test_a_second_crawl_shows_what_changed_and_asks_for_little(crawled: tuple[De
     changed = {p.path() for p in demo.blog.every_post if p.gone or p.moved_from or p.id in (96, 105)}
     changed.add(moved.path(moved.moved_from))
     assert len([r for r in asked if r.target not in changed]) <= 25
+    assert archiver("status", "--health", "--archive", str(archive)).stdout == "green: 1 green\n"

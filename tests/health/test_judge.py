@@ -107,7 +107,10 @@ def test_what_a_run_measures_of_posts_that_it_was_told_of_and_of_its_feeds() -> 
         for kind, outcome, before, was, listed, *rule in visits:
             url = "https://a.example/x"
             targets = tuple(Target(f"{url}{n}", Source_.FEED) for n in range(listed))
-            visit = Visit(url, url, NOW, outcome, kind, rule="".join(rule), targets=targets)
+            same = kind is PageKind.FEED and outcome is Outcome.UNCHANGED
+            visit = Visit(url, url, NOW, outcome, kind, rule="".join(rule), targets=targets,
+                          status=304 if same else 200)
+            outcome = Outcome.NOT_ARTICLE if same else outcome  # as it is written: it is what it was
             measuring.visited(visit, outcome, before, was)
         return Measured.from_json(measuring.as_json({}))
 

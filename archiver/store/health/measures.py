@@ -99,8 +99,8 @@ class Measuring:
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
         if visit.kind is PageKind.FEED:
-            self._as_before |= outcome is Outcome.UNCHANGED
-            if outcome is Outcome.NOT_ARTICLE:
+            self._as_before |= visit.status == 304
+            if visit.status == 200 and outcome is Outcome.NOT_ARTICLE:
                 self._listed = max(self._listed or 0, sum(t.source is Source.FEED for t in visit.targets))
         if outcome is Outcome.ARCHIVED and before not in _READ and (kind == PageKind.POST or before != Outcome.DUE):
             self._told, self._got = self._told + 1, self._got + 1  # one that failed at first may be got later
