@@ -156,6 +156,15 @@ def test_what_is_asked_for_and_not_there_is_told_and_the_dataset_stays_as_it_is(
     assert sorted(folder.rglob("*")) == before and folder.with_name("d-rehydrated.jsonl").exists()
 
 
+def test_a_host_that_nobody_answers_at_refuses_nothing(tmp_path: Path) -> None:
+    with serving({}) as started:
+        dead = started.url
+    archive = make(tmp_path / "archive.db", [Post(1, site=dead), Post(2, site=dead)])
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    found = run(tmp_path / "d", tmp_path / "out.jsonl")
+    assert {row["status"] for row in found.values()} == {"failed"} and "refused" in found["1"]["by"].lower()
+
+
 def test_a_dataset_of_full_texts_needs_none(server: SiteServer, tmp_path: Path) -> None:
     archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,))])
     assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0

@@ -165,7 +165,7 @@ class Polite:
         self._agent = AGENT.format(contact=contact)
         self._delay = delay
         self._free: dict[str, float] = {}
-        self._robots: dict[str, Robots | None] = {}
+        self._robots: dict[str, Robots | Exception] = {}
 
     def get(self, url: str) -> tuple[int, bytes, Any]:
         """Status (0: robots.txt forbids it), body as sent, header fields. Raises what is in UNREACHED."""
@@ -174,14 +174,18 @@ class Polite:
         if host not in self._robots:
             self._robots[host] = self._read_robots(host)
         rules = self._robots[host]
-        if rules is None or not rules.allows(parts.path + (f"?{parts.query}" if parts.query else "")):
+        if isinstance(rules, Exception):  # nobody answers there: not asked again for each record
+            raise rules.with_traceback(None)
+        if not rules.allows(parts.path + (f"?{parts.query}" if parts.query else "")):
             return 0, b"", {}
         pause = max(self._delay, rules.delay)
         for _ in range(3):
             status, body, headers = self._ask(url, host, pause)
             if status not in (429, 503):
                 break
-            self._free[host] = time.monotonic() + max(pause, _seconds(headers.get("retry-after", ""), 10 * (pause + 1)))
+            said = headers.get("retry-after", "").strip()
+            wait = min(float(said), LONGEST_PAUSE) if said.isdecimal() else 10 * (pause + 1)
+            self._free[host] = time.monotonic() + max(pause, wait)
         return status, body, headers
 
     def _ask(self, url: str, host: str, pause: float) -> tuple[int, bytes, Any]:
@@ -198,18 +202,14 @@ class Polite:
         finally:
             self._free[host] = time.monotonic() + pause
 
-    def _read_robots(self, host: str) -> Robots | None:
-        """RFC 9309, section 2.3.1: without a file all is allowed; where the server fails, nothing is (None)."""
+    def _read_robots(self, host: str) -> Robots | Exception:
+        """RFC 9309, section 2.3.1: without a file all is allowed; where the server fails, nothing is."""
         try:
             status, body, headers = self._ask(f"{host}/robots.txt", host, self._delay)
-        except UNREACHED:
-            return None
-        text = decoded(body, headers).decode("utf-8", "replace") if status == 200 else ""
-        return Robots(text) if status < 500 else None
-
-
-def _seconds(text: str, otherwise: float) -> float:
-    return min(float(text), LONGEST_PAUSE) if text.strip().isdigit() else otherwise
+        except UNREACHED as error:
+            return error
+        text = "User-agent: *\nDisallow: /" if status >= 500 else ""
+        return Robots(decoded(body, headers).decode("utf-8", "replace") if status == 200 else text)
 
 
 def decoded(body: bytes, headers: Any) -> bytes:

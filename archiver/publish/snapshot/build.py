@@ -130,10 +130,9 @@ def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rule
     wanted = [*_wanted(dbs, request)]
     if not sum(choose(db, ids, request.cutoff) for db, ids in zip(dbs, wanted, strict=True)):
         raise NothingToPublish(str(out), request.words, request.cutoff, holds=(out / REBUILD).exists())
-    copies = []
     if len(dbs) > 1:
         _no_two_have_one(dbs, out)
-        copies = across.consider(dbs, wanted, request.cutoff, fold=request.asked.folding != "none")
+    copies = across.consider(dbs, wanted, request.cutoff, fold=request.asked.folding != "none")
     total = sum(db.execute("select count(*) from temp.considered where chosen").fetchone()[0] for db in dbs)
     partition = request.partition
     if partition == "auto":
