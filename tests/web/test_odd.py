@@ -109,6 +109,8 @@ def test_a_long_search_stands_once_where_it_can(served: Served) -> None:
     assert not page.cssselect(".facets a, svg a[href]")
     (form,) = page.xpath("//form[@action='/export']")
     assert dict(form.form_values()) == {"q": long} and len(form.xpath("button[@name='as']")) == 6
+    many = served.get("/search?q=tide&" + "&".join(f"author=a{n}" for n in range(500)))  # each in a link of all others
+    assert len(many.body) < 150_000 and "a499" in many.text
     short = tree(served, "/search?q=tide")
     assert short.cssselect(".facets a") and short.cssselect(".chart svg a[href]") and short.cssselect(".map a[href]")
     assert not short.xpath("//form[@action='/export']")
