@@ -46,7 +46,8 @@ MOST_NEAR = 4
 """So many words and phrases can stand in one NEAR: each order of them is asked for."""
 _STEM = "stem"
 
-_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "＂": '"'})
+# Quotation marks as they are printed, and the wide signs and letters that keyboards of East Asia write.
+_PLAIN = {**str.maketrans("“”„‟", '""""'), **{0xFEE0 + sign: sign for sign in range(0x21, 0x7F)}}
 _ENDS = re.compile(r"\s*(?:\)|$)")
 _BETWEEN = re.compile(r"NEAR(?:/(\d{1,3}))?$")
 _TOKEN = re.compile(
@@ -80,7 +81,7 @@ def parse(text: str, *, stem: bool = False) -> Node | None:
     """
     # Half a surrogate pair, as a shell hands on what is no UTF-8, is no letter of anything.
     whole = text.encode("utf-8", "replace").decode()
-    clean = unicodedata.normalize("NFC", whole.replace("\0", " ")).translate(_QUOTES).strip()
+    clean = unicodedata.normalize("NFC", whole.replace("\0", " ")).translate(_PLAIN).strip()
     if not clean:
         return None
     parser = _Parser(clean, list(_tokens(clean, stem)))

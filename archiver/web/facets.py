@@ -35,7 +35,7 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """Something that narrows the search: what it is called, and the address without it."""
+    """Something that narrows the search: what it is called, and the address without it; "" where there is no room."""
 
     label: str
     text: str
@@ -89,23 +89,27 @@ def instead(asked: Asked, query: Query) -> tuple[tuple[str, str], ...]:
     if len(words) > 1 and all(word[0].isalnum() and not re.search(r'[":()*|]', word) for word in words) and not (
             {"OR", "NOT", "AND"} & set(words) or any(word.startswith("NEAR") for word in words)):
         found.append(("any of these words", search_link(asked, replace(query, text=" OR ".join(words)))))
-    if query.text and narrowings(asked, query):
+    if query.text and any(_narrowing(query)):
         found.append(("the same in all of the archive", search_link(asked, Query(query.text, stem=query.stem))))
     if query.text and not query.stem:
         found.append(("English words in all their forms", search_link(asked, replace(query, stem=True))))
     return tuple(found)
 
 
-def narrowings(asked: Asked, query: Query) -> tuple[Narrowing, ...]:
+def narrowings(query: Query, links: Links) -> tuple[Narrowing, ...]:
     """Whatever narrows a query beside its text."""
-    return tuple(_narrowings(asked, query))
+    found = tuple(_narrowing(query))
+    link = links.of(len(found))
+    return tuple(Narrowing(label, text, link(_without(query, name, text))) for name, label, text in found)
 
 
-def _narrowings(asked: Asked, query: Query) -> Iterable[Narrowing]:
+def _narrowing(query: Query) -> Iterable[tuple[str, str, str]]:
+    """The name, the label and the text of each."""
     for name in _OPTIONS:
-        for text in getattr(query, name):
-            rest = tuple(value for value in getattr(query, name) if value != text)
-            yield Narrowing(LABELS[name], text, search_link(asked, _with(query, name, rest)))
-    for name, label, shown in _SINGLE:
-        if text := shown(query):
-            yield Narrowing(label, text, search_link(asked, _with(query, name, None)))
+        yield from ((name, LABELS[name], text) for text in getattr(query, name))
+    yield from ((name, label, text) for name, label, shown in _SINGLE if (text := shown(query)))
+
+
+def _without(query: Query, name: str, text: str) -> Query:
+    there = getattr(query, name)
+    return _with(query, name, tuple(value for value in there if value != text) if name in _OPTIONS else None)

@@ -91,9 +91,12 @@ def test_what_the_site_no_longer_has_is_asked_of_a_web_archive(server: SiteServe
                                                                ) -> None:
     ids = {row["url"].rsplit("/", 1)[1]: row["id"] for row in rows(folder, "articles")}
     where = f"{server.url}web/{{timestamp}}id_/{{url}}"
-    found = run(folder, tmp_path / "out.jsonl", "--from", "both", "--archive", where, ids["4"], ids["8"], ids["1"])
+    found = run(folder, tmp_path / "out.jsonl", "--from", "both", "--archive", where,
+                *(ids[n] for n in ("4", "8", "1", "3", "7")))
     assert {name: (row["status"], row["source"]) for name, row in found.items()} == {
-        "1": ("exact", "live"), "4": ("exact", "archive"), "8": ("exact", "archive")}
+        "1": ("exact", "live"), "4": ("exact", "archive"), "8": ("exact", "archive"), "3": ("changed", "live"),
+        "7": ("failed", "live")}
+    assert found["3"]["text"], "what the site has stays where the archive has nothing"
     assert found["4"]["text"] == text(4)
 
 
@@ -154,6 +157,15 @@ def test_what_is_asked_for_and_not_there_is_told_and_the_dataset_stays_as_it_is(
                           capture_output=True, text=True)
     assert done.returncode == 1 and "No text of these is missing here: nothing" in done.stderr
     assert sorted(folder.rglob("*")) == before and folder.with_name("d-rehydrated.jsonl").exists()
+
+
+def test_a_host_that_nobody_answers_at_refuses_nothing(tmp_path: Path) -> None:
+    with serving({}) as started:
+        dead = started.url
+    archive = make(tmp_path / "archive.db", [Post(1, site=dead), Post(2, site=dead)])
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    found = run(tmp_path / "d", tmp_path / "out.jsonl")
+    assert {row["status"] for row in found.values()} == {"failed"} and "refused" in found["1"]["by"].lower()
 
 
 def test_a_dataset_of_full_texts_needs_none(server: SiteServer, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ FOUND = {
     "title:fog": {2}, "title:tide": {1}, "body:tide": {1, 2}, "author:krüger": {1, 2}, "authors:Krüger": {1, 2},
     'author:"Zoë Krüger" -author:ada': {1}, "category:harbour": {1, 3, 4}, "tag:fog": {2}, "tag:tid*": {1},
     "description:printed": {1}, "-title:lighthouse lamp": set(), "nofield:tide": set(),
+    "title：fog": {2}, "－title：（fog OR tide） －lamp": {5, 6}, "＂harbour master＂": {1},
+    "date：２０２４－０４": {2}, "fog ＯＲ lam＊": {2, 3, 4},
     # a field before a group
     "title:(fog OR tide)": {1, 2}, "-title:(fog OR tide) -lamp": {5, 6}, "title:(fog body:tide)": {2},
     "author:(ada OR le) -fog": {3, 4}, 'title:("tide tables" quay)': {1}, "title:NEAR(tide quay)": {1},

@@ -63,7 +63,7 @@ def test_every_facet_bar_and_spot_leads_to_as_many_articles_as_it_says(served: S
     page = tree(served, "/search?q=-is:gone")
     facets = [(a.get("href"), int(a.xpath("string(following-sibling::*)"))) for a in page.cssselect(".facets a")]
     bars = [(a.get("href"), int(a.get("aria-label").split()[1])) for a in page.cssselect(".chart svg a")]
-    spots = [(a.get("href"), int(a.get("aria-label").split()[0])) for a in page.cssselect(".map a")]
+    spots = [(a.get("href"), int(a.get("aria-label").split()[0])) for a in page.cssselect(".map svg a")]
     assert len(facets) > 15 and len(bars) == 5 and len(spots) == 2
     for href, articles in (*facets, *bars, *spots):
         assert href.startswith("/news/search?")

@@ -117,8 +117,9 @@ def _collection(facts: Facts, about: About) -> str:
     asked = f"The dataset has what `{about.asked}` finds." if about.asked else "The dataset has the whole archive."
     return ("## Collection\n\nArticles were found by the union of the sites' feeds, sitemaps, APIs and archive pages, "
             "fetched politely, and kept as they came (WARC); each value was read from such a capture. "
-            f"{_line(asked)} It is built by `archiver publish`; `rebuild.json` holds all that decides its bytes, "
-            "`SHA256SUMS` their sums, `archiver publish --check` proves them.\n")
+            f"{_line(asked)} It is built by `archiver publish`; `rebuild.json` holds all that decides its bytes, but "
+            "for the version that CHANGES.md compares it with, `SHA256SUMS` their sums, `archiver publish --check` "
+            "proves them.\n")
 
 
 def _coverage(facts: Facts) -> str:

@@ -48,7 +48,6 @@ HERE = Path(__file__).resolve().parent
 ARCHIVE = "https://web.archive.org/web/{timestamp}id_/{url}"
 RUN = 8
 MOST = 20_000_000
-LONGEST_PAUSE = 600.0
 AGENT = "rehydrate/1.0 (+{contact})"
 _SIGNS = re.compile(r"[\W_]+")
 _SIGN = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -119,8 +118,7 @@ def compare(text: str, sketch: str, words: int) -> tuple[str, str, str]:
 def _between(text: str, first: int, last: int) -> str:
     """The text from one of its pieces (parted by white space) to another, with its paragraphs."""
     spans = [m.span() for m in re.finditer(r"\S+", text)]
-    cut = text[spans[first][0]:spans[last][1]]
-    return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", cut))
+    return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", text[spans[first][0]:spans[last][1]]))
 
 
 # A network that fails, an answer that is no HTTP, and an address (of a redirect, too) that is none.
@@ -165,7 +163,7 @@ class Polite:
         self._agent = AGENT.format(contact=contact)
         self._delay = delay
         self._free: dict[str, float] = {}
-        self._robots: dict[str, Robots | None] = {}
+        self._robots: dict[str, Robots | Exception] = {}
 
     def get(self, url: str) -> tuple[int, bytes, Any]:
         """Status (0: robots.txt forbids it), body as sent, header fields. Raises what is in UNREACHED."""
@@ -174,14 +172,18 @@ class Polite:
         if host not in self._robots:
             self._robots[host] = self._read_robots(host)
         rules = self._robots[host]
-        if rules is None or not rules.allows(parts.path + (f"?{parts.query}" if parts.query else "")):
+        if isinstance(rules, Exception):  # nobody answers there: not asked again for each record
+            raise rules.with_traceback(None)
+        if not rules.allows(parts.path + (f"?{parts.query}" if parts.query else "")):
             return 0, b"", {}
         pause = max(self._delay, rules.delay)
         for _ in range(3):
             status, body, headers = self._ask(url, host, pause)
             if status not in (429, 503):
                 break
-            self._free[host] = time.monotonic() + max(pause, _seconds(headers.get("retry-after", ""), 10 * (pause + 1)))
+            said = headers.get("retry-after", "").strip()
+            wait = min(float(said), 600.0) if said.isdecimal() else 10 * (pause + 1)
+            self._free[host] = time.monotonic() + max(pause, wait)
         return status, body, headers
 
     def _ask(self, url: str, host: str, pause: float) -> tuple[int, bytes, Any]:
@@ -198,18 +200,14 @@ class Polite:
         finally:
             self._free[host] = time.monotonic() + pause
 
-    def _read_robots(self, host: str) -> Robots | None:
-        """RFC 9309, section 2.3.1: without a file all is allowed; where the server fails, nothing is (None)."""
+    def _read_robots(self, host: str) -> Robots | Exception:
+        """RFC 9309, section 2.3.1: without a file all is allowed; where the server fails, nothing is."""
         try:
             status, body, headers = self._ask(f"{host}/robots.txt", host, self._delay)
-        except UNREACHED:
-            return None
-        text = decoded(body, headers).decode("utf-8", "replace") if status == 200 else ""
-        return Robots(text) if status < 500 else None
-
-
-def _seconds(text: str, otherwise: float) -> float:
-    return min(float(text), LONGEST_PAUSE) if text.strip().isdigit() else otherwise
+        except UNREACHED as error:
+            return error
+        text = "User-agent: *\nDisallow: /" if status >= 500 else ""
+        return Robots(decoded(body, headers).decode("utf-8", "replace") if status == 200 else text)
 
 
 def decoded(body: bytes, headers: Any) -> bytes:
@@ -303,11 +301,13 @@ def main() -> int | str:
             strange.discard(row["id"])
             if row["id"] in done or (options.ids and row["id"] not in options.ids):
                 continue
-            answer: dict[str, Any] = {}
+            answers: list[dict[str, Any]] = []
             for source, url in sources(row, options.chosen, options.archive):
-                answer = rehydrate(row, url, source, polite)
-                if answer["status"] == "exact":
+                answers.append(rehydrate(row, url, source, polite))
+                if answers[-1]["status"] == "exact":
                     break
+            # A text comes before none, and of two that have none the site's own answer tells more.
+            answer = min(answers, key=lambda one: ("exact", "changed", one["status"]).index(one["status"]))
             told.write(json.dumps(answer, ensure_ascii=False) + "\n")
             told.flush()
             counts[answer["status"]] = counts.get(answer["status"], 0) + 1

@@ -47,7 +47,7 @@ def consider(dbs: Sequence[Database], wanted: Sequence[Iterable[int] | None], cu
              ) -> list[list[Place]]:
     """Of articles that `choose` has entered as `wanted`, consider the copies in other archives, too, and name all. All
     groups of copies that are in several. `fold`: of equal texts only one stays chosen."""
-    texts = _equal(dbs, cutoff)
+    texts = _equal(dbs, cutoff) if len(dbs) > 1 else []
     entered: dict[int, list[int]] = {}
     while more := _beside(dbs, texts):  # these may have copies of their own
         for archive, numbers in more.items():
@@ -94,6 +94,8 @@ def _name(dbs: Sequence[Database], texts: Equal, fold: bool) -> list[list[Place]
             else:
                 _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
     equal_ones = {place for group in texts for place in group}
+    if not equal_ones:
+        return []
     own = _groups(dbs, equal_ones)
     find = Joined((own[group[0]][0], own[place][0]) for group in texts for place in group[1:]).top
     whole: dict[Place, set[Place]] = {}

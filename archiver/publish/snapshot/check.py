@@ -59,7 +59,7 @@ def _tables(folder: Path, told: dict[str, Any]) -> Iterator[str]:
             try:
                 with pq.ParquetFile(file) as opened:
                     if [field.name for field in opened.schema_arrow] != [column.name for column in table.columns]:
-                        yield f"{file.name} has other columns than {table.name} has."
+                        yield f"{file.relative_to(folder)} has other columns than {table.name} has."
                     rows += opened.metadata.num_rows
                     for batch in opened.iter_batches(columns=["id"]) if table.of_article else ():
                         found = batch.column(0).to_pylist()
@@ -69,10 +69,10 @@ def _tables(folder: Path, told: dict[str, Any]) -> Iterator[str]:
                         else:
                             strange += sum(one not in ids for one in found)
             except (pa.ArrowInvalid, OSError) as error:
-                yield f"{file.name} cannot be read ({' '.join(str(error).split())[:120]})."
+                yield f"{file.relative_to(folder)} cannot be read ({' '.join(str(error).split())[:120]})."
         if rows != counts.get(table.name, 0):
             yield f"The table {table.name} has {rows:,} rows, and rebuild.json says {counts.get(table.name, 0)}."
         if strange:
             yield f"{strange:,} rows of {table.name} are of articles that are not there."
         if twice:
-            yield f"{twice:,} articles are there more than once."
+            yield f"{twice:,} rows of {table.name} have the id of another."

@@ -39,7 +39,7 @@ def page(asked: Asked) -> Answer:
     values = _values(asked)
     counts = kept(asked.db, "facets", (counted(query), values), lambda: count_facets(asked.db, query, values))
     links = Links(asked, query)
-    narrowing = facets(query, counts, links)
+    narrowed, narrowing = narrowings(query, links), facets(query, counts, links)
     chart = bars(asked, query, asked.one("by"), links)
     if asked.form == "json":
         return Answer("search.html", {}, {
@@ -50,7 +50,7 @@ def page(asked: Asked) -> Answer:
         "query": query, "found": found, "titles": {
             hit.id: line(unicodedata.normalize("NFC", hit.title or ""), in_titles) for hit in found.hits},
         "facets": narrowing, "chart": chart, "map": mapped(asked, query, links), "links": links,
-        "narrowings": narrowings(asked, query), "pages": _pages(asked, query, found.total),
+        "narrowings": narrowed, "pages": _pages(asked, query, found.total),
         "hidden": [pair for pair in args_of(query) if pair[0] not in (*_FIELDS, "offset")], "args": asked.args,
         "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near], "folds": FOLDS, "kinds": KINDS,
         "export": [pair for pair in args_of(query) if pair[0] not in ("limit", "offset")],
