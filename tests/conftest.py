@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from archiver.demo import Demo, serve
+from tests import processes
 from tests.wordpress import site
 
 # The examples of a property: few in the suite, and the same in each run, so that what fails was broken by the change
@@ -38,6 +39,11 @@ LONG = ("traps/test_traps", "history/", "fleet/test_fleet", "web/test_browser", 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.nodeid.startswith(f"tests/{name}")),
                                      len(LONG)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.items and not session.config.option.collectonly:
+        processes.warm()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

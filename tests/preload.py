@@ -1,34 +1,14 @@
-"""What the processes of `tests.processes` have imported when they begin: all that a crawl takes, and no reactor."""
+"""What the processes of `tests.processes` have imported when they begin: the whole program."""
 
 from __future__ import annotations
 
 import gc
 import importlib
 import pkgutil
-import platform
-
-from scrapy.settings import Settings
-from scrapy.utils.misc import load_object
-from sqlite_utils import Database
 
 import archiver
-from archiver.store.fresh import make_schema
 
 for found in pkgutil.walk_packages(archiver.__path__, "archiver."):
     if not found.name.endswith("__main__"):  # that one is the program itself
         importlib.import_module(found.name)
-for name in ("scrapy.cmdline", "scrapy.crawler", "scrapy.core.engine", "scrapy.core.scheduler", "scrapy.pqueues",
-             "scrapy.squeues", "scrapy.core.downloader.contextfactory", "encodings.idna"):
-    importlib.import_module(name)
-settings = Settings()
-settings.setmodule("archiver.settings")
-for components in ("DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS", "ITEM_PIPELINES"):
-    for path in settings.getwithbase(components):
-        load_object(path)
-for handler in settings.getwithbase("DOWNLOAD_HANDLERS").values():
-    if handler is not None:
-        load_object(handler)
-make_schema(Database(memory=True))  # the statements of a new archive are made once in a process
-platform.platform()  # Scrapy puts it into its log; the first time it takes a process to find out
-# A process that was forked copies what it writes to, and a collection would write to all of this.
 gc.freeze()

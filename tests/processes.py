@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import runpy
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.preload"])
+SERVER = multiprocessing.get_context("forkserver")
+"""What forks processes that have imported the whole program."""
+
+
+def warm() -> None:
+    """Start the server, before anything of the program has one started that has imported less."""
+    SERVER.set_forkserver_preload(["tests.preload"])
+    forkserver.ensure_running()
 
 
 def without_proxies() -> dict[str, str]:
@@ -36,7 +45,7 @@ class Running:
         self._out.touch()
         self._err.touch()
         kept = dict(without_proxies() if environment is None else environment)
-        self._process = _SERVER.Process(target=_main, args=(module, words, kept, folder, (self._out, self._err)))
+        self._process = SERVER.Process(target=_main, args=(module, words, kept, folder, (self._out, self._err)))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
@@ -45,6 +54,15 @@ class Running:
     def err(self) -> str:
         """What it has said on stderr until now."""
         return self._err.read_text(encoding="utf-8")
+
+    def says(self, pattern: str, seconds: float = 20) -> re.Match[str] | None:
+        """Wait until it has said this on stdout; None where it ended or took longer."""
+        until = time.monotonic() + seconds
+        while not (found := re.search(pattern, self._out.read_text(encoding="utf-8"))):
+            if not self.lives or time.monotonic() > until:
+                return None
+            time.sleep(0.02)
+        return found
 
     @property
     def lives(self) -> bool:

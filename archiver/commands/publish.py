@@ -101,8 +101,8 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
         return
     previous, replace = options.pop("previous"), options.pop("replace")
     key = _key(options.pop("key_in"))
-    request, since = _again(Path(folder)) if rebuild else (_request(rules.text, key, **options), "")
-    built = _build(archives, folder, request, key, previous, since, replace or rebuild)
+    request, since, sites = _again(Path(folder)) if rebuild else (_request(rules.text, key, **options), "", [])
+    built = _build(archives, folder, request, key, previous, since, [] if replace else sites, replace or rebuild)
     _tell(built, as_json)
     if since and not previous:
         click.echo(f"Its CHANGES.md no longer tells what changed since version {since}: give the folder of that with "
@@ -167,16 +167,16 @@ def _alone(context: click.Context) -> None:
                     "a query" if parameter.name == "query" else "DIR"))
 
 
-def _again(folder: Path) -> tuple[Request, str]:
-    """What a dataset was asked for, and which version it was compared with."""
+def _again(folder: Path) -> tuple[Request, str, list[str]]:
+    """What a dataset was asked for, which version it was compared with, and the sites that it is of."""
     from archiver.publish.snapshot.build import version_of
 
     told = version_of(folder)
-    return told["request"], told["since"]
+    return told["request"], told["since"], told["sites"]
 
 
 def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes | None,
-           previous: str | None, since: str, replace: bool) -> Built:
+           previous: str | None, since: str, sites: list[str], replace: bool) -> Built:
     from archiver import __version__
     from archiver.publish.snapshot.build import build
 
@@ -189,7 +189,7 @@ def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes 
     with ended_by_signal():
         built = build([Path(archive) for archive in archives], Path(folder), request, key=key, since=since, told=told,
                       software=f"archiver/{__version__}", previous=Path(previous) if previous else None,
-                      replace=replace)
+                      sites=sites, replace=replace)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
 _SECONDS = 10
+_IDLE = 5.0
+"""Seconds that a transaction may rest between two statements: a process that is suspended in the midst of one would
+keep its rows from all other workers for as long as it sleeps."""
 _CLOCK = 60.0
 """Seconds by which clocks may differ. Leases do not rest on that: they go by PostgreSQL's clock and ticks."""
 Row = dict[str, Any]
@@ -70,7 +73,7 @@ class Board:
         try:
             with self._pool.connection(timeout=_SECONDS) as conn:
                 yield conn
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout) as error:
             raise QueueAway(self.where, said(error)) from error
         except psycopg.errors.InsufficientPrivilege as error:
             raise NotAllowed(self.where, said(error)) from error
@@ -165,8 +168,13 @@ def _pool(jobs: str, size: int) -> ConnectionPool[Connection[Row]]:
     from psycopg_pool import ConnectionPool
 
     return ConnectionPool(jobs, min_size=1, max_size=size, open=False, timeout=_SECONDS,
-                          check=ConnectionPool.check_connection,
+                          check=ConnectionPool.check_connection, configure=_configure,
                           kwargs={"row_factory": dict_row, "connect_timeout": _SECONDS})
+
+
+def _configure(conn: Connection[Row]) -> None:
+    conn.execute("select set_config('idle_in_transaction_session_timeout', %s, false)", [f"{_IDLE * 1000:.0f}ms"])
+    conn.commit()
 
 
 def said(error: BaseException) -> str:

@@ -7,25 +7,17 @@ import signal
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
-from archiver.commands.crawls.held import start_forked
-from archiver.commands.crawls.log import log_file
+from archiver.commands.crawls.fork import fork_crawl, let_through
 from archiver.commands.crawls.plan import Came, Order, Result
 from archiver.errors import ArchiverError
 from archiver.fleet.clock import ticks
 from archiver.frontier.asking import look_before_asking
 from archiver.store.runs import Counts
-
-_SERVER = get_context("forkserver")
-# What a crawl imports takes as long as one that finds nothing new: it is imported once, and forked from.
-_SERVER.set_forkserver_preload(["archiver.commands.crawl", "archiver.commands.crawls.here"])
-_STARTING = threading.Lock()
 
 
 @dataclass(eq=False)
@@ -75,17 +67,9 @@ class Crawl:
         return self.process.exitcode or 0
 
 
-def warm() -> None:
-    """Have imported what crawls need before the first one begins."""
-    ensure_running()
-
-
 def begin(archive: Path, site: str, url: str, settings: dict[str, Any], contact: str | None) -> Crawl:
     """Start it; it begins when it hears how long it may (`lengthen`). Raises OSError where there is no room for it."""
-    with _STARTING:
-        link, far = _SERVER.Pipe()
-        process = _SERVER.Process(target=_work, args=(far, archive, url, settings, contact), name=site)
-        start_forked(process, far)
+    process, link = fork_crawl(site, archive, _work, archive, url, settings, contact)
     return Crawl(site, url, process, link)
 
 
@@ -99,9 +83,7 @@ def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], c
     threading.Thread(target=leash.watch, daemon=True).start()
     look_before_asking(leash.look)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with log_file(archive).open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    let_through()
     from archiver.commands.crawl import plan_of, run
 
     came: Came

@@ -15,8 +15,8 @@ from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 
 from archiver import __version__
+from archiver.commands.crawls.fork import warm
 from archiver.errors import ArchiverError
-from archiver.fleet.crawling import warm
 from archiver.fleet.job import Place
 from archiver.fleet.queue import CARE, SITES, queue_of
 from archiver.fleet.refusals import OtherVersion, QueueAway

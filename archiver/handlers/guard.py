@@ -1,7 +1,8 @@
-"""The last check before a connection: what address is it really made to?
+"""The last checks: before a connection, what address it is really made to; before each word, whether it may be said.
 
 A name may resolve to a public address when it is looked at and to a private one when it is used (DNS rebinding).
-So the check sits in `connectTCP`, which is given the very address that the system connects to.
+So the check sits in `connectTCP`, which is given the very address that the system connects to. And between a request
+and its first byte on the line lies what else the reactor has to do, in which a process may be suspended (`asking`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorPluggableNameResolver
 from zope.interface import implementer
 
+from archiver.frontier.asking import about_to_ask
 from archiver.frontier.reach import Address
 
 
@@ -32,4 +34,12 @@ class GuardedReactor:
     def connectTCP(self, host: str, port: int, *args: Any, **kwargs: Any) -> Any:
         # No ValueError is caught here: what is no address is not connected to.
         self._check(ip_address(host))
-        return self._reactor.connectTCP(host, port, *args, **kwargs)
+        connector = self._reactor.connectTCP(host, port, *args, **kwargs)
+        send = connector.transport.writeSomeData
+
+        def look_and_send(data: bytes) -> Any:
+            about_to_ask()
+            return send(data)
+
+        connector.transport.writeSomeData = look_and_send
+        return connector

@@ -28,7 +28,6 @@ from twisted.web._newclient import HEADER, STATUS, BadHeaders, ParseError, Respo
 from twisted.web.client import Agent
 from twisted.web.iweb import IResponse
 
-from archiver.frontier.asking import about_to_ask
 from archiver.frontier.reach import Address, Permission, objection_to_address
 from archiver.handlers.guard import GuardedReactor
 from archiver.handlers.refusal import Refusal, private_address
@@ -78,16 +77,15 @@ class _GuardedAgent(_ScrapyAgent):
 
     def _get_agent(self, request: Request, timeout: float) -> Agent:
         agent = super()._get_agent(request, timeout)
-        if not request.meta.get("proxy"):
+        given: Permission = getattr(self._crawler.spider, "permission", None) or Permission()
+
+        def check(address: Address) -> None:
             # A proxy is the operator's own, and resolves the names itself.
-            given: Permission = getattr(self._crawler.spider, "permission", None) or Permission()
+            if not request.meta.get("proxy") and (reason := objection_to_address(address, request.url, given)):
+                raise private_address(reason)
 
-            def check(address: Address) -> None:
-                if reason := objection_to_address(address, request.url, given):
-                    raise private_address(reason)
-
-            endpoints: Any = agent._endpointFactory
-            endpoints._reactor = GuardedReactor(endpoints._reactor, check)
+        endpoints: Any = agent._endpointFactory
+        endpoints._reactor = GuardedReactor(endpoints._reactor, check)
         return agent
 
 
@@ -98,7 +96,6 @@ class _Protocol(_LenientHTTP11ClientProtocol):
 
     def request(self, request: Any) -> Deferred[IResponse]:
         self._head = 0
-        about_to_ask()
         return super().request(request)
 
     def dataReceived(self, data: bytes) -> None:

@@ -69,9 +69,13 @@ def under_way(*sites: SiteServer, posts: int = 5) -> Callable[[], bool]:
 
 
 def processes_of(parent: int) -> list[int]:
-    """The processes that crawl for this one."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """The processes that crawl for this one: its server has forked them."""
+    return [pid for server in children(parent) if b"forkserver" in Path(f"/proc/{server}/cmdline").read_bytes()
+            for pid in children(server)]
+
+
+def children(parent: int) -> list[int]:
+    return [*map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
 
 
 def writer_of(process: subprocess.Popen[str], site: SiteServer) -> int:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
+from archiver.commands.crawls.fork import fork_crawl
 from archiver.commands.crawls.log import log_file
 from archiver.fleet import crawling
 from archiver.fleet.board import Board
@@ -25,7 +25,6 @@ from tests.fleet.postgres import PACKAGE, wait_until
 
 pytestmark = pytest.mark.needs(PACKAGE)
 LEASE = 3.0
-_SERVER = get_context("spawn")
 
 
 def family(pid: int) -> list[int]:
@@ -52,10 +51,7 @@ def test_a_crawl_looks_at_its_lease_before_it_asks(tmp_path: Path) -> None:
     archive, posts = tmp_path / ARCHIVE, 1_000
     open_archive(archive, create=True).close()
     with hosts.serving(1, posts, answer_after=0.05) as slow:
-        link, far = _SERVER.Pipe()
-        process = _SERVER.Process(target=unwatched, args=(far, archive, slow.urls[0]))
-        process.start()
-        far.close()
+        process, link = fork_crawl("unwatched", archive, unwatched, archive, slow.urls[0])
         link.send(ticks() + 60)
         wait_until(lambda: len(slow.log) > 5)
         link.send(over := ticks() + 1.0)

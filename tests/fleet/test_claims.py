@@ -59,6 +59,19 @@ def shard(folder: Path) -> Path:
     return folder
 
 
+def test_who_sleeps_in_the_midst_of_a_transaction_keeps_no_row(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archiver.fleet.board._IDLE", 0.3)
+    sleeper = Board(board.jobs, 1)
+    with pytest.raises(QueueAway), sleeper.transaction() as conn:
+        conn.execute("update fleet_hosts set token = 1")
+        began = time.monotonic()
+        assert board.do("update fleet_hosts set token = 2") == 1
+        assert time.monotonic() - began < 2
+        conn.execute("select 1")
+    assert sleeper.one("select token from fleet_hosts") == {"token": 2}
+    sleeper.close()
+
+
 def test_a_host_is_one_workers_whatever_its_sites(board: Board) -> None:
     held = taken(board, "w1")
     for site in (SITE, f"{SITE}/notes"):

@@ -20,7 +20,7 @@ from archiver.store.migrations import migrations
 from tests.imports import files, importing
 from tests.imports.importing import state
 from tests.merging.merging import Seen, copy, make, merge
-from tests.processes import _SERVER
+from tests.processes import SERVER
 from tests.proved_archive import QUAY, START, Run, page, text
 from tests.proved_archive import make as make_all
 from tests.spiders.crawling import archiver, crawl
@@ -198,7 +198,7 @@ def test_killed_it_goes_on(tmp_path: Path, moment: tuple[str, str, int, bool]) -
     into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
     whole = copy(into, tmp_path / "whole")
     merge(whole, other)
-    process = _SERVER.Process(target=die, args=(into, other, *moment))
+    process = SERVER.Process(target=die, args=(into, other, *moment))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL

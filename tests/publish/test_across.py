@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from archiver.items import Right
-from tests.publish.published import CC_BY, FREE, NEAR, Post, leaked, make, publish, rows, text, told
+from tests.publish.published import CC_BY, FREE, NEAR, Post, contents, leaked, make, publish, rows, text, told
 
 NOTES = "https://notes.example/blog/"
 RESERVED = (Right("file", "tdm-reservation", "1"),)
@@ -77,6 +77,18 @@ def test_a_query_that_names_what_one_archive_has(archives: list[Path], tmp_path:
                         (["--like", "1"], "it names an article of one archive")):
         done = publish(archives, str(tmp_path / "d"), *ASKED, *words)
         assert done.exit_code > 0 and said in done.output, done.output
+
+
+def test_a_rebuild_that_lacks_an_archive_leaves_what_was_there(archives: list[Path], tmp_path: Path) -> None:
+    assert publish(archives, str(tmp_path / "d"), *ASKED).exit_code == 0
+    before = contents(tmp_path / "d")
+    less = publish(archives[0], str(tmp_path / "d"), "--rebuild")
+    assert less.exit_code == 1 and "has articles of notes.example/blog, and none of the archives" in less.output
+    assert contents(tmp_path / "d") == before
+    assert publish(archives[::-1], str(tmp_path / "d"), "--rebuild").exit_code == 0
+    assert contents(tmp_path / "d") == before
+    assert publish(archives[0], str(tmp_path / "d"), "--rebuild", "--replace").exit_code == 0
+    assert len(rows(tmp_path / "d", "articles")) == 4
 
 
 def test_a_post_that_two_archives_have_as_another_sites_is_refused(archives: list[Path], tmp_path: Path) -> None:

@@ -91,9 +91,12 @@ def test_what_the_site_no_longer_has_is_asked_of_a_web_archive(server: SiteServe
                                                                ) -> None:
     ids = {row["url"].rsplit("/", 1)[1]: row["id"] for row in rows(folder, "articles")}
     where = f"{server.url}web/{{timestamp}}id_/{{url}}"
-    found = run(folder, tmp_path / "out.jsonl", "--from", "both", "--archive", where, ids["4"], ids["8"], ids["1"])
+    found = run(folder, tmp_path / "out.jsonl", "--from", "both", "--archive", where,
+                *(ids[n] for n in ("4", "8", "1", "3", "7")))
     assert {name: (row["status"], row["source"]) for name, row in found.items()} == {
-        "1": ("exact", "live"), "4": ("exact", "archive"), "8": ("exact", "archive")}
+        "1": ("exact", "live"), "4": ("exact", "archive"), "8": ("exact", "archive"), "3": ("changed", "live"),
+        "7": ("failed", "live")}
+    assert found["3"]["text"], "what the site has stays where the archive has nothing"
     assert found["4"]["text"] == text(4)
 
 

@@ -26,7 +26,7 @@ from archiver.search.atom import ATOM, feed
 from archiver.search.filters import Query
 from archiver.store.connect import open_archive
 from tests.archive_fixture import NOW, make_archive
-from tests.processes import _SERVER
+from tests.processes import SERVER
 from tests.search.writing import beside, delete, edit, write
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -169,7 +169,7 @@ def test_a_killed_run_has_told_of_all_or_nothing(db: Database, tmp_path: Path, n
     saved.save(db, "tides", Query("tide"))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
-    process = _SERVER.Process(target=die, args=(tmp_path / "archive.db", name, after))
+    process = SERVER.Process(target=die, args=(tmp_path / "archive.db", name, after))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL

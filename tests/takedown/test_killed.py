@@ -12,7 +12,7 @@ import pytest
 
 from archiver.demo import Demo
 from archiver.store.checks.run import verify
-from tests.processes import _SERVER
+from tests.processes import SERVER
 from tests.proved_archive import make
 from tests.spiders.crawling import archiver, crawl
 from tests.takedown.removing import command, holds, remove, rows
@@ -48,7 +48,7 @@ def die(archive: Path, module: str, name: str, nth: int, after: bool) -> None:
 def test_killed_at_any_moment_it_is_finished(tmp_path: Path, moment: tuple[str, str, int, bool]) -> None:
     archive = make(tmp_path)
     others = rows(archive, "select id, title, body from articles where id <> 1 order by id")
-    process = _SERVER.Process(target=die, args=(archive, *moment))
+    process = SERVER.Process(target=die, args=(archive, *moment))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
@@ -65,7 +65,7 @@ def test_the_next_crawl_finishes_it(demo: Demo, tmp_path: Path) -> None:
     assert crawl(demo.url, archive=archive).returncode == 0
     body = rows(archive, "select body from articles where id = 1")[0][0]
     sentence = max(body.split("\n"), key=len)[:60]
-    process = _SERVER.Process(target=die, args=(archive, "warcs", "_move_rows", 1, True))
+    process = SERVER.Process(target=die, args=(archive, "warcs", "_move_rows", 1, True))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL and holds(archive, sentence)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from click.testing import CliRunner
 
 from archiver.commands.main import cli
 from tests.archive_fixture import make_archive
+from tests.processes import Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +55,14 @@ class Served:
 @contextmanager
 def serving(archive: Path, *options: str) -> Iterator[Served]:
     """The command itself, at a port that is free."""
-    process = subprocess.Popen([sys.executable, "-m", "archiver", "serve", "--archive", str(archive), "--port", "0",
-                                *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout and process.stderr
+    process = Running("archiver", "serve", "--archive", str(archive), "--port", "0", *options)
     try:
-        line = process.stdout.readline()
-        found = re.search(r"http://([\w.\[\]:]+):(\d+)/", line)
-        assert found, line or process.communicate(timeout=20)
-        yield Served(f"http://127.0.0.1:{found[2]}", archive)
+        found = process.says(r"http://[\w.\[\]:]+:(\d+)/")
+        assert found, process.end(0)
+        yield Served(f"http://127.0.0.1:{found[1]}", archive)
     finally:
-        process.terminate()
-        process.communicate(timeout=20)
+        process.send(signal.SIGTERM)
+        process.end(20)
 
 
 def told(archive: Path, *command: str, code: int = 0) -> str:

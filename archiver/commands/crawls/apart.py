@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from time import monotonic
 
-from archiver.commands.crawls.held import HELD, start
+from archiver.commands.crawls.fork import HELD, fork_crawl
 from archiver.commands.crawls.log import log_file, on_screen
 from archiver.commands.crawls.messages import Crawl, Free, FromWorker, NoMore, Notice, Seen, Stop, Told, send
 from archiver.commands.crawls.plan import GRACE, Came, Host, Order, Plan, Result, by_host
@@ -39,7 +38,7 @@ def crawl_apart(plans: list[Plan], order: Order, workers: int, processes: int) -
 class _Worker:
     """A process, and the hosts it was handed, by the place of their first plan; `busy` are those it is at."""
 
-    process: SpawnProcess
+    process: ForkServerProcess
     link: Connection
     hosts: dict[int, Host] = field(default_factory=dict)
     busy: set[int] = field(default_factory=set)
@@ -98,10 +97,7 @@ class _Command:
             self._over.set_result(None)
 
     def _start(self) -> None:
-        context = get_context("spawn")
-        link, far = context.Pipe()
-        process = context.Process(target=work, args=(far, self._order, self._screen.every), daemon=True)
-        start(process, far)
+        process, link = fork_crawl("crawls", self._order.archive, work, self._order, self._screen.every, daemon=True)
         worker = _Worker(process, link)
         self._workers.append(worker)
         asyncio.get_running_loop().add_reader(link.fileno(), self._hear, worker)

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from archiver.commands.crawls.held import let_through
-from archiver.commands.crawls.log import hear_notices, log_file
+from archiver.commands.crawls.fork import let_through
+from archiver.commands.crawls.log import hear_notices
 from archiver.commands.crawls.messages import Crawl, Free, FromWorker, Notice, Seen, Stop, Told, ToWorker, send
 from archiver.commands.crawls.plan import Came, Host, Order
 from archiver.extensions.terminal import Leave, Line
-from archiver.spiders.lock import belongs_to
 
 if TYPE_CHECKING:
     from archiver.commands.crawls.here import Crawls
@@ -30,10 +28,8 @@ _log = logging.getLogger(__name__)
 
 def work(link: Connection, order: Order, every: float) -> None:
     """The life of a worker process. `every`: seconds between two lines of progress of a site."""
-    _to_log(order)
     from archiver.commands.crawls.here import Crawls
 
-    belongs_to(os.getppid())
     hear_notices(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
         from archiver.extensions.progress import show_on
@@ -98,10 +94,3 @@ class _Worker:
     async def _host(self, host: Host) -> None:
         await self.crawls.host(host)
         self._say(Free(host[0][0]))
-
-
-def _to_log(order: Order) -> None:
-    """Nothing of this process comes to the screen but what it sends: the rest, as the trace of a crash, is logged."""
-    with log_file(order.archive).open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)

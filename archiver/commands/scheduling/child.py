@@ -10,24 +10,19 @@ import signal
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from archiver.commands.crawls.held import start_forked
-from archiver.commands.crawls.log import log_file
+from archiver.commands.crawls.fork import fork, fork_crawl, let_through
 from archiver.commands.crawls.plan import Came, Order, Plan, Result, host_of
 from archiver.errors import ArchiverError
 from archiver.spiders.contact import delay_for
 from archiver.store.runs import Counts
 
 _LEAVING = 5.0
-_SERVER = get_context("forkserver")
-# What a crawl imports takes three times as long as one that finds nothing new: it is imported once, and forked from.
-_SERVER.set_forkserver_preload(["archiver.commands.crawl", "archiver.commands.crawls.here", "archiver.commands.index"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +84,18 @@ class Child:
 
 def begin(errand: Errand, order: Order) -> Child:
     """Start the crawl of a site. Raises OSError where there is no room for another process."""
-    link, far = _SERVER.Pipe()
-    process = _SERVER.Process(target=_work, args=(far, errand, order, os.getpid()), name=errand.name)
-    start_forked(process, far)
+    process, link = fork_crawl(errand.name, order.archive, _work, errand, order)
     return Child(errand, process, link, monotonic())
 
 
-def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> None:
+def _work(link: Connection, errand: Errand, order: Order) -> None:
     """The life of the process. Ctrl-C goes to the scheduler, which hands it on."""
-    try:
-        with log_file(order.archive).open("ab") as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
-    except ArchiverError as error:
-        send(link, error)
-        return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_through()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
     from archiver.commands.crawl import plan_of, run
     from archiver.commands.index import after_writing
-    from archiver.spiders.lock import belongs_to
 
-    belongs_to(scheduler)
     try:
         plan = plan_of(errand.url, errand.settings, errand.delay, errand.contact, known=True)
         (result,), _ = run([plan], order, 1)
@@ -126,13 +111,12 @@ def _work(link: Connection, errand: Errand, order: Order, scheduler: int) -> Non
 def note(archive: Path, sites: tuple[str, ...] | None, *, place: bool) -> ForkServerProcess:
     """Tell people of what has changed with these sites (None: with all of them, and with `place` the archive), in a
     process of its own: a mail server that is slow keeps no crawl waiting. Raises OSError."""
-    process = _SERVER.Process(target=_note, args=(archive, sites, place), name="notices")
-    process.start()
-    return process
+    return fork("notices", _note, archive, sites, place)
 
 
 def _note(archive: Path, sites: tuple[str, ...] | None, place: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_through()
     from archiver.commands.health.tell import after_runs
 
     after_runs(archive, sites, place=place)

@@ -48,7 +48,6 @@ HERE = Path(__file__).resolve().parent
 ARCHIVE = "https://web.archive.org/web/{timestamp}id_/{url}"
 RUN = 8
 MOST = 20_000_000
-LONGEST_PAUSE = 600.0
 AGENT = "rehydrate/1.0 (+{contact})"
 _SIGNS = re.compile(r"[\W_]+")
 _SIGN = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -119,8 +118,7 @@ def compare(text: str, sketch: str, words: int) -> tuple[str, str, str]:
 def _between(text: str, first: int, last: int) -> str:
     """The text from one of its pieces (parted by white space) to another, with its paragraphs."""
     spans = [m.span() for m in re.finditer(r"\S+", text)]
-    cut = text[spans[first][0]:spans[last][1]]
-    return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", cut))
+    return re.sub(r"\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", text[spans[first][0]:spans[last][1]]))
 
 
 # A network that fails, an answer that is no HTTP, and an address (of a redirect, too) that is none.
@@ -184,7 +182,7 @@ class Polite:
             if status not in (429, 503):
                 break
             said = headers.get("retry-after", "").strip()
-            wait = min(float(said), LONGEST_PAUSE) if said.isdecimal() else 10 * (pause + 1)
+            wait = min(float(said), 600.0) if said.isdecimal() else 10 * (pause + 1)
             self._free[host] = time.monotonic() + max(pause, wait)
         return status, body, headers
 
@@ -303,11 +301,13 @@ def main() -> int | str:
             strange.discard(row["id"])
             if row["id"] in done or (options.ids and row["id"] not in options.ids):
                 continue
-            answer: dict[str, Any] = {}
+            answers: list[dict[str, Any]] = []
             for source, url in sources(row, options.chosen, options.archive):
-                answer = rehydrate(row, url, source, polite)
-                if answer["status"] == "exact":
+                answers.append(rehydrate(row, url, source, polite))
+                if answers[-1]["status"] == "exact":
                     break
+            # A text comes before none, and of two that have none the site's own answer tells more.
+            answer = min(answers, key=lambda one: ("exact", "changed", one["status"]).index(one["status"]))
             told.write(json.dumps(answer, ensure_ascii=False) + "\n")
             told.flush()
             counts[answer["status"]] = counts.get(answer["status"], 0) + 1

@@ -54,14 +54,15 @@ class Built:
 
 
 def build(archives: Sequence[Path], out: Path, request: Request, *, software: str, key: bytes | None = None,
-          previous: Path | None = None, since: str = "", replace: bool = False,
+          previous: Path | None = None, since: str = "", sites: Iterable[str] = (), replace: bool = False,
           told: Told = lambda what, count: None) -> Built:
     """Build the snapshot of one archive, or of several that have no site in common, into the folder `out`.
 
     A folder that is there is replaced only with `replace`, or where it is the same. `key` is the one by which authors
     are named, where the request says so. `previous` is the folder of the version before, which CHANGES.md tells the
-    differences to; `since` is that version where it is not at hand. Raises SnapshotRefused, NothingToPublish,
-    NotASnapshot, BadPublishRules, ExtraMissing, what a query raises, and what `open_archive` does.
+    differences to; `since` is that version where it is not at hand. `sites` must be in one of the archives. Raises
+    SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, what a query raises, and what
+    `open_archive` does.
     """
     arrow()
     try:
@@ -73,6 +74,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
     change = _personal(out, request, rules, key)
     with ExitStack() as stack:
         dbs = [stack.enter_context(_reading(archive)) for archive in archives]
+        _have(dbs, sites, out)
         cutoff, parts, reasons = _chosen(dbs, request, rules, out)
         facts = Facts(request, cutoff, rules.dataset)
         facts.reasons = reasons
@@ -163,6 +165,14 @@ def _wanted(dbs: Sequence[Database], request: Request) -> Iterator[list[int] | N
             db.execute("begin")
 
 
+def _have(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
+    """Raises SnapshotRefused where a site is in none of the archives: one that was not named, perhaps."""
+    known = {row[0] for db in dbs for row in db.execute("select name from sites")}
+    if lost := sorted(set(sites) - known):
+        raise SnapshotRefused(str(out), f"what is there has articles of {lost[0]}, and none of the archives has that "
+                              "site; name them all with --archive, or give --replace to have it without")
+
+
 def _no_two_have_one(dbs: Sequence[Database], out: Path) -> None:
     """Raises SnapshotRefused where a site or a post is in several archives."""
     chosen = "select distinct site from temp.considered where chosen"
@@ -202,7 +212,7 @@ def _rebuild(facts: Facts, software: str, dbs: Sequence[Database], since: str) -
     request["cutoff"] = facts.cutoff
     schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
     told = {"snapshot": _MARK, "request": request, **({"since": since} if since else {}), "software": software,
-            "pyarrow": pyarrow.__version__, "schema": schema, "content": facts.digest,
+            "pyarrow": pyarrow.__version__, "schema": schema, "sites": sorted(facts.sites), "content": facts.digest,
             "rows": dict(sorted(facts.rows.items()))}
     return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 

@@ -126,11 +126,13 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def read(text: str, where: str) -> dict[str, Any]:
-    """A `rebuild.json`, of which `request` is made a Request; `since` is "" where it was compared with no version."""
+    """A `rebuild.json`, of which `request` is made a Request; `since` is "" where it was compared with no version, and
+    `sites` are those that it had articles of."""
     try:
         told = json.loads(text)
-        since = told.get("since")
+        since, sites = told.get("since"), told.get("sites")
         return {**told, "request": from_json(told["request"], where),
+                "sites": [one for one in sites if isinstance(one, str)] if isinstance(sites, list) else [],
                 "since": since if isinstance(since, str) and VERSION.fullmatch(since) else ""}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotASnapshot(where, f"its rebuild.json is none ({error})") from error
