@@ -45,7 +45,7 @@ def trend_svg(trend: Trend) -> str:
         parts += _line(frame, one.shares, stroke, radius=3 + 2 * number)
         y = _HEIGHT + _LINE * number + 6
         parts.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_LEFT + 36}" y2="{y}" {stroke}/>')
-        parts.append(_text(_LEFT + 44, y + 4, f"{one.term} ({one.total:,})"))
+        parts.append(_text(_LEFT + 44, y + 4, f"{_short(one.term)} ({one.total:,})"))
     shown = ", ".join(one.term for one in trend.series)
     return frame.drawn(f"Share of archived articles by {trend.unit}: {shown}", parts)
 
@@ -132,7 +132,7 @@ class _Frame:
                 '<defs><pattern id="nothing" width="6" height="6" patternUnits="userSpaceOnUse">'
                 '<path d="M0 6 L6 0" stroke="#bbbbbb" stroke-width="1"/></pattern></defs>\n'
                 f'<rect width="{_WIDTH}" height="{self.height}" fill="#ffffff"/>\n'
-                f'{_text(_LEFT, 18, title if len(title) < 100 else title[:99] + "…")}\n'
+                f'{_text(_LEFT, 18, _short(title))}\n'
                 + "\n".join(parts) + "\n</svg>\n")
 
 
@@ -149,6 +149,11 @@ def _line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: in
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
     return (f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="#222222">{_plain(text)}</text>')
+
+
+def _short(text: str) -> str:
+    """What has room in the width of a picture."""
+    return text if len(text) < 100 else text[:99] + "…"
 
 
 def _plain(text: str) -> str:

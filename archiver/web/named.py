@@ -30,6 +30,10 @@ def version_of(asked: Asked, name: str) -> int | None:
     return int(text[:9]) if text else None
 
 
+MANY = 100
+"""So many versions or captures a page lists."""
+
+
 def offset_of(asked: Asked) -> int:
     """How many of a list are passed over. Raises CannotAnswer."""
     text = asked.one("offset", "0")

@@ -128,6 +128,12 @@ def test_a_picture_is_well_formed_whatever_a_term_is(term: str, shares: list[flo
     assert len([e for e in root if e.get("fill") == "url(#nothing)"]) == gaps
 
 
+def test_a_long_term_stays_within_the_picture() -> None:
+    series = tuple(Series(term, (1,), (1.0,), 1) for term in ("tide " * 99, "x" * 999))
+    root = ElementTree.fromstring(trend_svg(Trend("year", ("2024",), (1,), series, 0)))
+    assert max(len(e.text or "") for e in root.iter(f"{SVG}text")) < 110
+
+
 def test_a_picture_of_a_histogram_has_its_bars_and_its_gaps() -> None:
     root = ElementTree.fromstring(histogram_svg(FOUND))
     said = [e.text for e in root.iter(f"{SVG}title")]

@@ -23,7 +23,7 @@ from tests.web.conftest import Served, serving
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """250 sites without an article; of the six articles one is of the year 1802, one of 2290; one has many tags,
-    one 120 versions."""
+    one 120 versions and 251 captures."""
     file = make_archive(tmp_path_factory.mktemp("odd") / "small.db")
     db = open_archive(file)
     with db.atomic():
@@ -36,6 +36,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                    "'2024-06-01T12:00:00+00:00', '[\"title\"]', 'Fog ' || i, content, i - 1 from n, revisions "
                    "where article_id = 2 and revision = 1")
         db.execute("update articles set revision = 120 where id = 2")
+        db.execute("insert into captures (url, captured_at, status, warc_file, record_type) with recursive n(i) as "
+                   "(select 1 union all select i + 1 from n where i < 250) select url, "
+                   "strftime('%Y-%m-%dT%H:%M:%S.500000+00:00', '2020-01-01', '+' || i || ' days'), 200, 'x', "
+                   "'response' from captures, n where captures.id = 2")
         db.execute("update articles set tags = ? where id = 1", [json.dumps([f"tag {n}" for n in range(40)])])
     db.close()
     with serving(file) as running:
@@ -126,6 +130,19 @@ def test_versions_are_a_hundred_a_page(served: Served) -> None:
     for path in ("/article/2/versions", "/article/2/diff"):
         (form,) = tree(served, path).cssselect("form.compare")
         assert dict(form.form_values()) == {"from": "119", "to": "120"} and not form.cssselect("option")
+
+
+@pytest.mark.parametrize("path", ["/article/2/captures", "/captures/https://harbour.example/2024/04/fog"])
+def test_captures_are_a_hundred_a_page(served: Served, path: str) -> None:
+    pages, address, seen = 0, path, []
+    while address:
+        page, pages = tree(served, address), pages + 1
+        assert page.cssselect("h1")[0].text_content() == "251 captures"
+        seen += page.xpath("//td[@class='when']/a/@href")
+        address = next(iter(page.xpath("//a[@rel='next']/@href")), "")
+    assert pages == 3 and len(seen) == len(set(seen)) == 251
+    assert page.xpath("//nav[@aria-label='Pages of captures']/a[@rel='prev']")
+    assert len(tree(served, page.xpath("//a[@rel='prev']/@href")[0]).xpath("//td[@class='when']")) == 100
 
 
 @pytest.mark.parametrize(("address", "offered"), [

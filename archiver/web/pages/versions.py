@@ -5,9 +5,7 @@ from __future__ import annotations
 from archiver.search.compare import stood_before
 from archiver.store import records
 from archiver.web.answer import Answer, Asked
-from archiver.web.named import article_of, offset_of
-
-PAGE_SIZE = 100
+from archiver.web.named import MANY, article_of, offset_of
 
 
 def page(asked: Asked) -> Answer:
@@ -15,7 +13,7 @@ def page(asked: Asked) -> Answer:
     record, versions = records.record(asked.db, number), records.revisions(asked.db, number)
     said = {one["revision"]: one["title"] for one in versions}
     first = offset_of(asked)
-    shown = versions[::-1][first:first + PAGE_SIZE]
+    shown = versions[::-1][first:first + MANY]
     titles = [(one, said.get(one["previous"])) for one in reversed(shown)
               if one["previous"] is None or "title" in one["changed"]]
 
@@ -24,6 +22,6 @@ def page(asked: Asked) -> Answer:
 
     return Answer("versions.html", {
         "article": record, "now": record, "versions": versions, "shown": shown, "titles": titles,
-        "tab": "versions", "first": first, "earlier": link(first + PAGE_SIZE) if versions[first + PAGE_SIZE:] else "",
-        "later": link(max(first - PAGE_SIZE, 0)) if first else "",
+        "tab": "versions", "first": first, "earlier": link(first + MANY) if versions[first + MANY:] else "",
+        "later": link(max(first - MANY, 0)) if first else "",
         "before": stood_before(versions, record["revision"])}, versions)
