@@ -87,6 +87,20 @@ def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> No
     assert codes(site(many, asked(2, 0))) == [] and codes(site(many, asked(2, 0), asked(1, 0)))
 
 
+def test_a_first_crawl_in_pieces_is_one() -> None:
+    """Its old posts, which came last, are not like the new ones, and the old addresses are gone."""
+    new, old = measured(20, **dict.fromkeys(FIELDS, 20)), measured(
+        200, outcomes={"archived": 200, "gone": 90}, **(dict.fromkeys(FIELDS, 200) | {"authors": 20}))
+    known = site(new, old, past=0)
+    assert codes(known) == [("coverage", "authors", "amber")]
+    for outcome, reason in (("finished", "the limit of 20 posts"), ("interrupted", "shutdown")):
+        first = replace(known.runs[-1], outcome=outcome, reason=reason)
+        assert codes(replace(known, runs=[*known.runs[:-1], first])) == []
+    in_pieces = [replace(run, reason="the limit of 20 posts") for run in site(past=8).runs]  # each of its runs is
+    after = Run(NOW + DAY, "finished", "the limit of 20 posts", measured(10, title=0))
+    assert codes(Known("a.example", [after, *in_pieces])) == [("coverage", "title", "red")]
+
+
 def test_new_pages_that_are_no_posts_any_more_are_told() -> None:
     def met(met: int, posts: int) -> Measured:
         return replace(measured(0, outcomes={"not-article": 3}), met=met, posts=posts)

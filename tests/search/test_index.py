@@ -204,12 +204,16 @@ def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, mon
         ids(file, "tide")
 
 
-def test_a_read_only_folder_is_searched_and_sound(file: Path) -> None:
+def test_a_read_only_folder_is_searched_by_its_index(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ids(file, "title:fog") == [2]
-    with without_write_access(file.parent):
+    with without_write_access(file.parent), monkeypatch.context() as patched:
+        patched.setattr(opened, "IN_MEMORY", 0)
         assert findings(file) == [] and ids(file, "title:fog") == [2]
         done = CliRunner().invoke(cli, ["search", "fog", "--save", "fog", "--archive", str(file)])
     assert done.exit_code == 1 and done.stderr.startswith(f"Error: The archive {file} cannot be written")
+    write(file, "update articles set title = 'Zeppelin' where id = 2")
+    with without_write_access(file.parent):
+        assert ids(file, "title:zeppelin") == [2]
 
 
 def test_a_damaged_archive_is_told_in_a_sentence_by_its_name(file: Path, tmp_path: Path) -> None:

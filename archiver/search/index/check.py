@@ -10,9 +10,8 @@ from tantivy import Query
 
 from archiver.search.index import files, state
 from archiver.search.index.document import rows
-from archiver.search.index.searcher import Searcher, index_in
+from archiver.search.index.searcher import Searcher, index_in, place_of
 from archiver.store.checks.finding import Finding, first_of
-from archiver.store.connect import is_writable
 from archiver.store.search_folder import folder_of
 
 _BATCH = 1_000
@@ -21,7 +20,7 @@ _REMEDY = "Run 'archiver verify --repair', or 'archiver index --rebuild': it is 
 
 def checked(db: Database, archive: Path, *, quick: bool = False) -> Iterator[Finding]:
     """What is wrong with the index of an archive. What it does not know yet, and an index that there is not, are no
-    findings: it is brought up to date before it is asked. Nor is one that this user cannot ask. `quick` compares the
+    findings: it is brought up to date before it is asked. Nor is one that this user may not read. `quick` compares the
     numbers of the articles alone.
     """
     folder = folder_of(archive)
@@ -29,11 +28,10 @@ def checked(db: Database, archive: Path, *, quick: bool = False) -> Iterator[Fin
         return
     try:
         damage = files.damaged(folder, state.known(folder) if quick else None)
-        if not damage and not is_writable(folder):
-            return  # it is asked under a lock, which is a file in it: no search of this user does
-        there = {} if damage else _entries(Searcher(index_in(folder), folder))
+        with place_of(folder) as place:
+            there = {} if damage else _entries(Searcher(index_in(place), folder))
     except PermissionError:
-        return  # nor here
+        return
     except (ValueError, OSError) as error:
         damage = str(error)
     if damage:

@@ -13,6 +13,8 @@ import zlib
 from pathlib import Path
 
 _META = "meta.json"
+LISTS = (_META, ".managed.json")
+"""What tells of the others."""
 _PART = re.compile(r"([0-9a-f]{32})\.(?:(\d+)\.)?(\w+)")
 _MAGIC = 1337
 _LOOKS = 3

@@ -16,7 +16,7 @@ from archiver.errors import ArchiveLocked, IndexMissing
 from archiver.search.index import files, state
 from archiver.search.index.refresh import Progress, fill, refresh
 from archiver.search.index.schema import schema
-from archiver.search.index.searcher import Searcher, index_in
+from archiver.search.index.searcher import Searcher, index_in, place_of
 from archiver.store.connect import is_writable, open_archive
 from archiver.store.search_folder import folder_of
 
@@ -83,10 +83,11 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
                     _LOG.warning("The search index in %s was damaged (%s) and was made anew.", folder, done.damaged)
             finally:
                 writable.close()
-        elif files.damaged(folder, state.known(folder)):
+        elif files.damaged(folder, state.known(folder)) or (db not in _LEFT and state.is_behind(db)):
             return None
         said = state.told(folder)
-        found = Searcher(index_in(folder), folder, frozenset(said.get("common", ())))
+        with place_of(folder) as place:
+            found = Searcher(index_in(place), folder, frozenset(said.get("common", ())))
         # Where another process has made it anew meanwhile, these are no longer its common words.
         return found if state.belongs(db, folder) and state.told(folder).get("token") == said.get("token") else None
     except (sqlite3.OperationalError, ArchiveLocked, OSError, ValueError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import tantivy
@@ -11,6 +13,7 @@ from tantivy import DocAddress, Order, Query
 
 from archiver.errors import IndexDamaged
 from archiver.search.index import files, state
+from archiver.store.connect import is_writable
 
 _T = TypeVar("_T")
 _REMEMBERED = 16
@@ -22,6 +25,20 @@ def index_in(folder: Path) -> tantivy.Index:
     index = tantivy.Index.open(str(folder))
     index.config_reader("manual", 0)
     return index
+
+
+@contextmanager
+def place_of(folder: Path) -> Iterator[Path]:
+    """Where the index in a folder can be opened: that is done under a lock, which is a file beside it. Where none can
+    be written it is a folder of links to its files, which are needed no more when they are open. Raises OSError."""
+    if is_writable(folder):
+        yield folder
+        return
+    with TemporaryDirectory(prefix="archiver-search-") as links:
+        for file in folder.iterdir():
+            if file.suffix != ".lock":
+                (Path(links) / file.name).symlink_to(file.absolute())
+        yield Path(links)
 
 
 class Searcher:

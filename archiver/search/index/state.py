@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.search.index.files import Stamps, stamps
+from archiver.search.index.files import LISTS, Stamps, stamps
 from archiver.search.index.schema import FORMAT
 from archiver.store.transaction import writing
 
@@ -96,6 +96,9 @@ def written(folder: Path, token: str, common: Collection[str], articles: int) ->
                    "files": stamps(folder)}, out, ensure_ascii=False)
         out.flush()
         os.fsync(out.fileno())
+    for name in LISTS:  # the index keeps these to its owner, whoever may read the others
+        with suppress(FileNotFoundError):
+            (folder / name).chmod(new.stat().st_mode & 0o666)
     new.replace(folder / _FILE)
 
 

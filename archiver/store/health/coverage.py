@@ -47,12 +47,9 @@ def lost(runs: Sequence[tuple[datetime, Measured]]) -> Fall | None:
     return _lost([(at, one.got, one.told) for at, one in runs if one.told])
 
 
-def unlike(runs: Sequence[tuple[datetime, Measured]], first: int) -> Fall | None:
-    """How new pages that nothing told of are posts more seldom. The `first` runs are one: posts come before the rest of
-    a site, which a crawl that was stopped leaves to the next."""
-    begun = runs[:first]
-    together = [(at, sum(one.posts for _, one in begun), sum(one.met for _, one in begun)) for at, _ in begun[:1]]
-    return _lost([one for one in (*together, *((at, one.posts, one.met) for at, one in runs[first:])) if one[2]])
+def unlike(runs: Sequence[tuple[datetime, Measured]]) -> Fall | None:
+    """How new pages that nothing told of are posts more seldom."""
+    return _lost([(at, one.posts, one.met) for at, one in runs if one.met])
 
 
 def _lost(told: Sequence[tuple[datetime, int, int]]) -> Fall | None:

@@ -7,7 +7,7 @@ do. Where too little is known there is no judgement.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 from statistics import median
@@ -17,7 +17,7 @@ from archiver.frontier.cadence import shown
 from archiver.store.health.advice import OF_OUTCOMES, of_failure
 from archiver.store.health.coverage import fallen, lost, unlike
 from archiver.store.health.likely import SURPRISE, chance_of_so_many, is_far
-from archiver.store.health.measures import Measured
+from archiver.store.health.measures import Measured, together
 
 Level = Literal["green", "amber", "red", "unknown"]
 LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")
@@ -95,9 +95,19 @@ def judge(known: Known, now: datetime) -> Health:
     ended = [run for run in known.runs if run.outcome]
     if not ended:
         return Health("unknown")
+    measured = _begun(ended)
     findings = [finding for check in CHECKS for finding in check(known, ended, now)]
+    findings += [finding for check in OF_MEASURES for finding in check(known, measured, now)]
     findings.sort(key=lambda one: -LEVELS.index(one.level))
     return Health(worst(one.level for one in findings), tuple(findings))
+
+
+def _begun(runs: Sequence[Run]) -> list[Run]:
+    """The runs, of which those up to the first that came to its end are one: what a crawl that was stopped has left,
+    the old posts of a site above all, is not like what it has read, and no change."""
+    first = next((n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason), _FEW - 1)
+    later, begun = list(runs[:-first - 1]), runs[-first - 1:]
+    return [*later, replace(begun[0], started=begun[-1].started, measured=together([run.measured for run in begun]))]
 
 
 def worst(levels: Iterator[Level] | Sequence[Level]) -> Level:
@@ -163,8 +173,7 @@ def _posts(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Finding
             f"{known.site}' and 'archiver why URL' tell why. Look at one in a browser: where its text is there, a "
             "script puts it in, or a login, a consent or a block stands before this program, and its owner can give "
             "leave.", about="told", since=fall.since)
-    whole = next((n for n, run in enumerate(reversed(runs)) if run.outcome == "finished" and not run.reason), len(told))
-    if fall := unlike(told, whole + 1):
+    if fall := unlike(told):
         yield Finding(
             "posts", "amber",
             f"Of {fall.trials:,} new pages since {_moment(fall.since)} {fall.hits:,} are posts, before that "
@@ -282,7 +291,9 @@ def _robots(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findin
 
 
 Check = Callable[[Known, Sequence[Run], datetime], Iterator[Finding]]
-CHECKS: tuple[Check, ...] = (_ended, _robots, _posts, _fields, _sources, _quiet, _failing, _length, _slow)
+CHECKS: tuple[Check, ...] = (_ended, _robots, _sources, _quiet)
+OF_MEASURES: tuple[Check, ...] = (_posts, _fields, _failing, _length, _slow)
+"""Checks of what each run measured beside those before it."""
 
 
 def _since(runs: Sequence[Run], so: Callable[[Run], bool]) -> datetime:

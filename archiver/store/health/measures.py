@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
@@ -70,6 +70,25 @@ class Measured:
     def coverage(self) -> dict[str, float]:
         """The share of the articles that have each field; empty where none was read."""
         return {name: self.fields.get(name, 0) / self.articles for name in FIELDS} if self.articles else {}
+
+
+def together(runs: Sequence[Measured]) -> Measured:
+    """What some runs measured, the newest first, as if they were one; sizes and times are the median of theirs."""
+    def added(name: str) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for run in runs:
+            total.update(getattr(run, name))
+        return dict(total)
+
+    def middle(name: str) -> float | None:
+        found = [value for run in runs if (value := getattr(run, name)) is not None]
+        return median(found) if found else None
+
+    counts = {name: sum(getattr(run, name) for run in runs) for name in ("articles", "told", "got", "met", "posts")}
+    listed = [run.listed for run in runs if run.listed is not None]
+    return Measured(fields=added("fields"), length=middle("length"), outcomes=added("outcomes"),
+                    statuses=added("statuses"), latency=middle("latency"), latency_95=middle("latency_95"),
+                    listed=max(listed, default=None), sources=runs[0].sources, **counts)
 
 
 class Measuring:
