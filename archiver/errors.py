@@ -174,6 +174,12 @@ class SiteNotFound(ArchiverError):
         super().__init__(site, f"The archive has no site {site!r}; it has: {known or 'none yet'}.")
 
 
+class SiteTakenOut(ArchiverError):
+    def __init__(self, site: str) -> None:
+        super().__init__(site, f"{site} was taken out of the archive while it was crawled: its crawl has ended, "
+                               "and what it found after that is not stored.")
+
+
 class ArticleNotFound(ArchiverError):
     def __init__(self, what: str) -> None:
         super().__init__(

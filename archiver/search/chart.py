@@ -45,8 +45,8 @@ def trend_svg(trend: Trend) -> str:
         parts += _line(frame, one.shares, stroke, radius=3 + 2 * number)
         y = _HEIGHT + _LINE * number + 6
         parts.append(f'<line x1="{_LEFT}" y1="{y}" x2="{_LEFT + 36}" y2="{y}" {stroke}/>')
-        parts.append(_text(_LEFT + 44, y + 4, f"{_short(one.term)} ({one.total:,})"))
-    shown = ", ".join(one.term for one in trend.series)
+        parts.append(_text(_LEFT + 44, y + 4, f"{_isolated(_short(one.term))} ({one.total:,})"))
+    shown = ", ".join(_isolated(one.term) for one in trend.series)
     return frame.drawn(f"Share of archived articles by {trend.unit}: {shown}", parts)
 
 
@@ -125,7 +125,7 @@ class _Frame:
                         "start" if number == 0 and self.step < 50 else "middle")
 
     def drawn(self, title: str, parts: Iterable[str]) -> str:
-        said = _plain(title)
+        said = escape(title)
         return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self.height}" width="{_WIDTH}" '
                 f'height="{self.height}" role="img" font-family="DejaVu Sans, Noto Sans, sans-serif" font-size="12">\n'
                 f'<title>{said}</title>\n'
@@ -148,7 +148,7 @@ def _line(frame: _Frame, shares: Sequence[float | None], stroke: str, radius: in
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return (f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="#222222">{_plain(text)}</text>')
+    return (f'<text x="{x:.2f}" y="{y:.2f}" text-anchor="{anchor}" fill="#222222">{escape(text)}</text>')
 
 
 def _short(text: str) -> str:
@@ -156,8 +156,10 @@ def _short(text: str) -> str:
     return text if len(text) < 100 else text[:99] + "…"
 
 
-def _plain(text: str) -> str:
-    return escape(_NO_LETTERS.sub("", text))
+def _isolated(term: str) -> str:
+    """A term as it stands in a line of ours: its letters run as they do, and move nothing beside it (FIRST STRONG
+    ISOLATE, section 2.4.3 of Unicode Standard Annex 9)."""
+    return f"\u2068{_NO_LETTERS.sub('', term)}\u2069"
 
 
 def _round_up(value: float) -> float:

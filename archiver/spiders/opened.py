@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.faults import is_fault
 from archiver.store.requisites import DEFAULT_MODE, Mode
-from archiver.store.runs import Counts, end_run, ensure_site, has_finished
+from archiver.store.runs import Counts, check_run, end_run, ensure_site, has_finished
 from archiver.store.takedown.named import Named
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.writer import VisitWriter
@@ -112,6 +113,13 @@ class OpenRun:
     def counts(self) -> Counts:
         return self.writer.counts
 
+    @contextmanager
+    def writing(self, patience: float = PATIENCE) -> Iterator[None]:
+        """A transaction of this run. Raises ArchiveLocked, and SiteTakenOut where a person has taken out its site."""
+        with writing(self.db, patience):
+            check_run(self.db, self.run_id, self.site)
+            yield
+
     @guarded
     def balance(self) -> tuple[int, int]:
         """Pages of this site that are known, and of these the ones that are not due."""
@@ -188,7 +196,7 @@ class OpenRun:
         self._write_the_rest(patience)
         if patience:
             self._read_anew()
-        failures = leave_run(self.db, self.site["id"], self.run_id, self.started, self.writer, ending, self.warc,
+        failures = leave_run(self.db, self.site, self.run_id, self.started, self.writer, ending, self.warc,
                              patience)
         known, done = self.balance()
         return failures, known - done + self._more_due()

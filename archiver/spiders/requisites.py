@@ -130,7 +130,7 @@ class Requisites:
             return
         counts, run = Counts(), self._run
         run.before_commit()
-        with writing(run.db, patience):
+        with run.writing(patience):
             for fetched in self._waiting:
                 requisites.record(run.db, run.site["id"], run.run_id, fetched, counts, run.revisit)
         run.counts.add(counts)

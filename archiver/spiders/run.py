@@ -18,7 +18,7 @@ from archiver.spiders.ending import Ending
 from archiver.spiders.recovery import recover
 from archiver.store import ledger, missing
 from archiver.store.health.known import alive_sources
-from archiver.store.runs import ask_again, begin_run, end_run
+from archiver.store.runs import ask_again, begin_run, check_run, end_run
 from archiver.store.transaction import writing
 from archiver.store.writer import VisitWriter
 
@@ -44,18 +44,21 @@ def enter_run(db: Database, folder: Path, site: dict[str, Any], started: datetim
     return run_id
 
 
-def leave_run(db: Database, site_id: int, run_id: int, started: datetime, writer: VisitWriter, ending: Ending,
+def leave_run(db: Database, site: dict[str, Any], run_id: int, started: datetime, writer: VisitWriter, ending: Ending,
               warc: WarcWriter, patience: float) -> tuple[tuple[str, int], ...]:
-    """Finish the WARC file and close the run; what failed in it and how often. Raises OSError and sqlite3.Error.
+    """Finish the WARC file and close the run; what failed in it and how often.
 
-    A WARC file that cannot be finished keeps the run from nothing: the next one finishes it.
+    Raises OSError, sqlite3.Error, and SiteTakenOut where its site has left the archive. A WARC file that
+    cannot be finished keeps the run from nothing: the next one finishes it.
     """
     unfinished: OSError | None = None
     try:
         warc.close()
     except OSError as error:
         unfinished = error
+    site_id = site["id"]
     with writing(db, patience):
+        check_run(db, run_id, site)
         end_run(db, run_id, writer.counts, ending.outcome, ending.reason, datetime.now(UTC),
                 writer.measuring.as_json(alive_sources(db, site_id)))
         if ending.pages:

@@ -30,8 +30,8 @@ from archiver.store.parts import StoredPart
 from archiver.store.redirects import came_from
 from archiver.store.requisites import Mode
 from archiver.store.rules import retire, rules_at, store_learned
+from archiver.store.runs import check_run
 from archiver.store.sources import alive, enter_cdx, sources_known
-from archiver.store.transaction import writing
 from archiver.store.versions import extractor_of
 from archiver.urls import urlkey
 
@@ -78,7 +78,7 @@ class CrawlSession(OpenRun):
         Not by an `anonymous` crawl, which names nobody whom its keepers can reach.
         """
         objection = "its keepers should be able to reach you: name a contact (archiver crawl --contact)"
-        with writing(self.db):
+        with self.writing():
             enter_cdx(self.db, self.site["id"], self.cdx, self.started,
                       objection if anonymous and self.cdx and needs_contact(self.cdx) else "")
 
@@ -86,6 +86,7 @@ class CrawlSession(OpenRun):
     def due(self, limit: int) -> list[Job]:
         """The next pages to fetch, at most `limit`: under way from now on. What waits is written first."""
         self.writer.flush()
+        check_run(self.db, self.run_id, self.site)
         self._read_anew()
         mixed = self._sources >= SOURCES_FIRST
         sources_only = not mixed and any(job.comes_first for job in self._under_way.values())
@@ -101,7 +102,7 @@ class CrawlSession(OpenRun):
             for row in free:
                 verdict = self.watch.judge(row)
                 if verdict.what == "aside":
-                    with writing(self.db):
+                    with self.writing():
                         aside.set_aside(self.db, row["id"], verdict.rule, verdict.reason)
                     set_aside += 1
                 elif verdict.what == "ask":
@@ -138,7 +139,7 @@ class CrawlSession(OpenRun):
         self._under_way.pop(job.urlkey, None)
         if answer is not None:
             self.nowhere = answer
-            with writing(self.db):
+            with self.writing():
                 self.db.execute("update sites set nowhere = ?, nowhere_at = ? where id = ?",
                                 [nowhere.to_json(answer), ledger.stamp(self.started), self.site["id"]])
 
@@ -200,7 +201,7 @@ class CrawlSession(OpenRun):
     def leave(self, jobs: Sequence[Job]) -> None:
         """These pages are left alone in this run: they are due again at the next."""
         until = ledger.stamp(self.started + timedelta(seconds=1))
-        with writing(self.db):
+        with self.writing():
             for job in jobs:
                 self._under_way.pop(job.urlkey, None)
                 self.watch.leave(job.urlkey)
@@ -224,18 +225,18 @@ class CrawlSession(OpenRun):
     @guarded
     def remember_platform(self, name: str) -> None:
         if name and name != self.site["platform"]:
-            with writing(self.db):
+            with self.writing():
                 self.db.table("sites").update(self.site["id"], {"platform": name})
             self.site["platform"] = name
 
     @guarded
     def _learned(self, rules: SiteRules) -> SiteRules:
-        with writing(self.db):
+        with self.writing():
             return store_learned(self.db, self.site["id"], rules, datetime.now(UTC))
 
     @guarded
     def _outdated(self, since: datetime) -> SiteRules | None:
-        with writing(self.db):
+        with self.writing():
             retire(self.db, self.site["id"], since)
         return rules_at(self.db, self.site["id"])
 
@@ -258,5 +259,5 @@ class CrawlSession(OpenRun):
                 continue
             after = self.teacher.again(sample)
             if sample.article is not None and after is not None:
-                with writing(self.db):
+                with self.writing():
                     read_anew(self.db, sample.article, after, extractor_of(__version__, after))

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.errors import SiteTakenOut
 from archiver.store.ledger import last_rowid, stamp
 from archiver.urls import Scope
 
@@ -63,6 +64,12 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
     row: dict[str, Any] = {"site_id": site_id, "mode": mode, "started_at": stamp(now), "version": version}
     db.table("runs").insert({**row, **asdict(Counts())})
     return last_rowid(db)
+
+
+def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
+    """Raises SiteTakenOut where this run of the site is in the archive no more."""
+    if db.execute("select 1 from runs where id = ? and site_id = ?", [run_id, site["id"]]).fetchone() is None:
+        raise SiteTakenOut(site["name"])
 
 
 def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime,

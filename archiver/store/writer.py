@@ -21,7 +21,7 @@ from archiver.store.faults import is_fault
 from archiver.store.fulltext import entered_together
 from archiver.store.health.measures import Measuring
 from archiver.store.rights import store_rights
-from archiver.store.runs import Counts, crawl_started
+from archiver.store.runs import Counts, check_run, crawl_started
 from archiver.store.takedown import bans
 from archiver.store.takedown.schema import RULE as REMOVED
 from archiver.store.transaction import PATIENCE, writing
@@ -95,6 +95,7 @@ class VisitWriter:
         counts = Counts()
         self._met.clear()
         with self.trust.kept(), self.kept(), writing(self.db, patience), entered_together(self.db):
+            check_run(self.db, self._run_id, self._site)
             for visit in visits:
                 self._write(visit, counts)
         self.counts.add(counts)

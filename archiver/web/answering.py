@@ -84,7 +84,11 @@ def _answer(page: Page, request: Request, site: Site) -> Response | Download:
     """Raises what `failed` answers: a fault of the program, or of the place the archive lies in."""
     sent = {name: value for name, value in request.url_vars.items() if value is not None}
     named = sent if page.names_address else {name: unquote(value) for name, value in sent.items()}
-    form = named.pop("twin", "") or request.args.get("_format") or "html"
+    twin, form = named.pop("twin", ""), request.args.get("_format")
+    if twin and form == "html" and page.path.endswith("}"):
+        named[[*named][-1]] += twin
+    elif twin or not form:
+        form = twin or "html"
     wanted = _wanted(request, site, page.path, named, form.lstrip("."))
     try:
         return site.archive.asked(lambda db: _made(page, wanted.asked(db)))

@@ -31,7 +31,7 @@ def version_of(asked: Asked, name: str) -> int | None:
 
 
 MANY = 100
-"""So many versions or captures a page lists."""
+"""So many versions, captures or articles of a collection a page lists."""
 
 
 def offset_of(asked: Asked) -> int:

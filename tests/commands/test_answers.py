@@ -134,6 +134,15 @@ def test_a_long_term_stays_within_the_picture() -> None:
     assert max(len(e.text or "") for e in root.iter(f"{SVG}text")) < 110
 
 
+@pytest.mark.parametrize("term", ["\u05e1\u05e2\u05e8\u05d4", "\u202etide", "\u05e1 a\x00\u2069"])
+def test_a_term_from_the_right_leaves_its_count_where_it_is(term: str) -> None:
+    """A number behind letters that run from the right would stand at their left (Unicode Standard Annex 9)."""
+    root = ElementTree.fromstring(trend_svg(Trend("year", ("2024",), (1,), (Series(term, (1,), (1.0,), 12),), 0)))
+    letters = term.translate(dict.fromkeys(map(ord, "\u202e\x00\u2069")))
+    said = [e.text or "" for e in root.iter(f"{SVG}text")]
+    assert said[-1] == f"\u2068{letters}\u2069 (12)" and said[0].endswith(f" by year: \u2068{letters}\u2069")
+
+
 def test_a_picture_of_a_histogram_has_its_bars_and_its_gaps() -> None:
     root = ElementTree.fromstring(histogram_svg(FOUND))
     said = [e.text for e in root.iter(f"{SVG}title")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,14 @@ from archiver.frontier.cadence import Every
 from archiver.frontier.turn import Past, Turn
 from archiver.items import Outcome, PageKind, Target, Visit
 from archiver.items import Source as Source_
+from archiver.store.connect import open_archive
 from archiver.store.health.judge import Finding, Known, Run, Source, judge
 from archiver.store.health.kept import without
+from archiver.store.health.known import growth
 from archiver.store.health.likely import chance_of_so_few, chance_of_so_many, is_far
 from archiver.store.health.measures import FIELDS, Measured, Measuring
 from archiver.store.health.place import judge_place
+from archiver.store.ledger import stamp
 from archiver.store.turns import Scheduled
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -268,6 +272,25 @@ def test_the_archive_itself() -> None:
     assert state(10**11, 0.0, [replace(new, site={"added_at": (NOW - DAY / 2).isoformat()})], "7") == []
     fresh = replace(late, turn=Turn(NOW - DAY / 48, DAY / 4, ""))
     assert state(10**11, 0.0, [fresh, replace(late, last=None)], "") == []
+
+
+def test_the_past_that_a_first_crawl_brings_is_no_growth(tmp_path: Path) -> None:
+    db = open_archive(tmp_path / "a.db", create=True)
+
+    def ran(site: int, days: float, size: int, outcome: str = "finished", reason: str = "") -> float:
+        db.execute("insert or ignore into sites (id, name, start_url, host, path, settings, added_at) values "
+                   "(?, ?, '', '', '/', '{}', '')", [site, str(site)])
+        if size:
+            db.execute("insert into runs (site_id, mode, started_at, outcome, reason, bytes) values "
+                       "(?, 'incremental', ?, ?, ?, ?)", [site, stamp(NOW - days * DAY), outcome, reason, size])
+        return growth(db, NOW)
+
+    assert ran(1, 4, 4_000, "interrupted", "It was stopped.") == 1_000  # a past that is still to be brought
+    assert ran(1, 3.5, 4_000) == 0
+    assert ran(1, 3, 300) == 100 == ran(1, 2, 0)
+    assert ran(2, 0, 0) == (4_000 + 4_000 + 300) / 4  # one more site has its past before it
+    assert ran(2, 2, 30, "failed", "It fell over.") == 110
+    db.close()
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))

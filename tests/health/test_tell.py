@@ -8,19 +8,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from archiver.commands.health import ways as ways_module
 from archiver.commands.health.tell import tell
 from archiver.commands.health.ways import Message, ways_of
 from archiver.commands.main import cli
-from archiver.sites.config import Notify
+from archiver.sites.config import Mail, Notify
 from archiver.spiders.lock import lock_schedule
 from archiver.store.connect import open_archive
 from tests.archive_fixture import make_archive
@@ -48,6 +50,22 @@ class Postmaster(socketserver.ThreadingTCPServer):
                         letter = iter(lambda: self.rfile.readline().decode(), ".\r\n")
                         outer.letters.append("".join(letter))
                     self.wfile.write(b"221 bye\r\n" if word == "QUIT" else b"250 ok\r\n")
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Trickle(socketserver.ThreadingTCPServer):
+    """A server of any kind that takes two seconds for what it says, and is never silent for long."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, *words: bytes) -> None:
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                with suppress(OSError):
+                    for word in chain(words, repeat(b"x", 100)):
+                        self.wfile.write(word)
+                        time.sleep(0.02)
 
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -166,6 +184,17 @@ def test_a_way_says_what_came_of_it() -> None:
         hook.status = 301
         assert told(webhook=address) == "the webhook answers 301: it has moved, give the address that it leads to"
     assert len(hook.posted) == 2
+
+
+def test_a_server_that_is_slow_byte_by_byte_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways_module, "_SECONDS", 0.2)
+    monkeypatch.setenv("no_proxy", "*")
+    message = Message("archiver: a trial", "A trial.", "green", {"text": "A trial."})
+    with serving(Trickle(b"HTTP/1.1 200 OK\r\n")) as hook, serving(Trickle(b"220-here\r\n")) as post:
+        mail = Mail(("a@b.example",), "127.0.0.1", post.server_address[1])
+        found = ways_of(Notify(webhook=f"http://127.0.0.1:{hook.server_address[1]}/", mail=mail))
+        assert [way(message) for way in found.values()] == [
+            "the webhook took longer than 0.2 seconds", "127.0.0.1 took longer than 0.2 seconds"]
 
 
 def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, call: Call) -> None:

@@ -11,11 +11,13 @@ import smtplib
 import ssl
 import subprocess
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from http.client import HTTPException
 from tempfile import TemporaryFile
+from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -48,11 +50,32 @@ def ways_of(notify: Notify) -> dict[str, Way]:
     if notify.command:
         ways["command"] = lambda message: _command(notify.command, message)
     if webhook:
-        ways["webhook"] = lambda message: _webhook(webhook, message)
+        ways["webhook"] = _in_time("the webhook", lambda message: _webhook(webhook, message))
     if notify.mail:
         mail = notify.mail
-        ways["mail"] = lambda message: _mail(mail, message)
+        ways["mail"] = _in_time(mail.host, lambda message: _mail(mail, message))
     return ways
+
+
+def _in_time(who: str, way: Way) -> Way:
+    """A way that is given up once its time is over. A timeout of a socket is for each read anew: a server that sends a
+    byte now and then outlasts it, and so does a search for its address. What is given up ends with the process."""
+    def told(message: Message) -> str:
+        reason: Future[str] = Future()
+
+        def go() -> None:
+            try:
+                reason.set_result(way(message))
+            except BaseException as error:
+                reason.set_exception(error)
+
+        Thread(target=go, daemon=True, name=f"telling {who}").start()
+        try:
+            return reason.result(_SECONDS)
+        except TimeoutError:
+            return f"{who} took longer than {_SECONDS} seconds"
+
+    return told
 
 
 def _command(words: tuple[str, ...], message: Message) -> str:

@@ -127,9 +127,16 @@ def _tellers(db: Database, site: dict[str, Any], kind: str) -> list[tuple[str, s
 
 
 def growth(db: Database, now: datetime) -> float:
-    """Bytes a day that were received in the last two weeks: the archive's WARC files grow by no more."""
-    since = stamp(now - _WEEKS)
-    total, first = db.execute("select total(bytes), min(started_at) from runs where started_at between ? and ?",
-                              [since, stamp(now)]).fetchone()
+    """Bytes a day that were received in the last two weeks: the archive's WARC files grow by no more.
+
+    A crawl that comes to a site's end for the first time brings its whole past, and that comes but once. It is counted
+    while other sites wait for their own first crawl, which bring as much.
+    """
+    total, first = db.execute(
+        "select total(bytes), min(started_at) from runs r left join (select site_id, min(started_at) as at from runs "
+        "where outcome = 'finished' and coalesce(reason, '') = '' group by site_id) whole on whole.site_id = r.site_id "
+        "where started_at between ? and ? and (at is null or started_at > at or exists (select 1 from sites s where "
+        "not exists (select 1 from runs where site_id = s.id and outcome is not null)))",
+        [stamp(now - _WEEKS), stamp(now)]).fetchone()
     began = moment(first)
     return float(total) / max((now - began) / timedelta(days=1), 1.0) if began else 0.0

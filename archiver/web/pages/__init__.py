@@ -14,8 +14,9 @@ class Page:
     """One page: `path` is its address, in which "{name}" is anything without a slash and "{name*}" anything; the
     function `page` of the module answers it. `label` is its name in the navigation, "" where it has none there.
 
-    Each has a twin as JSON, at the same address with .json behind it or with ?_format=json; but for those that name an
-    address of the web at their end (`names_address`), which is anything, and is given as it was sent.
+    Each has a twin as JSON, at the same address with .json behind it or with ?_format=json (where a name ends so
+    itself, ?_format=html says that it is no twin); but for those that name an address of the web at their end
+    (`names_address`), which is anything, and is given as it was sent.
     """
 
     path: str

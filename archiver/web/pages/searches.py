@@ -13,7 +13,11 @@ def page(asked: Asked) -> Answer:
     found = kept(asked.db, "standings", None, lambda: standings(asked.db))
     data = [{"name": one.saved.name, "query": as_options(one.saved.query), "saved_at": one.saved.saved_at,
              "ran_at": one.saved.ran_at, "total": one.total, "new": one.new, "error": one.error} for one in found]
-    rows = [{**row, "href": asked.link(f"/searches/{row['name']}"),
+    rows = [{**row, "href": _link(asked, one.saved.name),
              "all": "" if one.error else search_link(asked, one.saved.query)}
             for row, one in zip(data, found, strict=True)]
     return Answer("searches.html", {"searches": rows}, data)
+
+
+def _link(asked: Asked, name: str) -> str:
+    return asked.link(f"/searches/{name}", [("_format", "html" if name.endswith(".json") else "")])

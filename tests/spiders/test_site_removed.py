@@ -1,0 +1,33 @@
+"""A site that is taken out of the archive while it is crawled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archiver.store.connect import open_archive
+from archiver.store.sites import remove_site
+from tests.spiders.crawling import crawl, rows
+from tests.spiders.site_server import Answer, Pages, home, page, serving
+
+
+def test_its_run_ends_and_says_so(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    links = tuple(f"/post-{n}/" for n in range(9))
+    pages: Pages = {"/": home(*links), **{link: page(f"Title {link}") for link in links}}
+
+    def taken_out() -> Answer:
+        pages["/post-5/"] = page("Title five")
+        db = open_archive(archive)
+        remove_site(db, name, with_articles=True)
+        db.close()
+        return page("Title five")
+
+    pages["/post-5/"] = taken_out
+    with serving(pages) as site:
+        name = site.url.removeprefix("http://").strip("/")
+        done = crawl(site.url, archive=archive)
+        assert done.returncode == 1 and "failed" not in done.stdout
+        assert f"Error: {name} was taken out of the archive while it was crawled: its crawl has ended" in done.stderr
+        assert rows(archive, "select count(*) from pages") == rows(archive, "select count(*) from runs") == [(0,)]
+        assert crawl(site.url, archive=archive).returncode == 0
+    assert rows(archive, "select count(*) from articles") == [(9,)]
