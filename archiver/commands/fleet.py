@@ -279,7 +279,7 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
     """
     board = _board(jobs)
     try:
-        board.fleet(any_version=True)
+        board.fleet("nothing")
         board.do("update fleet set draining = %s", ["now" if now else "drain"])
         end = time.monotonic() + seconds
         while (alive := board.workers_alive()) and time.monotonic() < end:

@@ -6,9 +6,14 @@ Exit codes: 0 done; 1 findings, a partial failure, or data that is not there; 2 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import keyword
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -27,6 +32,7 @@ from archiver.errors import (
 from archiver.publish.refusals import BadPublishRules, BadSplits
 from archiver.sites.refusals import BadConfig
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 USAGE_ERRORS = (BadConfig, BadQuery, BadName, BadAddress, BadPublicURL, BadPublishRules, BadRules, BadSetting,
                 BadSplits, ContactMissing)
 
@@ -91,6 +97,26 @@ class Misuse(Refusal):
 
 class LazyGroup(click.Group):
     """Lists commands from the table, imports a command's file when it is called."""
+
+    def main(self, *args: Any, **named: Any) -> Any:
+        """As click's, where the standard output takes all that is told: a disk that is full is told in a sentence."""
+        if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="backslashreplace")  # signs that the encoding of a terminal does not have
+        try:
+            try:
+                return super().main(*args, **named)
+            finally:
+                if sys.stdout is not None:  # as where it was closed before
+                    sys.stdout.flush()
+        except OSError as error:
+            if error.filename is not None or error.errno not in (*_FULL, errno.EPIPE):
+                raise
+            if error.errno in _FULL:
+                click.echo(f"Error: What is told cannot be written ({error.strerror}): make room, and call it again.",
+                           err=True)
+            with suppress(OSError):
+                sys.stdout.close()  # or what is left in it would be written once more, and told of
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [entry.name for entry in COMMANDS]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from archiver import __version__
 from archiver.errors import ExtraMissing
@@ -15,6 +15,7 @@ from archiver.fleet.refusals import (
     BadQueueAddress,
     NoFleet,
     NotAllowed,
+    OtherTables,
     OtherVersion,
     QueueAway,
     WorkersRun,
@@ -48,7 +49,8 @@ class Fleet:
 
 
 class Board:
-    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueAway, NotAllowed."""
+    """A pool of connections to the queue's database. Each call is one transaction. Raises QueueAway, NotAllowed and
+    OtherTables."""
 
     def __init__(self, jobs: str, size: int = 4) -> None:
         self.jobs = jobs
@@ -77,6 +79,8 @@ class Board:
             raise QueueAway(self.where, said(error)) from error
         except psycopg.errors.InsufficientPrivilege as error:
             raise NotAllowed(self.where, said(error)) from error
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.DuplicateTable) as error:
+            raise OtherTables(self.where, said(error)) from error
 
     def all(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         with self.transaction() as conn:
@@ -95,14 +99,15 @@ class Board:
         found = self.one("select to_regclass('fleet') is not null as found")
         return bool(found and found["found"])
 
-    def fleet(self, *, any_version: bool = False) -> Fleet:
-        """Raises NoFleet, and OtherVersion where the queue is another version's."""
+    def fleet(self, same: Literal["version", "layout", "nothing"] = "version") -> Fleet:
+        """Raises NoFleet, and OtherVersion where the queue is another version's: one of the same `layout` can read its
+        tables, and none that is there keeps it from being drained."""
         if not self.exists():
             raise NoFleet(self.where)
         row = self.one("select * from fleet")
         if row is None:
             raise NoFleet(self.where)
-        if not any_version and (row["layout"], row["version"]) != (LAYOUT, __version__):
+        if (same != "nothing" and row["layout"] != LAYOUT) or (same == "version" and row["version"] != __version__):
             raise OtherVersion(self.where, row["version"], __version__)
         return Fleet(str(row["fleet_id"]), row["storage"], row["lease_seconds"], row["checkpoint_seconds"],
                      row["draining"])

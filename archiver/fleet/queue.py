@@ -157,7 +157,7 @@ async def defer_due(app: App, board: Board) -> int:
 async def retry_stalled(app: App, board: Board) -> int:
     """Put jobs back whose worker is gone: it has had no heartbeat for a lease, or nobody holds the site's host although
     the job was taken long ago (a worker that died between two statements). How many."""
-    fleet = await asyncio.to_thread(board.fleet, any_version=True)
+    fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}
     orphans = await asyncio.to_thread(
         board.all,

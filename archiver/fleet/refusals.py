@@ -32,6 +32,14 @@ class NoFleet(ArchiverError):
         super().__init__(where, f"There is no fleet at {where} yet: 'archiver fleet init' makes one.")
 
 
+class OtherTables(ArchiverError):
+    """Tables of another program that have the same names, or a part of a fleet's."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(where, f"The tables at {where} are not those of a fleet ({why}): name a database of its own "
+                                "in --jobs or ARCHIVER_JOBS, or restore this one from a backup. Nothing was changed.")
+
+
 class OtherVersion(ArchiverError):
     def __init__(self, where: str, theirs: str, ours: str) -> None:
         super().__init__(

@@ -12,7 +12,7 @@ _HOUR = 3600
 def standing(board: Board) -> dict[str, Any]:
     """Plain values, as `fleet status --json` prints them. `late` sites have been due for longer than a tenth of their
     period; throughput is of the last hour."""
-    fleet = board.fleet(any_version=True)
+    fleet = board.fleet("layout")
     sites = board.one(
         "select count(*) as sites, count(*) filter (where s.due_at <= now() and r.site is null) as due, "
         "count(r.site) as running, count(*) filter (where r.site is null and "

@@ -43,7 +43,7 @@ MAX_TERMS = 200
 MAX_DEPTH = 30
 NEAR_WORDS = 10
 MOST_NEAR = 4
-"""So many words and phrases can stand in one NEAR: each order of them is asked for."""
+"""So many words and phrases can stand in one NEAR: each two of them are asked for."""
 _STEM = "stem"
 
 # Quotation marks as they are printed, and the wide signs and letters that keyboards of East Asia write.

@@ -7,6 +7,8 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import click
@@ -84,6 +86,27 @@ def test_a_closed_pipe_is_quiet(archive: Path) -> None:
     done = subprocess.run([*CALL, "export", "--archive", str(archive)], stdout=writer, stderr=subprocess.PIPE, cwd=ROOT)
     os.close(writer)
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["export"], ["search", "tide"], ["status", "--json"]])
+def test_a_full_disk_below_the_output_is_a_sentence(
+        words: list[str], archive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("ARCHIVER_ARCHIVE", str(archive))
+    with monkeypatch.context() as patch, suppress(OSError), Path("/dev/full").open("w", encoding="utf-8") as full:
+        patch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            cli(words)
+    said = "Error: What is told cannot be written (No space left on device): make room, and call it again.\n"
+    assert ended.value.code == 1 and capsys.readouterr().err == said
+
+
+def test_signs_that_the_encoding_of_a_terminal_does_not_have(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = TextIOWrapper(BytesIO(), "ascii")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as ended:
+            cli(["search", "tide", "--archive", str(archive)])
+    assert ended.value.code == 0 and rb"Tide tables for the caf\xe9 quay" in out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 def on_terminal(*args: str, **environment: str) -> str:

@@ -103,6 +103,21 @@ def test_another_version(jobs: str, tmp_path: Path) -> None:
         board.do("update fleet set layout = layout + 1")
         with pytest.raises(OtherVersion):
             board.fleet()
+        assert "two versions do not work on one queue" in said(fleet, "status")
+        assert fleet.do("drain").returncode == 0
+    finally:
+        board.close()
+
+
+def test_tables_that_are_no_fleets(jobs: str, tmp_path: Path) -> None:
+    fleet, board = Fleet(jobs, tmp_path), Board(jobs)
+    try:
+        board.do("create table fleet_sites (vessel text)")
+        assert '"fleet_sites" already exists' in said(fleet, "init", "--storage", fleet.storage)
+        board.do("drop table fleet_sites")
+        board.make(fleet.storage, None, None)
+        board.do("alter table fleet_sites drop column articles")
+        assert "are not those of a fleet (column s.articles does not exist): name a database" in said(fleet, "status")
     finally:
         board.close()
 

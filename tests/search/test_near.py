@@ -51,5 +51,8 @@ def test_what_stands_near_is_found(texts: tuple[Path, dict[int, list[str]]], ter
             found = {hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None)}
             expected = {number for number, text in all_texts.items() if stand(text, terms, distance)}
             assert found >= expected
+            # How often it stands there is counted only where it decides the order.
+            assert found == {hit["id"] for hit in archive.search(f"NEAR({query}, {distance})", fold="none", limit=None,
+                                                                 sort="date")}
             # Three words and more may each be near enough to the others in other places, too.
             assert len(found - expected) <= (len(terms) > 2 or " " in query) * len(all_texts) // 8
