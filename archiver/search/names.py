@@ -19,22 +19,20 @@ def folded(name: str) -> str:
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_PLAIN).split())
 
 
-def counted_as(names: Iterable[str]) -> list[str]:
+def counted_as(names: Iterable[str]) -> dict[str, str]:
     """Names of an article as they are counted: each once, however often and in which ways it is written, by its form as
-    compared and how it is written (first)."""
-    entries: dict[str, str] = {}
+    compared; with how it is written (first)."""
+    ways: dict[str, str] = {}
     for name in names:
-        form = folded(name)
-        entries.setdefault(form, beginning(form) + name)
-    return list(entries.values())
+        ways.setdefault(folded(name), name)
+    return ways
 
 
-def beginning(form: str) -> str:
-    """What all entries of a name begin with, which is compared as this form: one of these has no tab in it."""
-    return form + _BEHIND
+def way(field: str, form: str, name: str = "") -> str:
+    """The entry of a name that is compared as this form; without it what all entries of the form begin with."""
+    return _BEHIND.join((field, form, name))
 
 
-def written(entry: str) -> tuple[str, str]:
-    """An entry's form as compared, and how the name is written."""
-    form, _, name = entry.partition(_BEHIND)
-    return form, name
+def written(entry: str) -> str:
+    """How the name of an entry is written: a form as compared has no tab in it."""
+    return entry.split(_BEHIND, 2)[2]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import tantivy
 from sqlite_utils import Database
-from tantivy import Occur
 
 from archiver.search.filters import Query
-from archiver.search.index.schema import WRITTEN, schema
+from archiver.search.index.schema import WAYS, WRITTEN, schema
 from archiver.search.index.values import texts
-from archiver.search.names import beginning, written
+from archiver.search.names import way, written
 from archiver.search.order import count
 from archiver.search.plan import Found, Plan, ordered, planned, window
 from archiver.search.snippet import snippet, wanted
@@ -118,43 +117,40 @@ def facets(db: Database, query: Query, most: int = 10) -> dict[str, list[tuple[s
 
 def facets_of(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
     """The same over several archives. All values are counted, so that sums over them lack none."""
-    size = 2 * most if len(plans) == 1 else _EVERY
+    size = most if len(plans) == 1 else _EVERY
     asked = {name: {"terms": {"field": name, "size": size, "segment_size": _EVERY,
                               "order": {"_key": "desc"} if name == "year" else {"_count": "desc"}}} for name in FACETS}
-    found: dict[str, dict[str, Counter[str]]] = {name: defaultdict(Counter) for name in FACETS}
+    sums: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     for plan in plans:
-        for name, told in plan.searcher.aggregate(plan.found, asked).items():
-            for bucket in told["buckets"]:
-                form, value = _value(name, bucket["key"])
-                found[name][form][value] += int(bucket["doc_count"])
-    return {name: _first(plans, name, forms, most) for name, forms in found.items()}
+        for name, found in plan.searcher.aggregate(plan.found, asked).items():
+            sums[name].update({_value(bucket["key"]): int(bucket["doc_count"]) for bucket in found["buckets"]})
+    return {name: _first(plans, name, counts, most) for name, counts in sums.items()}
 
 
-def _value(name: str, key: str | float) -> tuple[str, str]:
-    """A value as compared, and how it is written."""
-    text = key if isinstance(key, str) else str(int(key))
-    return written(text) if name in WRITTEN else (text, text)
+def _value(key: str | float) -> str:
+    return key if isinstance(key, str) else str(int(key))
 
 
-def _first(plans: Sequence[Plan], name: str, forms: dict[str, Counter[str]], most: int) -> list[tuple[str, int]]:
-    """The most frequent values, each as most articles write it."""
+def _first(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) -> list[tuple[str, int]]:
     if name == "year":
-        return [(form, forms[form].total()) for form in sorted(forms, key=int, reverse=True)[:most]]
-    shown = sorted(forms, key=lambda form: (-forms[form].total(), form))[:most]
-    if name in WRITTEN and len(plans) == 1:
-        for form in shown:
-            forms[form].update(dict(_rarely(plans[0], name, form, forms[form])))
-    values = ((min(ways, key=lambda way: (-ways[way], way)), ways.total()) for ways in map(forms.__getitem__, shown))
-    return sorted(values, key=lambda pair: (-pair[1], pair[0]))
+        return sorted(counts.items(), key=lambda pair: -int(pair[0]))[:most]
+    shown = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+    if name not in WRITTEN:
+        return shown
+    return sorted(((_written(plans, name, form), number) for form, number in shown),
+                  key=lambda pair: (-pair[1], pair[0]))
 
 
-def _rarely(plan: Plan, name: str, form: str, known: Collection[str]) -> Iterator[tuple[str, int]]:
-    """Further ways in which a value is written, each by so few articles that it is not among the first."""
-    for entry, _ in plan.searcher.terms_with_prefix(name, beginning(form)):
-        _, way = written(entry)
-        if way not in known:
-            same = tantivy.Query.term_query(schema(), name, entry, "basic")
-            yield way, count(plan.searcher, tantivy.Query.boolean_query([(Occur.Must, plan.found), (Occur.Must, same)]))
+def _written(plans: Sequence[Plan], name: str, form: str) -> str:
+    """A value as most articles of the archives write it, found or not."""
+    ways: Counter[str] = Counter()
+    entries = [(plan.searcher, entry) for plan in plans
+               for entry, _ in plan.searcher.terms_with_prefix(WAYS, way(name, form))]
+    if len(entries) == 1:
+        return written(entries[0][1])
+    for searcher, entry in entries:
+        ways[written(entry)] += count(searcher, tantivy.Query.term_query(schema(), WAYS, entry, "basic"))
+    return min(ways, key=lambda value: (-ways[value], value), default=form)
 
 
 # -- what a hit shows -------------------------------------------------------------------------

@@ -52,8 +52,9 @@ def spots(db: Database, query: Query, most: int, columns: int = 24) -> Spots:
     plan = planned(db, query, Key("has:geo"))
     newest = in_order(plan.searcher, plan.found, "published_at", down=True, first=0, last=most)
     found = db.execute(
-        "select article_id, latitude, longitude, placename from geotags where role <> 'publisher' and latitude is not "
-        "null and longitude is not null and article_id in (select value from json_each(?))",
+        "select article_id, latitude, longitude, placename from geotags where role <> 'publisher' and typeof(latitude) "
+        "in ('real', 'integer') and typeof(longitude) in ('real', 'integer') and article_id in "
+        "(select value from json_each(?))",
         [json.dumps([entry.id for entry in newest])]).fetchall()
     view = view_of([(row[1], row[2]) for row in found])
     width = (view[2] - view[0]) % 360 or 360.0

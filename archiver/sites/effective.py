@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from sqlite_utils import Database
 
 from archiver.sites.config import Config, load_config
+from archiver.store.shapes import mapping
 from archiver.store.tags import tags_of_sites
 
 Settings = Callable[[dict[str, Any]], dict[str, Any]]
@@ -21,8 +21,6 @@ def settings_in(db: Database, config: Config | None = None) -> Settings:
     tags = tags_of_sites(db) if told.groups else {}
 
     def settings(site: dict[str, Any]) -> dict[str, Any]:
-        own = site["settings"]
-        return told.settings(json.loads(own or "{}") if own is None or isinstance(own, str) else own,
-                             tags.get(site["id"], ()))
+        return told.settings(mapping(site["settings"]), tags.get(site["id"], ()))
 
     return settings

@@ -7,7 +7,6 @@ does one that a web archive has seen and that is gone.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +16,7 @@ from sqlite_utils import Database
 from archiver.items import Outcome, PageKind, Source
 from archiver.store import missing, requisite_reports
 from archiver.store.page_counts import Count, counts
+from archiver.store.shapes import mapping
 from archiver.store.takedown.bans import removals
 
 STATES = ("archived", "missing", "gone", "refused")
@@ -47,7 +47,7 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     with `measures` as `health.measures` has them), complete (nothing is missing and the last run ended by itself).
     """
     site_id = site["id"]
-    newest = [{**row, "measures": json.loads(row.get("measures") or "{}")} for row in db.query(
+    newest = [{**row, "measures": mapping(row.get("measures"))} for row in db.query(
         "select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])]
     counted = counts(db, site_id)
     captured = _captured_before(db, site_id, counted)
@@ -64,7 +64,7 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
         "posts": posts, "sources": _sources(counted, captured), "balance": _balance(outcomes),
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
         "traps": _traps(db, site_id), "missing": missing.listed(db, site_id, _LISTED), "missing_total": lacking,
-        "failures": _failures(db, site_id), "distrusted": json.loads(site.get("distrusted") or "{}"),
+        "failures": _failures(db, site_id), "distrusted": mapping(site.get("distrusted")),
         "requisites": requisite_reports.state(db, site), "runs": newest,
         "complete": bool(newest) and newest[0]["outcome"] == "finished" and not lacking and not posts["missing"],
     }

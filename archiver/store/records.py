@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -13,12 +12,13 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, RevisionNotFound
-from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS
+from archiver.fields import CAPTURE_KEYS, FIELDS
 from archiver.items import Evidence
 from archiver.store.evidence_form import READING, Entry, unpacked
 from archiver.store.evidence_kinds import told
 from archiver.store.provenance import evidence_from
 from archiver.store.provenance import readers as readers_of
+from archiver.store.shapes import SHAPED, mapping, texts
 from archiver.store.sites import find_site
 from archiver.store.standing import WHOLE
 from archiver.store.takedown.bans import removal_named
@@ -26,7 +26,7 @@ from archiver.urls import start_address, urlkey
 
 Record = dict[str, Any]
 _STORED = tuple(f.name for f in FIELDS if f.stored)
-_LISTS = frozenset(f.name for f in FIELDS if f.shape in ("texts", "geotags"))
+_SHAPED = {f.name: SHAPED[f.shape] for f in FIELDS if f.shape in SHAPED}
 # SQLite takes at least 999 values a statement in every build.
 _BATCH = 500
 
@@ -80,15 +80,13 @@ def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
 
 
 def _record(stored: Record, aliases: list[str], captured: Record) -> Record:
-    extra: Record = {"aliases": aliases, "capture": captured if captured["digest"] else None}
-    return {f.name: _decode(f.name, stored[f.name]) if f.stored else extra[f.name] for f in FIELDS}
+    extra: Record = {"aliases": aliases, "capture": _capture(captured)}
+    return {f.name: _SHAPED[f.name](stored[f.name]) if f.stored else extra[f.name] for f in FIELDS}
 
 
-def _decode(name: str, value: Any) -> Any:
-    if name not in _LISTS:
-        return value
-    items = json.loads(value) if isinstance(value, str) and value else list(value or [])
-    return [{key: item.get(key) for key in GEOTAG_KEYS} for item in items] if name == "geotags" else items
+def _capture(captured: Record) -> Record | None:
+    """What is known of the bytes; None for an article that has none."""
+    return {**captured, "captured_at": SHAPED["time"](captured["captured_at"])} if captured["digest"] else None
 
 
 def revision_record(db: Database, article_id: int, number: int) -> Record:
@@ -105,10 +103,10 @@ def revision_record(db: Database, article_id: int, number: int) -> Record:
     ).fetchone()
     if row is None:
         raise RevisionNotFound(str(article_id), number, now["revision"])
-    content = json.loads(row[0])
+    content = mapping(row[0])
     captured = dict(zip(CAPTURE_KEYS, row[1:], strict=True))
-    then = {name: _decode(name, content[name]) for name in now if name in content}
-    return {**now, **then, "revision": number, "capture": captured if captured["digest"] else None}
+    then = {name: _SHAPED[name](content[name]) for name in now if name in content and name in _SHAPED}
+    return {**now, **then, "revision": number, "capture": _capture(captured)}
 
 
 def revisions(db: Database, article_id: int) -> list[Record]:
@@ -155,8 +153,9 @@ def _version(row: Record) -> Record:
     """An archive of an earlier release has no more than the numbers."""
     number = row["revision"]
     return {
-        "revision": number, "observed_at": row["observed_at"], "changed": json.loads(row["changed"] or "[]"),
-        "title": row["title"], "previous": row.get("previous") or number - 1 or None, "same_as": row.get("same_as"),
+        "revision": number, "observed_at": row["observed_at"], "changed": texts(row["changed"]),
+        "title": row["title"], "previous": SHAPED["integer"](row.get("previous")) or number - 1 or None,
+        "same_as": row.get("same_as"),
         "seen_again": row.get("seen_again", 0), "seen_again_at": row.get("seen_again_at"),
         "extractor": row["reader"] if number == row["now"] else row.get("extractor"),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from sqlite_utils import Database
 
 from archiver.frontier.cadence import DEFAULT, Adaptive, Cadence, read_cadence
 from archiver.frontier.turn import REMEMBERED, Past, Turn, next_turn
-from archiver.store.ledger import moment
+from archiver.store.shapes import mapping, when
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Schedul
     cadence = cadence_of(site["settings"])
     past = past_runs(db, site["id"])
     return Scheduled(site, cadence, past[0] if past else None,
-                     next_turn(cadence, past, site["name"], now, moment(site.get("quiet_until"))))
+                     next_turn(cadence, past, site["name"], now, when(site.get("quiet_until"))))
 
 
 def cadence_of(settings: dict[str, Any]) -> Cadence:
@@ -83,13 +82,11 @@ def past_runs(db: Database, site_id: int) -> list[Past]:
     """The last runs that looked for what is new, the newest first."""
     rows = db.query("select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
                     [site_id, REMEMBERED])
-    return [_past(row) for row in rows]
+    return [_past(row, started) for row in rows if (started := when(row["started_at"]))]
 
 
-def _past(row: dict[str, Any]) -> Past:
-    started = moment(row["started_at"])
-    assert started is not None
-    listed = json.loads(row.get("measures") or "{}").get("listed") or 0
+def _past(row: dict[str, Any], started: datetime) -> Past:
+    listed = mapping(row.get("measures")).get("listed") or 0
     return Past(started, row["outcome"] or "", row["new"] or 0, listed)
 
 

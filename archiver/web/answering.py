@@ -64,7 +64,8 @@ async def failed(request: Request, datasette: Datasette, error: Exception) -> Re
     """The page for what came of an address that none of our pages answers."""
     site = site_of(datasette)
     path = unquote(request.path.partition("?")[0])
-    status, sentence = failure(path, error, site.archive.path)
+    searched = next((request.args[name] for name in request.args if name.startswith("_search")), None)
+    status, sentence = failure(path, error, site.archive.path, searched)
     form = "json" if path.endswith(".json") or request.args.get("_format") == "json" else "html"
     return _failed(_wanted(request, site, path, {}, form), sentence, status)
 

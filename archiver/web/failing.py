@@ -7,6 +7,7 @@ unregistered by `archiver.web.server`.
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from pathlib import Path
 
@@ -29,15 +30,17 @@ _LOG = logging.getLogger(__name__)
 _TOO_LONG = "This SQL takes longer than a page may take: narrow it, or ask it with sqlite3, which has no limit."
 _UNREAD = "The archive cannot be read at present: what is wrong stands in the log of the server."
 _LOCKED = "Another program has locked the archive: ask again when it has ended."
+# What SQLite says of a query for its full-text index.
+_NO_QUERY = re.compile("fts5: |unterminated string|unknown special query")
 UNREADABLE = (ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveLocked, ArchiveDamaged, ArchiveNotWritable, DiskFull)
 """What `open_archive` says of the place an archive lies in. It names folders, which are nothing to readers."""
 OWN = "datasette.handle_exception"
 """The name of Datasette's own handler among its plugins."""
 
 
-def failure(path: str, error: Exception, archive: Path) -> tuple[int, str]:
+def failure(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
     """The status and the sentence for what came of an address; a fault of the program, or of the place that
-    the archive lies in, is written into the log."""
+    the archive lies in, is written into the log. `searched` is what a table was to be searched for."""
     if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
         return 404, f"There is no page at {path}."
     if isinstance(error, Forbidden):
@@ -45,6 +48,9 @@ def failure(path: str, error: Exception, archive: Path) -> tuple[int, str]:
     if isinstance(error, Base400):
         return error.status, _sentence(str(error.args[0]) if error.args else "404")
     if isinstance(error, DatasetteError):
+        if searched is not None and _NO_QUERY.match(str(error.message)):
+            shown = searched[:80] + "…" * (len(searched) > 80)
+            return 400, f"The search of a table cannot read '{shown}': ask it of /search, which says what is wrong."
         # Datasette answers 500 where a column to sort by is not there; what it says in HTML is that SQL took too long.
         return (400 if error.status == 500 else error.status,
                 _TOO_LONG if error.message_is_html else _sentence(str(error.message)))

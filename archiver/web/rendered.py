@@ -46,7 +46,7 @@ def instant(moment: str | None) -> str:
 
 
 def number(value: float) -> str:
-    return f"{value:,}"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)  # another program may have written it
 
 
 def language(tag: str | None) -> str:

@@ -23,6 +23,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(open_archive(file)) as db:
         for number, tags in enumerate(TAGS, start=7):
             write(db, number, "mooring", "", tags=tags, authors=[["PMC", "pmc"][number % 2]], credits=["DPA", "dpa"])
+        write(db, 99, "quayside", "", tags=["FERRY", "Slip way"], authors=["Pmc"])
     return file
 
 
@@ -35,3 +36,9 @@ def test_a_facet_counts_what_narrowing_by_it_leaves(file: Path, most: int) -> No
         for name in ("tag", "author"):
             for value, number in found[name]:
                 assert run(archive.db, make_query("mooring", fold="none", **{name: (value,)})).total == number
+
+
+def test_a_value_is_shown_as_most_articles_write_it_whichever_are_found(file: Path) -> None:
+    with Archive(file) as archive:
+        found = archive.facets("quayside")
+    assert found["tag"] == [("Ferry", 1), ("Slip way", 1)] and found["author"] == [("PMC", 1)]

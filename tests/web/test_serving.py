@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -159,12 +160,16 @@ def test_a_place_where_nothing_can_be_served_is_told_in_a_sentence(served: Serve
     ("/nothing/a/b/c/d/e", 404, "There is no page at /nothing/a/b/c/d/e."),
     ("/archive/nothing", 404, "Table not found."), ("/archive/articles/99", 404, "Record not found."),
     ("/archive/articles?_sort=nothing", 400, "Cannot sort table by nothing."),
+    ("/archive/articles?_search=%22", 400, "The search of a table cannot read '\"': ask it of /search"),
+    ("/archive/articles?_search=", 400, "The search of a table cannot read '': ask it of /search"),
+    ("/archive/articles?_search_title=(&_searchmode=raw", 400, "The search of a table cannot read '(': "),
+    ("/archive/articles?_search=tide&_where=titel=1", 400, "No such column: titel."),
     ("/archive?sql=nonsense", 400, "Statement must be a SELECT."), ("/_memory", 404, "There is no page at /_memory."),
     ("/archive.db", 403, "Database download is forbidden."),
 ])
 def test_an_address_that_is_none_is_told_in_a_sentence(served: Served, path: str, status: int, said: str) -> None:
     answer = served.get(path)
-    assert answer.status == status and said in answer.text and "<nav" in answer.text
+    assert answer.status == status and said in unescape(answer.text) and "<nav" in answer.text
     twin = served.get(path + ("&" if "?" in path else "?") + "_format=json")
     assert (twin.json["ok"], twin.json["status"]) == (False, status)
 

@@ -14,9 +14,9 @@ from sqlite_utils import Database
 
 from archiver.fields import FIELDS
 from archiver.search.facts import HAS, IS
-from archiver.search.index.schema import COPY, FIRST, KEYS, PAIRED, SORTED_TITLE, TURN
+from archiver.search.index.schema import COPY, FIRST, KEYS, PAIRED, SORTED_TITLE, TURN, WAYS
 from archiver.search.index.values import number, objects, text, texts
-from archiver.search.names import counted_as, folded
+from archiver.search.names import counted_as, folded, way
 from archiver.search.places import key_of
 from archiver.search.times import local_seconds, utc_seconds
 from archiver.search.words import words
@@ -99,13 +99,15 @@ def document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
         fields[name] = [_words(value) for value in row[name]]
     places = list(dict.fromkeys(place for tag in row["geotags"] for name in ("placename", "region")
                                 if (place := text(tag.get(name)))))
-    counted = {"author": row["authors"], "category": row["categories"], "tag": row["tags"], "credit": row["credits"],
-               "place": [place for tag in row["geotags"] if (place := text(tag.get("placename")))]}
+    named = {"author": row["authors"], "category": row["categories"], "tag": row["tags"], "credit": row["credits"],
+             "place": [place for tag in row["geotags"] if (place := text(tag.get("placename")))]}
+    counted = {name: counted_as(values) for name, values in named.items()}
     fields |= {
         "places": [_words(place) for place in places], KEYS: sorted(set(keys(row))),
         SORTED_TITLE: folded(row["title"])[:_TITLE_LETTERS], "site": row["site"],
         "language": row["language"] or None, **numbers(row),
-        **{name: counted_as(values) for name, values in counted.items()},
+        **{name: list(ways) for name, ways in counted.items()},
+        WAYS: [way(name, form, value) for name, ways in counted.items() for form, value in ways.items()],
     }
     return tantivy.Document(**{name: value for name, value in fields.items() if value not in (None, [], "")})
 

@@ -12,7 +12,7 @@ import tantivy
 
 from archiver.fields import FIELDS
 
-FORMAT = 5
+FORMAT = 6
 
 WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
 """The texts that a word is looked for in where no field is named, and how much each counts."""
@@ -25,7 +25,9 @@ NUMBERS: tuple[str, ...] = ("id", "group", TURN, "cluster", "year", "month", "st
 """`group` is the number of the article that has the text first; `turn` the place among those of the same rank; `stamp`
 a digest of what the entry was made from."""
 WRITTEN: tuple[str, ...] = ("author", "category", "tag", "place", "credit")
-"""Names that are the same however they are written (`archiver.search.names.counted_as`)."""
+"""Names that are the same however they are written, and are kept as compared (`archiver.search.names.counted_as`)."""
+WAYS = "ways"
+"""How those are written: of the few that are shown it is looked up, as to count by longer names takes longer."""
 NAMES: tuple[str, ...] = ("site", "language", *WRITTEN)
 PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in ("body", "description")}
 """Texts of which the pairs of common words are kept too, and where: phrases of them need no look at each place."""
@@ -43,6 +45,7 @@ def schema() -> tantivy.Schema:
     for name in PAIRED.values():
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field(KEYS, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field(WAYS, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(SORTED_TITLE, tokenizer_name="raw", index_option="basic", fast=True)
     for name in NAMES:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)

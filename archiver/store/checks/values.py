@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from sqlite_utils import Database
 
 from archiver.store.checks.finding import Finding, first_of
+from archiver.store.shapes import when
 
 REQUIRED = {
     "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
@@ -40,7 +40,7 @@ _REMEDY = "Another program wrote it: write back what it was, from a backup or fr
 
 def values(db: Database) -> Iterator[Finding]:
     """Every column of every table that the archive knows."""
-    db.register_function(is_time, deterministic=True, replace=True)
+    db.register_function(lambda text: when(text) is not None, name="is_time", deterministic=True, replace=True)
     tables = {name: sql for name, sql in db.execute("select name, sql from sqlite_master where type = 'table'")
               if not name.startswith(("articles_fts", "sqlite_", "_"))}
     for table, sql in sorted(tables.items()):
@@ -80,13 +80,3 @@ def _failing(db: Database, table: str, keys: list[str], tests: list[tuple[str, s
                 number = " ".join(map(str, key))
                 yield Finding(kind, f"{table} row {number}",
                               f"{name} in row {number} of {table} is {_SAYS[kind]} ({str(value)[:60]!r})", _REMEDY)
-
-
-def is_time(text: object) -> bool:
-    """What is no text is told of as another type."""
-    try:
-        if isinstance(text, str):
-            datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

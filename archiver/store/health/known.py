@@ -12,7 +12,8 @@ from sqlite_utils import Database
 from archiver.store.health.judge import Health, Known, Run, Source, judge
 from archiver.store.health.kept import accepted, forget_passed, without
 from archiver.store.health.measures import Measured
-from archiver.store.ledger import moment, stamp
+from archiver.store.ledger import stamp
+from archiver.store.shapes import when
 from archiver.urls import urlkey
 
 _RUNS = 60
@@ -42,14 +43,14 @@ def known_of(db: Database, site: dict[str, Any]) -> Known:
                       [urlkey(site["start_url"])]).fetchone()
     runs = _runs(db, site["id"])
     first = db.execute("select min(started_at) from runs where site_id = ?", [site["id"]]).fetchone()[0]
-    return Known(site["name"], runs, moment(first), _published(db, site["name"]), _dead(db, site, runs),
+    return Known(site["name"], runs, when(first), _published(db, site["name"]), _dead(db, site, runs),
                  bool(alive_sources(db, site["id"])), pages, example or "", home[0] if home else "")
 
 
 def _runs(db: Database, site_id: int) -> list[Run]:
     rows = db.query("select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
                     [site_id, _RUNS])
-    return [Run(moment(row["started_at"]) or datetime.now(UTC), row["outcome"] or "", row["reason"] or "",
+    return [Run(when(row["started_at"]) or datetime.now(UTC), row["outcome"] or "", row["reason"] or "",
                 Measured.from_json(row.get("measures"))) for row in rows]
 
 
@@ -57,15 +58,7 @@ def _published(db: Database, site: str) -> list[datetime]:
     """When the newest posts were published, as far as they say it with a zone."""
     rows = db.execute("select published from articles where site = ? and published is not null "
                       "order by published desc limit ?", [site, _POSTS])
-    return [at for row in rows if (at := _time(row[0]))]
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return [at for row in rows if (at := when(row[0]))]
 
 
 def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
@@ -138,5 +131,5 @@ def growth(db: Database, now: datetime) -> float:
         "where started_at between ? and ? and (at is null or started_at > at or exists (select 1 from sites s where "
         "not exists (select 1 from runs where site_id = s.id and outcome is not null)))",
         [stamp(now - _WEEKS), stamp(now)]).fetchone()
-    began = moment(first)
+    began = when(first)
     return float(total) / max((now - began) / timedelta(days=1), 1.0) if began else 0.0

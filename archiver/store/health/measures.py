@@ -11,6 +11,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from archiver.items import Article, Outcome, PageKind, Source, Visit
+from archiver.store.shapes import mapping
 
 FIELDS = ("title", "body", "authors", "published", "categories", "tags", "image", "description")
 """Fields of which it is told how many of the articles that were read have them."""
@@ -55,7 +56,7 @@ class Measured:
     @classmethod
     def from_json(cls, text: str | None) -> Measured:
         """Of the column `measures`; a key that this version does not know is passed over."""
-        known: dict[str, Any] = json.loads(text) if text else {}
+        known = mapping(text)
         return cls(**{name: known[name] for name in cls.__slots__ if known.get(name) is not None})
 
     def as_dict(self) -> dict[str, Any]:
