@@ -82,7 +82,7 @@ def init(sites: tuple[str, ...], jobs: str, storage: str | None, archive: Path |
       archiver fleet init --archive output/archive.db
     """
     from archiver.fleet.enter import enter, of_addresses, of_archive
-    from archiver.fleet.mark import mark
+    from archiver.fleet.mark import mark, probe
 
     entries = of_addresses(sites) + (of_archive(archive) if archive else [])
     board = _board(jobs)
@@ -94,7 +94,7 @@ def init(sites: tuple[str, ...], jobs: str, storage: str | None, archive: Path |
 
         place = Storage(storage) if storage else None
         if place:
-            place.keys("fleet.json")  # before tables are made for a place that is none
+            probe(place)  # before tables are made for a place that is none
         make_tables(board)
         made = board.make(place.url if place else "", lease, checkpoint)
         place = place or Storage(made.storage)

@@ -118,8 +118,8 @@ def crawl_site(place: Place, site: str, settings: dict[str, Any], url: str) -> f
             ended = _failed(place.board, held, f"the worker met {type(error).__name__}: {error}", delay)
     if not finish(place.board, held, ended):
         return held.lease
-    _log.info("%s: %s, %d requests, %d new; due %s", site, ended.outcome, ended.counts.requests, ended.counts.new,
-              ended.due_at)
+    _log.info("%s: %s, %d requests, %d new; due %s UTC", site, ended.outcome, ended.counts.requests, ended.counts.new,
+              f"{ended.due_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}")
     return 0.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 
 from archiver.fleet.manifest import LAYOUT
 from archiver.fleet.refusals import OtherFleet, StorageRefused
@@ -25,9 +26,14 @@ def check(storage: Storage, fleet_id: str) -> None:
     found = known(storage)
     if found != fleet_id:
         raise OtherFleet(storage.url)
-    probe = f".probe-{fleet_id}"
-    storage.put(probe, io.BytesIO(b"ok"), 2)
-    storage.delete([probe])
+    probe(storage)
+
+
+def probe(storage: Storage) -> None:
+    """That it can be written. Raises StorageRefused."""
+    key = f".probe-{uuid.uuid4()}"
+    storage.put(key, io.BytesIO(b"ok"), 2)
+    storage.delete([key])
 
 
 def known(storage: Storage) -> str:

@@ -78,6 +78,7 @@ def test_a_storage_that_is_none_or_anothers(jobs: str, tmp_path: Path) -> None:
     assert not all_db.parent.exists()
     (tmp_path / "file").touch()
     assert "cannot be used" in said(fleet, "init", "--storage", str(tmp_path / "file" / "x"))
+    assert "archiver fleet init" in said(fleet, "worker"), "a fleet was made whose shards have no place"
     with pytest.raises(StorageRefused, match="Protocol not known"):
         Storage("floppy://a")
     assert fleet.do("init", "--storage", fleet.storage).returncode == 0
