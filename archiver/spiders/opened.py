@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.capture.exchange import Exchange, Original
 from archiver.capture.writer import WarcWriter
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiverError, SiteTakenOut
 from archiver.frontier.budget import Budget
 from archiver.frontier.pace import LONGEST_QUIET
 from archiver.items import Article, Capture
@@ -174,6 +174,9 @@ class OpenRun:
             failures, due = self._finish(ending, 0.0 if at_fault else PATIENCE)
             self.result = replace(self.result, failures=failures, due=due)
         except ArchiverError as fault:
+            if isinstance(fault, SiteTakenOut):  # no further crawl of the site will finish its file
+                with suppress(OSError):
+                    self.warc.close()
             if not at_fault:
                 self.result = replace(self.result, outcome="failed", reason=str(fault))
         except Exception as error:

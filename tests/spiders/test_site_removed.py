@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archiver.store.connect import open_archive
 from archiver.store.sites import remove_site
-from tests.spiders.crawling import crawl, rows
+from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
 
@@ -29,5 +29,6 @@ def test_its_run_ends_and_says_so(tmp_path: Path) -> None:
         assert done.returncode == 1 and "failed" not in done.stdout
         assert f"Error: {name} was taken out of the archive while it was crawled: its crawl has ended" in done.stderr
         assert rows(archive, "select count(*) from pages") == rows(archive, "select count(*) from runs") == [(0,)]
+        assert archiver("verify", archive=archive).returncode == 0
         assert crawl(site.url, archive=archive).returncode == 0
     assert rows(archive, "select count(*) from articles") == [(9,)]
