@@ -8,7 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.sites.config import Config, load_config
-from archiver.store.shapes import mapping
+from archiver.store.shapes import settings_of
 from archiver.store.tags import tags_of_sites
 
 Settings = Callable[[dict[str, Any]], dict[str, Any]]
@@ -21,6 +21,6 @@ def settings_in(db: Database, config: Config | None = None) -> Settings:
     tags = tags_of_sites(db) if told.groups else {}
 
     def settings(site: dict[str, Any]) -> dict[str, Any]:
-        return told.settings(mapping(site["settings"]), tags.get(site["id"], ()))
+        return told.settings(settings_of(site["settings"]), tags.get(site["id"], ()))
 
     return settings

@@ -32,6 +32,12 @@ def mapping(text: object) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def settings_of(value: object) -> dict[str, Any]:
+    """A site's own settings. One whose settings cannot be read is crawled only where it is named: they may have said
+    that, or how long to wait."""
+    return mapping(value) or ({} if value in (None, "", "{}", {}) else {"crawl": False})
+
+
 def texts(value: object) -> list[str]:
     found = _read(value)
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []

@@ -15,7 +15,7 @@ from archiver.frontier.cadence import DEFAULT, read_cadence
 from archiver.store import clusters
 from archiver.store.requisites import MODES
 from archiver.store.runs import ensure_site
-from archiver.store.shapes import mapping
+from archiver.store.shapes import settings_of
 from archiver.store.tellers import keep_places
 from archiver.store.transaction import writing
 from archiver.urls import Scope, start_address
@@ -123,7 +123,7 @@ def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[s
 def _site(db: Database, row: dict[str, Any]) -> dict[str, Any]:
     articles = db.execute("select count(*) from articles where site = ?", [row["name"]]).fetchone()[0]
     last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
-    return {**row, "settings": mapping(row["settings"]), "articles": articles, "last_run": last}
+    return {**row, "settings": settings_of(row["settings"]), "articles": articles, "last_run": last}
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:

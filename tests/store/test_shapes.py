@@ -79,5 +79,7 @@ def test_a_wrong_value_of_a_site_hides_no_other_site(db: Database, table: str, c
     sites = list_sites(db)
     found = overall(db, Path("archive.db").absolute(), None, datetime.now(UTC), settings_in(db))
     told = metrics(db, found, __version__)
+    if column == "settings":  # they may have said so
+        assert settings_in(db)({"id": 1, column: value})["crawl"] is False is sites[0][column]["crawl"]
     assert all(f'"{site["name"]}"' in told for site in sites) and json.dumps(found.as_json())
     assert [coverage(db, site)["site"] for site in sites] == [site["name"] for site in sites]
