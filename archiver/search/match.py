@@ -20,10 +20,17 @@ from archiver.search.terms import Around, Either, Every, Form, Key, Like, Near, 
 from archiver.search.words import lookup
 
 _LIKE_WEIGHTS = (("title", 2.0), ("body", 1.0))
+_MOST_BEGUN = 2_000_000
+"""How often words that begin so may be counted in articles where their places are asked for, too: a second or so, which
+no limit of time would end."""
+
+
+class TooManyBegin(Exception):
+    """Of a phrase or NEAR with the beginning of so many words that nobody would wait for it."""
 
 
 def compiled(node: Node | None, db: Database, searcher: Searcher) -> Query:
-    """A query for the index; None is every article. Facts do not change the rank."""
+    """A query for the index; None is every article. Facts do not change the rank. Raises TooManyBegin."""
     if node is None:
         return Query.all_query()
     if isinstance(node, Every):
@@ -201,6 +208,9 @@ def _placed(column: str, places: Sequence[Place], slop: int, searcher: Searcher)
         tokens = [forms[0].word for _, forms, _ in places]
         words: list[str | tuple[int, str]] = [(at, forms[0].word) for at, forms, _ in places]
         return _over_all(Query.phrase_query(schema(), column, words, slop), column, tokens, searcher)
+    if sum(count for _, forms, begun in places if begun for form in forms
+           for _, count in searcher.terms_with_prefix(column, form.word)) > _MOST_BEGUN:
+        raise TooManyBegin(column)
     patterns = [(at, f"({'|'.join(re.escape(form.word) for form in forms)})" + ".*" * begun)
                 for at, forms, begun in places]
     asked: list[str | tuple[int, str]] = [*patterns]

@@ -19,7 +19,7 @@ from archiver.search.fold import Fold
 from archiver.search.fold import folded as fold
 from archiver.search.index.opened import searcher
 from archiver.search.index.searcher import Searcher
-from archiver.search.match import compiled, ranks
+from archiver.search.match import TooManyBegin, compiled, ranks
 from archiver.search.names import folded
 from archiver.search.order import Ranked, best_of, count, in_order
 from archiver.search.places import distance_km
@@ -66,8 +66,8 @@ def planned(db: Database, query: Query, more: Node | None = None) -> Plan:
     key = (node, more, tuple(filters), query.folding)
     try:
         found = asked.remembered(key, lambda: _found(db, asked, query.folding, node, more, filters))
-    except ValueError as error:
-        if "expansions" not in str(error):
+    except (TooManyBegin, ValueError) as error:
+        if isinstance(error, ValueError) and "expansions" not in str(error):
             raise
         raise BadQuery(query.text, "too many words begin so: write more of their beginning") from error
     return Plan(db, asked, query, key, *found)

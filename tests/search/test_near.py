@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive
+from archiver.errors import BadQuery
 from archiver.store.connect import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
@@ -56,3 +57,16 @@ def test_what_stands_near_is_found(texts: tuple[Path, dict[int, list[str]]], ter
                                                                  sort="date")}
             # Three words and more may each be near enough to the others in other places, too.
             assert len(found - expected) <= (len(terms) > 2 or " " in query) * len(all_texts) // 8
+
+
+def test_beginnings_that_stand_everywhere_are_refused_where_places_count(
+    texts: tuple[Path, dict[int, list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archiver.search.match._MOST_BEGUN", 100)
+    with Archive(texts[0]) as archive:
+        for query in ("a* NEAR b", '"b a"*', "NEAR(c b a*)"):
+            with pytest.raises(BadQuery, match="too many words begin so"):
+                archive.results(query)
+            with pytest.raises(BadQuery, match="too many words begin so"):
+                archive.histogram(query)
+        assert archive.results("a*").total > 100 and archive.results("b NEAR f*").total
