@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -44,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     if session.items and not session.config.option.collectonly:
         processes.warm()
+        gc.freeze()  # what was collected stays to the end: nothing to look through at each collection of garbage
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
