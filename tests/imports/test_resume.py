@@ -17,9 +17,12 @@ import pytest
 
 from archiver.capture.index import index_of
 from archiver.capture.read import read_record, verify
+from archiver.commands.main import cli
+from archiver.imports import framing
 from archiver.imports import run as runs
 from tests.imports.files import Rec, http, listing, page, post, warc, whole
 from tests.imports.importing import kinds, rows, run, state
+from tests.processes import SERVER
 
 POSTS = 80
 
@@ -75,35 +78,30 @@ def sound(archive: Path) -> None:
     assert rows(archive, "pragma foreign_key_check") == []
 
 
+def in_small_pieces(words: list[str]) -> None:
+    """A command in a process of its own, which writes after every five pages."""
+    framing._PAGES = 5
+    cli(words)
+
+
 @pytest.mark.parametrize("which", [0, 1], ids=["members", "whole"])
 def test_kills_leave_no_trace(files: tuple[Path, Path], undisturbed: Any, tmp_path: Path, which: int) -> None:
     archive, dice = tmp_path / "a.db", random.Random(which)
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from archiver.imports import framing; framing._PAGES = 5; "
-        "from archiver.commands.main import cli; cli(sys.argv[1:])",
-        "import",
-        str(files[which]),
-        "--archive",
-        str(archive),
-        "--workers",
-        "1",
-        "--quiet",
-    ]
+    words = ["import", str(files[which]), "--archive", str(archive), "--workers", "1", "--quiet"]
     kills = 0
     for _ in range(5):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = SERVER.Process(target=in_small_pieces, args=(words,))
+        process.start()
         warcs = archive.parent / "warc"
         before = sum(f.stat().st_size for f in warcs.glob("*.gz")) if warcs.exists() else 0
         target = before + dice.randint(1, 15_000)
-        while process.poll() is None and (
+        while process.is_alive() and (
             not warcs.exists() or sum(f.stat().st_size for f in warcs.glob("*.gz") if f.exists()) < target
         ):
             time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        kills += process.returncode == -signal.SIGKILL
+        process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
     assert kills >= 2
     run(archive, files[which])
     assert state(archive) == undisturbed[0]

@@ -135,7 +135,7 @@ def _dressed(told: list[Told]) -> Respond:
 
 def traps() -> list[Trap]:
     months, chain, mapped, fed, loaded = (telling(n, 60) for n in range(50, 55))
-    deep, known, dressed = telling(55, 250), telling(56, 70), telling(57, 30)
+    deep, known, dressed = telling(55, 120), telling(56, 70), telling(57, 30)
     return [
         _endless("last-again", 41, _after("/page/"), lambda n: f"/page/{n}/", clamp=True),
         _endless("empty-pages", 42, _after("/page/"), lambda n: f"/page/{n}/", clamp=False),
@@ -144,7 +144,7 @@ def traps() -> list[Trap]:
         _endless("offset-query", 45, _value("offset", PER_PAGE), lambda n: f"/?offset={(n - 1) * PER_PAGE}",
                  clamp=True),
         _endless("p-path", 46, _after("/p/"), lambda n: f"/p/{n}", clamp=True),
-        Trap("deep", first_of(lambda ask: _deep(deep, ask), blog(deep, "deep.test")), tuple(deep), 250),
+        Trap("deep", first_of(lambda ask: _deep(deep, ask), blog(deep, "deep.test")), tuple(deep), 120),
         Trap("known-before", _known_before(known, "known-before.test"), tuple(known), 35),
         Trap("dressed", _dressed(dressed), tuple(dressed), 5),
         Trap("months", _months(months, chained=False), tuple(months), 1 + len({f"{t.at:%Y%m}" for t in months})),
@@ -156,7 +156,7 @@ def traps() -> list[Trap]:
 
 
 def _deep(told: list[Told], ask: Ask) -> Reply | None:
-    """250 pages of one post each, each of which names only the next."""
+    """120 pages of one post each, each of which names only the next."""
     number = int(ask.parts[1]) if ask.parts[:1] == ["page"] else int(ask.path == "/")
     if not number:
         return None
