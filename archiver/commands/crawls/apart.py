@@ -18,6 +18,7 @@ from archiver.commands.crawls.log import log_file, on_screen
 from archiver.commands.crawls.messages import Crawl, Free, FromWorker, NoMore, Notice, Seen, Stop, Told, send
 from archiver.commands.crawls.plan import GRACE, Came, Host, Order, Plan, Result, by_host
 from archiver.commands.crawls.worker import work
+from archiver.errors import ArchiverError
 from archiver.extensions.terminal import Leave, Screen, Terminal
 from archiver.store.runs import Counts
 from archiver.urls import Scope
@@ -118,6 +119,8 @@ class _Command:
                 self._counts[index] = counts
             case Notice(sentence):
                 on_screen(sentence)
+            case ArchiverError():  # it has no place for its log; what it was to crawl is told when it is gone
+                on_screen(str(message))
             case _:
                 self._screen.draw(message)
 

@@ -1,14 +1,14 @@
 """Processes that crawl, forked from a server that has imported what a crawl takes.
 
-Imports take longer than a crawl that finds nothing new. They are done once for all crawls of a command, which share
-their memory, too. The server is a process of the command's own (`multiprocessing`, start method "forkserver"), and it
-ends with it.
+Imports take longer than a crawl that finds nothing new. They are done once for all crawls of a command. The server is
+a process of the command's own (`multiprocessing`, start method "forkserver"), and it ends with it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from multiprocessing import get_context, resource_tracker
@@ -57,7 +57,7 @@ def fork_crawl(name: str, archive: Path, work: Callable[..., None], *words: Any,
                ) -> tuple[ForkServerProcess, Connection]:
     """`work(link, *words)` as a crawl of this process, and the other end of its link: when the crawl is gone, there is
     an end to be read at it. Nothing of the new process comes to the screen but what it sends: the rest, as the trace of
-    a crash, is logged; where nothing can be, it sends the ArchiverError and ends. Raises OSError as `fork`."""
+    a crash, is logged; where nothing can be, it sends the ArchiverError and has failed. Raises OSError as `fork`."""
     link, far = _SERVER.Pipe()
     try:
         process = fork(name, _crawl, archive, os.getpid(), work, far, words, daemon=daemon)
@@ -87,7 +87,7 @@ def _crawl(archive: Path, command: int, work: Callable[..., None], far: Connecti
             os.dup2(log.fileno(), 2)
     except ArchiverError as error:
         far.send(error)
-        return
+        sys.exit(1)
     from archiver.spiders.lock import belongs_to
 
     belongs_to(command)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from archiver.commands.crawls.plan import Came, Host
+from archiver.errors import ArchiverError
 from archiver.extensions.terminal import Leave, Line
 from archiver.store.runs import Counts
 
@@ -62,7 +63,7 @@ class Notice:
 
 
 ToWorker = Crawl | NoMore | Stop
-FromWorker = Told | Free | Seen | Notice | Line | Leave
+FromWorker = Told | Free | Seen | Notice | Line | Leave | ArchiverError
 
 
 def send(link: Connection, message: ToWorker | FromWorker) -> None:
