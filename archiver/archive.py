@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from archiver.extraction.explain import Explained, explain
+from archiver.fields import OPTIONS
 from archiver.search.concordance import WIDTH, Concordance, concordance
 from archiver.search.filters import Query
 from archiver.search.histogram import Histogram, histogram
@@ -27,7 +28,6 @@ from archiver.store.records import (
     revisions,
 )
 
-_MANY = ("site", "author", "category", "tag", "language")
 _KNOWN = tuple(f.name for f in fields(Query) if f.name != "text")
 
 
@@ -137,7 +137,7 @@ def make_query(text: str = "", **filters: Any) -> Query:
     unknown = sorted(set(filters) - set(_KNOWN))
     if unknown:
         raise TypeError(f"there is no filter {unknown[0]!r}; there are {', '.join(_KNOWN)}")
-    values: dict[str, Any] = {k: _many(v) if k in _MANY else v for k, v in filters.items()}
+    values: dict[str, Any] = {k: _many(v) if k in OPTIONS else v for k, v in filters.items()}
     return Query(text, **values)
 
 

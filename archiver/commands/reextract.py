@@ -18,7 +18,7 @@ import click
 from archiver.commands.dask_option import WithDask, dask_option
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, line, say, table
-from archiver.record.rereading import READ_FIELDS
+from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -36,8 +36,8 @@ _WIDTH = 60
 @click.command(short_help="Read stored captures again by today's extraction.", cls=WithDask)
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Change nothing; list by field what would change.")
-@click.option("--field", "fields", multiple=True, type=click.Choice(READ_FIELDS), metavar="NAME",
-              help="Only this field (may be given more than once): " + ", ".join(READ_FIELDS) + ".")
+@click.option("--field", "fields", multiple=True, type=click.Choice(EVIDENCE), metavar="NAME",
+              help="Only this field (may be given more than once): " + ", ".join(EVIDENCE) + ".")
 @click.option("--since", metavar="DATE", help="Only captures made on or after: 2024, 2024-05, 2024-05-31 or a time.")
 @click.option("--until", metavar="DATE", help="Only captures made on or before, to the end of that year, month or day.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes read  [default: cores]")
@@ -71,7 +71,7 @@ def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], sin
 
     file, began = Path(archive), time.monotonic()
     with _opened(file, dry_run) as db:
-        request = request_for(db, what, fields=tuple(n for n in READ_FIELDS if n in fields), **_times(since, until))
+        request = request_for(db, what, fields=tuple(n for n in EVIDENCE if n in fields), **_times(since, until))
         begun = None if dry_run else writing.begin(db, request, __version__, datetime.now(UTC))
         if begun and begun.done:
             click.echo(f"Going on where it was stopped: {count(begun.done, 'article')} done", err=True)
@@ -197,7 +197,7 @@ class _Report:
             say(line(("What would change" if self.dry_run else "What has changed", "bold")))
             table(("field", "versions", "for instance"), [
                 (name, tally.fields[name] if not n else "", f"{number}: {text}")
-                for name in READ_FIELDS if name in tally.fields
+                for name in EVIDENCE if name in tally.fields
                 for n, (number, text) in enumerate(self.examples[name])], numbers=(1,))
             say("")
         rate = f", {tally.articles / seconds:,.0f} a second" if seconds > 1 else ""
@@ -219,11 +219,11 @@ def _data(name: str, article: Article) -> Any:
     from archiver.store.versions import article_row
 
     value = article_row(article)[name]
-    return json.loads(value) if name in ("authors", "categories", "tags", "geotags", "credits") else value
+    return json.loads(value) if name in STORED_LISTS else value
 
 
 def _example(name: str, before: Article, after: Article) -> str:
-    if name in ("title", "body", "description"):
+    if name in PROSE:
         from archiver.record.worddiff import Op, word_diff
 
         marks = {Op.EQUAL: "{}", Op.DELETE: "[-{}-]", Op.INSERT: "{{+{}+}}"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lxml.etree import _Element as Element
 
 from archiver.extraction.candidates import from_api
 from archiver.extraction.page import Page
 from archiver.extraction.text import clean
+from archiver.fields import BY_NAME, chosen
 from archiver.items import Evidence, Lead
 
 MOST_SHOWN = 80
@@ -17,38 +20,36 @@ MOST_SHOWN = 80
 _DESCRIPTIONS = ("description", "og:description", "twitter:description", "dc.description", "sailthru.description")
 _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
-_Found = tuple[str, str, str]  # value, source, locator
+_Found = tuple[str | None, str, str]  # value, source, locator
 _POST_ID = re.compile(r"^(?:postid|post)-(\d+)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a page declares of itself, and for each value that it has the evidence. Values as in `Article`."""
+    """What a page declares of itself: `values` as attributes of `Article`, and the evidence for each that it has."""
 
-    language: str | None
-    description: str
-    image: str | None
-    canonical_url: str | None
+    values: Mapping[str, Any]
     evidence: tuple[Evidence, ...]
 
 
 def declarations(page: Page, body: Element | None, lead: Lead | None) -> Declared:
     """What stands beside the text. Each value is taken from the first source in a fixed order that has it."""
-    language = page.language_told if page.language else _told(lead.language if lead else "", lead, "language")
-    description, image = _description(page, lead), _image(page, body, lead)
-    canonical = (page.canonical, "head", "link[rel~=canonical], og:url")
-    told = {"language": language, "description": description, "image": image, "canonical_url": canonical}
+    found = {name: read(page, body, lead) for name, read in _READERS.items()}
     return Declared(
-        language[0] or None, description[0] or "", image[0] or None, page.canonical or None,
+        {name: value or ("" if BY_NAME[name].prose else None) for name, (value, _, _) in found.items()},
         tuple(Evidence(name, value[:MOST_SHOWN], source, locator, _TRUST.get(source, 0.8))
-              for name, (value, source, locator) in told.items() if value))
+              for name, (value, source, locator) in found.items() if value))
 
 
 def _told(value: str, lead: Lead | None, name: str) -> _Found:
     return value, "api" if from_api(lead) else "feed", name
 
 
-def _description(page: Page, lead: Lead | None) -> _Found:
+def _language(page: Page, _: Element | None, lead: Lead | None) -> _Found:
+    return page.language_told if page.language else _told(lead.language if lead else "", lead, "language")
+
+
+def _description(page: Page, _: Element | None, lead: Lead | None) -> _Found:
     data = page.data
     for name in _DESCRIPTIONS:
         if found := data.meta_first(name):
@@ -75,6 +76,15 @@ def _image(page: Page, body: Element | None, lead: Lead | None) -> _Found:
     if body is not None and (img := next(body.iter("img"), None)) is not None:
         return page.join(img.get("src") or img.get("data-src")), "text", "img"
     return "", "", ""
+
+
+def _canonical_url(page: Page, _: Element | None, lead: Lead | None) -> _Found:
+    return page.canonical, "head", "link[rel~=canonical], og:url"
+
+
+_READERS: dict[str, Callable[[Page, Element | None, Lead | None], _Found]] = {
+    "language": _language, "description": _description, "image": _image, "canonical_url": _canonical_url}
+assert tuple(_READERS) == chosen("first")
 
 
 def post_id(page: Page, lead: Lead | None) -> str:

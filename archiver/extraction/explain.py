@@ -16,13 +16,13 @@ from archiver.extraction.declared import MOST_SHOWN
 from archiver.extraction.likeness import in_address
 from archiver.extraction.people.byline_words import WEAK_ACCOUNTS
 from archiver.extraction.text import folded
+from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, chosen
 from archiver.items import Evidence
 
-FIELDS = ("title", "authors", "published", "modified", "categories", "tags", "body", "credits", "geotags",
-          "language", "description", "image", "canonical_url", "encoding")
-_DATES, _SETS = ("published", "modified"), ("authors", "categories", "tags")
-_KEEPS_ALL = ("credits", "geotags")
-_ALONE = ("language", "description", "image", "canonical_url")
+FIELDS = (*WEIGHED, *chosen("text"), *chosen("collected"), *chosen("places"), *chosen("first"), "encoding")
+_SETS = tuple(name for name in WEIGHED if BY_NAME[name].is_list)
+_KEEPS_ALL = (*chosen("collected"), *chosen("places"))
+_ALONE = chosen("first")
 _ONLY_NAMED = "file of places"  # a link that geotags are not read from
 _SHOWN = frozenset(("platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb"))
 _DECLARED = frozenset(("json-ld", "meta", "microdata", "rdfa", "head", "script"))
@@ -113,7 +113,7 @@ def _fit(name: str, chosen: str, one: Evidence) -> int:
         return 0
     if name == "body":  # the same candidate, whatever lines were taken off its end
         return _EXACT if one.value == chosen else _PARTLY
-    if name in _DATES:
+    if name in PAGE_TIMES:
         return _fit_of_date(chosen, one.value)
     if one.value == chosen[:300] or (name in _ALONE and one.value == chosen[:MOST_SHOWN]):
         return _EXACT
@@ -168,7 +168,7 @@ def _why(name: str, won: Evidence, others: Sequence[Evidence], path: str) -> str
 
 
 def _by_agreement(name: str, won: Evidence, others: Sequence[Evidence], path: str) -> str:
-    least = _PARTLY if name in _DATES else _SAME
+    least = _PARTLY if name in PAGE_TIMES else _SAME
     agreeing = [c for c in others if _fit(name, won.value, c) >= least]
     sources = {won.source, *(c.source for c in agreeing)}
     rival = max((c for c in others if c not in agreeing), key=lambda c: c.confidence, default=None)
@@ -195,7 +195,7 @@ def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
             return "the heading that readers see"
         made = in_address(won.value, path) > in_address(rival.value, path)
         return "the address of the page was made from it" if made else ""
-    if name in _DATES:
+    if name in PAGE_TIMES:
         return f"the day that readers see, before that from {rival.source}" if shown else ""
     mine, theirs = _names(won.value), _names(rival.value)
     if name == "authors":

@@ -29,11 +29,11 @@ from archiver.extraction.scope import Post, find, located, text_length
 from archiver.extraction.template.ruled import Value, container, read_field
 from archiver.extraction.text import folded
 from archiver.extraction.title import site_names
+from archiver.fields import WEIGHED
 from archiver.items import Article, Evidence, Lead, PageKind
 from archiver.platforms import by_name
 from archiver.platforms.selector import is_below
 
-_META = ("title", "authors", "published", "modified", "categories", "tags")
 _LONGEST_META = 300
 _LONGEST_BYLINE = 120
 _SENTENCE_END = tuple(".!?…。！？")
@@ -145,8 +145,7 @@ def read(page: Page, rules: SiteRules, lead: Lead | None = None, known: PageKind
         url=page.url, title=title, body=plain, authors=authors,
         published=published.at if published else None, published_precision=published.precision if published else None,
         modified=modified.at if modified else None, categories=categories, tags=tags, geotags=places,
-        language=told.language, description=told.description, image=told.image, canonical_url=told.canonical_url,
-        credits=named,
+        credits=named, **told.values,
         kind=PageKind.POST, kind_rule=kind, platform=page.platform.name, post_id=declared.post_id(page, lead),
         guid=lead.guid if lead else "", read_by=rules.version,
         evidence=(page.decoded.evidence(), *reader.evidence, *others, *told.evidence),
@@ -191,7 +190,7 @@ def _kind(reader: _Reader, known: PageKind) -> str | None:
 
 def _body(reader: _Reader, top: Element, title: str) -> str:
     page, rule = reader.page, reader.rules.fields["body"]
-    told = [one for name in _META if (one := reader.rules.rule(name)) is not None]
+    told = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
     meta = [e for one in told if (e := _inside(page, one, top)) is not None]
     post = Post(page, body=top, holder=top)
     text = render(page, post, top, title, Beside(elements=tuple(meta)), rule.drop)

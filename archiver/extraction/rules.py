@@ -30,10 +30,10 @@ from typing import Any
 import tomli_w
 
 from archiver.errors import BadRules
+from archiver.fields import LEARNABLE
 from archiver.platforms import tables
 from archiver.platforms.css import check
 
-LEARNED_FIELDS = ("title", "authors", "published", "modified", "categories", "tags", "body")
 JSON_LD = "ld+json"
 _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
@@ -99,7 +99,7 @@ def to_toml(rules: SiteRules) -> str:
     if rules.places:
         site["places"] = list(rules.places)
     out: dict[str, Any] = {"site": site}
-    for name in LEARNED_FIELDS:
+    for name in LEARNABLE:
         if (rule := rules.rule(name)) is not None:
             out[name] = _table(rule)
     return tomli_w.dumps(out, multiline_strings=False)
@@ -132,8 +132,8 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
         raise BadRules(subject, f"[site] platform {platform!r} is not one of {', '.join(names)}")
     fields: dict[str, Rule] = {}
     for name, row in data.items():
-        if name not in LEARNED_FIELDS:
-            raise BadRules(subject, f"there is no field [{name}]; there are {', '.join(LEARNED_FIELDS)}")
+        if name not in LEARNABLE:
+            raise BadRules(subject, f"there is no field [{name}]; there are {', '.join(LEARNABLE)}")
         _only(subject, name, row, ("select", "attribute", *_OF_FIELD.get(name, ()), *_FIGURES))
         fields[name] = Rule(
             select=_selectors(subject, name, "select", row, needed=True),

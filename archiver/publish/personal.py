@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ExtraMissing
+from archiver.fields import PERSONS, WRITTEN
 from archiver.publish.snapshot.spans import SIGNS
 from archiver.record.identity import folded
 
 SHORTEST_KEY = 16
 """Bytes: a shorter key could be found by trying."""
-_TEXTS = ("title", "body", "description", "categories", "tags", "credits")
 EMAIL, TELEPHONE = "[e-mail]", "[telephone]"
 # The usual form, and those in which pages hide it from robots: "name (at) example.org", "name [at] example [dot] org".
 _AT = r"(?:@|\s?[\[({]\s?(?:at|@)\s?[\])}]\s?)"
@@ -57,11 +57,11 @@ class Personal:
         if self._key is not None:
             names = {*(record["authors"] or ()), *self._others.get(record["id"], ())}
             longest = tuple(sorted(names, key=lambda name: (-len(name), name)))
-            _change(out, _TEXTS, lambda text: self._renamed(text, longest))
+            _change(out, WRITTEN, lambda text: self._renamed(text, longest))
             out["authors"] = list(dict.fromkeys(map(self._named, record["authors"] or ())))
         if self._contacts:
             where = regions(record)
-            _change(out, (*_TEXTS, "authors"), lambda text: without_contacts(text, where))
+            _change(out, (*WRITTEN, *PERSONS), lambda text: without_contacts(text, where))
         return out
 
     @property

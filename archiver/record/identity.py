@@ -14,11 +14,10 @@ import unicodedata
 from datetime import datetime
 from functools import lru_cache
 
-from archiver.fields import FIELDS
+from archiver.fields import MEANING
 from archiver.items import Article, GeoTag
 from archiver.record.typography import lasting, plain
 
-MEANING_FIELDS: tuple[str, ...] = tuple(f.name for f in FIELDS if f.meaning)
 # Two posts share a text only where there is a text to share: a "Hello!" or a lone picture proves nothing.
 _MIN_SHARED_LETTERS = 80
 # A shorter text than this share of the old one, behind a wall's words, is a stub and no edit.
@@ -77,7 +76,7 @@ def _place(tag: GeoTag) -> str:
 def meaning(article: Article) -> dict[str, object]:
     """The meaning of an article: its `meaning` fields in comparable form. Order, spacing, quotation marks, the case of
     names, and lines that tell of the moment alone ("1,203 views") are no part of it."""
-    return {name: _meaning(name, getattr(article, name)) for name in MEANING_FIELDS}
+    return {name: _meaning(name, getattr(article, name)) for name in MEANING}
 
 
 def meaning_digest(article: Article) -> str:
@@ -92,7 +91,7 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
         before["published"] = after["published"]
     if old.title.isupper() != new.title.isupper() and old.title.casefold() == new.title.casefold():
         before["title"] = after["title"]  # a template that sets its headings in capitals
-    return tuple(name for name in MEANING_FIELDS if before[name] != after[name])
+    return tuple(name for name in MEANING if before[name] != after[name])
 
 
 def is_stub(old_body: str, new_body: str) -> bool:

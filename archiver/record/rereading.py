@@ -6,12 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
+from archiver.fields import EVIDENCE, MEANING
 from archiver.items import Article
-from archiver.record.identity import MEANING_FIELDS, changed_fields, folded, is_stub
+from archiver.record.identity import changed_fields, folded, is_stub
 
-READ_FIELDS = ("title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
-               "description", "image", "canonical_url", "credits")
-"""What a page says. `published_precision` goes with `published`."""
 _TOLD = ("api", "feed")
 _BEGINNING = 120  # letters of a text by which it is known again
 
@@ -74,7 +72,7 @@ def merged(stored: Article, reading: Article, fields: Collection[str]) -> Articl
 
 def differing(before: Article, after: Article) -> tuple[str, ...]:
     """The fields whose values are not the same to the letter."""
-    return tuple(name for name in READ_FIELDS if getattr(before, name) != getattr(after, name) or (
+    return tuple(name for name in EVIDENCE if getattr(before, name) != getattr(after, name) or (
         name == "published" and before.published_precision != after.published_precision))
 
 
@@ -82,4 +80,4 @@ def edits(before: Article, after: Article, said: Collection[str], fields: Collec
     """What the edit between two versions changed, when these fields of both have been read anew; `said` is what it
     was held to have changed before."""
     found = changed_fields(before, after)
-    return tuple(name for name in MEANING_FIELDS if name in (found if name in fields else said))
+    return tuple(name for name in MEANING if name in (found if name in fields else said))

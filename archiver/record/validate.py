@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.items import Article, GeoTag
 
 _TOMORROW = timedelta(days=1)
 _EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|[\ud800-\udfff]")
-_LISTS = ("authors", "categories", "tags", "credits")
 
 
 def validated(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
@@ -21,11 +21,12 @@ def validated(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]
     surrogates, which no database and no JSON can hold.
     """
     problems: list[str] = []
-    values: dict[str, object] = {name: _text(getattr(article, name)) for name in ("title", "body", "description")}
-    values["title"] = re.sub(r"\s+", " ", str(values["title"])).strip()
-    for name in _LISTS:
+    values: dict[str, object] = {name: _text(getattr(article, name)) for name in PROSE}
+    for name in LINES:
+        values[name] = re.sub(r"\s+", " ", str(values[name])).strip()
+    for name in PAGE_LISTS:
         values[name] = _names(getattr(article, name))
-    for name in ("published", "modified"):
+    for name in PAGE_TIMES:
         time: datetime | None = getattr(article, name)
         if time is not None and not _EARLIEST <= _aware(time) <= at + _TOMORROW:
             problems.append(f"{name} {time.date()} dropped: not a day before the capture")

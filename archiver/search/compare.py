@@ -7,23 +7,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from archiver.fields import BY_NAME, FIELDS
+from archiver.fields import BY_NAME, COMPARED, PROSE
 from archiver.record.worddiff import Piece, set_diff, word_diff
 
 Record = dict[str, Any]
-_COMPARED = tuple(f.name for f in FIELDS if f.meaning or f.name in ("description", "language", "image", "url",
-                                                                    "canonical_url", "modified", "credits"))
-_TEXTS = ("title", "body", "description")
 
 
 def changed_values(before: Record, after: Record) -> dict[str, tuple[Any, Any]]:
     """The fields that differ between two records, in the table's order, each as (before, after)."""
-    return {name: (before[name], after[name]) for name in _COMPARED if before[name] != after[name]}
+    return {name: (before[name], after[name]) for name in COMPARED if before[name] != after[name]}
 
 
 def edited_texts(before: Record, after: Record) -> dict[str, tuple[Piece, ...]]:
-    """Title, body and description word by word, those that differ."""
-    return {name: word_diff(before[name] or "", after[name] or "") for name in _TEXTS
+    """The texts that differ (title, body, description), word by word."""
+    return {name: word_diff(before[name] or "", after[name] or "") for name in PROSE
             if (before[name] or "") != (after[name] or "")}
 
 
@@ -34,7 +31,7 @@ def edited_lists(before: Record, after: Record) -> dict[str, tuple[tuple[str, ..
     """
     out = {}
     for name, (old, new) in changed_values(before, after).items():
-        if BY_NAME[name].shape in ("texts", "geotags"):
+        if BY_NAME[name].is_list:
             out[name] = set_diff([as_text(v) for v in old or ()], [as_text(v) for v in new or ()])
     return out
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from sqlite_utils import Database
 
+from archiver.fields import WEIGHTS
 from archiver.search.fold import Fold
-from archiver.search.index.schema import WEIGHTS
 from archiver.search.index.searcher import Searcher
 from archiver.search.similar import like
 from archiver.search.stems import forms

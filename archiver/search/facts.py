@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Collection
 
 from archiver.errors import BadQuery
-from archiver.fields import FIELDS
+from archiver.fields import ASKED_FOR, LINKS, MEANING
 from archiver.search.places import DEFAULT_KM, box, in_circle, point
 from archiver.search.terms import Around, Key, Like, Node, Rows, Span, Term
 from archiver.search.times import between
@@ -29,13 +29,11 @@ _MILE_KM = 1.609344
 IS = ("gone", "duplicate", "copy", "source", "edited")
 """`is:copy` is a near copy of a text that is from elsewhere, `is:source` the one that near copies come from."""
 
-HAS = ("geo", "place", "date", "author", "category", "tag", "credit", "image", "language", "description", "body",
-       "copy")
+HAS = ("geo", "place", "date", *ASKED_FOR, "copy")
 """What `has:` may be followed by."""
 
-SINGULAR: dict[str, str] = {"author": "authors", "category": "categories", "tag": "tags", "geo": "geotags",
-                            "text": "body", "date": "published"}
-CHANGING = tuple(f.name for f in FIELDS if f.meaning)
+SINGULAR: dict[str, str] = {**{link.word: link.table for link in LINKS}, "geo": "geotags", "text": "body",
+                            "date": "published"}
 
 
 def in_language(tag: str) -> Key:
@@ -68,8 +66,8 @@ def _near(value: str) -> Around:
 
 def _changed(value: str) -> Key:
     name = SINGULAR.get(value.lower(), value.lower())
-    if name not in (*CHANGING, "any"):
-        raise BadQuery(value, f"what can change is any, {', '.join(CHANGING)}")
+    if name not in (*MEANING, "any"):
+        raise BadQuery(value, f"what can change is any, {', '.join(MEANING)}")
     return Key(f"changed:{name}")
 
 

@@ -30,15 +30,13 @@ from itertools import permutations
 from typing import Literal
 
 from archiver.errors import BadQuery
+from archiver.fields import BY_NAME, WEIGHTS
 from archiver.search.facts import FACTS
 from archiver.search.terms import Either, Every, Near, Node, Term, Without
 from archiver.search.words import lookup, words
 
-COLUMN_OF: dict[str, str] = {
-    "title": "title", "body": "body", "text": "body", "author": "authors", "authors": "authors",
-    "category": "categories", "categories": "categories", "tag": "tags", "tags": "tags",
-    "description": "description",
-}
+COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME[name].query_name, name)} | {
+    "text": "body"}
 MAX_TERMS = 200
 MAX_DEPTH = 30
 NEAR_WORDS = 10

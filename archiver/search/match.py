@@ -11,8 +11,9 @@ import tantivy
 from sqlite_utils import Database
 from tantivy import Occur, Query
 
+from archiver.fields import WEIGHTS
 from archiver.search.index.document import paired
-from archiver.search.index.schema import KEYS, NUMBERS, PAIRED, TEXTS, WEIGHTS, schema
+from archiver.search.index.schema import KEYS, NUMBERS, PAIRED, TEXTS, schema
 from archiver.search.index.searcher import Searcher
 from archiver.search.places import points
 from archiver.search.stems import rarity

@@ -7,10 +7,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tantivy
 from sqlite_utils import Database
 
+from archiver.fields import BY_NAME, HIT_FIELDS
+from archiver.fields import FACETS as FACETED
 from archiver.search.filters import Query
 from archiver.search.index.schema import WAYS, WRITTEN, schema
 from archiver.search.index.values import texts
@@ -19,7 +22,7 @@ from archiver.search.order import count
 from archiver.search.plan import Found, Plan, ordered, planned, window
 from archiver.search.snippet import snippet, wanted
 
-FACETS = ("site", "author", "category", "tag", "language", "place", "credit", "year")
+FACETS = (*FACETED, "year")
 _EVERY = 65_000
 """So many values of a part of the index are counted: with fewer, a total over several parts lacks some."""
 
@@ -160,8 +163,8 @@ def hits_of(plan: Plan, page: list[Found]) -> Iterator[Hit]:
     db = plan.db
     ids = json.dumps([found.id for found in page])
     rows = {row["id"]: row for row in db.query(
-        "select id, url, site, title, authors, published, published_precision, categories, tags, language, gone_at, "
-        "duplicate_of, cluster_id, body, description from articles where id in (select value from json_each(?))",
+        f"select {', '.join(HIT_FIELDS)}, body, description from articles "
+        "where id in (select value from json_each(?))",
         [ids])}
     rows_wanted = wanted(plan.node)
     groups = json.dumps([found.group for found in page])
@@ -178,16 +181,18 @@ def hits_of(plan: Plan, page: list[Found]) -> Iterator[Hit]:
             continue
         shown, marks = snippet(unicodedata.normalize("NFC", row["body"] or row["description"] or ""), rows_wanted)
         yield Hit(
-            **{name: row[name] for name in ("id", "url", "site", "title", "published", "published_precision",
-                                            "language", "gone_at", "duplicate_of", "cluster_id")},
-            authors=tuple(texts(row["authors"])), categories=tuple(texts(row["categories"])),
-            tags=tuple(texts(row["tags"])),
+            **_fields(row),
             copies=tuple(n for n in copies.get(found.group, []) if n != found.id),
             folded=beneath.get(found.id, ()),
             score=round(found.score, 4) if found.score is not None else None,
             distance_km=round(found.distance, 3) if found.distance is not None else None,
             snippet=shown, marks=marks,
         )
+
+
+def _fields(row: dict[str, Any]) -> dict[str, Any]:
+    """The fields of the record that a hit has."""
+    return {name: tuple(texts(row[name])) if BY_NAME[name].is_list else row[name] for name in HIT_FIELDS}
 
 
 def _beneath(plan: Plan, page: list[Found]) -> dict[int, tuple[Beneath, ...]]:

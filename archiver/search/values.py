@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from archiver.fields import HIT_FIELDS
+
 if TYPE_CHECKING:  # the names of the columns cost no index
     from archiver.search.run import Hit
 
-COLUMNS = ("id", "url", "site", "title", "authors", "published", "published_precision", "categories", "tags",
-           "language", "gone_at", "duplicate_of", "cluster_id", "copies", "folded", "score", "distance_km", "snippet")
+COLUMNS = (*HIT_FIELDS, "copies", "folded", "score", "distance_km", "snippet")
 _SHOWN = {"year": 4, "month": 7, "day": 10}
 
 

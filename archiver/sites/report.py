@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
+from archiver.fields import MEASURED
 from archiver.frontier.robots import parse_robots
 from archiver.store.coverage import coverage
 from archiver.store.health.known import last_run
-from archiver.store.health.measures import FIELDS, Measured
+from archiver.store.health.measures import Measured
 from archiver.store.hostfiles import stored_file
 from archiver.store.rules import rules_at
 
@@ -44,7 +45,7 @@ def report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
         "sources": _sources(db, site["id"]), "posts": posts, "posts_at_least": _more(db, site["id"]),
         "sampled": measured.articles, "fields": {name: round(share, 2) for name, share in shares.items()},
         "learned": sorted(rules.fields) if rules else [],
-        "missing": [name for name in FIELDS if shares and not shares[name]],
+        "missing": [name for name in MEASURED if shares and not shares[name]],
         "days": list(days) if days[0] else None, "hours": round(posts * pace / 3600, 2),
         "outcome": run.get("outcome"), "reason": run.get("reason") or "",
     }

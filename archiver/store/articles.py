@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.record.identity import (
     changed_fields,
@@ -34,7 +35,6 @@ from archiver.store.lost import prove
 from archiver.store.provenance import entries, mixed
 from archiver.store.takedown.bans import next_number
 from archiver.store.versions import (
-    UNVERSIONED,
     Reread,
     article_from_row,
     article_row,
@@ -122,8 +122,8 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         return Stored(article_id, Change.REREAD, changed, tuple(aliases))
     if not edited:
         prove(db, article_id, capture_id)
-        kept = {k: v for k, v in article_row(article).items() if k in UNVERSIONED}
-        fresh = [name for name in ("canonical_url", "modified", "image") if kept[name] != row[name]]
+        kept = {k: v for k, v in article_row(article).items() if k in LATEST}
+        fresh = [name for name in LATEST if name != "url" and kept[name] != row[name]]
         if fresh:
             mix = mixed(told(db, row), article, fresh, other=(extractor, capture_id, stamp(at)))
             kept["evidence"] = stored(db, mix, row | kept)

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
+from archiver.fields import LINKS
+
 BY_KEY = {
     "page_sources": "page_id integer references pages(id), source text, found_on text, first_seen text, "
                     "last_seen text, first_capture text, last_capture text, primary key (page_id, source)",
 } | {
-    f"article_{many}": f"article_id integer references articles(id), {one}_id integer references {many}(id), "
-                       f"position integer, primary key (article_id, {one}_id)"
-    for many, one in (("authors", "author"), ("categories", "category"), ("tags", "tag"))
+    link.table_of_links: f"article_id integer references articles(id), {link.key} integer references "
+                         f"{link.table}(id), position integer, primary key (article_id, {link.key})"
+    for link in LINKS
 }
 """By table its columns, as they are declared. `addresses` would gain nothing: its index by article would hold the key.
 """

@@ -22,11 +22,12 @@ from weakref import WeakKeyDictionary
 
 from sqlite_utils import Database
 
+from archiver.fields import BY_NAME, EVIDENCE
 from archiver.store.evidence_form import FORM, READING, VIEWS, Entry, as_json, listed, named
 
 _KIND = ("field", "source", "locator", "confidence")
-_LISTS = ("authors", "categories", "tags", "credits")
-_PLAIN = ("title", "published", "modified", "language", "description", "image", "canonical_url")
+_LISTS = tuple(name for name in EVIDENCE if BY_NAME[name].shape == "texts")
+_PLAIN = tuple(name for name in EVIDENCE if BY_NAME[name].shape in ("text", "time") and name != "body")
 
 Kind = tuple[str, str, str, float | None]
 _known: WeakKeyDictionary[Database, dict[Kind, int]] = WeakKeyDictionary()

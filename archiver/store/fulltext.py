@@ -17,7 +17,9 @@ from contextlib import contextmanager
 
 from sqlite_utils import Database
 
-COLUMNS = ("body", "title", "authors", "categories", "tags", "description")
+from archiver.fields import WEIGHTS
+
+COLUMNS = ("body", *(name for name in WEIGHTS if name != "body"))
 """In the order in which FTS5 has them: what stands in its first column takes two bytes less for each word of a text."""
 TOKENIZER = "unicode61 remove_diacritics 2"
 _MARK = -1 << 63  # a number that no article has

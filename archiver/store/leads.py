@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
+from archiver.fields import HINTED_LISTS, HINTED_TIMES
 from archiver.items import GeoTag, Lead, Source
 
 _PAGE_BREAK = "<!--nextpage-->"
@@ -21,7 +22,7 @@ def lead_json(lead: Lead, digests: Mapping[Source, str]) -> str:
     """
     kept = lead if _PAGE_BREAK in lead.body_html else replace(lead, body_html="")
     values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
-    for name in ("published", "modified"):
+    for name in HINTED_TIMES:
         if name in values:
             values[name] = values[name].isoformat()
     values["digests"] = dict(digests)
@@ -41,9 +42,9 @@ def lead_from(text: str | None) -> Lead | None:
         return None
     values: dict[str, Any] = json.loads(text)
     values.pop("digests", None)
-    for name in ("published", "modified"):
+    for name in HINTED_TIMES:
         values[name] = datetime.fromisoformat(values[name]) if values.get(name) else None
-    for name in ("authors", "categories", "tags"):
+    for name in HINTED_LISTS:
         values[name] = tuple(values.get(name, ()))
     values["geotags"] = tuple(GeoTag(**g) for g in values.get("geotags", ()))
     return Lead(**values)

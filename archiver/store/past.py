@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.fields import LATEST, LINKS
 from archiver.items import Article
 from archiver.record.identity import is_part, is_stub, meaning_digest
 from archiver.record.timeline import Placed, Version, plainly, run_of, weave
@@ -23,7 +24,7 @@ from archiver.store.history import count_again
 from archiver.store.ledger import moment, stamp
 from archiver.store.parts import parts_of
 from archiver.store.past_answers import ways_to
-from archiver.store.past_versions import NEWEST, Bare, edits, seen_again, versions_of, write
+from archiver.store.past_versions import Bare, edits, seen_again, versions_of, write
 from archiver.store.versions import article_from_row, article_row
 from archiver.urls import urlkey
 
@@ -137,7 +138,7 @@ def _woven(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> S
     elif placed in _WRITTEN:
         write(db, row, versions, woven, version)
     elif placed is Placed.WITHIN and again is None and run_of(versions, version) == len(versions) - 1:
-        own = {name: value for name, value in article_row(reading.article).items() if name in NEWEST}
+        own = {name: value for name, value in article_row(reading.article).items() if name in LATEST}
         db.table("articles").update(article_id, own)
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
     db.execute("update addresses set first_seen = min(first_seen, ?) where urlkey = ?",
@@ -185,7 +186,7 @@ def absorb(db: Database, into: int, other: int, bare: Bare) -> None:
     db.execute("update addresses set article_id = ?, kind = 'moved' where article_id = ?", [into, other])
     db.execute("update pages set article_id = ? where article_id = ?", [into, other])
     clusters.leave(db, [other])
-    for table in ("article_authors", "article_categories", "article_tags", "geotags", "revisions"):
+    for table in (*(link.table_of_links for link in LINKS), "geotags", "revisions"):
         db.execute(f"delete from {table} where article_id = ?", [other])
     db.execute("update articles set duplicate_of = null where duplicate_of = ?", [other])
     db.execute("delete from articles where id = ?", [other])

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.record.identity import changed_fields, is_stub, meaning_digest
 from archiver.record.timeline import Changed, Sighting, Version, plainly, run_of
@@ -35,8 +36,6 @@ from archiver.urls import urlkey
 Bare = Callable[[int | None, str], Sequence[Article]]
 """What today's ways of reading make of a capture (its number and address), without what feeds and APIs tell; () where
 it cannot be read."""
-NEWEST = ("url", "canonical_url", "modified", "image")
-"""Fields that an article has of its last reading, whether that was a new version or not."""
 _NEVER = "9999"
 
 
@@ -175,7 +174,7 @@ def _stand(db: Database, row: dict[str, Any], before: Sequence[Version], last: V
     is_last = last.article is reading.article and not last.number
     if (is_last or before[-1].number not in numbers) and urlkey(last.article.url) == row["urlkey"]:
         now = last.article  # what was read after it were stubs, and have no say
-    newest = replace(last.article, **{name: getattr(now, name) for name in NEWEST if getattr(now, name)})
+    newest = replace(last.article, **{name: getattr(now, name) for name in LATEST if getattr(now, name)})
     overwrite(db, row, newest, last.extractor, **facts, read_at=stamp(last.at))
 
 

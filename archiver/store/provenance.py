@@ -13,18 +13,16 @@ from datetime import datetime
 from typing import Any
 
 from archiver.extraction.explain import explain
+from archiver.fields import EVIDENCE
 from archiver.items import Article, Evidence
 from archiver.store.evidence_form import READING, Entry
 
 _EVIDENCE = ("field", "value", "source", "locator", "confidence")
-TOLD_OF = ("title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
-           "description", "image", "canonical_url", "credits")
-"""The fields whose provenance is kept. `published_precision` comes with `published`."""
 
 
 def entries(article: Article) -> list[Entry]:
     """The evidence of a reading, its winners marked."""
-    said = {name: getattr(article, name) for name in (*TOLD_OF, "url")}
+    said = {name: getattr(article, name) for name in (*EVIDENCE, "url")}
     found: list[Entry] = [{k: getattr(one, k) for k in _EVIDENCE} for one in article.evidence]
     by_field: dict[str, list[int]] = {}
     for n, one in enumerate(article.evidence):
@@ -32,7 +30,7 @@ def entries(article: Article) -> list[Entry]:
     weighed = {name for name, places in by_field.items() if len(places) > 1}
     explained = {e.field: e for e in explain(said, [e for e in article.evidence if e.field in weighed])
                  } if weighed else {}
-    for name in TOLD_OF:
+    for name in EVIDENCE:
         if not said[name]:
             continue
         # The only candidate needs no weighing, which costs a page of learned rules as much as all the rest here.

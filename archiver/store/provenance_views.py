@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 
-_FIELDS = ("title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
-           "description", "image", "canonical_url", "credits")
+from archiver.fields import EVIDENCE, chosen
+
+_KEPT_WHOLE = (*chosen("places"), *chosen("collected"))
 _told = "json_extract(e.value, '$.{}')".format
-_NOW = " ".join(f"when '{name}' then a.{name}" for name in _FIELDS if name not in ("geotags", "credits"))
-_WHOLE = f"case f.value {_NOW} when 'geotags' then a.geotags when 'credits' then a.credits end"
-_THEN = " ".join(f"when '{name}' then json_extract(r.content, '$.{name}')" for name in _FIELDS
-                 if name not in ("geotags", "credits"))
+_NOW = " ".join(f"when '{name}' then a.{name}" for name in EVIDENCE if name not in _KEPT_WHOLE)
+_MANY = " ".join(f"when '{name}' then a.{name}" for name in _KEPT_WHOLE)
+_WHOLE = f"case f.value {_NOW} {_MANY} end"
+_THEN = " ".join(f"when '{name}' then json_extract(r.content, '$.{name}')" for name in EVIDENCE
+                 if name not in _KEPT_WHOLE)
+_APART = ", ".join(f"'{name}'" for name in reversed(_KEPT_WHOLE))
 
 PROVENANCE_VIEWS = {
     "evidence": """
@@ -22,9 +25,9 @@ PROVENANCE_VIEWS = {
            json_extract(e.value, '$.value') as value, json_extract(e.value, '$.source') as source,
            json_extract(e.value, '$.locator') as locator, json_extract(e.value, '$.confidence') as confidence
     from articles a, json_each(a.evidence) e where json_extract(e.value, '$.source') <> ''""",
-    "disagreements": """
+    "disagreements": f"""
     select article_id, site, field, count(distinct value) as answers, group_concat(distinct source) as sources
-    from evidence where field not in ('credits', 'geotags') group by article_id, field
+    from evidence where field not in ({_APART}) group by article_id, field
     having count(distinct value) > 1""",
     "provenance": f"""
     select a.id as article_id, a.site, {_told('field')} as field,
@@ -36,7 +39,7 @@ PROVENANCE_VIEWS = {
     from articles a, json_each(a.evidence) e where {_told('won')} = 1
     union all
     select a.id, a.site, f.value, {_WHOLE}, null, null, null, a.extractor, a.capture_id, null
-    from articles a, json_each('{json.dumps(_FIELDS)}') f
+    from articles a, json_each('{json.dumps(EVIDENCE)}') f
     where a.read_at is null
     and coalesce({_WHOLE}, '') not in ('', '[]')
     and not exists (select 1 from json_each(a.evidence) e where {_told('won')} = 1 and {_told('field')} = f.value)""",

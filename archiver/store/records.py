@@ -12,7 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, RevisionNotFound
-from archiver.fields import CAPTURE_KEYS, FIELDS
+from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
 from archiver.store.evidence_form import READING, Entry, unpacked
 from archiver.store.evidence_kinds import told
@@ -25,7 +25,6 @@ from archiver.store.takedown.bans import removal_named
 from archiver.urls import start_address, urlkey
 
 Record = dict[str, Any]
-_STORED = tuple(f.name for f in FIELDS if f.stored)
 _SHAPED = {f.name: SHAPED[f.shape] for f in FIELDS if f.shape in SHAPED}
 # SQLite takes at least 999 values a statement in every build.
 _BATCH = 500
@@ -59,7 +58,7 @@ def _all_ids(db: Database) -> Iterator[int]:
 
 def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
     marks = ",".join("?" * len(ids))
-    columns = ", ".join(f"a.{name}" for name in _STORED)
+    columns = ", ".join(f"a.{name}" for name in STORED)
     capture = ", ".join(f"c.{name}" for name in CAPTURE_KEYS)
     aliases: dict[int, list[str]] = {}
     # The article's own address has its own urlkey; all others are aliases, whatever made them so.
@@ -73,8 +72,8 @@ def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
         f"select {columns}, {capture} from articles a left join captures c on c.id = a.capture_id "
         f"where a.id in ({marks})", ids,
     ):
-        stored = dict(zip(_STORED, row, strict=False))
-        captured = dict(zip(CAPTURE_KEYS, row[len(_STORED):], strict=True))
+        stored = dict(zip(STORED, row, strict=False))
+        captured = dict(zip(CAPTURE_KEYS, row[len(STORED):], strict=True))
         out[stored["id"]] = _record(stored, aliases.get(stored["id"], []), captured)
     return out
 

@@ -5,9 +5,11 @@ Made by migration m020, and released: a later step drops what it changes.
 
 from __future__ import annotations
 
-SEARCHED = ("site", "title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
-            "description", "image", "credits", "gone_at", "duplicate_of", "cluster_id", "revision", "first_seen")
-"""The columns of `articles` that an entry of the index is made from."""
+from archiver.fields import INDEXED
+
+_LAST = ("revision", "first_seen")
+SEARCHED = (*(name for name in INDEXED if name not in _LAST), *_LAST)
+"""The columns of `articles` that an entry of the index is made from, in the order in which m020 wrote them."""
 
 # Not "insert or replace": within a trigger the conflict rule of the statement that set it off would hold instead.
 _NOTE = "delete from search_changes where id = {0}; insert into search_changes (id) select {0} where {0} is not null;"

@@ -11,6 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound
+from archiver.fields import LINKS
 from archiver.frontier.cadence import DEFAULT, read_cadence
 from archiver.store import clusters
 from archiver.store.requisites import MODES
@@ -22,8 +23,6 @@ from archiver.urls import Scope, start_address
 
 _NAMED_IN_ERROR = 8
 PUBLISHED = ("reference", "features", "excerpt", "full")
-_NAMES = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
-          ("tags", "article_tags", "tag_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +196,7 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute(f"delete from parts where urlkey in {ways} or post in {ways}", values)
         db.execute(f"delete from past_answers where urlkey in {ways}", values)
         clusters.leave(db, [row[0] for row in db.execute("select id from articles where site = :name", values)])
-        for table in ("article_authors", "article_categories", "article_tags", "geotags", "addresses", "revisions"):
+        for table in (*(link.table_of_links for link in LINKS), "geotags", "addresses", "revisions"):
             db.execute(f"delete from {table} where article_id in {ours}", values)
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
         db.execute(f"update captures set article_id = null, aside = null where article_id in {ours}", values)
@@ -211,8 +210,8 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         for table in ("health", "site_tags", "runs"):
             db.execute(f"delete from {table} where site_id = :id", values)
         db.execute("delete from sites where id = :id", values)
-        for table, link, key in _NAMES:
-            db.execute(f"delete from {table} where id not in (select {key} from {link})")
+        for link in LINKS:
+            db.execute(f"delete from {link.table} where id not in (select {link.key} from {link.table_of_links})")
     return int(site["articles"])
 
 

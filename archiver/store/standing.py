@@ -7,10 +7,11 @@ changed in `articles`, by whatever program, triggers write the old value into it
 
 from __future__ import annotations
 
-TEXTS = ("url", "canonical_url", "title", "body", "published", "published_precision", "modified", "language",
-         "description", "image")
-LISTS = ("authors", "categories", "tags", "geotags", "credits")
-FOLLOWING = ("url", "canonical_url", "modified", "image")
+from archiver.fields import LATEST, PAGE_FIELDS, STORED_LISTS
+
+TEXTS = tuple(name for name in PAGE_FIELDS if name not in STORED_LISTS)
+LISTS = tuple(name for name in PAGE_FIELDS if name in STORED_LISTS)
+FOLLOWING = LATEST
 """Of these an article has the newest reading, while its version has what they were when it was seen first."""
 
 

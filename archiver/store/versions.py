@@ -14,6 +14,7 @@ from typing import Any
 from slugify import slugify
 from sqlite_utils import Database
 
+from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, STORED_LISTS
 from archiver.items import Article, GeoTag
 from archiver.record.identity import changed_fields, meaning_digest
 from archiver.store.evidence_form import Entry, packed
@@ -21,14 +22,6 @@ from archiver.store.evidence_kinds import told
 from archiver.store.ledger import insert_row, moment, stamp
 from archiver.store.standing import SHORTENED, WHOLE
 
-# The fields of a version, as `said` of its row holds them and `article_from_row` reads them.
-VERSION_FIELDS = ("url", "canonical_url", "title", "body", "authors", "published", "published_precision", "modified",
-                  "categories", "tags", "geotags", "language", "description", "image", "credits")
-# Of these an unchanged post has the newest reading; its version has what they were when it was seen first.
-UNVERSIONED = ("url", "canonical_url", "modified", "image")
-_LISTS = ("authors", "categories", "tags", "credits")
-FACETS = (("authors", "article_authors", "author_id"), ("categories", "article_categories", "category_id"),
-           ("tags", "article_tags", "tag_id"))
 _TOLD = ("api", "feed")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder each time
 
@@ -38,22 +31,22 @@ Reread = Callable[[dict[str, Any]], Sequence[Article]]
 
 def article_row(article: Article) -> dict[str, Any]:
     """The columns of an article that the page itself decides; lists are JSON, times ISO 8601 as the page gave them."""
-    row: dict[str, Any] = {name: getattr(article, name) for name in VERSION_FIELDS}
-    for name in _LISTS:
+    row: dict[str, Any] = {name: getattr(article, name) for name in PAGE_FIELDS}
+    for name in PAGE_LISTS:
         row[name] = _as_json(row[name]) if row[name] else "[]"
     row["geotags"] = _as_json([asdict(g) for g in article.geotags]) if article.geotags else "[]"
-    for name in ("published", "modified"):
+    for name in PAGE_TIMES:
         row[name] = row[name].isoformat() if row[name] else None
     return row
 
 
 def article_from_row(row: dict[str, Any]) -> Article:
     """The inverse of `article_row`, with the identity columns."""
-    values = {name: row[name] for name in VERSION_FIELDS}
-    for name in _LISTS:
+    values = {name: row[name] for name in PAGE_FIELDS}
+    for name in PAGE_LISTS:
         values[name] = tuple(json.loads(values[name] or "[]"))
     values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values["geotags"] or "[]"))
-    for name in ("published", "modified"):
+    for name in PAGE_TIMES:
         values[name] = moment(values[name])
     return Article(**values, post_id=row.get("post_id") or "", guid=row.get("guid") or "",
                    platform=row.get("platform") or "")
@@ -93,15 +86,15 @@ def _told_anew(name: str, then: list[Entry], new: Article) -> bool:
 
 def write_facets(db: Database, article_id: int, article: Article, *, new: bool = False) -> None:
     """The authors, categories, tags and places of an article, in place of those it had; `new`: it had none."""
-    for table, link, key in FACETS:
+    for link in LINKS:
         if not new:
-            db.execute(f"delete from {link} where article_id = ?", [article_id])
-        insert = (f"insert into {link} (article_id, {key}, position) select ?, id, ? from {table} where name = ? "
-                  "on conflict do nothing")
-        for position, name in enumerate(getattr(article, table)):
+            db.execute(f"delete from {link.table_of_links} where article_id = ?", [article_id])
+        insert = (f"insert into {link.table_of_links} (article_id, {link.key}, position) select ?, id, ? "
+                  f"from {link.table} where name = ? on conflict do nothing")
+        for position, name in enumerate(getattr(article, link.table)):
             if not db.execute(insert, [article_id, position, name]).rowcount:
                 # Most names are known.
-                db.execute(f"insert into {table} (name, slug) values (?, ?) on conflict (name) do nothing",
+                db.execute(f"insert into {link.table} (name, slug) values (?, ?) on conflict (name) do nothing",
                            [name, slugify(name, allow_unicode=True)])
                 db.execute(insert, [article_id, position, name])
     if not new:
@@ -165,13 +158,13 @@ def rewrite_revision(db: Database, article_id: int, number: int, article: Articl
 
 def _standing(db: Database, article_id: int, number: int) -> dict[str, Any]:
     """The article's fields where this version stands, else nothing."""
-    return next(iter(db.query(f"select {', '.join(VERSION_FIELDS)} from articles where id = ? and revision = ?",
+    return next(iter(db.query(f"select {', '.join(PAGE_FIELDS)} from articles where id = ? and revision = ?",
                               [article_id, number])), {})
 
 
 def _content(article: Article, stands: dict[str, Any]) -> dict[str, Any]:
     row = article_row(article)
-    content = {k: json.loads(v) if k in _LISTS or k == "geotags" else v for k, v in row.items()
+    content = {k: json.loads(v) if k in STORED_LISTS else v for k, v in row.items()
                if k not in stands or stands[k] != v}
     return {"title": article.title, "content": json.dumps(content, ensure_ascii=False),
             "meaning_digest": meaning_digest(article)}

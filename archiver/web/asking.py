@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from archiver.errors import BadQuery
+from archiver.fields import OPTIONS
 from archiver.search.filters import Query
 from archiver.search.places import box, point
 from archiver.web.answer import Asked
@@ -27,7 +28,6 @@ LABELS = {"q": "Search for", "term": "Term", "since": "Since", "until": "Until",
           "within": "Within km", "bbox": "Box (west, south, east, north)", "sort": "Order", "fold": "Copies",
           "recent": "Newer counts more", "like": "Like article", "site": "Site", "author": "Author",
           "by": "By", "category": "Category", "tag": "Tag", "language": "Language", "width": "Letters on each side"}
-_MANY = ("site", "author", "category", "tag", "language")
 
 
 def _kilometres(text: str) -> float:
@@ -64,7 +64,7 @@ READ: dict[str, Callable[[str], Any]] = {
 
 def query_of(asked: Asked) -> Query:
     """What is asked for. An empty argument is none, as a form sends a field that was left empty. Raises BadQuery."""
-    values: dict[str, Any] = {name: asked.many(name) for name in _MANY}
+    values: dict[str, Any] = {name: asked.many(name) for name in OPTIONS}
     values |= {name: _read(name, asked.one(name)) for name in READ if asked.one(name)}
     values["limit"] = min(values.get("limit", PAGE_SIZE), MOST)
     if values.get("near") is None:  # what is around no place is everywhere, as in a form where the place was taken out
@@ -125,7 +125,7 @@ def _args(query: Query) -> Iterator[tuple[str, str]]:
             continue
         if name == "fold" and value is True:
             yield name, "none"
-        elif name in _MANY:
+        elif name in OPTIONS:
             yield from ((name, text) for text in value)
         elif isinstance(value, tuple):
             yield name, ",".join(f"{number:.12g}" for number in value)

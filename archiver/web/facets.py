@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archiver.fields import OPTIONS
 from archiver.search.filters import Query
 from archiver.web.answer import Asked
 from archiver.web.asking import Links, search_link
 
 LABELS = {"site": "Site", "year": "Year", "author": "Author", "category": "Category", "tag": "Tag",
           "language": "Language", "place": "Place", "credit": "Source named"}
-_OPTIONS = ("site", "author", "category", "tag", "language")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _value(query: Query, name: str, text: str, articles: int, link: Callable[[Qu
 
 
 def _toggled(query: Query, name: str, text: str) -> tuple[Query, bool]:
-    if name in _OPTIONS:
+    if name in OPTIONS:
         there: tuple[str, ...] = getattr(query, name)
         active = text in there
         return _with(query, name, tuple(v for v in there if v != text) if active else (*there, text)), active
@@ -105,11 +105,11 @@ def narrowings(query: Query, links: Links) -> tuple[Narrowing, ...]:
 
 def _narrowing(query: Query) -> Iterable[tuple[str, str, str]]:
     """The name, the label and the text of each."""
-    for name in _OPTIONS:
+    for name in OPTIONS:
         yield from ((name, LABELS[name], text) for text in getattr(query, name))
     yield from ((name, label, text) for name, label, shown in _SINGLE if (text := shown(query)))
 
 
 def _without(query: Query, name: str, text: str) -> Query:
     there = getattr(query, name)
-    return _with(query, name, tuple(value for value in there if value != text) if name in _OPTIONS else None)
+    return _with(query, name, tuple(value for value in there if value != text) if name in OPTIONS else None)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.errors import BadRules
-from archiver.extraction.rules import LEARNED_FIELDS, Rule, SiteRules, from_toml, to_toml
+from archiver.extraction.rules import Rule, SiteRules, from_toml, to_toml
+from archiver.fields import LEARNABLE
 
 SELECTORS = st.lists(st.sampled_from(("h1", "h1.entry-title", "div#main > p", "time[datetime]", "a[rel~=author]",
                                       ".byline a", "meta[property=article:published_time]")), min_size=1, max_size=3)
@@ -29,7 +30,7 @@ def rules_of(draw: st.DrawFn, name: str) -> Rule:
 
 @st.composite
 def site_rules(draw: st.DrawFn) -> SiteRules:
-    names = draw(st.lists(st.sampled_from(LEARNED_FIELDS), unique=True))
+    names = draw(st.lists(st.sampled_from(LEARNABLE), unique=True))
     pages = draw(st.integers(0, 50))
     return SiteRules({n: draw(rules_of(n)) for n in names}, draw(st.sampled_from(("generic", "wordpress", "hugo"))),
                      tuple(draw(st.lists(st.just("body.single-post"), max_size=1))), pages,

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver.fields import EVIDENCE
 from archiver.items import Article
-from archiver.record.rereading import READ_FIELDS, differing, edits, lasting_fields, merged, told_otherwise
+from archiver.record.rereading import differing, edits, lasting_fields, merged, told_otherwise
 
 TEXT = "The ferry runs again since Monday, and the winch at the slipway has been mended at last. "
 STORED = Article("https://low.example/a/", title="The ferry", body=TEXT * 6, authors=("Ann Rowe",), tags=("boats",),
@@ -56,7 +57,7 @@ def test_of_a_past_version_nobody_knows_what_sources_told() -> None:
     assert kept(READ, now, now, is_past=True) == set()
 
 
-@given(st.sets(st.sampled_from(READ_FIELDS)))
+@given(st.sets(st.sampled_from(EVIDENCE)))
 def test_only_the_fields_that_are_asked_for_change(fields: set[str]) -> None:
     reading = Article("https://low.example/b/", "New", "Other", ("Tom",), datetime(2020, 1, 1, tzinfo=UTC), "second",
                       datetime(2021, 1, 1, tzinfo=UTC), ("C",), ("T",), language="de", description="D", image="I",
@@ -70,5 +71,5 @@ def test_only_the_fields_that_are_asked_for_change(fields: set[str]) -> None:
 
 def test_an_edit_is_told_in_the_words_of_both_readings() -> None:
     new = replace(STORED, title="The boat", tags=("boats", "ropes"))
-    assert edits(STORED, new, ("body", "title"), READ_FIELDS) == ("title", "tags")
+    assert edits(STORED, new, ("body", "title"), EVIDENCE) == ("title", "tags")
     assert edits(STORED, new, ("body", "title"), ("tags",)) == ("title", "body", "tags")

@@ -18,13 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from archiver.fields import PAGE_FIELDS
 from archiver.items import Article, GeoTag
 from archiver.store.articles import store_article
 from archiver.store.connect import open_archive
 from archiver.store.migrations import migrations
 from archiver.store.records import revision_record
 from archiver.store.standing import LISTS, TEXTS
-from archiver.store.versions import VERSION_FIELDS, article_from_revision, article_row, versions
+from archiver.store.versions import article_from_revision, article_row, versions
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)
 TEXT = "The harbour master counted the boats before the ferry came.\n\nThere were \"eleven\" — and a dinghy \\ raft."
@@ -47,7 +48,7 @@ def store(db: Database, article: Article, days: int = 0, site: str = "low.exampl
 
 
 def test_every_field_of_a_version_is_known() -> None:
-    assert sorted((*TEXTS, *LISTS)) == sorted(VERSION_FIELDS)
+    assert sorted((*TEXTS, *LISTS)) == sorted(PAGE_FIELDS)
 
 
 def test_a_text_is_in_the_file_once(db: Database, tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_versions_say_what_was_read(readings: list[Article]) -> None:
         said = found
         standing = db.execute("select content from revisions where revision = ?", [now]).fetchone()[0]
         assert "body" not in standing and "title" not in standing
-    rows = list(db.query(f"select revision, {', '.join(VERSION_FIELDS)} from versions"))
+    rows = list(db.query(f"select revision, {', '.join(PAGE_FIELDS)} from versions"))
     assert all({**row, **{n: json.loads(row[n]) for n in LISTS}} == {
         "revision": row["revision"], **article_row(said[row["revision"]]),
         **{n: json.loads(article_row(said[row["revision"]])[n]) for n in LISTS}} for row in rows)

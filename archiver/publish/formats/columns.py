@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import ExtraMissing
+from archiver.fields import varying
 
 _ROWS = 10_000
 _AT_A_TIME = 200
 """Rows that are made into columns at a time: few enough to lie in the processor's cache while each column is taken."""
 _SIGNS = 24_000_000
 """A row group ends where it has so many rows, or so many characters of long text."""
-_LONG = frozenset({"body", "excerpt", "description", "sketch"})
-_UNIQUE = frozenset({"id", "url", "canonical_url", "title", "content_digest", "payload_digest", "aliases", "image",
-                     "latitude", "longitude", "ngram", "first_seen", "captured_at", "observed_at", "published"})
+_LONG = frozenset({*varying("long"), "excerpt", "sketch"})
+_UNIQUE = frozenset({*varying("distinct"), "content_digest", "payload_digest", "latitude", "longitude", "ngram",
+                     "captured_at", "observed_at"})
 
 
 def arrow() -> tuple[Any, Any]:

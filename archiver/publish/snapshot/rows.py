@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
-from archiver.fields import GEOTAG_KEYS
+from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS
 from archiver.publish.rights import Tier
 from archiver.publish.snapshot.choose import NEWEST
 from archiver.publish.snapshot.passages import Shown
@@ -21,14 +21,12 @@ from archiver.store.takedown.bans import removals
 Row = dict[str, Any]
 Change = Callable[[Row], Row]
 """What is done to a record before it is withheld: personal data."""
-_READ = ("url", "canonical_url", "site", "title", "body", "authors", "published", "published_precision", "modified",
-         "categories", "tags", "geotags", "language", "description", "image", "credits", "first_seen")
-_LISTS = ("authors", "categories", "tags", "credits", "geotags")
+_READ = tuple(name for name in PUBLISHED if BY_NAME[name].stored)
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _LABELS = tuple(tier.label for tier in Tier)
 _WHERE = frozenset({"site", "url", "language"})
 """What tells of which region a version's telephone numbers are; the table `revisions` does without."""
-_NO_TEXTS = frozenset({"id", "url", "canonical_url", "image", "aliases", "payload_digest", "content_digest", "sketch"})
+_NO_TEXTS = frozenset({"id", *ADDRESSES, "payload_digest", "content_digest", "sketch"})
 _TIERS = tuple(Tier)
 NOTHING = Shown()
 # The columns of a record as they are read, and of what is read beside it; what is null here is filled in.
@@ -74,11 +72,11 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
     for row in db.execute(query, {"cutoff": cutoff or NEWEST}):
         record: Row = dict(zip(_RECORD, row, strict=False))
         level, geo, group, content, captured_then, payload_then, part = row[_BESIDE:]
-        for name in _LISTS:
+        for name in STORED_LISTS:
             text = record[name]
             record[name] = _scan(text, 0)[0] if text and text != "[]" else []
         if content is not None:
-            record.update((name, value) for name, value in json.loads(content).items() if name in _READ)
+            record.update((name, value) for name, value in json.loads(content).items() if name in PAGE_FIELDS)
             record["captured_at"], record["payload_digest"] = captured_then, payload_then
         body, places = record["body"] or "", record.pop("geotags")
         is_counted = counted and level > Tier.REFERENCE

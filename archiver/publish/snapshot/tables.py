@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from archiver.fields import BY_NAME
+from archiver.fields import BY_NAME, PUBLISHED, Shape
 
 Kind = Literal["text", "integer", "number", "texts"]
 
@@ -33,8 +34,7 @@ class Table:
     optional: bool = False
 
 
-def _field(name: str, kind: Kind = "text", doc: str = "") -> Column:
-    return Column(name, kind, doc or BY_NAME[name].doc, BY_NAME[name].schema_org)
+_KINDS: dict[Shape, Kind] = {"text": "text", "time": "text", "integer": "integer", "texts": "texts"}
 
 
 ID = Column("id", "text", "name of the article in every version: from the address at which the archive first met it",
@@ -42,16 +42,30 @@ ID = Column("id", "text", "name of the article in every version: from the addres
 _CAPTURED = Column("captured_at", "text", "when the copy was made that it was read from")
 _PAYLOAD = Column("payload_digest", "text", "SHA-1 of that copy's payload, as WARC writes it")
 
+_OTHERWISE: dict[str, tuple[Column, ...]] = {
+    "id": (ID,),
+    "body": (Column("body", "text", "plain text, blank lines between paragraphs; of records whose tier is full",
+                    BY_NAME["body"].schema_org),
+             Column("excerpt", "text", "the first words of the body; of records whose tier is excerpt")),
+    "duplicate_of": (Column("duplicate_of", "text", "the article that has the same text and was published first"),),
+    "cluster_id": (Column("cluster_id", "text", "name of its cluster of near copies: the member that was seen first, "
+                                                "which need not be in the dataset"),),
+}
+"""The columns of a field that a dataset describes or holds in another way than the record does."""
+
+
+def _of_fields() -> Iterator[Column]:
+    """The columns of `articles` that are fields of the record. Geotags have a table of their own."""
+    for name in PUBLISHED:
+        field = BY_NAME[name]
+        if name in _OTHERWISE:
+            yield from _OTHERWISE[name]
+        elif field.shape in _KINDS:
+            yield Column(name, _KINDS[field.shape], field.doc, field.schema_org)
+
+
 ARTICLES = Table("articles", "One row an article, as it stood at the cut-off.", (
-    ID, _field("url"), _field("canonical_url"), _field("aliases", "texts"), _field("site"), _field("title"),
-    _field("body", doc="plain text, blank lines between paragraphs; of records whose tier is full"),
-    Column("excerpt", "text", "the first words of the body; of records whose tier is excerpt"),
-    _field("authors", "texts"), _field("published"), _field("published_precision"), _field("modified"),
-    _field("categories", "texts"), _field("tags", "texts"), _field("language"), _field("description"), _field("image"),
-    _field("credits", "texts"), _field("revision", "integer"), _field("first_seen"), _field("gone_at"),
-    Column("duplicate_of", "text", "the article that has the same text and was published first"),
-    Column("cluster_id", "text", "name of its cluster of near copies: the member that was seen first, which need not "
-                                 "be in the dataset"),
+    *_of_fields(),
     Column("words", "integer", "number of words of the body (of characters, in scripts without spaces)"),
     _CAPTURED, _PAYLOAD,
     Column("content_digest", "text", "SHA-256 of title and body as archived, whatever of them is published"),

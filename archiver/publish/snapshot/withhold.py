@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from archiver.fields import BY_NAME, QUOTING, published_from
 from archiver.publish.rights import Tier
 from archiver.publish.snapshot.passages import Shown
 
-_REFERENCE = frozenset({"id", "url", "site", "published", "published_precision", "first_seen", "gone_at", "revision",
-                        "language", "captured_at", "payload_digest", "content_digest", "sketch", "tier", "licence",
-                        "duplicate_of", "cluster_id", "words", "split", "observed_at", "changed", "previous",
-                        "same_as"})
-_TEXTS = ("title", "authors", "categories", "tags", "credits", "language", "excerpt", "description")
-_LISTS = frozenset({"aliases", "authors", "categories", "tags", "credits"})
+_REFERENCE = frozenset({*published_from("reference"), "captured_at", "payload_digest", "content_digest", "sketch",
+                        "tier", "licence", "words", "split", "observed_at", "changed", "previous", "same_as"})
+_TEXTS = (*QUOTING, "excerpt")
+_LISTS = frozenset(name for name in BY_NAME if BY_NAME[name].shape == "texts")
 WORDS = 25
 SHARE = 5
 """An excerpt has 25 words at most, and at most a fifth of the text."""
@@ -31,7 +30,8 @@ def withheld(record: dict[str, Any], tier: Tier, shown: Shown) -> dict[str, Any]
         if "excerpt" in out:
             given = tier is Tier.EXCERPT
             out["excerpt"] = first_words(record["body"]) if given else None
-            out["description"] = first_words(record["description"], 1) if given else None
+            for name in published_from("excerpt"):
+                out[name] = first_words(record[name], 1) if given else None
     if shown:
         for name in _TEXTS:
             value = out.get(name)

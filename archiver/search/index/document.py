@@ -12,7 +12,7 @@ from typing import Any
 import tantivy
 from sqlite_utils import Database
 
-from archiver.fields import FIELDS
+from archiver.fields import ASKED_FOR, BY_NAME, INDEXED, LINKS, LIST_WORDS, MEANING, PAGE_LISTS, WEIGHTS
 from archiver.search.facts import HAS, IS
 from archiver.search.index.schema import COPY, FIRST, KEYS, PAIRED, SORTED_TITLE, TURN, WAYS
 from archiver.search.index.values import number, objects, text, texts
@@ -20,17 +20,21 @@ from archiver.search.names import counted_as, folded, way
 from archiver.search.places import key_of
 from archiver.search.times import local_seconds, utc_seconds
 from archiver.search.words import words
-from archiver.store.search_changes import SEARCHED
 
 Row = dict[str, Any]
 
-COLUMNS = ("id", *SEARCHED)
-_LISTS = ("authors", "categories", "tags", "credits")
+COLUMNS = ("id", *INDEXED)
 _NUMBERS = ("duplicate_of", "cluster_id", "source_id")
 _TIMES = {"published": "published", "modified": "modified", "seen": "first_seen", "gone": "gone_at"}
+_TEXTS = tuple(name for name in WEIGHTS if BY_NAME[name].shape == "text" and name not in PAIRED)
 _TITLE_LETTERS = 60
 _COPIES_FROM = (1 << 62) - 1
 """Added to the number of a copy, which so has its turn after all originals."""
+
+
+def _has(name: str) -> Callable[[Row], bool]:
+    return lambda row: bool(row[name])
+
 
 _FLAGS: dict[str, Callable[[Row], bool]] = {
     "is:gone": lambda row: bool(row["gone_at"]),
@@ -41,14 +45,7 @@ _FLAGS: dict[str, Callable[[Row], bool]] = {
     "has:geo": lambda row: bool(row["geotags"]),
     "has:place": lambda row: any(tag.get("placename") for tag in row["geotags"]),
     "has:date": lambda row: bool(row["published"]),
-    "has:author": lambda row: bool(row["authors"]),
-    "has:category": lambda row: bool(row["categories"]),
-    "has:tag": lambda row: bool(row["tags"]),
-    "has:credit": lambda row: bool(row["credits"]),
-    "has:image": lambda row: bool(row["image"]),
-    "has:language": lambda row: bool(row["language"]),
-    "has:description": lambda row: bool(row["description"]),
-    "has:body": lambda row: bool(row["body"]),
+    **{f"has:{word}": _has(name) for word, name in ASKED_FOR.items()},
     "has:copy": lambda row: bool(row["cluster_id"] or row["duplicate_of"] or row["duplicated"]),
 }
 assert set(_FLAGS) == {f"is:{name}" for name in IS} | {f"has:{name}" for name in HAS}
@@ -83,24 +80,24 @@ def rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
 
 
 def _readable(row: Row) -> Row:
-    plain = {name: text(row[name]) for name in SEARCHED if name not in (*_LISTS, "geotags", *_NUMBERS, "revision")}
-    return {**row, **plain, **{name: texts(row[name]) for name in _LISTS}, **{n: number(row[n]) for n in _NUMBERS},
+    plain = {name: text(row[name]) for name in INDEXED if name not in (*PAGE_LISTS, "geotags", *_NUMBERS, "revision")}
+    return {**row, **plain, **{name: texts(row[name]) for name in PAGE_LISTS}, **{n: number(row[n]) for n in _NUMBERS},
             "revision": number(row["revision"]) or 1,
             "geotags": [tag for tag in objects(row["geotags"]) if tag.get("role") != "publisher"]}
 
 
 def document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
     """The entry of a row that `rows` made; pairs are those of the `common` words."""
-    fields: dict[str, Any] = {"title": _words(row["title"])}
+    fields: dict[str, Any] = {name: _words(row[name]) for name in _TEXTS}
     for name, pairs in PAIRED.items():
         tokens = words(row[name]) if row[name] else []
         fields |= {name: " ".join(tokens), pairs: paired(tokens, common) if common else ""}
-    for name in ("authors", "categories", "tags", "credits"):
+    for name in PAGE_LISTS:
         fields[name] = [_words(value) for value in row[name]]
     places = list(dict.fromkeys(place for tag in row["geotags"] for name in ("placename", "region")
                                 if (place := text(tag.get(name)))))
-    named = {"author": row["authors"], "category": row["categories"], "tag": row["tags"], "credit": row["credits"],
-             "place": [place for tag in row["geotags"] if (place := text(tag.get("placename")))]}
+    named = {word: row[name] for word, name in LIST_WORDS.items()}
+    named["place"] = [place for tag in row["geotags"] if (place := text(tag.get("placename")))]
     counted = {name: counted_as(values) for name, values in named.items()}
     fields |= {
         "places": [_words(place) for place in places], KEYS: sorted(set(keys(row))),
@@ -145,22 +142,19 @@ def keys(row: Row) -> Iterator[str]:
         yield COPY
     elif row["duplicated"]:
         yield FIRST
-    for column, name in (("authors", "author"), ("categories", "category"), ("tags", "tag")):
-        yield from (f"{name}:{folded(value)}" for value in row[column])
+    for link in LINKS:
+        yield from (f"{link.word}:{folded(value)}" for value in row[link.table])
     tag = (row["language"] or "none").lower().replace("_", "-")
     yield from (f"language:{start}" for start in _heads(tag.split("-"), "-"))
     yield f"at:{row['site']}"
     yield from (f"site:{name}" for name in sites(row["site"].lower()))
-    yield from (f"changed:{name}" for name in row["changed"] if name in _MEANING)
+    yield from (f"changed:{name}" for name in row["changed"] if name in MEANING)
     if row["revision"] > 1:
         yield "changed:any"
     for place in row["geotags"]:
         latitude, longitude = place.get("latitude"), place.get("longitude")
         if isinstance(latitude, int | float) and isinstance(longitude, int | float):
             yield key_of(latitude, longitude)
-
-
-_MEANING = frozenset(f.name for f in FIELDS if f.meaning)
 
 
 def sites(name: str) -> Iterator[str]:

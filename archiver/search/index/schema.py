@@ -10,13 +10,11 @@ from functools import cache
 
 import tantivy
 
-from archiver.fields import FIELDS
+from archiver.fields import LIST_WORDS, LONG_TEXTS, PAGE_LISTS, WEIGHTS
 
 FORMAT = 6
 
-WEIGHTS: dict[str, float] = {f.name: f.weight for f in FIELDS if f.weight}
-"""The texts that a word is looked for in where no field is named, and how much each counts."""
-TEXTS: tuple[str, ...] = (*WEIGHTS, "places", "credits")
+TEXTS: tuple[str, ...] = (*WEIGHTS, "places", *(name for name in PAGE_LISTS if name not in WEIGHTS))
 TIMES: tuple[str, ...] = ("published", "modified", "seen", "gone")
 """Each as seconds by its own clock, and with _at in Unix seconds."""
 TURN = "turn"
@@ -24,12 +22,12 @@ NUMBERS: tuple[str, ...] = ("id", "group", TURN, "cluster", "year", "month", "st
                             *(name for time in TIMES for name in (time, f"{time}_at")))
 """`group` is the number of the article that has the text first; `turn` the place among those of the same rank; `stamp`
 a digest of what the entry was made from."""
-WRITTEN: tuple[str, ...] = ("author", "category", "tag", "place", "credit")
+WRITTEN: tuple[str, ...] = tuple(LIST_WORDS)
 """Names that are the same however they are written, and are kept as compared (`archiver.search.names.counted_as`)."""
 WAYS = "ways"
 """How those are written: of the few that are shown it is looked up, as to count by longer names takes longer."""
 NAMES: tuple[str, ...] = ("site", "language", *WRITTEN)
-PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in ("body", "description")}
+PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in LONG_TEXTS}
 """Texts of which the pairs of common words are kept too, and where: phrases of them need no look at each place."""
 KEYS = "keys"
 COPY, FIRST = "text:copy", "text:first"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archiver.fields import LATEST
 from archiver.items import Article
 
-SEEN = ("revision", "meaning_digest", "capture_id", "extractor", "read_at", "url", "modified", "image", "canonical_url")
+SEEN = ("revision", "meaning_digest", "capture_id", "extractor", "read_at", *LATEST)
 """The columns of an article by which it is seen that a crawl has written it meanwhile."""
 
 

@@ -16,9 +16,10 @@ from archiver.errors import UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse
 from archiver.extraction.rules import SiteRules
+from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, Lead, PageKind
 from archiver.record.parts import belongs, joined
-from archiver.record.rereading import READ_FIELDS, differing, edits, lasting_fields, merged
+from archiver.record.rereading import differing, edits, lasting_fields, merged
 from archiver.record.validate import validated
 from archiver.store.anew.outcome import Outcome, Version, seen
 from archiver.store.anew.request import Request
@@ -32,7 +33,7 @@ from archiver.store.rules import rules_at
 from archiver.store.versions import article_from_revision, article_from_row, extractor_of, versions
 from archiver.urls import urlkey
 
-_OF_LATER_READINGS = frozenset(("canonical_url", "modified", "image"))
+_OF_LATER_READINGS = frozenset(LATEST) - {"url"}
 """Fields that are taken from any later capture of a version, for a change of them makes none."""
 
 
@@ -61,7 +62,7 @@ class Reader:
 
     def __init__(self, db: Database, folder: Path, version: str, at: str, request: Request) -> None:
         self.db, self.version, self.at, self.request = db, version, at, request
-        self.fields = frozenset(request.fields or READ_FIELDS)
+        self.fields = frozenset(request.fields or EVIDENCE)
         self._folder = folder
         self._rules = Rules(db)
         self._sites = {row["name"]: row["id"] for row in db.query("select id, name from sites")}
@@ -126,12 +127,12 @@ class _Article:
         if self._pages and not is_current:
             kept |= {"body", "credits"}  # which captures its further pages had is not known any more
         own = (row.get("extractor"), capture_id, row.get("read_at"))
-        fresh = [name for name in READ_FIELDS if name in self._reader.fields and name not in kept]
+        fresh = [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
         later = self._later(then, own, stored, reading, fresh) if is_current else {}
         fresh = [name for name in fresh if name not in later]
         after = merged(stored, reading, fresh)
         reader = extractor_of(self._reader.version, reading)
-        whole = self._reader.fields.issuperset(READ_FIELDS)
+        whole = self._reader.fields.issuperset(EVIDENCE)
         mine = (reader, capture_id, self._reader.at)
         evidence = mixed(then, reading, [*fresh, "encoding"], own=own if whole else None,
                          other=None if whole else mine)

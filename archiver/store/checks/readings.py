@@ -10,15 +10,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
 from archiver.record.earlier import is_meaning_digest
 from archiver.record.identity import content_digest
 from archiver.store import captured
 from archiver.store.checks.finding import Finding
 from archiver.store.versions import (
-    FACETS,
-    UNVERSIONED,
-    VERSION_FIELDS,
     article_from_revision,
     article_from_row,
     versions,
@@ -74,7 +72,7 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
 
 def _unlike(article: Article, version: Article | None) -> list[str]:
     """The fields that an article and its current version do not share; some follow the page without a new version."""
-    return [] if version is None else [name for name in VERSION_FIELDS if name not in UNVERSIONED
+    return [] if version is None else [name for name in PAGE_FIELDS if name not in LATEST
                                        and getattr(article, name) != getattr(version, name)]
 
 
@@ -103,12 +101,12 @@ def _numbers(row: Row, versions: list[Row]) -> Iterator[Finding]:
 
 def _facets(db: Database, ids: Sequence[int], marks: str) -> dict[str, dict[int, list[Any]]]:
     out: dict[str, dict[int, list[Any]]] = {}
-    for table, link, key in FACETS:
-        out[table] = defaultdict(list)
+    for link in LINKS:
+        found = out[link.table] = defaultdict(list)
         for article_id, name in db.execute(
-                f"select l.article_id, t.name from {link} l left join {table} t on t.id = l.{key} "
-                f"where l.article_id in ({marks}) order by l.article_id, l.position", ids):
-            out[table][article_id].append(name)
+                f"select l.article_id, t.name from {link.table_of_links} l left join {link.table} t "
+                f"on t.id = l.{link.key} where l.article_id in ({marks}) order by l.article_id, l.position", ids):
+            found[article_id].append(name)
     out["geotags"] = defaultdict(list)
     for row in db.query(f"select * from geotags where article_id in ({marks})", ids):
         out["geotags"][row["article_id"]].append(row)
@@ -116,8 +114,8 @@ def _facets(db: Database, ids: Sequence[int], marks: str) -> dict[str, dict[int,
 
 
 def _facet_findings(row: Row, article: Article, facets: dict[str, dict[int, list[Any]]]) -> Iterator[Finding]:
-    differing = [table for table, _, _ in FACETS
-                 if facets[table][row["id"]] != list(dict.fromkeys(getattr(article, table)))]
+    differing = [link.table for link in LINKS
+                 if facets[link.table][row["id"]] != list(dict.fromkeys(getattr(article, link.table)))]
     tags = [asdict(tag) for tag in article.geotags]
     there = facets["geotags"][row["id"]]
     if Counter(_place(tag) for tag in tags) != Counter(_place(tag) for tag in there):

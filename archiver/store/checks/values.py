@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlite_utils import Database
 
+from archiver.fields import STORED_LISTS, STORED_TIMES
 from archiver.store.checks.finding import Finding, first_of
 from archiver.store.shapes import when
 
@@ -22,7 +23,7 @@ TIMES = {
     "captures": ("captured_at",), "pages": ("lastmod", "found_at", "fetched_at", "changed_at", "due_at"),
     "page_tellers": ("first_seen", "last_seen", "first_capture", "last_capture"),
     "page_sources": ("first_seen", "last_seen", "first_capture", "last_capture"),
-    "articles": ("published", "modified", "first_seen", "last_seen", "gone_at", "read_at"),
+    "articles": (*STORED_TIMES, "read_at"),
     "aliases": ("first_seen",), "addresses": ("first_seen",),
     "revisions": ("observed_at", "seen_again_at", "read_at"), "site_rules": ("learned_at", "since", "until"),
     "host_files": ("fetched_at",),
@@ -31,7 +32,7 @@ TIMES = {
 }
 JSON = {
     "sites": ("settings", "nowhere", "distrusted"), "pages": ("lead",), "revisions": ("changed", "content", "evidence"),
-    "articles": ("authors", "categories", "tags", "geotags", "credits", "evidence"),
+    "articles": (*STORED_LISTS, "evidence"),
 }
 _TYPES = {"INTEGER": ("integer",), "TEXT": ("text",), "FLOAT": ("real", "integer"), "REAL": ("real", "integer"),
           "BLOB": ("blob",)}

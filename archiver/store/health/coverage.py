@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from archiver.fields import MEASURED
 from archiver.store.health.likely import SURPRISE, chance_of_so_few
-from archiver.store.health.measures import FIELDS, Measured
+from archiver.store.health.measures import Measured
 
 _PAST = 20
 """Articles that must have been read before a run is judged by them."""
@@ -38,7 +39,7 @@ class Fall:
 def fallen(runs: Sequence[tuple[datetime, Measured]]) -> dict[str, Fall]:
     """The fields that are rarer by the last runs, and how. `runs` are in the order in which they began."""
     read = [(at, measured) for at, measured in runs if measured.articles]
-    found = {name: _fall([(at, m.fields.get(name, 0), m.articles) for at, m in read]) for name in FIELDS}
+    found = {name: _fall([(at, m.fields.get(name, 0), m.articles) for at, m in read]) for name in MEASURED}
     return {name: fall for name, fall in found.items() if fall}
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise, takewhile
 from statistics import median
 from typing import Literal
 
+from archiver.fields import ESSENTIAL
 from archiver.frontier.cadence import shown
 from archiver.store.health.advice import OF_OUTCOMES, of_failure
 from archiver.store.health.coverage import fallen, lost, unlike
@@ -26,7 +27,6 @@ _FEW = 5
 """Runs that must have measured something before a run is judged by them."""
 _PAGES = 50  # of earlier runs, before their share of failures says something
 _POSTS = 10  # whose times of publication make a rhythm
-_ESSENTIAL = ("title", "body", "published")
 _NAMES = {"body": "text", "published": "date of publication"}
 _QUIET_AT_LEAST = timedelta(days=3)
 
@@ -154,7 +154,7 @@ def _fields(known: Known, runs: Sequence[Run], now: datetime) -> Iterator[Findin
     """A field that articles had is missing from those that were read of late, as after a redesign."""
     for name, fall in fallen([(run.started, run.measured) for run in reversed(runs)]).items():
         yield Finding(
-            "coverage", "red" if name in _ESSENTIAL else "amber",
+            "coverage", "red" if name in ESSENTIAL else "amber",
             f"{_NAMES.get(name, name).capitalize()}: {fall.hits:,} of {fall.trials:,} articles read since "
             f"{_moment(fall.since)} have it, before that {fall.past_hits / fall.past_trials:.0%}: the site's template "
             f"was probably changed. 'archiver show ID --evidence' of a new post shows what is found there, 'archiver "

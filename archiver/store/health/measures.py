@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
+from archiver.fields import MEASURED
 from archiver.items import Article, Outcome, PageKind, Source, Visit
 from archiver.store.shapes import mapping
 
-FIELDS = ("title", "body", "authors", "published", "categories", "tags", "image", "description")
-"""Fields of which it is told how many of the articles that were read have them."""
 AGAIN = " again"
 """Stands behind the outcome of pages that had the same before, of those that are no success."""
 _BAD = (Outcome.FAILED, Outcome.REFUSED)
@@ -70,7 +69,7 @@ class Measured:
 
     def coverage(self) -> dict[str, float]:
         """The share of the articles that have each field; empty where none was read."""
-        return {name: self.fields.get(name, 0) / self.articles for name in FIELDS} if self.articles else {}
+        return {name: self.fields.get(name, 0) / self.articles for name in MEASURED} if self.articles else {}
 
 
 def together(runs: Sequence[Measured]) -> Measured:
@@ -148,5 +147,5 @@ class Measuring:
 
     def _read(self, article: Article) -> None:
         self._articles += 1
-        self._fields.update(name for name in FIELDS if getattr(article, name))
+        self._fields.update(name for name in MEASURED if getattr(article, name))
         self._lengths.append(len(article.body))

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.record.identity import meaning_digest
 from archiver.store import past_captures
@@ -21,7 +22,7 @@ from archiver.store.ledger import moment
 from archiver.store.merging.articles import Theirs, enter_addresses, reader
 from archiver.store.merging.captures import Captures
 from archiver.store.past import Reading, enter
-from archiver.store.past_versions import NEWEST, Bare, versions_of
+from archiver.store.past_versions import Bare, versions_of
 from archiver.store.provenance import evidence_from
 
 Row = dict[str, Any]
@@ -68,7 +69,7 @@ def weave_in(db: Database, theirs: Database, post: Theirs, number: int, captures
             revised |= _enter(db, post, said, said.at, None, bare) is Change.REVISED
     stands = next((one for one in versions if one.revision == post.row["revision"]), None)
     if stands is not None and post.row["last_seen"] > _last_seen(db, number):
-        last = replace(stands, article=replace(stands.article, **{name: getattr(post.article, name) for name in NEWEST}
+        last = replace(stands, article=replace(stands.article, **{name: getattr(post.article, name) for name in LATEST}
                                                ))
         proof = next((row for row in post.captures if row["captured_at"] == post.row["last_seen"]
                       and row["status"] == 200), None)

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 
 from sqlite_utils import Database
 
+from archiver.fields import LINKS
 from archiver.store import clusters
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.ledger import last_rowid
 from archiver.store.record_ids import identifier
 from archiver.store.takedown.bans import Removal, removals
 from archiver.store.takedown.plan import addresses_of, own_captures, own_requisites, payloads_of
-from archiver.store.versions import FACETS
 from archiver.urls import urlkey
 
 
@@ -62,12 +62,12 @@ def purge(db: Database, removal: Removal) -> None:
     db.conn.executemany("delete from requisites where id = ?",
                         [(number,) for number, _ in own_requisites(db, article_id)])
     clusters.leave(db, [article_id])
-    for table, link, key in FACETS:
-        names = json.dumps([number for (number,) in db.execute(f"select {key} from {link} where article_id = ?",
-                                                               [article_id])])
-        db.execute(f"delete from {link} where article_id = ?", [article_id])
-        db.execute(f"delete from {table} where id {among} and not exists (select 1 from {link} l where l.{key} = "
-                   f"{table}.id)", [names])
+    for link in LINKS:
+        names = json.dumps([number for (number,) in db.execute(
+            f"select {link.key} from {link.table_of_links} where article_id = ?", [article_id])])
+        db.execute(f"delete from {link.table_of_links} where article_id = ?", [article_id])
+        db.execute(f"delete from {link.table} where id {among} and not exists (select 1 from {link.table_of_links} l "
+                   f"where l.{link.key} = {link.table}.id)", [names])
     for table in ("geotags", "addresses", "revisions"):
         db.execute(f"delete from {table} where article_id = ?", [article_id])
     db.execute("update captures set article_id = null, aside = null where article_id = ?", [article_id])

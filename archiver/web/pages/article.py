@@ -7,7 +7,7 @@ from typing import Any
 
 from archiver.errors import IndexMissing
 from archiver.extraction.explain import explain
-from archiver.fields import FIELDS
+from archiver.fields import FIELDS, LINKS
 from archiver.items import Evidence
 from archiver.search.citations import STYLES, cited
 from archiver.search.comparison import direction
@@ -27,7 +27,7 @@ _COPIES = 8
 _APART = frozenset({"title", "body", "id", "url", "aliases", "geotags", "duplicate_of", "cluster_id", "capture",
                     "revision", "published_precision"})
 """Fields that have a place of their own on the page."""
-_FILTERS = {"authors": "author", "categories": "category", "tags": "tag"}
+_FILTERS = {link.table: link.word for link in LINKS}
 
 
 def page(asked: Asked) -> Answer:
