@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from archiver.fields import LINKS, STORED
 from archiver.store.connect import open_archive
 
 FREQUENT = "report"
@@ -22,9 +23,7 @@ CITIES = tuple((f"City {n}", random.Random(n).uniform(-55, 65), random.Random(-n
 _WORDS = 50_000
 _BATCH = 2_000
 _NOW = "2025-01-01T00:00:00.000000+00:00"
-_COLUMNS = ("id", "url", "site", "title", "body", "authors", "published", "published_precision", "categories", "tags",
-            "geotags", "language", "description", "credits", "revision", "first_seen", "last_seen", "urlkey",
-            "duplicate_of")
+_COLUMNS = (*STORED, "urlkey")
 
 
 def word(rank: int) -> str:
@@ -76,22 +75,21 @@ def articles(count: int) -> Iterator[dict[str, Any]]:
 def write(file: Path, count: int) -> None:
     """The archive: articles, their names and places."""
     db = open_archive(file, create=True)
-    known: dict[str, dict[str, int]] = {"authors": {}, "categories": {}, "tags": {}}
-    links = {"authors": ("article_authors", "author_id"), "categories": ("article_categories", "category_id"),
-             "tags": ("article_tags", "tag_id")}
+    known: dict[str, dict[str, int]] = {link.table: {} for link in LINKS}
     marks = ", ".join("?" * len(_COLUMNS))
     made = articles(count)
     while batch := list(itertools.islice(made, _BATCH)):
         with db.atomic():
             db.conn.executemany(f"insert into articles ({', '.join(_COLUMNS)}) values ({marks})", map(_row, batch))
-            for table, (link, key) in links.items():
-                ids = known[table]
-                new = dict.fromkeys(name for row in batch for name in row[table] if name not in ids)
+            for link in LINKS:
+                ids = known[link.table]
+                new = dict.fromkeys(name for row in batch for name in row[link.table] if name not in ids)
                 ids |= {name: len(ids) + place for place, name in enumerate(new, start=1)}
-                db.conn.executemany(f"insert into {table} (id, name, slug) values (?, ?, ?)",
+                db.conn.executemany(f"insert into {link.table} (id, name, slug) values (?, ?, ?)",
                                     ((ids[name], name, name) for name in new))
-                db.conn.executemany(f"insert into {link} (article_id, {key}, position) values (?, ?, ?)", (
-                    (row["id"], ids[name], place) for row in batch for place, name in enumerate(row[table])))
+                db.conn.executemany(
+                    f"insert into {link.table_of_links} (article_id, {link.key}, position) values (?, ?, ?)",
+                    ((row["id"], ids[name], place) for row in batch for place, name in enumerate(row[link.table])))
             db.conn.executemany(
                 "insert into geotags (article_id, latitude, longitude, placename, role, source) values "
                 "(?, ?, ?, ?, 'content', 'geo.position')",
@@ -102,6 +100,7 @@ def write(file: Path, count: int) -> None:
 
 def _row(row: dict[str, Any]) -> list[Any]:
     url = f"https://{row['site']}/{row['id']}"
-    whole = {"url": url, "urlkey": url, "published_precision": "day", "description": None, "revision": 1,
-             "first_seen": _NOW, "last_seen": _NOW, **row}
+    whole: dict[str, Any] = dict.fromkeys(_COLUMNS) | {
+        "url": url, "urlkey": url, "published_precision": "day", "description": None, "revision": 1,
+        "first_seen": _NOW, "last_seen": _NOW, **row}
     return [json.dumps(whole[name]) if isinstance(whole[name], list) else whole[name] for name in _COLUMNS]

@@ -216,13 +216,17 @@ def _help(command: click.Command, name: str, parent: click.Context, level: str) 
 
 def fields() -> str:
     rows = [(f"`{f.name}`", SHAPES[f.shape], f.doc, f"{f.weight:g}" if f.weight else "", "yes" if f.facet else "",
-             "yes" if f.meaning else "", f.schema_org, f.dublin_core) for f in FIELDS]
-    heads = ("field", "form", "what it is", "search weight", "facet", "makes a revision", "schema.org", "Dublin Core")
+             "yes" if f.meaning else "", "yes" if f.choice else "", f.published, f.schema_org, f.dublin_core)
+            for f in FIELDS]
+    heads = ("field", "form", "what it is", "search weight", "facet", "makes a revision", "evidence",
+             "in datasets from", "schema.org", "Dublin Core")
     return "\n".join([
         NOTE, "# Fields of a record\n",
         "One record, as `archiver export` and `archiver show --json` print it, in this order. What is not known is\n"
         "`null`, or an empty text or list.\n",
         *table(heads, rows), "",
+        "*Evidence*: the candidates for its value are kept. *In datasets from*: the lowest tier of a dataset that\n"
+        "gives it ([publish.md](publish.md)); one of `excerpt` is shortened there.\n",
         f"An object of `geotags` has {_names(GEOTAG_KEYS)}; degrees are WGS 84,\n"
         "positive north and east, and `null` for a place that is only named. `role` is content, dateline, author or\n"
         "publisher.\n",

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any, Literal
 
 from sqlite_utils import Database
 
 from archiver.errors import BadQuery
+from archiver.fields import BY_NAME
 from archiver.search.filters import Query
 from archiver.search.occurrences import occurrences
 from archiver.search.plan import ordered, planned
@@ -50,6 +51,9 @@ class Line:
     keyword: str
     after: str
     direction: Literal["ltr", "rtl"]
+
+
+_ABOUT = tuple(f.name for f in fields(Line) if f.name in BY_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +113,14 @@ def _parts(last: int) -> Iterator[tuple[int, int]]:
 
 def _articles(db: Database, ids: list[int]) -> Iterator[dict[str, Any]]:
     found = {row["id"]: row for row in db.query(
-        "select id, url, site, title, published, published_precision, body, description from articles "
+        f"select {', '.join(_ABOUT)}, body, description from articles "
         "where id in (select value from json_each(?))", [json.dumps(ids)])}
     return (found[number] for number in ids if number in found)
 
 
 def _lines(article: dict[str, Any], rows: dict[str, Any], width: int) -> Iterator[Line]:
     texts = {"title": article["title"], "body": article["body"] or article["description"]}
-    about = {name: article[name] for name in ("id", "url", "site", "title", "published", "published_precision")}
+    about = {name: article[name] for name in _ABOUT}
     for field, text in texts.items():
         flat = " ".join(unicodedata.normalize("NFC", text or "").split())
         for start, end, _ in occurrences(flat, rows[field]) if rows[field] else ():

@@ -1,0 +1,162 @@
+"""The field table: the typed values agree with it, and no other file lists fields by name."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from sqlite_utils import Database
+
+from archiver import fields
+from archiver.extraction.template.ruled import READERS
+from archiver.fields import BY_NAME, FIELDS, Field
+from archiver.items import Article, GeoTag, Lead
+from archiver.publish.rights import Tier
+from archiver.publish.snapshot.tables import ARTICLES
+from archiver.search.run import Hit
+from archiver.store.fresh import make_schema
+
+PACKAGE = Path(__file__).parents[1] / "archiver"
+TYPES = {"text": {str, str | None}, "time": {datetime | None}, "texts": {tuple[str, ...]},
+         "geotags": {tuple[GeoTag, ...]}}
+"""By shape: what an attribute of `Article` may be."""
+MOST = 2
+"""Names of fields that a literal may have before it counts as a list of fields."""
+EXCEPTIONS = {
+    "commands/show.py": "rows of one screen, each with a heading and a form of its own",
+    "extraction/choose/__init__.py": "names of functions",
+    "extraction/learn.py": "an order of preference",
+    "publish/snapshot/rows.py": "what tells the region of a telephone number",
+    "publish/snapshot/write.py": "columns of references.csv, and properties of a GeoJSON feature",
+    "search/citations.py": "BibTeX's fields",
+    "store/first_migrations.py": "released steps of the schema, which are never edited",
+    "store/merging/articles.py": "numbers that only one archive knows",
+    "web/pages/article.py": "what has a place of its own on one page",
+}
+"""Files that name three fields or more in one literal, and what these are."""
+
+
+def attributes(kind: type) -> set[str]:
+    return {f.name for f in dataclasses.fields(kind) if f.name in BY_NAME}
+
+
+def test_article_has_what_a_page_says() -> None:
+    assert attributes(Article) == set(fields.PAGE_FIELDS)
+
+
+@pytest.mark.parametrize("name", [n for n in fields.PAGE_FIELDS if n in get_type_hints(Article)])
+def test_an_attribute_of_article_has_the_field_s_shape(name: str) -> None:
+    assert get_type_hints(Article)[name] in TYPES[BY_NAME[name].shape]
+
+
+def test_a_source_hint_has_what_a_feed_or_an_api_may_say() -> None:
+    assert attributes(Lead) == set(fields.HINTED)
+
+
+def test_a_hit_has_what_results_show() -> None:
+    assert attributes(Hit) == set(fields.HIT_FIELDS)
+
+
+def test_a_rule_can_be_read_for_every_learnable_field() -> None:
+    assert (*READERS, "body") == fields.LEARNABLE
+
+
+@pytest.fixture(scope="module")
+def columns() -> dict[str, tuple[str, bool]]:
+    """The columns of `articles` in a new archive: type, and whether they are never null."""
+    db = Database(memory=True)
+    make_schema(db)
+    return {row[1]: (row[2], bool(row[3])) for row in db.execute("pragma table_info(articles)")}
+
+
+def test_stored_fields_are_the_first_columns_in_the_same_order(columns: dict[str, tuple[str, bool]]) -> None:
+    assert tuple(columns)[:len(fields.STORED)] == fields.STORED
+
+
+def test_columns_have_the_types_of_the_table(columns: dict[str, tuple[str, bool]]) -> None:
+    sql = {int: "INTEGER", str: "TEXT"}
+    assert {name: columns[name][0] for name in fields.STORED} == {
+        name: sql[kind] for name, kind in fields.COLUMN_TYPES.items()}
+
+
+def test_required_columns_are_never_null(columns: dict[str, tuple[str, bool]]) -> None:
+    assert {name for name in fields.STORED if columns[name][1]} == set(fields.REQUIRED)
+
+
+def test_tiers_are_those_of_datasets() -> None:
+    assert {f.published for f in FIELDS} - {""} == {tier.label for tier in Tier}
+
+
+def test_a_dataset_has_a_column_for_every_published_field_but_geotags() -> None:
+    found = tuple(column.name for column in ARTICLES.columns if column.name in BY_NAME)
+    assert found == tuple(name for name in fields.PUBLISHED if name != "geotags")
+
+
+RULES = {
+    "a list in the search index is from a page": lambda f: not (f.is_list and f.indexed) or f.from_page,
+    "a linked field has a word for one of its values": lambda f: not f.linked or bool(f.word),
+    "what a source may say a page may say": lambda f: not f.hinted or f.from_page,
+    "what is chosen comes from a page": lambda f: not f.choice or f.from_page,
+    "an edit is found by what is chosen": lambda f: not f.meaning or bool(f.choice),
+    "prose is text": lambda f: not f.prose or f.shape == "text",
+    "what is published shortened is prose": lambda f: f.published != "excerpt" or bool(f.prose),
+    "what has a weight is in the index": lambda f: not f.weight or f.indexed,
+    "an option is a facet": lambda f: not f.option or f.facet,
+    "what changes with each reading makes no revision": lambda f: not f.latest or not f.meaning,
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_flags_agree(rule: str) -> None:
+    assert [f.name for f in FIELDS if not RULES[rule](f)] == []
+
+
+def test_a_list_is_known_by_its_shape() -> None:
+    assert {f.shape for f in FIELDS if f.is_list} == {"texts", "geotags"}
+
+
+def test_a_field_without_a_word_is_asked_for_by_its_name() -> None:
+    assert Field("subject", "text", "").query_name == "subject"
+
+
+def lists_of_fields(source: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The tuples, lists and sets of a module that name more than MOST fields, also as the first of each row."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Tuple | ast.List | ast.Set):
+            rows = [one.elts[0] if isinstance(one, ast.Tuple) and one.elts else one for one in node.elts]
+            named = tuple(one.value for one in rows if isinstance(one, ast.Constant) and one.value in BY_NAME)
+            if len(named) > MOST:
+                yield node.lineno, named
+
+
+@pytest.mark.parametrize("source", [
+    "A = ('title', 'body', 'tags')", "A = ['title', 'body', *more, 'tags']", "f({'title', 'other', 'body', 'tags'})",
+    "A = (('authors', 1), ('categories', 2), ('tags', 3))",
+])
+def test_a_list_of_fields_is_found(source: str) -> None:
+    assert list(lists_of_fields(source))
+
+
+@pytest.mark.parametrize("source", ["A = ('title', 'body')", "A = ('names', 'of', 'others')",
+                                    "A = (title, body, tags)"])
+def test_two_fields_or_other_words_are_no_list_of_fields(source: str) -> None:
+    assert not list(lists_of_fields(source))
+
+
+def test_no_other_file_lists_fields() -> None:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name not in ("fields.py", "items.py") and name not in EXCEPTIONS:
+            found |= {f"{name}:{line}": named for line, named in lists_of_fields(path.read_text(encoding="utf-8"))}
+    assert not found, f"derive it in archiver/fields.py: {found}"
+
+
+@pytest.mark.parametrize("name", EXCEPTIONS)
+def test_every_exception_is_needed(name: str) -> None:
+    assert list(lists_of_fields((PACKAGE / name).read_text(encoding="utf-8")))
