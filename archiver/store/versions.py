@@ -41,13 +41,13 @@ def article_row(article: Article) -> dict[str, Any]:
 
 
 def article_from_row(row: dict[str, Any]) -> Article:
-    """The inverse of `article_row`, with the identity columns."""
-    values = {name: row[name] for name in PAGE_FIELDS}
+    """The inverse of `article_row`, with the identity columns. A revision from before a field was added lacks it."""
+    values = {name: row[name] for name in PAGE_FIELDS if name in row}
     for name in PAGE_LISTS:
-        values[name] = tuple(json.loads(values[name] or "[]"))
-    values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values["geotags"] or "[]"))
+        values[name] = tuple(json.loads(values.get(name) or "[]"))
+    values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values.get("geotags") or "[]"))
     for name in PAGE_TIMES:
-        values[name] = moment(values[name])
+        values[name] = moment(values.get(name))
     return Article(**values, post_id=row.get("post_id") or "", guid=row.get("guid") or "",
                    platform=row.get("platform") or "")
 

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from archiver.items import Article, Evidence
 from archiver.store.articles import Change, Stored, read_anew, store_article
 from archiver.store.connect import open_archive
+from archiver.store.versions import article_from_row, article_row
 
 AT = datetime(2024, 5, 1, tzinfo=UTC)
 TEXT = "A text of some length, so that it can be told from any other text there is. " * 3
@@ -134,3 +135,10 @@ def test_duplicates_are_settled_anew_where_a_text_is_read_in_another_way(db: Dat
     assert db.execute("select count(*) from articles where duplicate_of is not null").fetchone() == (0,)
     store(db, POST, "0.1.0 rules-1", [POST])
     assert db.execute("select id, duplicate_of from articles where duplicate_of is not null").fetchall() == [(2, 1)]
+
+
+@pytest.mark.parametrize("name", ["credits", "geotags", "description", "modified"])
+def test_a_revision_from_before_a_field_was_added_is_read_without_it(name: str) -> None:
+    row = article_row(POST)
+    del row[name]
+    assert article_from_row(row) == POST

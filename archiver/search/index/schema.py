@@ -1,7 +1,7 @@
 """What the index holds of an article: texts to look for words in, keys, numbers, and names to count by.
 
-A change of this file, of `document` or of `archiver.search.words` that makes other entries raises FORMAT; an index of
-another format is made anew.
+A change of this file, of `document` or of `archiver.search.words` that makes other entries raises the number in FORMAT;
+an index of another format is rebuilt. A field that is added to the field table makes another format by itself.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from functools import cache
 import tantivy
 
 from archiver.fields import LIST_WORDS, LONG_TEXTS, PAGE_LISTS, WEIGHTS
-
-FORMAT = 6
 
 TEXTS: tuple[str, ...] = (*WEIGHTS, "places", *(name for name in PAGE_LISTS if name not in WEIGHTS))
 TIMES: tuple[str, ...] = ("published", "modified", "seen", "gone")
@@ -24,6 +22,7 @@ NUMBERS: tuple[str, ...] = ("id", "group", TURN, "cluster", "year", "month", "st
 a digest of what the entry was made from."""
 WRITTEN: tuple[str, ...] = tuple(LIST_WORDS)
 """Names that are the same however they are written, and are kept as compared (`archiver.search.names.counted_as`)."""
+FORMAT = " ".join(("6", *TEXTS, *WRITTEN))
 WAYS = "ways"
 """How those are written: of the few that are shown it is looked up, as to count by longer names takes longer."""
 NAMES: tuple[str, ...] = ("site", "language", *WRITTEN)
