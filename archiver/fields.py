@@ -45,6 +45,7 @@ class Field:
     How it is kept
         choice: see `Choice`. Every field that is chosen has evidence: its candidates are stored, the winners marked.
         meaning: a change of it makes a revision.
+        added: it came after 0.2. Where it is empty, meaning digests are made without it, so that earlier ones hold.
         latest: an article has the value of its newest reading, though that made no revision.
         linked: its values have a table of their own, linked to `articles`.
         measured: each run counts the articles that have it; a run is judged by how many have an `essential` one.
@@ -74,6 +75,7 @@ class Field:
     varies: Variety = "repeated"
     choice: Choice = ""
     meaning: bool = False
+    added: bool = False
     latest: bool = False
     linked: bool = False
     measured: Literal["", "counted", "essential"] = ""
@@ -220,6 +222,7 @@ STORED_TIMES = names(lambda f: f.stored and f.shape == "time")
 STORED_LISTS = names(lambda f: f.stored and f.is_list)
 """Columns of `articles` that hold JSON."""
 MEANING = names(lambda f: f.meaning)
+ADDED = names(lambda f: f.added)
 LATEST = names(lambda f: f.latest)
 """Of these an article has the newest reading; its revision has what they were when it was first seen."""
 COMPARED = names(lambda f: f.from_page and (f.choice or f.address))

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import blake2b
 
 from archiver.items import Article
-from archiver.record.identity import meaning, meaning_digest
+from archiver.record.identity import digested, meaning_digest
 
 
 def is_meaning_digest(digest: str | None, article: Article) -> bool:
@@ -19,7 +19,7 @@ def is_meaning_digest(digest: str | None, article: Article) -> bool:
 
 def _of_0_2(article: Article) -> str:
     """White space aside, every sign counted, and the case of names."""
-    told = {name: _spaced(getattr(article, name), today) for name, today in meaning(article).items()}
+    told = {name: _spaced(getattr(article, name), today) for name, today in digested(article).items()}
     return blake2b(json.dumps(told, sort_keys=True, ensure_ascii=False).encode(), digest_size=16).hexdigest()
 
 

@@ -14,7 +14,7 @@ import unicodedata
 from datetime import datetime
 from functools import lru_cache
 
-from archiver.fields import MEANING
+from archiver.fields import ADDED, MEANING
 from archiver.items import Article, GeoTag
 from archiver.record.typography import lasting, plain
 
@@ -79,8 +79,13 @@ def meaning(article: Article) -> dict[str, object]:
     return {name: _meaning(name, getattr(article, name)) for name in MEANING}
 
 
+def digested(article: Article) -> dict[str, object]:
+    """The meaning of which the digest is made: without fields that were added to the table later and are empty."""
+    return {name: value for name, value in meaning(article).items() if value or name not in ADDED}
+
+
 def meaning_digest(article: Article) -> str:
-    return _short(_sorted_json(meaning(article)).encode())
+    return _short(_sorted_json(digested(article)).encode())
 
 
 def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
