@@ -29,6 +29,6 @@ def test_a_field_that_was_added_later_changes_no_digest_while_it_is_empty(monkey
     digest = meaning_digest(POST)
     monkeypatch.setattr(identity, "MEANING", (*identity.MEANING, "description"))
     assert not is_meaning_digest(digest, POST)
-    monkeypatch.setattr(identity, "ADDED", ("description",))
+    monkeypatch.setattr(identity, "ADDED", (*identity.ADDED, "description"))
     assert is_meaning_digest(digest, POST)
     assert not is_meaning_digest(digest, replace(POST, description="A summary"))
