@@ -195,7 +195,7 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
     try:
         row = find_site(db, site)
         if file is not None:
-            store_by_hand(db, row["id"], text, row["name"] if file == "-" else file, now)
+            store_by_hand(db, row["id"], text, row["name"] if file == "-" else f"{row['name']} in {file}", now)
         elif forget:
             with writing(db):
                 forget_rules(db, row["id"], by_hand=True)

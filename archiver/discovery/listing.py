@@ -23,6 +23,7 @@ from archiver.discovery.addresses import (
 from archiver.discovery.markup import MAX_TARGETS
 from archiver.discovery.wordpress_api import endpoint
 from archiver.items import PageKind, Source, Target
+from archiver.platforms.expressions import evaluate, selector_of
 from archiver.urls import Scope, normalize, urlkey
 
 _FEED_TYPES = re.compile(
@@ -41,7 +42,7 @@ _FEED_HOSTS = frozenset({"feeds.feedburner.com", "feedpress.me", "rss.app", "fee
 _REDIRECTORS = _FEED_HOSTS | {"feedproxy.google.com", "rss.feedsportal.com", "feedads.g.doubleclick.net"}
 _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
-_NEXT_DATA = etree.XPath("//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url")
+_NEXT_DATA = "//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url"
 _LISTING_ENTRIES = 3
 _LONGEST = 4_000  # characters of an address as written; what is known of it is kept for the pages that follow
 _MOST_TRAPS = 200
@@ -226,9 +227,8 @@ class _Page:
 
     def _next_data(self) -> None:
         """ "Load more" buttons that keep the address of the next page in a data attribute."""
-        values = _NEXT_DATA(self.root)
-        for value in map(str, values[:20] if isinstance(values, list) else ()):
-            if "/" in value and (known := self._facts(value)):
+        for value in evaluate(selector_of(self.root), _NEXT_DATA)[:20]:
+            if isinstance(value, str) and "/" in value and (known := self._facts(value)):
                 self._pager(known.url)
 
     def _feed(self, address: str, declared: bool) -> None:

@@ -75,10 +75,11 @@ def _begins(part: str, whole: str) -> bool:
 def _skipped(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     generic = by_name("generic")
     index = page.index
-    rules = [*index.present(page.platform.drop), *extra]
+    rules = index.present(page.platform.drop)
     if page.platform is not generic:
         rules += index.present(generic.drop)
-    return {e for rule in rules for e in index.select(rule)}
+    own = (e for selector in extra for e in page.ask(selector) if not isinstance(e, str))
+    return {*own, *(e for rule in rules for e in index.select(rule))}
 
 
 def _known(page: Page, title: str, beside: Beside, top: Element) -> Known:

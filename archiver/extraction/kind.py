@@ -264,8 +264,8 @@ def _bylined(page: Page, post: Post, beside: Beside, lead: Lead | None, known: P
         return PageKind.POST, "byline"
     items = [
         e
-        for e in page.index.select("[itemtype*=schema.org/BlogPosting]")
-        + page.index.select("[itemtype*=schema.org/NewsArticle]")
+        for e in page.index.select("[itemtype*='schema.org/BlogPosting']")
+        + page.index.select("[itemtype*='schema.org/NewsArticle']")
         if not post.is_noise(e)
     ]
     if len(items) == 1 and by_name("generic") is not None and _text(post) >= 100:

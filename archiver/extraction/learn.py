@@ -19,8 +19,8 @@ from archiver.extraction.page import Page
 from archiver.extraction.places.geosite import place_name, publisher_places
 from archiver.extraction.rules import JSON_LD, Rule, SiteRules
 from archiver.extraction.template.learn_body import learn_body
-from archiver.extraction.template.naming import clarity, names_for
-from archiver.extraction.template.ruled import READERS, Value, read_element, read_field
+from archiver.extraction.template.naming import attribute_of, clarity, names_for, with_attribute
+from archiver.extraction.template.ruled import READERS, Value, by_index, read_element, read_field
 from archiver.extraction.text import folded, line
 from archiver.items import Article
 
@@ -118,14 +118,14 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
     often = sorted((p for p, n in seen.items() if (3 * n >= filled or n >= FEWEST)
                     and not (misnamed and misnamed.search(" ".join(p)))),
                    key=lambda p: (seen[p], clarity(p[0]), p), reverse=True)
-    tried = [_try(Rule((selector,), attribute), name, samples, known) for selector, attribute in often[:_MOST_TRIED]]
+    tried = [_try(_rule(selector, attribute), name, samples, known) for selector, attribute in often[:_MOST_TRIED]]
     if not tried:
         return None
     best = max(tried, key=_worth)
     while not all(best.right) and len(best.rule.select) < _MOST_SELECTORS:
         longer = [
             _try(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, samples, known)
-            for t in tried if t.rule.attribute == best.rule.attribute and t.rule.select[0] not in best.rule.select
+            for t in tried if _asks(t.rule) == _asks(best.rule) and t.rule.select[0] not in best.rule.select
         ]
         better = max(longer, key=_worth, default=best)
         if sum(better.right) <= sum(best.right):
@@ -134,6 +134,16 @@ def _learn_field(name: str, samples: Sequence[Sample]) -> Rule | None:
     if name == "published" and (shown := _shown_day(best, samples, known)):
         best = _try(replace(best.rule, shown=shown), name, samples, known)
     return best.rule if _believed(best, samples) else None
+
+
+def _rule(selector: str, attribute: str) -> Rule:
+    """The attribute of elements is written in the selector, the property of JSON-LD beside it."""
+    return Rule((selector,), attribute) if selector == JSON_LD else Rule((with_attribute(selector, attribute),))
+
+
+def _asks(rule: Rule) -> str:
+    """The attribute or property that a rule reads: selectors of one rule read the same."""
+    return rule.attribute or attribute_of(rule.select[0])
 
 
 def _worth(tried: _Tried) -> tuple[object, ...]:
@@ -150,9 +160,9 @@ def _believed(tried: _Tried, samples: Sequence[Sample]) -> bool:
 
 
 def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value]) -> _Tried:
-    said = [read_field(s.page, name, rule) for s in samples]
+    said = [read_field(s.page, name, rule, by_index) for s in samples]
     right = tuple(agrees(name, s, k) for s, k in zip(said, known, strict=True))
-    matched = sum(len(s.page.index.select(rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
+    matched = sum(len(by_index(s.page, rule.select[-1])) for s in samples if rule.select[-1] != JSON_LD)
     share = 1 / len(samples)
     return _Tried(
         replace(rule, coverage=sum(bool(s) for s in said) * share, agreement=sum(right) * share),
@@ -162,7 +172,7 @@ def _try(rule: Rule, name: str, samples: Sequence[Sample], known: Sequence[Value
 
 def _shown_day(best: _Tried, samples: Sequence[Sample], known: Sequence[Value]) -> tuple[str, ...]:
     """Where the pages show the day of the instant that they declare in UTC; () where they declare no such thing."""
-    times = [read_field(s.page, "published", best.rule) for s in samples]
+    times = [read_field(s.page, "published", best.rule, by_index) for s in samples]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
         return ()
     seen: Counter[str] = Counter()
@@ -203,7 +213,7 @@ def _places(page: Page, name: str, value: Value) -> Iterable[tuple[str, str]]:
         if says(el):
             yield from ((selector, "") for selector in names_for(el))
     for attribute in _PROPERTIES[name]:
-        said = read_field(page, name, Rule((JSON_LD,), attribute))
+        said = read_field(page, name, Rule((JSON_LD,), attribute), by_index)
         if said and agrees(name, said, value):
             yield JSON_LD, attribute
 
@@ -235,9 +245,9 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
     for tag in ("body", "html", "article", "main"):
         for el in first.tag(tag)[:2]:
             options += [n for n in names_for(el) if n.startswith(tag)]
-    options += ["meta[property=article:published_time]", "[itemtype*=BlogPosting]", "[itemtype*=NewsArticle]"]
+    options += ["meta[property='article:published_time']", "[itemtype*=BlogPosting]", "[itemtype*=NewsArticle]"]
     options += [s for name in ("published", "title", "body") if name in fields for s in fields[name].select[:1]
                 if s != JSON_LD]
-    everywhere = [o for o in dict.fromkeys(options) if all(s.page.index.first(o) is not None for s in samples)]
-    apart = [o for o in everywhere if all(p.index.first(o) is None for p in others)]
+    everywhere = [o for o in dict.fromkeys(options) if all(by_index(s.page, o) for s in samples)]
+    apart = [o for o in everywhere if not any(by_index(p, o) for p in others)]
     return tuple(apart[:1]) if others else ()

@@ -10,12 +10,15 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 from lxml.etree import _Element as Element
+from parsel import Selector, SelectorList
 
+from archiver.errors import BadRules
 from archiver.extraction.source.bounds import LARGE, bound, cut, flatten
 from archiver.extraction.source.decode import Decoded, decode
 from archiver.extraction.structured import Structured
 from archiver.extraction.text import clean, line
 from archiver.platforms import Index, Platform, detect
+from archiver.platforms.expressions import Found
 from archiver.urls import folder_path, normalize
 
 # Top-level domains of two letters that sites anywhere take, and that of the country with the month first.
@@ -41,6 +44,27 @@ class Page:
     @cached_property
     def index(self) -> Index:
         return Index(self.root)
+
+    @property
+    def selector(self) -> Selector:
+        """The page as parsel has it, as `response.selector` is in Scrapy."""
+        return self.index.selector
+
+    def css(self, query: str) -> SelectorList[Selector]:
+        """What a CSS selector means here, as `response.css()` in `scrapy shell`."""
+        return self.selector.css(query)
+
+    def xpath(self, query: str) -> SelectorList[Selector]:
+        """What an XPath means here, as `response.xpath()` in `scrapy shell`."""
+        return self.selector.xpath(query)
+
+    def ask(self, selector: str) -> list[Found]:
+        """What parsel answers to a selector of the site's rules, in either language. Raises BadRules for an XPath that
+        fails only where it meets a node, as `//p[count('x')]` does."""
+        try:
+            return self.index.by_parsel(selector)
+        except ValueError as error:
+            raise BadRules(self.hosts[0], f"on {self.url} parsel cannot evaluate {selector!r}: {error}") from None
 
     @cached_property
     def data(self) -> Structured:

@@ -8,20 +8,22 @@
     select = ["h1.entry-title"]
 
     [published]
-    select = ["time.entry-date"]
-    attribute = "datetime"
+    select = ["time.entry-date::attr(datetime)"]
 
     [body]
     select = ["div.entry-content"]
     drop = [".sharedaddy"]            # blocks that are no text of the post
     lines = ["Follow us on Mastodon."]   # paragraphs that repeat from post to post
 
-Selectors are those of the platform tables (`platforms.selector`), first come first served; "ld+json" in
-their place asks the page's JSON-LD for the property named by `attribute`.
+Selectors are parsel's, tried in order: CSS with `::text` and `::attr(name)`, or XPath. What `response.css()` and
+`response.xpath()` answer in `scrapy shell`, they answer here. "ld+json" in their place asks the page's JSON-LD for the
+property named by `attribute`.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,17 +34,19 @@ import tomli_w
 from archiver.errors import BadRules
 from archiver.fields import LEARNABLE
 from archiver.platforms import tables
-from archiver.platforms.css import check
+from archiver.platforms.expressions import error_of, is_xpath, without_text
 
 JSON_LD = "ld+json"
 _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
 _NUMBERS = (*_FIGURES, "learned_from")
+_HEADER = re.compile(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Where a field stands: `select` and the `attribute` that holds it ("" means the element's text).
+    """Where a field is on the page: `select`, and the `attribute` of the selected elements (or the property of the
+    JSON-LD) that holds it; "" means their text.
 
     `coverage` is the share of the pages learned from on which the rule finds something, `agreement` the share
     on which it says what was known of the page. `drop` and `lines` are the body's alone; `shown`, the date's, is
@@ -120,6 +124,7 @@ def _table(rule: Rule) -> dict[str, Any]:
 def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = "") -> SiteRules:
     """Rules from TOML. Raises BadRules, which names the subject (a file, a site), the line or table, and what is wrong.
     """
+    source = _Source(subject, text)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -136,14 +141,37 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
             raise BadRules(subject, f"there is no field [{name}]; there are {', '.join(LEARNABLE)}")
         _only(subject, name, row, ("select", "attribute", *_OF_FIELD.get(name, ()), *_FIGURES))
         fields[name] = Rule(
-            select=_selectors(subject, name, "select", row, needed=True),
+            select=_selectors(source, name, "select", row),
             attribute=str(row.get("attribute", "")),
-            shown=_selectors(subject, name, "shown", row), drop=_selectors(subject, name, "drop", row),
+            shown=_selectors(source, name, "shown", row), drop=_selectors(source, name, "drop", row),
             lines=_strings(subject, name, "lines", row),
             coverage=float(row.get("coverage", 1)), agreement=float(row.get("agreement", 1)), by_hand=by_hand,
         )
-    return SiteRules(fields, platform, _selectors(subject, "site", "post", site), int(site.get("learned_from", 0)),
+    return SiteRules(fields, platform, _selectors(source, "site", "post", site), int(site.get("learned_from", 0)),
                      str(site.get("teacher", "")), _strings(subject, "site", "places", site), version)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A text of rules and what it is called."""
+
+    subject: str
+    text: str
+
+    def wrong(self, table: str, name: str, selector: str, why: str) -> BadRules:
+        """The error that a selector is, with the line it is in where that can be found."""
+        line = self._line(table, selector)
+        return BadRules(self.subject, f"[{table}] {name}{f' (line {line})' if line else ''}: {why}")
+
+    def _line(self, table: str, selector: str) -> int | None:
+        written = (selector, json.dumps(selector, ensure_ascii=False)[1:-1])
+        at = ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if header := _HEADER.match(line):
+                at = header[1]
+            if at == table and selector.strip() and any(form in line for form in written):
+                return number
+        return None
 
 
 def _only(subject: str, table: str, row: object, known: Iterable[str]) -> None:
@@ -165,14 +193,17 @@ def _strings(subject: str, table: str, name: str, row: dict[str, Any]) -> tuple[
     return tuple(value)
 
 
-def _selectors(subject: str, table: str, name: str, row: dict[str, Any], *, needed: bool = False) -> tuple[str, ...]:
-    found = _strings(subject, table, name, row)
-    if needed and not found:
-        raise BadRules(subject, f"[{table}] has no {name}")
+def _selectors(source: _Source, table: str, name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    found = _strings(source.subject, table, name, row)
+    if name == "select" and not found:
+        raise BadRules(source.subject, f"[{table}] has no {name}")
     for selector in found:
         if selector == JSON_LD and name == "select":
             if not row.get("attribute"):
-                raise BadRules(subject, f'[{table}] select "{JSON_LD}" needs an attribute: the property to read')
-        elif why := check(selector):
-            raise BadRules(subject, f"[{table}] {name}: {why}")
+                raise BadRules(source.subject, f'[{table}] select "{JSON_LD}" needs an attribute: the property to read')
+        elif why := error_of(selector):
+            language = "XPath" if is_xpath(selector) else "CSS"
+            raise source.wrong(table, name, selector, f"parsel cannot read the {language} selector {selector!r}: {why}")
+        elif table == "body" and without_text(selector) != selector:
+            raise source.wrong(table, name, selector, f"{selector!r} selects text: name the element that holds it")
     return found

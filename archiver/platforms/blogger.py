@@ -8,7 +8,7 @@ from archiver.platforms.table import Platform
 PLATFORM = Platform(
     name="blogger",
     generator=r"^blogger$",
-    marks=(".widget.Blog", "#Blog1", "link[href*=blogger.com/feeds/]", ".blog-posts.hfeed"),
+    marks=(".widget.Blog", "#Blog1", "link[href*='blogger.com/feeds/']", ".blog-posts.hfeed"),
     title=(
         ".post h3.post-title", ".post h1.post-title", ".post h2.post-title", "h3.post-title", "h1.post-title",
         "h2.post-title", ".post .entry-title", "h3.entry-title", "h1.entry-title", ".post-title",

@@ -9,8 +9,8 @@ PLATFORM = Platform(
     name="drupal",
     generator=r"^drupal\b",
     marks=(
-        "body.page-node", "[data-drupal-selector]", "link[href*=/sites/default/files/]",
-        "script[src*=/core/misc/drupal]",
+        "body.page-node", "[data-drupal-selector]", "link[href*='/sites/default/files/']",
+        "script[src*='/core/misc/drupal']",
     ),
     title=(
         "h1.page-title", "h1#page-title", "h1.title#page-title", "h1.title", "h1.node__title", "h1.node-title",
@@ -23,7 +23,7 @@ PLATFORM = Platform(
     authors=(
         ".node__author a", ".field--name-field-author a", ".field--name-field-author .field__item",
         ".field-name-field-author a", ".field--name-uid a", ".field--name-uid", "[rel~=author]",
-        ".submitted .username", ".node__submitted .username", "[property~=schema:name]", ".username",
+        ".submitted .username", ".node__submitted .username", "[property~='schema:name']", ".username",
     ),
     published=(
         ".node__submitted time", ".field--name-created time", ".field--name-created", ".submitted time",

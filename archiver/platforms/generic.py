@@ -50,7 +50,7 @@ PLATFORM = Platform(
         ".pagination", ".pager", ".paging",
     ),
     post=(
-        "[itemtype*=BlogPosting]", "[itemtype*=NewsArticle]", "[itemtype*=schema.org/Article]", ".h-entry", ".hentry",
+        "[itemtype*=BlogPosting]", "[itemtype*=NewsArticle]", "[itemtype*='schema.org/Article']", ".h-entry", ".hentry",
         "article",
     ),
 )

@@ -8,7 +8,7 @@ from archiver.platforms.table import Platform
 PLATFORM = Platform(
     name="ghost",
     generator=r"^ghost\b",
-    marks=("body.post-template .gh-content", ".gh-viewport", "script[src*=/ghost-sdk]", ".kg-card"),
+    marks=("body.post-template .gh-content", ".gh-viewport", "script[src*='/ghost-sdk']", ".kg-card"),
     title=(
         "h1.gh-article-title", "h1.article-title", "h1.post-full-title", "h1.post-title", "h1.single-title",
         "article h1",
@@ -19,13 +19,13 @@ PLATFORM = Platform(
     ),
     authors=(
         ".author-name a", ".author-list-item .author-name", ".article-byline-content .author-name",
-        ".post-full-byline h4", ".byline-full-content .author-name", ".post-card-author", "a[href*=/author/]",
+        ".post-full-byline h4", ".byline-full-content .author-name", ".post-card-author", "a[href*='/author/']",
     ),
     published=(
         "time.byline-meta-date", "time.post-full-meta-date", ".article-byline-meta time", ".byline-meta-content time",
         ".post-meta time", "article time",
     ),
-    tags=(".article-tag a", ".post-full-meta a[href*=/tag/]", ".post-tags a", "article a[href*=/tag/]"),
+    tags=(".article-tag a", ".post-full-meta a[href*='/tag/']", ".post-tags a", "article a[href*='/tag/']"),
     post=("article.gh-article", "article.post-full", "article.post", "article"),
     drop=(
         ".gh-post-upgrade-cta", ".kg-signup-card", ".kg-product-card", ".subscribe-form", ".gh-comments",

@@ -10,7 +10,7 @@ PLATFORM = Platform(
     generator=r"^hexo\b",
     marks=(
         "html.theme-next", ".article-entry", "#article-container", ".post-body .headerlink",
-        ".powered-by a[href*=hexo.io]",
+        ".powered-by a[href*='hexo.io']",
     ),
     title=(
         "h1.post-title", "h2.post-title", "h1.article-title", ".article-title", "#post-info h1", "#seo-header",
@@ -34,12 +34,12 @@ PLATFORM = Platform(
     modified=("time[itemprop~=dateModified]", "time.post-meta-date-updated", "meta[itemprop~=dateModified]"),
     categories=(
         ".post-category a", "a.article-category-link", ".article-category a", "a.post-meta-categories",
-        "[itemprop~=about] a", ".category-chain a", ".post-categories a", ".article-meta a[href*=/categories/]",
-        ".post-meta a[href*=/categories/]", ".categories a",
+        "[itemprop~=about] a", ".category-chain a", ".post-categories a", ".article-meta a[href*='/categories/']",
+        ".post-meta a[href*='/categories/']", ".categories a",
     ),
     tags=(
         ".post-tags a", "a.article-tag-list-link", ".article-tag a", "a.post-meta__tags", ".article-tags a",
-        ".tag-list-link", ".post-meta a[href*=/tags/]", ".tags a", "a.p-category",
+        ".tag-list-link", ".post-meta a[href*='/tags/']", ".tags a", "a.p-category",
     ),
     post=("article.post", "article.article", ".post-block", "article[itemscope]", ".post"),
     drop=(

@@ -33,9 +33,9 @@ PLATFORM = Platform(
     modified=("time[itemprop~=dateModified]", "time.article-time--modified", "time.dt-updated"),
     categories=(
         ".post-category a", ".article-category a", ".meta__item-categories a", ".categories a", ".post-categories a",
-        "article a[href*=/categories/]",
+        "article a[href*='/categories/']",
     ),
-    tags=(".post-tags a", ".article-tags a", "a.tags__link", ".tags a", ".blog-tags a", "article a[href*=/tags/]"),
+    tags=(".post-tags a", ".article-tags a", "a.tags__link", ".tags a", ".blog-tags a", "article a[href*='/tags/']"),
     post=("article.post-single", "article.post", "article.single", "article"),
     drop=(
         ".post-footer", ".post-toc", ".toc", ".paginav", ".share-buttons", ".article-footer", ".article-widget",

@@ -27,12 +27,12 @@ PLATFORM = Platform(
     ),
     modified=("time.dt-modified", "time.dt-updated", "time[itemprop~=dateModified]", "meta[itemprop~=dateModified]"),
     categories=(
-        ".post-meta .category a", ".post-categories a", ".page__taxonomy a[href*=/categories/]",
-        ".post-meta a[href*=/categories/]", "article a[href*=/categories/]", ".categories a",
+        ".post-meta .category a", ".post-categories a", ".page__taxonomy a[href*='/categories/']",
+        ".post-meta a[href*='/categories/']", "article a[href*='/categories/']", ".categories a",
     ),
     tags=(
-        "a.post-tag", ".post-tags a", ".page__taxonomy a[href*=/tags/]", ".blog-tags a", ".tags a",
-        "article a[href*=/tags/]",
+        "a.post-tag", ".post-tags a", ".page__taxonomy a[href*='/tags/']", ".blog-tags a", ".tags a",
+        "article a[href*='/tags/']",
     ),
     post=("article.h-entry", "article.post", "article"),
     drop=(

@@ -8,7 +8,7 @@ from archiver.platforms.table import Platform
 PLATFORM = Platform(
     name="pelican",
     generator=r"^pelican\b",
-    marks=("a[href*=getpelican.com]", "a[href*=docs.getpelican.com]", "link[href*=/theme/css/]"),
+    marks=("a[href*='getpelican.com']", "a[href*='docs.getpelican.com']", "link[href*='/theme/css/']"),
     title=(
         "h1.entry-title", "h2.entry-title", "h1.article-title", "h1.post-title", "article header h1", ".entry-title",
         "h1.title", "section#content h1", "#content h1", "article h1",
@@ -16,15 +16,15 @@ PLATFORM = Platform(
     body=(".entry-content", ".article-content", "[itemprop~=articleBody]", ".post-content", ".article-body", ".body"),
     authors=(
         "address.vcard .fn", ".vcard.author .fn", ".vcard .fn", ".post-info .author", "a.author", ".author .fn",
-        "a[href*=/author/]", "a[rel~=author]",
+        "a[href*='/author/']", "a[rel~=author]",
     ),
     published=(
         "abbr.published", "time.published", "time[itemprop~=datePublished]", ".post-info time", "time.dt-published",
         "article header time", "article footer time", ".published", "article time",
     ),
     modified=("abbr.modified", "time.modified", "time[itemprop~=dateModified]"),
-    categories=(".post-info a[href*=/category/]", ".category a", "a.category", "article a[href*=/category/]"),
-    tags=(".post-info a[href*=/tag/]", ".tags a", ".tag-cloud a", "article a[href*=/tag/]"),
+    categories=(".post-info a[href*='/category/']", ".category a", "a.category", "article a[href*='/category/']"),
+    tags=(".post-info a[href*='/tag/']", ".tags a", ".tag-cloud a", "article a[href*='/tag/']"),
     post=("article.hentry", "section#content > article", "article"),
     drop=(".post-info", ".toc", ".tag-cloud", ".neighbors", ".related-posts", ".addthis_relatedposts_inline"),
     paths=((r"/(.*/)?(tags?|category|categories|authors?|archives)(/[^/]*|\.html|\d*\.html)?/?",

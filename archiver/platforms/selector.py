@@ -1,7 +1,8 @@
-"""Small CSS selectors over one indexed page: what the platform tables are written in.
+"""The selectors of the platform tables on one page: an index answers what it can, parsel the rest.
 
-Elements are sorted by class, id and attribute once; a rule then costs a dictionary look-up instead of a walk,
-so that some hundred rules can be asked of every page.
+Elements are sorted by class, id and attribute once. A selector then costs a dictionary look-up instead of a walk of
+the tree, so that hundreds of them can be asked of every page. `css.plan` says which selectors the index answers; what
+they mean is what parsel answers.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from functools import cached_property
 from itertools import accumulate
 
 from lxml.etree import _Element as Element
+from parsel import Selector
 
-from archiver.platforms.css import INDEXED, Compound, Plan, by_need, parsed
+from archiver.platforms.css import INDEXED, Compound, Plan, by_need, plan, words
+from archiver.platforms.expressions import Found, evaluate, selector_of
 
 _Map = dict[str, list[Element]]
 
@@ -30,6 +33,12 @@ class Index:
         self._found: dict[str, list[Element]] = {}
         self._with: dict[str, list[Element]] = {}
         self._joined: dict[tuple[str, str], str] = {}
+        self._answers: dict[str, list[Found]] = {}
+
+    @cached_property
+    def selector(self) -> Selector:
+        """The document as parsel has it: `.css()` and `.xpath()` as on Scrapy's responses."""
+        return selector_of(self.root)
 
     @cached_property
     def elements(self) -> list[Element]:
@@ -111,7 +120,7 @@ class Index:
         """The class attributes that hold a class."""
         found: dict[str, list[str]] = {}
         for names in self._by_names:
-            for name in set(names.split()):
+            for name in set(words(names)):
                 have = found.get(name)
                 if have is None:
                     found[name] = [names]
@@ -125,13 +134,13 @@ class Index:
         found: dict[str, list[Element]] = {}
         for attr, elements in self._attrs.items():
             for el in elements:
-                for word in set((el.get(attr) or "").split()):
+                for word in set(words(el.get(attr) or "")):
                     found.setdefault(f"{attr}={word}", []).append(el)
         return found
 
     @cached_property
     def _keys(self) -> set[str]:
-        """All that elements are looked up by, as `css.Plan.needs` writes it."""
+        """All that elements are looked up by, as `css.Plan.needs` has it."""
         return {
             *(f".{name}" for name in self._names), *(f"#{ident}" for ident in self._ids),
             *(f"[{attr}" for attr in self._attrs), *(f"={word}" for word in self._words),
@@ -176,22 +185,44 @@ class Index:
             self._with[name] = found
         return found
 
-    def select(self, selector: str, within: Element | None = None) -> list[Element]:
-        """The elements a selector means, in document order; `within` leaves those below one element."""
-        found = self._found.get(selector)
+    def by_parsel(self, selector: str) -> list[Found]:
+        """What parsel itself answers: for a site's own rules and for whatever else a person writes."""
+        found = self._answers.get(selector)
         if found is None:
-            plan = parsed(selector)
-            # Most rules name a class that the page does not have at all.
-            if not plan.needs <= self._keys:
-                return []
-            found = self._found[selector] = self._match(plan)
+            found = self._answers[selector] = evaluate(self.selector, selector)
+        return found[:]
+
+    def answer(self, selector: str) -> list[Found]:
+        """What parsel would answer, by the index where it can: for trying out hundreds of selectors."""
+        known = plan(selector)
+        if known is None:
+            return self.by_parsel(selector)
+        if not known.attribute:
+            return [*self._planned(selector, known)]
+        values = (el.get(known.attribute) for el in self._planned(selector, known))
+        return [value for value in values if value is not None]
+
+    def select(self, selector: str, within: Element | None = None) -> list[Element]:
+        """The elements that a selector means, in document order; `within` leaves those below one element."""
+        known = plan(selector)
+        found = self._planned(selector, known) if known is not None else [
+            one for one in self.by_parsel(selector) if not isinstance(one, str)]
         if within is not None and within is not self.root:
             return [e for e in found if is_below(e, within)]
         return found[:]
 
+    def _planned(self, selector: str, known: Plan) -> list[Element]:
+        found = self._found.get(selector)
+        if found is None:
+            # Most rules name a class that the page does not have at all.
+            if not known.needs <= self._keys:
+                return []
+            found = self._found[selector] = self._match(known)
+        return found
+
     def present(self, selectors: tuple[str, ...]) -> list[str]:
-        """Those of a table's selectors that may mean something here, in their order: most name what the page does not
-        have at all."""
+        """The selectors of a table that can find something here, in their order: most name what the page does not have.
+        """
         needed, first, free = by_need(selectors)
         places = sorted([*free, *(n for key in needed & self._keys for n in first[key])])
         return [selectors[n] for n in places]
@@ -200,9 +231,9 @@ class Index:
         found = self.select(selector, within)
         return found[0] if found else None
 
-    def _match(self, plan: Plan) -> list[Element]:
+    def _match(self, known: Plan) -> list[Element]:
         found: list[Element] = []
-        for n, (part, keys) in enumerate(zip(plan.parts, plan.keys, strict=True)):
+        for n, (part, keys) in enumerate(zip(known.parts, known.keys, strict=True)):
             if not n:
                 found = self._fitting(part, keys)
             elif keys:
@@ -218,7 +249,7 @@ class Index:
     def _fitting(self, part: Compound, keys: tuple[str, ...]) -> list[Element]:
         if keys:
             start = min(map(self._of, keys), key=len)
-            if part.bare:
+            if part.single:
                 return start
         else:
             start = self.tag(part.tag or "*")
@@ -269,18 +300,20 @@ def is_below(el: Element, top: Element) -> bool:
 def _fits(el: Element, part: Compound) -> bool:
     if part.tag and el.tag != part.tag:
         return False
-    if part.id and el.get("id") != part.id:
+    if part.ids and any(el.get("id") != ident for ident in part.ids):
         return False
     if part.classes:
-        have = (el.get("class") or "").split()
+        have = words(el.get("class") or "")
         if any(c not in have for c in part.classes):
             return False
-    for name, op, want in part.attrs:
-        value = el.get(name)
-        if value is None:
-            return False
-        if (op == "=" and value.strip() != want) or (op == "~=" and want not in value.split()):
-            return False
-        if (op == "^=" and not value.startswith(want)) or (op == "*=" and want not in value):
-            return False
-    return True
+    return all((value := el.get(name)) is not None and _holds(value, op, want) for name, op, want in part.attrs)
+
+
+def _holds(value: str, op: str, want: str) -> bool:
+    if op == "=":
+        return value == want
+    if op == "~=":
+        return want in words(value)
+    if op == "^=":
+        return value.startswith(want)
+    return not op or want in value

@@ -7,10 +7,10 @@ from archiver.platforms.table import Platform
 
 PLATFORM = Platform(
     name="substack",
-    marks=("link[href*=substackcdn.com]", "script[src*=substackcdn.com]", ".newsletter-post"),
+    marks=("link[href*='substackcdn.com']", "script[src*='substackcdn.com']", ".newsletter-post"),
     title=("h1.post-title", ".post-header h1"),
     body=(".available-content .body", ".available-content", ".body.markup"),
-    authors=(".byline-names a", ".post-header a[href*=substack.com/@]", ".post-header .author-name"),
+    authors=(".byline-names a", ".post-header a[href*='substack.com/@']", ".post-header .author-name"),
     published=(".post-header time", ".post-date"),
     post=("article.newsletter-post", "article"),
     drop=(

@@ -11,12 +11,13 @@ from functools import cache
 from archiver.items import PageKind
 from archiver.platforms.selector import Index
 
-_NOT_TABLES = {"table", "selector", "css"}
+_NOT_TABLES = {"table", "selector", "css", "expressions"}
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What is true of every site of one platform. Selectors as in `platforms.selector`, best first.
+    """What is true of every site of one platform. Selectors are CSS or XPath as parsel takes them, best first. They
+    mean elements: `::text` and `::attr()` belong in the rules of a site.
 
     `generator` is a regular expression over <meta name="generator">; `marks` are selectors, one of
     which is enough to know the platform where it does not name itself (`many_marks`: two are needed,

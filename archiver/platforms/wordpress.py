@@ -10,8 +10,8 @@ PLATFORM = Platform(
     generator=r"^wordpress\b|^wordpress\.com",
     marks=(
         "body.wp-singular", "body.single-post", "body.single-format-standard", "body.wp-embed-responsive",
-        "link[rel=https://api.w.org/]", ".wp-site-blocks", "#wpadminbar", ".wp-block-post-content",
-        "link[href*=/wp-content/]", "script[src*=/wp-content/]", "script[src*=/wp-includes/]",
+        "link[rel='https://api.w.org/']", ".wp-site-blocks", "#wpadminbar", ".wp-block-post-content",
+        "link[href*='/wp-content/']", "script[src*='/wp-content/']", "script[src*='/wp-includes/']",
     ),
     title=(
         "h1.entry-title", "h1.wp-block-post-title", "h1.post-title", "h1.single-title", "h1.single-post-title",

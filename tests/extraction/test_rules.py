@@ -10,8 +10,12 @@ from archiver.errors import BadRules
 from archiver.extraction.rules import Rule, SiteRules, from_toml, to_toml
 from archiver.fields import LEARNABLE
 
-SELECTORS = st.lists(st.sampled_from(("h1", "h1.entry-title", "div#main > p", "time[datetime]", "a[rel~=author]",
-                                      ".byline a", "meta[property=article:published_time]")), min_size=1, max_size=3)
+PLACES = ("h1", "h1.entry-title", "div#main > p", "time[datetime]", "a[rel~=author]", ".byline a",
+          "//article[h1]/p", "main:has(> h1)")
+TEXTS = ("h1::text", "meta[property='article:published_time']::attr(content)", "normalize-space(//h1)",
+         "//time/@datetime")
+ELEMENTS = st.lists(st.sampled_from(PLACES), min_size=1, max_size=3)
+SELECTORS = st.lists(st.sampled_from((*PLACES, *TEXTS)), min_size=1, max_size=3)
 LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1), max_size=3)
 FIGURES = st.integers(0, 1000).map(lambda n: n / 1000)
 
@@ -22,7 +26,8 @@ def rules_of(draw: st.DrawFn, name: str) -> Rule:
     if draw(st.booleans()):
         rule |= {"select": ("ld+json",), "attribute": draw(st.sampled_from(("headline", "author", "datePublished")))}
     if name == "body":
-        rule |= {"drop": tuple(draw(SELECTORS)), "lines": tuple(draw(LINES))}
+        rule |= {"drop": tuple(draw(ELEMENTS)), "lines": tuple(draw(LINES)), "select": tuple(draw(ELEMENTS)),
+                 "attribute": ""}
     if name == "published":
         rule |= {"shown": tuple(draw(SELECTORS))}
     return Rule(**rule)
@@ -60,7 +65,16 @@ def test_any_text_is_rules_or_one_error(text: str) -> None:
     ("[title]\nselect = 7", "[title] select is no list of texts"),
     ("[title]\nselect = 'h1'\ndrop = 'b'", "[title] has 'drop'"),
     ("[title]\nselect = 'ld+json'", "needs an attribute"),
-    ("[title]\nselect = 'h1:::x'", "[title] select"),
+    ("[title]\nselect = 'h1:::x'", "[title] select (line 2): parsel cannot read the CSS selector 'h1:::x': Expected "),
+    ("[title]\nselect = [\n  'h1',\n  '//h1[',\n]", "(line 4): parsel cannot read the XPath selector '//h1[': Invalid"),
+    ("[body]\nselect = 'a'\n[tags]\nselect = 'a:nope'", "[tags] select (line 4): parsel cannot read the CSS selector"),
+    ("[tags]\nselect = 'a::nope'", "The pseudo-element ::nope is unknown"),
+    ("[tags]\nselect = '//a[nope()]'", "Unregistered function: nope()"),
+    ("[tags]\nselect = '//a[$nope]'", "Undefined variable"),
+    ("[tags]\nselect = '//a[no:pe]'", "Undefined namespace prefix: no"),
+    ("[tags]\nselect = ''", "it is empty"),
+    ("[body]\nselect = 'main::text'", "selects text: name the element that holds it"),
+    ("[body]\nselect = 'main'\ndrop = ['//aside/text()']", "(line 3): '//aside/text()' selects text"),
     ("[body]\nselect = 'h1'\ncoverage = 'all'", "coverage is no number"),
     ("[site]\nplatform = 'myspace'", "'myspace' is not one of"),
     ("[site]\npost = ['body..x']", "[site] post"),

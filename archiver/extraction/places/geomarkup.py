@@ -121,7 +121,7 @@ def of_properties(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _having(page: Page, attribute: str, *names: str) -> list[Element]:
-    return [e for n in names for e in page.index.select(f"[{attribute}~={n}]")][:_MOST]
+    return [e for n in names for e in page.index.select(f"[{attribute}~='{n}']")][:_MOST]
 
 
 def _name_in(el: Element) -> str:

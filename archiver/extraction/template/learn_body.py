@@ -14,7 +14,7 @@ from archiver.extraction.prose.layout import width
 from archiver.extraction.rules import Rule
 from archiver.extraction.scope import Post, text_length
 from archiver.extraction.template.naming import clarity, names_for
-from archiver.extraction.template.ruled import container
+from archiver.extraction.template.ruled import by_index, container
 from archiver.extraction.text import folded, line
 from archiver.items import Article
 
@@ -78,7 +78,7 @@ def _headings(page: Page) -> set[str]:
 
 def _text(page: Page, article: Article, selector: str, once: dict[Element, tuple[str, int]]) -> tuple[str, int]:
     """What the container reads as, and how many letters stand in it at all."""
-    el = container(page, Rule((selector,)))
+    el = container(page, Rule((selector,)), by_index)
     if el is None:
         return "", 0
     if el not in once:

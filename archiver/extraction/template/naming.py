@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from lxml.etree import _Element as Element
 
+from archiver.platforms.css import words
+
 # What numbers one page among others ("post-123", "page-id-7", "comment_9"), or is made anew by each build.
 # A post's terms as well ("tag-maps"), but not the parts of a template that hold them ("tag-links", "author-name").
 _OF_ONE_PAGE = re.compile(
@@ -16,6 +18,9 @@ _OF_ONE_PAGE = re.compile(
 )
 _TAG = re.compile(r"^[a-z][a-z0-9]*$")
 _PLAIN = re.compile(r"^[a-zA-Z][\w-]*$")
+_IDENTIFIER = re.compile(r"-?[a-zA-Z_][a-zA-Z0-9_-]*")
+_ATTRIBUTE = re.compile(r"::attr\(([\w-]+)\)$")
+_UNQUOTABLE = frozenset("]\"'\\\n\r\t\f")
 _VALUES = (("itemprop", "~="), ("rel", "~="), ("property", "="), ("name", "="), ("role", "="))
 _NO_ANCHOR = frozenset(("html", "body"))
 _UP = 5
@@ -33,6 +38,7 @@ _TELLING = re.compile(
 def clarity(selector: str) -> tuple[int, int, int]:
     """How well a selector would be remembered by a person, more is better: said by the element itself, in a word
     that means a part of a post, briefly."""
+    selector = _ATTRIBUTE.sub("", selector).replace("'", "")
     own = selector.rpartition(" ")[2]
     named = any(c in own for c in ".#[")
     telling = named and bool(_TELLING.search(own.partition(".")[2] or own))
@@ -43,7 +49,7 @@ def own_names(el: Element) -> list[str]:
     """Selectors of one element by what it says of itself, most telling first; its bare tag is none of them."""
     tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
     out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _values(el, attr, op)]
-    classes = [c for c in (el.get("class") or "").split() if _PLAIN.match(c) and not _OF_ONE_PAGE.search(c)]
+    classes = [c for c in words(el.get("class") or "") if _PLAIN.match(c) and not _OF_ONE_PAGE.search(c)]
     out += [f"{tag}.{c}" for c in classes[:_MOST_CLASSES]]
     if len(classes) > 1:
         out.append(tag + "".join(f".{c}" for c in classes[:3]))
@@ -54,10 +60,26 @@ def own_names(el: Element) -> list[str]:
 
 
 def _values(el: Element, attr: str, op: str) -> list[str]:
-    value = (el.get(attr) or "").strip()
-    if not value or len(value) > 60 or any(c in value for c in "]\"'"):
+    value = el.get(attr) or ""
+    if not value.strip() or len(value) > 60 or not _UNQUOTABLE.isdisjoint(value):
         return []
-    return value.split() if op == "~=" else [value]
+    return [_quoted(v) for v in (words(value) if op == "~=" else [value])]
+
+
+def _quoted(value: str) -> str:
+    """A value as CSS takes it: what is no identifier stands in quotation marks."""
+    return value if _IDENTIFIER.fullmatch(value) else f"'{value}'"
+
+
+def with_attribute(selector: str, attribute: str) -> str:
+    """A selector of elements as one of the values of an attribute; of the elements themselves where that is ""."""
+    return f"{selector}::attr({attribute})" if attribute else selector
+
+
+def attribute_of(selector: str) -> str:
+    """The attribute that a selector made here asks for, "" where it asks for elements."""
+    found = _ATTRIBUTE.search(selector)
+    return found[1] if found else ""
 
 
 def names_for(el: Element) -> Iterator[str]:

@@ -22,21 +22,34 @@ from archiver.extraction.scope import text_length
 from archiver.extraction.terms.terms import listed, unique
 from archiver.extraction.text import clean, line
 from archiver.extraction.title import heading, site_names, without_site
+from archiver.platforms.expressions import Found
 
 Value = str | tuple[str, ...] | Moment | None
+Ask = Callable[[Page, str], list[Found]]
+"""How the elements and texts that a selector means are found on a page."""
 _MOST = 40
 _FEWEST_LETTERS = 25
 _LONGEST_BYLINE = 240
 
 
-def read_field(page: Page, name: str, rule: Rule) -> Value:
+def by_parsel(page: Page, selector: str) -> list[Found]:
+    """What parsel answers: how a site's rules are read."""
+    return page.ask(selector)
+
+
+def by_index(page: Page, selector: str) -> list[Found]:
+    """The same, found by the index where it can: how learning tries out hundreds of selectors."""
+    return page.index.answer(selector)
+
+
+def read_field(page: Page, name: str, rule: Rule, ask: Ask = by_parsel) -> Value:
     """What a rule says on a page: a text (title), a tuple of texts (authors, categories, tags), a moment (dates).
 
-    Empty, or None for a date, where its selectors find nothing that reads as this field. The body has its own way.
+    Empty, or None for a date, where its selectors find nothing that reads as this field. `container` reads the body.
     """
-    value = _first(page, name, rule.select, rule.attribute)
+    value = _first(page, name, rule, ask)
     if isinstance(value, Moment) and rule.shown and value.zoned and not value.at.utcoffset():
-        day = _first(page, name, rule.shown, "")
+        day = _first(page, name, Rule(rule.shown), ask)
         if isinstance(day, Moment):
             pair = [Candidate(value, "learned", rule.select[0], 0.9),
                     Candidate(day, "learned", rule.shown[0], 0.7, True)]
@@ -45,21 +58,26 @@ def read_field(page: Page, name: str, rule: Rule) -> Value:
     return value
 
 
-def _first(page: Page, name: str, selectors: Sequence[str], attribute: str) -> Value:
+def _first(page: Page, name: str, rule: Rule, ask: Ask) -> Value:
     read, empty = READERS[name]
-    for selector in selectors:
-        if selector == JSON_LD:
-            texts: Sequence[Element | str] = page.data.texts(page.data.article(page.addresses), attribute)
-        elif attribute:
-            texts = [v for e in page.index.select(selector)[:_MOST] if (v := e.get(attribute))]
-        else:
-            texts = page.index.select(selector)[:_MOST]
-        if texts and (value := read(page, texts)):
+    for selector in rule.select:
+        found = _found(page, selector, rule.attribute, ask)
+        if found and (value := read(page, found)):
             return value
     return empty
 
 
-def _title(page: Page, found: Sequence[Element | str]) -> str:
+def _found(page: Page, selector: str, attribute: str, ask: Ask) -> Sequence[Found]:
+    """What one selector finds, without blank texts."""
+    if selector == JSON_LD:
+        return page.data.texts(page.data.article(page.addresses), attribute)
+    found = ask(page, selector)
+    if attribute:
+        found = [one.get(attribute) or "" if not isinstance(one, str) else one for one in found]
+    return [one for one in found if not isinstance(one, str) or one.strip()][:_MOST]
+
+
+def _title(page: Page, found: Sequence[Found]) -> str:
     for one in found:
         if isinstance(one, str):
             if text := without_site(clean(one), site_names(page), urlsplit(page.url).hostname or ""):
@@ -69,7 +87,7 @@ def _title(page: Page, found: Sequence[Element | str]) -> str:
     return ""
 
 
-def _authors(page: Page, found: Sequence[Element | str]) -> tuple[str, ...]:
+def _authors(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
     out: dict[str, str] = {}
     for one in found:
         if not isinstance(one, str) and len(text := line(one)) > _LONGEST_BYLINE:
@@ -94,7 +112,7 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(names(text))
 
 
-def _moment(page: Page, found: Sequence[Element | str]) -> Moment | None:
+def _moment(page: Page, found: Sequence[Found]) -> Moment | None:
     language = page.language or ""
     for one in found[:3]:
         moment = machine(one) or visible(one, language) if isinstance(one, str) else of_element(one, language)[0]
@@ -109,20 +127,22 @@ def read_element(page: Page, el: Element) -> Moment | None:
     return visible(text, page.language or "") if len(text) < 80 else None
 
 
-def container(page: Page, rule: Rule) -> Element | None:
+def container(page: Page, rule: Rule, ask: Ask = by_parsel) -> Element | None:
     """The element that holds the body: the first with some text in it, or a picture."""
     for selector in rule.select:
-        for el in page.index.select(selector):
+        for el in ask(page, selector):
+            if isinstance(el, str):
+                continue
             if next(el.iter("img"), None) is not None or text_length(el) >= _FEWEST_LETTERS:
                 return el
     return None
 
 
-def _terms(page: Page, found: Sequence[Element | str]) -> tuple[str, ...]:
+def _terms(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
     return unique(t for one in found for t in (listed([one]) if isinstance(one, str) else (line(one),)))
 
 
-READERS: dict[str, tuple[Callable[[Page, Sequence[Element | str]], Value], Value]] = {
+READERS: dict[str, tuple[Callable[[Page, Sequence[Found]], Value], Value]] = {
     "title": (_title, ""),
     "authors": (_authors, ()),
     "published": (_moment, None),

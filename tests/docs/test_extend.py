@@ -1,0 +1,120 @@
+"""Everything that docs/extend.md shows works as it is shown: rules, a platform in one file, a page object."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from scrapy.http import HtmlResponse
+
+import archiver.platforms
+from archiver.commands.main import cli
+from archiver.demo.blog import Blog
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse
+from archiver.extraction.rules import from_toml
+from archiver.items import PageKind
+from archiver.platforms.table import tables
+
+TEXT = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
+BASE = "http://127.0.0.1:28080"
+URL = f"{BASE}/2022/10/winter-timetable/"
+
+
+def block(language: str, number: int = 0) -> str:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)[number]
+
+
+@pytest.fixture(scope="module")
+def html() -> bytes:
+    return Blog(BASE).get(URL.removeprefix(BASE)).body
+
+
+def run(shown: str, names: dict[str, object]) -> None:
+    """The lines after >>> in a block, each against what the block shows below it."""
+    test = doctest.DocTestParser().get_doctest(shown, names, "docs/extend.md", None, None)
+    assert test.examples
+    said: list[str] = []
+    doctest.DocTestRunner(verbose=False).run(test, out=said.append)
+    assert not said, "".join(said)
+
+
+def test_what_the_shell_shows(html: bytes) -> None:
+    run(block("console"), {"response": HtmlResponse(URL, body=html, encoding="utf-8")})
+
+
+def test_the_shell_s_selectors_are_the_rules_word_for_word() -> None:
+    tried = {ast.literal_eval(s) for s in re.findall(r'response\.\w+\((".*?")\)', block("console"))}
+    rules = from_toml(block("toml"), "docs/extend.md", by_hand=True)
+    used = {selector for name, rule in rules.fields.items() if name != "body" for selector in rule.select}
+    assert used <= tried
+
+
+def test_the_rules_read_what_the_shell_showed(html: bytes) -> None:
+    article = extract_page(parse(html, URL), rules=from_toml(block("toml"), "x", by_hand=True, version="harbour.toml"))
+    assert article.title == "Winter timetable of the ferry"
+    assert article.published is not None and article.published.isoformat() == "2022-10-29T09:00:00+02:00"
+    assert article.authors == ("Marta Oliveira",)
+    assert article.tags == ("ferry",)
+    assert article.body.count("\n\n") == 1
+    by_hand = {e.field for e in article.evidence if e.source == "rule by hand"}
+    assert by_hand == {"title", "published", "authors", "tags", "body"}
+
+
+def test_a_mistake_is_said_as_shown(html: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("page.html").write_bytes(html)
+    Path("mistake.toml").write_text("[title]\nselect = 'h1:::text'\n", encoding="utf-8")
+    command, expected = block("console", 1).strip().split("\n")
+    result = CliRunner().invoke(cli, command.removeprefix("$ archiver ").split())
+    assert result.exit_code == 2
+    assert result.stderr.strip() == expected
+
+
+@pytest.mark.parametrize(("source", "there", "here"), [
+    ("<h1>A <!-- x -->title</h1>", ["A ", "title"], ["A title"]),
+    ("<h1>Title</h1>", ["Title"], ["Title"]),
+])
+def test_a_comment_in_a_text_parts_it_there_and_not_here(source: str, there: list[str], here: list[str]) -> None:
+    assert HtmlResponse(URL, body=source.encode(), encoding="utf-8").css("h1::text").getall() == there
+    assert parse(source, URL).css("h1::text").getall() == here
+
+
+@pytest.fixture
+def tidelog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The file shown, in a folder that platforms are looked for in."""
+    (tmp_path / "tidelog.py").write_text(block("python"), encoding="utf-8")
+    monkeypatch.setattr(archiver.platforms, "__path__", [*archiver.platforms.__path__, str(tmp_path)])
+    tables.cache_clear()
+    yield
+    monkeypatch.undo()
+    tables.cache_clear()
+
+
+LOG = """<html><body class="tidelog log-entry"><h2>Tides</h2><h2 class="log-title">A calm night</h2>
+<p>By <span class="log-keeper">Tom Ashdown</span>, <time class="log-date" datetime="2024-05-06">6 May</time></p>
+<div class="log-text"><p>Nothing moved on the water until the first boat came in at five.</p>
+<p class="log-tides">High 03:10, low 09:22</p></div><ul class="log-marks"><li><a href="/m/1">night</a></li></ul>"""
+
+
+@pytest.mark.usefixtures("tidelog")
+def test_a_platform_is_one_file() -> None:
+    article = extract_page(parse(LOG, "https://log.example.org/42"))
+    assert article.platform == "tidelog"
+    assert article.kind is PageKind.POST
+    assert article.title == "A calm night"
+    assert article.authors == ("Tom Ashdown",)
+    assert article.published is not None and article.published.date().isoformat() == "2024-05-06"
+    assert article.tags == ("night",)
+    assert article.body == "Nothing moved on the water until the first boat came in at five."
+
+
+def test_a_page_object(html: bytes) -> None:
+    names: dict[str, object] = {"html": html}
+    exec(compile(block("python", 1), "docs/extend.md", "exec"), names)
+    run(block("pycon"), names)

@@ -1,0 +1,161 @@
+"""The law of the index: what it answers, parsel answers, element for element and in the same order.
+
+Pages and selectors are made from few names, so that most selectors find something. Attribute values hold what separates
+words in Python but not in XPath, and the words stand in all orders.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from lxml import etree
+from parsel import Selector
+
+from archiver.platforms import Index
+from archiver.platforms.css import plan
+from archiver.platforms.expressions import is_xpath, without_text
+
+TAGS = ("div", "p", "a", "h1", "time", "meta", "svg", "o:p")
+WORDS = ("k", "m", "K", "k-m", "é", "2x", "tag")
+SPACES = (" ", "  ", "\t", "\n", "&#12;", "&#160;", "&#133;", "　")
+ATTRIBUTES = ("class", "id", "rel", "itemprop", "href", "data-hook", "name", "xml:lang", "DATETIME")
+
+values = st.lists(st.sampled_from((*WORDS, *SPACES, "/", "'")), max_size=5).map("".join)
+attributes = st.lists(st.tuples(st.sampled_from(ATTRIBUTES), values), max_size=3)
+
+
+@st.composite
+def elements(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
+    tag = draw(st.sampled_from(TAGS))
+    given_ = "".join(f' {name}="{value}"' for name, value in draw(attributes))
+    return f"<{tag}{given_}>{''.join(draw(st.lists(inner, max_size=3)))}</{tag}>"
+
+
+pages = st.recursive(st.sampled_from(("x", " ", "<!-- c -->", "<br>")), elements, max_leaves=20)
+
+names = st.sampled_from((*TAGS[:-1], "DIV", "*", ""))
+classes = st.sampled_from((".k", ".m", ".K", ".k-m", ".é", "#k", "#m", r".\32 x", r".k\20 m", r"#\6b"))
+attribute_names = st.sampled_from((*ATTRIBUTES[:7], "Class", "datetime"))
+quoted = st.lists(st.sampled_from((*WORDS, " ", "/", "\t", "\\'", "\\a0 ")), max_size=3).map(
+    lambda some: f"'{''.join(some)}'")
+supported_tests = st.one_of(
+    attribute_names.map("[{}]".format),
+    st.tuples(attribute_names, st.sampled_from(("=", "~=", "^=", "*=")), quoted).map(lambda t: f"[{''.join(t)}]"),
+)
+other_tests = st.one_of(
+    st.sampled_from((":first-child", ":not(.k)", ":has(> p)", ":is(.k, .m)", ":last-of-type", ":contains('x')",
+                     ":empty", "[*|class]")),
+    st.tuples(attribute_names, st.sampled_from(("$=", "|=", "!=")), quoted).map(lambda t: f"[{''.join(t)}]"),
+    st.tuples(attribute_names, quoted).map(lambda t: f"[{t[0]}={t[1]} i]"),
+)
+
+
+@st.composite
+def selectors(draw: st.DrawFn, tests: st.SearchStrategy[str], joins: tuple[str, ...], ends: tuple[str, ...]) -> str:
+    parts = []
+    for _ in range(draw(st.integers(1, 3))):
+        name, rest = draw(names), "".join(draw(st.lists(tests, max_size=2)))
+        parts += [name + rest or "*", draw(st.sampled_from(joins))]
+    return "".join(parts[:-1]) + draw(st.sampled_from(ends))
+
+
+supported = selectors(classes | supported_tests, (" ", " > ", ">", "  "), ("", "", "", "::attr(class)", "::attr(href)"))
+anything = st.one_of(
+    supported,
+    selectors(classes | supported_tests | other_tests, (" ", " > ", " + ", " ~ ", ", "),
+              ("", "::text", " ::text", "::attr('id')", "::attr(ID)", " *::attr(class)")),
+    st.sampled_from(("//p", "//*[@class]/text()", ".//a/@href", "(//p)[last()]", "//p | //a", "*[@id]", "count(//p)",
+                     "string(//p)", "boolean(//p)", "xpath=body/div", "css=body > div", "//a[has-class('k')]")),
+)
+
+
+def root_of(html: str) -> etree._Element:
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    return etree.fromstring(f"<html><body>{html}</body></html>".encode(), parser)
+
+
+def by_parsel(root: etree._Element, selector: str) -> list[object]:
+    """What `response.css()` and `response.xpath()` answer."""
+    page = Selector(root=root)
+    if selector.startswith(("xpath=", "css=")):
+        language, _, selector = selector.partition("=")
+    else:
+        language = "xpath" if is_xpath(selector) else "css"
+    return [one.root for one in getattr(page, language)(selector)]
+
+
+def answered(values_: list[object]) -> list[object]:
+    """Numbers and truths as parsel's `.get()` writes them."""
+    return [value if isinstance(value, (str, etree._Element)) else Selector(root=value).get() if isinstance(
+        value, bool) else str(value) for value in values_]
+
+
+@given(pages, supported)
+@example('<p class="k&#160;m">x</p><p class="m\tk">y</p>', "p.k")
+@example('<a rel=" tag">x</a>', "a[rel='tag']")
+@example("<div class=k><div class=k><p>x</p></div></div>", ".k p")
+def test_the_index_answers_as_parsel_does(html: str, selector: str) -> None:
+    assume(plan(selector) is not None)
+    root = root_of(html)
+    assert Index(root).answer(selector) == by_parsel(root, selector)
+
+
+@given(pages, anything)
+def test_what_the_index_does_not_answer_is_left_to_parsel(html: str, selector: str) -> None:
+    root = root_of(html)
+    expected = answered(by_parsel(root, selector))
+    index = Index(root)
+    assert index.answer(selector) == expected
+    assert index.by_parsel(selector) == expected
+    assert index.select(selector) == [one for one in expected if isinstance(one, etree._Element)]
+
+
+@given(pages, st.lists(supported, max_size=6).map(tuple))
+def test_a_selector_that_finds_something_is_present(html: str, table: tuple[str, ...]) -> None:
+    index = Index(root_of(html))
+    assert {s for s in table if index.answer(s)} <= set(index.present(table))
+
+
+@pytest.mark.parametrize("selector", [
+    "h1", "*", ".k", "#k", "p.k.m", "h1.k#m", "a[rel]", "a[rel=tag]", "a[rel~=tag]", "a[href^='/c']", "a[href*='/c']",
+    ".k p", ".k > p", ".k > *", "time::attr(datetime)", "css=h1",
+])
+def test_these_forms_are_answered_by_the_index(selector: str) -> None:
+    assert plan(selector) is not None
+
+
+@pytest.mark.parametrize("selector", [
+    "//h1", "xpath=h1", "h1, h2", "h1 + p", "h1 ~ p", "p:first-child", "p:not(.k)", "p:has(a)", "h1::text",
+    "*::attr(id)",
+    "[class$=k]", "[class|=k]", "[class!=k]", "[class=k i]", "[class='']~p", "[class~='k m']", "[href^='']", "*|p",
+    r".k\20 m", "h1[", "",
+])
+def test_these_forms_are_left_to_parsel(selector: str) -> None:
+    assert plan(selector) is None
+
+
+@pytest.mark.parametrize(("selector", "xpath"), [
+    ("h1", False), ("h1::text", False), (".a > b", False), ("*", False), ("* > p", False), ("a:not(.b)", False),
+    ("self::text", False), ("[href]", False), ("css=//h1", False),
+    ("//h1", True), ("/html/body", True), ("./h1", True), (".//h1", True), ("..", True), (".", True),
+    ("(//h1)[1]", True),
+    ("@class", True), ("*[@id='x']", True), ("*/p", True), ("descendant::h1", True), ("string(//h1)", True),
+    ("normalize-space(//h1)", True), ("re:test(//h1, 'x')", True), ("id('x')/p", True), ("xpath=body/h1", True),
+])
+def test_the_two_languages_are_told_apart(selector: str, xpath: bool) -> None:
+    assert is_xpath(selector) is xpath
+
+
+@pytest.mark.parametrize(("selector", "elements_of"), [
+    ("h1::text", "h1"), ("h1 ::text", "h1"), ("h1::text, h2::text", "h1, h2"), ("h1", "h1"), ("//h1/text()", "//h1"),
+    ("//h1//text()", "//h1"), ("//h1", "//h1"), ("time::attr(datetime)", ""), ("//time/@datetime", ""),
+])
+def test_the_elements_whose_text_a_selector_asks_for(selector: str, elements_of: str) -> None:
+    assert without_text(selector) == elements_of
+
+
+def test_a_document_is_asked_the_same_once() -> None:
+    index = Index(root_of("<p>x</p>"))
+    index.by_parsel("p").clear()
+    assert len(index.by_parsel("p")) == 1
