@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.dask_option import WithDask, dask_option
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, line, say, table
 from archiver.record.rereading import READ_FIELDS
@@ -33,7 +32,7 @@ _SHOWN = 20
 _WIDTH = 60
 
 
-@click.command(short_help="Read stored captures again by today's extraction.", cls=WithDask)
+@click.command(short_help="Read stored captures again by today's extraction.")
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Change nothing; list by field what would change.")
 @click.option("--field", "fields", multiple=True, type=click.Choice(READ_FIELDS), metavar="NAME",
@@ -41,12 +40,11 @@ _WIDTH = 60
 @click.option("--since", metavar="DATE", help="Only captures made on or after: 2024, 2024-05, 2024-05-31 or a time.")
 @click.option("--until", metavar="DATE", help="Only captures made on or before, to the end of that year, month or day.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes read  [default: cores]")
-@dask_option
 @click.option("--quiet", is_flag=True, help="No progress on the terminal.")
 @json_option
 @archive_option
 def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], since: str | None, until: str | None,
-              workers: int | None, dask: str | None, quiet: bool, as_json: bool, archive: str) -> None:
+              workers: int | None, quiet: bool, as_json: bool, archive: str) -> None:
     """Read articles again from their captures, as today's extraction reads them: of sites, of articles, or of all.
 
     Nothing is asked of the network. What is read otherwise takes the place of what is stored, in
@@ -60,10 +58,8 @@ def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], sin
       archiver reextract blog.example.org
       archiver reextract blog.example.org --field authors --since 2024-05
       archiver reextract 12 https://blog.example.org/a-post --json
-      archiver reextract --dask tcp://scheduler:8786 --archive /mnt/news/archive.db
     """
     from archiver import __version__
-    from archiver.commands.dask_workers import read_by_dask
     from archiver.commands.workers import cores, read_all
     from archiver.store.anew import writing
     from archiver.store.anew.request import request_for, wanted
@@ -94,8 +90,7 @@ def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], sin
             todo = ids
             while todo:
                 left: list[int] = []
-                for outcomes in read_by_dask(dask, file, __version__, at, request, todo) if dask else read_all(
-                        file, __version__, at, request, todo, workers or cores()):
+                for outcomes in read_all(file, __version__, at, request, todo, workers or cores()):
                     waiting += outcomes
                     advance(len(outcomes))
                     if len(waiting) >= _BATCH:

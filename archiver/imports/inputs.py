@@ -122,3 +122,14 @@ def inputs_in(path: Path) -> Iterator[Input | Problem]:
                 yield Problem(Damage.NOT_AN_ARCHIVE, "", detail="the package holds no file of records under archive/")
     except OSError as error:
         yield Problem(Damage.UNREADABLE, "", detail=error.strerror or str(error))
+
+
+def digest_problem(one: Input, handle: BinaryIO) -> Problem | None:
+    """A package's member, read to its end through `handle`, whose digest differs from the one that the package states.
+    None where the digest is not known, as for a member that was not read from its beginning."""
+    stream = getattr(handle, "raw", None)
+    if one.member is None or not one.member.sha256 or not isinstance(stream, MemberStream):
+        return None
+    found = stream.sha256()
+    return Problem(Damage.FILE_DIGEST, "", detail=f"sha256:{found[:16]}...") if found and (
+        found != one.member.sha256) else None
