@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from archiver.imports.choice import Choice
     from archiver.imports.run import FileResult
 
-_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
+DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
 class _Stopped(KeyboardInterrupt):
@@ -37,7 +37,7 @@ class _Stopped(KeyboardInterrupt):
 @click.option("--only", multiple=True, metavar="SITE|HOST",
               help="Only addresses of this site or host; may be repeated.")
 @click.option("--known-sites", is_flag=True, help="Only addresses of sites that the archive has.")
-@click.option("--since", "--from", "since", type=_DAY, metavar="DATE",
+@click.option("--since", "--from", "since", type=DAY, metavar="DATE",
               help="Captured on or after: 2009, 2009-05 or 2009-05-31 (UTC).")
 @click.option("--until", "--to", "until", metavar="DATE",
               help="Captured on or before, to the end of that year, month or day.")
@@ -78,7 +78,7 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     """
     if wayback:
         _refuse(files=files, only=only, known_sites=known_sites, workers=workers)
-        import_wayback(wayback, archive, since=since, until=_last_day(until), limit=limit or 0,
+        import_wayback(wayback, archive, since=since, until=last_day(until), limit=limit or 0,
                        all_captures=all_captures, again=again, quiet=quiet, as_json=as_json, **of_wayback)
         after_writing(archive, quiet=quiet or as_json)
         return
@@ -144,10 +144,10 @@ def _choice(only: tuple[str, ...], known_sites: bool, since: Any, until: str | N
     from archiver.urls import Scope, start_address
 
     names = tuple(Scope.of(start_address(word)).name for word in only)
-    return Choice(names, known_sites, since.date().isoformat() if since else "", _last_day(until), all_captures)
+    return Choice(names, known_sites, since.date().isoformat() if since else "", last_day(until), all_captures)
 
 
-def _last_day(text: str | None) -> str:
+def last_day(text: str | None) -> str:
     """The last day of a year or month, or the day itself."""
     if not text:
         return ""

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from archiver.store.anew.outcome import Outcome
     from archiver.store.anew.writing import Tally
 
-_BATCH = 200
 _EXAMPLES = 3
 _SHOWN = 20
 _WIDTH = 60
@@ -62,43 +61,26 @@ def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], sin
     from archiver import __version__
     from archiver.commands.workers import cores, read_all
     from archiver.store.anew import writing
+    from archiver.store.anew.reextraction import reextract as run
     from archiver.store.anew.request import request_for, wanted
     from archiver.store.ledger import stamp
 
     file, began = Path(archive), time.monotonic()
     with _opened(file, dry_run) as db:
-        request = request_for(db, what, fields=tuple(n for n in READ_FIELDS if n in fields), **_times(since, until))
+        request = request_for(db, what, fields=tuple(n for n in READ_FIELDS if n in fields), **times(since, until))
         begun = None if dry_run else writing.begin(db, request, __version__, datetime.now(UTC))
         if begun and begun.done:
             click.echo(f"Going on where it was stopped: {count(begun.done, 'article')} done", err=True)
         at = begun.started_at if begun else stamp(datetime.now(UTC))
         ids = wanted(db, request, begun.id if begun else None)
         report = _Report(as_json, dry_run)
-        tally = writing.Tally()
         with _progress(len(ids), quiet) as advance:
-            waiting: list[Outcome] = []
-
-            def settle() -> None:
-                again = writing.write(db, waiting, begun) if begun else []
-                for outcome in waiting:
-                    if outcome not in again:
-                        tally.add(outcome)
-                        report.take(outcome)
-                waiting.clear()
-                left.extend(outcome.article_id for outcome in again)
-
-            todo = ids
-            while todo:
-                left: list[int] = []
+            def read(todo: list[int]) -> Iterator[list[Outcome]]:
                 for outcomes in read_all(file, __version__, at, request, todo, workers or cores()):
-                    waiting += outcomes
                     advance(len(outcomes))
-                    if len(waiting) >= _BATCH:
-                        settle()
-                settle()
-                todo = left  # a crawl has written these meanwhile
-        if begun:
-            writing.finish(db, begun.id, tally, datetime.now(UTC))
+                    yield outcomes
+
+            tally = run(db, begun, ids, read, report.take)
     report.close(tally, time.monotonic() - began)
     if tally.unreadable:
         sys.exit(1)
@@ -119,7 +101,7 @@ def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
         db.close()
 
 
-def _times(since: str | None, until: str | None) -> dict[str, str]:
+def times(since: str | None, until: str | None) -> dict[str, str]:
     """The bounds as the archive writes times; days are those of UTC. Raises BadQuery for what is no date."""
     from archiver.search.times import period
     from archiver.store.ledger import stamp

@@ -76,6 +76,11 @@ class _Pipe(io.RawIOBase):
         return len(data)
 
 
+def is_archive_name(name: str) -> bool:
+    """Whether a file of this name is taken for one of records when a folder is named."""
+    return _FILES.fullmatch(name) is not None
+
+
 def expand(words: Iterable[str]) -> Iterator[Path]:
     """The files that the words name: themselves, those of a folder and all below it, those that a pattern fits.
 
@@ -87,7 +92,7 @@ def expand(words: Iterable[str]) -> Iterator[Path]:
         if word == STDIN:
             found = [path]
         elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if _FILES.fullmatch(p.name) and p.is_file()) or [path]
+            found = sorted(p for p in path.rglob("*") if is_archive_name(p.name) and p.is_file()) or [path]
         elif not path.exists() and glob.has_magic(word):
             found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor)))) or [path]
             found = [f for p in found for f in (expand([str(p)]) if p.is_dir() else [p])]
