@@ -83,7 +83,8 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
 
     board = open_board(jobs)
     try:
-        found = files_named(Storage(storage or board.fleet().storage), files)
+        made = board.fleet()
+        found = files_named(Storage(storage or made.storage), files)
         options = {"only": sites_named(board, choice["only"]) if choice["only"] else [],
                    "new_sites": choice["new_sites"], "all_captures": choice["all_captures"], "again": choice["again"],
                    "since": choice["since"].date().isoformat() if choice["since"] else "",

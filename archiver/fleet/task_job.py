@@ -28,6 +28,7 @@ from archiver.fleet.tasks import (
     end_scan,
     open_task,
 )
+from archiver.fleet.workplace import SCANS
 from archiver.store.connect import open_archive
 from archiver.urls import Scope
 
@@ -105,7 +106,7 @@ def _scan(place: Place, task: Task) -> None:
 def _scanned(place: Place, task: Task) -> SitesFound | TaskEnd:
     """Raises the ArchiverError that the process sends, OSError."""
     rows = place.board.all("select start_url from fleet_sites")
-    folder = place.folder.with_name("scans") / str(task.id)
+    folder = place.folder.with_name(SCANS) / str(task.id)
     folder.mkdir(parents=True, exist_ok=True)
     process = begin_task(folder / ARCHIVE, Work(task, place.storage.url,
                                                 tuple(Scope.of(row["start_url"]) for row in rows)))

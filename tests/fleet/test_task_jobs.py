@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from archiver.commands.main import cli
 from archiver.errors import UnreadableInput
 from archiver.fleet.board import Board
 from archiver.fleet.claims import Claim, claim, commit
@@ -18,7 +21,7 @@ from archiver.fleet.enter import enter, entry
 from archiver.fleet.job import Place, crawl_site
 from archiver.fleet.manifest import read_manifest
 from archiver.fleet.mark import mark
-from archiver.fleet.queue import make_tables
+from archiver.fleet.queue import defer_due, make_tables, queue_of
 from archiver.fleet.shard import ARCHIVE, checkpoint, restore
 from archiver.fleet.standing import standing
 from archiver.fleet.storage import Storage
@@ -283,10 +286,6 @@ def spoiled(archive: Path) -> Path:
 
 
 def test_a_shard_is_re_extracted_as_on_one_machine(place: Place, folder: Path, tmp_path: Path) -> None:
-    from click.testing import CliRunner
-
-    from archiver.commands.main import cli
-
     one = alone(tmp_path / "alone" / ARCHIVE, SITES[1], folder / "a.warc.gz", choice=Choice(known_sites=True))
     stored(place.board, place.storage, spoiled(one).parent, SITES[1])
     done = CliRunner().invoke(cli, ["reextract", "--archive", str(one), "--quiet"])
@@ -364,3 +363,49 @@ def test_the_status_is_plain_data(place: Place, folder: Path) -> None:
     found = json.loads(json.dumps(standing(place.board)))
     assert [row["file"] for row in found["failed_tasks"]] == ["gone.warc.gz"]
     assert {row["file"] for row in found["tasks_with_problems"]} == {str(folder / "c.warc.gz")}
+
+
+def said(board: Board, *words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, ["fleet", *words, "--jobs", board.jobs])
+    return done.exit_code, done.output
+
+
+def test_the_status_ends_with_1_where_a_task_failed(place: Place, folder: Path) -> None:
+    place.board.do("update fleet_sites set due_at = now() + interval '1 day'")
+    imported(place, folder / "a.warc.gz", only=[SITES[1]])
+    assert said(place.board, "status")[0] == 0
+    imported(place, "gone.warc.gz")
+    code, text = said(place.board, "status")
+    assert code == 1
+    assert "scan gone.warc.gz failed 1 time: gone.warc.gz cannot be read" in text
+
+
+def test_the_status_ends_with_1_where_tasks_wait_and_no_worker_lives(place: Place) -> None:
+    place.board.do("update fleet_sites set due_at = now() + interval '1 day'")
+    enter_tasks(place.board, [NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
+    assert said(place.board, "status")[0] == 1
+
+
+def test_what_cannot_be_entered_is_named(place: Place, folder: Path) -> None:
+    for words, subject in ((("import", "gone.warc.gz"), "gone.warc.gz"),
+                           (("import", str(folder), "--only", "nowhere.example"), "nowhere.example"),
+                           (("reextract", "nowhere.example"), "nowhere.example")):
+        done = CliRunner().invoke(cli, ["fleet", *words, "--jobs", place.board.jobs])
+        assert done.exit_code == 1
+        assert subject in done.output
+    assert not place.board.all("select 1 from fleet_tasks")
+
+
+def test_tasks_wait_behind_crawls_and_keep_one_job_a_host(board: Board) -> None:
+    enter_tasks(board, [NewTask(REEXTRACT, SITES[1], options=FIELDS), NewTask(SCAN, file="a.warc.gz", options=OPTIONS)])
+
+    async def defer() -> tuple[int, int]:
+        app = queue_of(board)
+        async with app.open_async():
+            return await defer_due(app, board), await defer_due(app, board)
+
+    assert asyncio.run(defer()) == (6, 0)
+    found = board.all("select task_name, lock, priority from procrastinate_jobs "
+                      "where task_name = 'do-task' or lock = %s order by id", [SITES[1]])
+    assert [tuple(row.values()) for row in found] == [
+        ("crawl-site", SITES[1], 0), ("do-task", SITES[1], -1), ("do-task", None, -1)]
