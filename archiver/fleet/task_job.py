@@ -78,13 +78,10 @@ def _run(place: Place, held: Claim, lease: Lease, task: Task) -> TaskEnd:
 def _scan(place: Place, task: Task) -> None:
     """Scan a file. No shard is written, so no lease is needed: two workers that do the same find the same, and what the
     later one finds is not entered."""
-    found: SitesFound | None = None
+    found = None
     try:
-        came = _scanned(place, task)
-        if isinstance(came, SitesFound):
-            found, end = came, TaskEnd(FINISHED)
-        else:
-            end = came
+        scanned = _scanned(place, task)
+        found, end = (scanned, TaskEnd(FINISHED)) if isinstance(scanned, SitesFound) else (None, scanned)
     except (ArchiverError, OSError) as error:
         _log.warning("%s: %s", task.name, error)
         end = TaskEnd(FAILED, str(error))

@@ -80,6 +80,7 @@ def _stop(signum: int, frame: Any) -> None:
 
 
 def _reextract(archive: Path, work: Work) -> TaskEnd:
+    """Of one that was taken over, `changed`, `fields` and problems are what this attempt has met."""
     from archiver.commands.workers import read_all
     from archiver.store.anew.outcome import Outcome
     from archiver.store.anew.reextraction import reextract
