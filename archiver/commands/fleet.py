@@ -8,14 +8,15 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from archiver.commands.fleet_options import jobs_option, open_board, storage_option
+from archiver.commands.fleet_tasks import import_, reextract, task_failures, task_rows
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, details, instant, table, write_json
 
@@ -24,29 +25,12 @@ if TYPE_CHECKING:
     from archiver.fleet.storage import Storage
 
 _DRAINING = {"": "", "drain": " (draining)", "now": " (draining at once)"}
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-def jobs_option(function: F) -> F:
-    """`--jobs URL`, also ARCHIVER_JOBS in the environment, where a password is seen by nobody else."""
-    return click.option("--jobs", metavar="postgresql://...", envvar="ARCHIVER_JOBS", show_envvar=True, required=True,
-                        help="The queue: a database of PostgreSQL 13 or newer.")(function)
-
-
-def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
-    """`--storage URL`, also ARCHIVER_STORAGE; a folder by its whole path, for it is read elsewhere than here."""
-    def absolute(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-        if value is not None and not value.strip():
-            raise click.BadParameter("it is empty: name a folder or a URL.")
-        return value if value is None or "://" in value else str(Path(value).resolve())
-
-    return click.option("--storage", metavar="URL", envvar="ARCHIVER_STORAGE", show_envvar=True, required=required,
-                        callback=absolute, help=text)
-
-
-@click.group(short_help="Crawl sites by many machines.")
+@click.group(short_help="Crawl, import and re-extract by many machines.")
 def fleet() -> None:
-    """Crawl sites by many machines: one site by one worker at a time, each into an archive of its own, its shard.
+    """Crawl sites by many machines: one site by one worker at a time, each into an archive of its own, its shard. The
+    same workers import WARC files and re-extract shards.
 
     The queue is PostgreSQL, the shards lie in a folder that all machines see or in an object storage (s3://, gs://,
     az://). docs/fleet.md tells more.
@@ -85,7 +69,7 @@ def init(sites: tuple[str, ...], jobs: str, storage: str | None, archive: Path |
     from archiver.fleet.mark import mark, probe
 
     entries = of_addresses(sites) + (of_archive(archive) if archive else [])
-    board = _board(jobs)
+    board = open_board(jobs)
     try:
         if storage is None and not board.exists():
             raise click.UsageError("A new fleet needs --storage URL: where its shards are kept.")
@@ -125,8 +109,8 @@ def init(sites: tuple[str, ...], jobs: str, storage: str | None, archive: Path |
 @click.option("--quiet", is_flag=True, help="Tell nothing but errors.")
 def worker(jobs: str, storage: str | None, slots: int | None, work: Path | None, name: str | None,
            contact: str | None, quiet: bool) -> None:
-    """Crawl what is due, until the fleet is drained or a signal comes: then crawls under way are ended, stored, and go
-    on by another worker.
+    """Crawl what is due, import and re-extract what is entered, until the fleet is drained or a signal comes: then what
+    is under way is ended and stored, and another worker goes on with it.
 
     \b
     Example:
@@ -146,7 +130,7 @@ def worker(jobs: str, storage: str | None, slots: int | None, work: Path | None,
     logging.getLogger("archiver.fleet").setLevel(logging.ERROR if quiet else logging.INFO)
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
-    board = _board(jobs, slots + 4)
+    board = open_board(jobs, slots + 4)
     try:
         place = _at_work(board, storage)
         name = name or f"{platform.node()}:{os.getpid()}"
@@ -165,18 +149,19 @@ def worker(jobs: str, storage: str | None, slots: int | None, work: Path | None,
 @jobs_option
 @json_option
 def status(jobs: str, as_json: bool) -> None:
-    """Show sites due, running, late and failed, the workers, and what they got through in the last hour.
+    """Show sites due, running, late and failed, imports and re-extraction, the workers, and what they crawled in the
+    last hour.
 
     \b
     Example:
       archiver fleet status --json
 
     \b
-    Exit code: 0 all is well; 1 sites are late or failed, or sites are due and no worker lives.
+    Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or some are due and no worker lives.
     """
     from archiver.fleet.standing import standing
 
-    board = _board(jobs)
+    board = open_board(jobs)
     try:
         found = standing(board)
     finally:
@@ -191,6 +176,7 @@ def status(jobs: str, as_json: bool) -> None:
             ("storage", f"{found['storage']} ({sites['bytes'] / 1e6:,.1f} MB, {count(sites['articles'], 'article')})"),
             ("sites", f"{sites['sites']:,}: {sites['due']:,} due, {sites['running']:,} running, "
                       f"{sites['late']:,} late, {sites['failed']:,} failed"),
+            *task_rows(found),
             ("last hour", f"{count(hour['runs'], 'run')} ({hour['failed']:,} failed, {hour['lost']:,} lost), "
                           f"{count(hour['pages'], 'page')} ({hour['pages_per_second']:,.2f} a second), "
                           f"{count(hour['new'], 'new article')}, {hour['bytes'] / 1e6:,.1f} MB"),
@@ -203,8 +189,16 @@ def status(jobs: str, as_json: bool) -> None:
                 for row in found["workers"]], numbers=(2, 3))
         for row in found["failed_sites"]:
             click.echo(f"{row['name']} failed {count(row['failures'], 'time')}: {row['reason']}")
-    if sites["late"] or sites["failed"] or (sites["due"] and not alive):
+        for line in task_failures(found):
+            click.echo(line)
+    tasks = found["tasks"].values()
+    waits = sites["due"] or any(row["waiting"] for row in tasks)
+    if sites["late"] or sites["failed"] or any(row["failed"] for row in tasks) or (waits and not alive):
         sys.exit(1)
+
+
+fleet.add_command(reextract)
+fleet.add_command(import_)
 
 
 @fleet.command()
@@ -268,7 +262,8 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
 @click.option("--wait", "seconds", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS",
               help="Wait until all workers have ended, so long at most.")
 def drain(jobs: str, now: bool, seconds: float) -> None:
-    """Let no further crawl begin, and the workers end when theirs are over. 'archiver fleet init' takes it back.
+    """Let no further crawl or task begin, and the workers end when theirs are over. 'archiver fleet init' takes it
+    back.
 
     \b
     Example:
@@ -277,7 +272,7 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
     \b
     Exit code: 0 done; 1 workers are still there after the time.
     """
-    board = _board(jobs)
+    board = open_board(jobs)
     try:
         board.fleet("nothing")
         board.do("update fleet set draining = %s", ["now" if now else "drain"])
@@ -287,16 +282,10 @@ def drain(jobs: str, now: bool, seconds: float) -> None:
     finally:
         board.close()
     if alive:
-        click.echo(f"No crawl begins any more; {count(len(alive), 'worker')} still at work: {', '.join(alive[:5])}",
+        click.echo(f"Nothing begins any more; {count(len(alive), 'worker')} still at work: {', '.join(alive[:5])}",
                    err=True)
         sys.exit(1 if seconds else 0)
     click.echo("Drained: no worker is left.")
-
-
-def _board(jobs: str, size: int = 4) -> Board:
-    from archiver.fleet.board import Board
-
-    return Board(jobs, size)
 
 
 def _at_work(board: Board, storage: str | None) -> Storage:

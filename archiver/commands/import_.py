@@ -8,14 +8,12 @@ import signal
 import sys
 import time
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.dask_option import WithDask, dask_option
 from archiver.commands.imported import listed, new_things, problem_lines, told
 from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option
@@ -25,23 +23,21 @@ from archiver.commands.wayback import import_wayback, wayback_options
 if TYPE_CHECKING:
     from archiver.imports.choice import Choice
     from archiver.imports.run import FileResult
-    from archiver.imports.spread import Cluster
 
-_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
+DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 
 class _Stopped(KeyboardInterrupt):
     """SIGTERM, taken as Ctrl-C is."""
 
 
-@click.command(name="import", short_help="Read captures that others made: WARC, ARC and WACZ files, web archives.",
-               cls=WithDask)
+@click.command(name="import", short_help="Read captures that others made: WARC, ARC and WACZ files, web archives.")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @wayback_options
 @click.option("--only", multiple=True, metavar="SITE|HOST",
               help="Only addresses of this site or host; may be repeated.")
 @click.option("--known-sites", is_flag=True, help="Only addresses of sites that the archive has.")
-@click.option("--since", "--from", "since", type=_DAY, metavar="DATE",
+@click.option("--since", "--from", "since", type=DAY, metavar="DATE",
               help="Captured on or after: 2009, 2009-05 or 2009-05-31 (UTC).")
 @click.option("--until", "--to", "until", metavar="DATE",
               help="Captured on or before, to the end of that year, month or day.")
@@ -51,13 +47,12 @@ class _Stopped(KeyboardInterrupt):
               help="Copy every response into the archive's WARC files, not only those of posts.")
 @click.option("--again", is_flag=True, help="Read files, or fetch captures, once more that were imported before.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="Processes that read  [default: one a core]")
-@dask_option
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
 @archive_option
 def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_sites: bool, since: Any,
             until: str | None, limit: int | None, all_captures: bool, again: bool, workers: int | None,
-            dask: str | None, quiet: bool, as_json: bool, wayback: str | None, **of_wayback: Any) -> None:
+            quiet: bool, as_json: bool, wayback: str | None, **of_wayback: Any) -> None:
     """Read captures that others made into the archive: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any
     size, a folder or pattern of them, or - for the standard input.
 
@@ -74,7 +69,6 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
       archiver import old-crawl.warc.gz
       archiver import collection.wacz dumps/ --only blog.example.org --since 2008 --until 2012
       curl -s https://data.example.org/CC-NEWS-20240101.warc.gz | archiver import -
-      archiver import --dask tcp://scheduler:8786 /mnt/dumps/ --archive /mnt/news/archive.db
       archiver import --wayback https://blog.example.org/ --from 2009 --to 2015-06 --dry-run
       archiver import --wayback blog.example.org --contact me@example.org
 
@@ -83,8 +77,8 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     if wayback:
-        _refuse(files=files, only=only, known_sites=known_sites, workers=workers, dask=dask)
-        import_wayback(wayback, archive, since=since, until=_last_day(until), limit=limit or 0,
+        _refuse(files=files, only=only, known_sites=known_sites, workers=workers)
+        import_wayback(wayback, archive, since=since, until=last_day(until), limit=limit or 0,
                        all_captures=all_captures, again=again, quiet=quiet, as_json=as_json, **of_wayback)
         after_writing(archive, quiet=quiet or as_json)
         return
@@ -92,18 +86,9 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
         raise click.UsageError("Name files to read, or a site with --wayback.")
     _refuse(**{name: value for name, value in of_wayback.items() if name != "contact"}, needs="--wayback")
     from archiver.commands.takedowns import finish_waiting
-    from archiver.imports.inputs import STDIN
     from archiver.imports.progress import Shown
     from archiver.imports.run import ImportRun
 
-    if dask and (workers or STDIN in files):
-        what = "--workers does not go with --dask." if workers else "The standard input cannot be read by a cluster."
-        raise click.UsageError(what)
-    reading: AbstractContextManager[Cluster | None] = nullcontext()
-    if dask:
-        from archiver.commands.dask_workers import cluster
-
-        reading = cluster(dask)
     choice = _choice(only, known_sites, since, until, all_captures)
     shown = Shown() if not quiet and not as_json else None
     if Path(archive).exists():
@@ -112,10 +97,9 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     before = signal.signal(signal.SIGTERM, _stop)
     run: ImportRun | None = None
     try:
-        with reading as readers:
-            run = ImportRun(Path(archive), choice, workers=workers or len(os.sched_getaffinity(0)), limit=limit or 0,
-                            again=again, cluster=readers, told=shown or (lambda result, read, size: None))
-            run.run(files)
+        run = ImportRun(Path(archive), choice, workers=workers or len(os.sched_getaffinity(0)), limit=limit or 0,
+                        again=again, told=shown or (lambda result, read, size: None))
+        run.run(files)
     except _Stopped:
         signum = signal.SIGTERM
     except KeyboardInterrupt:
@@ -160,10 +144,10 @@ def _choice(only: tuple[str, ...], known_sites: bool, since: Any, until: str | N
     from archiver.urls import Scope, start_address
 
     names = tuple(Scope.of(start_address(word)).name for word in only)
-    return Choice(names, known_sites, since.date().isoformat() if since else "", _last_day(until), all_captures)
+    return Choice(names, known_sites, since.date().isoformat() if since else "", last_day(until), all_captures)
 
 
-def _last_day(text: str | None) -> str:
+def last_day(text: str | None) -> str:
     """The last day of a year or month, or the day itself."""
     if not text:
         return ""

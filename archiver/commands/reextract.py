@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.dask_option import WithDask, dask_option
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, line, say, table
 from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
@@ -27,13 +26,12 @@ if TYPE_CHECKING:
     from archiver.store.anew.outcome import Outcome
     from archiver.store.anew.writing import Tally
 
-_BATCH = 200
 _EXAMPLES = 3
 _SHOWN = 20
 _WIDTH = 60
 
 
-@click.command(short_help="Read stored captures again by today's extraction.", cls=WithDask)
+@click.command(short_help="Read stored captures again by today's extraction.")
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Change nothing; list by field what would change.")
 @click.option("--field", "fields", multiple=True, type=click.Choice(EVIDENCE), metavar="NAME",
@@ -41,12 +39,11 @@ _WIDTH = 60
 @click.option("--since", metavar="DATE", help="Only captures made on or after: 2024, 2024-05, 2024-05-31 or a time.")
 @click.option("--until", metavar="DATE", help="Only captures made on or before, to the end of that year, month or day.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes read  [default: cores]")
-@dask_option
 @click.option("--quiet", is_flag=True, help="No progress on the terminal.")
 @json_option
 @archive_option
 def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], since: str | None, until: str | None,
-              workers: int | None, dask: str | None, quiet: bool, as_json: bool, archive: str) -> None:
+              workers: int | None, quiet: bool, as_json: bool, archive: str) -> None:
     """Read articles again from their captures, as today's extraction reads them: of sites, of articles, or of all.
 
     Nothing is asked of the network. What is read otherwise takes the place of what is stored, in
@@ -60,50 +57,30 @@ def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], sin
       archiver reextract blog.example.org
       archiver reextract blog.example.org --field authors --since 2024-05
       archiver reextract 12 https://blog.example.org/a-post --json
-      archiver reextract --dask tcp://scheduler:8786 --archive /mnt/news/archive.db
     """
     from archiver import __version__
-    from archiver.commands.dask_workers import read_by_dask
     from archiver.commands.workers import cores, read_all
     from archiver.store.anew import writing
+    from archiver.store.anew.reextraction import reextract as run
     from archiver.store.anew.request import request_for, wanted
     from archiver.store.ledger import stamp
 
     file, began = Path(archive), time.monotonic()
     with _opened(file, dry_run) as db:
-        request = request_for(db, what, fields=tuple(n for n in EVIDENCE if n in fields), **_times(since, until))
+        request = request_for(db, what, fields=tuple(n for n in EVIDENCE if n in fields), **times(since, until))
         begun = None if dry_run else writing.begin(db, request, __version__, datetime.now(UTC))
         if begun and begun.done:
             click.echo(f"Going on where it was stopped: {count(begun.done, 'article')} done", err=True)
         at = begun.started_at if begun else stamp(datetime.now(UTC))
         ids = wanted(db, request, begun.id if begun else None)
         report = _Report(as_json, dry_run)
-        tally = writing.Tally()
         with _progress(len(ids), quiet) as advance:
-            waiting: list[Outcome] = []
-
-            def settle() -> None:
-                again = writing.write(db, waiting, begun) if begun else []
-                for outcome in waiting:
-                    if outcome not in again:
-                        tally.add(outcome)
-                        report.take(outcome)
-                waiting.clear()
-                left.extend(outcome.article_id for outcome in again)
-
-            todo = ids
-            while todo:
-                left: list[int] = []
-                for outcomes in read_by_dask(dask, file, __version__, at, request, todo) if dask else read_all(
-                        file, __version__, at, request, todo, workers or cores()):
-                    waiting += outcomes
+            def read(todo: list[int]) -> Iterator[list[Outcome]]:
+                for outcomes in read_all(file, __version__, at, request, todo, workers or cores()):
                     advance(len(outcomes))
-                    if len(waiting) >= _BATCH:
-                        settle()
-                settle()
-                todo = left  # a crawl has written these meanwhile
-        if begun:
-            writing.finish(db, begun.id, tally, datetime.now(UTC))
+                    yield outcomes
+
+            tally = run(db, begun, ids, read, report.take)
     report.close(tally, time.monotonic() - began)
     if tally.unreadable:
         sys.exit(1)
@@ -124,7 +101,7 @@ def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
         db.close()
 
 
-def _times(since: str | None, until: str | None) -> dict[str, str]:
+def times(since: str | None, until: str | None) -> dict[str, str]:
     """The bounds as the archive writes times; days are those of UTC. Raises BadQuery for what is no date."""
     from archiver.search.times import period
     from archiver.store.ledger import stamp

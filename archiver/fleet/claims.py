@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
-from archiver.fleet.board import Board
+from archiver.fleet.board import Board, Row
 from archiver.fleet.clock import ticks
 from archiver.fleet.manifest import Manifest
 from archiver.store.runs import Counts
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 _MARGIN = 2.0
 """Seconds that a host stays a worker's beyond what that worker believes: for killing a crawl."""
@@ -43,17 +46,19 @@ class Wait:
     seconds: float
 
 
-def claim(board: Board, site: str, worker: str, delay: float) -> Claim | Wait:
-    """Take a site and its host. `delay`: seconds that the host is left alone between two requests."""
+def claim(board: Board, site: str, worker: str, delay: float, task: int | None = None) -> Claim | Wait:
+    """Take a site and its host, for a crawl that is due, or for a `task` that is not done yet. `delay`: seconds that
+    the host is left alone between two requests."""
     asked = ticks()
     with board.transaction() as conn:
         row = conn.execute(
             "select s.*, f.lease_seconds, f.checkpoint_seconds, f.draining, f.version, "
             "extract(epoch from h.lease_until - clock_timestamp()) as taken, "
-            "s.due_at > now() or h.quiet_until > now() as early from fleet_sites s "
-            "join fleet_hosts h using (host) cross join fleet f where s.name = %s and s.active for update of h, s",
-            [site]).fetchone()
-        if row is None or row["early"]:
+            "s.due_at > now() or h.quiet_until > now() as early, t.due_at as task_due from fleet_sites s "
+            "join fleet_hosts h using (host) cross join fleet f "
+            "left join fleet_tasks t on t.id = %s and t.ended_at is null "
+            "where s.name = %s and (s.active or t.id is not null) for update of h, s", [task, site]).fetchone()
+        if row is None or (row["early"] if task is None else row["task_due"] is None):
             return Wait(0)
         if row["taken"] > 0:
             return Wait(float(row["taken"]))
@@ -65,8 +70,8 @@ def claim(board: Board, site: str, worker: str, delay: float) -> Claim | Wait:
         conn.execute("update fleet_sites set token = token + 1 where name = %s", [site])
         conn.execute("update fleet_runs set ended_at = now(), outcome = 'lost', reason = 'its worker was gone' "
                      "where site = %s and ended_at is null", [site])
-        conn.execute("insert into fleet_runs (site, token, worker, due_at) values (%s, %s, %s, %s)",
-                     [site, row["token"] + 1, worker, row["due_at"]])
+        conn.execute("insert into fleet_runs (site, token, task, worker, due_at) values (%s, %s, %s, %s, %s)",
+                     [site, row["token"] + 1, task, worker, row["due_at"] if task is None else row["task_due"]])
     return Claim(site, row["host"], row["start_url"], row["settings"], row["token"] + 1, row["manifest"],
                  row["lease_seconds"], row["checkpoint_seconds"], row["draining"], asked + row["lease_seconds"])
 
@@ -117,12 +122,27 @@ def finish(board: Board, held: Claim, ended: Ended) -> bool:
             [ended.due_at, ended.period, ended.why, ended.outcome, ended.reason, failed, held.site, held.token])
         if not done.rowcount:
             return False
-        c = ended.counts
-        conn.execute("update fleet_runs set ended_at = now(), outcome = %s, reason = %s, requests = %s, fetched = %s, "
-                     "new = %s, bytes = %s where site = %s and token = %s",
-                     [ended.outcome, ended.reason, c.requests, c.fetched, c.new, c.bytes, held.site, held.token])
-        conn.execute("update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s), site = null, "
-                     "token = null, worker = null, quiet_until = greatest(quiet_until, %s) where host = %s and "
-                     "site = %s and token = %s",
-                     [ended.rest, ended.quiet_until, held.host, held.site, held.token])
+        let_go(conn, held, RunEnd(ended.outcome, ended.reason, ended.counts), ended.rest, ended.quiet_until)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended, as `fleet_runs` keeps it."""
+
+    outcome: str
+    reason: str
+    counts: Counts
+
+
+def let_go(conn: Connection[Row], held: Claim, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
+           ) -> None:
+    """Enter the end of a run, and release its host `rest` seconds from now, in the transaction that has seen that the
+    site's token is still this claim's."""
+    c = end.counts
+    conn.execute("update fleet_runs set ended_at = now(), outcome = %s, reason = %s, requests = %s, fetched = %s, "
+                 "new = %s, bytes = %s where site = %s and token = %s",
+                 [end.outcome, end.reason, c.requests, c.fetched, c.new, c.bytes, held.site, held.token])
+    conn.execute("update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s), site = null, "
+                 "token = null, worker = null, quiet_until = greatest(quiet_until, %s) where host = %s and "
+                 "site = %s and token = %s", [rest, quiet_until, held.host, held.site, held.token])

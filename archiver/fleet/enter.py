@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from archiver.commands.crawls.plan import Plan, host_of
+from archiver.errors import BadAddress
 from archiver.fleet.board import Board
 from archiver.sites.config import load_config
 from archiver.sites.effective import settings_in
@@ -70,3 +72,21 @@ def enter(board: Board, entries: Iterable[Entry]) -> tuple[int, int]:
 def _count(conn: Any) -> int:
     row = conn.execute("select count(*) as n from fleet_sites where active").fetchone()
     return int(row["n"])
+
+
+def enter_hosts(board: Board, starts: Iterable[str]) -> list[str]:
+    """Enter hosts that an import has captures of, each as a site that is not crawled until `init` names it; the names
+    of all that are sites now. One that no crawl could ask (a host without a domain) is left out."""
+    rows = []
+    for url in starts:
+        with suppress(BadAddress):
+            rows.append(entry(url, {"crawl": False}))
+    with board.transaction() as conn:
+        cursor = conn.cursor()
+        cursor.executemany("insert into fleet_hosts (host) values (%s) on conflict do nothing",
+                           [(host,) for host in sorted({one.host for one in rows})])
+        cursor.executemany(
+            "insert into fleet_sites (name, host, start_url, settings, active, why) values (%s, %s, %s, %s, false, "
+            "'not crawled') on conflict do nothing",
+            [(one.name, one.host, one.url, json.dumps(one.settings)) for one in rows])
+    return [one.name for one in rows]

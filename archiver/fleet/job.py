@@ -1,21 +1,25 @@
-"""One job: a site is taken, its shard fetched, crawled, brought back at checkpoints and at the end, and let go."""
+"""One job: a site is claimed, its shard fetched, worked on (by a crawl, most often), stored at checkpoints and at the
+end, and released."""
 
 from __future__ import annotations
 
 import json
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
+from archiver.commands.crawls.plan import Result
 from archiver.errors import ArchiverError
 from archiver.fleet.board import Board
 from archiver.fleet.claims import Claim, Ended, Wait, claim, commit, finish, renew
 from archiver.fleet.clock import ticks
-from archiver.fleet.crawling import Crawl, begin
+from archiver.fleet.crawling import begin
+from archiver.fleet.leash import Leashed
 from archiver.fleet.manifest import Manifest, read_manifest, shard_folder
 from archiver.fleet.mark import known
 from archiver.fleet.refusals import Fenced, QueueAway, ShardDamaged
@@ -36,6 +40,7 @@ _AGAIN, _AGAIN_LONGEST = 600.0, 6 * 3600.0
 """Seconds after which a site is tried again that could not be crawled at all; doubled each time."""
 _COST = 20
 """A crawl goes on so many times as long as its last checkpoint took before the next one."""
+E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Place:
 
 
 class Lease:
-    """Renews a claim in a thread of its own, for whatever the job does meanwhile, and lengthens the crawl's leash.
+    """Renews a claim in a thread of its own, for whatever the job does meanwhile, and lengthens its process's leash.
     `lost` is set when the site is another worker's, or the time is over."""
 
     def __init__(self, place: Place, held: Claim, delay: float) -> None:
@@ -61,7 +66,7 @@ class Lease:
         self.lost = threading.Event()
         self.now = threading.Event()
         """The fleet is drained at once."""
-        self.crawl: Crawl | None = None
+        self.process: Leashed | None = None
         self._thread = threading.Thread(target=self._renew, name=f"lease of {held.site}", daemon=True)
 
     def __enter__(self) -> Lease:
@@ -91,8 +96,8 @@ class Lease:
             self._until, draining = renewed
             if draining == "now":
                 self.now.set()
-            if self.crawl is not None:
-                self.crawl.lengthen(self._until)
+            if self.process is not None:
+                self.process.lengthen(self._until)
 
 
 def crawl_site(place: Place, site: str, settings: dict[str, Any], url: str) -> float:
@@ -103,37 +108,55 @@ def crawl_site(place: Place, site: str, settings: dict[str, Any], url: str) -> f
     if isinstance(held, Wait):
         return held.seconds
     with Lease(place, held, delay) as lease:
-        try:
-            ended = _run(place, held, lease, delay)
-        except Fenced as error:
-            _log.warning("%s", error)
-            return held.lease
-        except (ArchiverError, OSError) as error:
-            if lease.lost.is_set():
-                return held.lease
-            _log.warning("%s: %s", site, error)
-            ended = _failed(place.board, held, str(error), delay)
-        except Exception as error:
-            _log.exception("%s", site)
-            ended = _failed(place.board, held, f"the worker met {type(error).__name__}: {error}", delay)
-    if not finish(place.board, held, ended):
+        ended = attempt(site, lease, lambda: _run(place, held, lease, delay),
+                        lambda why: _failed(place.board, held, why, delay))
+    if ended is None or not finish(place.board, held, ended):
         return held.lease
     _log.info("%s: %s, %d requests, %d new; due %s UTC", site, ended.outcome, ended.counts.requests, ended.counts.new,
               f"{ended.due_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}")
     return 0.0
 
 
-def _run(place: Place, held: Claim, lease: Lease, delay: float) -> Ended:
+def attempt(name: str, lease: Lease, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
+    """What `run` returns, or where it fails what `failed` makes of the reason; None where the site is another worker's
+    by now, so that nothing is to be entered."""
+    try:
+        return run()
+    except Fenced as error:
+        _log.warning("%s", error)
+        return None
+    except (ArchiverError, OSError) as error:
+        if lease.lost.is_set():
+            return None
+        _log.warning("%s: %s", name, error)
+        return failed(str(error))
+    except Exception as error:
+        _log.exception("%s", name)
+        return failed(f"the worker met {type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A shard that was worked on and stored: its archive on this disk, what its process sent, and whether that was
+    asked to end early."""
+
+    archive: Path
+    result: Any
+    stopped: bool
+
+
+def on_shard(place: Place, held: Claim, lease: Lease, start: Callable[[Path], Leashed]) -> Done:
+    """Fetch the shard, let the process that `start` begins on its archive work to its end, and store the shard, again
+    and again meanwhile. Raises Fenced, the ArchiverError that the process sends, and what fetching and storing do."""
     folder = place.folder / shard_folder(held.site).rpartition("/")[2]
     known(place.storage)
     before = _manifest(place.storage, held.manifest)
     restore(place.storage, folder, before)
     taken(folder)
-    _prepare(folder / ARCHIVE, held)
     if lease.lost.is_set() or ticks() >= lease.until:
         raise Fenced(held.site, held.token)
-    crawl = lease.crawl = begin(folder / ARCHIVE, held.site, held.start_url, held.settings, place.contact)
-    crawl.lengthen(lease.until)
+    process = lease.process = start(folder / ARCHIVE)
+    process.lengthen(lease.until)
     number, state, old = 0, before, before
 
     def save() -> None:
@@ -145,34 +168,43 @@ def _run(place: Place, held: Claim, lease: Lease, delay: float) -> Ended:
     stopped = False
     try:
         at = monotonic() + held.every
-        while not crawl.over(_LOOK):
+        while not process.over(_LOOK):
             if lease.lost.is_set():
                 raise Fenced(held.site, held.token)
             if not stopped and (place.stopping.is_set() or lease.now.is_set()):
                 stopped = True
-                crawl.end()
+                process.end()
             if not stopped and monotonic() >= at:
                 begun = monotonic()
                 save()
                 at = monotonic() + max(held.every, _COST * (monotonic() - begun))
     except BaseException:
-        crawl.kill()
+        process.kill()
         raise
     finally:
-        lease.crawl = None
+        lease.process = None
     save()
     assert state is not None
     left_clean(folder, state)
     sweep(place.storage, state, old)
-    if isinstance(crawl.result, ArchiverError):
-        raise crawl.result
-    assert crawl.result is not None
-    came = crawl.result
-    outcome = "interrupted" if stopped and not came.clean else came.outcome
-    return _turn(place.board, folder / ARCHIVE, held, outcome, came.reason, came.counts, delay)
+    if isinstance(process.result, ArchiverError):
+        raise process.result
+    assert process.result is not None
+    return Done(folder / ARCHIVE, process.result, stopped)
 
 
-def _prepare(archive: Path, held: Claim) -> None:
+def _run(place: Place, held: Claim, lease: Lease, delay: float) -> Ended:
+    def start(archive: Path) -> Leashed:
+        prepare(archive, held)
+        return begin(archive, held.site, held.start_url, held.settings, place.contact)
+
+    done = on_shard(place, held, lease, start)
+    came: Result = done.result
+    outcome = "interrupted" if done.stopped and not came.clean else came.outcome
+    return _turn(place.board, done.archive, held, outcome, came.reason, came.counts, delay)
+
+
+def prepare(archive: Path, held: Claim) -> None:
     """The shard has the site with the settings that the fleet has now."""
     db = open_archive(archive, create=True)
     try:

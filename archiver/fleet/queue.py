@@ -1,4 +1,5 @@
-"""The jobs in Procrastinate: what is due is put into the queue, what stalled goes back into it, sites are crawled."""
+"""The jobs in Procrastinate: what is due is put into the queue, what stalled goes back into it, sites are crawled and
+tasks done."""
 
 from __future__ import annotations
 
@@ -17,11 +18,14 @@ from procrastinate.jobs import Job
 from archiver.fleet.board import Board, said
 from archiver.fleet.job import Place, crawl_site
 from archiver.fleet.refusals import NotAllowed, QueueAway
+from archiver.fleet.task_job import do_task
 
 _log = logging.getLogger(__name__)
 SITES, CARE = "sites", "care"
-"""The queues: crawls, and what keeps them going, which has a place of its own in each worker."""
-_TASK = "crawl-site"
+"""The queues: crawls and tasks, and what keeps them going, which has a place of its own in each worker."""
+_CRAWL, _TASK = "crawl-site", "do-task"
+_AFTER_CRAWLS = -1
+"""The priority of tasks: they can wait, a crawl that is due is late."""
 _TOGETHER = 500
 _AWAY, _BROKEN = 5.0, 60.0
 """Seconds after which a job is tried again that could not reach PostgreSQL, or met what nobody expected."""
@@ -80,19 +84,26 @@ def queue_of(board: Board, place: Place | None = None, size: int = 4) -> App:
     """The queue with its tasks; without a `place` it can be looked at and filled, and does no work."""
     app = App(connector=PatientConnector(conninfo=board.jobs, min_size=1, max_size=size, timeout=10))
 
-    @app.task(name=_TASK, queue=SITES, retry=Later(), pass_context=True)
-    def crawl(context: JobContext, site: str, url: str, settings: dict[str, Any]) -> None:
+    def attempt(name: str, job: Callable[[Place], float]) -> None:
         assert place is not None
         try:
-            wait = crawl_site(place, site, settings, url)
+            wait = job(place)
         except QueueAway as error:
-            _log.warning("%s: %s", site, error)
+            _log.warning("%s: %s", name, error)
             wait = _AWAY
         except Exception:
-            _log.exception("%s", site)
+            _log.exception("%s", name)
             wait = _BROKEN
         if wait:
             raise NotYet(wait)
+
+    @app.task(name=_CRAWL, queue=SITES, retry=Later(), pass_context=True)
+    def crawl(context: JobContext, site: str, url: str, settings: dict[str, Any]) -> None:
+        attempt(site, lambda place: crawl_site(place, site, settings, url))
+
+    @app.task(name=_TASK, queue=SITES, retry=Later(), pass_context=True)
+    def do(context: JobContext, task: int) -> None:
+        attempt(f"task {task}", lambda place: do_task(place, task))
 
     # Without locks of their own: one that its worker died with would keep everybody from taking over.
     @app.periodic(cron="* * * * * */2", periodic_id="plan")
@@ -129,16 +140,34 @@ def make_tables(board: Board) -> None:
 
 
 async def defer_due(app: App, board: Board) -> int:
-    """Put the sites that are due into the queue, the longest due first, one job a site; how many."""
+    """Put the sites and tasks that are due into the queue, the longest due first, one job each; how many."""
+    return await _defer(app, [*await _sites_due(board), *await _tasks_due(board)])
+
+
+async def _sites_due(board: Board) -> list[Job]:
     rows = await asyncio.to_thread(
         board.all,
         "select s.name, s.host, s.start_url, s.settings from fleet_sites s join fleet_hosts h using (host), fleet f "
         "where s.active and s.due_at <= now() and f.draining = '' and (h.quiet_until is null or "
         "h.quiet_until <= now()) and not exists (select 1 from procrastinate_jobs j where j.queueing_lock = s.name "
         "and j.status in ('todo', 'doing')) order by s.due_at limit %s", [_TOGETHER])
-    made = [Job(queue=SITES, lock=row["host"], queueing_lock=row["name"], task_name=_TASK,
+    return [Job(queue=SITES, lock=row["host"], queueing_lock=row["name"], task_name=_CRAWL,
                 task_kwargs={"site": row["name"], "url": row["start_url"], "settings": row["settings"]})
             for row in rows]
+
+
+async def _tasks_due(board: Board) -> list[Job]:
+    rows = await asyncio.to_thread(
+        board.all,
+        "select t.id, s.host from fleet_tasks t left join fleet_sites s on s.name = t.site, fleet f "
+        "where t.ended_at is null and t.due_at <= now() and f.draining = '' and not exists (select 1 from "
+        "procrastinate_jobs j where j.queueing_lock = 'task ' || t.id and j.status in ('todo', 'doing')) "
+        "order by t.due_at, t.id limit %s", [_TOGETHER])
+    return [Job(queue=SITES, lock=row["host"], queueing_lock=f"task {row['id']}", task_name=_TASK,
+                priority=_AFTER_CRAWLS, task_kwargs={"task": row["id"]}) for row in rows]
+
+
+async def _defer(app: App, made: list[Job]) -> int:
     if not made:
         return 0
     try:
@@ -155,14 +184,14 @@ async def defer_due(app: App, board: Board) -> int:
 
 
 async def retry_stalled(app: App, board: Board) -> int:
-    """Put jobs back whose worker is gone: it has had no heartbeat for a lease, or nobody holds the site's host although
-    the job was taken long ago (a worker that died between two statements). How many."""
+    """Put jobs back whose worker is gone: it has had no heartbeat for a lease, or nobody holds the host although the
+    job was taken long ago (a worker that died between two statements). How many."""
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}
     orphans = await asyncio.to_thread(
         board.all,
-        "select j.id from procrastinate_jobs j join fleet_sites s on s.name = j.queueing_lock "
-        "join fleet_hosts h using (host) where j.status = 'doing' and j.queue_name = %s and "
+        "select j.id from procrastinate_jobs j join fleet_hosts h on h.host = j.lock "
+        "where j.status = 'doing' and j.queue_name = %s and "
         "h.lease_until < now() - make_interval(secs => %s) and not exists (select 1 from procrastinate_events e "
         "where e.job_id = j.id and e.type = 'started' and e.at > now() - make_interval(secs => %s))",
         [SITES, 2 * fleet.lease, 2 * fleet.lease])

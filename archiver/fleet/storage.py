@@ -13,7 +13,8 @@ from archiver.errors import ExtraMissing
 from archiver.fleet.refusals import StorageRefused
 
 _CHUNK = 1 << 20
-_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
+             "http": "aiohttp", "https": "aiohttp"}
 
 
 class Storage:
@@ -86,6 +87,20 @@ class Storage:
         except Exception as error:
             raise self._refused(error) from error
         return data
+
+    def kind(self, key: str) -> str:
+        """ "file", "directory", or "" where there is nothing of this key."""
+        try:
+            self._fs.invalidate_cache()
+            return str(self._fs.info(f"{self._root}/{key}")["type"])
+        except FileNotFoundError:
+            return ""
+        except Exception as error:
+            raise self._refused(error) from error
+
+    def local(self, key: str) -> Path | None:
+        """The file of an object where the storage is a folder on this machine."""
+        return Path(f"{self._root}/{key}") if self._is_folder else None
 
     def keys(self, prefix: str) -> list[str]:
         """The keys of all objects below a folder, sorted."""

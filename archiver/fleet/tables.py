@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LAYOUT = 1
+LAYOUT = 2
 """Of these tables; another one is another version of the program."""
 
 TABLES = """
@@ -44,9 +44,26 @@ create table fleet_sites (
 );
 create index fleet_sites_due on fleet_sites (due_at) where active;
 create index fleet_sites_host on fleet_sites (host);
+create table fleet_tasks (
+    id bigint primary key generated always as identity,
+    kind text not null check (kind in ('reextract', 'scan', 'import')),
+    site text references fleet_sites on delete cascade check ((site is null) = (kind = 'scan')),
+    file text not null default '',
+    options jsonb not null default '{}',
+    entered_at timestamptz not null default now(),
+    due_at timestamptz not null default now(),
+    ended_at timestamptz,
+    outcome text,
+    reason text,
+    failures int not null default 0,
+    result jsonb
+);
+create unique index fleet_tasks_same on fleet_tasks (kind, coalesce(site, ''), file, options);
+create index fleet_tasks_due on fleet_tasks (due_at) where ended_at is null;
 create table fleet_runs (
     site text not null references fleet_sites on delete cascade,
     token bigint not null,
+    task bigint references fleet_tasks on delete set null,
     worker text not null,
     due_at timestamptz not null,
     began_at timestamptz not null default now(),
@@ -73,4 +90,7 @@ create table fleet_workers (
 """
 """`fleet_hosts.lease_until`: until then (by PostgreSQL's clock) the host is one worker's, for `site` with `token`.
 `fleet_sites.token` grows by one with each run, and is what a write to the storage must have; `manifest` is the key of
-the shard's current state. `fleet.draining` is '', 'drain' (what runs is finished) or 'now' (it is interrupted)."""
+the shard's current state. `fleet.draining` is '', 'drain' (what runs is finished) or 'now' (it is interrupted).
+`fleet_tasks` has what is to be done once: to re-extract a shard, to scan a WARC file for the sites that it has captures
+of, to import those of one site. `ended_at` is set when it is finished, or has failed too often; `fleet_runs.task` is
+the task of a run, null for a crawl."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from archiver.errors import ArchiverError
+
+SCANS = "scans"
+"""Beside the folder for shards: WARC files that are scanned for sites."""
 
 
 class WorkplaceTaken(ArchiverError):
@@ -28,4 +32,5 @@ def workplace(folder: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise WorkplaceTaken(str(folder), "another worker does") from error
+        shutil.rmtree(folder / SCANS, ignore_errors=True)  # a killed worker leaves files that it has fetched
         yield folder / "shards"

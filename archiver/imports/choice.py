@@ -17,23 +17,30 @@ _HELD = frozenset({"response", "resource", "revisit"})
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`only` are hosts or names of sites ("example.org", "example.org/blog"); () is all. `since` and `until` are days
-    (YYYY-MM-DD, UTC), "" is open; both are within. `known_sites`: only addresses of sites that the archive has."""
+    """`only` are hosts or names of sites ("example.org", "example.org/blog"); () is all. `apart` are sites within these
+    whose addresses belong to another archive. `since` and `until` are days (YYYY-MM-DD, UTC), "" is open; both are
+    within. `known_sites`: only addresses of sites that the archive has."""
 
     only: tuple[str, ...] = ()
     known_sites: bool = False
     since: str = ""
     until: str = ""
     all_captures: bool = False
+    apart: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """One file read by another choice is another import."""
-        return json.dumps({**asdict(self), "only": sorted(self.only)}, sort_keys=True)
+        values = {**asdict(self), "only": sorted(self.only), "apart": sorted(self.apart)}
+        if not self.apart:
+            del values["apart"]
+        return json.dumps(values, sort_keys=True)
 
     def takes(self, url: str, is_known: Callable[[str], bool]) -> bool:
         """Whether an address is asked for. `is_known` says whether a site of the archive has it."""
         if self.only and not any(_within(url, name) for name in self.only):
+            return False
+        if any(_within(url, name) for name in self.apart):
             return False
         return not self.known_sites or is_known(url)
 

@@ -76,6 +76,11 @@ class _Pipe(io.RawIOBase):
         return len(data)
 
 
+def is_archive_name(name: str) -> bool:
+    """Whether a file of this name is taken for one of records when a folder is named."""
+    return _FILES.fullmatch(name) is not None
+
+
 def expand(words: Iterable[str]) -> Iterator[Path]:
     """The files that the words name: themselves, those of a folder and all below it, those that a pattern fits.
 
@@ -87,7 +92,7 @@ def expand(words: Iterable[str]) -> Iterator[Path]:
         if word == STDIN:
             found = [path]
         elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if _FILES.fullmatch(p.name) and p.is_file()) or [path]
+            found = sorted(p for p in path.rglob("*") if is_archive_name(p.name) and p.is_file()) or [path]
         elif not path.exists() and glob.has_magic(word):
             found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor)))) or [path]
             found = [f for p in found for f in (expand([str(p)]) if p.is_dir() else [p])]
@@ -122,3 +127,14 @@ def inputs_in(path: Path) -> Iterator[Input | Problem]:
                 yield Problem(Damage.NOT_AN_ARCHIVE, "", detail="the package holds no file of records under archive/")
     except OSError as error:
         yield Problem(Damage.UNREADABLE, "", detail=error.strerror or str(error))
+
+
+def digest_problem(one: Input, handle: BinaryIO) -> Problem | None:
+    """A package's member, read to its end through `handle`, whose digest differs from the one that the package states.
+    None where the digest is not known, as for a member that was not read from its beginning."""
+    stream = getattr(handle, "raw", None)
+    if one.member is None or not one.member.sha256 or not isinstance(stream, MemberStream):
+        return None
+    found = stream.sha256()
+    return Problem(Damage.FILE_DIGEST, "", detail=f"sha256:{found[:16]}...") if found and (
+        found != one.member.sha256) else None

@@ -6,21 +6,19 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from archiver import __version__
 from archiver.capture.damage import Damage, Problem
 from archiver.capture.packed import Place, Unpacked
 from archiver.imports.choice import Choice, Wanted
 from archiver.imports.framing import Batch, batches
-from archiver.imports.inputs import Input, expand, inputs_in
+from archiver.imports.inputs import Input, digest_problem, expand, inputs_in
 from archiver.imports.opened import Opened, as_json
 from archiver.imports.pool import Plan, Pool, Results
-from archiver.imports.spread import Cluster, Underway, spread
-from archiver.imports.stretch import Task, digest_problem
 from archiver.imports.writing import Source
 from archiver.store import imports
 from archiver.store.faults import fault_of, is_fault
@@ -31,8 +29,6 @@ from archiver.store.transaction import writing
 _PREFIX = "import"
 _SMALL = 24 << 20
 """Bytes of which reading takes less time than starting processes to read them."""
-
-R = TypeVar("R")
 
 
 @dataclass
@@ -70,10 +66,9 @@ class ImportRun:
     and ArchiveInUse where another import is running."""
 
     def __init__(self, archive: Path, choice: Choice, *, workers: int = 1, limit: int = 0, again: bool = False,
-                 cluster: Cluster | None = None, told: Told = lambda result, read, size: None) -> None:
-        """With a `cluster` its workers read the files, several at a time, each by its stretches."""
+                 told: Told = lambda result, read, size: None) -> None:
         self._archive, self._choice, self._limit, self._again, self._told = archive, choice, limit, again, told
-        self._workers, self._cluster = workers, cluster
+        self._workers = workers
         self.results: list[FileResult] = []
         self._now = datetime.now(UTC)
         self._open = Opened(archive, _PREFIX, "Captures that were made by others, copied from their files", self._now,
@@ -85,11 +80,8 @@ class ImportRun:
         """Read all files that the words name. Raises a fault of the archive's place; what is written stays."""
         try:
             self._open.mend()
-            if self._cluster is None:
-                for one in self._inputs(words):
-                    self._file(one, self._stream)
-            else:
-                self._spread(words, self._cluster)
+            for one in self._inputs(words):
+                self._file(one)
             self._open.seal()
         except (sqlite3.Error, OSError) as error:
             if is_fault(error):
@@ -114,45 +106,22 @@ class ImportRun:
                 else:
                     yield one
 
-    def _file(self, one: Input, use: Callable[[Input, BinaryIO, FileResult], R]) -> R | None:
-        """Open a file and use it; None where it cannot be read, which is told then."""
+    def _file(self, one: Input) -> None:
+        """Read a file; where it cannot be read its result says so."""
         result = FileResult(one.name)
         self.results.append(result)
         try:
             handle = one.open()
         except OSError as error:
             self._unreadable(result, error.strerror or str(error))
-            return None
+            return
         with handle:
             try:
-                return use(one, handle, result)
+                self._stream(one, handle, result)
             except OSError as error:
                 if getattr(error, "filename", None) or is_fault(error):
                     raise
                 self._unreadable(result, error.strerror or str(error))
-                return None
-
-    def _spread(self, words: Sequence[str], cluster: Cluster) -> None:
-        def begun() -> Iterator[Underway[Going]]:
-            for one in self._inputs(words):
-                going = self._file(one, self._begin)
-                if going is None:
-                    continue
-                if any(going.source.import_id == other.source.import_id for other in goings):
-                    going.result.outcome = "known"  # the same file by another name
-                    continue
-                goings.append(going)
-                yield Underway(going, Task(self._archive.resolve(), __version__, self._now, self._choice,
-                                          replace(one, path=one.path.resolve()), going.place, self._limit))
-
-        def end(going: Going, outcome: str, wrong: Problem | None, why: str) -> None:
-            if why:
-                self._unreadable(going.result, why)
-            else:
-                self._end(going, outcome, wrong)
-
-        goings: list[Going] = []
-        spread(begun(), cluster, self._commit, end)
 
     def _unreadable(self, result: FileResult, why: str) -> None:
         result.outcome = "unreadable"

@@ -13,7 +13,7 @@ import pytest
 
 from archiver.commands.crawls.fork import fork_crawl
 from archiver.commands.crawls.log import log_file
-from archiver.fleet import crawling
+from archiver.fleet import crawling, leash
 from archiver.fleet.board import Board
 from archiver.fleet.clock import ticks
 from archiver.fleet.shard import ARCHIVE
@@ -43,7 +43,7 @@ def send(pids: list[int], signum: int) -> None:
 
 def unwatched(link: Connection, archive: Path, url: str) -> None:
     """A crawl whose leash hears once until when it may go on, and which nobody watches then."""
-    crawling.Leash.watch = lambda self: self._hear(60)  # type: ignore[method-assign]
+    leash.Leash.watch = lambda self: self._hear(60)  # type: ignore[method-assign]
     crawling._work(link, archive, url, {}, None)
 
 
