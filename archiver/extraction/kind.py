@@ -240,8 +240,8 @@ def _dated(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Pag
         return PageKind.POST, "published time"
     if any(c.visible or c.source in ("microdata", "rdfa") for c in found if c.confidence > 0.6) and _text(post) >= 20:
         return PageKind.POST, "dated"
-    date = of_url(page.path)
-    if date and date[2] is not None and _text(post) >= 100:
+    address = of_url(page.path)
+    if address and address.day is not None and _text(post) >= 100:
         return PageKind.POST, "dated address"
     if any(c.source in ("meta", "json-ld") and c.locator != "WebPage" for c in found) and _text(post) >= 100:
         return PageKind.POST, "published time"

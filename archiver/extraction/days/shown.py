@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from itertools import islice
 
@@ -126,7 +127,7 @@ def dates_shown(page: Page, post: Post, language: str, *, near: bool = False) ->
     places = _Places(page, post)
     found: list[Shown] = []
     taken: set[Element] = set()
-    signature: dict[tuple[str, str], set[tuple[int, int, int]]] = defaultdict(set)
+    signature: dict[tuple[str, str], set[date]] = defaultdict(set)
     read = 0
     for el in _holders(page, places, near):
         if el in taken or read >= _MOST:
