@@ -11,14 +11,14 @@ from archiver.commands.import_ import DAY, last_day
 from archiver.commands.options import json_option
 from archiver.commands.reextract import times
 from archiver.commands.screen import count, write_json
-from archiver.record.rereading import READ_FIELDS
+from archiver.fields import EVIDENCE
 
 
 @click.command(short_help="Re-extract shards, one job each.")
 @click.argument("sites", metavar="[SITE]...", nargs=-1)
 @jobs_option
-@click.option("--field", "fields", multiple=True, type=click.Choice(READ_FIELDS), metavar="NAME",
-              help="Only this field (may be given more than once): " + ", ".join(READ_FIELDS) + ".")
+@click.option("--field", "fields", multiple=True, type=click.Choice(EVIDENCE), metavar="NAME",
+              help="Only this field (may be given more than once): " + ", ".join(EVIDENCE) + ".")
 @click.option("--since", metavar="DATE", help="Only captures made on or after: 2024, 2024-05, 2024-05-31 or a time.")
 @click.option("--until", metavar="DATE", help="Only captures made on or before, to the end of that year, month or day.")
 @json_option
@@ -36,7 +36,7 @@ def reextract(sites: tuple[str, ...], jobs: str, fields: tuple[str, ...], since:
     """
     from archiver.fleet.tasks import REEXTRACT, NewTask, enter_tasks, shards_named
 
-    options = {"fields": [name for name in READ_FIELDS if name in fields],
+    options = {"fields": [name for name in EVIDENCE if name in fields],
                "since": "", "until": "", **times(since, until)}
     board = open_board(jobs)
     try:
