@@ -91,6 +91,11 @@ def test_a_rule_that_fails_on_a_page_names_site_page_and_reason() -> None:
     assert "Invalid type" in said
 
 
+def test_a_pattern_that_fails_on_a_page_names_it_too() -> None:
+    with pytest.raises(BadRules, match="unterminated subpattern"):
+        read("[tags]\nselect = [\"//a[re:test(., '(')]\"]\n")
+
+
 def demo_pages(theme: Theme) -> list[tuple[str, bytes]]:
     blog = Blog("http://127.0.0.1:1", theme=theme)
     return [(f"http://127.0.0.1:1{p.path()}", blog.get(p.path()).body) for p in blog.posts if not p.protected]
