@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from cssselect import SelectorError, parser
 
@@ -62,7 +62,7 @@ def words(value: str) -> list[str]:
     return _WORD.findall(value)
 
 
-@cache
+@lru_cache(maxsize=16_384)
 def plan(selector: str) -> Plan | None:
     """How the index finds a selector, None where parsel has to."""
     if is_xpath(selector):

@@ -62,12 +62,19 @@ def as_xpath(selector: str) -> str:
 
 
 def evaluate(page: Selector, selector: str) -> list[Found]:
-    """What parsel answers, in its order. Numbers and truths are texts, as `.get()` gives them."""
-    return [one.root if isinstance(one.root, (str, Element)) else str(one.get())
-            for one in page.xpath(as_xpath(selector))]
+    """What parsel answers, in its order. Numbers and truths are texts, as `.get()` gives them.
+
+    Raises ValueError where parsel cannot evaluate the selector on this page, `cssselect.SelectorError` where it cannot
+    parse it.
+    """
+    try:
+        found = page.xpath(as_xpath(selector))
+    except (TypeError, re.error) as error:  # of functions that are written in Python, as re:test()
+        raise ValueError(f"{error} in {selector}") from error
+    return [one.root if isinstance(one.root, (str, Element)) else str(one.get()) for one in found]
 
 
-@cache
+@lru_cache(maxsize=4_096)
 def without_text(selector: str) -> str:
     """The selector of the elements whose text a selector asks for; "" where it asks for an attribute."""
     if is_xpath(selector):

@@ -73,6 +73,16 @@ def test_bad_rules_are_one_sentence_and_change_nothing(taught: Path, text: str, 
     assert "h1.mine" in on(taught).stdout
 
 
+def test_a_selector_that_parsel_cannot_read_names_site_file_field_line_and_reason(taught: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text("[title]\nselect = 'h1.mine'\n[tags]\nselect = [\n  '.tags a',\n  'a[href*=/tag/]',\n]\n")
+    result = on(taught, "--set", str(file))
+    assert result.exit_code == 2
+    for part in (SITE, str(file), "[tags] select", "(line 6)", "'a[href*=/tag/]'", "Expected string or ident"):
+        assert part in result.stderr
+    assert "h1.mine" not in on(taught).stdout
+
+
 def test_wrong_use(taught: Path) -> None:
     assert on(taught, "--forget", "--learn").exit_code == 2
     assert on(taught, "--set", "nowhere.toml").exit_code in (1, 2)

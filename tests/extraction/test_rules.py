@@ -70,6 +70,8 @@ def test_any_text_is_rules_or_one_error(text: str) -> None:
     ("[body]\nselect = 'a'\n[tags]\nselect = 'a:nope'", "[tags] select (line 4): parsel cannot read the CSS selector"),
     ("[tags]\nselect = 'a::nope'", "The pseudo-element ::nope is unknown"),
     ("[tags]\nselect = '//a[nope()]'", "Unregistered function: nope()"),
+    ("[tags]\nselect = 're:test(//a)'", "cannot read the XPath selector"),
+    ("[tags]\nselect = 're:test(//body, \"(\")'", "missing ), unterminated subpattern"),
     ("[tags]\nselect = '//a[$nope]'", "Undefined variable"),
     ("[tags]\nselect = '//a[no:pe]'", "Undefined namespace prefix: no"),
     ("[tags]\nselect = ''", "it is empty"),
