@@ -39,7 +39,7 @@ PAGE_MAXSIZE = 16 * 1024 * 1024
 REQUISITE_MAXSIZE = 10 * 1024 * 1024
 DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 # Scrapy's default resolver knows no IPv6. This one has no DNS_TIMEOUT: DOWNLOAD_TIMEOUT counts from the look-up on.
-DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
+TWISTED_DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
@@ -87,7 +87,9 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.busy.BusyMiddleware": 550,
     "archiver.middlewares.tdmrep.TdmRepMiddleware": 110,
     "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
-    # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
+    "archiver.middlewares.redirect.PlainRedirectMiddleware": 600,
+    # The spider reads meta refreshes itself: like any redirect, each is a row of the pages table.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "archiver.middlewares.unpacking.UnpackingMiddleware": 590,
