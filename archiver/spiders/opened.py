@@ -31,6 +31,7 @@ from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.faults import is_fault
 from archiver.store.requisites import DEFAULT_MODE, Mode
+from archiver.store.result_stages import StoringRun
 from archiver.store.runs import Counts, check_run, end_run, ensure_site, has_finished
 from archiver.store.takedown.named import Named
 from archiver.store.transaction import PATIENCE, writing
@@ -100,9 +101,9 @@ class OpenRun:
         self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
         # An API counts all posts of a site only once a crawl has read it to its end.
         counted = not self.full and has_finished(self.db, site_id) and ledger.has_api(self.db, site_id)
-        self.writer = VisitWriter(self.db, self.site, self.run_id, self.started, self.revisit, listings_wait=counted,
-                                  version=__version__, reread=self._readings, before_commit=self.before_commit,
-                                  mode=self.mode)
+        self.writer = VisitWriter(
+            StoringRun(self.db, self.site, self.run_id, self.started, self.revisit, __version__, self._readings,
+                       self.mode, counted), self.before_commit)
         self.nowhere = None if self.full else remembered(self.site, self.started - self.revisit)
 
     @property
