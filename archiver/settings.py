@@ -39,7 +39,7 @@ PAGE_MAXSIZE = 16 * 1024 * 1024
 REQUISITE_MAXSIZE = 10 * 1024 * 1024
 DOWNLOAD_HEADER_MAXSIZE = 256 * 1024
 # Scrapy's default resolver knows no IPv6. This one has no DNS_TIMEOUT: DOWNLOAD_TIMEOUT counts from the look-up on.
-DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
+TWISTED_DNS_RESOLVER = "scrapy.resolver.CachingHostnameResolver"
 DOWNLOAD_WARNSIZE = 0
 DOWNLOAD_VERIFY_CERTIFICATES = True
 COOKIES_ENABLED = False
@@ -62,6 +62,8 @@ CONCURRENT_ITEMS = 1
 WARN_ON_GENERATOR_RETURN_VALUE = False
 LOG_LEVEL = "WARNING"
 
+# Hands out what is due in the pages table; requests that are none of a crawl's go through Scrapy's own.
+SCHEDULER = "archiver.scheduler.FrontierScheduler"
 # Each one wraps what the spider hands on once more, and the ledger does what they do: it knows what follows on what,
 # addresses are bounded before they are entered, every status is an answer, and no server need know who led to a page.
 SPIDER_MIDDLEWARES: dict[str, Any] = {
@@ -86,8 +88,9 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "archiver.middlewares.busy.BusyMiddleware": 550,
     "archiver.middlewares.tdmrep.TdmRepMiddleware": 110,
-    "archiver.middlewares.conditional.ConditionalRequestMiddleware": 410,
-    # The spider reads meta refreshes itself: they are redirects of the ledger like any other.
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
+    "archiver.middlewares.redirect.PlainRedirectMiddleware": 600,
+    # The spider reads meta refreshes itself: like any redirect, each is a row of the pages table.
     "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
     "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "archiver.middlewares.unpacking.UnpackingMiddleware": 590,
@@ -96,10 +99,13 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
 }
 ITEM_PIPELINES: dict[str, Any] = {
     "archiver.pipelines.validate.ValidatePipeline": 100,
+    "archiver.pipelines.store.IdentifyPipeline": 300,
+    "archiver.pipelines.store.RevisePipeline": 500,
     "archiver.pipelines.store.StorePipeline": 900,
 }
 EXTENSIONS: dict[str, Any] = {
     "scrapy.extensions.logstats.LogStats": None,
+    "archiver.extensions.crawl_archive.ArchiveExtension": 300,
     "archiver.extensions.manners.Manners": 400,
     "archiver.extensions.progress.Progress": 500,
 }

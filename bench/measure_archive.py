@@ -19,6 +19,7 @@ from sqlite_utils import Database
 from table import Column, hundredths, tenths, whole
 
 from archiver.store.connect import open_archive
+from archiver.store.result_stages import StoringRun
 from archiver.store.runs import begin_run, ensure_site
 from archiver.store.transaction import writing
 from archiver.store.vacuum import vacuum
@@ -82,7 +83,8 @@ def ingest(archive: Path, posts: Posts) -> dict[str, Any]:
     try:
         for site in told(range(posts.sites), "sites"):
             row = ensure_site(db, f"https://{posts.host(site)}/", AT)
-            writer = VisitWriter(db, row, begin_run(db, row["id"], "full", "0.3.0", AT), AT, version="0.3.0")
+            run_id = begin_run(db, row["id"], "full", "0.3.0", AT)
+            writer = VisitWriter(StoringRun(db, row, run_id, AT, version="0.3.0"))
             waiting: list[Any] = []
             took = 0.0
             for visit in posts.visits(site):

@@ -15,6 +15,7 @@ from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, 
 from archiver.spiders.recovery import warc_prefix
 from archiver.store import ledger
 from archiver.store.connect import open_archive
+from archiver.store.result_stages import StoringRun
 from archiver.store.runs import begin_run, end_run, ensure_site
 from archiver.store.transaction import writing
 from archiver.store.writer import VisitWriter
@@ -61,7 +62,7 @@ class Run:
             self.site: dict[str, Any] = ensure_site(self.db, start, at)
             self.run_id = begin_run(self.db, self.site["id"], "full", "1.0", at)
         self.warc = WarcWriter(archive.parent, warc_prefix(self.site["name"]), "archiver/test", "a test")
-        self.writer = VisitWriter(self.db, self.site, self.run_id, at, version="1.0", before_commit=self.warc.sync)
+        self.writer = VisitWriter(StoringRun(self.db, self.site, self.run_id, at, version="1.0"), self.warc.sync)
 
     def __enter__(self) -> Run:
         return self

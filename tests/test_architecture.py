@@ -15,7 +15,7 @@ STAGES = ("platforms", "discovery", "frontier", "capture", "extraction", "record
           "publish", "web")
 """In the order in which the data passes through them. A stage imports from itself and from stages before it."""
 SHELL = ("spiders", "middlewares", "handlers", "pipelines", "extensions", "imports", "fleet", "commands",
-         "settings")
+         "settings", "scheduler")
 """Around the stages: may import any of them, and none of them imports the shell."""
 ROOTS = ("items", "fields", "errors", "urls")
 """The few shared files at the package's root: they import one another only."""

@@ -30,7 +30,7 @@ from archiver.store.tags import tags_of_sites
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.opened import Only
+    from archiver.spiders.crawl_run import Only
 
 @click.command(short_help="Crawl sites into the archive.")
 @click.argument("sites", nargs=-1, metavar="[SITE|URL]...")

@@ -23,6 +23,8 @@ from archiver.frontier.reach import Zone, zone_of_host
 from archiver.middlewares.refusals import HostBusy, RunEnded
 from archiver.spiders.contact import POLITE_DELAY
 
+HOST_GIVEN_UP = object()
+"""Signal: a host answered 429 or 503 too often or for too long. Arguments: host, why, until (a time or None)."""
 _TICK_SECONDS = 0.5
 # Without any delay Scrapy 2.19 sends all that waits for a slot at once, whatever its concurrency: it counts what is
 # under way only when the event loop has gone round. With a millisecond between two requests it counts right.
@@ -126,9 +128,7 @@ class Manners:
         self._given_up[host] = why
         until = datetime.now(UTC) + timedelta(seconds=pause) if pause > self._longest_pause else None
         self._drop(lambda request: HostBusy(why) if host_of(request) == host else None)
-
-        if busy := getattr(self._crawler.spider, "host_is_busy", None):
-            busy(host, why, until)
+        self._crawler.signals.send_catch_log(HOST_GIVEN_UP, host=host, why=why, until=until)
 
     def _apply(self, host: str) -> None:
         slot = self._slots.get(host)
@@ -142,11 +142,9 @@ class Manners:
             slot.lastseen = max(slot.lastseen, pace.until - pace.delay)
 
     def _tick(self) -> None:
-        """Ends what waits: a run that ends, or is stopped, does not sit out the delays of what it will not ask."""
-        if tick := getattr(self._crawler.spider, "tick", None):
-            tick()
+        """A crawl that is stopped does not sit out the delays of requests that it will not make."""
         engine = self._crawler.engine
-        if engine is not None and (not engine.running or getattr(self._crawler.spider, "ending", None)):
+        if engine is not None and not engine.running:
             self.drop_waiting()
 
     def _drop(self, why: Callable[[Request], Exception | None]) -> None:
@@ -165,11 +163,6 @@ class Manners:
 
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
-        session = getattr(self._crawler.spider, "session", None)
-        if session is not None and session.cdx:
-            host = urlsplit(session.cdx).hostname or ""
-            if host != urlsplit(session.start_url).hostname:  # the site's own host has the site's own delay
-                self.spare(host, Turns(session.archive.parent))
 
     def _closed(self) -> None:
         if self._loop.running:

@@ -10,6 +10,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from twisted.internet.task import LoopingCall
 
+from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.manners import Manners
 from archiver.extensions.terminal import Leave, Line, Screen, Terminal
 
@@ -36,6 +37,7 @@ class Progress:
         self._crawler = crawler
         self._screen = _screen()
         self._begun = time.monotonic()
+        self._archive: ArchiveExtension | None = None
         self._loop = LoopingCall(self._show)
         crawler.signals.connect(self._opened, signal=signals.spider_opened)
         crawler.signals.connect(self._closed, signal=signals.spider_closed)
@@ -46,20 +48,21 @@ class Progress:
 
     @property
     def _site(self) -> str:
-        return getattr(self._crawler.spider, "site_name", "")
+        return self._archive.run.site_name if self._archive else ""
 
     def _opened(self) -> None:
+        self._archive = self._crawler.get_extension(ArchiveExtension)
         self._begun = time.monotonic()
         self._screen.draw(Line(self._site, "crawl begins"))
         self._loop.start(self._screen.every, now=False)
 
     def _show(self) -> None:
-        session = getattr(self._crawler.spider, "session", None)
-        if session is None:
+        if self._archive is None:
             return
-        known, done = session.balance()
+        run = self._archive.run
+        known, done = run.balance()
         manners = self._crawler.get_extension(Manners)
-        text = progress_line(known, session.counts, time.monotonic() - self._begun, manners.pause() if manners else 0)
+        text = progress_line(known, run.counts, time.monotonic() - self._begun, manners.pause() if manners else 0)
         self._screen.draw(Line(self._site, text, known, done))
 
     def _closed(self) -> None:

@@ -7,6 +7,7 @@ cannot get better by asking again is not asked again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,13 +26,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from twisted.web._newclient import HEADER, STATUS, BadHeaders, ParseError, ResponseFailed
-from twisted.web.client import Agent
+from twisted.web.client import Agent, _RetryingHTTP11ClientProtocol
 from twisted.web.iweb import IResponse
 
-from archiver.frontier.reach import Address, Permission, objection_to_address
+from archiver.frontier.reach import Address, objection_to_address
 from archiver.handlers.guard import GuardedReactor
-from archiver.handlers.refusal import Refusal, private_address
+from archiver.handlers.refusal import Refusal, permission_of, private_address
 from archiver.items import Outcome
+
+REQUEST_SENT = object()
+"""Signal: a request was written to a connection, as often as it was. Argument: request."""
 
 
 class HeaderFlood(Exception):
@@ -77,16 +81,53 @@ class _GuardedAgent(_ScrapyAgent):
 
     def _get_agent(self, request: Request, timeout: float) -> Agent:
         agent = super()._get_agent(request, timeout)
-        given: Permission = getattr(self._crawler.spider, "permission", None) or Permission()
+        given = permission_of(self._crawler, request)
 
         def check(address: Address) -> None:
             # A proxy is the operator's own, and resolves the names itself.
             if not request.meta.get("proxy") and (reason := objection_to_address(address, request.url, given)):
-                raise private_address(reason)
+                raise private_address(reason, request)
 
         endpoints: Any = agent._endpointFactory
         endpoints._reactor = GuardedReactor(endpoints._reactor, check)
+        signals = self._crawler.signals
+        pool: Any = _ReportingPool(agent._pool, lambda: signals.send_catch_log(REQUEST_SENT, request=request))
+        agent._pool = pool
         return agent
+
+
+class _ReportingPool:
+    """The pool of connections as one request uses it: calls `sent` each time that the request is written to one.
+
+    Twisted tries a second connection by itself where the server has closed the first, which was kept open.
+    """
+
+    def __init__(self, pool: Any, sent: Callable[[], Any]) -> None:
+        self._pool, self._sent = pool, sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def getConnection(self, key: Any, endpoint: Any) -> Deferred[Any]:
+        found: Deferred[Any] = self._pool.getConnection(key, endpoint)
+        return found.addCallback(self._reporting)
+
+    def _reporting(self, connection: Any) -> Any:
+        if isinstance(connection, _RetryingHTTP11ClientProtocol):
+            retried: Any = connection
+            connect = retried._newConnection
+            retried._newConnection = lambda: connect().addCallback(self._reporting)
+        return _ReportingConnection(connection, self._sent)
+
+
+class _ReportingConnection:
+    def __init__(self, connection: Any, sent: Callable[[], Any]) -> None:
+        self._connection, self._sent = connection, sent
+
+    def request(self, request: Any) -> Deferred[IResponse]:
+        self._sent()
+        answer: Deferred[IResponse] = self._connection.request(request)
+        return answer
 
 
 class _Protocol(_LenientHTTP11ClientProtocol):

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from scrapy.crawler import Crawler
 from scrapy.http import Request
 
-from archiver.frontier.reach import Permission, objection_to_url
-from archiver.handlers.refusal import Refusal, private_address
+from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.frontier.reach import objection_to_url
+from archiver.handlers.refusal import Refusal, permission_of, private_address
 from archiver.items import Outcome
+from archiver.spiders.page_request import page_of
 
 # They stand in feeds in place of the posts' own addresses, and lead on to them.
 _FORWARDERS = frozenset({"feeds.feedburner.com", "feeds2.feedburner.com", "feedproxy.google.com", "feedpress.me"})
@@ -26,17 +28,17 @@ class AddressMiddleware:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
+        self._archive = crawler.get_extension(ArchiveExtension)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
-        given = getattr(self._crawler.spider, "permission", None) or Permission()
-        if reason := objection_to_url(request.url, given):
-            raise private_address(reason)
-        job, session = request.meta.get("job"), getattr(self._crawler.spider, "session", None)
-        if job is None or job.is_source or session is None or session.scope.contains(request.url):
+        if reason := objection_to_url(request.url, permission_of(self._crawler, request)):
+            raise private_address(reason, request)
+        page = page_of(request)
+        if page is None or page.is_source or self._archive is None or self._archive.run.scope.contains(request.url):
             return
         if urlsplit(request.url).hostname not in _FORWARDERS:
-            raise Refusal(Outcome.OUT_OF_SCOPE, "scope", f"it lies outside {session.scope.name}")
+            raise Refusal(Outcome.OUT_OF_SCOPE, "scope", f"it lies outside {self._archive.run.scope.name}")

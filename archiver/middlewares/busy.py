@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.http import Request, Response
 
+from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.extensions.manners import Manners, host_of
 from archiver.frontier.pace import BUSY
 from archiver.middlewares.refusals import HostBusy, RunEnded
@@ -14,11 +18,19 @@ from archiver.middlewares.tls import tls_problem
 class BusyMiddleware(RetryMiddleware):
     """Scrapy's retries, but none to a host that was given up (HostBusy), nor in a run that ends (RunEnded).
 
-    A page that is asked for again goes to the end of the queue, behind its host's pause (`Manners` sees to it).
+    A page that is requested again comes after those that are ready, behind its host's pause (`Manners` keeps it).
     """
 
+    _archive: ArchiveExtension | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        middleware = super().from_crawler(crawler)
+        middleware._archive = crawler.get_extension(ArchiveExtension)
+        return middleware
+
     def process_request(self, request: Request) -> None:
-        if getattr(self.crawler.spider, "ending", None):
+        if self._archive is not None and self._archive.ending is not None:
             raise RunEnded("the run ended")
         if why := self._given_up(request):
             raise HostBusy(why)

@@ -1,4 +1,4 @@
-"""Writes every response to WARC as it came off the wire.
+"""Requests only what changed, and writes every response to WARC as it came off the wire.
 
 Stands between the redirect middleware (600) and the cookies (700), so that it sees redirects and
 bodies that are still content-encoded; the decoded body would be another payload than the server sent.
@@ -6,78 +6,94 @@ bodies that are still content-encoded; the decoded body would be another payload
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from http import HTTPStatus
+from typing import Self
 
 from scrapy.crawler import Crawler
 from scrapy.http import Request, Response
 
-from archiver.capture.exchange import Exchange, Headers, Original
+from archiver.capture.exchange import Exchange, Headers
 from archiver.capture.requisite import not_wanted
 from archiver.errors import ArchiverError
-from archiver.items import PageKind
-
-if TYPE_CHECKING:
-    from archiver.spiders.errand import Errand
-    from archiver.spiders.session import CrawlSession
-
+from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.items import Capture, PageKind
+from archiver.spiders.page_request import (
+    FetchNotes,
+    PageRequest,
+    RequisiteRequest,
+    notes_of,
+    purpose_of,
+)
+from archiver.store.faults import fault_of
 
 _PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
 
 
 class CaptureMiddleware:
-    """Puts the capture of a response into `request.meta["capture"]`.
+    """Sends the validators that are stored of a page (RFC 9110, section 13.1) and notes where its response is captured.
 
-    `request.meta["original"]`, where the spider set it, is the record of the same address's last
-    payload: a 304 or an equal digest then makes a revisit record. Nothing is captured outside of a crawl session, nor
-    what is no post and names one that was taken out of the archive.
+    A 304, or a payload with the digest of the last one, makes a revisit record. What is no post and names a post that
+    was removed from the archive is not captured, nor is anything in a crawl without an archive.
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        self._archive = crawler.get_extension(ArchiveExtension)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
+    def process_request(self, request: Request) -> None:
+        purpose = purpose_of(request)
+        if purpose is None:
+            return
+        conditions = purpose.conditions(request.url)
+        if conditions.etag:
+            request.headers["If-None-Match"] = conditions.etag
+        if conditions.last_modified:
+            request.headers["If-Modified-Since"] = conditions.last_modified
+
     def process_response(self, request: Request, response: Response) -> Response:
-        spider: Any = self._crawler.spider
-        session: CrawlSession | None = getattr(spider, "session", None)
-        if "cached" in response.flags or session is None:
+        archive = self._archive
+        if archive is None or "cached" in response.flags:
             return response
-        exchange = _exchange(request, response)
-        if errand := request.meta.get("errand"):
-            return self._of_errand(request, response, exchange, errand)
-        original: Original | None = request.meta.get("original")
-        if original and exchange.status != 304 and exchange.digest != original.digest:
-            original = None
-        if exchange.status == 304 and original is None:
-            return response
-        job = request.meta.get("job")
-        if job is not None and job.kind not in _PAGES and session.names_removed(exchange):
-            return response
+        notes = notes_of(request)
+        notes.capture, notes.objection = None, ""
         try:
-            request.meta["capture"] = session.capture(exchange, original)
+            notes.capture = self._captured(archive, request, response, notes)
+        except sqlite3.Error as error:
+            fault = fault_of(error, archive.run.archive)
+            archive.halt(fault)
+            raise fault from error
         except ArchiverError as fault:
             # What cannot be kept as evidence is not read: its page is still due.
-            spider.halt(fault)
+            archive.halt(fault)
             raise
         return response
 
-    def _of_errand(self, request: Request, response: Response, exchange: Exchange, errand: Errand) -> Response:
+    def _captured(self, archive: ArchiveExtension, request: Request, response: Response,
+                  notes: FetchNotes) -> Capture | None:
+        purpose, exchange = purpose_of(request), _exchange(request, response)
+        if isinstance(purpose, RequisiteRequest):
+            return self._requisite(archive, response, exchange, purpose, notes)
+        original = purpose.conditions(request.url).original if purpose is not None else None
+        if original and exchange.status != 304 and exchange.digest != original.digest:
+            original = None
+        if exchange.status == 304 and original is None:
+            return None
+        if isinstance(purpose, PageRequest) and purpose.kind not in _PAGES and archive.run.names_removed(exchange):
+            return None
+        return archive.run.capture(exchange, original)
+
+    def _requisite(self, archive: ArchiveExtension, response: Response, exchange: Exchange,
+                   requisite: RequisiteRequest, notes: FetchNotes) -> Capture | None:
         """An image, stylesheet or font: written only where it is one, and once whatever address it has."""
-        spider: Any = self._crawler.spider
         if exchange.status == 200:
             coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
-            request.meta["objection"] = not_wanted(errand.kind, exchange.media_type, exchange.body, coding)
-        if request.meta.get("objection"):
-            return response
-        try:
-            request.meta["capture"] = spider.session.requisites.capture(exchange, errand)
-        except ArchiverError as fault:
-            spider.halt(fault)
-            raise
-        return response
+            notes.objection = not_wanted(requisite.kind, exchange.media_type, exchange.body, coding)
+        return None if notes.objection else archive.run.requisites.capture(exchange, requisite)
 
 
 def _exchange(request: Request, response: Response) -> Exchange:
@@ -95,8 +111,6 @@ def _pairs(headers: object) -> Headers:
 
 
 def _reason(response: Response) -> str:
-    from http import HTTPStatus
-
     try:
         return HTTPStatus(response.status).phrase
     except ValueError:

@@ -14,8 +14,10 @@ from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
 from archiver.errors import ArchiveLocked
+from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.frontier.hostfile import FRESH, HostFile
 from archiver.middlewares.beginning import META, Beginning
+from archiver.spiders.page_request import FetchNotes, HostFileRequest
 from archiver.store.hostfiles import store_file, stored_file
 from archiver.store.transaction import writing
 
@@ -49,6 +51,7 @@ class HostFileReader:
 
     def __init__(self, crawler: Crawler, name: str, most: int = 0) -> None:
         self._crawler = crawler
+        self._archive = crawler.get_extension(ArchiveExtension)
         self._name = name
         self._most = most
 
@@ -59,9 +62,9 @@ class HostFileReader:
         """
         assert self._crawler.engine is not None
         kept = self.kept(origin)
-        meta: dict[str, Any] = {"dont_obey_robotstxt": not obey_robots, "original": None}
-        if kept is not None:
-            meta |= {"etag": kept.etag, "last_modified": kept.last_modified}
+        validators = (kept.etag, kept.last_modified) if kept is not None else ("", "")
+        meta: dict[str, Any] = {"dont_obey_robotstxt": not obey_robots, "notes": FetchNotes(),
+                                "page": HostFileRequest(origin + self._name, *validators, self._most)}
         beginning = Beginning(self._most)
         if self._most:
             meta[META] = beginning
@@ -77,17 +80,16 @@ class HostFileReader:
 
     def kept(self, origin: str) -> HostFile | None:
         """The file as it was last read, by this run or an earlier one."""
-        session = getattr(self._crawler.spider, "session", None)
-        return stored_file(session.db, origin, self._name) if session else None
+        return stored_file(self._archive.run.db, origin, self._name) if self._archive else None
 
     def keep(self, origin: str, file: HostFile) -> None:
         """Store it for the next run. What cannot be stored is asked for again; a broken archive shows elsewhere."""
-        session = getattr(self._crawler.spider, "session", None)
-        if session is None:
+        if self._archive is None:
             return
+        db = self._archive.run.db
         try:
-            with writing(session.db):
-                store_file(session.db, origin, self._name, file)
+            with writing(db):
+                store_file(db, origin, self._name, file)
         except (sqlite3.Error, ArchiveLocked):
             return
 

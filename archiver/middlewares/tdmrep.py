@@ -9,20 +9,22 @@ from scrapy.http import Request
 
 from archiver.capture.rights import TdmFile, parse_tdm_file
 from archiver.discovery.addresses import origin_of
+from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.middlewares.hostfiles import HostFileReader, OncePerOrigin
+from archiver.spiders.page_request import notes_of, page_of
 
 _NAME = ".well-known/tdmrep.json"
 
 
 class TdmRepMiddleware:
-    """Puts `request.meta["tdm"]`, the TdmFile of the host, to each request for a page of the site.
+    """Notes the TdmFile of the host for each request for a page of the site.
 
     TDMRep, "Processing priority": the file is looked for before anything is read of a host. It is asked for once a run
     and conditionally, and robots.txt is obeyed. A host without one, or whose file cannot be read, has said nothing.
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        self._crawler = crawler
+        self._archive = crawler.get_extension(ArchiveExtension)
         self._reader = HostFileReader(crawler, _NAME)
         self._files = OncePerOrigin(self._read)
 
@@ -31,9 +33,8 @@ class TdmRepMiddleware:
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        session = getattr(self._crawler.spider, "session", None)
-        if "job" in request.meta and session is not None and session.scope.contains(request.url):
-            request.meta["tdm"] = await self._files.get(origin_of(request.url))
+        if page_of(request) and self._archive is not None and self._archive.run.scope.contains(request.url):
+            notes_of(request).tdm = await self._files.get(origin_of(request.url))
 
     async def _read(self, origin: str) -> TdmFile:
         try:

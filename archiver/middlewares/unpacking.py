@@ -14,6 +14,7 @@ from scrapy.http import Request, Response
 from archiver.capture.codings import Undone, undo
 from archiver.handlers.refusal import Refusal
 from archiver.items import Outcome
+from archiver.spiders.page_request import purpose_of
 
 _GZIP = ("gzip", "x-gzip")
 # What zlib says where the data are all there and only the sum or the length behind them is missing: some servers leave
@@ -29,7 +30,9 @@ class UnpackingMiddleware(HttpCompressionMiddleware):
         packed = response.body
         coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1").strip().lower()
         out = super().process_response(request, response)
-        if coding and packed and isinstance(out, Response) and is_cut_off(packed, coding, len(out.body)):
+        if purpose_of(request) is None or not isinstance(out, Response):
+            return out
+        if coding and packed and is_cut_off(packed, coding, len(out.body)):
             raise Refusal(Outcome.FAILED, "truncated", "the answer was cut off before its end")
         return out
 

@@ -1,4 +1,9 @@
-"""The last pipeline: visits become rows, in batches, in the order they came."""
+"""The pipelines that store a page result, in the order of ITEM_PIPELINES: identify, revise, store.
+
+What identify and revise decide depends on rows that the results before them have just written, so their functions run
+inside the transaction of a batch: each pipeline names its function, and `StorePipeline` has the batch call them in the
+order of the settings. A transaction that was open from the first item to the last would lock out other processes.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +11,60 @@ from typing import Any, Self
 
 from scrapy.crawler import Crawler
 
-from archiver.errors import ArchiverError
+from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import Visit
+from archiver.store import result_stages
+from archiver.store.result_stages import Storing, StoringRun
+
+
+class BatchPipeline:
+    """A pipeline whose function runs in the transaction of the batch that an item is stored with."""
+
+    def stage(self, run: StoringRun, storing: Storing) -> None:
+        """What is done to an item inside the transaction."""
+        raise NotImplementedError
+
+    def process_item(self, item: Any) -> Any:
+        return item
+
+
+class IdentifyPipeline(BatchPipeline):
+    """Finds out which post a page is (a page of another post, a removed one) and whether it redirects in a loop."""
+
+    def stage(self, run: StoringRun, storing: Storing) -> None:
+        result_stages.identify(run, storing)
+
+
+class RevisePipeline(BatchPipeline):
+    """Stores the article: a new one, a new revision, another address, a duplicate of its text, a post that is gone."""
+
+    def stage(self, run: StoringRun, storing: Storing) -> None:
+        result_stages.revise(run, storing)
 
 
 class StorePipeline:
-    """Hands each visit to the session's writer, which finds what is the same post and stores it once.
+    """Enters what a page lists, has the stages before it run, and records the outcome: a batch in one transaction.
 
-    An archive that cannot be written (a full disk, a lost folder) ends the crawl: what was found and
-    not written is still due in the ledger and comes at the next one.
+    An archive that cannot be written (a full disk, a lost folder) ends the crawl: what was found and not written is
+    still due in the pages table. Items of a crawl without an archive pass.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
+        self._archive = crawler.get_extension(ArchiveExtension)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         return cls(crawler)
 
-    def process_item(self, item: Visit) -> Visit:
-        spider: Any = self._crawler.spider
-        if not spider.halted:
-            try:
-                spider.session.done(item)
-            except ArchiverError as fault:
-                spider.halt(fault)
+    def open_spider(self) -> None:
+        if self._archive is not None and self._crawler.engine is not None:
+            pipelines = self._crawler.engine.scraper.itemproc.middlewares
+            stages = (pipeline.stage for pipeline in pipelines if isinstance(pipeline, BatchPipeline))
+            self._archive.run.writer.stages = (result_stages.enter, *stages, result_stages.record)
+
+    def process_item(self, item: Any) -> Any:
+        if self._archive is not None and isinstance(item, Visit) and not self._archive.halted:
+            with self._archive.guarded():
+                self._archive.store(item)
         return item

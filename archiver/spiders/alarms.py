@@ -12,7 +12,7 @@ from scrapy import Request
 from archiver.frontier.alarm import ASKED, GoneWatch, Streak
 from archiver.items import Outcome, Visit
 from archiver.spiders.failure import failure_of
-from archiver.spiders.job import Job
+from archiver.spiders.page_request import PageRequest
 from archiver.store.doubt import doubted
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Alarms:
         self._stop = stop
         self._believes_gone = believes_gone
         self._streak = Streak()
-        self._gone: GoneWatch[tuple[Job, Visit]] = GoneWatch()
+        self._gone: GoneWatch[tuple[PageRequest, Visit]] = GoneWatch()
         self._probe: asyncio.Task[None] | None = None
 
     @property
@@ -50,18 +50,18 @@ class Alarms:
         if self._streak.add(failed) and engine is not None and not self.asking:
             self._probe = asyncio.get_running_loop().create_task(self._ask(engine, visit.reason))
 
-    def sure(self, job: Job, visit: Visit) -> Iterator[Visit]:
+    def sure(self, request: PageRequest, visit: Visit) -> Iterator[Visit]:
         """The visits that may be written after this one: most often itself. Of known pages those that are gone wait."""
-        if job.is_source and job.worked and visit.outcome in (Outcome.GONE, Outcome.REFUSED) and (
-                job.attempts + 1 < _BELIEVED_AFTER):
+        if request.is_source and request.worked and visit.outcome in (Outcome.GONE, Outcome.REFUSED) and (
+                request.attempts + 1 < _BELIEVED_AFTER):
             yield _tried_again(visit)
             return
-        known = job.stood and not job.is_source and not self._believes_gone
+        known = request.was_there and not request.is_source and not self._believes_gone
         if not known or visit.outcome in (Outcome.FAILED, Outcome.REFUSED):
             yield visit
             return
         gone = visit.outcome is Outcome.GONE
-        yield from (held for _, held in self._gone.add((job, visit) if gone else None))
+        yield from (held for _, held in self._gone.add((request, visit) if gone else None))
         if not gone:
             yield visit
         if self._gone.alarm:

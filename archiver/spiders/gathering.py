@@ -13,8 +13,7 @@ from archiver.extraction.parts import MOST_PARTS
 from archiver.extraction.split.partaddress import splits
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.record.parts import belongs, repeats
-from archiver.spiders.job import Job
-from archiver.spiders.reading import Reading
+from archiver.spiders.page_request import PageRequest, ParsedPage
 from archiver.store.parts import part_reason
 from archiver.urls import Scope, urlkey
 
@@ -23,13 +22,13 @@ _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """`job` and `visit` are the post's own, `first` is what its first page says, `waiting` the addresses to ask for.
+    """`request` and `visit` are the post's own, `first` is what its first page says, `waiting` the addresses to fetch.
 
     `taken` are the numbers and addresses of the pages that are joined, `texts` what was read so far, `asked` the
-    urlkeys that were asked for; `whole` is the address of the view that has all pages.
+    urlkeys that were requested; `whole` is the address of the view that has all pages.
     """
 
-    job: Job
+    request: PageRequest
     visit: Visit
     first: Article
     waiting: tuple[str, ...]
@@ -49,7 +48,8 @@ class Gathering:
         return replace(self.visit, parts=self.taken)
 
 
-def begin(visit: Visit, job: Job, scope: Scope, stored: Callable[[Job], Article | None]) -> Gathering | None:
+def begin(visit: Visit, request: PageRequest, scope: Scope,
+          stored: Callable[[PageRequest], Article | None]) -> Gathering | None:
     """What must be read before this visit is complete; None for nearly every page.
 
     `stored` gives the article as it is in the archive, for a first page that is unchanged.
@@ -59,27 +59,29 @@ def begin(visit: Visit, job: Job, scope: Scope, stored: Callable[[Job], Article 
         if whole == first.url:
             return None
         addresses, text = [whole, *first.parts], first.body
-    elif visit.outcome is Outcome.UNCHANGED and job.parts:
-        known, own = stored(job), next((p.text for p in job.parts if p.number == 1), None)
+    elif visit.outcome is Outcome.UNCHANGED and request.parts:
+        known, own = stored(request), next((p.text for p in request.parts if p.number == 1), None)
         if known is None or own is None:
             return None
         first, text = known, own
-        whole = next((p.url for p in job.parts if p.number == 0), "")
-        addresses = [p.url for p in job.parts if p.number != 1]
+        whole = next((p.url for p in request.parts if p.number == 0), "")
+        addresses = [p.url for p in request.parts if p.number != 1]
     else:
         return None
-    waiting = tuple(url for url in addresses if url and scope.contains(url) and urlkey(url) != job.urlkey)
-    return Gathering(job, visit, first, waiting, whole, (text,), asked=frozenset({job.urlkey})) if waiting else None
+    waiting = tuple(url for url in addresses if url and scope.contains(url) and urlkey(url) != request.urlkey)
+    if not waiting:
+        return None
+    return Gathering(request, visit, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
 
 
-def take(gathering: Gathering, reading: Reading, asked: Job) -> tuple[Visit, Gathering]:
+def take(gathering: Gathering, parsed: ParsedPage, asked: PageRequest) -> tuple[Visit, Gathering]:
     """The answer for the page that was asked for: its visit as it is to be stored, and what is left to do."""
-    visit, url = reading.visit, gathering.following
+    visit, url = parsed.visit, gathering.following
     number = 0 if url == gathering.whole else len([n for n, _ in gathering.taken if n]) + 2
     left = replace(gathering, waiting=gathering.waiting[1:], asked=gathering.asked | {urlkey(url)})
-    target = Target(url, Source.LINK, PageKind.PART, found_on=gathering.job.url)
-    visit = replace(visit, targets=(target, *visit.targets), next_pages=(), part=number, part_of=gathering.job.url)
-    reason = part_reason(number, gathering.job.url)
+    target = Target(url, Source.LINK, PageKind.PART, found_on=gathering.request.url)
+    visit = replace(visit, targets=(target, *visit.targets), next_pages=(), part=number, part_of=gathering.request.url)
+    reason = part_reason(number, gathering.request.url)
     if visit.outcome in _MISSING:
         failed = replace(visit, outcome=Outcome.FAILED, kind=PageKind.PART, reason=f"{visit.reason} ({reason})")
         return failed, _with(left, number, url)
@@ -92,7 +94,7 @@ def take(gathering: Gathering, reading: Reading, asked: Job) -> tuple[Visit, Gat
         return visit, _awaiting(left, (visit.final_url,))
     shown = visit.article if visit.outcome is Outcome.ARCHIVED else None
     if shown is None or not belongs(gathering.first, shown):
-        if asked.text is None or urlkey(visit.final_url) == gathering.job.urlkey:
+        if asked.text is None or urlkey(visit.final_url) == gathering.request.urlkey:
             return visit, left
         # It was a page of the post, and the post still lists it: a wall, a fault, a stale copy. Its text stays.
         lost = replace(visit, outcome=Outcome.FAILED, kind=PageKind.PART, article=None, rule="part that was lost",
@@ -101,8 +103,8 @@ def take(gathering: Gathering, reading: Reading, asked: Job) -> tuple[Visit, Gat
     text = shown.body
     if repeats(text, gathering.texts) or (number == 0 and len(text) < len(gathering.texts[0])):
         what = "the same as another page" if number else "less than the page itself"
-        return replace(part, outcome=Outcome.DUPLICATE, final_url=gathering.job.url, rule="part that repeats",
-                       article=None, reason=f"it shows {what} of {gathering.job.url}"), left
+        return replace(part, outcome=Outcome.DUPLICATE, final_url=gathering.request.url, rule="part that repeats",
+                       article=None, reason=f"it shows {what} of {gathering.request.url}"), left
     return part, _awaiting(_with(left, number, url, text), shown.parts)
 
 

@@ -9,23 +9,23 @@ from __future__ import annotations
 from archiver.discovery.nowhere import Nowhere, from_json
 from archiver.frontier.schedule import SOURCE_KINDS
 from archiver.items import Outcome, PageKind, Visit
-from archiver.spiders.job import Job
+from archiver.spiders.page_request import PageRequest
 
 
 class Probing:
-    """Of one run. While it is asked for, no post is (`Job.comes_first`)."""
+    """Of one run. While it is asked for, no post is (`PageRequest.comes_first`)."""
 
     def __init__(self) -> None:
         self._doubtful = self._asked = self._sound = False
 
-    def seen(self, job: Job, visit: Visit) -> None:
+    def seen(self, request: PageRequest, visit: Visit) -> None:
         """Enter what came of a page: a source that answered before and is a page now is doubtful; where another is what
         it was, the site is not one page. The list of a web archive says nothing of the site."""
-        if job.kind not in SOURCE_KINDS or job.kind is PageKind.CDX:
+        if request.kind not in SOURCE_KINDS or request.kind is PageKind.CDX:
             return
         if visit.kind in SOURCE_KINDS and visit.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED):
             self._sound = True
-        elif job.worked:  # an API that is none is refused, whatever it shows
+        elif request.worked:  # an API that is none is refused, whatever it shows
             self._doubtful |= visit.status == 200 and visit.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
 
     def silent(self, visit: Visit, *, alone: bool) -> None:

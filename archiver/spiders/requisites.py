@@ -6,25 +6,29 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from archiver.capture.exchange import Exchange, Original
-from archiver.capture.requisite import KEPT_STATUSES
-from archiver.items import Capture, Outcome
-from archiver.spiders.errand import Errand, errand_of
-from archiver.spiders.guarded import guarded
+from archiver.capture.requisite import KEPT_STATUSES, size_of
+from archiver.discovery.markup import decode
+from archiver.discovery.requisites import of_stylesheet
+from archiver.items import Capture, Outcome, Requisite, RequisiteKind
+from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
+from archiver.spiders.parse import REDIRECTS
 from archiver.store import requisites
 from archiver.store.ledger import moment
 from archiver.store.requisites import Fetched, Mode
 from archiver.store.runs import Counts
 from archiver.store.transaction import PATIENCE, writing
+from archiver.urls import asset_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.opened import OpenRun
+    from archiver.spiders.crawl_run import CrawlRun
 
 WINDOW = 32
-"""Errands under way at most."""
+"""Requisites under way at most."""
 _UNTRIED = 4
-"""Errands under way to a host that has not answered yet: each may wait for half a minute, twice."""
+"""Requisites under way to a host that has not answered yet: each may wait for half a minute, twice."""
 _BATCH = 50
 _MOST_PAYLOADS = 1_000
 _MOST_FAILURES = 3
@@ -36,8 +40,7 @@ _HOST_S = frozenset({"no-host", "timeout", "no-connection", "broken-connection",
 class Requisites:
     """Of one run. After some failures in a row a host is left alone until the next day, with all that is due there."""
 
-    def __init__(self, run: OpenRun, mode: Mode) -> None:
-        self.archive = run.archive
+    def __init__(self, run: CrawlRun, mode: Mode) -> None:
         self.mode = mode
         self._run = run
         self._waiting: list[Fetched] = []
@@ -46,13 +49,12 @@ class Requisites:
         self._failures: dict[str, int] = {}
         self._answering: set[str] = set()
         self._payloads: dict[str, Original] = {}
-        if mode != "none" and (run.full or run.only):
+        if mode != "none" and (run.order.full or run.order.only):
             with writing(run.db):
-                requisites.ask_again(run.db, run.site["id"], everything=run.full)
+                requisites.ask_again(run.db, run.site["id"], everything=run.order.full)
                 requisites.enter_known(run.db, run.site["id"], run.site_name, run.started, run.revisit)
 
-    @guarded
-    def due(self) -> list[Errand]:
+    def due(self) -> list[RequisiteRequest]:
         """The next to ask for: under way from now on. What waits is written first, of pages too."""
         if self.mode == "none" or len(self._under_way) > self._enough:
             return []
@@ -60,26 +62,25 @@ class Requisites:
         self.flush()
         rows = requisites.due(self._run.db, self._run.site["id"], self._run.started, 4 * WINDOW, self.mode)
         begun = Counter(self._under_way.values())
-        errands: list[Errand] = []
+        wanted: list[RequisiteRequest] = []
         for row in rows:
             most = WINDOW if row["host"] in self._answering else _UNTRIED
             if row["id"] not in self._under_way and begun[row["host"]] < most and begun.total() < WINDOW:
                 begun[row["host"]] += 1
-                errands.append(errand_of(row))
-        self._under_way |= {errand.id: errand.host for errand in errands}
+                wanted.append(requisite_request(row))
+        self._under_way |= {one.id: one.host for one in wanted}
         self._enough = len(self._under_way) // 2
-        return errands
+        return wanted
 
-    @guarded
     def count_due(self) -> int:
         return requisites.count_due(self._run.db, self._run.site["id"], self._run.started, self.mode)
 
-    def capture(self, exchange: Exchange, errand: Errand) -> Capture | None:
+    def capture(self, exchange: Exchange, requisite: RequisiteRequest) -> Capture | None:
         """Write an answer; None where it is none of those that are kept. A payload that any address had before is
         written as a revisit of it (WARC/1.1, section 6.7.2)."""
-        if exchange.status not in KEPT_STATUSES or (exchange.status == 304 and errand.original is None):
+        if exchange.status not in KEPT_STATUSES or (exchange.status == 304 and requisite.original is None):
             return None
-        original = errand.original if exchange.status == 304 else None
+        original = requisite.original if exchange.status == 304 else None
         if exchange.status == 200:
             original = self._payloads.get(exchange.digest) or self._stored(exchange.digest)
         capture = self._run.capture(exchange, original)
@@ -89,7 +90,6 @@ class Requisites:
             self._payloads[exchange.digest] = Original(exchange.url, capture.captured_at, exchange.digest)
         return capture
 
-    @guarded
     def _stored(self, digest: str) -> Original | None:
         row = self._run.db.execute(
             "select url, captured_at from captures where digest = ? and record_type = 'response' and status = 200 "
@@ -97,33 +97,31 @@ class Requisites:
         at = moment(row[1]) if row else None
         return Original(row[0], at, digest) if at else None
 
-    def done(self, errand: Errand, fetched: Fetched) -> bool:
-        """What came of an errand; False where its host is to be left alone from now on."""
-        self._under_way.pop(errand.id, None)
+    def done(self, requisite: RequisiteRequest, fetched: Fetched) -> bool:
+        """Keep a result for the next batch; False where its host is to be left alone from now on."""
+        self._under_way.pop(requisite.id, None)
         self._waiting.append(fetched)
         if len(self._waiting) >= _BATCH:
             self.flush()
         is_host_s = fetched.outcome is Outcome.FAILED and (
             fetched.rule in _HOST_S or fetched.rule.startswith("http-5"))
         if fetched.status is not None:
-            self._answering.add(errand.host)
-        self._failures[errand.host] = self._failures.get(errand.host, 0) + 1 if is_host_s else 0
-        if self._failures[errand.host] < _MOST_FAILURES:
+            self._answering.add(requisite.host)
+        self._failures[requisite.host] = self._failures.get(requisite.host, 0) + 1 if is_host_s else 0
+        if self._failures[requisite.host] < _MOST_FAILURES:
             return True
-        self.leave(errand.host)
+        self.leave(requisite.host)
         return False
 
-    @guarded
     def leave(self, host: str) -> None:
         """This host is not asked for anything that is due there before tomorrow."""
         with writing(self._run.db):
             requisites.put_off(self._run.db, self._run.site["id"], host, datetime.now(UTC) + _LEFT_ALONE)
 
-    def drop(self, errand: Errand) -> None:
-        """Nothing came of an errand, and it is due as before."""
-        self._under_way.pop(errand.id, None)
+    def drop(self, requisite: RequisiteRequest) -> None:
+        """It was not fetched, and is due as before."""
+        self._under_way.pop(requisite.id, None)
 
-    @guarded
     def flush(self, patience: float = PATIENCE) -> None:
         """Write what waits, in one transaction, once the records that it points to are on the disk."""
         if not self._waiting:
@@ -137,6 +135,52 @@ class Requisites:
         self._waiting.clear()
 
 
-def failed(errand: Errand, outcome: Outcome, rule: str, reason: str) -> Fetched:
+def unanswered(requisite: RequisiteRequest, outcome: Outcome, rule: str, reason: str) -> Fetched:
     """No answer came."""
-    return replace(Fetched(errand.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
+    return replace(Fetched(requisite.id, datetime.now(UTC), outcome), rule=rule, reason=reason)
+
+
+_MOST_HOPS = 5
+_DEEPEST = 1
+"""A stylesheet of a page, and one that it imports, are read for what they name; one that that imports is not."""
+
+
+def parse_requisite(fetched: FetchedPage, requisite: RequisiteRequest, objection: str) -> Fetched:
+    """What a response means. `objection` is why one of status 200 is not what was requested, "" where it is."""
+    status = fetched.status
+    result = Fetched(requisite.id, fetched.at, Outcome.FAILED, status=status, capture=fetched.capture)
+    if status in REDIRECTS:
+        return _redirect(result, fetched.headers.get("location", ""), requisite)
+    if status != 200:
+        outcome, reason = _OF_STATUS.get(status, (Outcome.FAILED, f"the server answers {status}"))
+        return replace(result, outcome=outcome, rule=f"http-{status}", reason=reason)
+    if objection:
+        return replace(result, outcome=Outcome.GONE, rule="wrong-type", reason=objection)
+    names: tuple[Requisite, ...] = ()
+    if requisite.kind is RequisiteKind.STYLESHEET and requisite.depth <= _DEEPEST:
+        names = of_stylesheet(decode(fetched.body), fetched.url)
+    width, height = (requisite.kind is RequisiteKind.IMAGE and size_of(fetched.body)) or (None, None)
+    return Fetched(
+        requisite.id, fetched.at, Outcome.ARCHIVED, status=200, capture=fetched.capture, rights=fetched.rights,
+        names=names, media_type=fetched.content_type.partition(";")[0].strip().lower(), size=len(fetched.body),
+        width=width, height=height, etag=fetched.validator("etag"), last_modified=fetched.validator("last-modified"))
+
+
+_OF_STATUS = {
+    304: (Outcome.UNCHANGED, "the server says it is unchanged"),
+    **{status: (Outcome.GONE, f"the server answers {status}") for status in (404, 410)},
+    **{status: (Outcome.REFUSED, f"the server refuses it ({status})") for status in (401, 403, 407, 451)},
+}
+
+
+def _redirect(result: Fetched, location: str, requisite: RequisiteRequest) -> Fetched:
+    try:
+        target = asset_address(urljoin(requisite.url, location)) if location else None
+    except ValueError:
+        target = None
+    if target is None:
+        return replace(result, rule="no-location", reason=f"it redirects to no usable address ({location[:100]!r})")
+    if target == requisite.url or requisite.hops >= _MOST_HOPS:
+        return replace(result, rule="redirect-loop", reason="it redirects in a circle, or on and on")
+    return replace(result, outcome=Outcome.DUPLICATE, rule=f"http-{result.status}", reason=f"it redirects to {target}",
+                   names=(Requisite(target, requisite.kind),), hops=1)

@@ -1,18 +1,19 @@
-"""The spider: asks for what the ledger says is due, reads the answers, and hands on what came of each."""
+"""The spider of a site: parses what the scheduler hands out, and yields the result of each page."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Self
+from functools import cached_property
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DontCloseSpider
+from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
@@ -21,300 +22,323 @@ from archiver.discovery.guess import guesses
 from archiver.discovery.listing import is_redirector
 from archiver.discovery.traps import SCOPE
 from archiver.errors import ArchiverError
-from archiver.frontier.reach import Permission, permission
+from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.manners import Manners
+from archiver.frontier.reach import Permission
 from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
 from archiver.items import Outcome, PageKind, Source, Target, Visit
-from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
-from archiver.spiders.alarms import Alarms
-from archiver.spiders.answer import nowhere_of, read
+from archiver.middlewares.refusals import HostBusy, RobotsUnreadable, RunEnded
 from archiver.spiders.contact import contact_for, names_contact, user_agent
-from archiver.spiders.ending import cannot_crawl, robots_unreadable, still_quiet, walled
-from archiver.spiders.ends import EndsEarly
+from archiver.spiders.crawl_run import CrawlOrder, Only
+from archiver.spiders.ending import cannot_crawl, robots_unreadable, walled
 from archiver.spiders.failure import UNREACHABLE, failure_of
-from archiver.spiders.fetching import FetchesRequisites
 from archiver.spiders.gathering import Gathering, begin, take
-from archiver.spiders.job import Job
-from archiver.spiders.opened import Only
+from archiver.spiders.page_request import (
+    FetchedPage,
+    PageRequest,
+    ParsedPage,
+    RequisiteRequest,
+    fetched_page,
+    notes_of,
+    page_of,
+    request_for,
+    requisite_of,
+)
+from archiver.spiders.parse import SiteContext, nowhere_of, parse_page
 from archiver.spiders.probing import Probing
-from archiver.spiders.reading import Answer, Reading
-from archiver.spiders.session import CrawlSession
-from archiver.spiders.sources import api_address
-from archiver.spiders.transport import answer_of
+from archiver.spiders.requisites import parse_requisite, unanswered
 from archiver.spiders.watch import WALLS
-from archiver.store.requisites import MODES
-from archiver.urls import normalize, start_address, urlkey
+from archiver.store.requisites import MODES, Fetched
+from archiver.urls import Scope, normalize, start_address, urlkey
 
-# Requests handed to Scrapy at a time: enough to keep its slots busy, few enough to lose nothing by.
-_WINDOW = 64
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+_NO_URL = ("the spider 'site' needs the address of a site: scrapy crawl site -a url=https://blog.example.org/ "
+           "(or 'archiver crawl')")
 
 
-class SiteSpider(FetchesRequisites, EndsEarly, Spider):
+class SiteSpider(Spider):
     """Crawls one site into the archive named by the setting ARCHIVE_PATH.
 
     Arguments (`scrapy crawl site -a url=... -a full=1 -a limit=10 -a since=2024-01-01`): `url` is the start
     address and the scope; `full` revisits everything; `limit` ends the run after so many posts;
     `since` leaves posts alone that a source dates earlier; `requisites` (none, lead, all) goes before
     the site's own setting.
+
+    Without `url`, and under `scrapy shell`, `fetch` and `parse`, it reads single pages and archives nothing.
     """
 
     name = "site"
+    permission: Permission | None = None
+    """What the crawl may reach beside the public internet; None: what a person asks for by hand."""
 
     def __init__(self, url: str = "", full: str | bool = False, limit: str | int = 0, since: str = "",
                  only: Only = "", requisites: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.start_url = start_address(url)
-        self.full = str(full).lower() in ("1", "true", "yes")
-        self.limit = int(limit)
-        self.since = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
-        self.only: Only = only
-        self.mode = next((mode for mode in MODES if mode == requisites), None)
-        self.permission = Permission()
-        self._home: Answer | None = None
-        self._home_tells: bool | None = None
+        self.order: CrawlOrder | None = None
+        if url and self._has_own_start():
+            self.order = CrawlOrder(
+                start_address(url), full=str(full).lower() in ("1", "true", "yes"), limit=int(limit),
+                since=datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None, only=only,
+                mode=next((mode for mode in MODES if mode == requisites), None))
+        self._home: FetchedPage | None = None
+        self._home_leads_on: bool | None = None
         self._probing = Probing()
-        self.session: CrawlSession
-        self._alarms: Alarms
-        self._posts = 0
+        self._gatherings: dict[str, Gathering] = {}
         self._robots_sitemaps: list[str] = []
         self._guesses: dict[PageKind, list[Target]] = {}
-        self._base = self.start_url
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         spider = super().from_crawler(crawler, *args, **kwargs)
-        if not names_contact(crawler.settings["USER_AGENT"]):
-            # `scrapy crawl site` comes here without the manners of `archiver crawl`.
-            contact = contact_for(spider.start_url, os.environ.get("ARCHIVER_CONTACT"))
+        if spider.order is not None and not names_contact(crawler.settings["USER_AGENT"]):
+            # `scrapy crawl site` comes here without the command line of `archiver crawl`.
+            contact = contact_for(spider.order.start_url, os.environ.get("ARCHIVER_CONTACT"))
             crawler.settings.set("USER_AGENT", user_agent(contact), priority="spider")
-        spider.session = CrawlSession(Path(crawler.settings["ARCHIVE_PATH"]), spider.start_url, full=spider.full,
-                                       only=spider.only, mode=spider.mode)
-        with spider.beginning():
-            spider._begin(crawler)
+        crawler.signals.connect(spider._robots, signal=signals.robots_parsed)
         return spider
 
-    def _begin(self, crawler: Crawler) -> None:
-        run = self.session
-        run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
-        self._alarms = Alarms(run.site_name, self.start_url, self.stop, believes_gone=run.believes_gone)
-        self._base = run.home if self.only else self._base  # then the home page is not asked for
-        if run.quiet_until:
-            self.ending = still_quiet(self.start_url, run.quiet_until)
-        self.permission = permission(self.start_url, private=bool(run.options.get("private")), service=run.cdx)
-        crawler.signals.connect(self._idle, signal=signals.spider_idle)
-        crawler.signals.connect(self._downloaded, signal=signals.response_downloaded)
-        crawler.signals.connect(self._robots, signal=signals.robots_parsed)
-        crawler.signals.connect(self.ended, signal=signals.spider_closed)
+    @cached_property
+    def archive(self) -> ArchiveExtension:
+        archive = self.crawler.get_extension(ArchiveExtension)
+        assert archive is not None
+        return archive
 
-    @property
-    def site_name(self) -> str:
-        return self.session.site_name
+    async def start(self) -> AsyncIterator[Any]:
+        """Nothing: the scheduler hands out what is due in the pages table."""
+        if self.order is None:
+            _log.error(_NO_URL)
+            raise CloseSpider("no_url")
+        return
+        yield  # what makes it a generator
 
-    async def start(self) -> AsyncIterator[Request]:
-        for request in self._first(self._next_requests):
-            yield request
+    _start = start
+
+    @classmethod
+    def _has_own_start(cls) -> bool:
+        """False under `scrapy fetch` and `scrapy parse`, which put a start of theirs in its place."""
+        return cls.start is cls._start
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Visit | Request]:
-        """Any answer at all: the job in its meta says what it was asked for."""
-        job: Job = response.meta["job"]
-        self.session.counts.requests += 1
-        yield from self._guarded(lambda: self._answered(job, answer_of(response)))
+        """Any response at all; the page request in its meta says what it was requested for.
 
-    def _answered(self, job: Job, answer: Answer) -> Iterator[Visit | Request]:
-        if job.is_probe:
-            found = nowhere_of(answer)
-            if self._home_tells is False and self._home and (
-                    why := self._probing.verdict(found, nowhere_of(self._home), self.session.site["nowhere"])):
-                self.stop(cannot_crawl(self.start_url, why).reason)
-                return
-            # A home page without a link may be the notice of a fault that all addresses show: it tells of none.
-            self.session.probed(job, found if found.look is None or self._home_tells else None)
-            yield from self._next_requests()
+        Without one (`scrapy parse`) the page is read as one of any site: its result, and requests for what it links to.
+        """
+        page = page_of(response.request) if response.request is not None else None
+        if page is None:
+            yield from self._by_hand(response)
             return
-        self._home = answer if job.is_seed and answer.status == 200 else self._home
-        if job.step == "ids" and job.alive < 0:
-            # What the changes told of is written by now: a post that came must not make up for one that went.
-            job = replace(job, alive=self.session.alive(Source.API, job.url))
-        yield from self._carry_on(job, read(answer, job, self.session.scope, self.session.is_news,
-                                            self.session.teacher.read, self.session.nowhere,
-                                            with_requisites=self.session.mode == "all"))
+        self.archive.pages_answered += 1
+        yield from self._guarded(lambda: self._answered(page, fetched_page(response)))
+
+    def _by_hand(self, response: Response) -> Iterator[Visit | Request]:
+        page = PageRequest(0, response.url, urlkey(response.url), PageKind.UNKNOWN)
+        visit = parse_page(fetched_page(response), page, SiteContext(Scope.of(origin_of(response.url)))).visit
+        yield visit
+        yield from (Request(target.url) for target in visit.targets if not target.trap)
+
+    def _guarded(self, steps: Callable[[], Iterable[T]]) -> Iterator[T]:
+        """The steps, until the archive cannot be written any more."""
+        with self.archive.guarded():
+            if not self.archive.halted:
+                yield from steps()
+
+    def _answered(self, page: PageRequest, fetched: FetchedPage) -> Iterator[Visit | Request]:
+        archive = self.archive
+        run = archive.run
+        if page.is_probe:
+            self._probed(page, fetched)
+            return
+        self._home = fetched if page.is_seed and fetched.status == 200 else self._home
+        if page.step == "ids" and page.alive < 0:
+            # What the changes listed is written by now: a new post must not make up for one that is gone.
+            page = replace(page, alive=archive.pages.posts_alive(Source.API, page.url))
+        site = SiteContext(run.scope, archive.pages.is_news, run.teacher.read, run.nowhere, run.mode == "all")
+        yield from self._carry_on(page, parse_page(fetched, page, site))
+
+    def _probed(self, page: PageRequest, fetched: FetchedPage) -> None:
+        """What the site answers for an address that does not exist."""
+        archive, found = self.archive, nowhere_of(fetched)
+        if self._home_leads_on is False and self._home and (
+                why := self._probing.verdict(found, nowhere_of(self._home), archive.run.site["nowhere"])):
+            archive.stop(cannot_crawl(archive.order.start_url, why).reason)
+            return
+        archive.pages.probed(page)
+        # A home page without a link may be the notice of a fault that all addresses show: it proves nothing.
+        if found.look is None or self._home_leads_on:
+            archive.run.remember_nowhere(found)
 
     def failed(self, failure: Failure) -> Iterator[Visit | Request]:
-        """No answer: refused by robots.txt, no such host, a time-out ..."""
-        request = failure.request  # type: ignore[attr-defined]
-        job: Job = request.meta["job"]
-        if job.is_probe:
-            yield from self._guarded(lambda: self._unanswered(job))
+        """No response: refused by robots.txt, no such host, a time-out ..."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        page, archive = page_of(request), self.archive
+        assert page is not None
+        if page.is_probe:
+            archive.pages.probed(page)
             return
-        if isinstance(failure.value, RunEnded | ArchiverError) or (self.ending and self.ending.outcome == "waiting"):
+        ending = archive.ending
+        if isinstance(failure.value, RunEnded | ArchiverError) or (ending and ending.outcome == "waiting"):
             return
-        if self._is_own(request) and isinstance(failure.value, RobotsUnreadable) and (
-                failure.value.rule not in UNREACHABLE):
-            self.end(robots_unreadable(self.start_url, failure.value.reason))
+        error = failure.value
+        if isinstance(error, RobotsUnreadable) and error.rule not in UNREACHABLE and archive.is_own_host(
+                urlsplit(request.url).hostname or ""):
+            archive.end(robots_unreadable(archive.order.start_url, error.reason))
             return
-        outcome, rule, reason = failure_of(failure.value)
-        if job.is_seed and not job.known:
-            self.fatal = cannot_crawl(self.start_url, reason).reason
-        visit = Visit(url=job.url, final_url=job.url, at=datetime.now(UTC), outcome=outcome, kind=job.kind,
+        outcome, rule, reason = failure_of(error)
+        if page.is_seed and not page.known:
+            archive.fatal = cannot_crawl(archive.order.start_url, reason).reason
+        visit = Visit(url=page.url, final_url=page.url, at=datetime.now(UTC), outcome=outcome, kind=page.kind,
                       reason=reason, rule=rule)
-        yield from self._guarded(lambda: self._carry_on(job, Reading(visit)))
+        yield from self._guarded(lambda: self._carry_on(page, ParsedPage(visit)))
 
-    def _unanswered(self, job: Job) -> Iterator[Request]:
-        self.session.probed(job, None)
-        yield from self._next_requests()
-
-    def _carry_on(self, job: Job, reading: Reading) -> Iterator[Visit | Request]:
-        self._alarms.seen(reading.visit, self.crawler.engine)
-        if job.gathering and not reading.follow:
-            part, gathering = take(job.gathering, reading, job)
+    def _carry_on(self, page: PageRequest, parsed: ParsedPage) -> Iterator[Visit | Request]:
+        archive = self.archive
+        archive.outages.seen(parsed.visit, self.crawler.engine)
+        if page.part_of and not parsed.follow:
+            part, gathering = take(self._gatherings.pop(urlkey(page.part_of)), parsed, page)
             yield replace(part, targets=tuple(self._settled(t) for t in part.targets))
             yield from self._gather(gathering)
             return
-        visit = reading.visit
-        if job.is_seed:
-            visit = self._seed_read(visit, reading, job)
-        self._probing.seen(job, visit)
-        visit = self.session.watch.settled(visit)
-        visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(job, reading)))
-        if begun := begin(visit, job, self.session.scope, self.session.stored):
+        visit = self._seed_read(parsed.visit, parsed, page) if page.is_seed else parsed.visit
+        self._probing.seen(page, visit)
+        visit = archive.run.watch.settled(visit)
+        visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(page, parsed)))
+        if begun := begin(visit, page, archive.run.scope, archive.pages.stored_article):
             yield from self._gather(begun)
             return
-        sure = list(self._alarms.sure(job, visit))
+        sure = list(archive.outages.sure(page, visit))
         yield from (other for other in sure if other is not visit)
         if visit in sure:
-            yield from self._done(visit, reading)
-        elif self.session.under_way < _WINDOW // 2:
-            yield from self._next_requests()
+            yield from self._done(visit, parsed)
 
     def _gather(self, gathering: Gathering) -> Iterator[Visit | Request]:
-        """The next page of a post that has several, or the post itself once they are read."""
-        if gathering.following:
-            job = replace(self.session.part_job(gathering.following), gathering=gathering)
-            yield self._request(job.url, job)
-        else:
+        """Request the next page of a post that has several, or yield the post once they are read."""
+        if not gathering.following:
             yield from self._done(gathering.result)
-
-    def _done(self, visit: Visit, reading: Reading | None = None) -> Iterator[Visit | Request]:
-        self._posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
-        if self.session.watch.is_walled(visit):
-            self.fatal = self.fatal or walled(self.start_url, visit.rule)
-        yield visit
-        if self._is_home_read(visit, reading) and (probe := self.session.probe()):
-            yield self._request(probe.url, probe)
-        if reading and reading.follow:
-            yield self._request(*reading.follow)
             return
-        if self.session.under_way < _WINDOW // 2:
-            yield from self._next_requests()
+        self._gatherings[urlkey(gathering.request.url)] = gathering
+        page = self.archive.pages.further_page(gathering.following, gathering.request.url)
+        yield request_for(page, page.url, self)
 
-    def _is_home_read(self, visit: Visit, reading: Reading | None) -> bool:
+    def _done(self, visit: Visit, parsed: ParsedPage | None = None) -> Iterator[Visit | Request]:
+        archive = self.archive
+        archive.count_post(visit)
+        if archive.run.watch.is_walled(visit):
+            archive.fatal = archive.fatal or walled(archive.order.start_url, visit.rule)
+        # Under way before the result is stored: no post is handed out in between.
+        probe = self._probe(visit, parsed)
+        yield visit
+        if probe:
+            yield request_for(probe, probe.url, self)
+        if parsed and parsed.follow:
+            url, page = parsed.follow
+            yield request_for(page, url, self)
+
+    def _probe(self, visit: Visit, parsed: ParsedPage | None) -> PageRequest | None:
+        """A request for an address that does not exist, where it is time to ask for one."""
+        if self.archive.fatal:
+            return None
+        if self._is_home_read(visit, parsed) and (probe := self.archive.pages.probe()):
+            return probe
+        goes_on = parsed is not None and parsed.follow is not None
+        is_due = not goes_on and self._home_leads_on is not None and self._probing.is_due
+        return self.archive.pages.probe(again=True) if is_due else None
+
+    def _is_home_read(self, visit: Visit, parsed: ParsedPage | None) -> bool:
         """Whether this is the home page, answering for itself: only then is it worth asking for what is not there."""
-        return reading is not None and not self.fatal and visit.final_url == self._base and (
-            visit.outcome not in (Outcome.DUE, Outcome.DUPLICATE)) and self.session.is_seed(visit)
+        return parsed is not None and visit.final_url == self.archive.base and (
+            visit.outcome not in (Outcome.DUE, Outcome.DUPLICATE)) and urlkey(visit.url) == self.archive.run.seed_key
 
-    def _seed_read(self, visit: Visit, reading: Reading, job: Job) -> Visit:
+    def _seed_read(self, visit: Visit, parsed: ParsedPage, page: PageRequest) -> Visit:
         """The home page has answered: its scheme and host are the site's; what it does not declare is guessed."""
+        archive = self.archive
         if visit.outcome is Outcome.DUPLICATE:
-            self.session.seed_moved(visit.final_url)
+            archive.run.seed_key = urlkey(visit.final_url)
         if visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return visit
         if visit.rule in WALLS:
-            self.wall = visit.rule  # feeds and sitemaps may tell of posts that stand before it
-        elif visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED, Outcome.OUT_OF_SCOPE) or (
-                visit.rule == "not-html"):
-            self.fatal = self.fatal or cannot_crawl(self.start_url, visit.reason).reason
+            archive.wall = visit.rule  # feeds and sitemaps may list posts that stand before it
+        elif visit.rule == "not-html" or visit.outcome in (Outcome.FAILED, Outcome.GONE, Outcome.REFUSED,
+                                                           Outcome.OUT_OF_SCOPE):
+            archive.fatal = archive.fatal or cannot_crawl(archive.order.start_url, visit.reason).reason
             return visit
-        self._base = visit.final_url
-        self._home_tells = visit.status == 304 or any(
+        archive.base = visit.final_url
+        self._home_leads_on = visit.status == 304 or any(
             t.kind not in SOURCE_KINDS and not t.trap for t in visit.targets)
-        self.session.remember_platform(reading.platform)
+        archive.run.remember_platform(parsed.platform)
         declared = [Target(url, Source.LINK, PageKind.SITEMAP, found_on="robots.txt") for url in self._robots_sitemaps]
-        kinds, waiting, asked = {t.kind for t in (*visit.targets, *declared)}, set[str](), set[str]()
-        if job.known:
-            # A run that died may have died between two guesses.
-            has, waiting, asked = self.session.sources_known()
-            kinds |= {PageKind(kind) for kind in has}
-            self._probing.silent(visit, alone=not has and not self._home_tells)
-        for guess in guesses(self._base, self.session.scope):
-            if guess.kind not in kinds and urlkey(guess.url) not in asked and not reading.is_feed:
-                self._guesses.setdefault(guess.kind, []).append(guess)
-        first = [queue.pop(0) for kind, queue in self._guesses.items() if queue and kind not in waiting]
-        return replace(visit, targets=(*visit.targets, *declared, *first))
+        return replace(visit, targets=(*visit.targets, *declared, *self._first_guesses(visit, declared, parsed, page)))
 
-    def _next_guess(self, job: Job, reading: Reading) -> list[Target]:
+    def _first_guesses(self, visit: Visit, declared: list[Target], parsed: ParsedPage,
+                       page: PageRequest) -> list[Target]:
+        """One address for each kind of source that the site does not declare; the others come where it is none."""
+        archive = self.archive
+        kinds, waiting, asked = {t.kind for t in (*visit.targets, *declared)}, set[str](), set[str]()
+        if page.known:
+            # A run that died may have died between two guesses.
+            has, waiting, asked = archive.pages.sources_known()
+            kinds |= {PageKind(kind) for kind in has}
+            self._probing.silent(visit, alone=not has and not self._home_leads_on)
+        for guess in guesses(archive.base, archive.run.scope):
+            if guess.kind not in kinds and urlkey(guess.url) not in asked and not parsed.is_feed:
+                self._guesses.setdefault(guess.kind, []).append(guess)
+        return [queue.pop(0) for kind, queue in self._guesses.items() if queue and kind not in waiting]
+
+    def _next_guess(self, page: PageRequest, parsed: ParsedPage) -> list[Target]:
         """A guessed source that was none makes way for the next guess; one that was ends the guessing."""
-        queue = self._guesses.get(job.kind)
-        if not queue or job.is_seed or reading.visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
+        queue = self._guesses.get(page.kind)
+        if not queue or page.is_seed or parsed.visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
             return []
-        if (reading.is_feed and job.kind is PageKind.FEED) or (reading.is_sitemap and job.kind is PageKind.SITEMAP):
+        if (parsed.is_feed and page.kind is PageKind.FEED) or (parsed.is_sitemap and page.kind is PageKind.SITEMAP):
             queue.clear()
             return []
         return [queue.pop(0)]
 
     def _settled(self, target: Target) -> Target:
-        """Addresses of the site take the scheme and the www of its home page: one page, one way to ask for it.
+        """Addresses of the site take the scheme and the www of its home page: one page, one way to request it.
 
-        What a sitemap, feed or API tells of that lies outside the site is told, and not asked for.
+        What a sitemap, feed or API lists that lies outside the site is recorded, and not requested.
         """
-        target = replace(target, url=at_origin(target.url, origin_of(self._base)))
+        target = replace(target, url=at_origin(target.url, origin_of(self.archive.base)))
         outside = target.source in VOUCHING and target.kind not in SOURCE_KINDS and not (
-            self.session.scope.contains(target.url) or is_redirector(target.url))
+            self.archive.run.scope.contains(target.url) or is_redirector(target.url))
         return replace(target, trap=SCOPE) if outside else target
-
-    def _next_requests(self) -> list[Request]:
-        if self.ending or self.fatal or self._alarms.asking or (self.limit and self._posts >= self.limit):
-            return []
-        if self._home_tells is not None and self._probing.is_due and (probe := self.session.probe(anew=True)):
-            return [self._request(probe.url, probe)]
-        room = _WINDOW - self.session.under_way
-        if self.limit:
-            room = min(room, self.limit - self._posts - self.session.under_way)
-        if most := self.budget.max_pages:
-            room = min(room, most - self.session.counts.requests - self.session.under_way)
-        while room > 0 and (jobs := self.session.due(room)):
-            old = [job for job in jobs if self._too_old(job)]
-            self.session.leave(old)
-            if len(old) < len(jobs):
-                return [self._request(api_address(job) if job.kind is PageKind.API else job.url, job)
-                        for job in jobs if job not in old]
-        return []
-
-    def _too_old(self, job: Job) -> bool:
-        published = job.lead.published if job.lead else None
-        return bool(self.since and published and published.astimezone(UTC) < self.since)
-
-    def _request(self, url: str, job: Job) -> Request:
-        meta = {"job": job, "dont_redirect": True, "handle_httpstatus_all": True}
-        if url == job.url:
-            meta["original"] = job.original
-            if not job.anew:
-                meta |= {"etag": job.etag, "last_modified": job.last_modified}
-        return Request(url, callback=self.parse, errback=self.failed, meta=meta, dont_filter=True,
-                       priority=10 if job.is_source else 0)
-
-    def _idle(self) -> None:
-        requests = list(self._guarded(self._next_requests))
-        if not requests and not (self.fatal or self.ending):
-            requests = list(self._guarded(self._held_back)) or list(self._guarded(self._errands))
-        for request in requests:
-            self.crawler.engine.crawl(request)
-        if requests:
-            raise DontCloseSpider
-
-    def _held_back(self) -> list[Request]:
-        """What waited to be sure is so, now that nothing else comes."""
-        for visit in self._alarms.rest():
-            self.session.done(visit)
-        return self._next_requests()
-
-    def _downloaded(self, response: Response, request: Request) -> None:
-        self.session.counts.bytes += len(response.body)
-        self.session.writer.measuring.answered(response.status, request.meta.get("download_latency"))
-        self.tick()
-
-    def _is_own(self, request: Request) -> bool:
-        return urlsplit(request.url).hostname in {urlsplit(url).hostname for url in (self._base, self.start_url)}
 
     def _robots(self, robotparser: Any, request: Request) -> None:
         """robots.txt names sitemaps (RFC 9309 leaves room for it); Scrapy reads the rules, not these."""
         found = getattr(robotparser.rp, "sitemaps", ())
         self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]
+
+    # Images, stylesheets and fonts
+
+    def parse_requisite(self, response: Response) -> None:
+        """A response for a requisite, whatever it is."""
+        assert response.request is not None
+        requisite = requisite_of(response.request)
+        assert requisite is not None
+        with self.archive.guarded():
+            if not self.archive.halted:
+                objection = notes_of(response.request).objection
+                self._requisite_done(requisite, parse_requisite(fetched_page(response), requisite, objection))
+
+    def requisite_failed(self, failure: Failure) -> None:
+        """No response: refused by a rule of ours, no such host, a time-out ..."""
+        requisite = requisite_of(failure.request)  # type: ignore[attr-defined]
+        assert requisite is not None
+        error, archive = failure.value, self.archive
+        if isinstance(error, RunEnded | ArchiverError) or archive.ending:
+            archive.run.requisites.drop(requisite)
+            return
+        with archive.guarded():
+            if archive.halted:
+                return
+            if isinstance(error, HostBusy):
+                archive.run.requisites.drop(requisite)
+                archive.run.requisites.leave(requisite.host)
+            else:
+                self._requisite_done(requisite, unanswered(requisite, *failure_of(error)))
+
+    def _requisite_done(self, requisite: RequisiteRequest, result: Fetched) -> None:
+        if not self.archive.run.requisites.done(requisite, result) and (
+                manners := self.crawler.get_extension(Manners)):
+            manners.leave(requisite.host, f"{requisite.host} does not answer")

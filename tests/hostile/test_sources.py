@@ -8,36 +8,41 @@ from pathlib import Path
 import pytest
 
 from archiver.items import Outcome, PageKind, Source, Target, Visit
-from archiver.spiders import session
-from archiver.spiders.answer import read
+from archiver.spiders import page_queue
+from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.ending import Ending
-from archiver.spiders.job import Job
-from archiver.spiders.reading import Answer
+from archiver.spiders.page_queue import PageQueue
+from archiver.spiders.page_request import FetchedPage, PageRequest
+from archiver.spiders.parse import SiteContext, parse_page
 from archiver.urls import Scope, urlkey
 
 START = "http://a.example/"
 
 
 def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "SOURCES_FIRST", 20)
-    run = session.CrawlSession(tmp_path / "a.db", START)
+    monkeypatch.setattr(page_queue, "SOURCES_FIRST", 20)
+    run = CrawlRun(tmp_path / "a.db", CrawlOrder(START))
+    queue = PageQueue(run)
     told = (*(Target(f"{START}{n}.xml", Source.SITEMAP, PageKind.SITEMAP) for n in range(1_000)),
             *(Target(f"{START}post-{n}/", Source.LINK, PageKind.POST) for n in range(30)))
-    asked: list[Job] = []
+    asked: list[PageRequest] = []
     while len([job for job in asked if job.kind is PageKind.POST]) < 30:
-        jobs = run.due(8)
+        jobs = queue.take(8)
         assert jobs and len(asked) < 200
         asked += jobs
         for job in jobs:
-            run.done(Visit(job.url, job.url, datetime.now(UTC), Outcome.GONE, job.kind, status=404,
-                           targets=told if job.is_seed else ()))
+            visit = Visit(job.url, job.url, datetime.now(UTC), Outcome.GONE, job.kind, status=404,
+                          targets=told if job.is_seed else ())
+            run.writer.add(visit)
+            queue.finished(visit)
     run.close(Ending("finished", ""))
     assert asked[0].is_seed
     assert all(job.is_source for job in asked[:20])
 
 
 def test_a_validator_is_as_long_as_servers_write_them() -> None:
-    job = Job(1, START, urlkey(START), PageKind.UNKNOWN)
+    page = PageRequest(1, START, urlkey(START), PageKind.UNKNOWN)
     headers = {"etag": '"' + "x" * 60_000 + '"', "last-modified": "Wed, 01 May 2024 10:00:00 GMT"}
-    visit = read(Answer(START, 404, headers, b"", datetime.now(UTC)), job, Scope.of(START)).visit
+    fetched = FetchedPage(START, 404, headers, b"", datetime.now(UTC))
+    visit = parse_page(fetched, page, SiteContext(Scope.of(START))).visit
     assert (visit.etag, visit.last_modified) == ("", headers["last-modified"])

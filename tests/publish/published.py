@@ -19,6 +19,7 @@ from archiver.items import Article, Capture, GeoTag, Outcome, PageKind, Right, S
 from archiver.publish.snapshot.spans import runs, words
 from archiver.publish.snapshot.tables import TABLES
 from archiver.store.connect import open_archive
+from archiver.store.result_stages import StoringRun
 from archiver.store.runs import begin_run, ensure_site
 from archiver.store.writer import VisitWriter
 
@@ -69,7 +70,8 @@ def make(archive: Path, posts: Sequence[Post], missing: Iterable[str] = ()) -> P
     db = open_archive(archive, create=True)
     for site in dict.fromkeys(post.site for post in posts):
         row = ensure_site(db, site, BEGAN)
-        writer = VisitWriter(db, row, begin_run(db, row["id"], "full", "0.3.0", BEGAN), BEGAN, version="0.3.0")
+        run_id = begin_run(db, row["id"], "full", "0.3.0", BEGAN)
+        writer = VisitWriter(StoringRun(db, row, run_id, BEGAN, version="0.3.0"))
         for post in posts:
             if post.site == site:
                 writer.add(_visit(post))

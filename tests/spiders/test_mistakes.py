@@ -9,9 +9,11 @@ import pytest
 from scrapy.crawler import Crawler
 from scrapy.settings import Settings
 
-from archiver.spiders import session, site
+from archiver.extensions import crawl_archive
+from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.spiders import crawl_run
+from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.lock import lock_site
-from archiver.spiders.session import CrawlSession
 from archiver.spiders.site import SiteSpider
 from tests.processes import run
 from tests.spiders.breaking import burst
@@ -23,11 +25,11 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
 
 @pytest.mark.parametrize(("module", "attribute"), [
     ("archiver.commands.crawls.here", "Crawler"),
-    ("archiver.spiders.session", "CrawlSession.__init__"),
-    ("archiver.spiders.session", "Watch"),
-    ("archiver.spiders.site", "Alarms"),
+    ("archiver.spiders.crawl_run", "CrawlRun.__init__"),
+    ("archiver.spiders.crawl_run", "Watch"),
+    ("archiver.extensions.crawl_archive", "Alarms"),
     ("archiver.middlewares.limits", "LimitsMiddleware.from_crawler"),
-    ("archiver.spiders.site", "SiteSpider._next_requests"),
+    ("archiver.spiders.page_queue", "PageQueue.take"),
 ])
 def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(tmp_path: Path, module: str,
                                                                      attribute: str) -> None:
@@ -39,7 +41,7 @@ def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(tmp_path: Pa
         assert sorted(done.stderr.splitlines()) == sorted(
             f"Error: {url} could not be crawled for a mistake of this program (RuntimeError: it burst); "
             "log/crawl.log beside the archive tells more." for url in (one.url, other.url))
-        if attribute not in ("Crawler", "CrawlSession.__init__"):  # before that there is no run
+        if attribute not in ("Crawler", "CrawlRun.__init__"):  # before that there is no run
             assert rows(archive, "select outcome, reason like '%mistake of this program%' from runs") == [
                 ("failed", 1)] * 2
         assert "Traceback" in (tmp_path / "log" / "crawl.log").read_text()
@@ -47,13 +49,14 @@ def test_each_run_has_failed_with_one_sentence_and_the_next_goes_on(tmp_path: Pa
     assert last_run(archive) == ("finished", "")
 
 
-@pytest.mark.parametrize(("module", "name"), [(session, "Watch"), (site, "Alarms")])
+@pytest.mark.parametrize(("module", "name"), [(crawl_run, "Watch"), (crawl_archive, "Alarms")])
 def test_the_lock_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
     archive = tmp_path / "a.db"
     monkeypatch.setattr(module, name, burst)
     crawler = Crawler(SiteSpider, Settings({"ARCHIVE_PATH": str(archive)}))
+    crawler.spider = SiteSpider.from_crawler(crawler, url="http://127.0.0.1:9/")
     with pytest.raises(RuntimeError, match="it burst"):
-        SiteSpider.from_crawler(crawler, url="http://127.0.0.1:9/")
+        ArchiveExtension.from_crawler(crawler)
     lock_site(archive, "127.0.0.1:9").close()
     assert last_run(archive)[0] == "failed"
 
@@ -62,8 +65,8 @@ def test_a_run_that_cannot_be_closed_as_it_should_has_failed(tmp_path: Path, mon
     from archiver.spiders.ending import Ending
 
     archive = tmp_path / "a.db"
-    opened = CrawlSession(archive, "http://127.0.0.1:9/")
-    monkeypatch.setattr(CrawlSession, "learn_the_rest", burst)
+    opened = CrawlRun(archive, CrawlOrder("http://127.0.0.1:9/"))
+    monkeypatch.setattr(opened.teacher, "finish", burst)
     opened.close(Ending("finished", ""))
     assert opened.result is not None and opened.result.outcome == "failed"
     assert "RuntimeError: it burst" in opened.result.reason

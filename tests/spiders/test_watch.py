@@ -11,9 +11,10 @@ import pytest
 
 from archiver.frontier.twins import ENOUGH
 from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
+from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.ending import Ending
-from archiver.spiders.job import job_of
-from archiver.spiders.session import CrawlSession
+from archiver.spiders.page_queue import PageQueue
+from archiver.spiders.page_request import page_request
 from archiver.store import ledger
 from archiver.urls import urlkey
 
@@ -28,9 +29,22 @@ def visit(url: str, outcome: Outcome, *told: str, to: str = "") -> Visit:
                  article=article if outcome is Outcome.ARCHIVED else None)
 
 
+class Crawl:
+    """A run whose pages are handed out and stored without a network."""
+
+    def __init__(self, archive: Path) -> None:
+        self.run = CrawlRun(archive, CrawlOrder(START))
+        self.queue = PageQueue(self.run)
+        self.due = self.queue.take
+
+    def done(self, visit: Visit) -> None:
+        self.run.writer.add(visit)
+        self.queue.finished(visit)
+
+
 def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three pages show that ?lang= makes no difference, in a batch with one that cannot be stored: that are three."""
-    run = CrawlSession(tmp_path / "a.db", START)
+    crawl = Crawl(tmp_path / "a.db")
     write: Any = ledger.record_visit
 
     def record_visit(db: Any, visit: Visit, **rest: Any) -> None:
@@ -39,32 +53,32 @@ def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeyp
         write(db, visit, **rest)
 
     monkeypatch.setattr(ledger, "record_visit", record_visit)
-    [home] = run.due(60)
-    run.done(visit(home.url, Outcome.NOT_ARTICLE, *POSTS))
-    for job in run.due(60):
-        run.done(visit(job.url, Outcome.ARCHIVED, *(f"{url}?lang=de" for url in POSTS)))
-    twins = [job.url for job in run.due(60)]
+    [home] = crawl.due(60)
+    crawl.done(visit(home.url, Outcome.NOT_ARTICLE, *POSTS))
+    for job in crawl.due(60):
+        crawl.done(visit(job.url, Outcome.ARCHIVED, *(f"{url}?lang=de" for url in POSTS)))
+    twins = [job.url for job in crawl.due(60)]
     assert len(twins) == ENOUGH
     for url in twins[:3]:
-        run.done(visit(url, Outcome.DUPLICATE, to=url.partition("?")[0]))
-    run.done(visit(twins[3], Outcome.OUT_OF_SCOPE))
+        crawl.done(visit(url, Outcome.DUPLICATE, to=url.partition("?")[0]))
+    crawl.done(visit(twins[3], Outcome.OUT_OF_SCOPE))
     # One of those asked for is still to come: with one more it would be enough.
-    assert len(run.due(60)) == 1 and (run.counts.failed, run.counts.trapped) == (1, 0)
-    run.close(Ending("finished", ""))
+    assert len(crawl.due(60)) == 1 and (crawl.run.counts.failed, crawl.run.counts.trapped) == (1, 0)
+    crawl.run.close(Ending("finished", ""))
 
 
 @pytest.mark.parametrize("has_told", [True, False])
 def test_a_source_that_failed_worked_before_where_it_told_of_something(has_told: bool, tmp_path: Path) -> None:
     """A guessed address at which the server was busy once tells of nothing that it told of before."""
     sitemap = f"{START}sitemap.xml"
-    run = CrawlSession(tmp_path / "a.db", START)
-    [home] = run.due(60)
+    crawl = Crawl(tmp_path / "a.db")
+    [home] = crawl.due(60)
     there = Target(sitemap, Source.SEED, PageKind.SITEMAP)
-    run.done(replace(visit(home.url, Outcome.NOT_ARTICLE), targets=(there,)))
-    [job] = run.due(60)
+    crawl.done(replace(visit(home.url, Outcome.NOT_ARTICLE), targets=(there,)))
+    [job] = crawl.due(60)
     posts = tuple(Target(post, Source.SITEMAP, found_on=sitemap) for post in POSTS if has_told)
-    run.done(replace(visit(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
-    run.writer.flush()
-    row = ledger.page_row(run.db, urlkey(sitemap))
+    crawl.done(replace(visit(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
+    crawl.run.writer.flush()
+    row = ledger.page_row(crawl.run.db, urlkey(sitemap))
     assert row is not None and row["attempts"] == 1
-    assert job_of(row, "", full=False).worked is has_told
+    assert page_request(row, "", full=False).worked is has_told

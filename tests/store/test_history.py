@@ -16,6 +16,7 @@ from archiver.archive import Archive
 from archiver.items import Article, Evidence, Outcome, PageKind, Source, Target, Visit
 from archiver.store.articles import Change
 from archiver.store.connect import open_archive
+from archiver.store.result_stages import StoringRun
 from archiver.store.writer import VisitWriter
 from tests.store.test_versions import AT, POST, TEXT, store
 
@@ -53,7 +54,7 @@ def test_a_headline_test_makes_three_versions_and_a_count(db: Database) -> None:
 
 def test_a_crawl_counts_a_post_that_is_served_in_turns_as_no_edit(db: Database) -> None:
     site = next(iter(db.query("select * from sites")))
-    writer = VisitWriter(db, site, 1, AT, version="0.3.0")
+    writer = VisitWriter(StoringRun(db, site, 1, AT, version="0.3.0"))
     for day in range(6):
         at = AT + timedelta(days=day)
         writer.add(Visit(url=POST.url, final_url=POST.url, at=at, outcome=Outcome.ARCHIVED, kind=PageKind.POST,

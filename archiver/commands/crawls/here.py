@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from typing import Any
 
 from scrapy.crawler import Crawler
@@ -15,9 +16,9 @@ from archiver.commands.crawls.log import log_file
 from archiver.commands.crawls.plan import GRACE, Came, Host, Order, Plan, Result, by_host, never_begun
 from archiver.commands.process import CrawlProcess
 from archiver.errors import ArchiverError
+from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.spiders.contact import user_agent
 from archiver.spiders.ending import broken
-from archiver.spiders.session import CrawlSession
 from archiver.spiders.site import SiteSpider
 from archiver.store.faults import fault_of
 from archiver.store.runs import Counts
@@ -49,8 +50,8 @@ class Crawls:
         running.cancel()
         for index, (plan, crawler) in list(self._open.items()):
             # The process was not allowed to wait for the pages under way.
-            if crawler.spider is not None:
-                crawler.spider.ended("stopped")  # type: ignore[attr-defined]
+            if archive := _archive_of(crawler):
+                archive.ended("stopped")
             self._tell(index, _result(plan, crawler) or never_begun(plan))
 
     async def host(self, plans: Host) -> None:
@@ -62,11 +63,11 @@ class Crawls:
             await self._one(index, plan)
             await asyncio.sleep(plan.delay)
 
-    def sessions(self) -> Iterator[tuple[int, CrawlSession]]:
-        """What is open at this moment, by the plans' places."""
+    def counts(self) -> Iterator[tuple[int, Counts]]:
+        """What the runs that are open at this moment have counted, by the plans' places."""
         for index, (_, crawler) in self._open.items():
-            if session := getattr(crawler.spider, "session", None):
-                yield index, session
+            if archive := _archive_of(crawler):
+                yield index, archive.run.counts
 
     async def _one(self, index: int, plan: Plan) -> None:
         own = self._settings.copy()
@@ -88,12 +89,13 @@ class Crawls:
                 # Scrapy opens its log anew for each crawl, beside the archive.
                 self._tell(index, fault_of(error, order.archive))
                 return
-            if crawler is None or crawler.spider is None:
+            archive = _archive_of(crawler)
+            if archive is None:
                 _log.exception("%s", plan.url)
                 reason = broken(plan.url, error).reason
                 self._tell(index, Result(plan.url, plan.url, "failed", reason, 0.0, Counts(), ()))
                 return
-            crawler.spider.broke(error)  # type: ignore[attr-defined]
+            archive.broke(error)
         if result := _result(plan, crawler):
             self._tell(index, result)
 
@@ -128,17 +130,24 @@ async def _until_over(crawler: Any, task: asyncio.Task[None]) -> None:
     """Wait for a crawl; one that has ended early is not waited for until servers that say nothing have timed out."""
     while not task.done():
         await asyncio.wait({task}, timeout=1.0)
-        stopped_at = getattr(crawler.spider, "stopped_at", None)
-        if stopped_at is not None and time.monotonic() - stopped_at > GRACE:
+        archive = _archive_of(crawler)
+        if archive and archive.stopped_at is not None and time.monotonic() - archive.stopped_at > GRACE:
             return
     await task
 
 
 def _result(plan: Plan, crawler: Any) -> Result | None:
     """How a run ended; None while it is open, or where it never began."""
-    session = getattr(getattr(crawler, "spider", None), "session", None)
-    if session is None or session.result is None:
+    archive = _archive_of(crawler)
+    if archive is None or archive.run.result is None:
         return None
-    end = session.result
-    return Result(session.site_name, plan.url, end.outcome, end.reason, end.seconds, session.counts, end.failures,
-                  end.due)
+    run, end = archive.run, archive.run.result
+    return Result(run.site_name, plan.url, end.outcome, end.reason, end.seconds, run.counts, end.failures, end.due)
+
+
+def _archive_of(crawler: Crawler | None) -> ArchiveExtension | None:
+    """The archive that a crawl has open; None before it has begun."""
+    if crawler is not None:
+        with suppress(RuntimeError):  # Scrapy has not made the crawler's extensions yet
+            return crawler.get_extension(ArchiveExtension)
+    return None

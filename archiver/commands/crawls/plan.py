@@ -12,7 +12,7 @@ from archiver.errors import ArchiverError
 from archiver.store.runs import Counts
 
 if TYPE_CHECKING:
-    from archiver.spiders.opened import Only
+    from archiver.spiders.crawl_run import Only
 
 GRACE = 5.0
 """Seconds that pages under way get to come in once a crawl is to end; what does not come is still due."""

@@ -67,8 +67,8 @@ class _Worker:
         asyncio.get_running_loop().add_reader(self._link.fileno(), self._hear)
         while True:
             await asyncio.sleep(_SEEN_EVERY)
-            for index, session in self.crawls.sessions():
-                self._say(Seen(index, session.counts))
+            for index, counts in self.crawls.counts():
+                self._say(Seen(index, counts))
 
     def _say(self, message: FromWorker) -> None:
         send(self._link, message)

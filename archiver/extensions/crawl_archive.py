@@ -1,0 +1,213 @@
+"""What the parts of one crawl share: the open archive, the queue of its pages, its limits, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from scrapy import Request, signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
+from scrapy.http import Response
+from twisted.internet.task import LoopingCall
+
+from archiver.errors import ArchiverError
+from archiver.extensions.manners import HOST_GIVEN_UP, Manners
+from archiver.extensions.turns import Turns
+from archiver.frontier.reach import permission
+from archiver.handlers.http import REQUEST_SENT
+from archiver.items import Outcome, PageKind, Visit
+from archiver.spiders.alarms import Alarms
+from archiver.spiders.contact import names_contact
+from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
+from archiver.spiders.ending import Ending, at_bound, broken, host_busy, still_quiet, walled
+from archiver.spiders.page_queue import PageQueue
+from archiver.spiders.page_request import requisite_of
+from archiver.store.faults import fault_of
+
+_TICK_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+class ArchiveExtension:
+    """The archive of a crawl whose spider has an `order`; for any other spider there is no such extension.
+
+    `run` is the open archive, `pages` the queue of what is due, `outages` watches whether the site is still there.
+    `ending` is set once the run is to end: what is under way is finished, what waits stays due. `fatal` is the
+    sentence of a run that failed, `halted` says that the archive can no longer be written.
+    """
+
+    def __init__(self, crawler: Crawler, order: CrawlOrder) -> None:
+        self._crawler = crawler
+        self.order = order
+        self.base = order.start_url
+        self.fatal = ""
+        self.wall = ""
+        self.halted = False
+        self.ending: Ending | None = None
+        self.stopped_at: float | None = None
+        self.posts = 0
+        self.pages_answered = 0
+        self._closing: asyncio.Future[None] | None = None
+        self._loop = LoopingCall(self.tick)
+        self.run = CrawlRun(Path(crawler.settings["ARCHIVE_PATH"]), order)
+        self.pages = PageQueue(self.run)
+        try:
+            self._begin()
+        except Exception as error:
+            self.broke(error)
+            raise
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        order = getattr(crawler.spider, "order", None)
+        if order is None:
+            raise NotConfigured
+        return cls(crawler, order)
+
+    def _begin(self) -> None:
+        run, crawler = self.run, self._crawler
+        run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
+        self.outages = Alarms(run.site_name, self.order.start_url, self.stop, believes_gone=run.believes_gone)
+        if self.order.only:  # then the home page is not requested
+            self.base = run.home
+        if run.quiet_until:
+            self.ending = still_quiet(self.order.start_url, run.quiet_until)
+        spider: Any = crawler.spider
+        spider.permission = permission(self.order.start_url, private=bool(run.options.get("private")), service=run.cdx)
+        for receiver, signal in ((self._opened, signals.spider_opened), (self.ended, signals.spider_closed),
+                                 (self._downloaded, signals.response_downloaded), (self._sent, REQUEST_SENT),
+                                 (self._host_given_up, HOST_GIVEN_UP)):
+            crawler.signals.connect(receiver, signal=signal)
+
+    # What is stored
+
+    def store(self, visit: Visit) -> None:
+        """Hand a result to the writer; its page is no longer under way."""
+        self.run.writer.add(visit)
+        self.pages.finished(visit)
+
+    def count_post(self, visit: Visit) -> None:
+        self.posts += visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and visit.kind is PageKind.POST
+
+    @property
+    def room(self) -> int | None:
+        """How many pages may still be handed out before a bound is reached; None without a bound."""
+        under_way = self.pages.under_way
+        bounds = []
+        if self.order.limit:
+            bounds.append(self.order.limit - self.posts - under_way)
+        if most := self.run.budget.max_pages:
+            bounds.append(most - self.pages_answered - under_way)
+        return min(bounds, default=None)
+
+    def is_own_host(self, host: str) -> bool:
+        """Whether this is the site's own host, by its start address or by its home page's."""
+        return host in {urlsplit(url).hostname for url in (self.base, self.order.start_url)}
+
+    # How the run ends
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Ends the run where the archive can no longer be written, and does not raise."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            self.halt(fault_of(error, self.run.archive))
+        except ArchiverError as fault:
+            self.halt(fault)
+
+    def stop(self, sentence: str) -> None:
+        """End the run before its end; `sentence` says why."""
+        self.fatal = self.fatal or sentence
+        self.end(Ending("failed", sentence))
+
+    def halt(self, fault: ArchiverError) -> None:
+        """End the run, since the archive cannot be written: nothing more is, and all that was not is still due."""
+        self.halted = True
+        self.stop(str(fault))
+
+    def broke(self, error: Exception) -> None:
+        """A mistake of this program keeps the run from beginning: it is closed as failed, and its locks are released.
+        """
+        _log.error("The crawl of %s could not begin", self.order.start_url, exc_info=error)
+        self.fatal = self.fatal or broken(self.order.start_url, error).reason
+        self.run.close(Ending("failed", self.fatal), at_fault=True)
+
+    def end(self, ending: Ending) -> None:
+        """End the run: what is under way is finished, what waits is not requested and stays due."""
+        engine = self._crawler.engine
+        if self.ending is None and engine is not None:
+            self.ending = ending
+            self.stopped_at = monotonic()
+            self._drop_waiting()
+            self._closing = asyncio.ensure_future(engine.close_spider_async(reason="ended"))
+
+    def tick(self) -> None:
+        """End the run where its time or bytes are used up. Pages are counted before they are handed out."""
+        seconds = (datetime.now(UTC) - self.run.started).total_seconds()
+        if bound := self.run.budget.spent(0, self.run.counts.bytes, seconds):
+            self.end(at_bound(bound))
+        if self.ending is not None:
+            self._drop_waiting()
+
+    def ended(self, reason: str) -> None:
+        """Close the run, if that has not been done."""
+        if self._loop.running:
+            self._loop.stop()
+        ending = self.ending
+        if self.wall and not self.posts:
+            self.fatal = self.fatal or walled(self.order.start_url, self.wall)
+        if self.fatal:
+            ending = Ending("failed", self.fatal)
+        elif ending is None and reason == "finished":
+            ending = self._at_end()
+        self.run.close(ending or Ending("interrupted", reason), at_fault=self.halted)
+
+    def _at_end(self) -> Ending | None:
+        """Nothing is left to request, or a bound on the number of posts or pages left something."""
+        ending = None
+        with self.guarded():
+            if self.order.limit and self.posts >= self.order.limit:
+                ending = at_bound(f"the limit of {self.order.limit} posts")
+            else:
+                spent = self.run.budget.spent(self.pages_answered, 0, 0)
+                ending = at_bound(spent if spent and self.pages.take(1) else "")
+        return ending if not self.halted else Ending("failed", self.fatal)
+
+    def _drop_waiting(self) -> None:
+        if manners := self._crawler.get_extension(Manners):
+            manners.drop_waiting()
+
+    # Signals
+
+    def _opened(self) -> None:
+        self._loop.start(_TICK_SECONDS, now=False)
+        manners, cdx_host = self._crawler.get_extension(Manners), urlsplit(self.run.cdx).hostname or ""
+        # The site's own host has the site's own delay.
+        if manners and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
+            manners.spare(cdx_host, Turns(self.run.archive.parent))
+
+    def _sent(self, request: Request) -> None:
+        """A request went out: its first try or another one, for a page, a file of a host or a redirect of it."""
+        if requisite_of(request) is not None:
+            self.run.counts.requisite_requests += 1
+        else:
+            self.run.counts.requests += 1
+
+    def _downloaded(self, response: Response, request: Request) -> None:
+        self.run.counts.bytes += len(response.body)
+        self.run.writer.measuring.answered(response.status, request.meta.get("download_latency"))
+        self.tick()
+
+    def _host_given_up(self, host: str, why: str, until: datetime | None) -> None:
+        if host == (urlsplit(self.base).hostname or ""):
+            self.end(host_busy(self.order.start_url, why, until))

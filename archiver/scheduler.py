@@ -1,0 +1,132 @@
+"""Scrapy's SCHEDULER: hands out what the frontier calls due in the pages table."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from scrapy import Request, Spider
+from scrapy.core.scheduler import Scheduler
+
+from archiver.capture.requisite import ACCEPT
+from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.manners import Manners
+from archiver.items import PageKind
+from archiver.spiders.ending import broken
+from archiver.spiders.page_request import FetchNotes, RequisiteRequest, purpose_of, request_for
+from archiver.spiders.sources import api_address
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+_BATCH = 64
+"""Due pages that are read from the table at a time; the results that wait are written before."""
+_REQUISITE_SECONDS = 30.0
+"""For the whole of a response: a page waits longer, for its text."""
+_REQUISITE_RETRIES = 1
+_log = logging.getLogger(__name__)
+
+
+class FrontierScheduler(Scheduler):
+    """Scrapy's own scheduler for requests that a spider or a person makes, and the pages table for those of a crawl.
+
+    In this order: what follows from a page under way (a further page of a post, the next document of a source), the
+    pages that were due when the table was last read, retries, what is due by now, and, once no page is left, the
+    requisites of posts. Where nothing is ready it returns None, and Scrapy asks again when a response was processed;
+    the delays of hosts are kept by the downloader's slots.
+    """
+
+    def open(self, spider: Spider) -> Deferred[None] | None:
+        opened = super().open(spider)
+        assert self.crawler is not None
+        self._archive = self.crawler.get_extension(ArchiveExtension)
+        self._following: deque[Request] = deque()
+        self._due: deque[Request] = deque()
+        self._retries: deque[Request] = deque()
+        self._requisites: deque[Request] = deque()
+        self._requisites_begun = False
+        self._read_at = -1
+        return opened
+
+    def __len__(self) -> int:
+        own = (self._following, self._due, self._retries, self._requisites)
+        return super().__len__() + sum(map(len, own))
+
+    def has_pending_requests(self) -> bool:
+        return len(self) > 0
+
+    def enqueue_request(self, request: Request) -> bool:
+        purpose = purpose_of(request)
+        if self._archive is None or purpose is None:
+            return super().enqueue_request(request)
+        if isinstance(purpose, RequisiteRequest):
+            self._requisites.append(request)
+        elif request.meta.get("retry_times"):
+            self._retries.append(request)
+        else:
+            self._following.append(request)
+        return True
+
+    def next_request(self) -> Request | None:
+        request = super().next_request()
+        if request is not None or self._archive is None:
+            return request
+        for queue in (self._following, self._due, self._retries):
+            if queue:
+                return queue.popleft()
+        try:
+            with self._archive.guarded():
+                return self._next_due(self._archive)
+        except Exception as error:
+            # Without an end of the run the engine would ask again, to the same effect.
+            _log.exception("The crawl of %s could not go on", self._archive.order.start_url)
+            self._archive.stop(broken(self._archive.order.start_url, error).reason)
+        return None
+
+    def _next_due(self, archive: ArchiveExtension) -> Request | None:
+        if archive.fatal or archive.ending:
+            return None
+        is_idle = self._is_idle()
+        if is_idle or self._read_at != archive.pages.changes:
+            self._read_at = archive.pages.changes
+            self._due.extend(self._pages(archive))
+        if not self._due and is_idle and (held := archive.outages.rest()):
+            # Nothing else comes that could show that these pages are not gone.
+            for visit in held:
+                archive.store(visit)
+            self._due.extend(self._pages(archive))
+        if self._due:
+            return self._due.popleft()
+        self._requisites_begun |= is_idle
+        if not self._requisites and self._requisites_begun:
+            self._requisites.extend(self._as_request(archive, one) for one in archive.run.requisites.due())
+        return self._requisites.popleft() if self._requisites else None
+
+    def _pages(self, archive: ArchiveExtension) -> list[Request]:
+        """The pages to hand out next; none while it is found out whether the server is away."""
+        if archive.outages.asking or (archive.order.limit and archive.posts >= archive.order.limit):
+            return []
+        room = archive.room
+        most = _BATCH if room is None else min(_BATCH, room)
+        pages = archive.pages.take(most) if most > 0 else []
+        return [request_for(page, api_address(page) if page.kind is PageKind.API else page.url, self.spider)
+                for page in pages]
+
+    def _is_idle(self) -> bool:
+        """Whether no request is under way and no response is being processed."""
+        engine: Any = self.crawler.engine if self.crawler is not None else None
+        return not engine.downloader.active and engine.scraper.slot.is_idle()
+
+    def _as_request(self, archive: ArchiveExtension, requisite: RequisiteRequest) -> Request:
+        assert self.crawler is not None
+        manners = self.crawler.get_extension(Manners)
+        if manners and not archive.is_own_host(requisite.host):
+            manners.stranger(requisite.host)
+        patience = self.crawler.settings.getfloat("DOWNLOAD_TIMEOUT") or _REQUISITE_SECONDS
+        spider: Any = self.crawler.spider
+        return Request(
+            requisite.url, callback=spider.parse_requisite, errback=spider.requisite_failed,
+            headers={"Accept": ACCEPT[requisite.kind]},
+            meta={"page": requisite, "notes": FetchNotes(), "dont_redirect": True, "handle_httpstatus_all": True,
+                  "max_retry_times": _REQUISITE_RETRIES, "download_timeout": min(patience, _REQUISITE_SECONDS)})

@@ -1,0 +1,325 @@
+"""An archive that is open for one run over one site: mended, locked, entered, written to, and closed."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from sqlite_utils import Database
+
+from archiver import __version__
+from archiver.capture.exchange import Exchange, Original
+from archiver.capture.writer import WarcWriter
+from archiver.discovery import nowhere
+from archiver.discovery.cdx_query import prefix_of, query_url, service_address
+from archiver.discovery.nowhere import Nowhere
+from archiver.errors import ArchiverError, SiteTakenOut
+from archiver.extraction.rules import SiteRules
+from archiver.frontier.budget import Budget
+from archiver.frontier.pace import LONGEST_QUIET
+from archiver.items import Capture, Source, Target
+from archiver.sites.effective import settings_in
+from archiver.spiders.contact import needs_contact
+from archiver.spiders.ending import Ended, Ending, broken
+from archiver.spiders.lock import lock_host, lock_site
+from archiver.spiders.recovery import Place, recover, warc_prefix
+from archiver.spiders.requisites import Requisites
+from archiver.spiders.teacher import Teacher
+from archiver.spiders.watch import Watch
+from archiver.store import ledger, missing
+from archiver.store.articles import read_anew
+from archiver.store.captured import readings
+from archiver.store.connect import open_archive
+from archiver.store.doubt import is_confirmed
+from archiver.store.faults import fault_of, is_fault
+from archiver.store.health.known import alive_sources
+from archiver.store.requisites import DEFAULT_MODE, Mode
+from archiver.store.result_stages import StoringRun
+from archiver.store.rules import retire, rules_at, store_learned
+from archiver.store.runs import Counts, ask_again, begin_run, check_run, end_run, ensure_site, has_finished
+from archiver.store.sources import enter_cdx
+from archiver.store.takedown.named import Named
+from archiver.store.transaction import PATIENCE, writing
+from archiver.store.versions import extractor_of
+from archiver.store.writer import VisitWriter
+from archiver.urls import Scope, urlkey
+
+_log = logging.getLogger(__name__)
+Only = Literal["", "missing", "set-aside"]
+"""A run that requests nothing but missing pages (and, optionally, those that a rule excluded)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlOrder:
+    """What one run is to do. `limit` ends it after so many posts, `since` leaves posts alone that a source dates
+    earlier, `mode` goes before the site's own setting for requisites."""
+
+    start_url: str
+    full: bool = False
+    limit: int = 0
+    since: datetime | None = None
+    only: Only = ""
+    mode: Mode | None = None
+
+
+@contextmanager
+def archive_faults(archive: Path) -> Iterator[None]:
+    """Raises an ArchiverError in place of what the disk or the database raise (see `store.faults`)."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise fault_of(error, archive) from error
+
+
+class CrawlRun:
+    """Opened before the first request, closed with the run's outcome: then there is a `result`.
+
+    Raises the errors of `open_archive`, and ArchiveInUse or HostInUse where another process crawls this site or another
+    one of its host into this archive. Methods raise sqlite3.Error where the archive can no longer be written.
+    """
+
+    def __init__(self, archive: Path, order: CrawlOrder) -> None:
+        self.archive = archive
+        self.order = order
+        self.started = datetime.now(UTC)
+        self.start_url = order.start_url
+        self.run_id = 0
+        self.result: Ended | None = None
+        self._locks: list[BinaryIO] = []
+        with archive_faults(archive):
+            self.db: Database = open_archive(archive, create=True)
+            try:
+                with writing(self.db):
+                    self.site: dict[str, Any] = ensure_site(self.db, self.start_url, self.started)
+                self._locks += [lock_site(archive, self.site["name"])]
+                self._locks += [lock_host(archive, self.site["host"])]
+                self._begin()
+            except BaseException as error:
+                self._give_up(error)
+                raise
+
+    def _begin(self) -> None:
+        """Mend what the last run left, enter this one, and set up what a run keeps in memory."""
+        site_id, order = self.site["id"], self.order
+        self.scope = Scope(self.site["host"], self.site["path"])
+        self.options: dict[str, Any] = settings_in(self.db)(self.site)
+        self.budget = Budget.of(self.options)
+        self.mode: Mode = order.mode or self.options.get("requisites") or DEFAULT_MODE
+        self.revisit = timedelta(days=float(self.options.get("revisit_days", 30)))
+        self.quiet_until = self._quiet_until()
+        self.seed_key = ledger.landing(self.db, urlkey(self.start_url))
+        self._enter()
+        self._place = Place(self.archive)
+        self._removed = Named(self.db, self.site_name)
+        self.warc = WarcWriter(self.archive.parent, warc_prefix(self.site_name), f"archiver/{__version__}",
+                               f"crawl of {self.site_name}")
+        # An API counts all posts of a site only once a crawl has read it to its end.
+        counted = not order.full and has_finished(self.db, site_id) and ledger.has_api(self.db, site_id)
+        self.writer = VisitWriter(
+            StoringRun(self.db, self.site, self.run_id, self.started, self.revisit, __version__,
+                       lambda row: readings(self.db, self.archive.parent, row, site_id), self.mode, counted),
+            self.before_commit)
+        self.teacher = Teacher(rules_at(self.db, site_id), self._learned, self._outdated)
+        self.watch = Watch(self.db, site_id, self.scope, self.writer.flush)
+        self.writer.on_written, self.writer.kept = self.watch.written, self.watch.kept
+        self.requisites = Requisites(self, self.mode)
+        self.believes_gone = is_confirmed(self.db, site_id, self.started)
+        self.nowhere = None if order.full else self._remembered_nowhere()
+        named = self.options.get("cdx")
+        self.cdx = query_url(service_address(named), prefix_of(self.scope)) if named else ""
+
+    def _enter(self) -> None:
+        order, site_id = self.order, self.site["id"]
+        mended = recover(self.db, self.archive.parent, self.site)
+        mode = order.only or ("full" if order.full else "incremental")
+        with writing(self.db):
+            self.run_id = begin_run(self.db, site_id, mode, __version__, self.started, mended)
+            ledger.record_targets(self.db, site_id, [Target(self.start_url, Source.SEED)], self.started)
+            if order.only:
+                missing.make_due(self.db, site_id, with_aside=order.only == "set-aside")
+            else:
+                ledger.make_due(self.db, site_id, self.started, everything=order.full)
+                for key in {urlkey(self.start_url), self.seed_key}:
+                    ask_again(self.db, key)
+            if not self.quiet_until:
+                ledger.wait_no_more(self.db, site_id)
+
+    def _quiet_until(self) -> datetime | None:
+        """Until when the host asked to be left alone. A time later than a server can ask for was written by a clock
+        that was wrong."""
+        until = ledger.moment(self.site["quiet_until"])
+        longest = self.started + timedelta(seconds=LONGEST_QUIET)
+        return until if until and self.started < until <= longest else None
+
+    def _remembered_nowhere(self) -> Nowhere | None:
+        """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
+        is_recent = (self.site["nowhere_at"] or "") >= ledger.stamp(self.started - self.revisit)
+        return nowhere.from_json(self.site["nowhere"]) if is_recent else None
+
+    def _give_up(self, error: BaseException) -> None:
+        """Close what was opened before `error`, and the run as failed where it was entered."""
+        if self.run_id and isinstance(error, Exception) and not is_fault(error):
+            with suppress(Exception), writing(self.db, 0.0):  # the first error is the one to report
+                end_run(self.db, self.run_id, Counts(), "failed", broken(self.start_url, error).reason,
+                        datetime.now(UTC))
+        self.db.close()
+        self._let_go()
+
+    @property
+    def site_name(self) -> str:
+        return str(self.site["name"])
+
+    @property
+    def counts(self) -> Counts:
+        return self.writer.counts
+
+    @property
+    def home(self) -> str:
+        """The home page's own address, as far as an earlier run has met it."""
+        row = ledger.page_row(self.db, self.seed_key)
+        return str(row["url"]) if row else self.start_url
+
+    @contextmanager
+    def writing(self, patience: float = PATIENCE) -> Iterator[None]:
+        """A transaction of this run. Raises ArchiveLocked, and SiteTakenOut where a person has removed its site."""
+        with writing(self.db, patience):
+            check_run(self.db, self.run_id, self.site)
+            yield
+
+    def balance(self) -> tuple[int, int]:
+        """Pages of this site that are known, and of these the ones that are not due."""
+        known, due = self.db.execute(
+            "select count(*), total(due_at <= ?) from pages where site_id = ?",
+            [ledger.stamp(self.started), self.site["id"]]).fetchone()
+        return int(known), int(known - due)
+
+    def enter_cdx(self, *, anonymous: bool) -> None:
+        """Enter a web archive's list of captures as a source of this site, where its settings name one.
+
+        Not in an `anonymous` crawl, which names nobody whom the archive's keepers can reach.
+        """
+        objection = "its keepers should be able to reach you: name a contact (archiver crawl --contact)"
+        with self.writing():
+            enter_cdx(self.db, self.site["id"], self.cdx, self.started,
+                      objection if anonymous and self.cdx and needs_contact(self.cdx) else "")
+
+    def remember_nowhere(self, found: Nowhere) -> None:
+        """Keep with the site how it answers for an address that does not exist."""
+        self.nowhere = found
+        with self.writing():
+            self.db.execute("update sites set nowhere = ?, nowhere_at = ? where id = ?",
+                            [nowhere.to_json(found), ledger.stamp(self.started), self.site["id"]])
+
+    def remember_platform(self, name: str) -> None:
+        if name and name != self.site["platform"]:
+            with self.writing():
+                self.db.table("sites").update(self.site["id"], {"platform": name})
+            self.site["platform"] = name
+
+    def capture(self, exchange: Exchange, original: Original | None) -> Capture:
+        """Write one exchange to the run's WARC file. Raises ArchiverError where the disk refuses."""
+        with archive_faults(self.archive):
+            return self.warc.write(exchange, original)
+
+    def names_removed(self, exchange: Exchange) -> bool:
+        """Whether a list, feed or API answer names a post that was removed, and so may show its text."""
+        coding = next((value.decode("latin-1") for name, value in exchange.response_headers
+                       if name.lower() == b"content-encoding"), "")
+        return self._removed.is_in(exchange.body, coding)
+
+    def before_commit(self) -> None:
+        """Check that the archive is where it was, and sync the WARC file. Raises ArchiverError."""
+        with archive_faults(self.archive):
+            self._place.check()
+            self.warc.sync()
+
+    def reread_samples(self) -> None:
+        """Read the posts by the site's template that the template was learned from, once they are written."""
+        for sample in self.teacher.samples():
+            row = ledger.page_row(self.db, urlkey(sample.url))
+            if row is None or not row["fetched_at"] or row["fetched_at"] < ledger.stamp(self.started):
+                self.teacher.put_back(sample)
+                continue
+            after = self.teacher.again(sample)
+            if sample.article is not None and after is not None:
+                with self.writing():
+                    read_anew(self.db, sample.article, after, extractor_of(__version__, after))
+
+    def close(self, ending: Ending, *, at_fault: bool = False) -> None:
+        """Write what waits and close the run; then there is a `result`.
+
+        Where that is no longer possible, or after a fault (`at_fault`), what can be written is; the rest is still due,
+        and the next crawl closes the run.
+        """
+        if not self._locks:
+            return
+        seconds = (datetime.now(UTC) - self.started).total_seconds()
+        self.result = Ended(ending.outcome, ending.reason, seconds, (), 0)
+        try:
+            with archive_faults(self.archive):
+                self.result = self._finish(ending, self.result, 0.0 if at_fault else PATIENCE)
+        except ArchiverError as fault:
+            if isinstance(fault, SiteTakenOut):  # no further crawl of the site will finish its file
+                with suppress(OSError):
+                    self.warc.close()
+            if not at_fault:
+                self.result = replace(self.result, outcome="failed", reason=str(fault))
+        except Exception as error:
+            _log.exception("The crawl of %s could not be closed", self.start_url)
+            self.result = replace(self.result, outcome="failed", reason=broken(self.start_url, error).reason)
+        self.warc.abandon()
+        with suppress(sqlite3.Error):
+            self.db.close()
+        self._let_go()
+
+    def _finish(self, ending: Ending, result: Ended, patience: float) -> Ended:
+        if patience:
+            self.teacher.finish()
+        self.writer.flush(patience)
+        self.requisites.flush(patience)
+        if patience:
+            self.reread_samples()
+        failures = self._leave(ending, patience)
+        known, done = self.balance()
+        return replace(result, failures=failures, due=known - done + self.requisites.count_due())
+
+    def _leave(self, ending: Ending, patience: float) -> tuple[tuple[str, int], ...]:
+        """Finish the WARC file and close the run's row; what failed in it and how often.
+
+        A WARC file that cannot be finished prevents nothing else: the next run finishes it.
+        """
+        unfinished: OSError | None = None
+        try:
+            self.warc.close()
+        except OSError as error:
+            unfinished = error
+        site_id = self.site["id"]
+        with self.writing(patience):
+            end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC),
+                    self.writer.measuring.as_json(alive_sources(self.db, site_id)))
+            if ending.pages:
+                ledger.let_wait(self.db, site_id, ending.pages, ending.quiet_until)
+        if unfinished:
+            raise unfinished
+        return tuple((row[0], row[1]) for row in self.db.execute(
+            "select reason, count(*) from pages where site_id = ? and outcome = 'failed' and fetched_at >= ? "
+            "group by reason order by 2 desc", [site_id, ledger.stamp(self.started)]))
+
+    def _let_go(self) -> None:
+        while self._locks:
+            self._locks.pop().close()
+
+    def _learned(self, rules: SiteRules) -> SiteRules:
+        with self.writing():
+            return store_learned(self.db, self.site["id"], rules, datetime.now(UTC))
+
+    def _outdated(self, since: datetime) -> SiteRules | None:
+        with self.writing():
+            retire(self.db, self.site["id"], since)
+        return rules_at(self.db, self.site["id"])
