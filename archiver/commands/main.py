@@ -56,7 +56,7 @@ class Entry:
 COMMANDS: tuple[Entry, ...] = (
     Entry("crawl", "Gather", "Crawl sites into the archive."),
     Entry("schedule", "Gather", "Crawl each site when it is due."),
-    Entry("fleet", "Gather", "Crawl sites by many machines."),
+    Entry("fleet", "Gather", "Crawl, import and re-extract by many machines."),
     Entry("import", "Gather", "Read captures that others made: WARC, ARC and WACZ files, web archives."),
     Entry("merge", "Gather", "Bring other archives into this one."),
     Entry("sites", "Gather", "List and change the sites of the archive."),
