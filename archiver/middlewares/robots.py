@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -17,7 +18,9 @@ from archiver.frontier.robots import LARGEST, Robots, parse_robots, readable
 from archiver.middlewares.hostfiles import HostFileReader, OncePerOrigin
 from archiver.middlewares.refusals import ForbiddenByRobots, RobotsUnreadable, RunEnded
 from archiver.spiders.failure import failure_of
+from archiver.spiders.page_request import purpose_of
 
+_log = logging.getLogger(__name__)
 # More than is parsed, so that what a full file ends with is seen to be cut.
 _READ = 2 * LARGEST
 # Rules of failures that mean that there is no file: more redirects than are followed (section 2.3.1.2), or one that
@@ -56,12 +59,12 @@ class RobotsMiddleware:
             return
         robots = await self._robots.get(origin_of(request.url))
         if isinstance(robots, IgnoreRequest):
-            raise robots
+            raise _logged(robots, request)
         manners = self._crawler.get_extension(Manners)
         if robots.crawl_delay and manners:
             manners.at_least(request, robots.crawl_delay)
         if rule := robots.refusal(request.url):
-            raise ForbiddenByRobots(rule)
+            raise _logged(ForbiddenByRobots(rule), request)
 
     async def _read(self, origin: str) -> Robots | IgnoreRequest:
         try:
@@ -85,3 +88,10 @@ class RobotsMiddleware:
     def _from_copy(self, origin: str) -> Robots | None:
         kept = self._reader.kept(origin)
         return parse_robots(kept.body) if kept and kept.is_fresh(datetime.now(UTC)) else None
+
+
+def _logged(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
+    """A refusal, in the log where the request is none of a crawl's: nothing else reports what becomes of it."""
+    if purpose_of(request) is None:
+        _log.warning("%s is not requested: %s", request.url, refusal)
+    return refusal
