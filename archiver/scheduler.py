@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from scrapy import Request, Spider
 from scrapy.core.scheduler import Scheduler
 
-from archiver.capture.requisite import ACCEPT
 from archiver.extensions.crawl_archive import ArchiveExtension
-from archiver.extensions.manners import Manners
 from archiver.items import PageKind
 from archiver.spiders.ending import broken
-from archiver.spiders.page_request import FetchNotes, RequisiteRequest, purpose_of, request_for
+from archiver.spiders.page_request import RequisiteRequest, purpose_of, request_for
+from archiver.spiders.requisite_fetcher import RequisiteFetcher
 from archiver.spiders.sources import api_address
 
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 _BATCH = 64
 """Due pages that are read from the table at a time; the results that wait are written before."""
-_REQUISITE_SECONDS = 30.0
-"""For the whole of a response: a page waits longer, for its text."""
-_REQUISITE_RETRIES = 1
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +37,8 @@ class FrontierScheduler(Scheduler):
         opened = super().open(spider)
         assert self.crawler is not None
         self._archive = self.crawler.get_extension(ArchiveExtension)
+        if self._archive is not None:
+            self._fetcher = RequisiteFetcher(self.crawler, self._archive)
         self._following: deque[Request] = deque()
         self._due: deque[Request] = deque()
         self._retries: deque[Request] = deque()
@@ -100,7 +98,7 @@ class FrontierScheduler(Scheduler):
             return self._due.popleft()
         self._requisites_begun |= is_idle
         if not self._requisites and self._requisites_begun:
-            self._requisites.extend(self._as_request(archive, one) for one in archive.run.requisites.due())
+            self._requisites.extend(self._fetcher.due())
         return self._requisites.popleft() if self._requisites else None
 
     def _pages(self, archive: ArchiveExtension) -> list[Request]:
@@ -117,16 +115,3 @@ class FrontierScheduler(Scheduler):
         """Whether no request is under way and no response is being processed."""
         engine: Any = self.crawler.engine if self.crawler is not None else None
         return not engine.downloader.active and engine.scraper.slot.is_idle()
-
-    def _as_request(self, archive: ArchiveExtension, requisite: RequisiteRequest) -> Request:
-        assert self.crawler is not None
-        manners = self.crawler.get_extension(Manners)
-        if manners and not archive.is_own_host(requisite.host):
-            manners.stranger(requisite.host)
-        patience = self.crawler.settings.getfloat("DOWNLOAD_TIMEOUT") or _REQUISITE_SECONDS
-        spider: Any = self.crawler.spider
-        return Request(
-            requisite.url, callback=spider.parse_requisite, errback=spider.requisite_failed,
-            headers={"Accept": ACCEPT[requisite.kind]},
-            meta={"page": requisite, "notes": FetchNotes(), "dont_redirect": True, "handle_httpstatus_all": True,
-                  "max_retry_times": _REQUISITE_RETRIES, "download_timeout": min(patience, _REQUISITE_SECONDS)})

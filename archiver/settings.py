@@ -84,10 +84,10 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "scrapy.downloadermiddlewares.httpauth.HttpAuthMiddleware": None,
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
     "archiver.middlewares.addresses.AddressMiddleware": 50,
-    "archiver.middlewares.robots.RobotsMiddleware": 100,
+    "archiver.middlewares.hostfiles.RobotsMiddleware": 100,
     "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
     "archiver.middlewares.busy.BusyMiddleware": 550,
-    "archiver.middlewares.tdmrep.TdmRepMiddleware": 110,
+    "archiver.middlewares.hostfiles.TdmRepMiddleware": 110,
     "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
     "archiver.middlewares.redirect.PlainRedirectMiddleware": 600,
     # The spider reads meta refreshes itself: like any redirect, each is a row of the pages table.
@@ -98,7 +98,7 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.capture.CaptureMiddleware": 605,
 }
 ITEM_PIPELINES: dict[str, Any] = {
-    "archiver.pipelines.validate.ValidatePipeline": 100,
+    "archiver.pipelines.store.ValidatePipeline": 100,
     "archiver.pipelines.store.IdentifyPipeline": 300,
     "archiver.pipelines.store.RevisePipeline": 500,
     "archiver.pipelines.store.StorePipeline": 900,

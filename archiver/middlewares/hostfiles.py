@@ -1,29 +1,48 @@
-"""Reading the files that speak for a whole host: robots.txt and tdmrep.json."""
+"""The files that speak for a whole host: robots.txt (RFC 9309) and tdmrep.json, read before any page of it.
+
+The rules of robots.txt are in `archiver.frontier.robots`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
+from scrapy import signals
 from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
+from archiver.capture.rights import TdmFile, parse_tdm_file
+from archiver.discovery.addresses import origin_of
 from archiver.errors import ArchiveLocked
 from archiver.extensions.crawl_archive import ArchiveExtension
+from archiver.extensions.manners import Manners
 from archiver.frontier.hostfile import FRESH, HostFile
+from archiver.frontier.robots import LARGEST, Robots, parse_robots, readable
 from archiver.middlewares.beginning import META, Beginning
-from archiver.spiders.page_request import FetchNotes, HostFileRequest
+from archiver.middlewares.refusals import ForbiddenByRobots, RobotsUnreadable, RunEnded
+from archiver.spiders.failure import failure_of
+from archiver.spiders.page_request import FetchNotes, HostFileRequest, notes_of, page_of, purpose_of
 from archiver.store.hostfiles import store_file, stored_file
 from archiver.store.transaction import writing
 
 T = TypeVar("T")
 # Before any page of the host.
 _PRIORITY = 1000
+_log = logging.getLogger(__name__)
+# More than is parsed, so that what a full file ends with is seen to be cut.
+_READ = 2 * LARGEST
+# Rules of failures that mean that there is no file: more redirects than are followed (section 2.3.1.2), or one that
+# leaves the public internet.
+_NONE = frozenset({"ignored", "private-address"})
+_TDMREP = ".well-known/tdmrep.json"
 
 
 class OncePerOrigin(Generic[T]):
@@ -97,3 +116,104 @@ class HostFileReader:
 def _header(response: Response, name: str) -> str:
     value = response.headers.get(name)
     return value.decode("latin-1") if value else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """What the signal `robots_parsed` hands out, in the form of Scrapy's own parsers."""
+
+    rp: Robots
+
+
+class RobotsMiddleware:
+    """Lets a request through, or raises ForbiddenByRobots or RobotsUnreadable.
+
+    The file is read once a run and origin, again after 24 hours; of one that is too large, its beginning (section 2.5).
+    Where it cannot be read, a copy that is younger than that stands for it (sections 2.3.1.4 and 2.4); without one
+    nothing of the host is fetched.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        if not crawler.settings.getbool("ROBOTSTXT_OBEY"):
+            raise NotConfigured
+        self._crawler = crawler
+        self._reader = HostFileReader(crawler, "robots.txt", _READ)
+        self._robots = OncePerOrigin(self._read)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        if request.meta.get("dont_obey_robotstxt") or not request.url.startswith(("http:", "https:")):
+            return
+        robots = await self._robots.get(origin_of(request.url))
+        if isinstance(robots, IgnoreRequest):
+            raise _logged(robots, request)
+        manners = self._crawler.get_extension(Manners)
+        if robots.crawl_delay and manners:
+            manners.at_least(request, robots.crawl_delay)
+        if rule := robots.refusal(request.url):
+            raise _logged(ForbiddenByRobots(rule), request)
+
+    async def _read(self, origin: str) -> Robots | IgnoreRequest:
+        try:
+            file, response = await self._reader.ask(origin, obey_robots=False)
+        except RunEnded as ended:
+            return ended
+        except Exception as error:
+            _, rule, reason = failure_of(error)
+            if rule in _NONE:
+                return Robots()
+            return self._from_copy(origin) or RobotsUnreadable(rule, reason)
+        if not readable(file.status):
+            why = RobotsUnreadable(f"http-{file.status}", f"the server answers {file.status}")
+            return self._from_copy(origin) or why
+        self._reader.keep(origin, file)
+        robots = parse_robots(file.body)
+        self._crawler.signals.send_catch_log(signals.robots_parsed, robotparser=_Parsed(robots),
+                                             request=response.request)
+        return robots
+
+    def _from_copy(self, origin: str) -> Robots | None:
+        kept = self._reader.kept(origin)
+        return parse_robots(kept.body) if kept and kept.is_fresh(datetime.now(UTC)) else None
+
+
+def _logged(refusal: IgnoreRequest, request: Request) -> IgnoreRequest:
+    """A refusal, in the log where the request is none of a crawl's: nothing else reports what becomes of it."""
+    if purpose_of(request) is None:
+        _log.warning("%s is not requested: %s", request.url, refusal)
+    return refusal
+
+
+class TdmRepMiddleware:
+    """Notes the TdmFile of the host for each request for a page of the site.
+
+    TDMRep, "Processing priority": the file is looked for before anything is read of a host. It is asked for once a run
+    and conditionally, and robots.txt is obeyed. A host without one, or whose file cannot be read, has said nothing.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._archive = crawler.get_extension(ArchiveExtension)
+        self._reader = HostFileReader(crawler, _TDMREP)
+        self._files = OncePerOrigin(self._read)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        if page_of(request) and self._archive is not None and self._archive.run.scope.contains(request.url):
+            notes_of(request).tdm = await self._files.get(origin_of(request.url))
+
+    async def _read(self, origin: str) -> TdmFile:
+        try:
+            file, _ = await self._reader.ask(origin, obey_robots=True)
+        except Exception:
+            # Whatever keeps this file from being read says nothing of the pages, which tell it themselves.
+            kept = self._reader.kept(origin)
+            return parse_tdm_file(kept.body, origin + _TDMREP) if kept else TdmFile()
+        if file.status < 500:
+            self._reader.keep(origin, file)
+        return parse_tdm_file(file.body, origin + _TDMREP)

@@ -1,4 +1,4 @@
-"""The pipelines that store a page result, in the order of ITEM_PIPELINES: identify, revise, store.
+"""The pipelines of a page result, in the order of ITEM_PIPELINES: validate, identify, revise, store.
 
 What identify and revise decide depends on rows that the results before them have just written, so their functions run
 inside the transaction of a batch: each pipeline names its function, and `StorePipeline` has the batch call them in the
@@ -7,14 +7,26 @@ order of the settings. A transaction that was open from the first item to the la
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 from scrapy.crawler import Crawler
 
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.items import Visit
+from archiver.record.validate import validated
 from archiver.store import result_stages
 from archiver.store.result_stages import Storing, StoringRun
+
+
+class ValidatePipeline:
+    """Cleans the article of a visit by `record.validate`; the visit's reason says what was dropped."""
+
+    def process_item(self, item: Any) -> Any:
+        if not isinstance(item, Visit) or item.article is None:
+            return item
+        article, problems = validated(item.article, item.at)
+        return replace(item, article=article, reason="; ".join(filter(None, (item.reason, *problems))))
 
 
 class BatchPipeline:

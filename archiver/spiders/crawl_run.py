@@ -78,10 +78,9 @@ def archive_faults(archive: Path) -> Iterator[None]:
 
 
 class CrawlRun:
-    """Opened before the first request, closed with the run's outcome: then there is a `result`.
-
-    Raises the errors of `open_archive`, and ArchiveInUse or HostInUse where another process crawls this site or another
-    one of its host into this archive. Methods raise sqlite3.Error where the archive can no longer be written.
+    """Opened before the first request, closed with the run's outcome: then there is a `result`. Raises the errors
+    of `open_archive`, and ArchiveInUse or HostInUse where another process crawls this site or another one of its host
+    into this archive. Methods raise sqlite3.Error where the archive can no longer be written.
     """
 
     def __init__(self, archive: Path, order: CrawlOrder) -> None:
@@ -131,15 +130,14 @@ class CrawlRun:
         self.requisites = Requisites(self, self.mode)
         self.believes_gone = is_confirmed(self.db, site_id, self.started)
         self.nowhere = None if order.full else self._remembered_nowhere()
-        named = self.options.get("cdx")
-        self.cdx = query_url(service_address(named), prefix_of(self.scope)) if named else ""
+        cdx = self.options.get("cdx")
+        self.cdx = query_url(service_address(cdx), prefix_of(self.scope)) if cdx else ""
 
     def _enter(self) -> None:
         order, site_id = self.order, self.site["id"]
-        mended = recover(self.db, self.archive.parent, self.site)
-        mode = order.only or ("full" if order.full else "incremental")
+        mended, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
         with writing(self.db):
-            self.run_id = begin_run(self.db, site_id, mode, __version__, self.started, mended)
+            self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, mended)
             ledger.record_targets(self.db, site_id, [Target(self.start_url, Source.SEED)], self.started)
             if order.only:
                 missing.make_due(self.db, site_id, with_aside=order.only == "set-aside")
@@ -154,13 +152,12 @@ class CrawlRun:
         """Until when the host asked to be left alone. A time later than a server can ask for was written by a clock
         that was wrong."""
         until = ledger.moment(self.site["quiet_until"])
-        longest = self.started + timedelta(seconds=LONGEST_QUIET)
-        return until if until and self.started < until <= longest else None
+        return until if until and self.started < until <= self.started + timedelta(seconds=LONGEST_QUIET) else None
 
     def _remembered_nowhere(self) -> Nowhere | None:
         """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
-        is_recent = (self.site["nowhere_at"] or "") >= ledger.stamp(self.started - self.revisit)
-        return nowhere.from_json(self.site["nowhere"]) if is_recent else None
+        long_ago = (self.site["nowhere_at"] or "") < ledger.stamp(self.started - self.revisit)
+        return None if long_ago else nowhere.from_json(self.site["nowhere"])
 
     def _give_up(self, error: BaseException) -> None:
         """Close what was opened before `error`, and the run as failed where it was entered."""
@@ -229,9 +226,8 @@ class CrawlRun:
 
     def names_removed(self, exchange: Exchange) -> bool:
         """Whether a list, feed or API answer names a post that was removed, and so may show its text."""
-        coding = next((value.decode("latin-1") for name, value in exchange.response_headers
-                       if name.lower() == b"content-encoding"), "")
-        return self._removed.is_in(exchange.body, coding)
+        codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
+        return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
 
     def before_commit(self) -> None:
         """Check that the archive is where it was, and sync the WARC file. Raises ArchiverError."""
@@ -259,8 +255,7 @@ class CrawlRun:
         """
         if not self._locks:
             return
-        seconds = (datetime.now(UTC) - self.started).total_seconds()
-        self.result = Ended(ending.outcome, ending.reason, seconds, (), 0)
+        self.result = Ended(ending.outcome, ending.reason, (datetime.now(UTC) - self.started).total_seconds(), (), 0)
         try:
             with archive_faults(self.archive):
                 self.result = self._finish(ending, self.result, 0.0 if at_fault else PATIENCE)
@@ -301,8 +296,8 @@ class CrawlRun:
             unfinished = error
         site_id = self.site["id"]
         with self.writing(patience):
-            end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC),
-                    self.writer.measuring.as_json(alive_sources(self.db, site_id)))
+            measures = self.writer.measuring.as_json(alive_sources(self.db, site_id))
+            end_run(self.db, self.run_id, self.counts, ending.outcome, ending.reason, datetime.now(UTC), measures)
             if ending.pages:
                 ledger.let_wait(self.db, site_id, ending.pages, ending.quiet_until)
         if unfinished:

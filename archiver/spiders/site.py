@@ -18,16 +18,14 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from archiver.discovery.addresses import at_origin, origin_of
-from archiver.discovery.guess import guesses
 from archiver.discovery.listing import is_redirector
 from archiver.discovery.traps import SCOPE
 from archiver.errors import ArchiverError
 from archiver.extensions.crawl_archive import ArchiveExtension
-from archiver.extensions.manners import Manners
 from archiver.frontier.reach import Permission
 from archiver.frontier.schedule import SOURCE_KINDS, VOUCHING
 from archiver.items import Outcome, PageKind, Source, Target, Visit
-from archiver.middlewares.refusals import HostBusy, RobotsUnreadable, RunEnded
+from archiver.middlewares.refusals import RobotsUnreadable, RunEnded
 from archiver.spiders.contact import contact_for, names_contact, user_agent
 from archiver.spiders.crawl_run import CrawlOrder, Only
 from archiver.spiders.ending import cannot_crawl, robots_unreadable, walled
@@ -37,18 +35,15 @@ from archiver.spiders.page_request import (
     FetchedPage,
     PageRequest,
     ParsedPage,
-    RequisiteRequest,
     fetched_page,
-    notes_of,
     page_of,
     request_for,
-    requisite_of,
 )
 from archiver.spiders.parse import SiteContext, nowhere_of, parse_page
 from archiver.spiders.probing import Probing
-from archiver.spiders.requisites import parse_requisite, unanswered
+from archiver.spiders.source_guesses import SourceGuesses
 from archiver.spiders.watch import WALLS
-from archiver.store.requisites import MODES, Fetched
+from archiver.store.requisites import MODES
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 T = TypeVar("T")
@@ -86,7 +81,7 @@ class SiteSpider(Spider):
         self._probing = Probing()
         self._gatherings: dict[str, Gathering] = {}
         self._robots_sitemaps: list[str] = []
-        self._guesses: dict[PageKind, list[Target]] = {}
+        self._guesses = SourceGuesses()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -108,11 +103,16 @@ class SiteSpider(Spider):
         """Nothing: the scheduler hands out what is due in the pages table."""
         if self.order is None:
             _log.error(_NO_URL)
+            self.crawler.signals.connect(self._never_began, signal=signals.engine_stopped)
             raise CloseSpider("no_url")
         return
         yield  # what makes it a generator
 
     _start = start
+
+    def _never_began(self) -> None:
+        """A crawler that has no spider in the end has failed, and `scrapy crawl` ends with exit code 1."""
+        self.crawler.spider = None
 
     @classmethod
     def _has_own_start(cls) -> bool:
@@ -202,7 +202,7 @@ class SiteSpider(Spider):
         visit = self._seed_read(parsed.visit, parsed, page) if page.is_seed else parsed.visit
         self._probing.seen(page, visit)
         visit = archive.run.watch.settled(visit)
-        visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._next_guess(page, parsed)))
+        visit = replace(visit, targets=(*(self._settled(t) for t in visit.targets), *self._guesses.next(page, parsed)))
         if begun := begin(visit, page, archive.run.scope, archive.pages.stored_article):
             yield from self._gather(begun)
             return
@@ -279,20 +279,9 @@ class SiteSpider(Spider):
             has, waiting, asked = archive.pages.sources_known()
             kinds |= {PageKind(kind) for kind in has}
             self._probing.silent(visit, alone=not has and not self._home_leads_on)
-        for guess in guesses(archive.base, archive.run.scope):
-            if guess.kind not in kinds and urlkey(guess.url) not in asked and not parsed.is_feed:
-                self._guesses.setdefault(guess.kind, []).append(guess)
-        return [queue.pop(0) for kind, queue in self._guesses.items() if queue and kind not in waiting]
-
-    def _next_guess(self, page: PageRequest, parsed: ParsedPage) -> list[Target]:
-        """A guessed source that was none makes way for the next guess; one that was ends the guessing."""
-        queue = self._guesses.get(page.kind)
-        if not queue or page.is_seed or parsed.visit.outcome in (Outcome.DUE, Outcome.DUPLICATE):
+        if parsed.is_feed:
             return []
-        if (parsed.is_feed and page.kind is PageKind.FEED) or (parsed.is_sitemap and page.kind is PageKind.SITEMAP):
-            queue.clear()
-            return []
-        return [queue.pop(0)]
+        return self._guesses.first(archive.base, archive.run.scope, declared=kinds, waiting=waiting, asked=asked)
 
     def _settled(self, target: Target) -> Target:
         """Addresses of the site take the scheme and the www of its home page: one page, one way to request it.
@@ -308,37 +297,3 @@ class SiteSpider(Spider):
         """robots.txt names sitemaps (RFC 9309 leaves room for it); Scrapy reads the rules, not these."""
         found = getattr(robotparser.rp, "sitemaps", ())
         self._robots_sitemaps += [u for u in (normalize(s) for s in found) if u and u not in self._robots_sitemaps]
-
-    # Images, stylesheets and fonts
-
-    def parse_requisite(self, response: Response) -> None:
-        """A response for a requisite, whatever it is."""
-        assert response.request is not None
-        requisite = requisite_of(response.request)
-        assert requisite is not None
-        with self.archive.guarded():
-            if not self.archive.halted:
-                objection = notes_of(response.request).objection
-                self._requisite_done(requisite, parse_requisite(fetched_page(response), requisite, objection))
-
-    def requisite_failed(self, failure: Failure) -> None:
-        """No response: refused by a rule of ours, no such host, a time-out ..."""
-        requisite = requisite_of(failure.request)  # type: ignore[attr-defined]
-        assert requisite is not None
-        error, archive = failure.value, self.archive
-        if isinstance(error, RunEnded | ArchiverError) or archive.ending:
-            archive.run.requisites.drop(requisite)
-            return
-        with archive.guarded():
-            if archive.halted:
-                return
-            if isinstance(error, HostBusy):
-                archive.run.requisites.drop(requisite)
-                archive.run.requisites.leave(requisite.host)
-            else:
-                self._requisite_done(requisite, unanswered(requisite, *failure_of(error)))
-
-    def _requisite_done(self, requisite: RequisiteRequest, result: Fetched) -> None:
-        if not self.archive.run.requisites.done(requisite, result) and (
-                manners := self.crawler.get_extension(Manners)):
-            manners.leave(requisite.host, f"{requisite.host} does not answer")

@@ -1,0 +1,125 @@
+"""Scrapy's own commands in the project's folder, as Scrapy documents them, each a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from archiver.demo import Demo
+from archiver.demo.server import serve
+from tests.processes import ROOT, without_proxies
+from tests.spiders.crawling import last_run, rows, text
+from tests.spiders.site_server import SiteServer, home, page, serving
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with serve(0) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def post(demo: Demo) -> str:
+    """The address of a post of the demonstration blog."""
+    return demo.blog.url(demo.blog.posts[0])
+
+
+def scrapy(*words: str, archive: Path) -> subprocess.CompletedProcess[str]:
+    """`scrapy words` from the project's folder; the process is killed after two minutes."""
+    return subprocess.run([sys.executable, "-m", "scrapy", *words, "-s", f"ARCHIVE_PATH={archive}"], cwd=ROOT,
+                          env=without_proxies(), capture_output=True, text=True, timeout=120)
+
+
+def test_list_names_the_spider(tmp_path: Path) -> None:
+    done = scrapy("list", archive=tmp_path / "a.db")
+    assert done.stdout.split() == ["site"]
+
+
+def test_check_passes(tmp_path: Path) -> None:
+    done = scrapy("check", archive=tmp_path / "a.db")
+    assert done.returncode == 0, done.stderr
+    assert "Ran 0 contracts" in done.stderr
+
+
+def test_shell_has_the_response_and_writes_no_archive(tmp_path: Path, demo: Demo) -> None:
+    done = scrapy("shell", demo.url, "-c", "(response.status, response.css('title::text').get())",
+                  archive=tmp_path / "a.db")
+    assert done.stdout.strip().startswith("(200, '"), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shell_has_the_response_with_the_spider_too(tmp_path: Path, demo: Demo) -> None:
+    done = scrapy("shell", demo.url, "--spider=site", "-c", "response.status", archive=tmp_path / "a.db")
+    assert done.stdout.strip() == "200", done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [(), ("--spider=site",)])
+def test_fetch_prints_the_page_and_writes_no_archive(tmp_path: Path, demo: Demo, words: tuple[str, ...]) -> None:
+    done = scrapy("fetch", "--nolog", *words, demo.url, archive=tmp_path / "a.db")
+    assert done.stdout.strip() == demo.blog.get("/").body.decode().strip()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fetch_follows_redirects_and_unpacks_nothing_twice(tmp_path: Path) -> None:
+    with serving({"/old": text("", 302, Location="/new"), "/new": text("moved here")}) as site:
+        done = scrapy("fetch", "--nolog", f"{site.url}old", archive=tmp_path / "a.db")
+    assert done.stdout.strip() == "moved here"
+
+
+def test_parse_prints_the_item_and_the_requests(tmp_path: Path, demo: Demo, post: str) -> None:
+    done = scrapy("parse", "--spider=site", "--nocolour", post, archive=tmp_path / "a.db")
+    items, _, requests = done.stdout.partition("# Requests")
+    assert "'article': {" in items, done.stderr
+    assert f"'url': '{post}'" in items
+    assert f"<GET {demo.base}/" in requests
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parse_with_pipelines_stores_nothing(tmp_path: Path, post: str) -> None:
+    done = scrapy("parse", "--spider=site", "--pipelines", "--nocolour", "-a", f"url={post}", post,
+                  archive=tmp_path / "a.db")
+    assert "'article': {" in done.stdout, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_crawl_archives_the_site(tmp_path: Path, demo: Demo) -> None:
+    done = scrapy("crawl", "site", "-a", f"url={demo.url}", "-a", "limit=3", "-s", "DOWNLOAD_DELAY=0",
+                  archive=tmp_path / "a.db")
+    assert done.returncode == 0, done.stderr
+    assert last_run(tmp_path / "a.db") == ("finished", "the limit of 3 posts")
+    assert rows(tmp_path / "a.db", "select count(*) from articles") == [(3,)]
+
+
+def test_crawl_without_an_address_says_so_in_one_sentence(tmp_path: Path) -> None:
+    done = scrapy("crawl", "site", archive=tmp_path / "a.db")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "scrapy crawl site -a url=" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_typed_address_redirects_to_is_not_meant(tmp_path: Path) -> None:
+    """`scrapy fetch` of an address on this machine is a wish; being led from it to another address here is none."""
+    with serving({"/": text("a secret")}) as inner:
+        with serving({"/old": text("", 302, Location=inner.url)}) as site:
+            done = scrapy("fetch", f"{site.url}old", archive=tmp_path / "a.db")
+        assert "a secret" not in done.stdout
+        assert f"{inner.url} is not requested: it leads to 127.0.0.1, a loopback address" in done.stderr
+        assert inner.requests == []
+
+
+def robots_only(site: SiteServer) -> list[str]:
+    return [path for path in site.requests if path != "/robots.txt"]
+
+
+def test_robots_txt_holds_for_a_person_too(tmp_path: Path) -> None:
+    pages = {"/robots.txt": text("User-agent: *\nDisallow: /private/"), "/private/": page("No"), "/": home()}
+    with serving(dict(pages)) as site:
+        done = scrapy("fetch", f"{site.url}private/", archive=tmp_path / "a.db")
+        assert robots_only(site) == []
+    assert "robots.txt forbids it" in done.stderr
