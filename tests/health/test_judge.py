@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver.fields import MEASURED
 from archiver.frontier.cadence import Every
 from archiver.frontier.turn import Past, Turn
 from archiver.items import Outcome, PageKind, Target, Visit
@@ -21,14 +22,14 @@ from archiver.store.health.judge import Finding, Known, Run, Source, judge
 from archiver.store.health.kept import without
 from archiver.store.health.known import growth
 from archiver.store.health.likely import chance_of_so_few, chance_of_so_many, is_far
-from archiver.store.health.measures import FIELDS, Measured, Measuring
+from archiver.store.health.measures import Measured, Measuring
 from archiver.store.health.place import judge_place
 from archiver.store.ledger import stamp
 from archiver.store.turns import Scheduled
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-ALL = dict.fromkeys(FIELDS, 10)
+ALL = dict.fromkeys(MEASURED, 10)
 
 
 def measured(articles: int = 10, length: float = 2000, latency: float = 0.2, outcomes: Mapping[str, int] | None = None,
@@ -93,8 +94,8 @@ def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> No
 
 def test_a_first_crawl_in_pieces_is_one() -> None:
     """Its old posts, which came last, are not like the new ones, and the old addresses are gone."""
-    new, old = measured(20, **dict.fromkeys(FIELDS, 20)), measured(
-        200, outcomes={"archived": 200, "gone": 90}, **(dict.fromkeys(FIELDS, 200) | {"authors": 20}))
+    new, old = measured(20, **dict.fromkeys(MEASURED, 20)), measured(
+        200, outcomes={"archived": 200, "gone": 90}, **(dict.fromkeys(MEASURED, 200) | {"authors": 20}))
     known = site(new, old, past=0)
     assert codes(known) == [("coverage", "authors", "amber")]
     for outcome, reason in (("finished", "the limit of 20 posts"), ("interrupted", "shutdown")):
