@@ -1,4 +1,4 @@
-"""Which of some near copies the others come from, and how that is known."""
+"""Which of several near-duplicates is the origin of the others, and how that is known."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of some near copies. `keys` are the urlkeys of its addresses, `canonical` that of the address its page
-    declares as its own, `names` those of the addresses that its text shows; `credits` as in the record."""
+    """One of several near-duplicates. `keys`: the urlkeys of its addresses; `canonical`: that of the address that
+    its page declares as its own; `names`: those of the addresses in its text; `credits` as in the record."""
 
     id: int
     site: str
@@ -31,11 +31,11 @@ class Member:
 
 
 def origin(members: Sequence[Member]) -> tuple[int, str]:
-    """The number of the member that the others were made from, and the reason in words. There are members.
+    """The number of the member that the others were made from, and the reason in words. `members` is not empty.
 
-    What a copy says of itself goes first: that another is its canonical address (RFC 6596), that it is taken from
-    another's address, or from its site. Else it is the earliest published, as exactly as the pages say that, and of
-    those that may be it the one that was seen first.
+    What a copy says comes first: that another one is its canonical address (RFC 6596), that it was taken from
+    another one's address, or from its site. Else it is the earliest published, within the precision that the pages
+    give, and among those possible the one that was seen first.
     """
     for sign in _SIGNS:
         named = Counter(other.id for one in members if sign.may_name(one) for other in members
