@@ -1,4 +1,4 @@
-"""A stored reading and another one of the same capture: which of their values hold."""
+"""Compares a stored reading with another one of the same capture: which stored values to keep."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from archiver.items import Article
 from archiver.record.identity import changed_fields, folded, is_stub
 
 _TOLD = ("api", "feed")
-_BEGINNING = 120  # letters of a text by which it is known again
+_BEGINNING = 120  # letters by which a text is recognised
 
 Entries = Sequence[dict[str, Any]]
-"""Evidence as it is stored: field, value, source ...; `won` on those that a value was taken from."""
+"""Evidence as stored: field, value, source ...; `won` on those that a value was taken from."""
 
 
 def told(entries: Entries) -> frozenset[str]:
-    """The fields whose value the site's API or feed told, and not its page."""
+    """The fields with a value from the site's API or feed, not from its page."""
     return frozenset(one["field"] for one in entries if one.get("won") and one["source"] in _TOLD)
 
 
 def told_otherwise(name: str, then: Entries, now: Entries) -> bool:
-    """Whether a source of the site tells a field in other words than it did when the page was read."""
+    """Whether a source of the site gives a field another value than when the page was read."""
     for source in _TOLD:
         new = {one["value"] for one in now if one["field"] == name and one["source"] == source}
         old = {one["value"] for one in then if one["field"] == name and one["source"] == source}
@@ -63,7 +63,7 @@ def _is_beginning(part: str, whole: str) -> bool:
 
 
 def merged(stored: Article, reading: Article, fields: Collection[str]) -> Article:
-    """The stored article with these fields as the reading has them; its address and its numbers stay."""
+    """The stored article with these fields from the reading; its address and its numbers stay."""
     values: dict[str, Any] = {name: getattr(reading, name) for name in fields}
     if "published" in fields:
         values["published_precision"] = reading.published_precision
@@ -77,7 +77,7 @@ def differing(before: Article, after: Article) -> tuple[str, ...]:
 
 
 def edits(before: Article, after: Article, said: Collection[str], fields: Collection[str]) -> tuple[str, ...]:
-    """What the edit between two versions changed, when these fields of both have been read anew; `said` is what it
-    was held to have changed before."""
+    """What the edit between two versions changed, after these fields of both were extracted again; `said` is what it
+    was recorded to have changed."""
     found = changed_fields(before, after)
     return tuple(name for name in MEANING if name in (found if name in fields else said))
