@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError
@@ -37,8 +36,8 @@ def alone(archive: Path, task: str) -> Iterator[Database]:
             one.close()
 
 
-def finish_waiting(archive: Path, say: Callable[[str], None] = lambda text: click.echo(text, err=True)) -> None:
-    """Finish what waits, if anything does. Where that cannot be now it waits on, and is told of."""
+def finish_waiting(archive: Path, say: Callable[[str], None]) -> None:
+    """Finish the removals that wait. Where that is not possible now they wait on, and `say` gets a sentence on it."""
     db = open_archive(archive)
     try:
         waits = bool(pending(db)) or db.execute("select 1 from warc_rewrites").fetchone() is not None

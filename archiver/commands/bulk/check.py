@@ -44,8 +44,8 @@ def check(names: tuple[str, ...], tag: str | None, workers: int, delay: float | 
     \b
     Exit code: 0 all can be crawled; 1 one cannot, or shows no posts; 2 wrong usage.
     """
-    from archiver.commands.crawl import plan_of, run
-    from archiver.commands.crawls.plan import Order, Plan, host_of
+    from archiver.commands.crawls.plan import Order, Plan, host_of, plan_of
+    from archiver.commands.crawls.run_plans import run_plans
     from archiver.errors import ArchiverError
     from archiver.sites.report import report
     from archiver.spiders.lock import lock_host
@@ -75,7 +75,7 @@ def check(names: tuple[str, ...], tag: str | None, workers: int, delay: float | 
             rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
             for url, row in rows.items():
                 _limit(db, row["id"], wanted[url])
-            run(plans, Order(path, limit=_POSTS, requisites="none", quiet=True), workers)
+            run_plans(plans, Order(path, limit=_POSTS, requisites="none", quiet=True), workers)
             told = [report(db, {**row, "platform": _platform(db, row["id"])}, plan.delay)
                     for plan, row in zip(plans, rows.values(), strict=True)]
         finally:

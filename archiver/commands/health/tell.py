@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
 from sqlite_utils import Database
 
 from archiver.commands.health.ways import Message, Way, ways_of
@@ -65,14 +64,15 @@ def tell(archive: Path, only: Collection[str] | None = None, *, place: bool = Tr
             db.close()
 
 
-def after_runs(archive: Path, sites: Collection[str] | None, *, place: bool = True) -> None:
-    """The same after crawls, of which it is no part: what keeps it from being done is said, and tried at the next."""
+def after_runs(archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, place: bool = True) -> None:
+    """Does the same after crawls. A failure does not fail the crawl: `say` gets a sentence, and the next crawl tries
+    again."""
     try:
         for channel, failure in tell(archive, sites, place=place):
             if failure:
-                click.echo(f"Nobody was told by {channel} of what has changed: {failure}.", err=True)
+                say(f"Nobody was told by {channel} of what has changed: {failure}.")
     except ArchiverError as error:
-        click.echo(f"Nobody was told of what may have changed: {error}", err=True)
+        say(f"Nobody was told of what may have changed: {error}")
 
 
 def try_ways(archive: str) -> Sent:
