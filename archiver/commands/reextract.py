@@ -6,7 +6,7 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.commands.dask_option import WithDask, dask_option
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, takes
 from archiver.commands.screen import count, line, say, table
 from archiver.record.rereading import READ_FIELDS
 
@@ -25,12 +25,29 @@ if TYPE_CHECKING:
 
     from archiver.items import Article
     from archiver.store.anew.outcome import Outcome
-    from archiver.store.anew.writing import Tally
+    from archiver.store.anew.request import Request
+    from archiver.store.anew.writing import Begun, Tally
 
 _BATCH = 200
 _EXAMPLES = 3
 _SHOWN = 20
 _WIDTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ReextractOptions:
+    """The options of `archiver reextract`."""
+
+    what: tuple[str, ...]
+    dry_run: bool
+    fields: tuple[str, ...]
+    since: str | None
+    until: str | None
+    workers: int | None
+    dask: str | None
+    quiet: bool
+    as_json: bool
+    archive: str
 
 
 @click.command(short_help="Read stored captures again by today's extraction.", cls=WithDask)
@@ -45,8 +62,8 @@ _WIDTH = 60
 @click.option("--quiet", is_flag=True, help="No progress on the terminal.")
 @json_option
 @archive_option
-def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], since: str | None, until: str | None,
-              workers: int | None, dask: str | None, quiet: bool, as_json: bool, archive: str) -> None:
+@takes(ReextractOptions)
+def reextract(options: ReextractOptions) -> None:
     """Read articles again from their captures, as today's extraction reads them: of sites, of articles, or of all.
 
     Nothing is asked of the network. What is read otherwise takes the place of what is stored, in
@@ -63,50 +80,68 @@ def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], sin
       archiver reextract --dask tcp://scheduler:8786 --archive /mnt/news/archive.db
     """
     from archiver import __version__
-    from archiver.commands.dask_workers import read_by_dask
-    from archiver.commands.workers import cores, read_all
     from archiver.store.anew import writing
     from archiver.store.anew.request import request_for, wanted
     from archiver.store.ledger import stamp
 
-    file, began = Path(archive), time.monotonic()
-    with _opened(file, dry_run) as db:
-        request = request_for(db, what, fields=tuple(n for n in READ_FIELDS if n in fields), **_times(since, until))
-        begun = None if dry_run else writing.begin(db, request, __version__, datetime.now(UTC))
+    began = time.monotonic()
+    report, tally = _Report(options.as_json, options.dry_run), writing.Tally()
+    with _opened(Path(options.archive), options.dry_run) as db:
+        request = request_for(db, options.what, fields=tuple(n for n in READ_FIELDS if n in options.fields),
+                              **_times(options.since, options.until))
+        begun = None if options.dry_run else writing.begin(db, request, __version__, datetime.now(UTC))
         if begun and begun.done:
             click.echo(f"Going on where it was stopped: {count(begun.done, 'article')} done", err=True)
         at = begun.started_at if begun else stamp(datetime.now(UTC))
-        ids = wanted(db, request, begun.id if begun else None)
-        report = _Report(as_json, dry_run)
-        tally = writing.Tally()
-        with _progress(len(ids), quiet) as advance:
-            waiting: list[Outcome] = []
-
-            def settle() -> None:
-                again = writing.write(db, waiting, begun) if begun else []
-                for outcome in waiting:
-                    if outcome not in again:
-                        tally.add(outcome)
-                        report.take(outcome)
-                waiting.clear()
-                left.extend(outcome.article_id for outcome in again)
-
-            todo = ids
+        todo = wanted(db, request, begun.id if begun else None)
+        with _progress(len(todo), options.quiet) as advance:
             while todo:
                 left: list[int] = []
-                for outcomes in read_by_dask(dask, file, __version__, at, request, todo) if dask else read_all(
-                        file, __version__, at, request, todo, workers or cores()):
-                    waiting += outcomes
-                    advance(len(outcomes))
-                    if len(waiting) >= _BATCH:
-                        settle()
-                settle()
+                for outcomes in _batches(_read(options, at, request, todo), advance):
+                    left += _settle(db, outcomes, begun, tally, report)
                 todo = left  # a crawl has written these meanwhile
         if begun:
             writing.finish(db, begun.id, tally, datetime.now(UTC))
     report.close(tally, time.monotonic() - began)
     if tally.unreadable:
         sys.exit(1)
+
+
+def _read(options: ReextractOptions, at: str, request: Request, ids: list[int]) -> Iterable[list[Outcome]]:
+    """Read the captures of these articles, by the processes of this machine or by a cluster."""
+    from archiver import __version__
+    from archiver.commands.dask_workers import read_by_dask
+    from archiver.commands.workers import cores, read_all
+
+    file = Path(options.archive)
+    if options.dask:
+        return read_by_dask(options.dask, file, __version__, at, request, ids)
+    return read_all(file, __version__, at, request, ids, options.workers or cores())
+
+
+def _batches(found: Iterable[list[Outcome]], advance: Callable[[int], None]) -> Iterator[list[Outcome]]:
+    """The outcomes, at least _BATCH at a time."""
+    waiting: list[Outcome] = []
+    for outcomes in found:
+        waiting += outcomes
+        advance(len(outcomes))
+        if len(waiting) >= _BATCH:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _settle(db: Database, outcomes: list[Outcome], begun: Begun | None, tally: Tally, report: _Report) -> list[int]:
+    """Write outcomes (not in a dry run) and count them. Returns the articles that have to be read once more."""
+    from archiver.store.anew import writing
+
+    again = writing.write(db, outcomes, begun) if begun else []
+    for outcome in outcomes:
+        if outcome not in again:
+            tally.add(outcome)
+            report.take(outcome)
+    return [outcome.article_id for outcome in again]
 
 
 @contextmanager
@@ -126,19 +161,19 @@ def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
 
 def _times(since: str | None, until: str | None) -> dict[str, str]:
     """The bounds as the archive writes times; days are those of UTC. Raises BadQuery for what is no date."""
-    from archiver.search.times import period
+    from archiver.search.times import Period, period
     from archiver.store.ledger import stamp
 
     out = {}
     for name, given in (("since", since), ("until", until)):
         if not given:
             continue
-        start, end, exact = period(given)
-        if exact:
-            at = datetime.fromisoformat(start)
+        bound = period(given)
+        if bound.is_moment:
+            at = datetime.fromisoformat(bound.start)
             at = at if at.tzinfo else at.replace(tzinfo=UTC)
-            start, end = stamp(at), stamp(at + timedelta(microseconds=1))
-        out[name] = start if name == "since" else end
+            bound = Period(stamp(at), stamp(at + timedelta(microseconds=1)))
+        out[name] = bound.start if name == "since" else bound.end
     return out
 
 
@@ -194,12 +229,7 @@ class _Report:
             click.echo(start + json.dumps(rest, ensure_ascii=False)[1:])
             return
         if tally.fields:
-            say(line(("What would change" if self.dry_run else "What has changed", "bold")))
-            table(("field", "versions", "for instance"), [
-                (name, tally.fields[name] if not n else "", f"{number}: {text}")
-                for name in READ_FIELDS if name in tally.fields
-                for n, (number, text) in enumerate(self.examples[name])], numbers=(1,))
-            say("")
+            self._print_fields(tally)
         rate = f", {tally.articles / seconds:,.0f} a second" if seconds > 1 else ""
         say(f"{count(tally.articles, 'article')} read again in {seconds:.1f} s{rate}: "
             f"{tally.changed:,} {'would change' if self.dry_run else 'changed'}, "
@@ -208,11 +238,23 @@ class _Report:
             say(f"{count(tally.without_capture, 'article')} without a capture left as they are")
         for name, found in (("left as they are", tally.left), ("that cannot be read", tally.unreadable)):
             if found:
-                click.echo(f"{count(len(found), 'capture')} {name}:", err=True)
-                for one in found[:_SHOWN]:
-                    click.echo(f"  {one}", err=True)
-                if len(found) > _SHOWN:
-                    click.echo(f"  and {len(found) - _SHOWN:,} more (--json names all)", err=True)
+                _print_captures(name, found)
+
+    def _print_fields(self, tally: Tally) -> None:
+        say(line(("What would change" if self.dry_run else "What has changed", "bold")))
+        table(("field", "versions", "for instance"), [
+            (name, tally.fields[name] if not n else "", f"{number}: {text}")
+            for name in READ_FIELDS if name in tally.fields
+            for n, (number, text) in enumerate(self.examples[name])], numbers=(1,))
+        say("")
+
+
+def _print_captures(name: str, found: list[str]) -> None:
+    click.echo(f"{count(len(found), 'capture')} {name}:", err=True)
+    for one in found[:_SHOWN]:
+        click.echo(f"  {one}", err=True)
+    if len(found) > _SHOWN:
+        click.echo(f"  and {len(found) - _SHOWN:,} more (--json names all)", err=True)
 
 
 def _data(name: str, article: Article) -> Any:

@@ -121,7 +121,7 @@ def remove_posts(archive: Path, asked: Takedown) -> None:
         _confirm(len(wanted))
     records = _removed(archive, wanted, asked)
     if asked.as_json:
-        write_json({"removed": wanted, "records": records, "before": before, "posts": [_as_json(one) for one in plans]})
+        write_json({"removed": wanted, "records": records, "before": before, "posts": [asdict(one) for one in plans]})
     elif plans:
         click.echo("Nothing was removed." if asked.dry_run else f"{count(len(plans), 'post')} removed, with "
                    f"{count(records, 'record')} of the WARC files.")
@@ -172,15 +172,10 @@ def _print(plan: Plan) -> None:
         *(line(url, indent=4) for url in plan.addresses[:_SHOWN]))
     if len(plan.addresses) > _SHOWN:
         say(line(f"and {len(plan.addresses) - _SHOWN} more", indent=4))
-    for number, url, how in plan.copies[:_SHOWN]:
-        say(line((f"article {number} stays: {url} ({how})", "yellow"), indent=2))
+    for copy in plan.copies[:_SHOWN]:
+        say(line((f"article {copy.article} stays: {copy.url} ({copy.how})", "yellow"), indent=2))
     if len(plan.copies) > _SHOWN:
         say(line((f"and {len(plan.copies) - _SHOWN} more copies stay", "yellow"), indent=2))
-
-
-def _as_json(plan: Plan) -> dict[str, Any]:
-    names = ("article", "url", "how")
-    return {**asdict(plan), "copies": [dict(zip(names, one, strict=True)) for one in plan.copies]}
 
 
 def _told(quiet: bool) -> Any:
@@ -195,8 +190,8 @@ def _told(quiet: bool) -> Any:
 
 def _finish(archive: Path, as_json: bool) -> None:
     from archiver.commands.takedowns import alone
-    from archiver.store.takedown.bans import pending
     from archiver.store.takedown.finish import finish
+    from archiver.store.tombstones import pending
 
     with alone(archive, "remove") as db:
         waiting = pending(db)
@@ -212,8 +207,8 @@ def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
     from archiver.commands.takedowns import alone
     from archiver.errors import ArticleNotFound
     from archiver.store.ledger import EPOCH, stamp
-    from archiver.store.takedown.bans import allow, removal_named
     from archiver.store.takedown.finish import finish
+    from archiver.store.tombstones import allow, removal_named
     from archiver.store.transaction import writing
 
     with alone(archive, "remove") as db:
@@ -236,7 +231,7 @@ def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
 
 def _list(archive: Path, as_json: bool) -> None:
     from archiver.store.connect import open_archive
-    from archiver.store.takedown.bans import removals
+    from archiver.store.tombstones import removals
 
     db = open_archive(archive, read_only=True)
     try:

@@ -95,7 +95,7 @@ def _run(options: ScheduleOptions) -> int:
     from archiver.commands.crawls.plan import Order
     from archiver.commands.health.tell import after_runs
     from archiver.commands.scheduling.daemon import Daemon, Orders
-    from archiver.spiders.lock import SchedulerRuns, lock_schedule
+    from archiver.store.locks import SchedulerRuns, lock_schedule
 
     path, once, quiet = Path(options.archive), options.once, options.quiet
     try:

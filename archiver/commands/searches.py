@@ -15,6 +15,8 @@ from archiver.commands.screen import count, details, instant, line, say, table, 
 from archiver.search.values import as_values
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from archiver.search.saved import New, News, Saved
 
 _IN_FEED = 100
@@ -81,8 +83,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     """
     from archiver.commands.index import after_writing
     from archiver.search.atom import feed
-    from archiver.search.saved import find, last, report
-    from archiver.search.saved import peek as look
+    from archiver.search.saved import find, last
     from archiver.store.connect import open_archive
 
     if peek and again:
@@ -96,7 +97,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
         saved = find(db, name)
         # Where the feed cannot be written nothing is noted as told.
         with target(atom) if atom else nullcontext() as out:
-            news = None if again else look(db, name) if peek else report(db, name)
+            news = None if again else _news(db, name, peek=peek)
             told = _last_run(last(db, name)) if news is None else news.new
             if out:
                 earlier = last(db, name, _IN_FEED)
@@ -108,6 +109,13 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     elif atom != "-":
         _print(news, told)
     sys.exit(1 if told else 0)
+
+
+def _news(db: Database, name: str, *, peek: bool) -> News:
+    from archiver.search.saved import peek as look
+    from archiver.search.saved import report
+
+    return look(db, name) if peek else report(db, name)
 
 
 @searches.command()

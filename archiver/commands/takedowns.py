@@ -10,11 +10,11 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError
-from archiver.spiders.lock import lock_all
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of, is_fault
-from archiver.store.takedown.bans import pending
+from archiver.store.locks import lock_all
 from archiver.store.takedown.finish import finish
+from archiver.store.tombstones import pending
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from archiver.capture.found import Found
 from archiver.capture.writer import WarcWriter
 from archiver.imports.reading import Kind, Read
 from archiver.store import past_captures as captures
+from archiver.store import tombstones
 from archiver.store.addresses import claim
 from archiver.store.articles import Change, Stored
 from archiver.store.bare import bare_readings
@@ -27,7 +28,6 @@ from archiver.store.past_answers import Way, keep_gone, keep_redirect, landing, 
 from archiver.store.past_versions import version_at
 from archiver.store.rights import store_rights
 from archiver.store.scopes import Site, Sites
-from archiver.store.takedown import bans
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 
@@ -109,11 +109,12 @@ class PastWriter:
     def _is_removed(self, read: Read) -> bool:
         """Whether this shows a post that was taken out of the archive: nothing of it comes back."""
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
-        if bans.removal_at(self.db, urlkey(url)) or (read.digest and bans.payload_removed(self.db, read.digest)):
+        if tombstones.removal_at(self.db, urlkey(url)) or (
+                read.digest and tombstones.payload_removed(self.db, read.digest)):
             return True
-        removal = bans.ban_of(self.db, site.name, read.article) if site and read.article else None
+        removal = tombstones.ban_of(self.db, site.name, read.article) if site and read.article else None
         if removal is not None:
-            bans.keep_out(self.db, removal, url, captured=False)
+            tombstones.keep_out(self.db, removal, url, captured=False)
         return removal is not None
 
     def _post(self, read: Read, capture_id: int | None, source: Source, tally: Tally) -> None:
@@ -141,8 +142,8 @@ class PastWriter:
         tally.known += stored.change not in (Change.NEW, Change.REVISED)
         tally.aliases += len(stored.aliases)
         if reading.capture_id is not None:
-            captures.enter_page(db, site.id, url, stored.article_id, reading.capture_id, reading.at, rule, source.name,
-                                reading.article.published)
+            captures.enter_page(db, captures.ImportedPage(site.id, url, stored.article_id, reading.capture_id,
+                                                          reading.at, rule, source.name, reading.article.published))
         self._settle(stored, site, source, tally)
 
     def _settle(self, stored: Stored, site: Site, source: Source, tally: Tally) -> None:

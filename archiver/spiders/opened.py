@@ -23,13 +23,13 @@ from archiver.items import Article, Capture
 from archiver.sites.effective import settings_in
 from archiver.spiders.ending import Ended, Ending, broken
 from archiver.spiders.guarded import guarded
-from archiver.spiders.lock import lock_host, lock_site
 from archiver.spiders.recovery import Place, warc_prefix
 from archiver.spiders.run import enter_run, leave_run, remembered
 from archiver.store import ledger
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
 from archiver.store.faults import is_fault
+from archiver.store.locks import lock_host, lock_site
 from archiver.store.requisites import DEFAULT_MODE, Mode
 from archiver.store.runs import Counts, check_run, end_run, ensure_site, has_finished
 from archiver.store.takedown.named import Named

@@ -17,8 +17,8 @@ from archiver.items import Source, Target
 from archiver.spiders.ending import Ending
 from archiver.spiders.recovery import recover
 from archiver.store import ledger, missing
-from archiver.store.health.known import alive_sources
 from archiver.store.runs import ask_again, begin_run, check_run, end_run
+from archiver.store.sources import alive_sources
 from archiver.store.transaction import writing
 from archiver.store.writer import VisitWriter
 

@@ -12,7 +12,7 @@ from archiver.errors import ArticleRemoved, PageUnknown
 from archiver.items import Outcome
 from archiver.store.requisite_reports import requisite_at
 from archiver.store.rights import rights_of
-from archiver.store.takedown.bans import removal_at
+from archiver.store.tombstones import removal_at
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 

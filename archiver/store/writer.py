@@ -13,17 +13,15 @@ from sqlite_utils import Database
 
 from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
 from archiver.items import Outcome, PageKind, Source, Target, Visit
-from archiver.store import aside, circles, ledger, parts, requisites
+from archiver.store import aside, circles, ledger, parts, requisites, tombstones
 from archiver.store.addresses import add_alias
-from archiver.store.articles import Change, Stored, edited_at, mark_gone, store_article, touch
+from archiver.store.articles import Change, Observation, Stored, edited_at, mark_gone, store_article, touch
 from archiver.store.capture_rows import enter_capture
 from archiver.store.faults import is_fault
 from archiver.store.fulltext import entered_together
-from archiver.store.health.measures import Measuring
 from archiver.store.rights import store_rights
+from archiver.store.run_measures import Measuring
 from archiver.store.runs import Counts, check_run, crawl_started
-from archiver.store.takedown import bans
-from archiver.store.takedown.schema import RULE as REMOVED
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.trust import Trust
 from archiver.store.versions import Reread, extractor_of
@@ -136,14 +134,14 @@ class VisitWriter:
                             reason="")
         if visit.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
             visit = parts.join(db, visit)
-        due_for, before, kind = ledger.standing(db, urlkey(visit.url))
+        stood = ledger.standing(db, urlkey(visit.url))
         if visit.outcome is Outcome.DUPLICATE and circles.is_circle(db, urlkey(visit.url), urlkey(visit.final_url)):
             visit = replace(visit, outcome=Outcome.FAILED, rule=circles.RULE, reason=circles.REASON)
         outcome, reason, article_id, changed = self._outcome(visit, capture_id, counts)
         if self.mode != "none" and visit.article and article_id is not None and outcome is not Outcome.DUPLICATE:
             self._needs(visit, article_id, changed=changed)
         if visit.kind is PageKind.POST and outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-            self.trust.hold(due_for, changed=changed)
+            self.trust.hold(stood.reason, changed=changed)
         if visit.same_validator and (found if visit.kind in SOURCE_KINDS else changed and outcome is Outcome.ARCHIVED):
             self.trust.validators_lied()
         changed = changed or bool(found and visit.kind in SOURCE_KINDS)
@@ -153,7 +151,7 @@ class VisitWriter:
             reason = "; ".join(filter(None, (reason, parts.settle(db, site_id, visit, article_id))))
         published = visit.article.published if visit.article else None
         if outcome is Outcome.REFUSED and visit.article:
-            visit = replace(visit, rule=REMOVED)
+            visit = replace(visit, rule=tombstones.RULE)
         ledger.record_visit(
             db, replace(visit, outcome=outcome, reason=reason), article_id=article_id, changed=changed,
             capture_id=capture_id if visit.capture and visit.capture.record_type == "response" else None,
@@ -161,7 +159,7 @@ class VisitWriter:
                 outcome, visit.kind, visit.at, published, self._revisit, edited_at(db, article_id),
                 hearsay=outcome is Outcome.GONE and article_id is None and aside.is_hearsay(db, urlkey(visit.url))),
         )
-        self._met.append((visit, outcome, before, kind))
+        self._met.append((visit, outcome, stood.outcome, stood.kind))
         if visit.rule == circles.RULE:
             counts.failed += circles.close_circle(db, urlkey(visit.url))
         self._recheck_vanished(visit)
@@ -171,9 +169,9 @@ class VisitWriter:
     def _outcome(self, visit: Visit, capture_id: int | None, counts: Counts) -> tuple[Outcome, str, int | None, bool]:
         """Do to the articles what this visit means: the page's outcome, reason and article, and whether it changed."""
         db, key = self.db, urlkey(visit.url)
-        if visit.article is not None and (removal := bans.ban_of(db, self._site["name"], visit.article)):
+        if visit.article is not None and (removal := tombstones.ban_of(db, self._site["name"], visit.article)):
             # Under an address that nobody knew of: what was captured of it goes before the next crawl begins.
-            bans.keep_out(db, removal, visit.url)
+            tombstones.keep_out(db, removal, visit.url)
             return Outcome.REFUSED, removal.told, None, False
         if visit.outcome is Outcome.ARCHIVED and visit.article is not None:
             return self._article(visit, capture_id, counts)
@@ -203,8 +201,8 @@ class VisitWriter:
             # The page has not changed: what did is a further page, whose capture proves it.
             capture_id = extractor = None
         stored = store_article(
-            self.db, self._site["name"], visit.article, redirects=visit.redirects, at=visit.at,
-            capture_id=capture_id, run_id=self._run_id, run_started=self._crawl_started, extractor=extractor,
+            self.db, self._site["name"], visit.article,
+            Observation(visit.at, self._crawl_started, capture_id, self._run_id, visit.redirects, extractor),
             reread=self._reread, completes=parts.was_incomplete(self.db, urlkey(visit.url)),
         )
         if stored.change is Change.GONE:
@@ -247,6 +245,7 @@ class VisitWriter:
         """What the page needs to be shown is due with its article, or the article is not stored."""
         assert visit.article is not None
         lead = requisites.lead_image(visit.article.image) if visit.kind is not PageKind.PART else ()
-        requisites.enter(self.db, self._site["id"], article_id, (*lead, *visit.requisites), visit.at, visit.final_url,
-                         changed=changed, crawl_started=self._crawl_started, revisit=self._revisit)
+        needed_by = requisites.NeededBy(self._site["id"], article_id, visit.final_url, visit.at)
+        requisites.enter(self.db, needed_by, (*lead, *visit.requisites), changed=changed,
+                         crawl_started=self._crawl_started, revisit=self._revisit)
 

@@ -19,7 +19,7 @@ import pytest
 from archiver.commands.crawls import run_plans
 from archiver.commands.crawls.plan import GRACE, Order, Plan, by_host, cores
 from archiver.errors import ArchiveInUse, BadSetting
-from archiver.spiders.lock import lock_site
+from archiver.store.locks import lock_site
 from tests.faults.sound import flaws
 from tests.spiders.crawling import rows
 from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving

@@ -10,9 +10,9 @@ from scrapy.crawler import Crawler
 from scrapy.settings import Settings
 
 from archiver.spiders import session, site
-from archiver.spiders.lock import lock_site
 from archiver.spiders.session import CrawlSession
 from archiver.spiders.site import SiteSpider
+from archiver.store.locks import lock_site
 from tests.processes import run
 from tests.spiders.breaking import burst
 from tests.spiders.crawling import crawl, last_run, rows

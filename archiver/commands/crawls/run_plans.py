@@ -6,8 +6,8 @@ from archiver.commands.crawls.log import hear_notices, on_screen
 from archiver.commands.crawls.plan import Came, Order, Plan, Result, by_host, cores, never_begun
 from archiver.commands.takedowns import finish_waiting
 from archiver.errors import ArchiveInUse, ArchiverError
-from archiver.spiders.lock import HostInUse
 from archiver.store.connect import open_archive
+from archiver.store.locks import HostInUse
 from archiver.store.runs import Counts
 from archiver.urls import Scope
 

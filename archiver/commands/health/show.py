@@ -17,12 +17,12 @@ from archiver.commands.screen import count, line, say, write_json
 from archiver.errors import ArchiverError
 from archiver.sites.config import config_file, load_config
 from archiver.sites.effective import settings_in
-from archiver.spiders.lock import scheduler
 from archiver.store.connect import open_archive
 from archiver.store.health.judge import Health, Level
 from archiver.store.health.kept import accept
 from archiver.store.health.metrics import metrics
 from archiver.store.health.overall import Overall, overall
+from archiver.store.locks import scheduler
 from archiver.store.sites import find_site
 from archiver.store.transaction import writing
 

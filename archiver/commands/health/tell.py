@@ -14,7 +14,6 @@ from archiver.commands.health.ways import Message, Way, ways_of
 from archiver.errors import ArchiverError
 from archiver.sites.config import load_config
 from archiver.sites.effective import settings_in
-from archiver.spiders.lock import lock_notices, scheduler
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of
 from archiver.store.health.judge import LEVELS
@@ -30,6 +29,7 @@ from archiver.store.health.kept import (
 )
 from archiver.store.health.known import forget_what_passed
 from archiver.store.health.overall import overall
+from archiver.store.locks import lock_notices, scheduler
 from archiver.store.transaction import writing
 
 Sent = list[tuple[str, str]]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from archiver.store.health.likely import SURPRISE, chance_of_so_few
-from archiver.store.health.measures import FIELDS, Measured
+from archiver.store.run_measures import FIELDS, Measured
 
 _PAST = 20
 """Articles that must have been read before a run is judged by them."""

@@ -20,7 +20,7 @@ from archiver.store.duplicates import settle_duplicates
 from archiver.store.evidence_form import Entry, packed, unpacked
 from archiver.store.evidence_kinds import stored
 from archiver.store.merging.captures import Captures
-from archiver.store.takedown.bans import Removal, ban_of, next_number
+from archiver.store.tombstones import Removal, ban_of, next_number
 from archiver.store.versions import article_from_row, write_facets
 
 Row = dict[str, Any]
