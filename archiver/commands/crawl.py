@@ -22,7 +22,7 @@ from archiver.commands.index import after_writing
 from archiver.commands.options import archive_option, json_option, manners_options, tag_option, takes
 from archiver.commands.summary import health_lines, healths, nothing_found, search_hints, summary_lines
 from archiver.sites.effective import settings_in
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 from archiver.store.requisites import MODES
 from archiver.store.tags import tags_of_sites
 from archiver.urls import start_address
@@ -184,9 +184,6 @@ def _known_sites(archive: str) -> list[dict[str, Any]]:
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):
         return []
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         settings, tags = settings_in(db), tags_of_sites(db)
         return [{**row, "settings": settings(row), "tags": tags.get(row["id"], ())} for row in db.table("sites").rows]
-    finally:
-        db.close()

@@ -63,7 +63,7 @@ def export(options: ExportOptions) -> None:
       archiver export --site blog.example.org --wacz blog.wacz
     """
     from archiver.search.run import matching_ids
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.records import records
 
     query = options.query
@@ -73,8 +73,7 @@ def export(options: ExportOptions) -> None:
         raise click.UsageError("A WACZ is a ZIP and is written to a file: name one with -o FILE.")
     asked = replace(query, sort=query.sort or "added").as_query(limit=options.limit, duplicates=False,
                                                                fold=options.fold)
-    db = open_archive(options.archive, read_only=True)
-    try:
+    with opened(options.archive, read_only=True) as db:
         # The query is run before the file is opened: a malformed one leaves nothing behind.
         ids = list(matching_ids(db, asked))
         if form == "wacz":
@@ -82,8 +81,6 @@ def export(options: ExportOptions) -> None:
             return
         with target(output) as out:
             written = FORMATS[form].write(records(db, ids), out)
-    finally:
-        db.close()
     if output != "-":
         click.echo(f"{count(written, 'article')} written to {output}", err=True)
     if written < len(ids):

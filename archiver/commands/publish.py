@@ -277,13 +277,10 @@ def _explain(archives: tuple[str, ...], what: str, rules: Rules, cutoff: str, as
     from archiver.publish.rights import DOCS
     from archiver.publish.snapshot.across import explain
     from archiver.publish.snapshot.request import moment
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
     with ExitStack() as stack:
-        dbs = []
-        for archive in archives:
-            dbs.append(open_archive(archive, read_only=True))
-            stack.callback(dbs[-1].close)
+        dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
         place = _found(dbs, what)
         number = place[1]
         decision = explain(dbs, place, rules, moment(cutoff) if cutoff else "")

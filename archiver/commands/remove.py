@@ -147,22 +147,19 @@ def _removed(archive: Path, numbers: list[int], asked: Takedown) -> int:
 def _plans(archive: Path, words: tuple[str, ...]) -> tuple[list[Plan], list[str]]:
     """What goes, and sentences on what went before. Raises ArticleNotFound."""
     from archiver.errors import ArticleRemoved
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.records import find_article
     from archiver.store.takedown.plan import plan
 
     numbers: dict[int, None] = {}
     before = []
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         for word in words:
             try:
                 numbers[find_article(db, word)] = None
             except ArticleRemoved as removed:
                 before.append(str(removed))
         return [plan(db, number) for number in numbers], before
-    finally:
-        db.close()
 
 
 def _print(plan: Plan) -> None:
@@ -230,14 +227,11 @@ def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list(archive: Path, as_json: bool) -> None:
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.tombstones import removals
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         found = removals(db)
-    finally:
-        db.close()
     if as_json:
         write_json([asdict(one) for one in found])
     elif not found:

@@ -74,15 +74,12 @@ def schedule(options: ScheduleOptions) -> None:
         raise click.UsageError("--output is for the files of --systemd, --cron and --docker.")
     from archiver.sites.config import load_config
     from archiver.sites.effective import settings_in
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import open_archive, opened
     from archiver.store.turns import scheduled
 
     if options.dry_run:
-        db = open_archive(options.archive, read_only=True)
-        try:
+        with opened(options.archive, read_only=True) as db:
             _list(scheduled(db, datetime.now(UTC), settings_in(db)), options.as_json)
-        finally:
-            db.close()
         return
     load_config()  # a mistake in it is told at once
     open_archive(options.archive).close()  # at this version's schema, before anything is run

@@ -153,12 +153,11 @@ def _one(archive: str, query: Query, save: str | None) -> Iterator[Asked]:
     from archiver.search.index import state
     from archiver.search.saved import save as save_search
     from archiver.search.saved import valid_name
-    from archiver.store.connect import is_writable, open_archive
+    from archiver.store.connect import is_writable, opened
 
     if save:
         valid_name(save)
-    db = open_archive(archive, read_only=not save)
-    try:
+    with opened(archive, read_only=not save) as db:
         if state.is_kept(db) and is_writable(Path(archive).parent):
             after_writing(archive)
         if save:
@@ -166,5 +165,3 @@ def _one(archive: str, query: Query, save: str | None) -> Iterator[Asked]:
             click.echo(f"Saved as {saved.name}. What it finds anew: archiver searches run {shlex.quote(saved.name)}",
                        err=True)
         yield OneArchive(db, query)
-    finally:
-        db.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from archiver.search.filters import Query
 from archiver.search.plan import Plan
 from archiver.search.together import Placed, Shard, Together, placed, together
 from archiver.search.values import COLUMNS, as_values
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 
 _COLUMNS = ("archive", *COLUMNS, "elsewhere")
 
@@ -41,7 +41,7 @@ class SeveralArchives:
 def several(archives: list[str], query: Query) -> Iterator[SeveralArchives]:
     """The query over archives, which are open while the block lasts."""
     with ExitStack() as stack:
-        shards = [Shard(archive, stack.enter_context(closing(open_archive(archive, read_only=True))))
+        shards = [Shard(archive, stack.enter_context(opened(archive, read_only=True)))
                   for archive in archives]
         yield SeveralArchives(query, stack.enter_context(together(shards, query)))
 

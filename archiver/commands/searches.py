@@ -84,14 +84,13 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     from archiver.commands.index import after_writing
     from archiver.search.atom import feed
     from archiver.search.saved import find, last
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
     if peek and again:
         raise click.UsageError("What is new, or what was told before: leave out --peek or --again.")
     if as_json and atom == "-":
         raise click.UsageError("JSON and a feed cannot both go to the standard output: give --atom a file.")
-    db = open_archive(archive, read_only=peek or again)
-    try:
+    with opened(archive, read_only=peek or again) as db:
         if not (peek or again):
             after_writing(archive, quiet=True)
         saved = find(db, name)
@@ -102,8 +101,6 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
             if out:
                 earlier = last(db, name, _IN_FEED)
                 out.write(feed(saved, ((*told, *earlier) if peek else earlier)[:_IN_FEED]))
-    finally:
-        db.close()
     if as_json:
         write_json(_as_json(saved, news, told))
     elif atom != "-":
@@ -130,13 +127,10 @@ def show(name: str, as_json: bool, archive: str) -> None:
       archiver searches show floods
     """
     from archiver.search.saved import find
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         saved = find(db, name)
-    finally:
-        db.close()
     if as_json:
         write_json(_told(saved))
         return
@@ -155,25 +149,19 @@ def remove(name: str, archive: str) -> None:
       archiver searches remove floods
     """
     from archiver.search.saved import remove as take_away
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
-    db = open_archive(archive)
-    try:
+    with opened(archive) as db:
         take_away(db, name)
-    finally:
-        db.close()
     click.echo(f"The saved search {name} is taken away.")
 
 
 def _list(as_json: bool, archive: str) -> None:
     from archiver.search.saved import standings
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         found = standings(db)
-    finally:
-        db.close()
     if as_json:
         write_json([{**_told(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found])
     elif not found:

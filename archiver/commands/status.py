@@ -112,14 +112,11 @@ def _refuse(options: StatusOptions) -> None:
 @contextmanager
 def _opened(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
     """The archive, and the rows of the sites that are asked about."""
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import find_site, list_sites
 
-    db = open_archive(options.archive, read_only=True)
-    try:
+    with opened(options.archive, read_only=True) as db:
         yield db, [find_site(db, options.site)] if options.site else list_sites(db)
-    finally:
-        db.close()
 
 
 def _accept(options: StatusOptions) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError
-from archiver.store.connect import open_archive
+from archiver.store.connect import open_archive, opened
 from archiver.store.faults import fault_of, is_fault
 from archiver.store.locks import lock_all
 from archiver.store.takedown.finish import finish
@@ -38,15 +38,12 @@ def alone(archive: Path, task: str) -> Iterator[Database]:
 
 def finish_waiting(archive: Path, say: Callable[[str], None]) -> None:
     """Finish the removals that wait. Where that is not possible now they wait on, and `say` gets a sentence on it."""
-    db = open_archive(archive)
-    try:
+    with opened(archive) as db:
         waits = bool(pending(db)) or db.execute("select 1 from warc_rewrites").fetchone() is not None
-    finally:
-        db.close()
     if not waits:
         return
     try:
-        with alone(archive, "remove") as opened:
-            finish(opened, archive)
+        with alone(archive, "remove") as db:
+            finish(db, archive)
     except ArchiverError as error:
         say(f"A removal is not finished yet: {error}")

@@ -85,11 +85,10 @@ def _search_index(archive: Path, *, quick: bool) -> list[Finding]:
 def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
     """The numbers of the articles that are meant. Raises ArticleNotFound, SiteNotFound."""
     from archiver.errors import ArticleNotFound
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.records import find_article
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         out: dict[int, None] = {}
         for word in what:
             of_site = [row[0] for row in db.execute("select id from articles where site = ? order by id", [word])]
@@ -105,8 +104,6 @@ def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
                 out.update((row[0], None) for row in
                            db.execute("select id from articles where site = ? order by id", [name]))
         return list(out)
-    finally:
-        db.close()
 
 
 def _print(found: Verified, done: list[str], *, quick: bool) -> None:

@@ -105,15 +105,12 @@ def _plan(options: ImportOptions, url: str, until: datetime | None, service: str
 
 def _site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
     """The archive's site that a word means, if it means one, and the address that it stands for."""
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.urls import start_address
 
     if Path(archive).exists():
-        db = open_archive(Path(archive), read_only=True)
-        try:
+        with opened(Path(archive), read_only=True) as db:
             rows = {row["name"]: row for row in db.table("sites").rows}
-        finally:
-            db.close()
         if row := rows.get(word.removeprefix("www.").rstrip("/")):
             return row, str(row["start_url"])
     return None, start_address(word)

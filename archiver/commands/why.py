@@ -40,14 +40,11 @@ def why(url: str, as_json: bool, archive: str) -> None:
       archiver why https://blog.example.org/2024/05/a-post
       archiver why https://blog.example.org/?p=7 --json
     """
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.trace import trace
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         found = trace(db, url)
-    finally:
-        db.close()
     if as_json:
         write_json(found)
         return

@@ -55,20 +55,17 @@ def _named(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     from archiver.errors import ArticleNotFound
     from archiver.search.filters import Query
     from archiver.search.run import matching_ids
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
     if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
         return what
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         if all(re.fullmatch(r"[0-9a-f]{20}", word) for word in what):
             found = dict(_identified(db, frozenset(what)))
             if lost := next((word for word in what if word not in found), None):
                 raise ArticleNotFound(lost)
             return tuple(str(found[word]) for word in what)
         ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
-    finally:
-        db.close()
     if not ids:
         raise ArticleNotFound(" ".join(what))
     return tuple(map(str, ids))

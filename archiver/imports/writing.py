@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -198,25 +199,30 @@ class PastWriter:
         known; it is kept then (`keep`) until it comes to light."""
         db = self.db
         original = captures.repeated_by(db, found)
-        if original is None:
-            url = found.refers_url or found.url
-            if captures.kind_read(db, url, found.digest) or captures.kind_read(db, found.url, found.digest):
-                tally.revisits += 1
-                return True
+        if original is None and not self._is_known_page(found):
             if keep and source.import_id is not None:
                 captures.keep_revisit(db, found, source.import_id)
             return False
         tally.revisits += 1
-        digest = original["digest"]
-        if captures.known(db, found.url, found.at, digest):
-            return True
+        if original is not None and not captures.known(db, found.url, found.at, original["digest"]):
+            self._enter_revisit(found, original, source, tally)
+        return True
+
+    def _is_known_page(self, found: Found) -> bool:
+        """Whether the payload is that of a page that was read and is no post."""
+        urls = (found.refers_url or found.url, found.url)
+        return any(captures.kind_read(self.db, url, found.digest) for url in urls)
+
+    def _enter_revisit(self, found: Found, original: dict[str, Any], source: Source, tally: Tally) -> None:
+        """The post that the original shows was seen once more, as it was then."""
+        db, digest = self.db, original["digest"]
         shown = captures.article_shown(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         told_at = moment(original["captured_at"]) or found.at
         article = version_at(db, row, told_at) if row else None
         site = self._site(found.url, tally) if article else None
         if row is None or article is None or site is None:
-            return True
+            return
         answer = found.answer
         exchange = Exchange(url=found.url, at=found.at, method="GET", request_headers=(), status=found.status,
                             reason=answer.reason if answer else "", protocol="HTTP/1.1",
@@ -224,7 +230,6 @@ class PastWriter:
         capture_id = self._append(exchange, found, source, Original(original["url"], told_at, digest), tally)
         reading = Reading(replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or "")
         self._enter(site, reading, "revisit", source, Tally())
-        return True
 
     def resolve(self, source: Source, tally: Tally) -> list[Problem]:
         """Try the revisit records once more whose original was not known; a problem for each of this import's that

@@ -17,6 +17,7 @@ from archiver.items import Source, Target
 from archiver.spiders.ending import Ending
 from archiver.spiders.recovery import recover
 from archiver.store import ledger, missing
+from archiver.store.discovered_urls import record_targets
 from archiver.store.runs import ask_again, begin_run, check_run, end_run
 from archiver.store.sources import alive_sources
 from archiver.store.transaction import writing
@@ -32,7 +33,7 @@ def enter_run(db: Database, folder: Path, site: dict[str, Any], started: datetim
     mended = recover(db, folder, site)
     with writing(db):
         run_id = begin_run(db, site["id"], only or ("full" if full else "incremental"), __version__, started, mended)
-        ledger.record_targets(db, site["id"], [Target(start_url, Source.SEED)], started)
+        record_targets(db, site["id"], [Target(start_url, Source.SEED)], started)
         if only:
             missing.make_due(db, site["id"], with_aside=only == "set-aside")
         else:

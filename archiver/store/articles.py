@@ -5,7 +5,6 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,21 +13,14 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.record.identity import (
-    changed_fields,
-    content_digest,
-    is_part,
-    is_stub,
-    meaning_digest,
-    same_post,
-    shows_nothing_of,
-)
+from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, shows_nothing_of
 from archiver.store import clusters
 from archiver.store.addresses import claim, enter_addresses, promote, redirecting
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.evidence_form import Entry
 from archiver.store.evidence_kinds import stored, told
 from archiver.store.history import count_again, last_revision, said_before
+from archiver.store.identification import article_where, find
 from archiver.store.ledger import insert_row, stamp
 from archiver.store.lost import prove
 from archiver.store.provenance import entries, mixed
@@ -125,10 +117,10 @@ class _Met:
         return bool(urlkey(self.article.url) != self.row["urlkey"])
 
     def as_stub(self) -> Stored | None:
-        if not is_stub(self.old.body, self.article.body):
-            return None
-        touch(self.db, self.id, self.observed.at)
-        return Stored(self.id, Change.STUB)
+        if is_stub(self.old.body, self.article.body):
+            touch(self.db, self.id, self.observed.at)
+            return Stored(self.id, Change.STUB)
+        return None
 
     def as_gone(self) -> Stored | None:
         if self.has_moved or not shows_nothing_of(self.old, self.article):
@@ -177,20 +169,19 @@ class _Met:
         return {"last_seen": stamp(self.observed.at), "gone_at": None}
 
     def _reread(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
-        overwrite(self.db, self.row, self.article, self.observed.extractor, **self._seen,
-                  read_at=stamp(self.observed.at))
+        seen = self.observed
+        overwrite(self.db, self.row, self.article, seen.extractor, **self._seen, read_at=stamp(seen.at))
         rewrite_revision(self.db, self.id, self.row["revision"], self.article)
-        prove(self.db, self.id, self.observed.capture_id)
+        prove(self.db, self.id, seen.capture_id)
         return Stored(self.id, Change.REREAD, changed, aliases)
 
     def _unchanged(self, aliases: tuple[str, ...]) -> Stored:
-        db, row, article, observed = self.db, self.row, self.article, self.observed
-        prove(db, self.id, observed.capture_id)
+        db, row, article, seen = self.db, self.row, self.article, self.observed
+        prove(db, self.id, seen.capture_id)
         kept = {k: v for k, v in article_row(article).items() if k in UNVERSIONED}
         fresh = [name for name in ("canonical_url", "modified", "image") if kept[name] != row[name]]
         if fresh:
-            mix = mixed(told(db, row), article, fresh,
-                        other=(observed.extractor, observed.capture_id, stamp(observed.at)))
+            mix = mixed(told(db, row), article, fresh, other=(seen.extractor, seen.capture_id, stamp(seen.at)))
             kept["evidence"] = stored(db, mix, row | kept)
         db.table("articles").update(self.id, {
             **kept, **self._seen, "urlkey": urlkey(article.url),
@@ -221,7 +212,7 @@ def read_anew(db: Database, before: Article, after: Article, extractor: str) -> 
 
     False, and nothing is done, where the archive says otherwise than `before` did.
     """
-    row = _one(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
+    row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
         return False
     overwrite(db, row, after, extractor)
@@ -283,51 +274,6 @@ def touch(db: Database, article_id: int, at: datetime) -> None:
     db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
 
 
-def find(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
-    """The article that this reading is of: by the platform's number or guid, by address, by title, time and text."""
-    for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
-        if value and (row := _one(db, where, [site, value])):
-            return row
-    for key in _keys(db, article, redirects):
-        row = _at_address(db, key)
-        if row and not _another_post(row, article):
-            return row
-    return _at_canonical(db, article) or _with_text(db, site, article)
-
-
-def _keys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
-    """The keys of the addresses of a reading: its own first, then those that lead to it."""
-    own = urlkey(article.url)
-    yield own
-    yield from map(urlkey, (*redirects, *redirecting(db, own)))
-
-
-def _at_canonical(db: Database, article: Article) -> dict[str, Any] | None:
-    key = urlkey(article.canonical_url) if article.canonical_url else ""
-    row = _at_address(db, key) if key and key != urlkey(article.url) else None
-    if row and not _another_post(row, article) and same_post_or_text(article_from_row(row), article):
-        return row
-    return None
-
-
-def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | None:
-    digest = content_digest(article.body)
-    same = _all(db, "content_digest = ? and site = ? order by id", [digest, site]) if digest else ()
-    return next((row for row in same if same_post(article_from_row(row), article)), None)
-
-
-def same_post_or_text(a: Article, b: Article) -> bool:
-    """A declared canonical is believed only where the content agrees: the same post, or the same text or title."""
-    digest = content_digest(a.body)
-    same_text = bool(digest) and digest == content_digest(b.body)
-    return same_text or same_post(a, b) or (bool(a.title) and a.title == b.title)
-
-
-def _another_post(row: dict[str, Any], article: Article) -> bool:
-    """An address that a platform gave to another post: both have numbers, and the numbers differ."""
-    return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
-
-
 def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
     """Whether the reading's address is the post's own now, not a second way to it.
 
@@ -347,20 +293,6 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
             [there, here, there, here]).fetchone():
         return True
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)
-
-
-def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
-    return next(_all(db, f"{where} order by id limit 1", values), None)
-
-
-def _all(db: Database, where: str, values: list[Any]) -> Iterator[dict[str, Any]]:
-    cursor = db.execute(f"select * from articles where {where}", values)
-    for row in cursor:
-        yield dict(zip((column[0] for column in cursor.description), row, strict=True))
-
-
-def _at_address(db: Database, key: str) -> dict[str, Any] | None:
-    return _one(db, "id = (select article_id from addresses where urlkey = ?)", [key])
 
 
 def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:

@@ -18,8 +18,9 @@ from archiver.record.identity import is_part, is_stub, meaning_digest
 from archiver.record.timeline import Placed, Version, plainly, run_of, weave
 from archiver.store import clusters
 from archiver.store.addresses import claim
-from archiver.store.articles import Change, Observation, Stored, find, store_article, touch
+from archiver.store.articles import Change, Observation, Stored, store_article, touch
 from archiver.store.history import count_again
+from archiver.store.identification import find
 from archiver.store.ledger import moment, stamp
 from archiver.store.parts import parts_of
 from archiver.store.past_answers import ways_to

@@ -8,7 +8,8 @@ from sqlite_utils import Database
 
 from archiver.frontier.schedule import next_visit
 from archiver.items import Outcome, PageKind, Source, Target
-from archiver.store.ledger import EPOCH, record_targets, stamp
+from archiver.store.discovered_urls import record_targets
+from archiver.store.ledger import EPOCH, stamp
 from archiver.urls import urlkey
 
 _UNSET = "settings"

@@ -17,6 +17,7 @@ from archiver.store import aside, circles, ledger, parts, requisites, tombstones
 from archiver.store.addresses import add_alias
 from archiver.store.articles import Change, Observation, Stored, edited_at, mark_gone, store_article, touch
 from archiver.store.capture_rows import enter_capture
+from archiver.store.discovered_urls import record_targets
 from archiver.store.faults import is_fault
 from archiver.store.fulltext import entered_together
 from archiver.store.rights import store_rights
@@ -117,7 +118,7 @@ class VisitWriter:
         if capture_id is not None:
             store_rights(db, capture_id, visit.rights)
         later = visit.at + self._revisit if self._listings_wait else None
-        found = ledger.record_targets(db, site_id, visit.targets, visit.at, later, self._site["path"],
+        found = record_targets(db, site_id, visit.targets, visit.at, later, self._site["path"],
                                       self.trust.in_dates)
         counts.found += len(found)
         counts.trapped += sum(bool(target.trap) for target in found)

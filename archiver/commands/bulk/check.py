@@ -86,11 +86,10 @@ def _reports(path: Path, plans: list[Plan], wanted: dict[str, dict[str, Any]], w
     """Crawl a few posts of each site into an archive of its own, and report what that shows."""
     from archiver.commands.crawls.run_plans import run_plans
     from archiver.sites.report import report
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import add_site
 
-    db = open_archive(path, create=True)
-    try:
+    with opened(path, create=True) as db:
         now = datetime.now(UTC)
         rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
         for url, row in rows.items():
@@ -98,21 +97,18 @@ def _reports(path: Path, plans: list[Plan], wanted: dict[str, dict[str, Any]], w
         run_plans(plans, Order(path, limit=_POSTS, requisites="none", quiet=True), workers)
         return [report(db, {**row, "platform": _platform(db, row["id"])}, plan.delay)
                 for plan, row in zip(plans, rows.values(), strict=True)]
-    finally:
-        db.close()
 
 
 def _wanted(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
     """The start addresses that are looked at, with the settings that hold for each."""
     from archiver.sites.effective import settings_in
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.tags import tags_of_sites
     from archiver.urls import start_address
 
     if not Path(archive).exists() and names and not tag:
         return {start_address(name): {} for name in names}
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         holds, tags = settings_in(db), tags_of_sites(db)
         crawled = {row[0] for row in db.execute("select distinct site_id from runs")}
         known = {row["name"]: row for row in db.query("select * from sites order by name")}
@@ -121,8 +117,6 @@ def _wanted(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, 
         if not names and not tag:
             chosen = [row for row in known.values() if row["id"] not in crawled]
         return {row["start_url"]: holds(row) if "id" in row else {} for row in chosen}
-    finally:
-        db.close()
 
 
 def _limit(db: Any, site_id: int, settings: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -37,7 +37,7 @@ from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.publish.wacz.pack import pack
 from archiver.search.run import matching_ids
 from archiver.search.together import Shard, having
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 
 REBUILD, SUMS = "rebuild.json", "SHA256SUMS"
 _MARK = 1
@@ -97,7 +97,7 @@ def build(archives: Sequence[Path], out: Path, request: Request, how: Building) 
     rules = publish_rules.parse(request.rules, "rebuild.json")
     change = _personal(out, request, rules, how.key)
     with ExitStack() as stack:
-        dbs = [stack.enter_context(_reading(archive)) for archive in archives]
+        dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
         _have(dbs, how.sites, out)
         chosen = _chosen(dbs, request, rules, out)
         facts = Facts(request, chosen.cutoff, rules.dataset)
@@ -145,16 +145,6 @@ def _personal(out: Path, request: Request, rules: publish_rules.Rules, key: byte
             raise SnapshotRefused(str(out), "its query or rules name an author, and rebuild.json would tell the name; "
                                   "choose by something else")
     return Personal(key if request.pseudonymised else None, contacts=request.drop_contacts)
-
-
-@contextmanager
-def _reading(archive: Path) -> Iterator[Database]:
-    """The archive, as it is at one moment, whoever writes it meanwhile."""
-    db = open_archive(archive, read_only=True)
-    try:
-        yield db
-    finally:
-        db.close()
 
 
 def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: Path) -> _Chosen:

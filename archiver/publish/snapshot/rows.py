@@ -66,12 +66,7 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
 
     `told`: only those below full text, and nothing that follows from a text that is withheld.
     """
-    # The view `addresses` has an article's own address too, which is none of these; older archives have a table.
-    aliases = _ALIASES.format(table="aliases" if db["aliases"].exists() else "addresses")
-    query = _ARTICLES.format(aliases="'[]'" if told else aliases,
-                             body="case when c.tier = 2 then a.body end" if told else "a.body",
-                             which="where c.tier < 3" if told else "")
-    for row in db.execute(query, {"cutoff": cutoff or NEWEST}):
+    for row in db.execute(_query(db, told=told), {"cutoff": cutoff or NEWEST}):
         record = _record(row)
         level, geo, group, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
@@ -86,6 +81,14 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
             tokens = words(changed["body"] or "")
         given = _places(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
         yield Read(part, withheld(changed, _TIERS[level], hidden), given, tokens if is_counted else (), group or "")
+
+
+def _query(db: Database, *, told: bool) -> str:
+    if told:
+        return _ARTICLES.format(aliases="'[]'", body="case when c.tier = 2 then a.body end", which="where c.tier < 3")
+    # The view `addresses` has an article's own address too, which is no alias; older archives have a table.
+    aliases = _ALIASES.format(table="aliases" if db["aliases"].exists() else "addresses")
+    return _ARTICLES.format(aliases=aliases, body="a.body", which="")
 
 
 def _record(row: Sequence[Any]) -> Row:
