@@ -188,7 +188,7 @@ class ArticleNotFound(ArchiverError):
 
 
 class ArticleRemoved(ArchiverError):
-    """`told` as in `store.takedown.bans.Removal`; `allowed`: a crawl may store the post again."""
+    """`told` as in `store.tombstones.Removal`; `allowed`: a crawl may store the post again."""
 
     def __init__(self, what: str, told: str, *, allowed: bool = False) -> None:
         super().__init__(

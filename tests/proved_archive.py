@@ -13,8 +13,8 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse
 from archiver.items import Article, Capture, Outcome, PageKind, Source, Target, Visit
 from archiver.spiders.recovery import warc_prefix
-from archiver.store import ledger
 from archiver.store.connect import open_archive
+from archiver.store.discovered_urls import record_targets
 from archiver.store.result_stages import StoringRun
 from archiver.store.runs import begin_run, end_run, ensure_site
 from archiver.store.transaction import writing
@@ -94,7 +94,7 @@ class Run:
 
     def visit(self, url: str, outcome: Outcome, capture: Capture | None, **more: Any) -> None:
         with writing(self.db):
-            ledger.record_targets(self.db, self.site["id"], [Target(url, Source.LINK, PageKind.POST, found_on=QUAY)],
+            record_targets(self.db, self.site["id"], [Target(url, Source.LINK, PageKind.POST, found_on=QUAY)],
                                   self.at)
         values = {"final_url": url, "kind": PageKind.POST, "status": capture.status if capture else None, **more}
         self.writer.add(Visit(url=url, at=self.at, outcome=outcome, capture=capture, **values))

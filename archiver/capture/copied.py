@@ -37,7 +37,7 @@ def copied_records(exchange: Exchange, origin: Origin, original: Original | None
     response_id = new_record_id()
     fetched = warc_date(origin.fetched_at) if origin.fetched_at else ""
     told = {"WARC-Source-URI": origin.uri, "WARC-Creation-Date": fetched}
-    response, request, capture = exchange_records(exchange, original, response_id, {k: v for k, v in told.items() if v})
+    made = exchange_records(exchange, original, response_id, {k: v for k, v in told.items() if v})
     fields = {"source": origin.file, "source-place": origin.place, "source-record": origin.was,
               "source-uri": origin.url, "source-payload-digest": origin.digest, "notes": origin.notes,
               "fetched": fetched}
@@ -45,4 +45,4 @@ def copied_records(exchange: Exchange, origin: Origin, original: Original | None
         WarcRecordType.metadata,
         {"WARC-Date": warc_date(exchange.at), "WARC-Target-URI": exchange.url, "WARC-Concurrent-To": response_id},
         {name: " ".join(value.split()) for name, value in fields.items() if value})
-    return (response, *((request,) if asked else ()), metadata), capture
+    return (made.response, *((made.others,) if asked else ()), metadata), made.capture

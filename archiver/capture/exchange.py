@@ -90,10 +90,19 @@ def warcinfo_record(file_name: str, at: datetime, software: str, description: st
     return fields_record(WarcRecordType.warcinfo, {"WARC-Date": warc_date(at), "WARC-Filename": file_name}, fields)
 
 
+@dataclass(frozen=True, slots=True)
+class ExchangeRecords:
+    """The response (or revisit) record of an exchange, those that go with it (request, metadata), and its capture."""
+
+    response: bytes
+    others: bytes
+    capture: Capture
+
+
 def exchange_records(exchange: Exchange, original: Original | None = None,
                      response_id: str = "", told: Mapping[str, str] = MappingProxyType({}),
-                     ) -> tuple[bytes, bytes, Capture]:
-    """The response (or revisit) record of one exchange, those that go with it (request, metadata), and its capture.
+                     ) -> ExchangeRecords:
+    """The WARC records of one exchange.
 
     With `original`, the payload is already in the archive: a revisit record with the headers alone
     is made (WARC/1.1, section 6.7). `told` are further named fields of the response record. `warc_file`, offset and
@@ -129,8 +138,8 @@ def exchange_records(exchange: Exchange, original: Original | None = None,
         url=exchange.url, captured_at=exchange.at, status=exchange.status, media_type=exchange.media_type,
         digest=digest, warc_file="", warc_offset=0, warc_length=0, record_type="revisit" if revisit else "response",
     )
-    return packed_record(response, head if revisit else head + exchange.body), (
-        packed_record(request, asked) + _metadata(exchange, response_id)), capture
+    return ExchangeRecords(packed_record(response, head if revisit else head + exchange.body),
+                           packed_record(request, asked) + _metadata(exchange, response_id), capture)
 
 
 def _metadata(exchange: Exchange, response_id: str) -> bytes:

@@ -58,6 +58,17 @@ Wanted = Callable[[dict[str, str], bytes], bool]
 """Whether the block of a record is to be held: its fields and the first bytes of the block."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block as it was read: its bytes where they are held, its last bytes in any case, where another record begins
+    within it, and how many bytes are missing."""
+
+    block: bytearray
+    tail: bytes
+    within: Place | None
+    left: int
+
+
 class Records:
     """Iterates over the records of a stream. `place` is where the next one is looked for: reading can go on there."""
 
@@ -149,31 +160,38 @@ class Records:
         asked = self._wanted(fields, bytes(self._buffer[:min(length, _PEEK)]))
         holds = asked and length <= _LARGEST
         digests = Digests(fields)
+        read = self._read_block(length, None if holds else digests, 4 * _PEEK if is_arc else _LONGEST_VERSION)
+        block, left = read.block, read.left
+        if left or not self._ends_well(is_arc):
+            if not left and holds:
+                digests.feed(block)
+            if left or not digests.proven:
+                # The first bytes of the next record may be among the last that were taken.
+                self._buffer[:0] = read.tail
+                self._base -= len(read.tail)
+                return self._misled(begin, url, length, left, bytes(block[:len(block) - len(read.tail)]), read.within)
+        elif not holds and (wrong := digests.wrong()):
+            return self._settled(begin, Problem(wrong[0], str(begin), url, wrong[1]))
+        if asked and not holds:
+            return self._settled(begin, Problem(Damage.TOO_LARGE, str(begin), url, f"{length:,} bytes"))
+        return self._settled(begin, Record(begin, fields, bytes(block) if holds else None, is_arc))
+
+    def _read_block(self, length: int, digests: Digests | None, most: int) -> _Block:
+        """Take a block of `length` bytes: it is held, or only fed to `digests`. `most`: so many of its last bytes are
+        kept in either case."""
         block, tail, within, left = bytearray(), b"", None, length
         while left and (self._buffer or self._fill()):
             taken = self._buffer[:left]
-            if holds:
+            if digests is None:
                 block += taken
             else:
                 digests.feed(taken)
                 if within is None and (at := taken.find(b"\nWARC/")) >= 0:
                     within = self._place(at + 1)
             left -= len(taken)
-            tail = bytes(taken[-(4 * _PEEK if is_arc else _LONGEST_VERSION):])
+            tail = bytes(taken[-most:])
             self._drop(len(taken))
-        if left or not self._ends_well(is_arc):
-            if not left and holds:
-                digests.feed(block)
-            if left or not digests.proven:
-                # The first bytes of the next record may be among the last that were taken.
-                self._buffer[:0] = tail
-                self._base -= len(tail)
-                return self._misled(begin, url, length, left, bytes(block[:len(block) - len(tail)]), within)
-        elif not holds and (wrong := digests.wrong()):
-            return self._settled(begin, Problem(wrong[0], str(begin), url, wrong[1]))
-        if asked and not holds:
-            return self._settled(begin, Problem(Damage.TOO_LARGE, str(begin), url, f"{length:,} bytes"))
-        return self._settled(begin, Record(begin, fields, bytes(block) if holds else None, is_arc))
+        return _Block(block, tail, within, left)
 
     def _ends_well(self, is_arc: bool) -> bool:
         """Whether what stands behind a block ends a record (WARC/1.1, section 4: two line ends), or begins the next."""

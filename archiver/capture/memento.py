@@ -82,43 +82,73 @@ class Memento(Place):
         return self.uri
 
 
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    """A payload as it was captured: its bytes, the coding that they are in, whether a coding was undone since that
+    cannot be done again, and whether the digest of the list proves it."""
+
+    body: bytes
+    coding: str
+    was_coded: bool
+    is_proven: bool
+
+
 def record_of(answered: Answered, asked: Asked, service: Service) -> Record | Elsewhere | Problem:
     """The response record that a crawler would have written, at the time that the archive says it is of.
 
     Its fields have WARC-Source-URI and WARC-Creation-Date, as pywb writes them: from where it came, and when.
     """
-    status, at = answered.status, http_date(answered.header("memento-datetime"))
+    at = http_date(answered.header("memento-datetime"))
     declared = digest_field(asked.digest)
-    body, coding, was_coded = _payload(answered, declared)
-    is_proven = _proves(declared, body)
-    if at is None and not is_proven:
-        return _no_memento(answered, asked, service)
-    if not is_proven and (of := _another(answered, asked, service)):
-        return Problem(Damage.NOT_A_MEMENTO, answered.uri, asked.url, f"it is a capture of {of[:200]}")
-    if 300 <= status < 400 and asked.status == 200 and (led := _led_to(answered, asked, service)):
-        return led  # a capture of the same second, by http or without a slash
-    if not is_proven and status == 200 and _MARKUP.search(undo(body, coding, MAX_BODY)[0] if coding else body):
-        return Problem(Damage.REWRITTEN, answered.uri, asked.url)
+    payload = _payload(answered, declared)
+    if other := _no_record(answered, asked, service, payload, at):
+        return other
     at = at or asked.at
-    if not is_proven and at != asked.at:
+    if not payload.is_proven and at != asked.at:
         declared = ""  # it is that of another capture
-    elif not is_proven and was_coded and declared:
+    elif not payload.is_proven and payload.was_coded and declared:
         # The digest is that of the coded bytes, which are not to be had: it proves nothing, and is kept for the record.
         declared = f"list:{asked.digest}"
-    if 300 <= status < 400 and asked.status and 300 <= asked.status < 400:
-        status = asked.status  # the Internet Archive answers 302 for any
-    headers = _headers(answered, service, coding)
-    if is_proven or was_coded:
+    headers = _headers(answered, service, payload.coding)
+    if payload.is_proven or payload.was_coded:
         # A length that is of other bytes would be taken for a page that is cut off.
         headers = tuple((name, value) for name, value in headers if name.lower() != b"content-length")
-    line = f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode()
     fields = {"warc-type": "response", "warc-date": warc_date(at), "warc-target-uri": asked.url,
               "content-type": "application/http; msgtype=response", "warc-source-uri": answered.uri,
               "warc-creation-date": warc_date(answered.at)}
     if declared:
         fields["warc-payload-digest"] = declared
+    status = _status(answered, asked)
+    line = f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode()
     head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-    return Record(Memento(uri=answered.uri), fields, line + head + b"\r\n" + body)
+    return Record(Memento(uri=answered.uri), fields, line + head + b"\r\n" + payload.body)
+
+
+def _no_record(answered: Answered, asked: Asked, service: Service, payload: _Payload, at: datetime | None
+               ) -> Elsewhere | Problem | None:
+    """Why an answer is not the capture that was asked for, or where that is; None where it is that capture."""
+    status, body, coding = answered.status, payload.body, payload.coding
+    if at is None and not payload.is_proven:
+        return _no_memento(answered, asked, service)
+    if not payload.is_proven and (of := _another(answered, asked, service)):
+        return Problem(Damage.NOT_A_MEMENTO, answered.uri, asked.url, f"it is a capture of {of[:200]}")
+    if _is_redirect(status) and asked.status == 200 and (led := _led_to(answered, asked, service)):
+        return led  # a capture of the same second, by http or without a slash
+    if not payload.is_proven and status == 200 and (
+            _MARKUP.search(undo(body, coding, MAX_BODY)[0] if coding else body)):
+        return Problem(Damage.REWRITTEN, answered.uri, asked.url)
+    return None
+
+
+def _is_redirect(status: int | None) -> bool:
+    return status is not None and 300 <= status < 400
+
+
+def _status(answered: Answered, asked: Asked) -> int:
+    """The status that the server gave then: the Internet Archive answers 302 for any redirect."""
+    if asked.status and _is_redirect(answered.status) and _is_redirect(asked.status):
+        return asked.status
+    return answered.status
 
 
 def digest_field(digest: str) -> str:
@@ -155,22 +185,24 @@ def _led_to(answered: Answered, asked: Asked, service: Service) -> Elsewhere | N
     return Elsewhere(*led) if led is not None and urlkey(led[1]) == urlkey(asked.url) else None
 
 
-def _payload(answered: Answered, declared: str) -> tuple[bytes, str, bool]:
-    """The payload as it was captured, the coding that it is in, and whether a coding was undone since that cannot be
-    done again. An archive may pack for the wire what was captured plain, and unpack what was captured packed."""
+def _payload(answered: Answered, declared: str) -> _Payload:
+    """An archive may pack for the wire what was captured plain, and unpack what was captured packed."""
     wire, coding = answered.body, answered.header("content-encoding").lower()
     original = answered.header("x-archive-orig-content-encoding").lower()
-    was_chunked = "chunked" in answered.header("x-archive-orig-transfer-encoding").lower()
+    was_coded = "chunked" in answered.header("x-archive-orig-transfer-encoding").lower()
+    body = wire
     if coding and coding != "identity":
         plain, how = undo(wire, coding, MAX_BODY)
         packed_since = _proves(declared, plain) or (_renames(answered) and not original)
         if how is Undone.WELL and packed_since and not _proves(declared, wire):
-            return plain, "", was_chunked
-        return wire, coding, was_chunked
-    if original and original != "identity":
+            body, coding = plain, ""
+    elif original and original != "identity":
         _, how = undo(wire, original, MAX_BODY)
-        return (wire, original, was_chunked) if how is Undone.WELL else (wire, "", True)
-    return wire, "", was_chunked
+        coding = original if how is Undone.WELL else ""
+        was_coded |= how is not Undone.WELL
+    else:
+        coding = ""
+    return _Payload(body, coding, was_coded, _proves(declared, body))
 
 
 def _proves(declared: str, payload: bytes) -> bool:

@@ -73,21 +73,24 @@ def of_page(root: etree._Element, url: str) -> tuple[Right, ...]:
 
 def _of_page(root: etree._Element, url: str) -> Iterator[Right]:
     for element in root.iter("meta", "link", "a"):
-        if element.tag != "meta":
-            if "license" in (element.get("rel") or "").lower().split() and element.get("href"):
-                yield Right("link", "license", _absolute(url, element.get("href") or ""))
-            continue
-        name, content = (element.get("name") or "").strip().lower(), (element.get("content") or "").strip()
-        if name == "robots":
-            yield from _directives(content, "meta")
-        elif name in _TDM:
-            yield from _tdm(name, content, "meta", url)
-        elif name in _LICENCE_META and content:
-            yield Right("meta", name, content)
-        elif len(name) <= _LONGEST_NAME and _ROBOT_NAME.search(name):
-            found = tuple(_directives(content, "meta", name))
-            if found and all(right.value.partition(":")[0] in _WORDS | _VALUED for right in found):
-                yield from found
+        if element.tag == "meta":
+            yield from _of_meta((element.get("name") or "").strip().lower(), (element.get("content") or "").strip(),
+                                url)
+        elif "license" in (element.get("rel") or "").lower().split() and (href := element.get("href")):
+            yield Right("link", "license", _absolute(url, href))
+
+
+def _of_meta(name: str, content: str, url: str) -> Iterator[Right]:
+    if name == "robots":
+        yield from _directives(content, "meta")
+    elif name in _TDM:
+        yield from _tdm(name, content, "meta", url)
+    elif name in _LICENCE_META and content:
+        yield Right("meta", name, content)
+    elif len(name) <= _LONGEST_NAME and _ROBOT_NAME.search(name):
+        found = tuple(_directives(content, "meta", name))
+        if found and all(right.value.partition(":")[0] in _WORDS | _VALUED for right in found):
+            yield from found
 
 
 def _directives(text: str, source: str, agent: str = "") -> Iterator[Right]:

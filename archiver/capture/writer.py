@@ -47,8 +47,8 @@ class WarcWriter:
 
     def write(self, exchange: Exchange, original: Original | None = None) -> Capture:
         """Write one exchange; returns where its response record lies. Raises OSError when the disk refuses."""
-        response, others, capture = exchange_records(exchange, original)
-        return self.append(capture, (response, others), exchange.at)
+        made = exchange_records(exchange, original)
+        return self.append(made.capture, (made.response, made.others), exchange.at)
 
     @property
     def end(self) -> tuple[str, int]:

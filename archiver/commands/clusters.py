@@ -43,15 +43,14 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
     """
     from archiver.store.clustered import clusters as list_clusters
     from archiver.store.clustered import find_cluster
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.reclustering import rebuild as make_anew
     from archiver.store.sites import find_site
     from archiver.store.sketches import missing
 
     if cluster and (rebuild or site):
         raise click.UsageError("One cluster is shown as it is: leave out --site and --rebuild.")
-    db = open_archive(archive, read_only=not rebuild)
-    try:
+    with opened(archive, read_only=not rebuild) as db:
         if rebuild:
             with _progress(db) as told:
                 make_anew(db, told)
@@ -60,8 +59,6 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, a
         else:
             name = find_site(db, site)["name"] if site else None
             listed, uncompared = list_clusters(db, name, limit), missing(db)
-    finally:
-        db.close()
     if cluster:
         write_json(found) if as_json else _print_one(found)
         return

@@ -7,30 +7,61 @@ import signal
 import sys
 from collections.abc import Collection
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.crawls.log import hear_notices, on_screen
-from archiver.commands.crawls.plan import Order, Plan, Result, by_host, cores, never_begun
+from archiver.commands.crawls.log import on_screen
+from archiver.commands.crawls.plan import Order, Result, plan_of
+from archiver.commands.crawls.run_plans import run_plans
 from archiver.commands.health.tell import after_runs
 from archiver.commands.index import after_writing
-from archiver.commands.options import archive_option, json_option, manners_options, tag_option
+from archiver.commands.options import archive_option, json_option, manners_options, tag_option, takes
 from archiver.commands.summary import health_lines, healths, nothing_found, search_hints, summary_lines
-from archiver.commands.takedowns import finish_waiting
-from archiver.errors import ArchiveInUse, ArchiverError
 from archiver.sites.effective import settings_in
-from archiver.spiders.contact import contact_for, delay_for
-from archiver.spiders.lock import HostInUse
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 from archiver.store.requisites import MODES
-from archiver.store.runs import Counts
 from archiver.store.tags import tags_of_sites
-from archiver.urls import Scope, start_address
+from archiver.urls import start_address
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlOptions:
+    """The options of `archiver crawl`; None where the settings of a site hold."""
+
+    sites: tuple[str, ...]
+    archive: str
+    tag: str | None
+    limit: int | None
+    full: bool
+    missing: bool
+    set_aside: bool
+    since: datetime | None
+    requisites: str | None
+    workers: int
+    delay: float | None
+    contact: str | None
+    demo: bool
+    quiet: bool
+    as_json: bool
+
+    @property
+    def silent(self) -> bool:
+        """Whether neither progress nor hints are printed."""
+        return self.quiet or self.as_json
+
+    def order(self) -> Order:
+        only: Only = "set-aside" if self.set_aside else "missing" if self.missing else ""
+        since = self.since.date().isoformat() if self.since else ""
+        return Order(Path(self.archive), self.limit or 0, self.full, since, only, self.requisites or "",
+                     progress=not self.silent, quiet=self.silent)
+
 
 @click.command(short_help="Crawl sites into the archive.")
 @click.argument("sites", nargs=-1, metavar="[SITE|URL]...")
@@ -52,9 +83,8 @@ if TYPE_CHECKING:
 @click.option("--demo", is_flag=True, help="Crawl the demonstration blog, whatever else the archive holds.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
-def crawl(sites: tuple[str, ...], archive: str, tag: str | None, limit: int | None, full: bool, missing: bool,
-          set_aside: bool, since: Any, requisites: str | None, workers: int, delay: float | None, contact: str | None,
-          demo: bool, quiet: bool, as_json: bool) -> None:
+@takes(CrawlOptions)
+def crawl(options: CrawlOptions) -> None:
     """Crawl sites into the archive.
 
     A SITE is a start address, or the name of a site that is in the archive already. Without one, every
@@ -73,83 +103,57 @@ def crawl(sites: tuple[str, ...], archive: str, tag: str | None, limit: int | No
     Exit code: 0 all is well; 1 a page or a site failed, or a site asked to wait; 2 wrong usage; 130 or 143 stopped
     by Ctrl-C or SIGTERM.
     """
-    if full and (missing or set_aside):
+    if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full asks for every page, --missing and --set-aside for what is missing: use one.")
-    only: Only = "set-aside" if set_aside else "missing" if missing else ""
-    with ExitStack() as stack:
-        known = _known_sites(archive)
-        settings = {row["start_url"]: row["settings"] for row in known}
-        sites += tuple(row["name"] for row in known if tag and tag in row["tags"])
-        if tag and not sites:
-            raise click.UsageError(f"No site has the tag {tag!r}: 'archiver sites tag {tag} SITE' gives it to one.")
-        left = {url for url, own in settings.items() if own.get("crawl") is False}
-        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, demo, stack, left)
-        plans = [plan_of(url, settings.get(url, {}), delay, contact, known=url in settings) for url in urls]
-        order = Order(Path(archive), limit or 0, full, since.date().isoformat() if since else "", only,
-                      requisites or "", progress=not quiet and not as_json, quiet=quiet or as_json)
-        results, signum = run(plans, order, workers)
-    if not signum and not any(result.outcome == "failed" for result in results):
-        after_writing(archive, quiet=quiet or as_json)
-    if not signum and Path(archive).exists():  # it may have been taken away, which the runs have told
-        after_runs(Path(archive), {result.site for result in results})
-    found = healths(archive, (result.site for result in results))
-    if as_json:
+    results, signum = _crawled(options)
+    _after(options, results, signum)
+    found = healths(options.archive, (result.site for result in results))
+    if options.as_json:
         click.echo(json.dumps([{**r.as_json(), "health": found.get(r.site)} for r in results], ensure_ascii=False,
                               indent=2))
-    elif not quiet:
-        for result in results:
-            for line in summary_lines(result.as_json(), archive):
-                click.echo(line)
-            for line in (*nothing_found(archive, result.site, result.outcome), *health_lines(found.get(result.site))):
-                click.echo(line)
-        for line in search_hints(archive, results[0].counts.new if len(results) == 1 else 0):
-            click.echo(line)
+    elif not options.quiet:
+        _print(options.archive, results, found)
     for result in results:
         if result.outcome in ("failed", "waiting"):
             click.echo(f"Error: {result.reason}", err=True)
-    if not all(r.clean for r in results):
-        interrupted = any(r.outcome == "interrupted" for r in results)
+    if not all(result.clean for result in results):
+        interrupted = any(result.outcome == "interrupted" for result in results)
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
 
 
-def run(plans: list[Plan], order: Order, workers: int) -> tuple[list[Result], int]:
-    """Crawl all plans, `workers` hosts at a time, over the cores that there are; a result for each, in their order, and
-    the signal that ended them (0: none).
-
-    One host, or one core, is crawled in this process: a second one would cost its start and its memory for nothing.
-    Raises what opening the archive raises, before the first request.
-    """
-    open_archive(order.archive, create=True).close()
-    finish_waiting(order.archive)
-    processes = min(workers, cores(), len(by_host(plans)))
-    if processes > 1:
-        from archiver.commands.crawls.apart import crawl_apart
-
-        came, signum = crawl_apart(plans, order, workers, processes)
-    else:
-        from archiver.commands.crawls.here import crawl_here
-
-        hear_notices(None if order.quiet else on_screen)
-        came, signum = crawl_here(plans, order, workers)
-    results: list[Result] = []
-    for index, plan in enumerate(plans):
-        one = came.get(index) or never_begun(plan)
-        if isinstance(one, ArchiveInUse | HostInUse) and len(plans) > 1:
-            # Another command or the scheduler is at it; the others were crawled, and are told of.
-            one = Result(Scope.of(plan.url).name, plan.url, "waiting", str(one), 0.0, Counts(), ())
-        if isinstance(one, ArchiverError):
-            raise one
-        results.append(one)
-    return results, signum
+def _crawled(options: CrawlOptions) -> tuple[list[Result], int]:
+    """Crawl what the options name, with the demonstration blog served where it is among that. Returns a result for each
+    site, and the signal that ended the crawls (0: none)."""
+    with ExitStack() as stack:
+        known = _known_sites(options.archive)
+        settings = {row["start_url"]: row["settings"] for row in known}
+        tag = options.tag
+        sites = options.sites + tuple(row["name"] for row in known if tag and tag in row["tags"])
+        if tag and not sites:
+            raise click.UsageError(f"No site has the tag {tag!r}: 'archiver sites tag {tag} SITE' gives it to one.")
+        left = {url for url, own in settings.items() if own.get("crawl") is False}
+        urls = _addresses(sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, left)
+        plans = [plan_of(url, settings.get(url, {}), options.delay, options.contact, known=url in settings)
+                 for url in urls]
+        return run_plans(plans, options.order(), options.workers)
 
 
-def plan_of(url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *,
-            known: bool = False) -> Plan:
-    """What the command line says goes before the site's own settings, and these before the defaults. Whether there is
-    a host of this name is seen by the run where the site is `known`, and now where it was typed."""
-    own_delay = settings.get("delay")
-    return Plan(url, delay_for(url, own_delay if delay is None else delay),
-                contact_for(url, contact or settings.get("contact"), known=known))
+def _after(options: CrawlOptions, results: list[Result], signum: int) -> None:
+    """What follows a crawl that no signal ended: the search index is brought up to date, and people are notified."""
+    if signum:
+        return
+    if not any(result.outcome == "failed" for result in results):
+        after_writing(options.archive, quiet=options.silent)
+    if Path(options.archive).exists():  # it may have been deleted meanwhile, which the results report
+        after_runs(Path(options.archive), {result.site for result in results}, on_screen)
+
+
+def _print(archive: str, results: list[Result], found: dict[str, dict[str, Any]]) -> None:
+    lines = [line for result in results for line in (
+        *summary_lines(result.as_json(), archive), *nothing_found(archive, result.site, result.outcome),
+        *health_lines(found.get(result.site)))]
+    for line in (*lines, *search_hints(archive, results[0].counts.new if len(results) == 1 else 0)):
+        click.echo(line)
 
 
 def _addresses(sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack,
@@ -180,9 +184,6 @@ def _known_sites(archive: str) -> list[dict[str, Any]]:
     file = Path(archive)
     if not file.exists() or (file.is_file() and not file.stat().st_size):
         return []
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         settings, tags = settings_in(db), tags_of_sites(db)
         return [{**row, "settings": settings(row), "tags": tags.get(row["id"], ())} for row in db.table("sites").rows]
-    finally:
-        db.close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from archiver.commands.options import archive_option, query_from, query_options
+from archiver.commands.options import QueryOptions, archive_option, query_options, refuse_unknown_options, takes
 from archiver.commands.output import target
 from archiver.commands.screen import count
 from archiver.publish.formats import FORMATS
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """The options of `archiver export`."""
+
+    query: QueryOptions
+    limit: int | None
+    fold: str
+    form: str
+    output: str
+    wacz: str | None
+    archive: str
 
 
 @click.command(short_help="Write articles as JSON Lines, CSV, GeoJSON or Parquet, or their captures as WACZ.",
@@ -33,7 +47,8 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
               help="Write to FILE instead of the standard output.")
 @click.option("--wacz", metavar="FILE", type=click.Path(), help="The same as -f wacz -o FILE.")
 @archive_option
-def export(archive: str, form: str, output: str, fold: str, wacz: str | None, **options: Any) -> None:
+@takes(ExportOptions, query=QueryOptions)
+def export(options: ExportOptions) -> None:
     """Write articles for other programs: one record a line or row, by number unless --sort is given.
 
     QUERY and the options are those of search; without any, the whole archive is written. A FILE
@@ -48,28 +63,24 @@ def export(archive: str, form: str, output: str, fold: str, wacz: str | None, **
       archiver export --site blog.example.org --wacz blog.wacz
     """
     from archiver.search.run import matching_ids
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.records import records
 
-    unknown = next((word for word in options["query"] if word.startswith("--")), None)
-    if unknown:
-        raise click.NoSuchOption(unknown)
-    if wacz:
-        form, output = "wacz", wacz
+    query = options.query
+    refuse_unknown_options(query.query)
+    form, output = ("wacz", options.wacz) if options.wacz else (options.form, options.output)
     if form == "wacz" and output == "-":
         raise click.UsageError("A WACZ is a ZIP and is written to a file: name one with -o FILE.")
-    query = query_from(duplicates=False, fold=fold, **{**options, "sort": options["sort"] or "added"})
-    db = open_archive(archive, read_only=True)
-    try:
+    asked = replace(query, sort=query.sort or "added").as_query(limit=options.limit, duplicates=False,
+                                                               fold=options.fold)
+    with opened(options.archive, read_only=True) as db:
         # The query is run before the file is opened: a malformed one leaves nothing behind.
-        ids = list(matching_ids(db, query))
+        ids = list(matching_ids(db, asked))
         if form == "wacz":
-            _write_wacz(db, Path(archive).parent, ids, output)
+            _write_wacz(db, Path(options.archive).parent, ids, output)
             return
         with target(output) as out:
             written = FORMATS[form].write(records(db, ids), out)
-    finally:
-        db.close()
     if output != "-":
         click.echo(f"{count(written, 'article')} written to {output}", err=True)
     if written < len(ids):

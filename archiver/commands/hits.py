@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archiver.commands.screen import count, line, say, table, write_json
-from archiver.search.values import COLUMNS, published
+from archiver.search.values import published
 
 if TYPE_CHECKING:
     from archiver.search.run import Hit
@@ -84,21 +85,31 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
         table(heads, shown, numbers=(2,))
 
 
-def print_hits(values: list[dict[str, Any]], lines: list[list[Any]], total: int, form: str | None, offset: int,
-               columns: tuple[str, ...] = COLUMNS) -> None:
-    """A page of hits: as `values` with these columns, or as `lines` for people."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of hits of which `total` there are: how each becomes a row of `columns` for programs, and lines for
+    people."""
+
+    hits: Sequence[Any]
+    total: int
+    row: Callable[[Any], dict[str, Any]]
+    lines: Callable[[Any], list[Any]]
+    columns: tuple[str, ...]
+
+
+def print_page(page: Page, form: str | None, offset: int) -> None:
     if form == "json":
-        write_json(values)
+        write_json([page.row(hit) for hit in page.hits])
     elif form == "jsonl":
-        for value in values:
-            click.echo(json.dumps(value, ensure_ascii=False))
+        for hit in page.hits:
+            click.echo(json.dumps(page.row(hit), ensure_ascii=False))
     elif form == "csv":
-        print_csv(values, columns)
-    elif not lines:
-        click.echo(f"There are {count(total, 'article')}, none after the first {offset:,}." if total else
+        print_csv([page.row(hit) for hit in page.hits], page.columns)
+    elif not page.hits:
+        click.echo(f"There are {count(page.total, 'article')}, none after the first {offset:,}." if page.total else
                    "Nothing found.", err=True)
     else:
-        span = f"{offset + 1:,} to {offset + len(lines):,} of " if total > len(lines) else ""
-        say(line((f"{span}{count(total, 'article')}", "dim")))
-        for one in lines:
-            say("", *one)
+        span = f"{offset + 1:,} to {offset + len(page.hits):,} of " if page.total > len(page.hits) else ""
+        say(line((f"{span}{count(page.total, 'article')}", "dim")))
+        for hit in page.hits:
+            say("", *page.lines(hit))

@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ import click
 
 from archiver.commands.imported import listed, new_things, problem_lines, told
 from archiver.commands.index import after_writing
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, takes
 from archiver.commands.screen import clean, write_json
-from archiver.commands.wayback import import_wayback, wayback_options
+from archiver.commands.wayback import WaybackOptions, import_wayback, wayback_options
 
 if TYPE_CHECKING:
     from archiver.imports.choice import Choice
@@ -29,6 +30,53 @@ DAY = click.DateTime(["%Y-%m-%d", "%Y-%m", "%Y"])
 
 class _Stopped(KeyboardInterrupt):
     """SIGTERM, taken as Ctrl-C is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """The options of `archiver import`. `wayback` names the site where the captures come from a web archive, and
+    `of_wayback` are the options that go with that."""
+
+    files: tuple[str, ...]
+    archive: str
+    only: tuple[str, ...]
+    known_sites: bool
+    since: datetime | None
+    until: str | None
+    limit: int | None
+    all_captures: bool
+    again: bool
+    workers: int | None
+    quiet: bool
+    as_json: bool
+    wayback: str | None
+    of_wayback: WaybackOptions
+
+    @property
+    def silent(self) -> bool:
+        return self.quiet or self.as_json
+
+    @property
+    def last_day(self) -> str:
+        return last_day(self.until)
+
+    def choice(self) -> Choice:
+        """Which captures are imported. Raises BadAddress for what is no site or host."""
+        from archiver.imports.choice import Choice
+        from archiver.urls import Scope, start_address
+
+        names = tuple(Scope.of(start_address(word)).name for word in self.only)
+        return Choice(names, self.known_sites, self.since.date().isoformat() if self.since else "",
+                      self.last_day, self.all_captures)
+
+
+def last_day(text: str | None) -> str:
+    """The last day of a year or month, or the day itself; "" for no date."""
+    if not text:
+        return ""
+    if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
+        raise click.BadParameter(f"{text!r} is no date: write it as 2012, 2012-05 or 2012-05-31.", param_hint="--until")
+    return text + {4: "-12-31", 7: "-31", 10: ""}[len(text)]
 
 
 @click.command(name="import", short_help="Read captures that others made: WARC, ARC and WACZ files, web archives.")
@@ -50,9 +98,8 @@ class _Stopped(KeyboardInterrupt):
 @click.option("--quiet", is_flag=True, help="No progress and no summary; only errors.")
 @json_option
 @archive_option
-def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_sites: bool, since: Any,
-            until: str | None, limit: int | None, all_captures: bool, again: bool, workers: int | None,
-            quiet: bool, as_json: bool, wayback: str | None, **of_wayback: Any) -> None:
+@takes(ImportOptions, of_wayback=WaybackOptions)
+def import_(options: ImportOptions) -> None:
     """Read captures that others made into the archive: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any
     size, a folder or pattern of them, or - for the standard input.
 
@@ -76,30 +123,50 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
     Exit code: 0 all was read; 1 something was wrong with a record or a file (it is named, the rest went in), or a web
     archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    if wayback:
-        _refuse(files=files, only=only, known_sites=known_sites, workers=workers)
-        import_wayback(wayback, archive, since=since, until=last_day(until), limit=limit or 0,
-                       all_captures=all_captures, again=again, quiet=quiet, as_json=as_json, **of_wayback)
-        after_writing(archive, quiet=quiet or as_json)
+    if options.wayback:
+        _refuse(files=options.files, only=options.only, known_sites=options.known_sites, workers=options.workers)
+        import_wayback(options)
+        after_writing(options.archive, quiet=options.silent)
         return
-    if not files:
+    if not options.files:
         raise click.UsageError("Name files to read, or a site with --wayback.")
-    _refuse(**{name: value for name, value in of_wayback.items() if name != "contact"}, needs="--wayback")
+    _refuse(**{name: value for name, value in asdict(options.of_wayback).items() if name != "contact"},
+            needs="--wayback")
+    begun = time.monotonic()
+    results, signum = _read(options)
+    if not signum:
+        after_writing(options.archive, quiet=options.silent)
+    summary = _summary(results, time.monotonic() - begun, options.archive)
+    if options.as_json:
+        write_json(summary)
+    elif not options.quiet:
+        for line in _lines(summary):
+            click.echo(line)
+    if signum:
+        click.echo("Stopped; the same command goes on from there.", err=True)
+        sys.exit(128 + signum)
+    if summary["problems"]:
+        sys.exit(1)
+
+
+def _read(options: ImportOptions) -> tuple[list[FileResult], int]:
+    """Import the files. Returns a result for each, and the signal that ended the import (0: none)."""
+    from archiver.commands.crawls.log import on_screen
     from archiver.commands.takedowns import finish_waiting
     from archiver.imports.progress import Shown
     from archiver.imports.run import ImportRun
 
-    choice = _choice(only, known_sites, since, until, all_captures)
-    shown = Shown() if not quiet and not as_json else None
-    if Path(archive).exists():
-        finish_waiting(Path(archive))
-    begun, signum = time.monotonic(), 0
+    choice, archive = options.choice(), Path(options.archive)
+    shown = None if options.silent else Shown()
+    if archive.exists():
+        finish_waiting(archive, on_screen)
+    signum = 0
     before = signal.signal(signal.SIGTERM, _stop)
     run: ImportRun | None = None
     try:
-        run = ImportRun(Path(archive), choice, workers=workers or len(os.sched_getaffinity(0)), limit=limit or 0,
-                        again=again, told=shown or (lambda result, read, size: None))
-        run.run(files)
+        run = ImportRun(archive, choice, workers=options.workers or len(os.sched_getaffinity(0)),
+                        limit=options.limit or 0, again=options.again, told=shown or (lambda result, read, size: None))
+        run.run(options.files)
     except _Stopped:
         signum = signal.SIGTERM
     except KeyboardInterrupt:
@@ -110,19 +177,7 @@ def import_(files: tuple[str, ...], archive: str, only: tuple[str, ...], known_s
             shown.close()
         if run:
             run.close()
-    if not signum:
-        after_writing(archive, quiet=quiet or as_json)
-    summary = _summary(run.results if run else [], time.monotonic() - begun, archive)
-    if as_json:
-        write_json(summary)
-    elif not quiet:
-        for line in _lines(summary):
-            click.echo(line)
-    if signum:
-        click.echo("Stopped; the same command goes on from there.", err=True)
-        sys.exit(128 + signum)
-    if summary["problems"]:
-        sys.exit(1)
+    return run.results if run else [], signum
 
 
 def _refuse(needs: str = "", **options: Any) -> None:
@@ -136,24 +191,6 @@ def _refuse(needs: str = "", **options: Any) -> None:
 
 def _stop(signum: int, frame: Any) -> None:
     raise _Stopped
-
-
-def _choice(only: tuple[str, ...], known_sites: bool, since: Any, until: str | None, all_captures: bool) -> Choice:
-    """The options as a choice. Raises BadAddress for what is no site or host."""
-    from archiver.imports.choice import Choice
-    from archiver.urls import Scope, start_address
-
-    names = tuple(Scope.of(start_address(word)).name for word in only)
-    return Choice(names, known_sites, since.date().isoformat() if since else "", last_day(until), all_captures)
-
-
-def last_day(text: str | None) -> str:
-    """The last day of a year or month, or the day itself."""
-    if not text:
-        return ""
-    if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
-        raise click.BadParameter(f"{text!r} is no date: write it as 2012, 2012-05 or 2012-05-31.", param_hint="--until")
-    return text + {4: "-12-31", 7: "-31", 10: ""}[len(text)]
 
 
 def _summary(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:

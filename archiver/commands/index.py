@@ -14,7 +14,7 @@ from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, write_json
 
 if TYPE_CHECKING:
-    from archiver.search.index.refresh import Progress, Refreshed
+    from archiver.search.index.refresh import Progress
 
 _LONG = 2_000
 """So many articles take a second or so: of more, the screen tells."""
@@ -36,8 +36,12 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
       archiver index
       archiver index --rebuild --archive news.db
     """
-    done = up_to_date(archive, anew=rebuild, quiet=as_json)
-    _tell_damage(done)
+    from archiver.search.index.refresh import damage_sentence, refresh_archive
+
+    with _bar(as_json) as progress:
+        done = refresh_archive(Path(archive), anew=rebuild, progress=progress)
+    if sentence := damage_sentence(done):
+        click.echo(sentence, err=True)
     if as_json:
         write_json({"articles": done.articles, "rebuilt": done.anew})
     elif done.anew:
@@ -48,39 +52,14 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
         click.echo("The search index is up to date.")
 
 
-def _tell_damage(done: Refreshed) -> None:
-    if done.damaged:
-        click.echo(f"The search index was damaged ({done.damaged}): it was made anew from the archive.", err=True)
-
-
-def up_to_date(archive: str, *, anew: bool = False, quiet: bool = False) -> Refreshed:
-    """Bring the index of an archive up to date, with a bar on a terminal where that takes long.
-
-    Raises what `open_archive` does, and ArchiveNotWritable.
-    """
-    from archiver.errors import ArchiveNotWritable
-    from archiver.search.index.refresh import refresh
-    from archiver.store.connect import open_archive
-
-    db = open_archive(archive)
-    try:
-        with _bar(quiet) as progress:
-            return refresh(db, Path(archive), anew=anew, progress=progress)
-    except OSError as error:
-        raise ArchiveNotWritable(archive, error.strerror or str(error)) from error
-    finally:
-        db.close()
-
-
 def after_writing(archive: str, *, quiet: bool = False) -> None:
-    """The same at the end of a crawl or an import, of which it is no part: what keeps it from being done is told, and
-    the next search tries again."""
-    from archiver.errors import ArchiverError
+    """Bring the index up to date at the end of a crawl or an import, with a bar on a terminal where that takes long."""
+    from archiver.search.index.refresh import refresh_after_writing
 
-    try:
-        _tell_damage(up_to_date(archive, quiet=quiet))
-    except ArchiverError as error:
-        click.echo(f"The search index is not up to date yet: {error}", err=True)
+    with _bar(quiet) as progress:
+        sentence = refresh_after_writing(Path(archive), progress)
+    if sentence:
+        click.echo(sentence, err=True)
 
 
 @contextmanager

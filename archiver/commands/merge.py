@@ -41,8 +41,8 @@ def merge(others: tuple[str, ...], quiet: bool, as_json: bool, archive: str) -> 
     Exit code: 0 done; 1 an archive was refused, or lacks WARC files; 2 wrong usage.
     """
     from archiver.commands.takedowns import alone
-    from archiver.spiders.lock import hold_still
     from archiver.store.connect import open_archive
+    from archiver.store.locks import hold_still
     from archiver.store.merging.other import refuse_itself
     from archiver.store.merging.run import merge as bring
 

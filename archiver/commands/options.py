@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -18,6 +19,23 @@ if TYPE_CHECKING:
 
 DEFAULT_ARCHIVE = "output/archive.db"
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+def takes(kind: type[T], **groups: type) -> Callable[[Callable[[T], None]], Callable[..., None]]:
+    """Has a command take its options as one value: an instance of the dataclass `kind`, whose fields are named as the
+    options are. `groups` are fields of it that are dataclasses of options themselves, by field. It stands right above
+    the function, below the options."""
+    def decorated(function: Callable[[T], None]) -> Callable[..., None]:
+        @wraps(function)
+        def called(**options: Any) -> None:
+            for name, group in groups.items():
+                options[name] = group(**{one.name: options.pop(one.name) for one in fields(group)})
+            function(kind(**options))
+
+        return called
+
+    return decorated
 
 
 def archive_option(function: F) -> F:
@@ -127,20 +145,47 @@ _QUERY_OPTIONS = (
 
 
 def query_options(function: F) -> F:
-    """QUERY and what narrows it; the command gets them as the keywords that `query_from` takes."""
+    """QUERY and what narrows it; the command gets them as the keywords of `QueryOptions`."""
     for option in reversed(_QUERY_OPTIONS):
         function = option(function)
     return function
 
 
-def query_from(*, query: tuple[str, ...], near: str | None, bbox: str | None, limit: int | None, duplicates: bool,
-               **rest: Any) -> Query:
-    """The options as a Query. Several words of QUERY are one query. Raises BadQuery for a malformed place."""
-    from archiver.search.filters import Query
-    from archiver.search.places import box, point
+@dataclass(frozen=True, slots=True)
+class QueryOptions:
+    """QUERY and the options that narrow and sort what it finds, as `query_options` declares them."""
 
-    return Query(" ".join(query), near=point(near) if near else None, bbox=box(bbox) if bbox else None,
-                 limit=limit, duplicates=duplicates, **rest)
+    query: tuple[str, ...]
+    site: tuple[str, ...]
+    author: tuple[str, ...]
+    category: tuple[str, ...]
+    tag: tuple[str, ...]
+    language: tuple[str, ...]
+    since: str | None
+    until: str | None
+    near: str | None
+    within: float | None
+    bbox: str | None
+    like: str | None
+    stem: bool
+    sort: str
+    offset: int
+
+    def as_query(self, *, limit: int | None, duplicates: bool, fold: str, recent: float | None = None) -> Query:
+        """Several words of QUERY are one query. Raises BadQuery for a malformed place."""
+        from archiver.search.filters import Query
+        from archiver.search.places import box, point
+
+        values = {one.name: getattr(self, one.name) for one in fields(self)} | {
+            "near": point(self.near) if self.near else None, "bbox": box(self.bbox) if self.bbox else None}
+        return Query(" ".join(values.pop("query")), limit=limit, duplicates=duplicates, fold=fold, recent=recent,
+                     **values)
+
+
+def refuse_unknown_options(words: tuple[str, ...]) -> None:
+    """A word may begin with "-" (as "-rain"). Raises NoSuchOption for one that begins with "--"."""
+    if unknown := next((word for word in words if word.startswith("--")), None):
+        raise click.NoSuchOption(unknown)
 
 
 def read_bytes(file: str) -> bytes:

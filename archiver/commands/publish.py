@@ -6,14 +6,22 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from archiver.commands.ending import ended_by_signal
-from archiver.commands.options import DEFAULT_ARCHIVE, json_option, query_from, query_options
+from archiver.commands.options import (
+    DEFAULT_ARCHIVE,
+    QueryOptions,
+    json_option,
+    query_options,
+    refuse_unknown_options,
+    takes,
+)
 from archiver.commands.screen import count, write_json
 
 if TYPE_CHECKING:
@@ -32,6 +40,43 @@ _ALONE = {
                 "publish a new version into a folder of its own."),
 }
 """By option with what it goes together; all else could not be heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """The options of `archiver publish`. `key_in` names the variable of the environment that holds the key of the
+    pseudonyms."""
+
+    folder: str | None
+    archives: tuple[str, ...]
+    query: QueryOptions
+    version: str | None
+    cutoff: str
+    fold: str
+    formats: str
+    partition: str
+    ngrams: int | None
+    splits: str
+    key_in: str | None
+    drop_contacts: bool
+    wacz: bool
+    rules: str | None
+    previous: str | None
+    rebuild: bool
+    replace: bool
+    checking: bool
+    explain: str | None
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the dataset in a folder was built from: its request, the version that it was compared with ("" for none),
+    and its sites."""
+
+    request: Request
+    since: str
+    sites: list[str]
 
 
 @click.command(short_help="Publish a versioned dataset that can be cited, checked and built again.",
@@ -67,8 +112,8 @@ _ALONE = {
 @click.option("--archive", "archives", metavar="PATH", type=click.Path(), multiple=True, default=(DEFAULT_ARCHIVE,),
               envvar="ARCHIVER_ARCHIVE", show_default=True, show_envvar=True,
               help="The archive's SQLite file; several times for archives that have no site in common.")
-def publish(folder: str | None, archives: tuple[str, ...], checking: bool, explain: str | None, rebuild: bool,
-            as_json: bool, **options: Any) -> None:
+@takes(PublishOptions, query=QueryOptions)
+def publish(options: PublishOptions) -> None:
     """Write a dataset into the folder DIR: the articles that QUERY and the options of search find, or the whole
     archive.
 
@@ -86,27 +131,25 @@ def publish(folder: str | None, archives: tuple[str, ...], checking: bool, expla
     \b
     Exit code: 0 done; 1 the check found something, or nothing could be built; 2 wrong usage.
     """
-    unknown = next((word for word in options["query"] if word.startswith("--")), None)
-    if unknown:
-        raise click.NoSuchOption(unknown)
+    refuse_unknown_options(options.query.query)
     _alone(click.get_current_context())
-    rules = _rules(options.pop("rules"))
-    if explain:
-        _explain(archives, explain, rules, options["cutoff"], as_json)
+    rules = _rules(options.rules)
+    if options.explain:
+        _explain(options.archives, options.explain, rules, options.cutoff, options.as_json)
         return
-    if folder is None:
+    if options.folder is None:
         raise click.UsageError("Name the folder of the dataset.")
-    if checking:
-        _check(Path(folder), as_json)
+    folder = Path(options.folder)
+    if options.checking:
+        _check(folder, options.as_json)
         return
-    previous, replace = options.pop("previous"), options.pop("replace")
-    key = _key(options.pop("key_in"))
-    request, since, sites = _again(Path(folder)) if rebuild else (_request(rules.text, key, **options), "", [])
-    built = _build(archives, folder, request, key, previous, since, [] if replace else sites, replace or rebuild)
-    _tell(built, as_json)
-    if since and not previous:
-        click.echo(f"Its CHANGES.md no longer tells what changed since version {since}: give the folder of that with "
-                   "--previous to have it again.", err=True)
+    key = _key(options.key_in)
+    basis = _earlier(folder) if options.rebuild else Earlier(_request(options, rules.text, key), "", [])
+    built = _build(options, folder, basis, key)
+    _tell(built, options.as_json)
+    if basis.since and not options.previous:
+        click.echo(f"Its CHANGES.md no longer tells what changed since version {basis.since}: give the folder of that "
+                   "with --previous to have it again.", err=True)
 
 
 def _rules(file: str | None) -> Rules:
@@ -133,24 +176,30 @@ def _key(variable: str | None) -> bytes | None:
     return key
 
 
-def _request(rules: str, key: bytes | None, *, version: str | None, cutoff: str, fold: str, formats: str,
-             partition: str,
-             ngrams: int | None, splits: str,
-             drop_contacts: bool, wacz: bool, **query: Any) -> Request:
+def _request(options: PublishOptions, rules: str, key: bytes | None) -> Request:
+    """What the options ask for. Raises UsageError, BadQuery and BadSplits."""
     from archiver.publish.personal import fingerprint
-    from archiver.publish.snapshot.request import FORMATS, VERSION, Request, moment, parse_splits, query_values
+    from archiver.publish.snapshot.request import VERSION, Request, moment, parse_splits, query_values
 
-    if not version or not VERSION.fullmatch(version):
+    if not options.version or not VERSION.fullmatch(options.version):
         raise click.UsageError("Give the dataset a version with --version, such as 1.0.0.")
-    forms = tuple(dict.fromkeys(("parquet", *(name.strip() for name in formats.split(",") if name.strip()))))
-    if strange := [name for name in forms if name not in FORMATS]:
-        raise click.UsageError(f"There is no format {strange[0]!r}; there are {', '.join(FORMATS)}.")
-    if query["offset"]:
+    formats = _formats(options.formats)
+    if options.query.offset:
         raise click.UsageError("A dataset has all that is found: leave out --offset.")
-    asked = query_from(limit=None, duplicates=True, fold=fold, **query)
-    return Request(version, query_values(asked), moment(cutoff) if cutoff else "", forms, partition, ngrams,
-                   parse_splits(splits) if splits else (), fingerprint(key) if key else "", drop_contacts, rules,
-                   wacz)
+    asked = options.query.as_query(limit=None, duplicates=True, fold=options.fold)
+    return Request(options.version, query_values(asked), moment(options.cutoff) if options.cutoff else "", formats,
+                   options.partition, options.ngrams, parse_splits(options.splits) if options.splits else (),
+                   fingerprint(key) if key else "", options.drop_contacts, rules, options.wacz)
+
+
+def _formats(names: str) -> tuple[str, ...]:
+    """The formats that a list names, Parquet first. Raises UsageError for an unknown one."""
+    from archiver.publish.snapshot.request import FORMATS
+
+    formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
+    if strange := [name for name in formats if name not in FORMATS]:
+        raise click.UsageError(f"There is no format {strange[0]!r}; there are {', '.join(FORMATS)}.")
+    return formats
 
 
 def _alone(context: click.Context) -> None:
@@ -167,18 +216,16 @@ def _alone(context: click.Context) -> None:
                     "a query" if parameter.name == "query" else "DIR"))
 
 
-def _again(folder: Path) -> tuple[Request, str, list[str]]:
-    """What a dataset was asked for, which version it was compared with, and the sites that it is of."""
+def _earlier(folder: Path) -> Earlier:
     from archiver.publish.snapshot.build import version_of
 
     told = version_of(folder)
-    return told["request"], told["since"], told["sites"]
+    return Earlier(told["request"], told["since"], told["sites"])
 
 
-def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes | None,
-           previous: str | None, since: str, sites: list[str], replace: bool) -> Built:
+def _build(options: PublishOptions, folder: Path, basis: Earlier, key: bytes | None) -> Built:
     from archiver import __version__
-    from archiver.publish.snapshot.build import build
+    from archiver.publish.snapshot.build import Building, build
 
     terminal = sys.stderr.isatty()
 
@@ -186,10 +233,10 @@ def _build(archives: tuple[str, ...], folder: str, request: Request, key: bytes 
         if terminal:
             click.echo(f"\r\x1b[K{what}: {number:,}", nl=False, err=True)
 
+    how = Building(f"archiver/{__version__}", told, key, Path(options.previous) if options.previous else None,
+                   basis.since, [] if options.replace else basis.sites, options.replace or options.rebuild)
     with ended_by_signal():
-        built = build([Path(archive) for archive in archives], Path(folder), request, key=key, since=since, told=told,
-                      software=f"archiver/{__version__}", previous=Path(previous) if previous else None,
-                      sites=sites, replace=replace)
+        built = build([Path(archive) for archive in options.archives], folder, basis.request, how)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built
@@ -230,13 +277,10 @@ def _explain(archives: tuple[str, ...], what: str, rules: Rules, cutoff: str, as
     from archiver.publish.rights import DOCS
     from archiver.publish.snapshot.across import explain
     from archiver.publish.snapshot.request import moment
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
     with ExitStack() as stack:
-        dbs = []
-        for archive in archives:
-            dbs.append(open_archive(archive, read_only=True))
-            stack.callback(dbs[-1].close)
+        dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
         place = _found(dbs, what)
         number = place[1]
         decision = explain(dbs, place, rules, moment(cutoff) if cutoff else "")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, takes
 from archiver.commands.screen import count, line, say, table
 from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 
@@ -31,6 +31,21 @@ _SHOWN = 20
 _WIDTH = 60
 
 
+@dataclass(frozen=True, slots=True)
+class ReextractOptions:
+    """The options of `archiver reextract`."""
+
+    what: tuple[str, ...]
+    dry_run: bool
+    fields: tuple[str, ...]
+    since: str | None
+    until: str | None
+    workers: int | None
+    quiet: bool
+    as_json: bool
+    archive: str
+
+
 @click.command(short_help="Read stored captures again by today's extraction.")
 @click.argument("what", metavar="[SITE|ID|URL]...", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Change nothing; list by field what would change.")
@@ -42,8 +57,8 @@ _WIDTH = 60
 @click.option("--quiet", is_flag=True, help="No progress on the terminal.")
 @json_option
 @archive_option
-def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], since: str | None, until: str | None,
-              workers: int | None, quiet: bool, as_json: bool, archive: str) -> None:
+@takes(ReextractOptions)
+def reextract(options: ReextractOptions) -> None:
     """Read articles again from their captures, as today's extraction reads them: of sites, of articles, or of all.
 
     Nothing is asked of the network. What is read otherwise takes the place of what is stored, in
@@ -65,18 +80,19 @@ def reextract(what: tuple[str, ...], dry_run: bool, fields: tuple[str, ...], sin
     from archiver.store.anew.request import request_for, wanted
     from archiver.store.ledger import stamp
 
-    file, began = Path(archive), time.monotonic()
-    with _opened(file, dry_run) as db:
-        request = request_for(db, what, fields=tuple(n for n in EVIDENCE if n in fields), **times(since, until))
-        begun = None if dry_run else writing.begin(db, request, __version__, datetime.now(UTC))
+    file, began = Path(options.archive), time.monotonic()
+    report = _Report(options.as_json, options.dry_run)
+    with _opened(file, options.dry_run) as db:
+        request = request_for(db, options.what, fields=tuple(n for n in EVIDENCE if n in options.fields),
+                              **times(options.since, options.until))
+        begun = None if options.dry_run else writing.begin(db, request, __version__, datetime.now(UTC))
         if begun and begun.done:
             click.echo(f"Going on where it was stopped: {count(begun.done, 'article')} done", err=True)
         at = begun.started_at if begun else stamp(datetime.now(UTC))
         ids = wanted(db, request, begun.id if begun else None)
-        report = _Report(as_json, dry_run)
-        with _progress(len(ids), quiet) as advance:
+        with _progress(len(ids), options.quiet) as advance:
             def read(todo: list[int]) -> Iterator[list[Outcome]]:
-                for outcomes in read_all(file, __version__, at, request, todo, workers or cores()):
+                for outcomes in read_all(file, __version__, at, request, todo, options.workers or cores()):
                     advance(len(outcomes))
                     yield outcomes
 
@@ -103,19 +119,19 @@ def _opened(file: Path, dry_run: bool) -> Iterator[Database]:
 
 def times(since: str | None, until: str | None) -> dict[str, str]:
     """The bounds as the archive writes times; days are those of UTC. Raises BadQuery for what is no date."""
-    from archiver.search.times import period
+    from archiver.search.times import Period, period
     from archiver.store.ledger import stamp
 
     out = {}
     for name, given in (("since", since), ("until", until)):
         if not given:
             continue
-        start, end, exact = period(given)
-        if exact:
-            at = datetime.fromisoformat(start)
+        bound = period(given)
+        if bound.is_moment:
+            at = datetime.fromisoformat(bound.start)
             at = at if at.tzinfo else at.replace(tzinfo=UTC)
-            start, end = stamp(at), stamp(at + timedelta(microseconds=1))
-        out[name] = start if name == "since" else end
+            bound = Period(stamp(at), stamp(at + timedelta(microseconds=1)))
+        out[name] = bound.start if name == "since" else bound.end
     return out
 
 
@@ -171,12 +187,7 @@ class _Report:
             click.echo(start + json.dumps(rest, ensure_ascii=False)[1:])
             return
         if tally.fields:
-            say(line(("What would change" if self.dry_run else "What has changed", "bold")))
-            table(("field", "versions", "for instance"), [
-                (name, tally.fields[name] if not n else "", f"{number}: {text}")
-                for name in EVIDENCE if name in tally.fields
-                for n, (number, text) in enumerate(self.examples[name])], numbers=(1,))
-            say("")
+            self._print_fields(tally)
         rate = f", {tally.articles / seconds:,.0f} a second" if seconds > 1 else ""
         say(f"{count(tally.articles, 'article')} read again in {seconds:.1f} s{rate}: "
             f"{tally.changed:,} {'would change' if self.dry_run else 'changed'}, "
@@ -185,11 +196,23 @@ class _Report:
             say(f"{count(tally.without_capture, 'article')} without a capture left as they are")
         for name, found in (("left as they are", tally.left), ("that cannot be read", tally.unreadable)):
             if found:
-                click.echo(f"{count(len(found), 'capture')} {name}:", err=True)
-                for one in found[:_SHOWN]:
-                    click.echo(f"  {one}", err=True)
-                if len(found) > _SHOWN:
-                    click.echo(f"  and {len(found) - _SHOWN:,} more (--json names all)", err=True)
+                _print_captures(name, found)
+
+    def _print_fields(self, tally: Tally) -> None:
+        say(line(("What would change" if self.dry_run else "What has changed", "bold")))
+        table(("field", "versions", "for instance"), [
+            (name, tally.fields[name] if not n else "", f"{number}: {text}")
+            for name in EVIDENCE if name in tally.fields
+            for n, (number, text) in enumerate(self.examples[name])], numbers=(1,))
+        say("")
+
+
+def _print_captures(name: str, found: list[str]) -> None:
+    click.echo(f"{count(len(found), 'capture')} {name}:", err=True)
+    for one in found[:_SHOWN]:
+        click.echo(f"  {one}", err=True)
+    if len(found) > _SHOWN:
+        click.echo(f"  and {len(found) - _SHOWN:,} more (--json names all)", err=True)
 
 
 def _data(name: str, article: Article) -> Any:

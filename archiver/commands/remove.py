@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, takes
 from archiver.commands.screen import clean, count, instant, line, say, table, write_json
 
 if TYPE_CHECKING:
     from archiver.store.takedown.plan import Plan
 
 _SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveOptions:
+    """The options of `archiver remove`."""
+
+    articles: tuple[str, ...]
+    reason: str | None
+    requested_by: str
+    dry_run: bool
+    yes: bool
+    allow: bool
+    listing: bool
+    go_on: bool
+    as_json: bool
+    archive: str
+
+    @property
+    def takedown(self) -> Takedown:
+        return Takedown(self.articles, " ".join((self.reason or "").split()), self.requested_by, self.dry_run, self.yes,
+                        self.as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Takedown:
+    """A removal as a person asks for it: the numbers and addresses of posts (`words`), why, and who wants it. With
+    `yes` there is no question before it."""
+
+    words: tuple[str, ...]
+    reason: str
+    requested_by: str
+    dry_run: bool
+    yes: bool
+    as_json: bool
 
 
 @click.command(short_help="Take a post out of the archive, text and captures, for good.")
@@ -30,8 +64,8 @@ _SHOWN = 10
 @click.option("--finish", "go_on", is_flag=True, help="Finish removals that were stopped.")
 @json_option
 @archive_option
-def remove(articles: tuple[str, ...], reason: str | None, requested_by: str, dry_run: bool, yes: bool, allow: bool,
-           listing: bool, go_on: bool, as_json: bool, archive: str) -> None:
+@takes(RemoveOptions)
+def remove(options: RemoveOptions) -> None:
     """Take posts out of the archive, as when their author or a court asks for it.
 
     All versions of a post go, with its authors, places, evidence and everything made of them, and its captures go from
@@ -50,69 +84,82 @@ def remove(articles: tuple[str, ...], reason: str | None, requested_by: str, dry
     \b
     Exit code: 0 done; 1 refused, or not confirmed; 2 wrong usage.
     """
-    if sum((allow, listing, go_on)) > 1:
-        raise click.UsageError("Use one of --allow, --list and --finish.")
-    if bool(articles) == (listing or go_on):
-        raise click.UsageError("Name no post with --list or --finish." if articles else "Name the posts to be removed.")
-    if articles and not (allow or dry_run) and not (reason or "").strip():
-        raise click.UsageError("Give a reason with --reason: it is what stays of the post.")
-    if listing:
-        _list(Path(archive), as_json)
-    elif allow:
-        _allow(Path(archive), articles, as_json)
-    elif go_on:
-        _finish(Path(archive), as_json)
+    _refuse(options)
+    archive = Path(options.archive)
+    if options.listing:
+        _list(archive, options.as_json)
+    elif options.allow:
+        _allow(archive, options.articles, options.as_json)
+    elif options.go_on:
+        _finish(archive, options.as_json)
     else:
-        remove_posts(Path(archive), articles, " ".join((reason or "").split()), requested_by, dry_run, yes, as_json)
+        remove_posts(archive, options.takedown)
 
 
-def remove_posts(archive: Path, words: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool,
-                 as_json: bool) -> None:
-    """Take out the posts of these numbers and addresses, after a question. Raises ArticleNotFound, and as `alone`."""
-    from archiver.commands.takedowns import alone
-    from archiver.store.takedown.finish import remove as take_out
+def _refuse(options: RemoveOptions) -> None:
+    """Raises UsageError for options that do not go together, or that lack the reason or the posts."""
+    if sum((options.allow, options.listing, options.go_on)) > 1:
+        raise click.UsageError("Use one of --allow, --list and --finish.")
+    if bool(options.articles) == (options.listing or options.go_on):
+        raise click.UsageError("Name no post with --list or --finish." if options.articles else
+                               "Name the posts to be removed.")
+    removes = bool(options.articles) and not (options.allow or options.dry_run)
+    if removes and not options.takedown.reason:
+        raise click.UsageError("Give a reason with --reason: it is what stays of the post.")
 
-    plans, before = _plans(archive, words)
-    if not as_json:
+
+def remove_posts(archive: Path, asked: Takedown) -> None:
+    """Take out the posts, after a question. Raises ArticleNotFound, and as `alone`."""
+    plans, before = _plans(archive, asked.words)
+    if not asked.as_json:
         for text in before:
             click.echo(text)
         for one in plans:
             _print(one)
-    if plans and not dry_run and not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("There is no terminal to ask at: give --yes to remove without a question.")
-        click.confirm(f"Take {count(len(plans), 'post')} out for good?", abort=True, err=True)
-    records = 0
-    if plans and not dry_run:
-        with alone(archive, "remove") as db:
-            records = take_out(db, archive, [one.article_id for one in plans], reason, requested_by, _told(as_json))
-    if as_json:
-        write_json({"removed": [] if dry_run else [one.article_id for one in plans], "records": records,
-                    "before": before, "posts": [_as_json(one) for one in plans]})
+    wanted = [] if asked.dry_run else [one.article_id for one in plans]
+    if wanted and not asked.yes:
+        _confirm(len(wanted))
+    records = _removed(archive, wanted, asked)
+    if asked.as_json:
+        write_json({"removed": wanted, "records": records, "before": before, "posts": [asdict(one) for one in plans]})
     elif plans:
-        click.echo("Nothing was removed." if dry_run else f"{count(len(plans), 'post')} removed, with "
+        click.echo("Nothing was removed." if asked.dry_run else f"{count(len(plans), 'post')} removed, with "
                    f"{count(records, 'record')} of the WARC files.")
+
+
+def _confirm(number: int) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask at: give --yes to remove without a question.")
+    click.confirm(f"Take {count(number, 'post')} out for good?", abort=True, err=True)
+
+
+def _removed(archive: Path, numbers: list[int], asked: Takedown) -> int:
+    """Remove the articles. Returns how many WARC records went."""
+    from archiver.commands.takedowns import alone
+    from archiver.store.takedown.finish import remove as take_out
+
+    if not numbers:
+        return 0
+    with alone(archive, "remove") as db:
+        return take_out(db, archive, numbers, asked.reason, asked.requested_by, _told(asked.as_json))
 
 
 def _plans(archive: Path, words: tuple[str, ...]) -> tuple[list[Plan], list[str]]:
     """What goes, and sentences on what went before. Raises ArticleNotFound."""
     from archiver.errors import ArticleRemoved
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.records import find_article
     from archiver.store.takedown.plan import plan
 
     numbers: dict[int, None] = {}
     before = []
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         for word in words:
             try:
                 numbers[find_article(db, word)] = None
             except ArticleRemoved as removed:
                 before.append(str(removed))
         return [plan(db, number) for number in numbers], before
-    finally:
-        db.close()
 
 
 def _print(plan: Plan) -> None:
@@ -122,15 +169,10 @@ def _print(plan: Plan) -> None:
         *(line(url, indent=4) for url in plan.addresses[:_SHOWN]))
     if len(plan.addresses) > _SHOWN:
         say(line(f"and {len(plan.addresses) - _SHOWN} more", indent=4))
-    for number, url, how in plan.copies[:_SHOWN]:
-        say(line((f"article {number} stays: {url} ({how})", "yellow"), indent=2))
+    for copy in plan.copies[:_SHOWN]:
+        say(line((f"article {copy.article} stays: {copy.url} ({copy.how})", "yellow"), indent=2))
     if len(plan.copies) > _SHOWN:
         say(line((f"and {len(plan.copies) - _SHOWN} more copies stay", "yellow"), indent=2))
-
-
-def _as_json(plan: Plan) -> dict[str, Any]:
-    names = ("article", "url", "how")
-    return {**asdict(plan), "copies": [dict(zip(names, one, strict=True)) for one in plan.copies]}
 
 
 def _told(quiet: bool) -> Any:
@@ -145,8 +187,8 @@ def _told(quiet: bool) -> Any:
 
 def _finish(archive: Path, as_json: bool) -> None:
     from archiver.commands.takedowns import alone
-    from archiver.store.takedown.bans import pending
     from archiver.store.takedown.finish import finish
+    from archiver.store.tombstones import pending
 
     with alone(archive, "remove") as db:
         waiting = pending(db)
@@ -162,8 +204,8 @@ def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
     from archiver.commands.takedowns import alone
     from archiver.errors import ArticleNotFound
     from archiver.store.ledger import EPOCH, stamp
-    from archiver.store.takedown.bans import allow, removal_named
     from archiver.store.takedown.finish import finish
+    from archiver.store.tombstones import allow, removal_named
     from archiver.store.transaction import writing
 
     with alone(archive, "remove") as db:
@@ -185,14 +227,11 @@ def _allow(archive: Path, words: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list(archive: Path, as_json: bool) -> None:
-    from archiver.store.connect import open_archive
-    from archiver.store.takedown.bans import removals
+    from archiver.store.connect import opened
+    from archiver.store.tombstones import removals
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         found = removals(db)
-    finally:
-        db.close()
     if as_json:
         write_json([asdict(one) for one in found])
     elif not found:

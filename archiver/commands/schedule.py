@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option, manners_options
+from archiver.commands.options import archive_option, json_option, manners_options, takes
 from archiver.commands.screen import count, instant, table, write_json
 
 if TYPE_CHECKING:
     from archiver.commands.crawls.plan import Came
     from archiver.store.turns import Scheduled
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleOptions:
+    """The options of `archiver schedule`. `kind` is systemd, cron or docker where files are printed, else None."""
+
+    archive: str
+    once: bool
+    dry_run: bool
+    workers: int
+    delay: float | None
+    contact: str | None
+    quiet: bool
+    kind: str | None
+    folder: str | None
+    as_json: bool
 
 
 @click.command(short_help="Crawl each site when it is due.")
@@ -31,8 +48,8 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(),
               help="Write these files into a folder instead.")
 @json_option
-def schedule(archive: str, once: bool, dry_run: bool, workers: int, delay: float | None, contact: str | None,
-             quiet: bool, kind: str | None, folder: str | None, as_json: bool) -> None:
+@takes(ScheduleOptions)
+def schedule(options: ScheduleOptions) -> None:
     """Crawl each site when it is due, until told to end by Ctrl-C or SIGTERM.
 
     How often a site is crawled is its setting 'cadence': a period (6h), a cron expression in UTC, or adaptive, which
@@ -50,36 +67,34 @@ def schedule(archive: str, once: bool, dry_run: bool, workers: int, delay: float
     Exit code: 0 all is well, or with --once another scheduler runs already; 1 it cannot go on, or with --once a page
     or a site failed or a site asked to wait; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    if kind:
-        _print_files(kind, folder, archive)
+    if options.kind:
+        _print_files(options.kind, options.folder, options.archive)
         return
-    if folder:
+    if options.folder:
         raise click.UsageError("--output is for the files of --systemd, --cron and --docker.")
     from archiver.sites.config import load_config
     from archiver.sites.effective import settings_in
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import open_archive, opened
     from archiver.store.turns import scheduled
 
-    if dry_run:
-        db = open_archive(archive, read_only=True)
-        try:
-            _list(scheduled(db, datetime.now(UTC), settings_in(db)), as_json)
-        finally:
-            db.close()
+    if options.dry_run:
+        with opened(options.archive, read_only=True) as db:
+            _list(scheduled(db, datetime.now(UTC), settings_in(db)), options.as_json)
         return
     load_config()  # a mistake in it is told at once
-    open_archive(archive).close()  # at this version's schema, before anything is run
-    sys.exit(_run(archive, once, workers, delay, contact, quiet, as_json))
+    open_archive(options.archive).close()  # at this version's schema, before anything is run
+    sys.exit(_run(options))
 
 
-def _run(archive: str, once: bool, workers: int, delay: float | None, contact: str | None, quiet: bool,
-         as_json: bool) -> int:
+def _run(options: ScheduleOptions) -> int:
+    """Crawl what is due, and return the exit code."""
+    from archiver.commands.crawls.log import on_screen
     from archiver.commands.crawls.plan import Order
     from archiver.commands.health.tell import after_runs
     from archiver.commands.scheduling.daemon import Daemon, Orders
-    from archiver.spiders.lock import SchedulerRuns, lock_schedule
+    from archiver.store.locks import SchedulerRuns, lock_schedule
 
-    path = Path(archive)
+    path, once, quiet = Path(options.archive), options.once, options.quiet
     try:
         lock = lock_schedule(path)
     except SchedulerRuns as error:
@@ -90,18 +105,16 @@ def _run(archive: str, once: bool, workers: int, delay: float | None, contact: s
         return 0
 
     def told(site: str, came: Came) -> None:
-        _tell(site, came, quiet, as_json)
-
-    def say(sentence: str) -> None:
-        click.echo(sentence, err=True)
+        _tell(site, came, quiet, options.as_json)
 
     with lock:
-        if not quiet and not once and not as_json:
-            click.echo(f"What is due in {archive} is crawled from now on; Ctrl-C ends it.", err=True)
-        daemon = Daemon(Orders(Order(path, quiet=True), workers, once, delay, contact, told, say))
+        if not quiet and not once and not options.as_json:
+            click.echo(f"What is due in {options.archive} is crawled from now on; Ctrl-C ends it.", err=True)
+        daemon = Daemon(Orders(Order(path, quiet=True), options.workers, once, options.delay, options.contact, told,
+                               on_screen))
         signum = daemon.run()
         if once and not signum:
-            after_runs(path, None)
+            after_runs(path, None, on_screen)
     if signum:
         return 128 + signum
     return 1 if daemon.unclean else 0

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
-from archiver.commands.hits import print_facets, print_hits, shown
 from archiver.commands.optional import OptionalValues, Takes
-from archiver.commands.options import query_from, query_options
+from archiver.commands.options import QueryOptions, query_options, refuse_unknown_options, takes
 from archiver.commands.shards import archives_option
-from archiver.search.values import as_values
+
+if TYPE_CHECKING:
+    from archiver.commands.answers import Asked
+    from archiver.search.filters import Query
 
 FOLDS = ("text", "cluster", "none")
+MODES = ("facets", "histogram", "trend", "concordance")
+"""The options that ask for another answer than hits."""
 _UNITS = ("year", "month", "day")
 
 
@@ -27,6 +34,45 @@ class _Search(OptionalValues):
 
 # A word may begin with "-" ("-rain"), also one that begins like an option ("-house").
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """The options of `archiver search`. `form` is json, jsonl or csv, or None for text."""
+
+    query: QueryOptions
+    limit: int
+    duplicates: bool
+    fold: str | None
+    facets: bool
+    recent: float | None
+    histogram: str | None
+    trend: tuple[str, ...]
+    by: str | None
+    plot: str | None
+    concordance: bool
+    width: int
+    save: str | None
+    form: str | None
+    archives: list[str]
+
+    @property
+    def mode(self) -> str:
+        """What is asked for, as the name of the option that asks for it: hits without one. Raises UsageError where two
+        are given."""
+        given = [name for name in MODES if getattr(self, name)]
+        if len(given) > 1:
+            raise click.UsageError(f"--{given[0]} and --{given[1]} are two answers: ask for one of them.")
+        return given[0] if given else "hits"
+
+    def as_query(self) -> Query:
+        """Raises BadQuery, and UsageError for options that do not go together."""
+        if self.fold and self.duplicates:
+            raise click.UsageError("--all is --fold none: leave out one of them.")
+        query = self.query.as_query(limit=self.limit, duplicates=self.duplicates, fold=self.fold or "",
+                                    recent=self.recent)
+        refuse_unknown_options(self.query.query)
+        return query
 
 
 @click.command(short_help="Search the archive.", context_settings=_WORDS, cls=_Search)
@@ -57,9 +103,8 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 @click.option("--jsonl", "form", flag_value="jsonl", help="Print one JSON object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @archives_option
-def search(archives: list[str], form: str | None, facets: bool, histogram: str | None,
-           trend: tuple[str, ...], by: str | None, plot: str | None, concordance: bool, width: int, save: str | None,
-           fold: str | None, **options: Any) -> None:
+@takes(SearchOptions, query=QueryOptions)
+def search(options: SearchOptions) -> None:
     """Search the archive.
 
     QUERY: words that must all occur; "a phrase"; this OR that; -without; begin*; flood NEAR/5 bridge;
@@ -82,55 +127,41 @@ def search(archives: list[str], form: str | None, facets: bool, histogram: str |
       archiver search "flood OR storm" --stem --fold cluster --save floods
       archiver search flood --shards /mnt/shards --facets
     """
-    from archiver.commands import answers
+    query, mode = options.as_query(), options.mode
+    if options.plot and mode not in ("histogram", "trend"):
+        raise click.UsageError("--plot draws a --trend or a --histogram: ask for one of them.")
+    if len(options.archives) > 1:
+        if refused := "--save" if options.save else "--concordance" if options.concordance else "":
+            raise click.UsageError(f"{refused} is of one archive: name only one.")
+        from archiver.commands.search_together import several
+
+        asking: AbstractContextManager[Asked] = several(options.archives, query)
+    else:
+        asking = _one(options.archives[0], query, options.save)
+    from archiver.commands.answers import RENDERERS
+
+    with asking as asked:
+        RENDERERS[mode](asked, options)
+
+
+@contextmanager
+def _one(archive: str, query: Query, save: str | None) -> Iterator[Asked]:
+    """The query over one archive, whose index is brought up to date where it can be; it is saved first under the name
+    `save`, where there is one."""
+    from archiver.commands.answers import OneArchive
     from archiver.commands.index import after_writing
-    from archiver.commands.search_together import Answer, search_together
     from archiver.search.index import state
-    from archiver.search.plan import planned
-    from archiver.search.run import facets as count_facets
-    from archiver.search.run import run
     from archiver.search.saved import save as save_search
     from archiver.search.saved import valid_name
-    from archiver.store.connect import is_writable, open_archive
+    from archiver.store.connect import is_writable, opened
 
-    if fold and options["duplicates"]:
-        raise click.UsageError("--all is --fold none: leave out one of them.")
-    query = query_from(fold=fold or "", **options)
-    if any(word.startswith("--") for word in options["query"]):
-        raise click.NoSuchOption(next(word for word in options["query"] if word.startswith("--")))
-    asked = [name for name, given in (("--facets", facets), ("--histogram", histogram), ("--trend", trend),
-                                      ("--concordance", concordance)) if given]
-    if len(asked) > 1:
-        raise click.UsageError(f"{asked[0]} and {asked[1]} are two answers: ask for one of them.")
-    if plot and not (histogram or trend):
-        raise click.UsageError("--plot draws a --trend or a --histogram: ask for one of them.")
-    if len(archives) > 1:
-        if refused := "--save" if save else "--concordance" if concordance else "":
-            raise click.UsageError(f"{refused} is of one archive: name only one.")
-        search_together(archives, query, Answer(form, facets, histogram, trend, by, plot))
-        return
-    (archive,) = archives
     if save:
         valid_name(save)
-    db = open_archive(archive, read_only=not save)
-    try:
+    with opened(archive, read_only=not save) as db:
         if state.is_kept(db) and is_writable(Path(archive).parent):
             after_writing(archive)
         if save:
             saved = save_search(db, save, query)
             click.echo(f"Saved as {saved.name}. What it finds anew: archiver searches run {shlex.quote(saved.name)}",
                        err=True)
-        if facets:
-            print_facets(count_facets(db, query), form)
-        elif histogram:
-            answers.histogram([planned(db, query)], histogram, form, plot)
-        elif trend:
-            answers.trend([(db, query)], trend, by, form, plot)
-        elif concordance:
-            answers.concordance(db, query, width, form)
-        else:
-            found = run(db, query)
-            print_hits([as_values(hit) for hit in found.hits], [shown(hit) for hit in found.hits], found.total, form,
-                       query.offset)
-    finally:
-        db.close()
+        yield OneArchive(db, query)

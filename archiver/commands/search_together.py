@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from archiver.commands import answers
-from archiver.commands.hits import print_facets, print_hits, shown, some
+from sqlite_utils import Database
+
+from archiver.commands.hits import Page, shown, some
 from archiver.commands.screen import count, line
 from archiver.search.filters import Query
-from archiver.search.run import facets_of
-from archiver.search.together import Placed, Shard, placed, together
+from archiver.search.plan import Plan
+from archiver.search.together import Placed, Shard, Together, placed, together
 from archiver.search.values import COLUMNS, as_values
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 
 _COLUMNS = ("archive", *COLUMNS, "elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Which answer was asked for, and in which form."""
+class SeveralArchives:
+    """A query over several archives."""
 
-    form: str | None
-    facets: bool
-    histogram: str | None
-    trend: tuple[str, ...]
-    by: str | None
-    plot: str | None
+    query: Query
+    asked: Together
+
+    def plans(self) -> Sequence[Plan]:
+        return self.asked.plans
+
+    def archives(self) -> Sequence[tuple[Database, Query]]:
+        return [(plan.db, plan.query) for plan in self.asked.plans]
+
+    def page(self) -> Page:
+        return Page(placed(self.asked), self.asked.total, _values, _lines, _COLUMNS)
 
 
-def search_together(archives: list[str], query: Query, answer: Answer) -> None:
+@contextmanager
+def several(archives: list[str], query: Query) -> Iterator[SeveralArchives]:
+    """The query over archives, which are open while the block lasts."""
     with ExitStack() as stack:
-        shards = [Shard(archive, stack.enter_context(closing(open_archive(archive, read_only=True))))
+        shards = [Shard(archive, stack.enter_context(opened(archive, read_only=True)))
                   for archive in archives]
-        asked = stack.enter_context(together(shards, query))
-        if answer.facets:
-            print_facets(facets_of(asked.plans), answer.form)
-        elif answer.histogram:
-            answers.histogram(asked.plans, answer.histogram, answer.form, answer.plot)
-        elif answer.trend:
-            own = [(plan.db, plan.query) for plan in asked.plans]
-            answers.trend(own, answer.trend, answer.by, answer.form, answer.plot)
-        else:
-            found = placed(asked)
-            print_hits([_values(one) for one in found], [_lines(one) for one in found], asked.total, answer.form,
-                       query.offset, _COLUMNS)
+        yield SeveralArchives(query, stack.enter_context(together(shards, query)))
 
 
 def _values(one: Placed) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def _values(one: Placed) -> dict[str, Any]:
 
 
 def _lines(one: Placed) -> list[Any]:
-    """As a hit of one archive, and below it where it lies, by the number it has there, with its copies elsewhere."""
+    """Formats a hit, then a line with its archive and its ID there, and its copies in other archives."""
     about = [f"{one.archive} {one.hit.id}"]
     if one.elsewhere:
         others = some([f"{copy.archive} {copy.id}" for copy in one.elsewhere])

@@ -15,6 +15,8 @@ from archiver.commands.screen import count, details, instant, line, say, table, 
 from archiver.search.values import as_values
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from archiver.search.saved import New, News, Saved
 
 _IN_FEED = 100
@@ -81,33 +83,36 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     """
     from archiver.commands.index import after_writing
     from archiver.search.atom import feed
-    from archiver.search.saved import find, last, report
-    from archiver.search.saved import peek as look
-    from archiver.store.connect import open_archive
+    from archiver.search.saved import find, last
+    from archiver.store.connect import opened
 
     if peek and again:
         raise click.UsageError("What is new, or what was told before: leave out --peek or --again.")
     if as_json and atom == "-":
         raise click.UsageError("JSON and a feed cannot both go to the standard output: give --atom a file.")
-    db = open_archive(archive, read_only=peek or again)
-    try:
+    with opened(archive, read_only=peek or again) as db:
         if not (peek or again):
             after_writing(archive, quiet=True)
         saved = find(db, name)
         # Where the feed cannot be written nothing is noted as told.
         with target(atom) if atom else nullcontext() as out:
-            news = None if again else look(db, name) if peek else report(db, name)
+            news = None if again else _news(db, name, peek=peek)
             told = _last_run(last(db, name)) if news is None else news.new
             if out:
                 earlier = last(db, name, _IN_FEED)
                 out.write(feed(saved, ((*told, *earlier) if peek else earlier)[:_IN_FEED]))
-    finally:
-        db.close()
     if as_json:
         write_json(_as_json(saved, news, told))
     elif atom != "-":
         _print(news, told)
     sys.exit(1 if told else 0)
+
+
+def _news(db: Database, name: str, *, peek: bool) -> News:
+    from archiver.search.saved import peek as look
+    from archiver.search.saved import report
+
+    return look(db, name) if peek else report(db, name)
 
 
 @searches.command()
@@ -122,13 +127,10 @@ def show(name: str, as_json: bool, archive: str) -> None:
       archiver searches show floods
     """
     from archiver.search.saved import find
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         saved = find(db, name)
-    finally:
-        db.close()
     if as_json:
         write_json(_told(saved))
         return
@@ -147,25 +149,19 @@ def remove(name: str, archive: str) -> None:
       archiver searches remove floods
     """
     from archiver.search.saved import remove as take_away
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
-    db = open_archive(archive)
-    try:
+    with opened(archive) as db:
         take_away(db, name)
-    finally:
-        db.close()
     click.echo(f"The saved search {name} is taken away.")
 
 
 def _list(as_json: bool, archive: str) -> None:
     from archiver.search.saved import standings
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         found = standings(db)
-    finally:
-        db.close()
     if as_json:
         write_json([{**_told(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found])
     elif not found:

@@ -60,10 +60,7 @@ def serve(archive: str, host: str, port: int, public_url: str, open_browser: boo
 def _can_write(archive: str) -> bool:
     """Whether the index beside the archive can be brought up to date."""
     from archiver.search.index import state
-    from archiver.store.connect import is_writable, open_archive
+    from archiver.store.connect import is_writable, opened
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         return state.is_kept(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
-    finally:
-        db.close()

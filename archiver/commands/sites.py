@@ -48,16 +48,13 @@ def add(url: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites add https://blog.example.org
     """
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import add_site
     from archiver.urls import start_address
 
     start_address(url)  # Before a file is made for an address that is none.
-    db = open_archive(archive, create=True)
-    try:
+    with opened(archive, create=True) as db:
         site, new = add_site(db, url, datetime.now(UTC))
-    finally:
-        db.close()
     if as_json:
         write_json(site)
     else:
@@ -76,16 +73,13 @@ def list_(wanted: str | None, as_json: bool, archive: str) -> None:
     Example:
       archiver sites list --tag news --json
     """
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import list_sites
     from archiver.store.tags import tags_of_sites
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
         rows = [{**row, "tags": list(tags.get(row["id"], ()))} for row in list_sites(db)]
-    finally:
-        db.close()
     rows = [row for row in rows if wanted is None or wanted in row["tags"]]
     if as_json:
         write_json(rows)
@@ -114,19 +108,16 @@ def show(site: str, as_json: bool, archive: str) -> None:
       archiver sites show blog.example.org
     """
     from archiver.sites.effective import settings_in
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.rules import versions
     from archiver.store.sites import SETTINGS, find_site
     from archiver.store.tags import tags_of_sites
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         row = find_site(db, site)
         history = versions(db, row["id"])
         tags = list(tags_of_sites(db).get(row["id"], ()))
         holds = settings_in(db)(row)
-    finally:
-        db.close()
     if as_json:
         write_json({**row, "tags": tags, "settings_in_force": holds, "rules": history})
         return
@@ -182,7 +173,7 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
       archiver sites rules blog.example.org --learn
     """
     from archiver.extraction.rules import to_toml
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.rules import forget as forget_rules
     from archiver.store.rules import rules_at, store_by_hand, store_learned, versions
     from archiver.store.sites import find_site
@@ -191,8 +182,7 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
         raise click.UsageError("Use one of --set, --forget and --learn.")
     text = read_bytes(file).decode("utf-8", errors="replace") if file is not None else ""
     now = datetime.now(UTC)
-    db = open_archive(archive, read_only=not (file or forget or anew))
-    try:
+    with opened(archive, read_only=not (file or forget or anew)) as db:
         row = find_site(db, site)
         if file is not None:
             store_by_hand(db, row["id"], text, row["name"] if file == "-" else f"{row['name']} in {file}", now)
@@ -209,8 +199,6 @@ def rules(site: str, file: str | None, forget: bool, anew: bool, as_json: bool, 
                 store_learned(db, row["id"], found, now)
         used = rules_at(db, row["id"])
         history = versions(db, row["id"])
-    finally:
-        db.close()
     if as_json:
         write_json({"site": row["name"], "rules": to_toml(used) if used else None, "versions": history})
     elif used is None:
@@ -233,15 +221,12 @@ def set_(site: str, settings: tuple[str, ...], as_json: bool, archive: str) -> N
       archiver sites set blog.example.org delay=2 revisit_days=14
       archiver sites set blog.example.org delay=
     """
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import read_setting, set_settings
 
     changes = dict(read_setting(text) for text in settings)
-    db = open_archive(archive)
-    try:
+    with opened(archive) as db:
         row = set_settings(db, site, changes)
-    finally:
-        db.close()
     if as_json:
         write_json(row)
     else:
@@ -261,12 +246,9 @@ def remove(site: str, with_articles: bool, archive: str) -> None:
       archiver sites remove blog.example.org
       archiver sites remove blog.example.org --with-articles
     """
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import remove_site
 
-    db = open_archive(archive)
-    try:
+    with opened(archive) as db:
         articles = remove_site(db, site, with_articles=with_articles)
-    finally:
-        db.close()
     click.echo(f"{site} removed" + (f" with {count(articles, 'article')}" if articles else ""))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.commands.options import archive_option, json_option
+from archiver.commands.options import archive_option, json_option, takes
 from archiver.commands.screen import count, instant, line, say, table, write_json
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from archiver.store.health.judge import Health
 
 _TOLD = ("new", "revised", "unchanged", "aliased", "gone", "refused", "failed")
@@ -22,6 +27,21 @@ _OUTCOMES = {"found": "found", "archived": "archived", "duplicate": "duplicate",
              "not-article": "no article", "gone": "gone", "refused": "refused", "out-of-scope": "outside",
              "trap": "set aside", "failed": "failed", "due": "due"}
 _AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone": "gone"}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOptions:
+    """The options of `archiver status`."""
+
+    site: str | None
+    missing: bool
+    health_only: bool
+    prometheus: str | None
+    notify: bool
+    try_notify: bool
+    accept: bool
+    as_json: bool
+    archive: str
 
 
 @click.command(short_help="Show what was found, archived, refused, and what is missing.")
@@ -37,8 +57,8 @@ _AMONG = {"revised": "revised", "duplicates": "with the text of another", "gone"
               help="Take note of what is wrong with SITE now: it is told no more, unless it passes and comes again.")
 @json_option
 @archive_option
-def status(site: str | None, missing: bool, health_only: bool, prometheus: str | None, notify: bool, try_notify: bool,
-           accept: bool, as_json: bool, archive: str) -> None:
+@takes(StatusOptions)
+def status(options: StatusOptions) -> None:
     """Show whether the archive is complete: what each source told of against what is archived; and what is wrong.
 
     A post is missing when a feed, sitemap, API or page told of it and its text is not stored, nor is it
@@ -60,53 +80,69 @@ def status(site: str | None, missing: bool, health_only: bool, prometheus: str |
     Exit code: 0 complete; 1 posts are missing, or a site's last run did not end by itself; 2 wrong usage. With
     --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
-    if sum((missing, health_only, accept, prometheus is not None, notify, try_notify)) > 1:
-        raise click.UsageError("Use one of --missing, --health, --prometheus, --notify, --try-notify and --accept.")
-    if accept and not site:
-        raise click.UsageError("--accept needs a SITE.")
-    if prometheus is not None or notify or try_notify:
-        from archiver.commands.health.show import told_to, write_metrics
+    _refuse(options)
+    if options.prometheus is not None:
+        from archiver.commands.health.show import write_metrics
 
-        if prometheus is not None:
-            write_metrics(archive, prometheus)
-        else:
-            sys.exit(told_to(archive, trial=try_notify))
-        return
-    if health_only:
+        write_metrics(options.archive, options.prometheus)
+    elif options.notify or options.try_notify:
+        from archiver.commands.health.show import told_to
+
+        sys.exit(told_to(options.archive, trial=options.try_notify))
+    elif options.health_only:
         from archiver.commands.health.show import show_health
 
-        sys.exit(show_health(archive, site, as_json))
-    from archiver.store.connect import open_archive
+        sys.exit(show_health(options.archive, options.site, options.as_json))
+    elif options.missing:
+        _show_missing(options)
+    elif options.accept:
+        _accept(options)
+    else:
+        _show(options)
+
+
+def _refuse(options: StatusOptions) -> None:
+    if sum((options.missing, options.health_only, options.accept, options.prometheus is not None, options.notify,
+            options.try_notify)) > 1:
+        raise click.UsageError("Use one of --missing, --health, --prometheus, --notify, --try-notify and --accept.")
+    if options.accept and not options.site:
+        raise click.UsageError("--accept needs a SITE.")
+
+
+@contextmanager
+def _opened(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
+    """The archive, and the rows of the sites that are asked about."""
+    from archiver.store.connect import opened
+    from archiver.store.sites import find_site, list_sites
+
+    with opened(options.archive, read_only=True) as db:
+        yield db, [find_site(db, options.site)] if options.site else list_sites(db)
+
+
+def _accept(options: StatusOptions) -> None:
+    from archiver.commands.health.show import accept_findings
+    from archiver.store.health.known import health_of
+
+    with _opened(options) as (db, (site,)):
+        health = health_of(db, site, datetime.now(UTC))
+    accept_findings(options.archive, site["name"], health, datetime.now(UTC))
+
+
+def _show(options: StatusOptions) -> None:
+    """Everything about the sites; exit code 1 where one is not complete."""
     from archiver.store.coverage import coverage
     from archiver.store.health.known import health_of
     from archiver.store.health.overall import health_json
-    from archiver.store.missing import listed
-    from archiver.store.sites import find_site, list_sites
 
-    db = open_archive(archive, read_only=True)
-    try:
-        sites = [find_site(db, site)] if site else list_sites(db)
-        if missing:
-            lists = [{"site": row["name"], "missing": listed(db, row["id"])} for row in sites]
-        else:
-            healths = [health_of(db, row, datetime.now(UTC)) for row in sites]
-            states = [] if accept else [{**coverage(db, row), "health": health_json(health)}
-                                        for row, health in zip(sites, healths, strict=True)]
-    finally:
-        db.close()
-    if missing:
-        _print_missing(lists, as_json)
-        return
-    if accept:
-        from archiver.commands.health.show import accept_findings
-
-        accept_findings(archive, sites[0]["name"], healths[0], datetime.now(UTC))
-        return
-    if as_json:
+    with _opened(options) as (db, sites):
+        healths = [health_of(db, row, datetime.now(UTC)) for row in sites]
+        states = [{**coverage(db, row), "health": health_json(health)}
+                  for row, health in zip(sites, healths, strict=True)]
+    if options.as_json:
         write_json(states)
     elif not states:
         click.echo("The archive has no sites yet: run 'archiver crawl URL'.", err=True)
-    for index, state in enumerate([] if as_json else states):
+    for index, state in enumerate([] if options.as_json else states):
         if index:
             say("")
         _print(state, healths[index])
@@ -124,33 +160,45 @@ def _print(state: dict[str, Any], health: Health) -> None:
         return
     say(*finding_lines(health), line(_verdict(state), indent=2),
         line(_articles(state["articles"], state["removed"]), indent=2))
-    if state["sources"]:
-        say("", line(("every address", "bold"), " by who told of it and what came of it"))
-        _table(state)
-    if state["traps"]:
-        say("", line(("leads nowhere, or on and on", "bold")))
-        table(("rule", "addresses", "fetched", "for example"), [
-            (row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]],
-            numbers=(1,))
-    if state["missing"]:
-        more = "" if state["missing_total"] <= len(state["missing"]) else f", the first {len(state['missing'])}"
-        say("", line(("missing", "bold red"), f" ({count(state['missing_total'], 'address', 'addresses')}{more}; "
-                                              f"'archiver crawl {state['site']} --missing' fetches them)"))
-        say(*(line(f"{row['url']}  {row['reason'] or 'not fetched yet'}", indent=2) for row in state["missing"]))
-    if state["failures"]:
-        say("", line(("failures", "bold red")))
-        say(*(line(f"{count(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
-              for row in state["failures"]))
-    _print_requisites(state["requisites"])
-    if state["distrusted"]:
-        say("", line(("not believed", "bold"), " (docs/completeness.md tells more)"))
-        say(*(line(f"{claim}: proved false at {instant(since)}", indent=2)
-              for claim, since in state["distrusted"].items()))
+    for section, key in _SECTIONS:
+        if state[key]:
+            section(state)
     say("", line(("runs", "bold")), *(line(_run(run), indent=2) for run in state["runs"]))
 
 
-def _print_requisites(told: dict[str, Any]) -> None:
+def _print_sources(state: dict[str, Any]) -> None:
+    say("", line(("every address", "bold"), " by who told of it and what came of it"))
+    _table(state)
+
+
+def _print_traps(state: dict[str, Any]) -> None:
+    say("", line(("leads nowhere, or on and on", "bold")))
+    table(("rule", "addresses", "fetched", "for example"), [
+        (row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]],
+        numbers=(1,))
+
+
+def _print_missing(state: dict[str, Any]) -> None:
+    more = "" if state["missing_total"] <= len(state["missing"]) else f", the first {len(state['missing'])}"
+    say("", line(("missing", "bold red"), f" ({count(state['missing_total'], 'address', 'addresses')}{more}; "
+                                          f"'archiver crawl {state['site']} --missing' fetches them)"))
+    say(*(line(f"{row['url']}  {row['reason'] or 'not fetched yet'}", indent=2) for row in state["missing"]))
+
+
+def _print_failures(state: dict[str, Any]) -> None:
+    say("", line(("failures", "bold red")))
+    say(*(line(f"{count(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
+          for row in state["failures"]))
+
+
+def _print_distrusted(state: dict[str, Any]) -> None:
+    say("", line(("not believed", "bold"), " (docs/completeness.md tells more)"))
+    say(*(line(f"{claim}: proved false at {instant(since)}", indent=2) for claim, since in state["distrusted"].items()))
+
+
+def _print_requisites(state: dict[str, Any]) -> None:
     """Images, stylesheets and fonts: what is captured of them, and what could not be."""
+    told = state["requisites"]
     if not told["outcomes"]:
         return
     captured = ", ".join(count(number, kind) for kind, number in told["captured"].items()) or "nothing"
@@ -159,6 +207,12 @@ def _print_requisites(told: dict[str, Any]) -> None:
                                                f"{f', {due:,} to be asked for' if due else ''}"))
     say(*(line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
           for row in told["lacking"]))
+
+
+_SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
+    (_print_sources, "sources"), (_print_traps, "traps"), (_print_missing, "missing"), (_print_failures, "failures"),
+    (_print_requisites, "requisites"), (_print_distrusted, "distrusted"))
+"""The sections of a site in their order, each printed where the key of the state is not empty."""
 
 
 def _verdict(state: dict[str, Any]) -> str:
@@ -180,11 +234,15 @@ def _table(state: dict[str, Any]) -> None:
     table(("source", *(_OUTCOMES[name] for name in shown)), [*rows, together], numbers=range(1, len(shown) + 1))
 
 
-def _print_missing(lists: list[dict[str, Any]], as_json: bool) -> None:
+def _show_missing(options: StatusOptions) -> None:
     """All that is missing, site by site; exit code 1 where there is any."""
-    if as_json:
+    from archiver.store.missing import listed
+
+    with _opened(options) as (db, sites):
+        lists = [{"site": row["name"], "missing": listed(db, row["id"])} for row in sites]
+    if options.as_json:
         write_json(lists)
-    for one in [] if as_json else lists:
+    for one in [] if options.as_json else lists:
         say(line((one["site"], "bold"), f": {count(len(one['missing']), 'address', 'addresses')} missing"))
         say(*(line(f"{row['url']}  {row['reason'] or 'not fetched yet'} ({', '.join(row['sources'])})", indent=2)
               for row in one["missing"]))

@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
 from sqlite_utils import Database
 
 from archiver.errors import ArchiverError
-from archiver.spiders.lock import lock_all
-from archiver.store.connect import open_archive
+from archiver.store.connect import open_archive, opened
 from archiver.store.faults import fault_of, is_fault
-from archiver.store.takedown.bans import pending
+from archiver.store.locks import lock_all
 from archiver.store.takedown.finish import finish
+from archiver.store.tombstones import pending
 
 
 @contextmanager
@@ -37,17 +36,14 @@ def alone(archive: Path, task: str) -> Iterator[Database]:
             one.close()
 
 
-def finish_waiting(archive: Path, say: Callable[[str], None] = lambda text: click.echo(text, err=True)) -> None:
-    """Finish what waits, if anything does. Where that cannot be now it waits on, and is told of."""
-    db = open_archive(archive)
-    try:
+def finish_waiting(archive: Path, say: Callable[[str], None]) -> None:
+    """Finish the removals that wait. Where that is not possible now they wait on, and `say` gets a sentence on it."""
+    with opened(archive) as db:
         waits = bool(pending(db)) or db.execute("select 1 from warc_rewrites").fetchone() is not None
-    finally:
-        db.close()
     if not waits:
         return
     try:
-        with alone(archive, "remove") as opened:
-            finish(opened, archive)
+        with alone(archive, "remove") as db:
+            finish(db, archive)
     except ArchiverError as error:
         say(f"A removal is not finished yet: {error}")

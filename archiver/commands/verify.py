@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.commands.bar import staged
-from archiver.commands.index import up_to_date
 from archiver.commands.options import archive_option, json_option
 from archiver.commands.screen import count, line, say, write_json
 
@@ -41,6 +40,7 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json
       archiver verify 12 --json
       archiver verify --repair
     """
+    from archiver.search.index.refresh import refresh_archive
     from archiver.store.checks.repair import repair
     from archiver.store.checks.run import verify as run
 
@@ -56,7 +56,7 @@ def verify(what: tuple[str, ...], quick: bool, reread: bool, mend: bool, as_json
         if mend and any(finding.mend for finding in found.findings):
             done = repair(file, found.findings)
             if any(finding.mend == "search" for finding in found.findings):
-                up_to_date(archive, anew=True, quiet=True)
+                refresh_archive(file, anew=True)
                 done.append("the search index was made anew")
             found = run(file, quick=quick, reread=reread, progress=progress)
             found.findings += _search_index(file, quick=quick)
@@ -85,11 +85,10 @@ def _search_index(archive: Path, *, quick: bool) -> list[Finding]:
 def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
     """The numbers of the articles that are meant. Raises ArticleNotFound, SiteNotFound."""
     from archiver.errors import ArticleNotFound
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.records import find_article
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         out: dict[int, None] = {}
         for word in what:
             of_site = [row[0] for row in db.execute("select id from articles where site = ? order by id", [word])]
@@ -105,8 +104,6 @@ def _ids(archive: str, what: tuple[str, ...]) -> list[int]:
                 out.update((row[0], None) for row in
                            db.execute("select id from articles where site = ? order by id", [name]))
         return list(out)
-    finally:
-        db.close()
 
 
 def _print(found: Verified, done: list[str], *, quick: bool) -> None:

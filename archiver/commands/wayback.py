@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ from archiver.commands.imported import listed, new_things, problem_lines, told
 from archiver.commands.screen import clean, count, write_json
 
 if TYPE_CHECKING:
+    from archiver.commands.import_ import ImportOptions
     from archiver.imports.wayback.plan import Outcome, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,33 +46,39 @@ def wayback_options(function: F) -> F:
     return function
 
 
-def import_wayback(word: str, archive: str, *, service: str | None, replay: str, exact: bool, dry_run: bool,
-                   delay: float | None, contact: str | None, since: datetime | None, until: str, limit: int,
-                   all_captures: bool, again: bool, quiet: bool, as_json: bool) -> None:
-    """Run it, print what came of it, and exit. `until` is a day, which may be the 31st of any month."""
+@dataclass(frozen=True, slots=True)
+class WaybackOptions:
+    """The options of `archiver import` that go with --wayback only; None where the site's settings hold."""
+
+    service: str | None
+    replay: str
+    exact: bool
+    dry_run: bool
+    delay: float | None
+    contact: str | None
+
+
+def import_wayback(options: ImportOptions) -> None:
+    """Run the import, print what it did, and exit."""
     from archiver.commands.crawls.log import log_file
-    from archiver.imports.wayback.plan import Plan
     from archiver.imports.wayback.run import PastRun
     from archiver.spiders.contact import contact_for, user_agent
 
-    site, url = _site(archive, word)
-    own = json.loads(site["settings"] or "{}") if site else {}
-    plan = Plan(Path(archive), _service(service or own.get("cdx") or "internet-archive", replay), url, exact,
-                since.replace(tzinfo=UTC) if since else None, _end_of(until), limit, delay or 0.0, all_captures, again,
-                dry_run)
-    if plan.service.is_timemap and not exact:
-        raise click.UsageError("A TimeMap tells of one address alone: name it with --exact, or give a CDX server.")
-    agent = user_agent(contact_for(plan.service.asks, contact or own.get("contact")))
+    until = _end_of(options.last_day)
+    site, url = _site(options.archive, options.wayback or "")
+    settings = json.loads(site["settings"] or "{}") if site else {}
+    plan = _plan(options, url, until, settings.get("cdx"))
+    agent = user_agent(contact_for(plan.service.asks, options.of_wayback.contact or settings.get("contact")))
     run, begun = PastRun(plan), time.monotonic()
     try:
         signum = _fetch(run, agent, log_file(plan.archive) if plan.archive.exists() else None,
-                        shown=not quiet and not as_json)
+                        shown=not options.silent)
     finally:
         run.close()
     summary = _summary(plan, run.result, time.monotonic() - begun)
-    if as_json:
+    if options.as_json:
         write_json(summary)
-    elif not quiet:
+    elif not options.quiet:
         for line in _lines(plan, summary):
             click.echo(clean(line))
     if signum:
@@ -83,17 +90,27 @@ def import_wayback(word: str, archive: str, *, service: str | None, replay: str,
         sys.exit(1)
 
 
+def _plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> Plan:
+    """`service` is that of the site's settings. Raises UsageError for what a TimeMap cannot list."""
+    from archiver.imports.wayback.plan import Plan
+
+    own = options.of_wayback
+    plan = Plan(Path(options.archive), _service(own.service or service or "internet-archive", own.replay), url,
+                own.exact, options.since.replace(tzinfo=UTC) if options.since else None, until, options.limit or 0,
+                own.delay or 0.0, options.all_captures, options.again, own.dry_run)
+    if plan.service.is_timemap and not own.exact:
+        raise click.UsageError("A TimeMap tells of one address alone: name it with --exact, or give a CDX server.")
+    return plan
+
+
 def _site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
     """The archive's site that a word means, if it means one, and the address that it stands for."""
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.urls import start_address
 
     if Path(archive).exists():
-        db = open_archive(Path(archive), read_only=True)
-        try:
+        with opened(Path(archive), read_only=True) as db:
             rows = {row["name"]: row for row in db.table("sites").rows}
-        finally:
-            db.close()
         if row := rows.get(word.removeprefix("www.").rstrip("/")):
             return row, str(row["start_url"])
     return None, start_address(word)

@@ -40,14 +40,11 @@ def why(url: str, as_json: bool, archive: str) -> None:
       archiver why https://blog.example.org/2024/05/a-post
       archiver why https://blog.example.org/?p=7 --json
     """
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.trace import trace
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         found = trace(db, url)
-    finally:
-        db.close()
     if as_json:
         write_json(found)
         return
@@ -56,40 +53,68 @@ def why(url: str, as_json: bool, archive: str) -> None:
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    needed = found["requisite"]
-    alone = needed is not None and not found["sources"] and not found["article"]
-    means = {**_MEANS, **_MEANS_OF_REQUISITES} if alone else _MEANS
+    """Labels and values, in the order in which they are shown; those without a value are left out later."""
+    return [("read as", f"{found['url']} (what was left out of {found['typed']} says nothing of the page)"
+             if found["typed"] else ""),
+            ("outcome", _outcome(found)), ("kind", f"{found['kind'] or ''}"), ("rule", found["rule"] or ""),
+            ("leads to", found["redirects_to"] or ""), *_discovery(found), *_fetching(found),
+            *_requisite(found), *_article(found), *_evidence(found)]
+
+
+def _is_requisite_only(found: dict[str, Any]) -> bool:
+    """Whether the address is known as an image, stylesheet or font of a page alone."""
+    return found["requisite"] is not None and not found["sources"] and not found["article"]
+
+
+def _outcome(found: dict[str, Any]) -> str:
+    means = {**_MEANS, **_MEANS_OF_REQUISITES} if _is_requisite_only(found) else _MEANS
     outcome = means.get(found["outcome"], "never fetched by this name")
+    return outcome + (f": {found['reason']}" if found["reason"] else "")
+
+
+def _discovery(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Who found it, and what they said of it."""
+    hint = {key: value for key, value in (found["lead"] or {}).items() if key in ("title", "published")}
+    return [*(("found by", _source(source)) for source in found["sources"]),
+            *(("captured", _captured(source)) for source in found["sources"] if source.get("first_capture")),
+            ("told", ", ".join(f"{key}: {value}" for key, value in hint.items()))]
+
+
+def _fetching(found: dict[str, Any]) -> list[tuple[str, str]]:
+    due = found["due_at"] and found["outcome"] != "out-of-scope"
+    return [("fetched", _fetched(found) if found["outcome"] else ""),
+            ("ask anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
+            ("next", f"due {instant(found['due_at'])}" if due else "")]
+
+
+def _requisite(found: dict[str, Any]) -> list[tuple[str, str]]:
+    needed = found["requisite"]
+    if not needed:
+        return []
+    held = [] if _is_requisite_only(found) else [("held as", f"{needed['kind']}: {needed['outcome']}")]
+    return [("needed by", _needed_by(needed)), *held]
+
+
+def _article(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """The article of the address, and the further pages of that."""
+    rows = [(f"page {part['number']}" if part["number"] else "all pages", f"{part['url']} ({_MEANS[part['outcome']]})")
+            for part in found["parts"]]
     article = found["article"]
-    rows = [
-        ("read as", f"{found['url']} (what was left out of {found['typed']} says nothing of the page)"
-         if found["typed"] else ""),
-        ("outcome", outcome + (f": {found['reason']}" if found["reason"] else "")),
-        ("kind", f"{found['kind']}" if found["kind"] else ""),
-        ("rule", found["rule"] or ""),
-        ("leads to", found["redirects_to"] or ""),
-        *(("found by", _source(source)) for source in found["sources"]),
-        *(("captured", _captured(source)) for source in found["sources"] if source.get("first_capture")),
-        ("told", ", ".join(f"{k}: {v}" for k, v in (found["lead"] or {}).items() if k in ("title", "published"))),
-        ("fetched", _fetched(found) if found["outcome"] else ""),
-        ("ask anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
-        ("next", f"due {instant(found['due_at'])}" if found["due_at"] and found["outcome"] != "out-of-scope" else ""),
-    ]
-    if needed:
-        rows += [("needed by", _needed_by(needed)), *((("held as", f"{needed['kind']}: {needed['outcome']}"),)
-                                                      if not alone else ())]
-    if article:
-        kind = _ADDRESS.get(article["address_kind"] or "", "")
-        facts = [f"version {article['revision']}", kind,
-                 f"gone since {instant(article['gone_at'])}" if article["gone_at"] else "",
-                 f"same text as {article['duplicate_of']}" if article["duplicate_of"] else ""]
-        rows.append(("article", f"{article['id']} \"{article['title']}\" ({', '.join(f for f in facts if f)})"))
-    rows += [(f"page {part['number']}" if part["number"] else "all pages", f"{part['url']} ({_MEANS[part['outcome']]})")
-             for part in found["parts"]]
-    rows += [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
-                         f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
+    if not article:
+        return rows
+    facts = [f"version {article['revision']}", _ADDRESS.get(article["address_kind"] or "", ""),
+             f"gone since {instant(article['gone_at'])}" if article["gone_at"] else "",
+             f"same text as {article['duplicate_of']}" if article["duplicate_of"] else ""]
+    shown = f"{article['id']} \"{article['title']}\" ({', '.join(filter(None, facts))})"
+    return [("article", shown), *rows]
+
+
+def _evidence(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """The captures, and what the newest of them says of its use."""
+    rows = [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
+                        f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
     # An answer 304 has no page, and mostly not its header fields either.
-    whole = [c["rights"] for c in found["captures"] if c["status"] != 304]
+    whole = [capture["rights"] for capture in found["captures"] if capture["status"] != 304]
     if whole and whole[-1]:
         rows.append(("its use", "; ".join(_right(right) for right in whole[-1])))
     return rows

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archiver.commands.options import archive_option, json_option
-from archiver.commands.remove import remove_posts
+from archiver.commands.options import archive_option, json_option, refuse_unknown_options
+from archiver.commands.remove import Takedown, remove_posts
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -46,10 +46,8 @@ def withdraw(what: tuple[str, ...], reason: str, requested_by: str, dry_run: boo
     said = " ".join(reason.split())
     if not said:
         raise click.UsageError("Give a reason with --reason: it is what stays of the post.")
-    unknown = next((word for word in what if word.startswith("--")), None)
-    if unknown:
-        raise click.NoSuchOption(unknown)
-    remove_posts(Path(archive), _named(Path(archive), what), said, requested_by, dry_run, yes, as_json)
+    refuse_unknown_options(what)
+    remove_posts(Path(archive), Takedown(_named(Path(archive), what), said, requested_by, dry_run, yes, as_json))
 
 
 def _named(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
@@ -57,20 +55,17 @@ def _named(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     from archiver.errors import ArticleNotFound
     from archiver.search.filters import Query
     from archiver.search.run import matching_ids
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
 
     if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
         return what
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         if all(re.fullmatch(r"[0-9a-f]{20}", word) for word in what):
             found = dict(_identified(db, frozenset(what)))
             if lost := next((word for word in what if word not in found), None):
                 raise ArticleNotFound(lost)
             return tuple(str(found[word]) for word in what)
         ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
-    finally:
-        db.close()
     if not ids:
         raise ArticleNotFound(" ".join(what))
     return tuple(map(str, ids))

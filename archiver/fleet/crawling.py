@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.commands.crawls.fork import fork_crawl, let_through
-from archiver.commands.crawls.plan import Came, Order, Result
+from archiver.commands.crawls.plan import Came, Order, Result, plan_of
 from archiver.errors import ArchiverError
 from archiver.fleet.leash import Leashed, take_leash
 from archiver.frontier.asking import look_before_asking
@@ -31,11 +31,11 @@ def _work(link: Connection, archive: Path, url: str, settings: dict[str, Any], c
         return
     look_before_asking(leash.look)
     let_through()
-    from archiver.commands.crawl import plan_of, run
+    from archiver.commands.crawls.run_plans import run_plans
 
     came: Came
     try:
-        (came,), _ = run([plan_of(url, settings, None, contact, known=True)], Order(archive, quiet=True), 1)
+        (came,), _ = run_plans([plan_of(url, settings, None, contact, known=True)], Order(archive, quiet=True), 1)
     except ArchiverError as error:
         came = error
     link.send(came)

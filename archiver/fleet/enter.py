@@ -15,7 +15,7 @@ from archiver.fleet.board import Board
 from archiver.sites.config import load_config
 from archiver.sites.effective import settings_in
 from archiver.spiders.contact import delay_for
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 from archiver.urls import Scope, start_address
 
 
@@ -44,12 +44,9 @@ def of_addresses(urls: Iterable[str]) -> list[Entry]:
 def of_archive(archive: Path) -> list[Entry]:
     """The sites of an archive, with the settings that hold for them (archiver.toml's too), but for those that are
     crawled only where they are named. Raises what `open_archive` and `load_config` do."""
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         settings_of = settings_in(db)
         rows = [(row["start_url"], settings_of(row)) for row in db.table("sites").rows]
-    finally:
-        db.close()
     return [entry(url, settings) for url, settings in rows if settings.get("crawl") is not False]
 
 

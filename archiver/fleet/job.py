@@ -27,7 +27,7 @@ from archiver.fleet.shard import ARCHIVE, checkpoint, left_clean, restore, sweep
 from archiver.fleet.storage import Storage
 from archiver.frontier.cadence import share
 from archiver.spiders.contact import delay_for
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 from archiver.store.ledger import moment
 from archiver.store.runs import Counts
 from archiver.store.sites import add_site
@@ -206,26 +206,20 @@ def _run(place: Place, held: Claim, lease: Lease, delay: float) -> Ended:
 
 def prepare(archive: Path, held: Claim) -> None:
     """The shard has the site with the settings that the fleet has now."""
-    db = open_archive(archive, create=True)
-    try:
+    with opened(archive, create=True) as db:
         site, _ = add_site(db, held.start_url, datetime.now(UTC))
         with writing(db):
             db.execute("update sites set settings = ? where id = ?",
                        [json.dumps(held.settings, ensure_ascii=False), site["id"]])
-    finally:
-        db.close()
 
 
 def _turn(board: Board, archive: Path, held: Claim, outcome: str, reason: str, counts: Counts,
           delay: float) -> Ended:
     """When the site is due again, by the rules of `archiver schedule`; at once where the worker was told to end."""
     now = datetime.now(UTC)
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         (row,) = db.query("select * from sites where name = ?", [held.site])
         turn = scheduled_site(db, {**row, "settings": held.settings}, now).turn
-    finally:
-        db.close()
     if outcome == "failed" and turn.at <= now:  # it died before it was entered in the ledger
         return _failed(board, held, reason, delay)
     due = now if outcome == "interrupted" else turn.at

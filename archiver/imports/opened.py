@@ -17,10 +17,10 @@ from archiver.capture.writer import WarcWriter
 from archiver.errors import ArchiverError
 from archiver.imports.reading import Read
 from archiver.imports.writing import PastWriter, Source
-from archiver.spiders.lock import lock_site
 from archiver.store import imports
 from archiver.store.connect import open_archive
 from archiver.store.imports import Tally
+from archiver.store.locks import lock_site
 from archiver.store.lost import forget_lost
 from archiver.store.transaction import writing
 

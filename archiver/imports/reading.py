@@ -107,16 +107,8 @@ class Reader:
         if before is not None and is_done(self.db, before):
             return Read(Kind.KNOWN, _slim(found), digest)
         base = Read(Kind.STATUS, _slim(found), digest, f"http-{found.status}", exchange=copied)
-        if found.status in (404, 410):
-            return replace(base, kind=Kind.GONE)
-        if found.status in _REDIRECTS:
-            location = answer.header("location")
-            target = normalize(urljoin(found.url, location)) if location else None
-            if target and urlkey(target) != urlkey(found.url):
-                return replace(base, kind=Kind.REDIRECT, target=target)
-            return base
         if found.status != 200:
-            return base
+            return _no_page(base, found, answer)
         if not answer.is_html:
             return replace(base, kind=Kind.NOT_HTML, rule="not-html")
         if (rule := kind_read(self.db, found.url, digest)) is not None:
@@ -125,6 +117,17 @@ class Reader:
         home = urlkey(site.start_url) if site else urlkey(urljoin(found.url, "/"))
         return _page(replace(base, exchange=found.exchange), answer, rules(found.url, found.at), self.version,
                      is_home=urlkey(found.url) == home, copied=copied)
+
+
+def _no_page(base: Read, found: Found, answer: HttpAnswer) -> Read:
+    """What an answer is that is no page: that there is none any more, a redirect, or another status."""
+    if found.status in (404, 410):
+        return replace(base, kind=Kind.GONE)
+    location = answer.header("location") if found.status in _REDIRECTS else ""
+    target = normalize(urljoin(found.url, location)) if location else None
+    if target and urlkey(target) != urlkey(found.url):
+        return replace(base, kind=Kind.REDIRECT, target=target)
+    return base
 
 
 def _page(base: Read, answer: HttpAnswer, rules: SiteRules | None, version: str, *, is_home: bool,

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -16,6 +17,7 @@ from archiver.capture.found import Found
 from archiver.capture.writer import WarcWriter
 from archiver.imports.reading import Kind, Read
 from archiver.store import past_captures as captures
+from archiver.store import tombstones
 from archiver.store.addresses import claim
 from archiver.store.articles import Change, Stored
 from archiver.store.bare import bare_readings
@@ -27,7 +29,6 @@ from archiver.store.past_answers import Way, keep_gone, keep_redirect, landing, 
 from archiver.store.past_versions import version_at
 from archiver.store.rights import store_rights
 from archiver.store.scopes import Site, Sites
-from archiver.store.takedown import bans
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 
@@ -109,11 +110,12 @@ class PastWriter:
     def _is_removed(self, read: Read) -> bool:
         """Whether this shows a post that was taken out of the archive: nothing of it comes back."""
         url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
-        if bans.removal_at(self.db, urlkey(url)) or (read.digest and bans.payload_removed(self.db, read.digest)):
+        if tombstones.removal_at(self.db, urlkey(url)) or (
+                read.digest and tombstones.payload_removed(self.db, read.digest)):
             return True
-        removal = bans.ban_of(self.db, site.name, read.article) if site and read.article else None
+        removal = tombstones.ban_of(self.db, site.name, read.article) if site and read.article else None
         if removal is not None:
-            bans.keep_out(self.db, removal, url, captured=False)
+            tombstones.keep_out(self.db, removal, url, captured=False)
         return removal is not None
 
     def _post(self, read: Read, capture_id: int | None, source: Source, tally: Tally) -> None:
@@ -141,8 +143,8 @@ class PastWriter:
         tally.known += stored.change not in (Change.NEW, Change.REVISED)
         tally.aliases += len(stored.aliases)
         if reading.capture_id is not None:
-            captures.enter_page(db, site.id, url, stored.article_id, reading.capture_id, reading.at, rule, source.name,
-                                reading.article.published)
+            captures.enter_page(db, captures.ImportedPage(site.id, url, stored.article_id, reading.capture_id,
+                                                          reading.at, rule, source.name, reading.article.published))
         self._settle(stored, site, source, tally)
 
     def _settle(self, stored: Stored, site: Site, source: Source, tally: Tally) -> None:
@@ -197,25 +199,30 @@ class PastWriter:
         known; it is kept then (`keep`) until it comes to light."""
         db = self.db
         original = captures.repeated_by(db, found)
-        if original is None:
-            url = found.refers_url or found.url
-            if captures.kind_read(db, url, found.digest) or captures.kind_read(db, found.url, found.digest):
-                tally.revisits += 1
-                return True
+        if original is None and not self._is_known_page(found):
             if keep and source.import_id is not None:
                 captures.keep_revisit(db, found, source.import_id)
             return False
         tally.revisits += 1
-        digest = original["digest"]
-        if captures.known(db, found.url, found.at, digest):
-            return True
+        if original is not None and not captures.known(db, found.url, found.at, original["digest"]):
+            self._enter_revisit(found, original, source, tally)
+        return True
+
+    def _is_known_page(self, found: Found) -> bool:
+        """Whether the payload is that of a page that was read and is no post."""
+        urls = (found.refers_url or found.url, found.url)
+        return any(captures.kind_read(self.db, url, found.digest) for url in urls)
+
+    def _enter_revisit(self, found: Found, original: dict[str, Any], source: Source, tally: Tally) -> None:
+        """The post that the original shows was seen once more, as it was then."""
+        db, digest = self.db, original["digest"]
         shown = captures.article_shown(db, original)
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         told_at = moment(original["captured_at"]) or found.at
         article = version_at(db, row, told_at) if row else None
         site = self._site(found.url, tally) if article else None
         if row is None or article is None or site is None:
-            return True
+            return
         answer = found.answer
         exchange = Exchange(url=found.url, at=found.at, method="GET", request_headers=(), status=found.status,
                             reason=answer.reason if answer else "", protocol="HTTP/1.1",
@@ -223,7 +230,6 @@ class PastWriter:
         capture_id = self._append(exchange, found, source, Original(original["url"], told_at, digest), tally)
         reading = Reading(replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or "")
         self._enter(site, reading, "revisit", source, Tally())
-        return True
 
     def resolve(self, source: Source, tally: Tally) -> list[Problem]:
         """Try the revisit records once more whose original was not known; a problem for each of this import's that

@@ -104,26 +104,19 @@ def decide(said: Sequence[Said], page: Sequence[Right], at: str) -> Decision:
     """The decision on a record from what people say and from what its page said of itself; `at` is the day of the
     snapshot (ISO 8601), by which `unavailable_after` is judged.
     """
-    reasons = [Reason(one.tier, f"{one.who} says {one.tier.label}", permits=True)
-               for one in said if one.tier is not None]
+    words = [Reason(one.tier, f"{one.who} says {one.tier.label}", permits=True)
+             for one in said if one.tier is not None]
     licence = next((one.licence for one in said if one.licence), "")
     seen = () if licence else licences(page)
-    for name in (licence, *seen):
-        tier = of_licence(name)
-        if name and tier is not None:
-            reasons.append(Reason(tier, f"it is under {name}", permits=True))
+    under = [Reason(tier, f"it is under {name}", permits=True) for name in (licence, *seen)
+             if name and (tier := of_licence(name)) is not None]
     permission = next((one.permission for one in said if one.permission), "")
-    if permission:
-        reasons.append(Reason(Tier.FULL, f"permitted by {permission}"))
-        given = [reason for reason in reasons if reason.permits and not reason.why.startswith("it is under")]
-    else:
-        given = [reason for reason in reasons if reason.permits]
-    if not given:
-        reasons.append(Reason(DEFAULT, "nothing permits more", permits=True))
-        given = reasons[-1:]
-    if not permission:
-        reasons += limits(page, at)
-    tier = min([reason.tier for reason in given] + [r.tier for r in reasons if not r.permits])
+    bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else limits(page, at)
+    given = words if permission else [*words, *under]
+    default = [] if given else [Reason(DEFAULT, "nothing permits more", permits=True)]
+    # What a person permits comes right behind the licences, and what a page forbids at the end.
+    reasons = [*words, *under, *(bounds + default if permission else default + bounds)]
+    tier = min(reason.tier for reason in (*given, *default, *bounds))
     found = seen[0] if len(seen) == 1 else ""
     return Decision(tier, licence or found, all(one.geo is not False for one in said), tuple(reasons))
 

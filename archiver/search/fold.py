@@ -14,7 +14,7 @@ from archiver.record.joined import Joined
 from archiver.search.index.schema import COPY, FIRST, KEYS, schema
 from archiver.search.index.searcher import Searcher
 from archiver.search.match import key_query
-from archiver.search.order import Entry, entries, field_values, numbered, with_groups
+from archiver.search.order import Match, field_values, matches, numbered, with_groups
 
 Fold = Literal["text", "cluster", "none"]
 FOLDS: dict[Fold, str] = {
@@ -48,12 +48,11 @@ def folded(searcher: Searcher, query: Query, fold: Fold) -> Folded:
 def _by_text(searcher: Searcher, query: Query) -> Folded:
     same = Query.term_set_query(schema(), KEYS, [COPY, FIRST])
     # A frequent word has tens of thousands of copies: what is done for each of them is what a search of it takes.
-    numbers, groups, _ = with_groups(searcher, _and(query, same),
-                                     sum(searcher.doc_freq(KEYS, key) for key in (COPY, FIRST)))
-    copies = [pair for pair in zip(numbers, groups, strict=True) if pair[0] != pair[1]]
+    found = with_groups(searcher, _and(query, same), sum(searcher.doc_freq(KEYS, key) for key in (COPY, FIRST)))
+    copies = [pair for pair in zip(found.ids, found.groups, strict=True) if pair[0] != pair[1]]
     if not copies:
         return Folded(query, {}, 0)
-    originals = set(numbers) - {number for number, _ in copies}
+    originals = set(found.ids) - {number for number, _ in copies}
     beneath: dict[int, list[int]] = {}
     alone: dict[int, list[int]] = {}
     for number, group in copies:
@@ -105,23 +104,23 @@ def _by_cluster(searcher: Searcher, query: Query) -> Folded:
                   len(left_out))
 
 
-def _having(searcher: Searcher, query: Query, what: Query) -> list[Entry]:
-    return entries(searcher, _and(query, what))
+def _having(searcher: Searcher, query: Query, what: Query) -> list[Match]:
+    return matches(searcher, _and(query, what))
 
 
 def _and(query: Query, what: Query) -> Query:
     return Query.boolean_query([(Occur.Must, query), (Occur.Must, what)])
 
 
-def _clusters(searcher: Searcher, members: list[Entry]) -> dict[int, int]:
+def _clusters(searcher: Searcher, members: list[Match]) -> dict[int, int]:
     """The cluster of each of the entries, by its number."""
     return dict(zip((entry.id for entry in members),
                     field_values(searcher, "cluster", [entry.address for entry in members]), strict=True))
 
 
-def _together(alike: Iterable[Entry], clusters: dict[int, int]) -> list[list[Entry]]:
+def _together(alike: Iterable[Match], clusters: dict[int, int]) -> list[list[Match]]:
     """The entries by text, and texts by cluster."""
-    texts: dict[int, list[Entry]] = defaultdict(list)
+    texts: dict[int, list[Match]] = defaultdict(list)
     for entry in alike:
         texts[entry.group].append(entry)
     joined = Joined[int]()

@@ -136,22 +136,28 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
             groups.append(replace(groups[-1].of((found["of"] or "").lower()), near=found["open"] != "("))
             yield _Token("(" if found["open"] == "(" else "near", at)
             continue
-        value = found["word"] if found["phrase"] is None else found["phrase"]
-        if value is None:
-            continue
-        operator = None if found["field"] or found["phrase"] is not None else _operator(value, at)
-        if operator:
-            yield operator
-            continue
-        if groups[-1].near and found["word"] and (told := _distance(text, found)):
-            value, distance = told
-            yield _Token("distance", at, distance=distance)
-            if not value:
-                continue
-        terms += 1
-        if terms > MAX_TERMS:
-            raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
-        yield _Token("term", at, _leaf(text, found, at, value, stem, groups[-1]))
+        for token in _words(text, found, at, stem, groups[-1]):
+            terms += token.kind == "term"
+            if terms > MAX_TERMS:
+                raise BadQuery(text, f"it has more than {MAX_TERMS} words", at)
+            yield token
+
+
+def _words(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
+    """What a word or phrase is: an operator, the distance of a NEAR( ), or a term."""
+    value = found["word"] if found["phrase"] is None else found["phrase"]
+    if value is None:
+        return
+    operator = None if found["field"] or found["phrase"] is not None else _operator(value, at)
+    if operator:
+        yield operator
+        return
+    if group.near and found["word"] and (told := _distance(text, found)):
+        value, distance = told
+        yield _Token("distance", at, distance=distance)
+        if not value:
+            return
+    yield _Token("term", at, _leaf(text, found, at, value, stem, group))
 
 
 def _operator(word: str, at: int) -> _Token | None:

@@ -18,7 +18,7 @@ from tantivy import FieldType, Occur, Order, Query
 
 from archiver.search.index.schema import schema
 from archiver.search.index.searcher import Searcher
-from archiver.search.order import Entry, in_order, with_numbers
+from archiver.search.order import Match, Sort, in_order, with_numbers
 
 HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
@@ -33,20 +33,8 @@ _WIDEST = 2**61
 """In seconds: the index has numbers of 64 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    entry: Entry
-    worth: float
-    """The logarithm of the score with its age: no score is too small for it."""
-    score: float
-
-    @property
-    def aged(self) -> Entry:
-        return replace(self.entry, key=(self.worth, self.score))
-
-
 def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
-               ) -> list[Entry]:
+               ) -> list[Match]:
     """The articles from `first` to before `last`; their `key` is the logarithm of the score with its age (minus
     infinity without a date) and the score itself, `half_life` is in days, `now` in Unix seconds. Those that are equal
     come by score, then by number, originals first."""
@@ -55,14 +43,23 @@ def by_recency(searcher: Searcher, query: Query, half_life: float, now: int, *, 
     reach = max(_FIRST, 2 * last)
     best = _scored(searcher, query, reach)
     if len(best) < reach:
-        return [one.aged for one in _ranked(searcher, best, half_life, now)[first:last]]
+        return _ranked(searcher, best, half_life, now)[first:last]
     aged = _Aged(searcher, query, half_life, now)
-    dated = [one.aged for one in aged.dated(_rounded(best[0][0]), last)]
+    dated = aged.dated(_rounded(best[0]), last)
     if len(dated) < last:
         no_date = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, Query.exists_query(_FIELD))])
-        dated += [replace(entry, key=(-inf, entry.key)) for entry in
-                  in_order(searcher, no_date, "", down=True, first=0, last=last - len(dated))]
+        dated += [replace(match, key=(-inf, match.key)) for match in
+                  in_order(searcher, no_date, Sort("", down=True), first=0, last=last - len(dated))]
     return dated[first:last]
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """A stretch of time that begins at `low`: how many of its articles were `read`, and the best so far."""
+
+    low: int
+    read: int
+    ranked: list[Match]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +69,19 @@ class _Aged:
     half_life: float
     now: int
 
-    def dated(self, best: float, last: int) -> list[_Ranked]:
+    def dated(self, best: float, last: int) -> list[Match]:
         """The first `last` of those with a date, of which none has a better score than `best`."""
-        ranked: list[_Ranked] = []
+        ranked: list[Match] = []
         high: int | None = None
         width = int(min(self.half_life * _DAY * _BAND, _WIDEST))
         while True:
             newest = self.now if high is None else high
-            low, found, ranked = self._with_band(ranked, max(newest - width, -_WIDEST), high, last)
-            high, width = low - 1, newest - low
-            beyond = self._worth(best, high) - ranked[-1].worth if len(ranked) == last else inf
+            band = self._with_band(ranked, max(newest - width, -_WIDEST), high, last)
+            ranked, high, width = band.ranked, band.low - 1, newest - band.low
+            beyond = self._worth(best, high) - ranked[-1].key[0] if len(ranked) == last else inf
             if beyond < 0:
                 return ranked
-            if not found:
+            if not band.read:
                 older = self.searcher.search(self._between(None, high), limit=1, order_by_field=_FIELD,
                                              order=Order.Desc).hits
                 if not older:
@@ -92,22 +89,21 @@ class _Aged:
                 high = int(older[0][0])
             if beyond < inf:  # as far as one of the best score could be among them
                 width = max(width, int(min(beyond * self.half_life * _DAY, _WIDEST)) + 1)
-            elif found < _SPARE / 4:
+            elif band.read < _SPARE / 4:
                 width = max(width, _DAY) * 4
             width = min(width, _WIDEST)
 
-    def _with_band(self, ranked: list[_Ranked], low: int, high: int | None, last: int
-                   ) -> tuple[int, int, list[_Ranked]]:
-        """Where a band began, from `low` on or later, how many of it were read, and the first `last` of those and of
-        what was ranked before: what was not read of the band is not among them."""
+    def _with_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
+        """The band up to `high` that begins at `low` or later, and the first `last` of it and of what was ranked
+        before: what was not read of the band is not among them."""
         most = last + _SPARE
         while True:
             some = _scored(self.searcher, self._between(low, high), most)
             both = sorted([*ranked, *_ranked(self.searcher, some, self.half_life, self.now)], key=_turn)[:last]
             newest = self.now if high is None else high
             if len(some) < most or (len(both) == last and
-                                    both[-1].worth > self._worth(_rounded(some[-1][0]), newest)):
-                return low, len(some), both
+                                    both[-1].key[0] > self._worth(_rounded(some[-1]), newest)):
+                return _Band(low, len(some), both)
             if newest - low > _DAY:
                 low = (low + newest) // 2
             else:
@@ -121,25 +117,26 @@ class _Aged:
         return _worth(score, published, self.half_life, self.now)
 
 
-def _scored(searcher: Searcher, query: Query, most: int) -> list[tuple[Entry, Any]]:
-    hits = list(searcher.search(query, limit=min(most, searcher.num_docs)).hits)
-    return list(zip(with_numbers(searcher, hits), [address for _, address in hits], strict=True))
+def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
+    return with_numbers(searcher, list(searcher.search(query, limit=min(most, searcher.num_docs)).hits))
 
 
-def _ranked(searcher: Searcher, found: list[tuple[Entry, Any]], half_life: float, now: int) -> list[_Ranked]:
-    times: Any = searcher.fast_field_values("published_at", [address for _, address in found])
-    out = [_Ranked(entry, _worth(_rounded(entry), at, half_life, now), _rounded(entry))
-           for (entry, _), at in zip(found, times, strict=True)]
+def _ranked(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
+    """With the logarithm of the score with its age as their key (no score is too small for it), and the score."""
+    times: Any = searcher.fast_field_values("published_at", [match.address for match in found])
+    out = [Match(match.id, match.group, (_worth(score := _rounded(match), at, half_life, now), score), match.address)
+           for match, at in zip(found, times, strict=True)]
     return sorted(out, key=_turn)
 
 
-def _turn(one: _Ranked) -> tuple[float, float, tuple[bool, int]]:
-    return -one.worth, -one.score, one.entry.turn
+def _turn(match: Match) -> tuple[float, float, bool, int]:
+    worth, score = match.key
+    return (-worth, -score, *match.turn)
 
 
-def _rounded(entry: Entry) -> float:
+def _rounded(match: Match) -> float:
     """The index adds up a score in the order that is fastest: its last digits are not always the same."""
-    return round(float(entry.key), 4)
+    return round(float(match.key), 4)
 
 
 def _worth(score: float, published: int | None, half_life: float, now: int) -> float:

@@ -18,8 +18,8 @@ from archiver.search.filters import Query
 from archiver.search.index.schema import WAYS, WRITTEN, schema
 from archiver.search.index.values import texts
 from archiver.search.names import way, written
-from archiver.search.order import count
-from archiver.search.plan import Found, Plan, ordered, planned, window
+from archiver.search.order import Match, count
+from archiver.search.plan import Plan, ordered, planned, window
 from archiver.search.snippet import snippet, wanted
 
 FACETS = (*FACETED, "year")
@@ -89,7 +89,7 @@ class Listing:
 
     beneath: dict[int, Sequence[int]]
     _plan: Plan
-    _found: dict[int, Found]
+    _found: dict[int, Match]
 
     def hits(self, ids: Collection[int]) -> tuple[Hit, ...]:
         """What is to be shown of some of them, in the query's order."""
@@ -159,7 +159,7 @@ def _written(plans: Sequence[Plan], name: str, form: str) -> str:
 # -- what a hit shows -------------------------------------------------------------------------
 
 
-def hits_of(plan: Plan, page: list[Found]) -> Iterator[Hit]:
+def hits_of(plan: Plan, page: list[Match]) -> Iterator[Hit]:
     db = plan.db
     ids = json.dumps([found.id for found in page])
     rows = {row["id"]: row for row in db.query(
@@ -195,7 +195,7 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(texts(row[name])) if BY_NAME[name].is_list else row[name] for name in HIT_FIELDS}
 
 
-def _beneath(plan: Plan, page: list[Found]) -> dict[int, tuple[Beneath, ...]]:
+def _beneath(plan: Plan, page: list[Match]) -> dict[int, tuple[Beneath, ...]]:
     numbers = {found.id: plan.beneath[found.id] for found in page if found.id in plan.beneath}
     ids = json.dumps([number for many in numbers.values() for number in many])
     rows = {row[0]: Beneath(*row) for row in plan.db.execute(

@@ -92,7 +92,8 @@ def save(db: Database, name: str, query: Query, now: datetime | None = None) -> 
     with writing(db):
         if stored.rows(db, key):
             raise BadName(shown, f"there is one of this name; 'archiver searches remove {shown}' takes it away")
-        number = stored.insert(db, shown, key, str(uuid.uuid4()), _as_json(query), _moment(now), before)
+        number = stored.insert(db, stored.NewSearch(shown, key, str(uuid.uuid4()), _as_json(query), _moment(now),
+                                                    before))
         stored.add(db, number, _every(found))
     return find(db, shown)
 
@@ -150,9 +151,9 @@ def last(db: Database, name: str, most: int | None = None, *, of_run: str | None
     if not told:
         return ()
     found = listing(db, _whole(_saved(row).query))
-    here = [(number, at, why) for number, at, why in told if number in found.beneath][:most]
-    hits = {hit.id: hit for hit in found.hits([number for number, _, _ in here])}
-    return tuple(New(hits[number], why, at) for number, at, why in here if number in hits)
+    here = [one for one in told if one.article in found.beneath][:most]
+    hits = {hit.id: hit for hit in found.hits([one.article for one in here])}
+    return tuple(New(hits[one.article], one.why, one.at) for one in here if one.article in hits)
 
 
 def standings(db: Database) -> list[Standing]:

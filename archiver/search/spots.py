@@ -13,7 +13,7 @@ from math import floor
 from sqlite_utils import Database
 
 from archiver.search.filters import Query
-from archiver.search.order import in_order
+from archiver.search.order import Sort, in_order
 from archiver.search.places import Box
 from archiver.search.plan import planned
 from archiver.search.terms import Key
@@ -50,7 +50,7 @@ def spots(db: Database, query: Query, most: int, columns: int = 24) -> Spots:
     """The places of the newest `most` articles that a query finds, on a grid of so many columns over the view of them.
     Raises what `archiver.search.run.run` does."""
     plan = planned(db, query, Key("has:geo"))
-    newest = in_order(plan.searcher, plan.found, "published_at", down=True, first=0, last=most)
+    newest = in_order(plan.searcher, plan.found, Sort("published_at", down=True), first=0, last=most)
     found = db.execute(
         "select article_id, latitude, longitude, placename from geotags where role <> 'publisher' and typeof(latitude) "
         "in ('real', 'integer') and typeof(longitude) in ('real', 'integer') and article_id in "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 
 from archiver.errors import BadQuery
@@ -13,28 +14,35 @@ _LAST = datetime.max.isoformat()
 """The end of the last day, which no day comes after."""
 
 
-def period(text: str) -> tuple[str, str, bool]:
-    """A year, month or day as [first day, day after the last); a full time as itself twice and True.
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days from `start` to before `end`; where it `is_moment`, both are that time."""
 
-    Raises BadQuery.
-    """
+    start: str
+    end: str
+    is_moment: bool = False
+
+
+def period(text: str) -> Period:
+    """What a year, a month, a day or a full time in ISO 8601 stands for. Raises BadQuery."""
     typed = text.strip()
     try:
         if found := re.fullmatch(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", typed):
-            year, month, day = (int(part) if part else None for part in found.groups())
-            assert year is not None
-            start = date(year, month or 1, day or 1)
-            if year == MAXYEAR and (not month or (month, day or 31) == (12, 31)):
-                return start.isoformat(), _LAST, False
-            if day:
-                end = start + timedelta(days=1)
-            else:
-                end = date(year + (not month or month == 12), (month or 12) % 12 + 1, 1)
-            return start.isoformat(), end.isoformat(), False
+            return _days(*(int(part) if part else None for part in found.groups()))
         moment = datetime.fromisoformat(typed).isoformat()
     except (ValueError, OverflowError):
         raise BadQuery(text, "a date is written 2024, 2024-05, 2024-05-31 or 2024-05-31T18:00+02:00") from None
-    return moment, moment, True
+    return Period(moment, moment, is_moment=True)
+
+
+def _days(year: int | None, month: int | None, day: int | None) -> Period:
+    """Raises ValueError and OverflowError for what no calendar has."""
+    assert year is not None
+    start = date(year, month or 1, day or 1)
+    if year == MAXYEAR and (not month or (month, day or 31) == (12, 31)):
+        return Period(start.isoformat(), _LAST)
+    end = start + timedelta(days=1) if day else date(year + (not month or month == 12), (month or 12) % 12 + 1, 1)
+    return Period(start.isoformat(), end.isoformat())
 
 
 def between(field: str, since: str | None, until: str | None) -> Node:
@@ -44,16 +52,15 @@ def between(field: str, since: str | None, until: str | None) -> Node:
     as a moment (the number `field` with _at). Raises BadQuery.
     """
     spans: list[Node] = []
-    first = last = ""
-    if since:
-        first, _, exact = period(since)
-        spans.append(Span(f"{field}_at", utc_seconds(first), None) if exact
-                     else Span(field, local_seconds(first), None))
-    if until:
-        _, last, exact = period(until)
-        spans.append(Span(f"{field}_at", None, utc_seconds(last)) if exact
-                     else Span(field, None, local_seconds(last) - (last != _LAST)))
-    if first and last and (first > last or (first == last and not exact)):
+    first = period(since) if since else None
+    last = period(until) if until else None
+    if first:
+        spans.append(Span(f"{field}_at", utc_seconds(first.start), None) if first.is_moment
+                     else Span(field, local_seconds(first.start), None))
+    if last:
+        spans.append(Span(f"{field}_at", None, utc_seconds(last.end)) if last.is_moment
+                     else Span(field, None, local_seconds(last.end) - (last.end != _LAST)))
+    if first and last and (first.start > last.end or (first.start == last.end and not last.is_moment)):
         raise BadQuery(f"{since} to {until}", "its end lies before its beginning")
     return spans[0] if len(spans) == 1 else Every(tuple(spans))
 

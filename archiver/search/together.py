@@ -27,8 +27,8 @@ from archiver.record.sketch import sketch
 from archiver.record.wording import wording
 from archiver.search.filters import Query
 from archiver.search.index.opened import held
-from archiver.search.order import best_of, entries, numbered
-from archiver.search.plan import Found, Plan, order_of, ordered, planned, window
+from archiver.search.order import Match, best_of, matches, numbered
+from archiver.search.plan import Plan, order_of, ordered, planned, window
 from archiver.search.run import Hit, hits_of
 from archiver.store.sites import find_site
 from archiver.store.sketches import COMMON, LEAST_MET
@@ -123,11 +123,11 @@ def placed(one: Together) -> tuple[Placed, ...]:
     if not one.plans:
         return ()
     first, last = window(one.plans[0].query)
-    _, down = order_of(one.plans[0])
+    down = order_of(one.plans[0]).down
     rows = [(shard, found) for shard, plan in enumerate(one.plans) for found in ordered(plan, 0, last)]
     with_key = sorted((row for row in rows if row[1].key is not None), key=lambda row: row[1].key, reverse=down)
     page = [*with_key, *(row for row in rows if row[1].key is None)][first:last]
-    by_shard: dict[int, list[Found]] = defaultdict(list)
+    by_shard: dict[int, list[Match]] = defaultdict(list)
     for shard, found in page:
         by_shard[shard].append(found)
     hits = {(shard, hit.id): hit for shard, founds in by_shard.items() for hit in hits_of(one.plans[shard], founds)}
@@ -188,12 +188,12 @@ def _without(plan: Plan, ids: list[int]) -> Plan:
     if not ids:
         return plan
     found = Asked.boolean_query([(Occur.Must, plan.found), (Occur.MustNot, numbered(plan.searcher, ids))])
-    best, total = best_of(plan.searcher, found)
-    return replace(plan, key=(plan.key, tuple(ids)), found=found, best=best, total=total)
+    shown = replace(plan.shown, found=found, best=best_of(plan.searcher, found))
+    return replace(plan, key=(plan.key, tuple(ids)), shown=shown)
 
 
 def _shown(number: int, shard: Shard, plan: Plan) -> Iterator[_Copy]:
-    ids = json.dumps([entry.id for entry in entries(plan.searcher, plan.found)])
+    ids = json.dumps([match.id for match in matches(plan.searcher, plan.found)])
     for row in shard.db.execute(
             "select id, coalesce(content_digest, ''), coalesce(published, ''), first_seen from articles "
             "where id in (select value from json_each(?))", [ids]):

@@ -11,10 +11,10 @@ from sqlite_utils import Database
 from archiver.fields import MEASURED
 from archiver.frontier.robots import parse_robots
 from archiver.store.coverage import coverage
-from archiver.store.health.known import last_run
-from archiver.store.health.measures import Measured
 from archiver.store.hostfiles import stored_file
 from archiver.store.rules import rules_at
+from archiver.store.run_measures import Measured
+from archiver.store.runs import last_run
 
 _KINDS = {"feed": "feed", "sitemap": "sitemap", "api": "API"}
 

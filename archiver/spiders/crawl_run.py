@@ -27,7 +27,6 @@ from archiver.items import Capture, Source, Target
 from archiver.sites.effective import settings_in
 from archiver.spiders.contact import needs_contact
 from archiver.spiders.ending import Ended, Ending, broken
-from archiver.spiders.lock import lock_host, lock_site
 from archiver.spiders.recovery import Place, recover, warc_prefix
 from archiver.spiders.requisites import Requisites
 from archiver.spiders.teacher import Teacher
@@ -36,14 +35,15 @@ from archiver.store import ledger, missing
 from archiver.store.articles import read_anew
 from archiver.store.captured import readings
 from archiver.store.connect import open_archive
+from archiver.store.discovered_urls import record_targets
 from archiver.store.doubt import is_confirmed
 from archiver.store.faults import fault_of, is_fault
-from archiver.store.health.known import alive_sources
+from archiver.store.locks import lock_host, lock_site
 from archiver.store.requisites import DEFAULT_MODE, Mode
 from archiver.store.result_stages import StoringRun
 from archiver.store.rules import retire, rules_at, store_learned
 from archiver.store.runs import Counts, ask_again, begin_run, check_run, end_run, ensure_site, has_finished
-from archiver.store.sources import enter_cdx
+from archiver.store.sources import alive_sources, enter_cdx
 from archiver.store.takedown.named import Named
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.versions import extractor_of
@@ -138,7 +138,7 @@ class CrawlRun:
         mended, mode = recover(self.db, self.archive.parent, self.site), "full" if order.full else "incremental"
         with writing(self.db):
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, mended)
-            ledger.record_targets(self.db, site_id, [Target(self.start_url, Source.SEED)], self.started)
+            record_targets(self.db, site_id, [Target(self.start_url, Source.SEED)], self.started)
             if order.only:
                 missing.make_due(self.db, site_id, with_aside=order.only == "set-aside")
             else:

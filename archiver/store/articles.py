@@ -5,7 +5,6 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,25 +14,18 @@ from sqlite_utils import Database
 
 from archiver.fields import LATEST
 from archiver.items import Article
-from archiver.record.identity import (
-    changed_fields,
-    content_digest,
-    is_part,
-    is_stub,
-    meaning_digest,
-    same_post,
-    shows_nothing_of,
-)
+from archiver.record.identity import changed_fields, content_digest, is_part, is_stub, meaning_digest, shows_nothing_of
 from archiver.store import clusters
 from archiver.store.addresses import claim, enter_addresses, promote, redirecting
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.evidence_form import Entry
 from archiver.store.evidence_kinds import stored, told
 from archiver.store.history import count_again, last_revision, said_before
+from archiver.store.identification import article_where, find
 from archiver.store.ledger import insert_row, stamp
 from archiver.store.lost import prove
 from archiver.store.provenance import entries, mixed
-from archiver.store.takedown.bans import next_number
+from archiver.store.tombstones import next_number
 from archiver.store.versions import (
     Reread,
     article_from_row,
@@ -78,73 +70,141 @@ class Stored:
     back: int = 0
 
 
-def store_article(db: Database, site: str, article: Article, *, redirects: Iterable[str], at: datetime,
-                  capture_id: int | None, run_id: int | None, run_started: datetime, extractor: str | None = None,
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """When and how a page was read. `redirects` are the addresses that led to it; `extractor` says who read it, None
+    where the reading was put together from what is stored. `run_started` is when that crawl began."""
+
+    at: datetime
+    run_started: datetime
+    capture_id: int | None = None
+    run_id: int | None = None
+    redirects: tuple[str, ...] = ()
+    extractor: str | None = None
+
+
+def store_article(db: Database, site: str, article: Article, observed: Observation, *,
                   reread: Reread = lambda row: (), completes: bool = False) -> Stored:
     """Enter one reading: a new article, a new revision of one that is there, or nothing but a last-seen time.
 
-    `extractor` says who read it; None where it was put together from what is stored. What differs from a stored
-    reading of another extractor may be no edit: `reread` reads the stored article's capture as today. `completes`: the
-    stored text lacked pages that could not be read then; that they are there now is no edit either.
+    What differs from a stored reading of another extractor may be no edit: `reread` reads the stored article's capture
+    as today. `completes`: the stored text lacked pages that could not be read then; that they are there now is no edit
+    either.
     """
-    row = find(db, site, article, redirects)
+    row = find(db, site, article, observed.redirects)
     if row is None:
-        return _insert(db, site, article, redirects, at, capture_id, run_id, extractor)
-    old = article_from_row(row)
-    article_id: int = row["id"]
-    if is_stub(old.body, article.body):
-        touch(db, article_id, at)
-        return Stored(article_id, Change.STUB)
-    moved = urlkey(article.url) != row["urlkey"]
-    if not moved and shows_nothing_of(old, article):
-        gone = mark_gone(db, row["urlkey"], at)
-        return Stored(article_id, Change.GONE, ("gone_at",) if gone else ())
-    part = moved and is_part(urlkey(article.url), row["urlkey"])
-    if part or (moved and not _is_move(db, row, article, run_started)):
-        # A second address of a post that stands where it stood: an alias, and no news of the post.
-        urls = [article.url, *redirects, *redirecting(db, urlkey(article.url))]
-        aliases = [] if part else claim(db, article_id, urls, "copy", at)
-        touch(db, article_id, at)
-        return Stored(article_id, Change.COPY, aliases=tuple(aliases))
-    aliases = enter_addresses(db, article_id, article, redirects, at)
-    if moved:
-        aliases.append(row["url"])
-    changed = edited = changed_fields(old, article)
-    seen: dict[str, Any] = {"last_seen": stamp(at), "gone_at": None}
-    if changed and extractor is not None and extractor != row["extractor"] and (readings := reread(row)):
-        edited = edited_fields(told(db, row), article, changed, readings)
-    if completes and edited == ("body",) and set(old.body.split("\n\n")) < set(article.body.split("\n\n")):
-        edited = ()
-    if changed and not edited and (completes or article.read_by or not was_ruled(row["extractor"])):
-        overwrite(db, row, article, extractor, **seen, read_at=stamp(at))
-        rewrite_revision(db, article_id, row["revision"], article)
-        prove(db, article_id, capture_id)
-        return Stored(article_id, Change.REREAD, changed, tuple(aliases))
-    if not edited:
-        prove(db, article_id, capture_id)
+        return _insert(db, site, article, observed)
+    met = _Met(db, row, article_from_row(row), article, observed)
+    return met.as_stub() or met.as_gone() or met.as_copy() or met.stored(reread, completes=completes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A reading of an article that is there: `row` and `old` are what is stored of it."""
+
+    db: Database
+    row: dict[str, Any]
+    old: Article
+    article: Article
+    observed: Observation
+
+    @property
+    def id(self) -> int:
+        return int(self.row["id"])
+
+    @property
+    def has_moved(self) -> bool:
+        return bool(urlkey(self.article.url) != self.row["urlkey"])
+
+    def as_stub(self) -> Stored | None:
+        if is_stub(self.old.body, self.article.body):
+            touch(self.db, self.id, self.observed.at)
+            return Stored(self.id, Change.STUB)
+        return None
+
+    def as_gone(self) -> Stored | None:
+        if self.has_moved or not shows_nothing_of(self.old, self.article):
+            return None
+        gone = mark_gone(self.db, self.row["urlkey"], self.observed.at)
+        return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
+
+    def as_copy(self) -> Stored | None:
+        """A second address of a post that has not moved: an alias, and no news of the post."""
+        if not self.has_moved:
+            return None
+        here = urlkey(self.article.url)
+        part = is_part(here, self.row["urlkey"])
+        if not part and _is_move(self.db, self.row, self.article, self.observed.run_started):
+            return None
+        urls = [self.article.url, *self.observed.redirects, *redirecting(self.db, here)]
+        aliases = [] if part else claim(self.db, self.id, urls, "copy", self.observed.at)
+        touch(self.db, self.id, self.observed.at)
+        return Stored(self.id, Change.COPY, aliases=tuple(aliases))
+
+    def stored(self, reread: Reread, *, completes: bool) -> Stored:
+        """The reading is of the post at its own address: what it says is what the article is now."""
+        aliases = enter_addresses(self.db, self.id, self.article, self.observed.redirects, self.observed.at)
+        if self.has_moved:
+            aliases.append(self.row["url"])
+        changed = changed_fields(self.old, self.article)
+        edited = self._edited(changed, reread, completes=completes)
+        if edited:
+            return self._revised(edited, tuple(aliases))
+        if changed and (completes or self.article.read_by or not was_ruled(self.row["extractor"])):
+            return self._reread(changed, tuple(aliases))
+        return self._unchanged(tuple(aliases))
+
+    def _edited(self, changed: tuple[str, ...], reread: Reread, *, completes: bool) -> tuple[str, ...]:
+        """Those of the changed fields that the site has edited."""
+        extractor, edited = self.observed.extractor, changed
+        if changed and extractor is not None and extractor != self.row["extractor"] and (readings := reread(self.row)):
+            edited = edited_fields(told(self.db, self.row), self.article, changed, readings)
+        if completes and edited == ("body",) and (
+                set(self.old.body.split("\n\n")) < set(self.article.body.split("\n\n"))):
+            return ()
+        return edited
+
+    @property
+    def _seen(self) -> dict[str, Any]:
+        return {"last_seen": stamp(self.observed.at), "gone_at": None}
+
+    def _reread(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
+        seen = self.observed
+        overwrite(self.db, self.row, self.article, seen.extractor, **self._seen, read_at=stamp(seen.at))
+        rewrite_revision(self.db, self.id, self.row["revision"], self.article)
+        prove(self.db, self.id, seen.capture_id)
+        return Stored(self.id, Change.REREAD, changed, aliases)
+
+    def _unchanged(self, aliases: tuple[str, ...]) -> Stored:
+        db, row, article, seen = self.db, self.row, self.article, self.observed
+        prove(db, self.id, seen.capture_id)
         kept = {k: v for k, v in article_row(article).items() if k in LATEST}
         fresh = [name for name in LATEST if name != "url" and kept[name] != row[name]]
         if fresh:
-            mix = mixed(told(db, row), article, fresh, other=(extractor, capture_id, stamp(at)))
+            mix = mixed(told(db, row), article, fresh, other=(seen.extractor, seen.capture_id, stamp(seen.at)))
             kept["evidence"] = stored(db, mix, row | kept)
-        db.table("articles").update(article_id, {
-            **kept, **seen, "urlkey": urlkey(article.url),
+        db.table("articles").update(self.id, {
+            **kept, **self._seen, "urlkey": urlkey(article.url),
             "post_id": article.post_id or row["post_id"], "guid": article.guid or row["guid"],
         })
-        return Stored(article_id, Change.UNCHANGED, aliases=tuple(aliases))
-    set_aside(db, row)
-    back = said_before(db, row, article, at)
-    again = back is not None and back.counted
-    number = back.of if back and again else last_revision(db, article_id) + 1
-    overwrite(db, row, article, extractor, **seen, revision=number, capture_id=capture_id or row["capture_id"],
-               read_at=stamp(at))
-    if again:
-        count_again(db, article_id, number, at)
-        rewrite_revision(db, article_id, number, article)
-        return Stored(article_id, Change.RETURNED, edited, tuple(aliases), back=number)
-    write_revision(db, article_id, number, article, edited, at, capture_id, run_id, previous=row["revision"],
-                   same_as=back.of if back else None)
-    return Stored(article_id, Change.REVISED, edited, tuple(aliases))
+        return Stored(self.id, Change.UNCHANGED, aliases=aliases)
+
+    def _revised(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
+        """A new version, or an earlier one that says the same and is the current one again."""
+        db, row, article, observed = self.db, self.row, self.article, self.observed
+        set_aside(db, row)
+        back = said_before(db, row, article, observed.at)
+        again = back is not None and back.counted
+        number = back.of if back and again else last_revision(db, self.id) + 1
+        overwrite(db, row, article, observed.extractor, **self._seen, revision=number,
+                  capture_id=observed.capture_id or row["capture_id"], read_at=stamp(observed.at))
+        if again:
+            count_again(db, self.id, number, observed.at)
+            rewrite_revision(db, self.id, number, article)
+            return Stored(self.id, Change.RETURNED, edited, aliases, back=number)
+        write_revision(db, self.id, number, article, edited, observed.at, observed.capture_id, observed.run_id,
+                       previous=row["revision"], same_as=back.of if back else None)
+        return Stored(self.id, Change.REVISED, edited, aliases)
 
 
 def read_anew(db: Database, before: Article, after: Article, extractor: str) -> bool:
@@ -152,7 +212,7 @@ def read_anew(db: Database, before: Article, after: Article, extractor: str) -> 
 
     False, and nothing is done, where the archive says otherwise than `before` did.
     """
-    row = _one(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
+    row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
         return False
     overwrite(db, row, after, extractor)
@@ -214,45 +274,6 @@ def touch(db: Database, article_id: int, at: datetime) -> None:
     db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
 
 
-def find(db: Database, site: str, article: Article, redirects: Iterable[str]) -> dict[str, Any] | None:
-    """The article that this reading is of: by the platform's number or guid, by address, by title, time and text."""
-    by_number = [("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)]
-    for where, value in by_number:
-        if value:
-            row = _one(db, where, [site, value])
-            if row:
-                return row
-    row = _at_address(db, urlkey(article.url))
-    if row and not _another_post(row, article):
-        return row
-    for url in (*redirects, *redirecting(db, urlkey(article.url))):
-        row = _at_address(db, urlkey(url))
-        if row and not _another_post(row, article):
-            return row
-    if article.canonical_url and urlkey(article.canonical_url) != urlkey(article.url):
-        row = _at_address(db, urlkey(article.canonical_url))
-        if row and not _another_post(row, article) and same_post_or_text(article_from_row(row), article):
-            return row
-    digest = content_digest(article.body)
-    if digest:
-        for candidate in _all(db, "content_digest = ? and site = ? order by id", [digest, site]):
-            if same_post(article_from_row(candidate), article):
-                return candidate
-    return None
-
-
-def same_post_or_text(a: Article, b: Article) -> bool:
-    """A declared canonical is believed only where the content agrees: the same post, or the same text or title."""
-    digest = content_digest(a.body)
-    same_text = bool(digest) and digest == content_digest(b.body)
-    return same_text or same_post(a, b) or (bool(a.title) and a.title == b.title)
-
-
-def _another_post(row: dict[str, Any], article: Article) -> bool:
-    """An address that a platform gave to another post: both have numbers, and the numbers differ."""
-    return bool(article.post_id and row["post_id"] and article.post_id != row["post_id"])
-
-
 def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
     """Whether the reading's address is the post's own now, not a second way to it.
 
@@ -274,36 +295,21 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)
 
 
-def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
-    return next(_all(db, f"{where} order by id limit 1", values), None)
-
-
-def _all(db: Database, where: str, values: list[Any]) -> Iterator[dict[str, Any]]:
-    cursor = db.execute(f"select * from articles where {where}", values)
-    for row in cursor:
-        yield dict(zip((column[0] for column in cursor.description), row, strict=True))
-
-
-def _at_address(db: Database, key: str) -> dict[str, Any] | None:
-    return _one(db, "id = (select article_id from addresses where urlkey = ?)", [key])
-
-
-def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,
-            capture_id: int | None, run_id: int | None, extractor: str | None) -> Stored:
-    digest = content_digest(article.body)
+def _insert(db: Database, site: str, article: Article, observed: Observation) -> Stored:
+    digest, seen = content_digest(article.body), stamp(observed.at)
     now = article_row(article)
     row = {
         "id": next_number(db), **now, "site": site, "revision": 1,
-        "first_seen": stamp(at), "last_seen": stamp(at), "urlkey": urlkey(article.url),
+        "first_seen": seen, "last_seen": seen, "urlkey": urlkey(article.url),
         "post_id": article.post_id or None, "guid": article.guid or None, "platform": article.platform or None,
-        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": capture_id,
-        "evidence": stored(db, entries(article), now) if article.evidence else None, "extractor": extractor,
-        "read_at": stamp(at),
+        "content_digest": digest or None, "meaning_digest": meaning_digest(article), "capture_id": observed.capture_id,
+        "evidence": stored(db, entries(article), now) if article.evidence else None, "extractor": observed.extractor,
+        "read_at": seen,
     }
     article_id = insert_row(db, "articles", row)
-    aliases = enter_addresses(db, article_id, article, redirects, at, new=True)
+    aliases = enter_addresses(db, article_id, article, observed.redirects, observed.at, new=True)
     write_facets(db, article_id, article, new=True)
-    write_revision(db, article_id, 1, article, (), at, capture_id, run_id, stands=row)
+    write_revision(db, article_id, 1, article, (), observed.at, observed.capture_id, observed.run_id, stands=row)
     shares_text = settle_duplicates(db, digest, article_id)
     clusters.place(db, article_id)
     return Stored(article_id, Change.NEW, aliases=tuple(aliases), shares_text=shares_text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -60,6 +62,16 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
         db.close()
         raise
     return db
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Iterator[Database]:
+    """`open_archive` for a block, which closes the archive at its end."""
+    db = open_archive(path, create=create, read_only=read_only)
+    try:
+        yield db
+    finally:
+        db.close()
 
 
 def is_still(file: Path) -> bool:

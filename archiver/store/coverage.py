@@ -17,7 +17,7 @@ from archiver.items import Outcome, PageKind, Source
 from archiver.store import missing, requisite_reports
 from archiver.store.page_counts import Count, counts
 from archiver.store.shapes import mapping
-from archiver.store.takedown.bans import removals
+from archiver.store.tombstones import removals
 
 STATES = ("archived", "missing", "gone", "refused")
 _STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE)
@@ -44,7 +44,7 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20
     addresses with their reason), missing_total, failures (reason, pages, example), distrusted (what the site's
     server says and is not believed, and since when), requisites (`requisite_reports.state`), runs (the newest first,
-    with `measures` as `health.measures` has them), complete (nothing is missing and the last run ended by itself).
+    with `measures` as `store.run_measures` has them), complete (nothing is missing and the last run ended by itself).
     """
     site_id = site["id"]
     newest = [{**row, "measures": mapping(row.get("measures"))} for row in db.query(

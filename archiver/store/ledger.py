@@ -6,19 +6,16 @@ All functions expect to run inside the caller's transaction. Times in the tables
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.discovery.traps import outcome_of, says
-from archiver.frontier.schedule import VOUCHING, Known, news_of, priority
-from archiver.items import Lead, Outcome, PageKind, Source, Target, Visit
-from archiver.store.leads import lead_digest, lead_from, lead_json
-from archiver.store.takedown.bans import removal_at
-from archiver.store.tellers import Place, place, tell
+from archiver.frontier.schedule import Known
+from archiver.items import Lead, Outcome, PageKind, Source, Visit
+from archiver.store.leads import lead_from
 from archiver.urls import urlkey
 
 _COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
@@ -58,93 +55,24 @@ def _known(row: tuple[Any, ...]) -> Known:
                  priority=row[9])
 
 
-def standing(db: Database, key: str) -> tuple[str, str, str]:
-    """Why the page is due, or what its last visit came to, its outcome, and its kind; "" where there is no such page.
-    """
-    row = db.execute("select reason, outcome, kind from pages where urlkey = ?", [key]).fetchone()
-    return (row[0] or "", row[1], row[2]) if row else ("", "", "")
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A row of the pages table as it is: why the page is due, or the reason of its last outcome; its outcome and its
+    kind. "" where there is no such page."""
+
+    reason: str = ""
+    outcome: str = ""
+    kind: str = ""
+
+
+def standing(db: Database, key: str) -> Standing:
+    row = db.execute("select coalesce(reason, ''), outcome, kind from pages where urlkey = ?", [key]).fetchone()
+    return Standing(*row) if row else Standing()
 
 
 def known_page(db: Database, key: str) -> Known | None:
     row = db.execute(f"select {_COLUMNS} from pages where urlkey = ?", [key]).fetchone()
     return _known(row) if row else None
-
-
-def record_targets(db: Database, site_id: int, targets: Iterable[Target], now: datetime,
-                   listings_due: datetime | None = None, folder: str = "/",
-                   by_dates: Callable[[Source], bool] = lambda source: True) -> list[Target]:
-    """Enter what was found; returns what nothing had told of before. `folder` is the scope's path, `by_dates` says
-    whether a source's dates are believed.
-
-    A new page is due at once, a listing at `listings_due` where that is given; a known page becomes
-    due again only where the target brings news of it (see `news_of`).
-    """
-    later = stamp(listings_due) if listings_due else EPOCH
-    places: dict[str, Place] = {}  # all that a page tells of was found in one place
-    for target in (targets := list(targets)):
-        if target.found_on not in places:
-            places[target.found_on] = place(db, target.found_on)
-    return [target for target in targets if _record_target(
-        db, site_id, target, stamp(now), later if target.kind is PageKind.LISTING else EPOCH, folder,
-        by_dates(target.source), places[target.found_on])]
-
-
-def _record_target(db: Database, site_id: int, target: Target, now: str, due: str, folder: str,
-                   by_dates: bool, found: Place) -> bool:
-    key = urlkey(target.url)
-    if target.lead and removal_at(db, key):
-        target = replace(target, lead=None)  # it may have the whole text
-    digests = {target.source: lead_digest(target.lead)} if target.lead else {}
-    lead = lead_json(target.lead, digests) if target.lead else None
-    lastmod = stamp(target.lastmod) if target.lastmod else None
-    inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, lead, priority, found_at, "
-        "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
-        [site_id, target.url, key, target.kind, outcome_of(target.trap), says(target.trap), target.trap or None,
-         lastmod, lead, priority(target.kind, target.source, target.url, folder), now, None if target.trap else due],
-    ).fetchone()
-    if inserted:
-        page_id = inserted[0]
-    else:
-        known = known_page(db, key)
-        assert known is not None
-        page_id = known.id
-        if not target.trap:
-            _update_known(db, known, target, lastmod, folder, by_dates)
-    first, last = target.captured or (None, None)
-    tell(db, page_id, target.source, found, now, stamp(first) if first else None, stamp(last) if last else None)
-    return bool(inserted)
-
-
-def _update_known(db: Database, known: Known, target: Target, lastmod: str | None, folder: str,
-                  by_dates: bool) -> None:
-    digest = lead_digest(target.lead) if target.lead else ""
-    news = news_of(known, target, digest, by_dates=by_dates or known.kind is PageKind.SITEMAP)
-    vouched = known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING
-    if vouched:
-        news = f"{target.source} vouches for it"
-    if news and known.kind is PageKind.PART:
-        # A page of a post comes with its post.
-        post = db.execute("select post from parts where urlkey = ?", [known.urlkey]).fetchone()
-        make_due_again(db, post[0] if post else "", news)
-        news = ""
-    lead = None
-    if target.lead and digest != known.digests.get(target.source):
-        # A lead of the API says more than one of a feed: a feed's word only fills what no API has told.
-        better = target.source is Source.API or Source.API not in known.digests
-        kept = target.lead if better else _lead_of(db, known.id) or target.lead
-        lead = lead_json(kept, {**known.digests, target.source: digest})
-    surer = target.kind is not PageKind.UNKNOWN and (
-        known.kind is PageKind.UNKNOWN or (known.fetched_at is None and target.source in (Source.API, Source.FEED)))
-    db.execute(
-        "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
-        "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
-        "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
-        "outcome = case when ? then 'due' else outcome end where id = ?",
-        [lastmod, lead, target.kind if surer else known.kind,
-         priority(target.kind if surer else known.kind, target.source, target.url, folder), bool(news), EPOCH,
-         bool(news), news, vouched, known.id],
-    )
 
 
 def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article_id: int | None,
@@ -200,7 +128,7 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_onl
     return rows
 
 
-def _lead_of(db: Database, page_id: int) -> Lead | None:
+def lead_of(db: Database, page_id: int) -> Lead | None:
     return lead_from(db.execute("select lead from pages where id = ?", [page_id]).fetchone()[0])
 
 

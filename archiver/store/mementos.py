@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from archiver.capture.asked import NotCaptured
 from archiver.errors import ArticleRemoved
 from archiver.store.ledger import moment
-from archiver.store.takedown.bans import removal_at
+from archiver.store.tombstones import removal_at
 from archiver.urls import asset_address, normalize, urlkey
 
 Row = dict[str, Any]

@@ -201,7 +201,7 @@ def m021_body_first(db: Database) -> None:
 def m029_measures(db: Database) -> None:
     # The last runs of each of thousands of sites are read every half a minute.
     db.execute("create index idx_runs_site_id on runs (site_id)")
-    # What a run measured of its site: see `store.health.measures` (JSON).
+    # What a run measured of its site: see `store.run_measures` (JSON).
     db.table("runs").add_column("measures", str)
 
 

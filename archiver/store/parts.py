@@ -14,6 +14,7 @@ from archiver.items import Article, Outcome, PageKind, Source, Target, Visit
 from archiver.record.parts import joined
 from archiver.store import ledger
 from archiver.store.addresses import claim
+from archiver.store.discovered_urls import record_targets
 from archiver.store.versions import article_from_row
 from archiver.urls import urlkey
 
@@ -161,7 +162,7 @@ def prove(db: Database, article_id: int, post: str) -> None:
 
 def _enter_unread(db: Database, site_id: int, visit: Visit, url: str, number: int) -> bool:
     """A page whose text another source told: it need not be read. False where it was read, and was no page of it."""
-    ledger.record_targets(db, site_id, [Target(url, Source.LINK, PageKind.PART, found_on=visit.url)], visit.at)
+    record_targets(db, site_id, [Target(url, Source.LINK, PageKind.PART, found_on=visit.url)], visit.at)
     return bool(db.execute(
         "update pages set kind = 'part', outcome = 'part', reason = ?, due_at = null where urlkey = ? "
         "and (fetched_at is null or (kind = 'part' and outcome = 'part')) returning id",

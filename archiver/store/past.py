@@ -19,8 +19,9 @@ from archiver.record.identity import is_part, is_stub, meaning_digest
 from archiver.record.timeline import Placed, Version, plainly, run_of, weave
 from archiver.store import clusters
 from archiver.store.addresses import claim
-from archiver.store.articles import Change, Stored, find, store_article, touch
+from archiver.store.articles import Change, Observation, Stored, store_article, touch
 from archiver.store.history import count_again
+from archiver.store.identification import find
 from archiver.store.ledger import moment, stamp
 from archiver.store.parts import parts_of
 from archiver.store.past_answers import ways_to
@@ -65,8 +66,7 @@ def _entered(db: Database, site: str, reading: Reading, ways: list[str], bare: B
     article = reading.article
     row = find(db, site, article, ways)
     if row is None:
-        return store_article(db, site, article, redirects=ways, at=reading.at, capture_id=reading.capture_id,
-                             run_id=None, run_started=reading.at, extractor=reading.extractor)
+        return store_article(db, site, article, _observed(reading, ways))
     if not reading.whole and parts_of(db, row["urlkey"]):
         # Of a post of several pages this shows one.
         reading = replace(reading, article=replace(article, body=row["body"]))
@@ -95,11 +95,14 @@ def _newest(db: Database, site: str, row: dict[str, Any], reading: Reading, ways
         stored = _woven(db, row, reading, bare)
         _seen(db, row, reading.at)
         return stored
-    stored = store_article(
-        db, site, reading.article, redirects=ways, at=reading.at, capture_id=reading.capture_id, run_id=None,
-        run_started=reading.at, extractor=reading.extractor, reread=lambda old: bare(old["capture_id"], old["url"]))
+    stored = store_article(db, site, reading.article, _observed(reading, ways),
+                           reread=lambda old: bare(old["capture_id"], old["url"]))
     _still_gone(db, row, reading.at)
     return stored
+
+
+def _observed(reading: Reading, ways: list[str]) -> Observation:
+    return Observation(reading.at, reading.at, reading.capture_id, None, tuple(ways), reading.extractor)
 
 
 def _said(db: Database, row: dict[str, Any], article: Article) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -169,30 +169,44 @@ def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
     return int(row[0]) if row and row[0] else None
 
 
-def enter_page(db: Database, site_id: int, url: str, article_id: int, capture_id: int, at: datetime, rule: str,
-               told: str, published: datetime | None) -> None:
-    """A row of the ledger for the address of a post, and that an import told of it (`told`).
+@dataclass(frozen=True, slots=True)
+class ImportedPage:
+    """The page of a post, as an import (`told`) captured it. `rule` is how it was found to be a post."""
+
+    site_id: int
+    url: str
+    article_id: int
+    capture_id: int
+    at: datetime
+    rule: str
+    told: str
+    published: datetime | None
+
+
+def enter_page(db: Database, imported: ImportedPage) -> None:
+    """A row of the pages table for the address of a post, and that an import reported it.
 
     What a crawl knows of an address stays; where it never asked for it, the capture stands for a visit.
     """
-    key, seen = urlkey(url), stamp(at)
-    due = stamp(next_visit(Outcome.ARCHIVED, PageKind.POST, at, published))
-    visit = {"kind": "post", "outcome": "archived", "reason": f"imported from {told}", "rule": rule, "status": 200,
-             "article_id": article_id, "capture_id": capture_id, "fetched_at": seen, "due_at": due}
+    key, seen = urlkey(imported.url), stamp(imported.at)
+    due = stamp(next_visit(Outcome.ARCHIVED, PageKind.POST, imported.at, imported.published))
+    visit = {"kind": "post", "outcome": "archived", "reason": f"imported from {imported.told}", "rule": imported.rule,
+             "status": 200, "article_id": imported.article_id, "capture_id": imported.capture_id, "fetched_at": seen,
+             "due_at": due}
     page = db.execute("select id, fetched_at, etag, last_modified, found_at from pages where urlkey = ?",
                       [key]).fetchone()
     if page is None:
         db.table("pages").insert({
-            "site_id": site_id, "url": url, "urlkey": key, "found_at": seen,
+            "site_id": imported.site_id, "url": imported.url, "urlkey": key, "found_at": seen,
             "priority": priority(PageKind.POST, Source.IMPORT), **visit})
         page_id = last_rowid(db)
     else:
         page_id = page[0]
         if page[1] is None or (page[1] < seen and not page[2] and not page[3]):
-            db.table("pages").update(page_id, {**visit, "url": url})
+            db.table("pages").update(page_id, {**visit, "url": imported.url})
         db.execute("update pages set article_id = coalesce(article_id, ?), found_at = min(found_at, ?) where id = ?",
-                   [article_id, seen, page_id])
-    _told(db, page_id, told, seen)
+                   [imported.article_id, seen, page_id])
+    _told(db, page_id, imported.told, seen)
 
 
 def _told(db: Database, page_id: int, told: str, seen: str) -> None:

@@ -21,7 +21,7 @@ from archiver.store.provenance import readers as readers_of
 from archiver.store.shapes import SHAPED, mapping, texts
 from archiver.store.sites import find_site
 from archiver.store.standing import WHOLE
-from archiver.store.takedown.bans import removal_named
+from archiver.store.tombstones import removal_named
 from archiver.urls import start_address, urlkey
 
 Record = dict[str, Any]

@@ -57,8 +57,32 @@ class Fetched:
     hops: int = 0
 
 
-def enter(db: Database, site_id: int, article_id: int, wanted: Iterable[Requisite], at: datetime, found_on: str, *,
-          changed: bool, crawl_started: datetime, revisit: timedelta) -> None:
+@dataclass(frozen=True, slots=True)
+class NeededBy:
+    """An article that needs requisites: `found_on` is the address of its page, `at` when that was read."""
+
+    site_id: int
+    article_id: int
+    found_on: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """For what an address is asked for: `wanted` is lead or page. It is due where it was last asked for before
+    `before`; a stylesheet or a redirect led to it where `depth` or `hops` is not 0."""
+
+    site_id: int
+    wanted: str
+    found_on: str
+    at: datetime
+    before: datetime
+    depth: int = 0
+    hops: int = 0
+
+
+def enter(db: Database, needed_by: NeededBy, wanted: Iterable[Requisite], *, changed: bool, crawl_started: datetime,
+          revisit: timedelta) -> None:
     """What an article needs: what is not known is due at once. `changed`: the article is new, or says something new.
 
     What is known is asked for again, conditionally, where it was last asked for more than `revisit` ago; the lead image
@@ -67,13 +91,13 @@ def enter(db: Database, site_id: int, article_id: int, wanted: Iterable[Requisit
     """
     for role in ("lead", "page"):
         found = [one for one in wanted if one.lead == (role == "lead")]
-        if not found or (not changed and _has(db, article_id, role)):
+        if not found or (not changed and _has(db, needed_by.article_id, role)):
             continue
-        before = crawl_started if role == "lead" and changed else at - revisit
+        before = crawl_started if role == "lead" and changed else needed_by.at - revisit
+        due_for = _Due(needed_by.site_id, role, needed_by.found_on, needed_by.at, before)
         for one in found:
-            number = _put(db, site_id, one, role, at, found_on, before)
             db.execute("insert or ignore into article_requisites (article_id, requisite_id, role) values (?, ?, ?)",
-                       [article_id, number, role])
+                       [needed_by.article_id, _put(db, one, due_for), role])
 
 
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
@@ -87,16 +111,15 @@ def _has(db: Database, article_id: int, role: str) -> bool:
                       [article_id, role]).fetchone() is not None
 
 
-def _put(db: Database, site_id: int, one: Requisite, wanted: str, at: datetime, found_on: str, before: datetime,
-         depth: int = 0, hops: int = 0) -> int:
-    """The number of an address; it is due where it is new, or was last asked for before `before`."""
+def _put(db: Database, one: Requisite, due_for: _Due) -> int:
+    """The number of an address, which is due where it is new or was asked for long ago."""
     row = db.execute(
         "insert into requisites (site_id, url, host, kind, wanted, depth, hops, outcome, found_on, found_at, due_at) "
         "values (?, ?, ?, ?, ?, ?, ?, 'due', ?, ?, ?) on conflict (site_id, url) do update set "
         "wanted = min(wanted, excluded.wanted), depth = min(depth, excluded.depth), "
         "due_at = case when fetched_at < ? then excluded.due_at else due_at end returning id",
-        [site_id, one.url, urlsplit(one.url).hostname or "", one.kind, wanted, depth, hops, found_on, stamp(at), EPOCH,
-         stamp(before)]).fetchone()
+        [due_for.site_id, one.url, urlsplit(one.url).hostname or "", one.kind, due_for.wanted, due_for.depth,
+         due_for.hops, due_for.found_on, stamp(due_for.at), EPOCH, stamp(due_for.before)]).fetchone()
     return int(row[0])
 
 
@@ -128,10 +151,10 @@ def record(db: Database, site_id: int, run_id: int, fetched: Fetched, counts: Co
         [fetched.outcome, fetched.rule, fetched.reason, fetched.status, attempts, stamp(fetched.at),
          _due_again(fetched, attempts), fetched.media_type, fetched.size, fetched.width, fetched.height,
          None if same else capture_id, same, fetched.etag or None, same, fetched.last_modified or None, fetched.id])
-    depth = row["depth"] + (0 if fetched.hops else 1)
+    due_for = _Due(site_id, row["wanted"], row["url"], fetched.at, fetched.at - revisit,
+                   row["depth"] + (0 if fetched.hops else 1), row["hops"] + fetched.hops)
     for one in fetched.names:
-        number = _put(db, site_id, one, row["wanted"], fetched.at, row["url"], fetched.at - revisit, depth,
-                      row["hops"] + fetched.hops)
+        number = _put(db, one, due_for)
         db.execute("insert or ignore into requisite_parts (parent_id, requisite_id) values (?, ?)",
                    [fetched.id, number])
     counts.requisites += fetched.outcome in _KEPT
@@ -162,7 +185,8 @@ def enter_known(db: Database, site_id: int, site: str, at: datetime, revisit: ti
                       "(select 1 from article_requisites l where l.article_id = a.id and l.role = 'lead')",
                       [site]).fetchall()
     for number, image, url in rows:
-        enter(db, site_id, number, lead_image(image), at, url, changed=False, crawl_started=at, revisit=revisit)
+        enter(db, NeededBy(site_id, number, url, at), lead_image(image), changed=False, crawl_started=at,
+              revisit=revisit)
 
 
 def forget_capture(db: Database, capture_id: int) -> None:

@@ -15,14 +15,13 @@ from sqlite_utils import Database
 
 from archiver.frontier.schedule import DEFAULT_REVISIT, SOURCE_KINDS, next_visit
 from archiver.items import Outcome, PageKind, Source, Target, Visit
-from archiver.store import aside, circles, ledger, parts, requisites
+from archiver.store import aside, circles, ledger, parts, requisites, tombstones
 from archiver.store.addresses import add_alias
-from archiver.store.articles import Change, Stored, edited_at, mark_gone, store_article, touch
+from archiver.store.articles import Change, Observation, Stored, edited_at, mark_gone, store_article, touch
 from archiver.store.capture_rows import enter_capture
+from archiver.store.discovered_urls import record_targets
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, crawl_started
-from archiver.store.takedown import bans
-from archiver.store.takedown.schema import RULE as REMOVED
 from archiver.store.trust import Trust
 from archiver.store.versions import Reread, extractor_of
 from archiver.urls import urlkey
@@ -83,7 +82,7 @@ class Storing:
     due_for: str = ""
     was: str = ""
     known_kind: str = ""
-    removal: bans.Removal | None = None
+    removal: tombstones.Removal | None = None
     effect: Effect | None = None
 
     @property
@@ -101,8 +100,8 @@ def enter(run: StoringRun, storing: Storing) -> None:
         storing.capture_id = enter_capture(db, run.run_id, result.capture)
         store_rights(db, storing.capture_id, result.rights)
     later = result.at + run.revisit if run.listings_wait else None
-    storing.found = ledger.record_targets(db, run.site_id, result.targets, result.at, later, run.site["path"],
-                                          run.trust.in_dates)
+    storing.found = record_targets(db, run.site_id, result.targets, result.at, later, run.site["path"],
+                                   run.trust.in_dates)
     counts.found += len(storing.found)
     counts.trapped += sum(bool(target.trap) for target in storing.found)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
@@ -121,11 +120,12 @@ def identify(run: StoringRun, storing: Storing) -> None:
                          reason="")
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         result = parts.join(db, result)
-    storing.due_for, storing.was, storing.known_kind = ledger.standing(db, storing.key)
+    known = ledger.standing(db, storing.key)
+    storing.due_for, storing.was, storing.known_kind = known.reason, known.outcome, known.kind
     if result.outcome is Outcome.DUPLICATE and circles.is_circle(db, storing.key, urlkey(result.final_url)):
         result = replace(result, outcome=Outcome.FAILED, rule=circles.RULE, reason=circles.REASON)
     if result.article is not None:
-        storing.removal = bans.ban_of(db, run.site["name"], result.article)
+        storing.removal = tombstones.ban_of(db, run.site["name"], result.article)
     storing.result = result
 
 
@@ -134,7 +134,7 @@ def revise(run: StoringRun, storing: Storing) -> None:
     result = storing.result
     if storing.removal is not None:
         # Under an address that nobody knew of: what was captured of it goes before the next crawl begins.
-        bans.keep_out(run.db, storing.removal, result.url)
+        tombstones.keep_out(run.db, storing.removal, result.url)
         storing.effect = Effect(Outcome.REFUSED, storing.removal.told)
         return
     storing.effect = _EFFECTS.get(result.outcome, _none)(run, storing)
@@ -152,7 +152,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     reason = effect.reason
     if result.kind is not PageKind.PART:
         reason = "; ".join(filter(None, (reason, parts.settle(db, run.site_id, result, effect.article_id))))
-    rule = REMOVED if effect.outcome is Outcome.REFUSED and result.article else result.rule
+    rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
     storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
     ledger.record_visit(
         db, storing.result, article_id=effect.article_id,
@@ -178,9 +178,9 @@ def _archived(run: StoringRun, storing: Storing) -> Effect:
         # The page has not changed: what did is a further page, whose capture proves it.
         capture_id = extractor = None
     stored = store_article(
-        db, run.site["name"], result.article, redirects=result.redirects, at=result.at, capture_id=capture_id,
-        run_id=run.run_id, run_started=run.crawl_started, extractor=extractor, reread=run.reread,
-        completes=parts.was_incomplete(db, storing.key))
+        db, run.site["name"], result.article,
+        Observation(result.at, run.crawl_started, capture_id, run.run_id, result.redirects, extractor),
+        reread=run.reread, completes=parts.was_incomplete(db, storing.key))
     if result.parts and stored.change is not Change.GONE:
         parts.prove(db, stored.article_id, storing.key)
     _count(storing.counts, stored)
@@ -295,5 +295,6 @@ def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, cha
     if result.article is None:
         return
     lead = requisites.lead_image(result.article.image) if result.kind is not PageKind.PART else ()
-    requisites.enter(run.db, run.site_id, article_id, (*lead, *result.requisites), result.at, result.final_url,
-                     changed=changed, crawl_started=run.crawl_started, revisit=run.revisit)
+    needed_by = requisites.NeededBy(run.site_id, article_id, result.final_url, result.at)
+    requisites.enter(run.db, needed_by, (*lead, *result.requisites), changed=changed,
+                     crawl_started=run.crawl_started, revisit=run.revisit)

@@ -75,7 +75,7 @@ def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
 def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str, now: datetime,
             measures: str | None = None) -> None:
     """Close a run. `outcome` as in `Ending`; `reason` is a sentence where it is not finished; `measures` as
-    `health.measures` makes them."""
+    `store.run_measures` makes them."""
     db.table("runs").update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now),
                                      "measures": measures})
 
@@ -98,3 +98,9 @@ def ask_again(db: Database, key: str) -> None:
     """A start address is asked for by every run, whatever came of it last time."""
     db.execute("update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
                [stamp(datetime.fromtimestamp(0, UTC)), key])
+
+
+def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
+    """The row of the last run that ended."""
+    return next(iter(db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1",
+                              [site_id])), None)

@@ -55,6 +55,19 @@ class Row:
     newest_revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class NewSearch:
+    """A search to be saved. `before`: what was in the archive when it ran last; `ran_at` "": when it is saved."""
+
+    name: str
+    key: str
+    uuid: str
+    query: str
+    saved_at: str
+    before: Mark
+    ran_at: str = ""
+
+
 def rows(db: Database, key: str | None = None) -> list[Row]:
     """The saved searches by name, or the one of this key."""
     if "saved_searches" not in db.table_names():  # an archive of an earlier release, which is only read
@@ -68,12 +81,13 @@ def mark(db: Database) -> Mark:
                             "(select ifnull(max(id), 0) from revisions)").fetchone())
 
 
-def insert(db: Database, name: str, key: str, uuid: str, query: str, at: str, before: Mark, ran_at: str = "") -> int:
-    """The number of a search that was entered; nothing is noted of what it found."""
+def insert(db: Database, search: NewSearch) -> int:
+    """Enter a search. Returns its number; nothing is noted of what it finds."""
     return int(db.execute(
         "insert into saved_searches (name, key, uuid, query, saved_at, ran_at, newest_article, newest_revision) "
         "values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
-        [name, key, uuid, query, at, ran_at or at, before.article, before.revision]).fetchone()[0])
+        [search.name, search.key, search.uuid, search.query, search.saved_at, search.ran_at or search.saved_at,
+         search.before.article, search.before.revision]).fetchone()[0])
 
 
 def delete(db: Database, number: int) -> None:
@@ -116,9 +130,18 @@ def move(db: Database, number: int, at: str, before: Mark) -> None:
                "newest_revision = max(newest_revision, ?) where id = ?", [at, before.article, before.revision, number])
 
 
-def told(db: Database, number: int, limit: int, at: str | None = None) -> list[tuple[int, str, str]]:
-    """What runs of a search told of, the last first: article, when (ISO 8601, UTC) and why; with `at` of that run."""
-    return db.execute(
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An article that a run of a search reported, when (ISO 8601, UTC) and why."""
+
+    article: int
+    at: str
+    why: str
+
+
+def told(db: Database, number: int, limit: int, at: str | None = None) -> list[Told]:
+    """What runs of a search reported, the last first; with `at` of that run."""
+    return [Told(*row) for row in db.execute(
         "select article_id, found_at, why from saved_search_hits where search_id = ? and found_at is not null "
         "and (? is null or found_at = ?) order by found_at desc, article_id desc limit ?",
-        [number, at, at, limit]).fetchall()
+        [number, at, at, limit])]

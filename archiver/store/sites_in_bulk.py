@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlite_utils import Database
 
 from archiver.items import PageKind, Source, Target
-from archiver.store.ledger import record_targets
+from archiver.store.discovered_urls import record_targets
 from archiver.store.runs import ensure_site
 from archiver.store.tags import add_tags
 from archiver.store.transaction import writing

@@ -8,7 +8,8 @@ from sqlite_utils import Database
 
 from archiver.frontier.schedule import next_visit
 from archiver.items import Outcome, PageKind, Source, Target
-from archiver.store.ledger import EPOCH, record_targets, stamp
+from archiver.store.discovered_urls import record_targets
+from archiver.store.ledger import EPOCH, stamp
 from archiver.urls import urlkey
 
 _UNSET = "settings"
@@ -56,3 +57,10 @@ def enter_cdx(db: Database, site_id: int, url: str, now: datetime, objection: st
         db.execute("update pages set outcome = 'failed', rule = 'contact', reason = ?, due_at = ? where urlkey = ? "
                    "and due_at <= ?", [objection, stamp(next_visit(Outcome.FAILED, PageKind.CDX, now, None)), key,
                                        stamp(now)])
+
+
+def alive_sources(db: Database, site_id: int) -> dict[str, int]:
+    """How many feeds, sitemaps and APIs answered when they were asked last."""
+    return dict(db.execute(
+        "select kind, count(*) from pages where site_id = ? and priority = 0 and kind in ('feed', 'sitemap', 'api') "
+        "and outcome = 'not-article' group by 1 order by 1", [site_id]).fetchall())

@@ -12,7 +12,7 @@ from archiver.errors import ArticleRemoved, PageUnknown
 from archiver.items import Outcome
 from archiver.store.requisite_reports import requisite_at
 from archiver.store.rights import rights_of
-from archiver.store.takedown.bans import removal_at
+from archiver.store.tombstones import removal_at
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 
@@ -29,7 +29,6 @@ def trace(db: Database, address: str) -> dict[str, Any]:
     asked = start_address(address)
     key = urlkey(asked)
     typed = address.strip().partition("#")[0]
-    dropped = typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
     page = next(iter(db.query("select p.*, s.name as site from pages p join sites s on s.id = p.site_id "
                               "where p.urlkey = ?", [key])), None)
     known = next(iter(db.query("select * from addresses where urlkey = ?", [key])), None)
@@ -41,15 +40,12 @@ def trace(db: Database, address: str) -> dict[str, Any]:
         raise PageUnknown(asked)
     url = own.get("url") or (known["url"] if known else asked)
     article_id = own.get("article_id") or (known["article_id"] if known else None)
-    target = own.get("redirect_urlkey")
-    redirect = next(iter(db.query("select url from pages where urlkey = ? union all "
-                                  "select url from addresses where urlkey = ? limit 1", [target, target])), None)
     names = ("kind", "outcome", "reason", "rule", "status", "found_at", "fetched_at", "changed_at", "due_at",
              "attempts")
     return {
-        "asked": asked, "typed": dropped, "url": url, "urlkey": key, "site": own.get("site"),
+        "asked": asked, "typed": _dropped(typed), "url": url, "urlkey": key, "site": own.get("site"),
         **{name: own.get(name) for name in names},
-        "redirects_to": redirect["url"] if redirect else target,
+        "redirects_to": _led_to(db, own.get("redirect_urlkey")),
         "sources": _sources(db, page["id"] if page else None),
         "lead": json.loads(own["lead"]) if own.get("lead") else None,
         "article": _article(db, article_id, known["kind"] if known else None),
@@ -59,6 +55,18 @@ def trace(db: Database, address: str) -> dict[str, Any]:
         "captures": _captures(db, url, own.get("capture_id")),
         "requisite": requisite,
     }
+
+
+def _dropped(typed: str) -> str:
+    """The address as it was typed, where parameters were left out of it that say nothing of the page."""
+    return typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
+
+
+def _led_to(db: Database, key: str | None) -> str | None:
+    """The address that a redirect leads to; its key where that is all that is known."""
+    row = db.execute("select url from pages where urlkey = ? union all "
+                     "select url from addresses where urlkey = ? limit 1", [key, key]).fetchone()
+    return row[0] if row else key
 
 
 def _sources(db: Database, page_id: int | None) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from archiver.items import Outcome, Target, Visit
 from archiver.store.faults import is_fault
 from archiver.store.fulltext import entered_together
-from archiver.store.health.measures import Measuring
 from archiver.store.result_stages import STAGES, Stage, Storing, StoringRun
+from archiver.store.run_measures import Measuring
 from archiver.store.runs import Counts, check_run
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.trust import Trust

@@ -17,7 +17,7 @@ from archiver.capture.proof import Proved, prove_at
 from archiver.capture.read import StoredResponse, read_record
 from archiver.errors import ArticleRemoved, UnreadableInput
 from archiver.store.captured import capture_row
-from archiver.store.takedown.bans import payload_removed, removal_at, removals
+from archiver.store.tombstones import payload_removed, removal_at, removals
 from archiver.urls import urlkey
 
 Row = dict[str, Any]

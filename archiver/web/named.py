@@ -9,7 +9,7 @@ from sqlite_utils import Database
 from archiver.capture.asked import CaptureNotFound
 from archiver.errors import ArticleRemoved
 from archiver.store.records import find_article
-from archiver.store.takedown.bans import removals
+from archiver.store.tombstones import removals
 from archiver.web.answer import Asked, CannotAnswer
 
 

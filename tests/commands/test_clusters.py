@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.commands.main import cli
 from archiver.items import Article
-from archiver.store.articles import store_article
+from archiver.store.articles import Observation, store_article
 from archiver.store.connect import open_archive
 
 AT = datetime(2024, 5, 1, 9, tzinfo=UTC)
@@ -35,7 +35,7 @@ def archive(tmp_path: Path) -> Path:
         with db.atomic():
             store_article(db, site, Article(url=f"https://{site}/boats", title=f"Boats of {site}", body=body,
                                             published=AT + timedelta(days=days), published_precision="minute"),
-                          redirects=(), at=AT + timedelta(days=9), capture_id=None, run_id=number, run_started=AT)
+                          Observation(AT + timedelta(days=9), AT, run_id=number))
     db.close()
     return path
 

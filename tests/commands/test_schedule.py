@@ -23,8 +23,8 @@ from archiver.commands.scheduling.child import Child, Errand, begin
 from archiver.errors import ArchiverError
 from archiver.sites.config import Config
 from archiver.sites.effective import settings_in
-from archiver.spiders.lock import lock_host, lock_schedule, scheduler
 from archiver.store.connect import open_archive
+from archiver.store.locks import lock_host, lock_schedule, scheduler
 from archiver.store.turns import Turns, scheduled
 from tests.processes import Running, run, without_proxies
 from tests.spiders.crawling import crawl, rows

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from archiver.commands import crawl
+from archiver.commands.crawls import run_plans
 from archiver.commands.crawls.plan import GRACE, Order, Plan, by_host, cores
 from archiver.errors import ArchiveInUse, BadSetting
-from archiver.spiders.lock import lock_site
+from archiver.store.locks import lock_site
 from tests.faults.sound import flaws
 from tests.spiders.crawling import rows
 from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
@@ -201,13 +201,13 @@ def test_a_free_process_takes_the_next_host_and_sites_on_one_host_go_one_after_t
 ) -> None:
     """And a site that another command crawls is left alone, and told of when all else is done."""
     archive = tmp_path / "a.db"
-    monkeypatch.setattr(crawl, "cores", lambda: 2)
+    monkeypatch.setattr(run_plans, "cores", lambda: 2)
     long, *short = serve("Long", 32, seconds=0.3), *(serve(f"Short {n}", 2) for n in range(3))
     plans = [Plan(site.url, 0.0, "") for site in (long, *short)]
     plans.insert(1, Plan(f"{long.url}post-3/", 0.0, ""))
     assert [len(host) for host in by_host(plans)] == [2, 1, 1, 1]
     with lock_site(archive, name_of(short[1])):
-        results, _ = crawl.run(plans, Order(archive, quiet=True), workers=2)
+        results, _ = run_plans.run_plans(plans, Order(archive, quiet=True), workers=2)
     refused, = (result for result in results if result.outcome != "finished")
     assert (refused.site, refused.outcome) == (name_of(short[1]), "waiting")
     assert f"process {os.getpid()}" in refused.reason

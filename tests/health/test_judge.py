@@ -22,9 +22,9 @@ from archiver.store.health.judge import Finding, Known, Run, Source, judge
 from archiver.store.health.kept import without
 from archiver.store.health.known import growth
 from archiver.store.health.likely import chance_of_so_few, chance_of_so_many, is_far
-from archiver.store.health.measures import Measured, Measuring
 from archiver.store.health.place import judge_place
 from archiver.store.ledger import stamp
+from archiver.store.run_measures import Measured, Measuring
 from archiver.store.turns import Scheduled
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -23,8 +23,8 @@ from archiver.commands.health.tell import tell
 from archiver.commands.health.ways import Message, ways_of
 from archiver.commands.main import cli
 from archiver.sites.config import Mail, Notify
-from archiver.spiders.lock import lock_schedule
 from archiver.store.connect import open_archive
+from archiver.store.locks import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.spiders.crawling import rows
 

@@ -76,12 +76,12 @@ def main() -> None:
         socket.gethostbyname, socket.getaddrinfo = gethostbyname, getaddrinfo  # type: ignore[assignment]
         # Twisted keeps the function that it found when it was imported.
         GAIResolver.__init__.__defaults__ = (None, getaddrinfo)  # type: ignore[attr-defined]
-    import archiver.commands.crawl
+    import archiver.commands.crawls.run_plans
     import archiver.settings
     from archiver.commands.main import cli
 
     # As on one core all is crawled in this process, which alone is in this world.
-    archiver.commands.crawl.cores = lambda: 1  # type: ignore[attr-defined]
+    archiver.commands.crawls.run_plans.cores = lambda: 1  # type: ignore[attr-defined]
 
     for name, value in WORLD.get("settings", {}).items():
         setattr(archiver.settings, name, value)

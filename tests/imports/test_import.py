@@ -415,7 +415,7 @@ def test_a_post_that_is_served_in_turns_does_not_grow_without_end(
 
 
 def test_an_import_while_another_runs_is_refused(archive: Path, tmp_path: Path) -> None:
-    from archiver.spiders.lock import lock_site
+    from archiver.store.locks import lock_site
 
     run(archive, warc(tmp_path / "a.warc.gz", post()))
     with lock_site(archive, "import"):

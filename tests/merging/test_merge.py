@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from archiver.demo import Demo
-from archiver.spiders.lock import lock_site
 from archiver.store.checks.run import verify
 from archiver.store.connect import open_archive
+from archiver.store.locks import lock_site
 from archiver.store.migrations import migrations
 from tests.imports import files, importing
 from tests.imports.importing import state

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from archiver.search import order
 from archiver.search.index.schema import schema
 from archiver.search.index.searcher import Searcher
-from archiver.search.order import in_order
+from archiver.search.order import Sort, in_order
 
 COUNT = 400
 
@@ -61,12 +61,12 @@ def test_pages_are_stretches_of_one_order(many: tuple[Searcher, list[dict[str, A
     expected = [row["id"] for row in sorted(rows, key=key_of(field, down))]
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(order, "_SPARE", spare)
-        found = in_order(searcher, WORD, field, down=down, first=first, last=first + length)
+        found = in_order(searcher, WORD, Sort(field, down), first=first, last=first + length)
     assert [entry.id for entry in found] == expected[first:first + length]
 
 
 def test_no_page_repeats_another_where_most_have_one_rank(many: tuple[Searcher, list[dict[str, Any]]]) -> None:
     searcher, rows = many
     pages = [entry.id for first in range(0, COUNT, 20)
-             for entry in in_order(searcher, WORD, "", down=True, first=first, last=first + 20)]
+             for entry in in_order(searcher, WORD, Sort("", down=True), first=first, last=first + 20)]
     assert len(pages) == len(set(pages)) == COUNT and set(pages) == {row["id"] for row in rows}

@@ -12,7 +12,7 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.names import folded
 from archiver.search.places import around, box, distance_km, point
-from archiver.search.times import period
+from archiver.search.times import Period, period
 
 
 def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:
@@ -129,10 +129,10 @@ def test_a_swapped_place_is_recognised() -> None:
 
 
 def test_periods() -> None:
-    assert period("2024") == ("2024-01-01", "2025-01-01", False)
-    assert period("2024-12") == ("2024-12-01", "2025-01-01", False)
-    assert period("2024-2") == ("2024-02-01", "2024-03-01", False)
-    assert period("2024-02-29") == ("2024-02-29", "2024-03-01", False)
+    assert period("2024") == Period("2024-01-01", "2025-01-01")
+    assert period("2024-12") == Period("2024-12-01", "2025-01-01")
+    assert period("2024-2") == Period("2024-02-01", "2024-03-01")
+    assert period("2024-02-29") == Period("2024-02-29", "2024-03-01")
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180), st.floats(0.01, 20_000))

@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import Any
 
-import archiver.commands.crawl
+import archiver.commands.crawls.run_plans
 from archiver.commands.main import cli
 
 
@@ -21,5 +21,5 @@ if __name__ == "__main__":
         holder = getattr(holder, name)
     setattr(holder, last, burst)
     # As on one core all is crawled in this process, which alone has the mistake.
-    archiver.commands.crawl.cores = lambda: 1  # type: ignore[attr-defined]
+    archiver.commands.crawls.run_plans.cores = lambda: 1  # type: ignore[attr-defined]
     cli(prog_name="archiver")

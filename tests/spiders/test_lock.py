@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pytest
 
 from archiver.errors import ArchiveInUse
-from archiver.spiders.lock import HostInUse, hold_still, lock_all, lock_host, lock_site
+from archiver.store.locks import HostInUse, hold_still, lock_all, lock_host, lock_site
 from archiver.store.vacuum import holder
 
 Lock = Callable[[Path, str], BinaryIO]

@@ -13,8 +13,8 @@ from archiver.extensions import crawl_archive
 from archiver.extensions.crawl_archive import ArchiveExtension
 from archiver.spiders import crawl_run
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
-from archiver.spiders.lock import lock_site
 from archiver.spiders.site import SiteSpider
+from archiver.store.locks import lock_site
 from tests.processes import run
 from tests.spiders.breaking import burst
 from tests.spiders.crawling import crawl, last_run, rows

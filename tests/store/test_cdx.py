@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from archiver.items import PageKind, Source, Target
 from archiver.store.connect import open_archive
 from archiver.store.coverage import coverage
-from archiver.store.ledger import record_targets
+from archiver.store.discovered_urls import record_targets
 from archiver.store.migrations import migrations
 from archiver.store.sites import find_site
 from archiver.store.trace import trace

@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from archiver.errors import ClusterNotFound
 from archiver.items import Article
 from archiver.store import clusters, sketches
-from archiver.store.articles import store_article
+from archiver.store.articles import Observation, store_article
 from archiver.store.clustered import cluster, cluster_of, find_cluster
 from archiver.store.clustered import clusters as listed
 from archiver.store.connect import open_archive
@@ -68,8 +68,7 @@ def add(db: Database, number: int, text: Sequence[list[str]] | str, site: str = 
                       published=AT + timedelta(days=days or number), published_precision="minute",
                       **more)  # type: ignore[arg-type]
     with db.atomic():
-        return store_article(db, site, article, redirects=(), at=AT + timedelta(days=99), capture_id=None, run_id=1,
-                             run_started=AT).article_id
+        return store_article(db, site, article, Observation(AT + timedelta(days=99), AT, run_id=1)).article_id
 
 
 def state(db: Database) -> dict[int, list[int]]:

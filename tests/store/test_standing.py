@@ -20,7 +20,7 @@ from sqlite_utils import Database
 
 from archiver.fields import PAGE_FIELDS
 from archiver.items import Article, GeoTag
-from archiver.store.articles import store_article
+from archiver.store.articles import Observation, store_article
 from archiver.store.connect import open_archive
 from archiver.store.migrations import migrations
 from archiver.store.records import revision_record
@@ -43,8 +43,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 def store(db: Database, article: Article, days: int = 0, site: str = "low.example") -> None:
     with db.atomic():
-        store_article(db, site, article, redirects=(), at=AT + timedelta(days=days), capture_id=None, run_id=None,
-                      run_started=AT, extractor="0.3.0")
+        store_article(db, site, article, Observation(AT + timedelta(days=days), AT, extractor="0.3.0"))
 
 
 def test_every_field_of_a_version_is_known() -> None:

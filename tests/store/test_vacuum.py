@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from archiver.commands.main import cli
 from archiver.search.filters import Query
 from archiver.search.run import run
-from archiver.spiders.lock import lock_site
 from archiver.store import vacuum as vacuuming
 from archiver.store.checks.run import verify
 from archiver.store.connect import open_archive
+from archiver.store.locks import lock_site
 from tests.proved_archive import make
 
 

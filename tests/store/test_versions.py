@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.items import Article, Evidence
-from archiver.store.articles import Change, Stored, read_anew, store_article
+from archiver.store.articles import Change, Observation, Stored, read_anew, store_article
 from archiver.store.connect import open_archive
 from archiver.store.versions import article_from_row, article_row
 
@@ -37,8 +37,9 @@ def db(tmp_path: Path) -> Iterator[Database]:
 def store(db: Database, article: Article, extractor: str | None, old: Sequence[Article] = (), days: int = 0) -> Stored:
     article = replace(article, read_by=(extractor or "").partition(" ")[2])
     with db.atomic():
-        return store_article(db, "low.example", article, redirects=(), at=AT + timedelta(days=days), capture_id=None,
-                             run_id=1, run_started=AT, extractor=extractor, reread=lambda row: old)
+        return store_article(db, "low.example", article,
+                             Observation(AT + timedelta(days=days), AT, run_id=1, extractor=extractor),
+                             reread=lambda row: old)
 
 
 def state(db: Database) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from archiver.items import Outcome
-from archiver.spiders.lock import lock_site
 from archiver.store import requisites
 from archiver.store.checks.run import verify
+from archiver.store.locks import lock_site
 from archiver.store.runs import Counts
 from archiver.store.transaction import writing
 from tests.proved_archive import QUAY, START, Run, make, page
@@ -126,8 +126,9 @@ def test_its_own_images_go_and_those_that_others_need_stay(archive: Path) -> Non
         for url, articles in ((f"{QUAY}own.png", (1,)), (f"{QUAY}both.png", (1, 5))):
             with writing(run.db):
                 for article in articles:
-                    requisites.enter(run.db, run.site["id"], article, requisites.lead_image(url), at, f"{QUAY}1",
-                                     changed=True, crawl_started=at, revisit=timedelta(days=30))
+                    requisites.enter(run.db, requisites.NeededBy(run.site["id"], article, f"{QUAY}1", at),
+                                     requisites.lead_image(url), changed=True, crawl_started=at,
+                                     revisit=timedelta(days=30))
                 number = run.db.execute("select id from requisites where url = ?", [url]).fetchone()[0]
                 capture = run.capture(url, f"picture {url}".encode())
                 requisites.record(run.db, run.site["id"], run.run_id, requisites.Fetched(

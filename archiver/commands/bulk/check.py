@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 
 import click
 
+from archiver.commands.crawls.plan import Order, Plan, host_of, plan_of
 from archiver.commands.options import archive_option, json_option, manners_options, tag_option
 from archiver.commands.screen import count, line, say, write_json
+from archiver.errors import ArchiverError
+from archiver.store.locks import lock_host
 from archiver.store.transaction import writing
+from archiver.urls import Scope
 
 _PAGES, _POSTS = 60, 10
 _OF_SITES = ("delay", "contact", "private", "max_minutes")
@@ -44,42 +49,13 @@ def check(names: tuple[str, ...], tag: str | None, workers: int, delay: float | 
     \b
     Exit code: 0 all can be crawled; 1 one cannot, or shows no posts; 2 wrong usage.
     """
-    from archiver.commands.crawl import plan_of, run
-    from archiver.commands.crawls.plan import Order, Plan, host_of
-    from archiver.errors import ArchiverError
-    from archiver.sites.report import report
-    from archiver.spiders.lock import lock_host
-    from archiver.store.connect import open_archive
-    from archiver.store.sites import add_site
-    from archiver.urls import Scope
-
     wanted = _wanted(archive, names, tag)
     if not wanted:
         raise click.UsageError("No site is left to look at: name one, or its address.")
-    plans: list[Plan] = []
-    refused: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="archiver-check-") as folder, ExitStack() as hosts:
-        for url, settings in wanted.items():
-            try:
-                plan = plan_of(url, settings, delay, contact)
-                if Path(archive).exists() and host_of(plan) not in map(host_of, plans):
-                    # No crawl of this archive asks the host meanwhile.
-                    hosts.enter_context(lock_host(Path(archive), Scope.of(url).host))
-                plans.append(plan)
-            except ArchiverError as error:
-                refused.append({"site": url, "start_url": url, "outcome": "failed", "reason": str(error)})
-        path = Path(folder) / "archive.db"
-        db = open_archive(path, create=True)
-        try:
-            now = datetime.now(UTC)
-            rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
-            for url, row in rows.items():
-                _limit(db, row["id"], wanted[url])
-            run(plans, Order(path, limit=_POSTS, requisites="none", quiet=True), workers)
-            told = [report(db, {**row, "platform": _platform(db, row["id"])}, plan.delay)
-                    for plan, row in zip(plans, rows.values(), strict=True)]
-        finally:
-            db.close()
+        plans, refused = _plans(Path(archive), wanted, lambda url, settings: plan_of(url, settings, delay, contact),
+                                hosts)
+        told = _reports(Path(folder) / "archive.db", plans, wanted, workers)
     if as_json:
         write_json([*told, *refused])
     else:
@@ -89,17 +65,50 @@ def check(names: tuple[str, ...], tag: str | None, workers: int, delay: float | 
         sys.exit(1)
 
 
+def _plans(archive: Path, wanted: dict[str, dict[str, Any]], plan_for: Callable[[str, dict[str, Any]], Plan],
+           hosts: ExitStack) -> tuple[list[Plan], list[dict[str, Any]]]:
+    """A plan for each site that can be crawled, and why each other cannot. No crawl of the archive asks the hosts until
+    `hosts` is closed."""
+    plans: list[Plan] = []
+    refused: list[dict[str, Any]] = []
+    for url, settings in wanted.items():
+        try:
+            plan = plan_for(url, settings)
+            if archive.exists() and host_of(plan) not in map(host_of, plans):
+                hosts.enter_context(lock_host(archive, Scope.of(url).host))
+            plans.append(plan)
+        except ArchiverError as error:
+            refused.append({"site": url, "start_url": url, "outcome": "failed", "reason": str(error)})
+    return plans, refused
+
+
+def _reports(path: Path, plans: list[Plan], wanted: dict[str, dict[str, Any]], workers: int) -> list[dict[str, Any]]:
+    """Crawl a few posts of each site into an archive of its own, and report what that shows."""
+    from archiver.commands.crawls.run_plans import run_plans
+    from archiver.sites.report import report
+    from archiver.store.connect import opened
+    from archiver.store.sites import add_site
+
+    with opened(path, create=True) as db:
+        now = datetime.now(UTC)
+        rows = {plan.url: add_site(db, plan.url, now)[0] for plan in plans}
+        for url, row in rows.items():
+            _limit(db, row["id"], wanted[url])
+        run_plans(plans, Order(path, limit=_POSTS, requisites="none", quiet=True), workers)
+        return [report(db, {**row, "platform": _platform(db, row["id"])}, plan.delay)
+                for plan, row in zip(plans, rows.values(), strict=True)]
+
+
 def _wanted(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, dict[str, Any]]:
     """The start addresses that are looked at, with the settings that hold for each."""
     from archiver.sites.effective import settings_in
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.tags import tags_of_sites
-    from archiver.urls import Scope, start_address
+    from archiver.urls import start_address
 
     if not Path(archive).exists() and names and not tag:
         return {start_address(name): {} for name in names}
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         holds, tags = settings_in(db), tags_of_sites(db)
         crawled = {row[0] for row in db.execute("select distinct site_id from runs")}
         known = {row["name"]: row for row in db.query("select * from sites order by name")}
@@ -108,8 +117,6 @@ def _wanted(archive: str, names: tuple[str, ...], tag: str | None) -> dict[str, 
         if not names and not tag:
             chosen = [row for row in known.values() if row["id"] not in crawled]
         return {row["start_url"]: holds(row) if "id" in row else {} for row in chosen}
-    finally:
-        db.close()
 
 
 def _limit(db: Any, site_id: int, settings: dict[str, Any]) -> None:
@@ -143,8 +150,12 @@ def _print(one: dict[str, Any], *, first: bool) -> None:
     more = " or more" if one["posts_at_least"] else ""
     days = f", of those read from {one['days'][0]} to {one['days'][1]}" if one["days"] else ""
     say(line(f"about {count(one['posts'], 'post')}{more}{days}; a first crawl takes {_hours(one['hours'])}", indent=2))
-    if not one["sampled"]:
-        return
+    if one["sampled"]:
+        _print_sample(one)
+
+
+def _print_sample(one: dict[str, Any]) -> None:
+    """Which fields the posts that were read have."""
     have = ", ".join(f"{name} {share:.0%}" for name, share in one["fields"].items() if share)
     say(line(f"of {count(one['sampled'], 'post')} read: {have or 'nothing'}", indent=2))
     if one["missing"]:

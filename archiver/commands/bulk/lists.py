@@ -43,7 +43,7 @@ def import_(files: tuple[str, ...], tags: tuple[str, ...], settings: tuple[str, 
     Exit code: 0 all was understood; 1 some lines were not; 2 wrong usage.
     """
     from archiver.sites.lists import Entry, read_list
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import read_setting
     from archiver.store.sites_in_bulk import Entered, Wanted, enter_sites
 
@@ -59,11 +59,8 @@ def import_(files: tuple[str, ...], tags: tuple[str, ...], settings: tuple[str, 
                 problems.append({"file": shown, "line": one.line, "why": one.why})
     done = Entered(added=0)
     if not dry_run and wanted:
-        db = open_archive(archive, create=True)
-        try:
+        with opened(archive, create=True) as db:
             done = enter_sites(db, wanted, datetime.now(UTC))
-        finally:
-            db.close()
     if as_json:
         write_json({"read": len(wanted), "added": done.added, "known": done.known, "changed": done.changed,
                     "problems": problems})
@@ -95,16 +92,13 @@ def export(form: str, output: str, tag: str | None, archive: str) -> None:
       archiver sites export -o sites.csv
       archiver sites export -f opml --tag news -o news.opml
     """
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import list_sites
     from archiver.store.tags import tags_of_sites
 
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
         rows = [{**row, "tags": tags.get(row["id"], ())} for row in list_sites(db)]
-    finally:
-        db.close()
     rows = [row for row in rows if tag is None or tag in row["tags"]]
     with target(output) as out:
         out.write({"csv": _as_csv, "opml": _as_opml, "text": _as_text}[form](rows))
@@ -125,19 +119,16 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
       archiver sites tag news example.org other.example
       archiver sites tag news example.org --remove
     """
-    from archiver.store.connect import open_archive
+    from archiver.store.connect import opened
     from archiver.store.sites import find_site
     from archiver.store.tags import add_tags, read_tag, remove_tags
     from archiver.store.transaction import writing
 
     name = read_tag(tag)
-    db = open_archive(archive)
-    try:
+    with opened(archive) as db:
         sites = [find_site(db, site) for site in names]
         with writing(db):
             changed = sum((remove_tags if remove else add_tags)(db, site["id"], [name]) for site in sites)
-    finally:
-        db.close()
     click.echo(f"{name}: {count(changed, 'site')} {'left' if remove else 'joined'}"
                + ("" if changed == len(sites) else f", {len(sites) - changed:,} as before"))
 

@@ -88,7 +88,7 @@ def _crawl(archive: Path, command: int, work: Callable[..., None], far: Connecti
     except ArchiverError as error:
         far.send(error)
         sys.exit(1)
-    from archiver.spiders.lock import belongs_to
+    from archiver.store.locks import belongs_to
 
     belongs_to(command)
     work(far, *words)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
-
-import click
 
 from archiver.store.faults import fault_of
 
@@ -23,7 +22,8 @@ class Notices(logging.Handler):
 
 
 def on_screen(sentence: str) -> None:
-    click.echo(sentence, err=True)
+    """Print a sentence on the standard error."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def hear_notices(say: Callable[[str], None] | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
+from archiver.spiders.contact import contact_for, delay_for
 from archiver.store.runs import Counts
 
 if TYPE_CHECKING:
@@ -69,6 +70,15 @@ Host = tuple[tuple[int, Plan], ...]
 """Plans of one host with their places in the command: they are crawled one after the other."""
 Came = Result | ArchiverError
 """What came of a plan: its run, or why there was none."""
+
+
+def plan_of(url: str, settings: dict[str, Any], delay: float | None, contact: str | None, *,
+            known: bool = False) -> Plan:
+    """The plan of a site. The command line (`delay`, `contact`) overrules the site's own settings, and these overrule
+    the defaults. The host is looked up now where its address was typed, and by the run where the site is `known`."""
+    own_delay = settings.get("delay")
+    return Plan(url, delay_for(url, own_delay if delay is None else delay),
+                contact_for(url, contact or settings.get("contact"), known=known))
 
 
 def host_of(plan: Plan) -> str:

@@ -12,8 +12,8 @@ from sqlite_utils import Database
 
 from archiver.store.fresh import make_schema
 
-for name in ("archiver.commands.crawl", "archiver.commands.crawls.here", "archiver.commands.crawls.worker",
-             "archiver.commands.index", "archiver.commands.health.tell",
+for name in ("archiver.commands.crawls.run_plans", "archiver.commands.crawls.here", "archiver.commands.crawls.worker",
+             "archiver.search.index.refresh", "archiver.commands.health.tell",
              # What Scrapy imports when a crawl begins.
              "scrapy.cmdline", "scrapy.crawler", "scrapy.core.engine", "scrapy.core.scheduler", "scrapy.pqueues",
              "scrapy.squeues", "scrapy.core.downloader.contextfactory", "encodings.idna"):

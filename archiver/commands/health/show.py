@@ -17,12 +17,12 @@ from archiver.commands.screen import count, line, say, write_json
 from archiver.errors import ArchiverError
 from archiver.sites.config import config_file, load_config
 from archiver.sites.effective import settings_in
-from archiver.spiders.lock import scheduler
-from archiver.store.connect import open_archive
+from archiver.store.connect import open_archive, opened
 from archiver.store.health.judge import Health, Level
 from archiver.store.health.kept import accept
 from archiver.store.health.metrics import metrics
 from archiver.store.health.overall import Overall, overall
+from archiver.store.locks import scheduler
 from archiver.store.sites import find_site
 from archiver.store.transaction import writing
 
@@ -34,11 +34,8 @@ EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
 def read_overall(archive: str, now: datetime | None = None) -> Overall:
     """How the archive and its sites do now. Raises what `open_archive` does."""
     path = Path(archive)
-    db = open_archive(path, read_only=True)
-    try:
+    with opened(path, read_only=True) as db:
         return overall(db, path, scheduler(path), now or datetime.now(UTC), settings_in(db))
-    finally:
-        db.close()
 
 
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
@@ -64,11 +61,8 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
 def write_metrics(archive: str, file: str) -> None:
     """`status --prometheus`: the file appears when it is complete."""
     path = Path(archive)
-    db = open_archive(path, read_only=True)
-    try:
+    with opened(path, read_only=True) as db:
         text = metrics(db, overall(db, path, scheduler(path), datetime.now(UTC), settings_in(db)), __version__)
-    finally:
-        db.close()
     with target(file) as out:
         out.write(text.encode())
 
@@ -95,22 +89,15 @@ def finding_lines(health: Health) -> list[Any]:
 
 
 def accept_findings(archive: str, site: str, health: Health, now: datetime) -> None:
-    db = open_archive(archive)
-    try:
-        with writing(db):
-            accept(db, find_site(db, site)["id"], health.findings, now)
-    finally:
-        db.close()
+    with opened(archive) as db, writing(db):
+        accept(db, find_site(db, site)["id"], health.findings, now)
     click.echo(f"{site}: {count(len(health.findings), 'finding')} accepted" if health.findings else
                f"{site}: there is nothing to accept")
 
 
 def _one(archive: str, found: Overall, site: str) -> Overall:
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         name = find_site(db, site)["name"]
-    finally:
-        db.close()
     return Overall(found.at, Health("green"), tuple(one for one in found.sites if one[0]["name"] == name), found.turns,
                    found.free)
 

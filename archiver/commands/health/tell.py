@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
 from sqlite_utils import Database
 
 from archiver.commands.health.ways import Message, Way, ways_of
 from archiver.errors import ArchiverError
 from archiver.sites.config import load_config
 from archiver.sites.effective import settings_in
-from archiver.spiders.lock import lock_notices, scheduler
 from archiver.store.connect import open_archive
 from archiver.store.faults import fault_of
 from archiver.store.health.judge import LEVELS
@@ -31,6 +29,7 @@ from archiver.store.health.kept import (
 )
 from archiver.store.health.known import forget_what_passed
 from archiver.store.health.overall import overall
+from archiver.store.locks import lock_notices, scheduler
 from archiver.store.transaction import writing
 
 Sent = list[tuple[str, str]]
@@ -65,14 +64,15 @@ def tell(archive: Path, only: Collection[str] | None = None, *, place: bool = Tr
             db.close()
 
 
-def after_runs(archive: Path, sites: Collection[str] | None, *, place: bool = True) -> None:
-    """The same after crawls, of which it is no part: what keeps it from being done is said, and tried at the next."""
+def after_runs(archive: Path, sites: Collection[str] | None, say: Callable[[str], None], *, place: bool = True) -> None:
+    """Does the same after crawls. A failure does not fail the crawl: `say` gets a sentence, and the next crawl tries
+    again."""
     try:
         for channel, failure in tell(archive, sites, place=place):
             if failure:
-                click.echo(f"Nobody was told by {channel} of what has changed: {failure}.", err=True)
+                say(f"Nobody was told by {channel} of what has changed: {failure}.")
     except ArchiverError as error:
-        click.echo(f"Nobody was told of what may have changed: {error}", err=True)
+        say(f"Nobody was told of what may have changed: {error}")
 
 
 def try_ways(archive: str) -> Sent:

@@ -17,7 +17,8 @@ from time import monotonic
 from typing import Any
 
 from archiver.commands.crawls.fork import fork, fork_crawl, let_through
-from archiver.commands.crawls.plan import Came, Order, Plan, Result, host_of
+from archiver.commands.crawls.log import on_screen
+from archiver.commands.crawls.plan import Came, Order, Plan, Result, host_of, plan_of
 from archiver.errors import ArchiverError
 from archiver.spiders.contact import delay_for
 from archiver.store.runs import Counts
@@ -93,19 +94,20 @@ def _work(link: Connection, errand: Errand, order: Order) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     let_through()
     threading.Thread(target=_watch, args=(link,), daemon=True).start()
-    from archiver.commands.crawl import plan_of, run
-    from archiver.commands.index import after_writing
+    from archiver.commands.crawls.run_plans import run_plans
+    from archiver.search.index.refresh import refresh_after_writing
 
     try:
         plan = plan_of(errand.url, errand.settings, errand.delay, errand.contact, known=True)
-        (result,), _ = run([plan], order, 1)
+        (result,), _ = run_plans([plan], order, 1)
     except ArchiverError as error:
         send(link, error)
         return
     send(link, result)
     counts = result.counts
-    if result.outcome != "interrupted" and (counts.new or counts.revised or counts.gone or counts.aliased):
-        after_writing(str(order.archive), quiet=True)
+    changed = counts.new or counts.revised or counts.gone or counts.aliased
+    if result.outcome != "interrupted" and changed and (sentence := refresh_after_writing(order.archive)):
+        on_screen(sentence)
 
 
 def note(archive: Path, sites: tuple[str, ...] | None, *, place: bool) -> ForkServerProcess:
@@ -119,7 +121,7 @@ def _note(archive: Path, sites: tuple[str, ...] | None, place: bool) -> None:
     let_through()
     from archiver.commands.health.tell import after_runs
 
-    after_runs(archive, sites, place=place)
+    after_runs(archive, sites, on_screen, place=place)
 
 
 def send(link: Connection, came: Came) -> None:

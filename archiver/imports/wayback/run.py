@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from sqlite_utils import Database
+
 from archiver import __version__
 from archiver.capture.damage import Problem
 from archiver.capture.foreign import Record
@@ -20,11 +22,10 @@ from archiver.imports.reading import Kind, Read, Reader
 from archiver.imports.wayback.listing import Listing, Row
 from archiver.imports.wayback.plan import Outcome, Plan
 from archiver.imports.writing import Source
-from archiver.store import imports, past_captures
+from archiver.store import imports, past_captures, tombstones
 from archiver.store.connect import open_archive
 from archiver.store.fulltext import entered_together
 from archiver.store.imports import Tally
-from archiver.store.takedown import bans
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 
@@ -73,28 +74,36 @@ class PastRun:
         listing, result = self.listing, self.result
         listing.settle()
         if self._db is not None:
-            for row in listing.rows(*Do):
-                if bans.removal_at(self._db, urlkey(row.listed.url)):
-                    result.tally.removed += 1
-                    listing.drop(row)
-        if self._db is not None and not self.plan.again:
-            for row in listing.rows(Do.FETCH):
-                if self._is_here(row.listed):
-                    result.here += 1
-                    listing.drop(row)
-                elif row.listed.is_page and past_captures.payload_here(self._db, row.listed.url, _sha1(row.listed)):
-                    listing.turn(row, Do.SEEN)
-            for row in listing.rows(Do.GONE):
-                if past_captures.answered_here(self._db, row.listed.url, row.listed.at):
-                    result.here += 1
-                    listing.drop(row)
-            for row in listing.rows(Do.SEEN):
-                if past_captures.is_here(self._db, row.listed.url, row.listed.at, _sha1(row.listed)):
-                    listing.drop(row)
+            self._drop_removed(self._db)
+            if not self.plan.again:
+                self._drop_known(self._db)
         result.listed, result.left_out, result.addresses = listing.total, listing.left_out, listing.addresses
         result.chosen = listing.count(Do.FETCH)
         if self.plan.limit:
             result.chosen = min(result.chosen, self.plan.limit)
+
+    def _drop_removed(self, db: Database) -> None:
+        for row in self.listing.rows(*Do):
+            if tombstones.removal_at(db, urlkey(row.listed.url)):
+                self.result.tally.removed += 1
+                self.listing.drop(row)
+
+    def _drop_known(self, db: Database) -> None:
+        """Take out what the archive has. Of a payload that it has, only the time is wanted at which it was seen."""
+        listing, result = self.listing, self.result
+        for row in listing.rows(Do.FETCH):
+            if self._is_here(row.listed):
+                result.here += 1
+                listing.drop(row)
+            elif row.listed.is_page and past_captures.payload_here(db, row.listed.url, _sha1(row.listed)):
+                listing.turn(row, Do.SEEN)
+        for row in listing.rows(Do.GONE):
+            if past_captures.answered_here(db, row.listed.url, row.listed.at):
+                result.here += 1
+                listing.drop(row)
+        for row in listing.rows(Do.SEEN):
+            if past_captures.is_here(db, row.listed.url, row.listed.at, _sha1(row.listed)):
+                listing.drop(row)
 
     def _is_here(self, one: Listed) -> bool:
         assert self._db is not None

@@ -55,24 +55,38 @@ class About:
 
 
 def about(facts: Facts) -> About:
+    """What the rules say of the dataset, and what follows from its articles where they say nothing."""
     said = facts.dataset
     sites = sorted(facts.sites)
-    title = said.get("title") or (f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites")
     asked = facts.request.words
     name = slugify(said.get("name") or said.get("title") or "-".join(sites[:3]))[:60] or "archive"
     own = [said["licence"]] if said.get("licence") else sorted({one for one in facts.licences if one})
-    whole = bool(said.get("licence")) or (len(own) == 1 and not facts.licences[""])
-    doi = said.get("doi", "")
-    urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {facts.request.version} {facts.digest}')}"
+    publisher = said.get("publisher") or _NOBODY
+    creators = tuple(said.get("creators") or ({"name": publisher},))
     return About(
-        name, title, said.get("description") or _description(facts, sites, asked),
-        tuple(said.get("creators") or ({"name": said.get("publisher") or _NOBODY},)),
-        tuple(dict.fromkeys(address(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
-        spdx(own[0]) if whole else "",
-        f"https://doi.org/{doi}" if doi else said.get("url") or urn, doi,
-        said.get("publisher") or (said.get("creators") or [{"name": _NOBODY}])[0]["name"],
+        name, said.get("title") or _title(sites), said.get("description") or _description(facts, sites, asked),
+        creators, tuple(dict.fromkeys(address(one) or UNKNOWN_LICENCE for one in own)) or (UNKNOWN_LICENCE,),
+        _spdx(facts, own), _identifier(facts, name), said.get("doi", ""), said.get("publisher") or creators[0]["name"],
         tuple(said.get("keywords") or ("news", "blogs", "web archive")), said.get("motivation", ""),
         said.get("contact", ""), asked)
+
+
+def _title(sites: list[str]) -> str:
+    return f"Articles of {sites[0]}" if len(sites) == 1 else f"Articles of {len(sites)} sites"
+
+
+def _spdx(facts: Facts, licences: list[str]) -> str:
+    """The SPDX identifier of the licence that the whole dataset has, "" where there is no such one."""
+    whole = bool(facts.dataset.get("licence")) or (len(licences) == 1 and not facts.licences[""])
+    return spdx(licences[0]) if whole else ""
+
+
+def _identifier(facts: Facts, name: str) -> str:
+    """The dataset's DOI or URL; else a URN that follows from its content."""
+    if doi := facts.dataset.get("doi"):
+        return f"https://doi.org/{doi}"
+    urn = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name} {facts.request.version} {facts.digest}')}"
+    return facts.dataset.get("url") or urn
 
 
 def _description(facts: Facts, sites: list[str], asked: str) -> str:

@@ -86,13 +86,7 @@ def _name(dbs: Sequence[Database], texts: Equal, fold: bool) -> list[list[Place]
     `choose` does it in one. All groups of copies that are in several."""
     texts = [group for group in texts if all(_is_considered(dbs[archive], number) for archive, number in group)]
     for group in texts:
-        chosen = sorted((copy for copy in _read(dbs, group) if copy.chosen),
-                        key=lambda copy: (copy.published is None, copy.published or "", copy.first_seen, copy.id))
-        for copy in chosen:
-            if fold:
-                _set(dbs, copy.place, "chosen", int(copy is chosen[0]))
-            else:
-                _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
+        _name_copies(dbs, group, fold)
     equal_ones = {place for group in texts for place in group}
     if not equal_ones:
         return []
@@ -103,14 +97,29 @@ def _name(dbs: Sequence[Database], texts: Equal, fold: bool) -> list[list[Place]
         whole.setdefault(find(members[0]), set()).update(members)
     out = sorted(map(sorted, whole.values()))
     for places in out:
-        copies = _read(dbs, places)
-        near = [copy for copy in copies if copy.cluster is not None or (
-            copy.place in equal_ones and not _is_short(dbs, copy.place))]
-        for copy in copies:
-            _set(dbs, copy.place, "split_key", min(copies, key=lambda one: one.seen).id)
-        for copy in near if len(near) > 1 else ():
-            _set(dbs, copy.place, "cluster_id", min(near, key=lambda one: one.seen).id)
+        _name_cluster(dbs, places, equal_ones)
     return out
+
+
+def _name_copies(dbs: Sequence[Database], group: Sequence[Place], fold: bool) -> None:
+    """The copy that was published first is the original of the chosen; with `fold` it alone stays chosen."""
+    chosen = sorted((copy for copy in _read(dbs, group) if copy.chosen),
+                    key=lambda copy: (copy.published is None, copy.published or "", copy.first_seen, copy.id))
+    for copy in chosen:
+        if fold:
+            _set(dbs, copy.place, "chosen", int(copy is chosen[0]))
+        else:
+            _set(dbs, copy.place, "duplicate_of", None if copy is chosen[0] else chosen[0].id)
+
+
+def _name_cluster(dbs: Sequence[Database], places: list[Place], equal_ones: set[Place]) -> None:
+    copies = _read(dbs, places)
+    near = [copy for copy in copies if copy.cluster is not None or (
+        copy.place in equal_ones and not _is_short(dbs, copy.place))]
+    for copy in copies:
+        _set(dbs, copy.place, "split_key", min(copies, key=lambda one: one.seen).id)
+    for copy in near if len(near) > 1 else ():
+        _set(dbs, copy.place, "cluster_id", min(near, key=lambda one: one.seen).id)
 
 
 def _groups(dbs: Sequence[Database], places: set[Place]) -> Mapping[Place, list[Place]]:

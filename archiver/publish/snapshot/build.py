@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -37,7 +37,7 @@ from archiver.publish.snapshot.write import Told, derive, refer, write_tables
 from archiver.publish.wacz.pack import pack
 from archiver.search.run import matching_ids
 from archiver.search.together import Shard, having
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 
 REBUILD, SUMS = "rebuild.json", "SHA256SUMS"
 _MARK = 1
@@ -53,15 +53,39 @@ class Built:
     same: bool
 
 
-def build(archives: Sequence[Path], out: Path, request: Request, *, software: str, key: bytes | None = None,
-          previous: Path | None = None, since: str = "", sites: Iterable[str] = (), replace: bool = False,
-          told: Told = lambda what, count: None) -> Built:
+@dataclass(frozen=True, slots=True)
+class Building:
+    """How a snapshot is built: what makes no difference to the articles that it has.
+
+    `told` hears of progress. `key` is the one by which authors are named, where the request says so. `previous` is the
+    folder of the version before, which CHANGES.md is compared with; `since` is that version where its folder is not at
+    hand. Each of `sites` must be in one of the archives. A folder that is there is replaced only with `replace`, or
+    where it is the same.
+    """
+
+    software: str
+    told: Told
+    key: bytes | None = None
+    previous: Path | None = None
+    since: str = ""
+    sites: Sequence[str] = ()
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What a snapshot has of its archives: the cut-off, the partitions in order, and how many records each reason
+    decided on."""
+
+    cutoff: str
+    parts: list[str]
+    reasons: Counter[tuple[str, str]]
+
+
+def build(archives: Sequence[Path], out: Path, request: Request, how: Building) -> Built:
     """Build the snapshot of one archive, or of several that have no site in common, into the folder `out`.
 
-    A folder that is there is replaced only with `replace`, or where it is the same. `key` is the one by which authors
-    are named, where the request says so. `previous` is the folder of the version before, which CHANGES.md tells the
-    differences to; `since` is that version where it is not at hand. `sites` must be in one of the archives. Raises
-    SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, what a query raises, and what
+    Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, what a query raises, and what
     `open_archive` does.
     """
     arrow()
@@ -69,39 +93,46 @@ def build(archives: Sequence[Path], out: Path, request: Request, *, software: st
         _check_target(out, request)
     except OSError as error:
         raise refused(out, error) from error
-    since = _compared_with(previous) if previous else since
+    since = _compared_with(how.previous) if how.previous else how.since
     rules = publish_rules.parse(request.rules, "rebuild.json")
-    change = _personal(out, request, rules, key)
+    change = _personal(out, request, rules, how.key)
     with ExitStack() as stack:
-        dbs = [stack.enter_context(_reading(archive)) for archive in archives]
-        _have(dbs, sites, out)
-        cutoff, parts, reasons = _chosen(dbs, request, rules, out)
-        facts = Facts(request, cutoff, rules.dataset)
-        facts.reasons = reasons
+        dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
+        _have(dbs, how.sites, out)
+        chosen = _chosen(dbs, request, rules, out)
+        facts = Facts(request, chosen.cutoff, rules.dataset)
+        facts.reasons = chosen.reasons
         if change.hides_names:
             for db in dbs:
-                change.also_by(rows.authors(db, cutoff))
+                change.also_by(rows.authors(db, chosen.cutoff))
         if request.wacz:
             _may_hold_pages(out, request, dbs)
         with aside(out) as folder:
             try:
-                write_tables(dbs, folder, facts, change, parts, told)
+                write_tables(dbs, folder, facts, change, chosen.parts, how.told)
                 derive(folder, facts)
                 refer(folder, facts)
                 if request.wacz:
-                    _pack(dbs[0], archives[0].parent, folder, out, software)
-                (folder / REBUILD).write_bytes(_rebuild(facts, software, dbs, since))
-                size = _sum(folder, describe(folder, facts, software, previous, since))
+                    _pack(dbs[0], archives[0].parent, folder, out, how.software)
+                (folder / REBUILD).write_bytes(_rebuild(facts, how.software, dbs, since))
+                size = _sum(folder, describe(folder, facts, how.software, how.previous, since))
             except (OSError, sqlite3.Error) as error:
                 raise refused(out, error) from error
-            same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
-            if same and not replace:
-                return Built(out, facts, size, True)
-            if out.exists() and not replace and any(out.iterdir()):
-                raise SnapshotRefused(str(out), f"there is a version {request.version} of other content already; give "
-                                      "another --version, or --replace to write over it")
-            put(folder, true_place(out))
+            same = _put(folder, out, request, replace=how.replace)
             return Built(out, facts, size, same)
+
+
+def _put(folder: Path, out: Path, request: Request, *, replace: bool) -> bool:
+    """Move what was built to its place. Returns whether the same was there before, which stays unless it is to be
+    replaced. Raises SnapshotRefused where another snapshot is there."""
+    same = out.exists() and (out / SUMS).is_file() and (out / SUMS).read_bytes() == (folder / SUMS).read_bytes()
+    if same and not replace:
+        return True
+    if out.exists() and not replace and any(out.iterdir()):
+        raise SnapshotRefused(str(out), f"there is a version {request.version} of other content already; give "
+                              "another --version, or --replace to write over it")
+    put(folder, true_place(out))
+    return same
 
 
 def _personal(out: Path, request: Request, rules: publish_rules.Rules, key: bytes | None) -> Personal:
@@ -116,19 +147,8 @@ def _personal(out: Path, request: Request, rules: publish_rules.Rules, key: byte
     return Personal(key if request.pseudonymised else None, contacts=request.drop_contacts)
 
 
-@contextmanager
-def _reading(archive: Path) -> Iterator[Database]:
-    """The archive, as it is at one moment, whoever writes it meanwhile."""
-    db = open_archive(archive, read_only=True)
-    try:
-        yield db
-    finally:
-        db.close()
-
-
-def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: Path
-            ) -> tuple[str, list[str], Counter[tuple[str, str]]]:
-    """Choose in all archives; the cut-off, the partitions in order, and how many records each reason decided on."""
+def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rules, out: Path) -> _Chosen:
+    """Choose in all archives. Raises NothingToPublish and SnapshotRefused."""
     wanted = [*_wanted(dbs, request)]
     if not sum(choose(db, ids, request.cutoff) for db, ids in zip(dbs, wanted, strict=True)):
         raise NothingToPublish(str(out), request.words, request.cutoff, holds=(out / REBUILD).exists())
@@ -148,7 +168,7 @@ def _chosen(dbs: Sequence[Database], request: Request, rules: publish_rules.Rule
         reasons += told
         decided.append(kept)
     across.bind(dbs, copies, decided, reasons)
-    return cutoff, parts, +reasons
+    return _Chosen(cutoff, parts, +reasons)
 
 
 def _wanted(dbs: Sequence[Database], request: Request) -> Iterator[list[int] | None]:

@@ -7,6 +7,7 @@ running sum, which Arrow makes in columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -21,6 +22,17 @@ _INVERSE = pow(_BASE, -1, 1 << 64)
 _MASK = (1 << 64) - 1
 _VALUES = tuple(int.from_bytes(sha256(bytes([byte])).digest()[:8], "big") for byte in range(256))
 _SPACE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs of words, as columns (arrays of Arrow): the hash of each, the number of its text, and the places in `data`
+    of the spaces before and after it."""
+
+    hashes: Any
+    texts: Any
+    starts: Any
+    ends: Any
 
 
 class Texts:
@@ -39,9 +51,8 @@ class Texts:
         borders = pc.cumulative_sum(pc.cast(pc.equal(signs, pa.scalar(0, pa.uint8())), pa.uint32()))
         self._numbers = borders.take(self._spaces)
 
-    def runs(self, words: int) -> tuple[Any, Any, Any, Any]:
-        """Of every so many words in a row of one text: the hash, the number of the text, and the places in `data` of
-        the spaces before and after."""
+    def runs(self, words: int) -> Runs:
+        """Every so many words in a row of one text."""
         import pyarrow.compute as pc
 
         count = max(len(self._spaces) - words, 0)
@@ -49,7 +60,7 @@ class Texts:
         starts, ends, number = self._spaces[first], self._spaces[last], self._numbers[first]
         hashes = pc.multiply(pc.subtract(self._sums[last], self._sums[first]), self._inverses.take(starts))
         within = pc.equal(number, self._numbers[last])
-        return hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within)
+        return Runs(hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within))
 
 
 def of_text(text: str, words: int) -> list[int]:

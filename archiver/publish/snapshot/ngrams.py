@@ -76,9 +76,9 @@ class Ngrams:
         texts = Texts(self._batch)
         number, key = [], []
         for n in range(1, self._longest + 1):
-            hashes, own, _, _ = texts.runs(n)
-            number.append(own)
-            key.append(self._keyed(hashes, own, self._of, n))
+            runs = texts.runs(n)
+            number.append(runs.texts)
+            key.append(self._keyed(runs.hashes, runs.texts, self._of, n))
         table = pa.table({"text": pa.chunked_array(number), "key": pa.chunked_array(key)})
         table = table.group_by(["text", "key"], use_threads=False).aggregate([([], "count_all")])
         self._held.append(table.select(["key", "count_all"]).rename_columns(["key", "times"]))
@@ -137,11 +137,11 @@ class Ngrams:
             texts = Texts(data)
             rank = pa.array([ranks[group] for group in of], pa.uint32())
             for n in range(1, self._longest + 1):
-                hashes, number, starts, ends = texts.runs(n)
-                key = self._keyed(hashes, number, of, n)
+                runs = texts.runs(n)
+                key = self._keyed(runs.hashes, runs.texts, of, n)
                 here = pa.scalar(len(batches) << 32, pa.uint64())
-                found = pa.table({"key": key, "start": pc.add(starts, here), "end": pc.add(ends, here), "rank":
-                                  rank.take(number), "n": pa.repeat(pa.scalar(n, pa.uint8()), len(key))})
+                found = pa.table({"key": key, "start": pc.add(runs.starts, here), "end": pc.add(runs.ends, here),
+                                  "rank": rank.take(runs.texts), "n": pa.repeat(pa.scalar(n, pa.uint8()), len(key))})
                 seen.append(found.filter(bitmap.may_have(key)))
             batches.append(texts.data)
             if last or len(batches) == _BATCHES or sum(map(len, seen)) > _HELD // 2:

@@ -78,12 +78,12 @@ def hashed(texts: Iterable[str]) -> Iterator[Any]:
     for text in texts:
         for piece in _pieces(plain(text)):
             if batch and size + len(piece) + 4 > BATCH:
-                yield Texts(batch).runs(RUN)[0]
+                yield Texts(batch).runs(RUN).hashes
                 batch, size = [], 0
             batch.append(piece)
             size += len(piece) + 3
     if batch:
-        yield Texts(batch).runs(RUN)[0]
+        yield Texts(batch).runs(RUN).hashes
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

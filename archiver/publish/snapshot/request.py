@@ -79,8 +79,8 @@ def moment(text: str) -> str:
     """A cut-off as people write it, in UTC to the second; a year, month or day counts to its end. Raises BadQuery."""
     from datetime import UTC, datetime
 
-    _, last, exact = period(text)
-    seconds = utc_seconds(last) - (not exact)
+    cutoff = period(text)
+    seconds = utc_seconds(cutoff.end) - (not cutoff.is_moment)
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 

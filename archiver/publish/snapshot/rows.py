@@ -16,7 +16,7 @@ from archiver.publish.snapshot.passages import Shown
 from archiver.publish.snapshot.spans import RUN, count, sketch, words
 from archiver.publish.snapshot.withhold import withheld
 from archiver.store.record_ids import record_id
-from archiver.store.takedown.bans import removals
+from archiver.store.tombstones import removals
 
 Row = dict[str, Any]
 Change = Callable[[Row], Row]
@@ -64,24 +64,12 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
 
     `told`: only those below full text, and nothing that follows from a text that is withheld.
     """
-    # The view `addresses` has an article's own address too, which is none of these; older archives have a table.
-    aliases = _ALIASES.format(table="aliases" if db["aliases"].exists() else "addresses")
-    query = _ARTICLES.format(aliases="'[]'" if told else aliases,
-                             body="case when c.tier = 2 then a.body end" if told else "a.body",
-                             which="where c.tier < 3" if told else "")
-    for row in db.execute(query, {"cutoff": cutoff or NEWEST}):
-        record: Row = dict(zip(_RECORD, row, strict=False))
-        level, geo, group, content, captured_then, payload_then, part = row[_BESIDE:]
-        for name in STORED_LISTS:
-            text = record[name]
-            record[name] = _scan(text, 0)[0] if text and text != "[]" else []
-        if content is not None:
-            record.update((name, value) for name, value in json.loads(content).items() if name in PAGE_FIELDS)
-            record["captured_at"], record["payload_digest"] = captured_then, payload_then
-        body, places = record["body"] or "", record.pop("geotags")
+    for row in db.execute(_query(db, told=told), {"cutoff": cutoff or NEWEST}):
+        record = _record(row)
+        level, geo, group, _, _, _, part = row[_BESIDE:]
         is_counted = counted and level > Tier.REFERENCE
+        body, places = record["body"] or "", record.pop("geotags")
         record["tier"] = _LABELS[level]
-        record["aliases"] = [] if record["aliases"] == "[]" else json.loads(record["aliases"])
         tokens = [] if told else _measured(record, body, is_counted or level < Tier.FULL)
         if level == Tier.FULL:
             record["sketch"] = None
@@ -89,11 +77,35 @@ def articles(db: Database, cutoff: str, change: Change, counted: bool, shown: Sh
         changed = change(record)
         if is_counted and changed["body"] is not record["body"]:
             tokens = words(changed["body"] or "")
-        yield Read(
-            part, withheld(changed, _TIERS[level], hidden),
-            [{"id": record["id"], "place": at, **{key: None if hidden.repeats(tag.get(key)) else tag.get(key)
-                                                  for key in GEOTAG_KEYS}} for at, tag in enumerate(places, start=1)]
-            if places and geo and level > Tier.REFERENCE else (), tokens if is_counted else (), group or "")
+        given = _places(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
+        yield Read(part, withheld(changed, _TIERS[level], hidden), given, tokens if is_counted else (), group or "")
+
+
+def _query(db: Database, *, told: bool) -> str:
+    if told:
+        return _ARTICLES.format(aliases="'[]'", body="case when c.tier = 2 then a.body end", which="where c.tier < 3")
+    # The view `addresses` has an article's own address too, which is no alias; older archives have a table.
+    aliases = _ALIASES.format(table="aliases" if db["aliases"].exists() else "addresses")
+    return _ARTICLES.format(aliases=aliases, body="a.body", which="")
+
+
+def _record(row: Sequence[Any]) -> Row:
+    """The record of a row of the query, as its version at the cut-off has it."""
+    record: Row = dict(zip(_RECORD, row, strict=False))
+    for name in STORED_LISTS:
+        text = record[name]
+        record[name] = _scan(text, 0)[0] if text and text != "[]" else []
+    content, captured_at, payload_digest = row[_BESIDE + 3:_BESIDE + 6]
+    if content is not None:
+        record.update((name, value) for name, value in json.loads(content).items() if name in PAGE_FIELDS)
+        record["captured_at"], record["payload_digest"] = captured_at, payload_digest
+    return record
+
+
+def _places(number: str, tags: Sequence[Row], hidden: Shown) -> Sequence[Row]:
+    """The rows of an article's places, without what would repeat a text that is withheld."""
+    return [{"id": number, "place": at, **{key: None if hidden.repeats(tag.get(key)) else tag.get(key)
+                                           for key in GEOTAG_KEYS}} for at, tag in enumerate(tags, start=1)]
 
 
 def _measured(record: Row, body: str, counted: bool) -> list[str]:

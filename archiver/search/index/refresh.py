@@ -12,11 +12,13 @@ from pathlib import Path
 import tantivy
 from sqlite_utils import Database
 
+from archiver.errors import ArchiveNotWritable, ArchiverError
 from archiver.search.index import files, state
 from archiver.search.index.commonest import common_words, has_outgrown
 from archiver.search.index.document import document, rows
 from archiver.search.index.schema import schema
 from archiver.search.index.searcher import index_in
+from archiver.store.connect import open_archive
 from archiver.store.search_folder import clear, folder_of, locked
 
 _BATCH = 1_000
@@ -67,6 +69,32 @@ def refresh(db: Database, archive: Path, *, anew: bool = False, progress: Progre
         state.written(folder, token, common, of)
         state.finish(db, token, changed.last)
         return Refreshed(done or 0, anew, damage)
+
+
+def refresh_archive(archive: Path, *, anew: bool = False, progress: Progress | None = None) -> Refreshed:
+    """`refresh` for the archive at a path. Raises what `open_archive` does, and ArchiveNotWritable."""
+    db = open_archive(archive)
+    try:
+        return refresh(db, archive, anew=anew, progress=progress)
+    except OSError as error:
+        raise ArchiveNotWritable(str(archive), error.strerror or str(error)) from error
+    finally:
+        db.close()
+
+
+def refresh_after_writing(archive: Path, progress: Progress | None = None) -> str:
+    """`refresh_archive` after a crawl or an import, which does not fail where this does: the next search tries again.
+    Returns a sentence where the index was damaged or is not up to date, else ""."""
+    try:
+        return damage_sentence(refresh_archive(archive, progress=progress))
+    except ArchiverError as error:
+        return f"The search index is not up to date yet: {error}"
+
+
+def damage_sentence(done: Refreshed) -> str:
+    if not done.damaged:
+        return ""
+    return f"The search index was damaged ({done.damaged}): it was made anew from the archive."
 
 
 def _articles(db: Database) -> int:

@@ -122,20 +122,15 @@ class _Article:
             return None
         if is_current and self._pages:
             reading = replace(reading, body=self._joined(reading))
-        then, now = self._entries(row, stored), entries(reading)
-        kept = lasting_fields(stored, then, reading, now, is_past=not is_current)
-        if self._pages and not is_current:
-            kept |= {"body", "credits"}  # which captures its further pages had is not known any more
-        own = (row.get("extractor"), capture_id, row.get("read_at"))
-        fresh = [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
+        then, own = self._entries(row, stored), (row.get("extractor"), capture_id, row.get("read_at"))
+        fresh = self._fresh(then, stored, reading, is_current=is_current)
         later = self._later(then, own, stored, reading, fresh) if is_current else {}
         fresh = [name for name in fresh if name not in later]
         after = merged(stored, reading, fresh)
         reader = extractor_of(self._reader.version, reading)
         whole = self._reader.fields.issuperset(EVIDENCE)
-        mine = (reader, capture_id, self._reader.at)
         evidence = mixed(then, reading, [*fresh, "encoding"], own=own if whole else None,
-                         other=None if whole else mine)
+                         other=None if whole else (reader, capture_id, self._reader.at))
         for name, (other, of) in later.items():
             if other is not None:
                 after = merged(after, other, [name])
@@ -145,6 +140,13 @@ class _Article:
         after = replace(after, post_id=reading.post_id, guid=reading.guid)
         return Version(row["revision"], is_current, capture_id, reader if whole else None, packed(evidence),
                        after if differs else None, stored if differs else None, differs)
+
+    def _fresh(self, then: list[Entry], stored: Article, reading: Article, *, is_current: bool) -> list[str]:
+        """The fields that are taken from the new reading of a capture."""
+        kept = lasting_fields(stored, then, reading, entries(reading), is_past=not is_current)
+        if self._pages and not is_current:
+            kept |= {"body", "credits"}  # which captures its further pages had is not known any more
+        return [name for name in EVIDENCE if name in self._reader.fields and name not in kept]
 
     def _is_covered(self, capture_id: int) -> bool:
         row = self._reader.db.execute("select captured_at from captures where id = ?", [capture_id]).fetchone()

@@ -55,28 +55,33 @@ def copy_captures(db: Database, archive: Path, target: Path, finished: dict[str,
         file, to = _within(source, name), _within(beside, name)
         if file is None or to is None or not file.exists():
             out.missing += (name,)
-            continue
-        with file.open("rb") as handle:
-            whole = finished.get(name, False)
-            end = os.fstat(handle.fileno()).st_size if whole else _known_end(handle, known[name])
-            size = to.stat().st_size if to.exists() else -1
-            if size == end and (index_of(to).exists() or not index_of(file).exists()):
-                out.kept += 1
-                continue
-            if size > end or (size > 0 and not _begins_alike(handle, to)):
-                raise BackupRefused(str(to), "a file of this name that is no copy of the archive's stands there: name "
-                                             "a file in another folder")
-            to.parent.mkdir(parents=True, exist_ok=True)
-            _copy(handle, to, end)
-        if whole and index_of(file).exists():
-            with index_of(file).open("rb") as index:
-                _copy(index, index_of(to), os.fstat(index.fileno()).st_size)
         else:
-            mend(to, lambda told: None)
-        out.files += 1
-        out.bytes += end
+            _copy_warc(file, to, None if finished.get(name, False) else known[name], out)
     _sync(beside, names)
     return out
+
+
+def _copy_warc(file: Path, to: Path, last: int | None, out: Copied) -> None:
+    """Copy a WARC file with its index. One that is still written is copied up to the exchange at the offset `last`; of
+    a finished one (None) all is copied. Raises BackupRefused where another file of the name is there."""
+    with file.open("rb") as handle:
+        end = os.fstat(handle.fileno()).st_size if last is None else _known_end(handle, last)
+        size = to.stat().st_size if to.exists() else -1
+        if size == end and (index_of(to).exists() or not index_of(file).exists()):
+            out.kept += 1
+            return
+        if size > end or (size > 0 and not _begins_alike(handle, to)):
+            raise BackupRefused(str(to), "a file of this name that is no copy of the archive's stands there: name "
+                                         "a file in another folder")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        _copy(handle, to, end)
+    if last is None and index_of(file).exists():
+        with index_of(file).open("rb") as index:
+            _copy(index, index_of(to), os.fstat(index.fileno()).st_size)
+    else:
+        mend(to, lambda told: None)
+    out.files += 1
+    out.bytes += end
 
 
 def known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from archiver.store import clusters, page_counts
 from archiver.store.checks.finding import Finding, counted
 from archiver.store.checks.structure import FTS, MADE_ANEW, as_migrated, objects, plain
 from archiver.store.checks.warcs import index_lines, is_written
-from archiver.store.connect import open_archive
+from archiver.store.connect import opened
 from archiver.store.transaction import writing
 from archiver.store.versions import article_from_row, write_facets
 
@@ -25,27 +25,23 @@ def repair(archive: Path, findings: Iterable[Finding]) -> list[str]:
     wanted = list(findings)
     mends = {finding.mend for finding in wanted}
     done: list[str] = []
-    db = open_archive(archive)
-    try:
-        with writing(db):
-            if "schema" in mends:
-                done += _schema(db)
-            if "fts" in mends or any("full-text" in one for one in done):
-                db.execute("delete from full_text_waits")
-                db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
-                done.append("the full-text index was made anew")
-            if "facets" in mends:
-                done += _facets(db, [f.subject for f in wanted if f.mend == "facets"])
-            if "pages" in mends:
-                done += _pages(db)
-            if "counts" in mends:
-                page_counts.fill(db)
-                done.append("the pages of each site were counted anew")
-            if "clusters" in mends:
-                _clusters(db)
-                done.append("the clusters were made anew from their links")
-    finally:
-        db.close()
+    with opened(archive) as db, writing(db):
+        if "schema" in mends:
+            done += _schema(db)
+        if "fts" in mends or any("full-text" in one for one in done):
+            db.execute("delete from full_text_waits")
+            db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
+            done.append("the full-text index was made anew")
+        if "facets" in mends:
+            done += _facets(db, [f.subject for f in wanted if f.mend == "facets"])
+        if "pages" in mends:
+            done += _pages(db)
+        if "counts" in mends:
+            page_counts.fill(db)
+            done.append("the pages of each site were counted anew")
+        if "clusters" in mends:
+            _clusters(db)
+            done.append("the clusters were made anew from their links")
     for finding in wanted:
         if finding.mend == "index":
             done += _index(archive.parent, finding.subject)

@@ -23,7 +23,7 @@ from archiver.store.checks import captures, readings
 from archiver.store.checks.finding import Finding
 from archiver.store.checks.table import CHECKS
 from archiver.store.checks.warcs import Examined, Job, examine
-from archiver.store.connect import open_archive
+from archiver.store.connect import open_archive, opened
 from archiver.store.faults import fault_of
 
 _SPAWN_AT = 32 << 20
@@ -54,8 +54,7 @@ def verify(archive: Path, *, ids: Sequence[int] | None = None, quick: bool = Fal
     """
     out = Verified()
     files = captures.files_at(archive.parent)
-    db = open_archive(archive, read_only=True)
-    try:
+    with opened(archive, read_only=True) as db:
         size = archive.stat().st_size + sum((archive.parent / name).stat().st_size for name in files
                                             if (archive.parent / name).exists())
         with _snapshot(db), _pool(size if ids is None else 0) as pool:
@@ -69,8 +68,6 @@ def verify(archive: Path, *, ids: Sequence[int] | None = None, quick: bool = Fal
                     _files(db, archive.parent, files, ids, pool, out, progress)
                 except sqlite3.Error as error:
                     out.findings.append(_unreadable(archive, "captures", error))
-    finally:
-        db.close()
     return out
 
 

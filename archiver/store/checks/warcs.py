@@ -132,55 +132,96 @@ def _places(job: Job, handle: BinaryIO, out: Examined) -> None:
 
 
 def _whole(job: Job, handle: BinaryIO, out: Examined) -> None:
-    size = os.fstat(handle.fileno()).st_size
-    rows = {row.offset: row for row in job.rows}
-    twice = [row for row in job.rows if rows[row.offset] is not row]
-    left, end, frames = dict(rows), 0, Counter[bytes]()
-    flaws: list[Flaw] = []
-    odd: list[Proved] = []
-    lost: list[tuple[int, int]] = []
-    lines, written_as = Counter[int](), ""
+    """All records of a file against all its rows."""
+    reading = _Reading(job, out, {row.offset: row for row in job.rows})
     for record in prove_all(handle, job.warc_file):
-        out.records += 1
-        if record.offset != end:
-            lost.append((end, record.offset))
-        end = record.offset + record.length
-        written_as = written_as or record.written_as
-        frames[record.frame] += 1
-        if frames[record.frame] <= _MOST and len(frames) <= _MOST_FRAMES:
-            odd.append(record)
-        if record.capture is not None:
-            with suppress(ValueError):  # a record of another program may be of an address that is none
-                lines[_told(cdxj_line(record.capture))] += 1
-        row = left.pop(record.offset, None)
-        wrong = record.wrong or (_unlike(row, record) if row else "")
-        if wrong:
-            flaws.append(_damaged(job, row, wrong) if row else Flaw(
-                "record-damaged", f"{job.warc_file} at {record.offset}",
-                f"The record at byte {record.offset:,} of {job.warc_file} is damaged: {wrong}", _BACK))
-        elif row is None and record.capture is not None and record.capture.status == 200:
-            out.unknown.append((record.capture.url, record.offset))
-    wrong_rows = sum(1 for flaw in flaws if flaw.captures) + len(left)
-    if written_as and written_as != job.file.name and job.rows and wrong_rows > len(job.rows) / 2:
+        reading.take(record)
+    if reading.is_another_file:
         out.flaws.append(Flaw(
             "file-exchanged", job.warc_file, f"{job.warc_file} holds the records of another file: it was written as "
-            f"{written_as}", "Give the files their own names back.", tuple(row.id for row in job.rows)))
+            f"{reading.written_as}", "Give the files their own names back.", tuple(row.id for row in job.rows)))
         out.unknown.clear()
         return
-    out.flaws += flaws
+    out.flaws += reading.flaws
+    left, lost = reading.left, reading.lost
     for start, stop in lost:
         inside = [left.pop(offset) for offset in sorted(left) if start <= offset < stop]
         out.flaws.append(_gap(job, start, stop, inside))
-    if _end(job, end, size, left, out):
-        lost.append((end, 1 << 62))
+    if _end(job, reading.end, os.fstat(handle.fileno()).st_size, left, out):
+        lost.append((reading.end, 1 << 62))
     out.flaws += [_damaged(job, row, "no record begins there") for row in left.values()]
-    out.flaws += [Flaw("capture-twice", f"capture {row.id}", f"Captures {rows[row.offset].id} and {row.id} point to "
-                       "one record", "Another program wrote it: take one of the rows out.", (row.id,)) for row in twice]
-    usual = frames.most_common(1)[0][0] if frames else b""
-    out.flaws += [Flaw("frame-altered", f"{job.warc_file} at {record.offset}", f"The gzip header of the record at byte "
-                       f"{record.offset:,} of {job.warc_file} was altered; what it holds is whole", _BACK)
-                  for record in odd if record.frame != usual and len(frames) <= _MOST_FRAMES]
-    out.flaws += _index(job, lines, lost)
+    out.flaws += _twice(job)
+    out.flaws += reading.altered_frames()
+    out.flaws += _index(job, reading.lines, lost)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the records of a file were found to be, one after the other.
+
+    `left` are the rows whose record has not come, `lost` the stretches of bytes that are no record, `end` is where the
+    last record ended, `lines` are hashes of the lines that belong into the file's index. `frames` counts the gzip
+    headers, and `odd` are the first records with each.
+    """
+
+    job: Job
+    out: Examined
+    left: dict[int, Row]
+    end: int = 0
+    written_as: str = ""
+    flaws: list[Flaw] = field(default_factory=list)
+    lost: list[tuple[int, int]] = field(default_factory=list)
+    lines: Counter[int] = field(default_factory=Counter)
+    frames: Counter[bytes] = field(default_factory=Counter)
+    odd: list[Proved] = field(default_factory=list)
+
+    def take(self, record: Proved) -> None:
+        self.out.records += 1
+        if record.offset != self.end:
+            self.lost.append((self.end, record.offset))
+        self.end = record.offset + record.length
+        self.written_as = self.written_as or record.written_as
+        self.frames[record.frame] += 1
+        if self.frames[record.frame] <= _MOST and len(self.frames) <= _MOST_FRAMES:
+            self.odd.append(record)
+        if record.capture is not None:
+            with suppress(ValueError):  # a record of another program may be of an address that is none
+                self.lines[_told(cdxj_line(record.capture))] += 1
+        self._compare(record, self.left.pop(record.offset, None))
+
+    def _compare(self, record: Proved, row: Row | None) -> None:
+        name = self.job.warc_file
+        wrong = record.wrong or (_unlike(row, record) if row else "")
+        if wrong:
+            self.flaws.append(_damaged(self.job, row, wrong) if row else Flaw(
+                "record-damaged", f"{name} at {record.offset}",
+                f"The record at byte {record.offset:,} of {name} is damaged: {wrong}", _BACK))
+        elif row is None and record.capture is not None and record.capture.status == 200:
+            self.out.unknown.append((record.capture.url, record.offset))
+
+    @property
+    def is_another_file(self) -> bool:
+        """Whether it was written under another name, and most rows do not fit it."""
+        wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
+        return bool(self.written_as) and self.written_as != self.job.file.name and bool(self.job.rows) and (
+            wrong > len(self.job.rows) / 2)
+
+    def altered_frames(self) -> list[Flaw]:
+        """Records whose gzip header is another than that of most."""
+        name, usual = self.job.warc_file, self.frames.most_common(1)[0][0] if self.frames else b""
+        if len(self.frames) > _MOST_FRAMES:
+            return []
+        return [Flaw("frame-altered", f"{name} at {record.offset}", f"The gzip header of the record at byte "
+                     f"{record.offset:,} of {name} was altered; what it holds is whole", _BACK)
+                for record in self.odd if record.frame != usual]
+
+
+def _twice(job: Job) -> list[Flaw]:
+    """Rows that point to a record of which another row is."""
+    rows = {row.offset: row for row in job.rows}
+    return [Flaw("capture-twice", f"capture {row.id}", f"Captures {rows[row.offset].id} and {row.id} point to "
+                 "one record", "Another program wrote it: take one of the rows out.", (row.id,))
+            for row in job.rows if rows[row.offset] is not row]
 
 
 def _unlike(row: Row, record: Proved) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from archiver.fields import MEASURED
 from archiver.store.health.likely import SURPRISE, chance_of_so_few
-from archiver.store.health.measures import Measured
+from archiver.store.run_measures import Measured
 
 _PAST = 20
 """Articles that must have been read before a run is judged by them."""

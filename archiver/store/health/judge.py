@@ -18,7 +18,7 @@ from archiver.frontier.cadence import shown
 from archiver.store.health.advice import OF_OUTCOMES, of_failure
 from archiver.store.health.coverage import fallen, lost, unlike
 from archiver.store.health.likely import SURPRISE, chance_of_so_many, is_far
-from archiver.store.health.measures import Measured, together
+from archiver.store.run_measures import Measured, together
 
 Level = Literal["green", "amber", "red", "unknown"]
 LEVELS: tuple[Level, ...] = ("green", "unknown", "amber", "red")

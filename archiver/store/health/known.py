@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -11,9 +12,10 @@ from sqlite_utils import Database
 
 from archiver.store.health.judge import Health, Known, Run, Source, judge
 from archiver.store.health.kept import accepted, forget_passed, without
-from archiver.store.health.measures import Measured
 from archiver.store.ledger import stamp
+from archiver.store.run_measures import Measured
 from archiver.store.shapes import when
+from archiver.store.sources import alive_sources
 from archiver.urls import urlkey
 
 _RUNS = 60
@@ -61,19 +63,6 @@ def _published(db: Database, site: str) -> list[datetime]:
     return [at for row in rows if (at := when(row[0]))]
 
 
-def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
-    """The row of the last run that ended."""
-    return next(iter(db.query("select * from runs where site_id = ? and outcome is not null order by id desc limit 1",
-                              [site_id])), None)
-
-
-def alive_sources(db: Database, site_id: int) -> dict[str, int]:
-    """How many feeds, sitemaps and APIs answered when they were asked last."""
-    return dict(db.execute(
-        "select kind, count(*) from pages where site_id = ? and priority = 0 and kind in ('feed', 'sitemap', 'api') "
-        "and outcome = 'not-article' group by 1 order by 1", [site_id]).fetchall())
-
-
 def _dead(db: Database, site: dict[str, Any], runs: Sequence[Run]) -> list[Source]:
     """Kinds of sources of which one answered in an earlier run, and none does now."""
     told = [run for run in runs if run.outcome and run.measured.outcomes]
@@ -95,7 +84,7 @@ def _lost(db: Database, site: dict[str, Any], kind: str, runs: Sequence[Run]) ->
 
 def _turned(db: Database, site: dict[str, Any], kind: str) -> tuple[str, str]:
     """An address that told of posts, and shows something else now: its row has another kind."""
-    url = next((url for url, now, _ in _tellers(db, site, kind) if now != kind), "")
+    url = next((one.url for one in _tellers(db, site, kind) if one.kind != kind), "")
     return url, f"what it shows is no {kind}" if url else ""
 
 
@@ -105,18 +94,28 @@ def _emptied(db: Database, site: dict[str, Any], runs: Sequence[Run]) -> Source 
     empty = list(takewhile(lambda run: not run.measured.listed, read))
     if not empty or len(empty) == len(read):
         return None
-    url, _, why = next((one for one in _tellers(db, site, "feed") if one[1] == "feed"), ("", "", ""))
-    return Source("feed", url, why or "it lists none", empty[-1].started)
+    feed = next((one for one in _tellers(db, site, "feed") if one.kind == "feed"), _Teller("", "feed", ""))
+    return Source("feed", feed.url, feed.reason or "it lists none", empty[-1].started)
 
 
-def _tellers(db: Database, site: dict[str, Any], kind: str) -> list[tuple[str, str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """A document that listed posts: its kind as it is now, and the reason of its last outcome."""
+
+    url: str
+    kind: str
+    reason: str | None
+
+
+def _tellers(db: Database, site: dict[str, Any], kind: str) -> Iterator[_Teller]:
     """The documents that told of the site's pages as such a source, that of the most first: address, kind as it is now,
     and what came of it last."""
-    return db.execute(
+    rows = db.execute(
         "select p.url, p.kind, p.reason from page_sources s join pages t on t.id = s.page_id join pages p on p.url = "
         "s.found_on where s.source = ? and t.site_id = ? and p.site_id = t.site_id group by p.id "
         "order by count(*) desc",
         [kind, site["id"]]).fetchall()
+    return (_Teller(*row) for row in rows)
 
 
 def growth(db: Database, now: datetime) -> float:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from archiver.store.health.judge import Level
-from archiver.store.health.known import last_run
-from archiver.store.health.measures import Measured
 from archiver.store.health.overall import Overall
 from archiver.store.ledger import moment
+from archiver.store.run_measures import Measured
+from archiver.store.runs import last_run
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 VALUES: dict[Level, int] = {"green": 0, "amber": 1, "red": 2, "unknown": 3}

@@ -15,12 +15,12 @@ from sqlite_utils import Database
 
 from archiver.items import Article
 from archiver.store import clusters, evidence_kinds
-from archiver.store.articles import find
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.evidence_form import Entry, packed, unpacked
 from archiver.store.evidence_kinds import stored
+from archiver.store.identification import find
 from archiver.store.merging.captures import Captures
-from archiver.store.takedown.bans import Removal, ban_of, next_number
+from archiver.store.tombstones import Removal, ban_of, next_number
 from archiver.store.versions import article_from_row, write_facets
 
 Row = dict[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.store.ledger import last_rowid
-from archiver.store.takedown.bans import payload_removed, removal_at
+from archiver.store.tombstones import payload_removed, removal_at
 from archiver.urls import urlkey
 
 Row = dict[str, Any]

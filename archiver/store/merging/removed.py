@@ -11,9 +11,9 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.store.ledger import EPOCH, last_rowid
-from archiver.store.takedown.bans import allow, removals
 from archiver.store.takedown.plan import addresses_of
 from archiver.store.takedown.purge import ban
+from archiver.store.tombstones import allow, removals
 from archiver.urls import urlkey
 
 Row = dict[str, Any]

@@ -31,10 +31,10 @@ from archiver.store.merging.requisites import link_requisites, make_numbers, mer
 from archiver.store.merging.searches import merge_searches
 from archiver.store.merging.woven import weave_in
 from archiver.store.scopes import Sites
-from archiver.store.takedown.bans import Removal, keep_out, pending
 from archiver.store.takedown.finish import finish
 from archiver.store.takedown.plan import texts_of
 from archiver.store.takedown.warcs import erase
+from archiver.store.tombstones import Removal, keep_out, pending
 from archiver.store.transaction import writing
 
 _BATCH = 50

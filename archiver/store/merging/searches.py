@@ -22,7 +22,8 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
             if own[0].query != row.query:
                 kept_out.append(row.name)
             continue
-        number = stored.insert(db, row.name, row.key, row.uuid, row.query, row.saved_at, stored.Mark(0, 0), row.ran_at)
+        number = stored.insert(db, stored.NewSearch(row.name, row.key, row.uuid, row.query, row.saved_at,
+                                                    stored.Mark(0, 0), row.ran_at))
         db.conn.executemany(
             "insert or ignore into saved_search_hits (article_id, search_id, found_at, why) "
             "select ours, ?, ?, ? from merged_articles where theirs = ? and ours is not null",

@@ -41,57 +41,80 @@ class Said:
 
 def weave_in(db: Database, theirs: Database, post: Theirs, number: int, captures: Captures, bare: Bare,
              rules: Mapping[int, int]) -> bool:
-    """Join a post there with the article of this number; whether another version of it came to light.
+    """Merge a post there into the article of this number. Returns whether that made another version.
 
     What was captured both here and there, or came by an earlier merge, is passed over.
     """
     before = next(iter(db.query("select * from articles where id = ?", [number])))
-    versions = _versions(theirs, post, rules)
-    first = {one.capture: one for one in versions if one.capture}
-    # A post that is served in turns shows what is no version by itself: which one that is, its captures do not tell.
-    in_turns = any(row["seen_again"] for row in post.revisions)
-    revised = False
-    for row in post.captures:
-        if captures.known(row) is not None or (own := captures.enter(row)) is None:
-            continue
-        said = first.get(row["id"]) or (None if in_turns or row["status"] not in (200, 304)
-                                        else _at(versions, row["captured_at"]))
-        if row["aside"] or said is None:
-            if row["article_id"]:
-                past_captures.shows(db, own, number, aside=bool(row["aside"]))
-            continue
-        change = _enter(db, post, said, row["captured_at"], (own, row["digest"] or ""), bare)
-        revised |= change is Change.REVISED
-        if row["article_id"]:
-            past_captures.shows(db, own, number, aside=change in (Change.STUB, Change.COPY))
-    for said in versions:
-        if captures.of(said.capture) is None and not _is_there(db, number, said):
-            revised |= _enter(db, post, said, said.at, None, bare) is Change.REVISED
-    stands = next((one for one in versions if one.revision == post.row["revision"]), None)
-    if stands is not None and post.row["last_seen"] > _last_seen(db, number):
-        last = replace(stands, article=replace(stands.article, **{name: getattr(post.article, name) for name in LATEST}
-                                               ))
-        proof = next((row for row in post.captures if row["captured_at"] == post.row["last_seen"]
-                      and row["status"] == 200), None)
-        own = captures.known(proof) if proof else None
-        capture = (own, proof["digest"] or "") if proof and own else None
-        revised |= _enter(db, post, last, post.row["last_seen"], capture, bare) is Change.REVISED
+    weaving = _Weaving(db, post, number, captures, bare, _versions(theirs, post, rules))
+    weaving.enter_captures()
+    weaving.enter_uncaptured()
+    weaving.enter_last_sight()
     _settle(db, post, number, before)
     enter_addresses(db, number, post)
-    return revised
+    return weaving.revised
+
+
+@dataclass(slots=True)
+class _Weaving:
+    """A post there on its way into the article of this number; `versions` are those there, by time."""
+
+    db: Database
+    post: Theirs
+    number: int
+    captures: Captures
+    bare: Bare
+    versions: list[Said]
+    revised: bool = False
+
+    def enter_captures(self) -> None:
+        first = {one.capture: one for one in self.versions if one.capture}
+        # A post that is served in turns shows what is no version by itself; its captures do not tell which one that is.
+        in_turns = any(row["seen_again"] for row in self.post.revisions)
+        for row in self.post.captures:
+            if self.captures.known(row) is not None or (own := self.captures.enter(row)) is None:
+                continue
+            said = first.get(row["id"])
+            if said is None and not in_turns and row["status"] in (200, 304):
+                said = _at(self.versions, row["captured_at"])
+            aside = bool(row["aside"])
+            if not aside and said is not None:
+                aside = self._enter(said, row["captured_at"], (own, row["digest"] or "")) in (Change.STUB, Change.COPY)
+            if row["article_id"]:
+                past_captures.shows(self.db, own, self.number, aside=aside)
+
+    def enter_uncaptured(self) -> None:
+        """Versions whose capture is not here."""
+        for said in self.versions:
+            if self.captures.of(said.capture) is None and not _is_there(self.db, self.number, said):
+                self._enter(said, said.at, None)
+
+    def enter_last_sight(self) -> None:
+        """The current version there, where it was seen there later than anything here."""
+        post = self.post
+        stands = next((one for one in self.versions if one.revision == post.row["revision"]), None)
+        if stands is None or post.row["last_seen"] <= _last_seen(self.db, self.number):
+            return
+        newest = {name: getattr(post.article, name) for name in LATEST}
+        proof = next((row for row in post.captures if row["captured_at"] == post.row["last_seen"]
+                      and row["status"] == 200), None)
+        own = self.captures.known(proof) if proof else None
+        capture = (own, proof["digest"] or "") if proof and own else None
+        self._enter(replace(stands, article=replace(stands.article, **newest)), post.row["last_seen"], capture)
+
+    def _enter(self, said: Said, at: str, capture: tuple[int, str] | None) -> Change:
+        time = moment(at)
+        assert time is not None
+        own, digest = capture or (None, "")
+        reading = Reading(said.article, time, own, digest, said.extractor, whole=True)
+        change = enter(self.db, self.post.row["site"], reading, self.bare).change
+        self.revised |= change is Change.REVISED
+        return change
 
 
 def _at(versions: Sequence[Said], at: str) -> Said | None:
     """The version that stood at a time."""
     return next((one for one in reversed(versions) if one.at <= at), None)
-
-
-def _enter(db: Database, post: Theirs, said: Said, at: str, capture: tuple[int, str] | None, bare: Bare) -> Change:
-    time = moment(at)
-    assert time is not None
-    own, digest = capture or (None, "")
-    reading = Reading(said.article, time, own, digest, said.extractor, whole=True)
-    return enter(db, post.row["site"], reading, bare).change
 
 
 def _is_there(db: Database, number: int, said: Said) -> bool:

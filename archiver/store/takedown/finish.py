@@ -12,9 +12,9 @@ from sqlite_utils import Database
 from archiver.errors import ArchiveLocked
 from archiver.store.ledger import stamp
 from archiver.store.search_folder import forget
-from archiver.store.takedown.bans import pending
 from archiver.store.takedown.purge import begin, purge
 from archiver.store.takedown.warcs import Told, erase, settle
+from archiver.store.tombstones import pending
 from archiver.store.transaction import writing
 
 _FTS = "articles_fts"

@@ -17,9 +17,18 @@ _EMPTY = "sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ"
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """Another article (by its number) with the text of one, or nearly that; `how` they are alike."""
+
+    article: int
+    url: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a removal takes out. `captures` are numbers of rows, `copies` other articles with the same or nearly the
-    same text, which stay: (number, url, how they are alike)."""
+    same text, which stay."""
 
     article_id: int
     url: str
@@ -28,7 +37,7 @@ class Plan:
     versions: int
     addresses: tuple[str, ...]
     captures: tuple[int, ...]
-    copies: tuple[tuple[int, str, str], ...]
+    copies: tuple[Copy, ...]
 
 
 def plan(db: Database, article_id: int) -> Plan:
@@ -37,7 +46,7 @@ def plan(db: Database, article_id: int) -> Plan:
     urls = addresses_of(db, row)
     many = db.execute("select count(*) from revisions where article_id = ?", [article_id]).fetchone()[0]
     return Plan(article_id, row["url"], row["site"], row["title"], many, tuple(urls),
-                tuple(sorted(own_captures(db, article_id, urls))), tuple(_copies(db, article_id)))
+                tuple(sorted(own_captures(db, article_id, urls))), tuple(Copy(*row) for row in _copies(db, article_id)))
 
 
 def addresses_of(db: Database, row: dict[str, Any]) -> list[str]:

@@ -15,8 +15,8 @@ from archiver.store import clusters
 from archiver.store.duplicates import settle_duplicates
 from archiver.store.ledger import last_rowid
 from archiver.store.record_ids import identifier
-from archiver.store.takedown.bans import Removal, removals
 from archiver.store.takedown.plan import addresses_of, own_captures, own_requisites, payloads_of
+from archiver.store.tombstones import Removal, removals
 from archiver.urls import urlkey
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-RULE = "removed"
-"""The rule of the ledger for addresses of posts that were taken out of the archive."""
+from archiver.store.tombstones import RULE
+
 _REASON = """(select 'removed from this archive on ' || substr(m.removed_at, 1, 10) || ': ' || m.reason
         from removed_addresses r join removals m on m.id = r.removal_id where r.urlkey = new.urlkey)"""
 _KEPT_OUT = f"""update pages set outcome = 'refused', rule = '{RULE}', reason = {_REASON}, lead = null, due_at = null,

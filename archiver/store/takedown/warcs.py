@@ -21,9 +21,9 @@ from archiver.capture.rewrite import Moved, as_response, delete, free_name, reco
 from archiver.errors import UnreadableInput
 from archiver.store.checks.warcs import is_written
 from archiver.store.lost import forget_lost
-from archiver.store.takedown.bans import Removal
 from archiver.store.takedown.plan import own_captures, payloads_of, texts_of
 from archiver.store.takedown.shown import Words
+from archiver.store.tombstones import Removal
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 

@@ -118,18 +118,26 @@ class Measuring:
         """
         self._outcomes[f"{outcome}{AGAIN}" if outcome in _BAD and outcome == before else str(outcome)] += 1
         if visit.kind is PageKind.FEED:
-            self._as_before |= visit.status == 304
-            if visit.status == 200 and outcome is Outcome.NOT_ARTICLE:
-                self._listed = max(self._listed or 0, sum(t.source is Source.FEED for t in visit.targets))
-        if outcome is Outcome.ARCHIVED and before not in _READ and (kind == PageKind.POST or before != Outcome.DUE):
-            self._told, self._got = self._told + 1, self._got + 1  # one that failed at first may be got later
-        elif outcome in _NOTHING and before == Outcome.DUE and kind == PageKind.POST:
-            self._told += 1
-        elif before == Outcome.DUE and (outcome is Outcome.ARCHIVED or (
-                outcome is Outcome.NOT_ARTICLE and visit.rule in _NO_SIGN)):
-            self._met, self._posts = self._met + 1, self._posts + (outcome is Outcome.ARCHIVED)
+            self._feed(visit, outcome)
+        self._promise(visit, outcome, before, kind)
         if visit.article and outcome in _READ and visit.status == 200:
             self._read(visit.article)
+
+    def _feed(self, visit: Visit, outcome: Outcome) -> None:
+        self._as_before |= visit.status == 304
+        if visit.status == 200 and outcome is Outcome.NOT_ARTICLE:
+            self._listed = max(self._listed or 0, sum(t.source is Source.FEED for t in visit.targets))
+
+    def _promise(self, visit: Visit, outcome: Outcome, before: str, kind: str) -> None:
+        """Count whether a page was what its sources said of it (`told`, `got`), or where they said nothing, whether it
+        was a post (`met`, `posts`)."""
+        archived, new, promised = outcome is Outcome.ARCHIVED, before == Outcome.DUE, kind == PageKind.POST
+        if archived and before not in _READ and (promised or not new):
+            self._told, self._got = self._told + 1, self._got + 1  # one that failed at first may be got later
+        elif outcome in _NOTHING and new and promised:
+            self._told += 1
+        elif new and (archived or (outcome is Outcome.NOT_ARTICLE and visit.rule in _NO_SIGN)):
+            self._met, self._posts = self._met + 1, self._posts + archived
 
     def measured(self, sources: Mapping[str, int]) -> Measured:
         tail = quantiles(self._latencies, n=20)[-1] if len(self._latencies) > 1 else None

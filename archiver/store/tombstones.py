@@ -1,4 +1,4 @@
-"""What was taken out of the archive and must not come back, by whatever way and under whatever address it comes.
+"""Tombstones: what was removed from the archive and must not come back, in whatever way and under whatever address.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -15,6 +15,8 @@ from archiver.items import Article
 from archiver.record.identity import content_digest
 from archiver.urls import start_address, urlkey
 
+RULE = "removed"
+"""The rule of the pages table for addresses of posts that were removed from the archive."""
 _COLUMNS = "id, article_id, site, url, reason, requested_by, removed_at, erased_at, allowed_at"
 
 
