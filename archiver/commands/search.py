@@ -114,7 +114,7 @@ def search(archives: list[str], form: str | None, facets: bool, histogram: str |
         valid_name(save)
     db = open_archive(archive, read_only=not save)
     try:
-        if state.is_kept(db) and is_writable(Path(archive).parent):
+        if state.is_migrated(db) and is_writable(Path(archive).parent):
             after_writing(archive)
         if save:
             saved = save_search(db, save, query)

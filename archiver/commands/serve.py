@@ -64,6 +64,6 @@ def _can_write(archive: str) -> bool:
 
     db = open_archive(archive, read_only=True)
     try:
-        return state.is_kept(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
+        return state.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
     finally:
         db.close()

@@ -142,10 +142,10 @@ def _print(state: dict[str, Any], health: Health) -> None:
         say(*(line(f"{count(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
               for row in state["failures"]))
     _print_requisites(state["requisites"])
-    if state["distrusted"]:
+    if state["untrusted"]:
         say("", line(("not believed", "bold"), " (docs/completeness.md tells more)"))
         say(*(line(f"{claim}: proved false at {instant(since)}", indent=2)
-              for claim, since in state["distrusted"].items()))
+              for claim, since in state["untrusted"].items()))
     say("", line(("runs", "bold")), *(line(_run(run), indent=2) for run in state["runs"]))
 
 

@@ -70,7 +70,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("leads to", found["redirects_to"] or ""),
         *(("found by", _source(source)) for source in found["sources"]),
         *(("captured", _captured(source)) for source in found["sources"] if source.get("first_capture")),
-        ("told", ", ".join(f"{k}: {v}" for k, v in (found["lead"] or {}).items() if k in ("title", "published"))),
+        ("told", ", ".join(f"{k}: {v}" for k, v in (found["source_hints"] or {}).items()
+                           if k in ("title", "published"))),
         ("fetched", _fetched(found) if found["outcome"] else ""),
         ("ask anyway", f"archiver crawl {found['site']} --set-aside" if _is_learned(found) else ""),
         ("next", f"due {instant(found['due_at'])}" if found["due_at"] and found["outcome"] != "out-of-scope" else ""),
@@ -89,7 +90,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
                          f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
     # An answer 304 has no page, and mostly not its header fields either.
-    whole = [c["rights"] for c in found["captures"] if c["status"] != 304]
+    whole = [c["usage_statements"] for c in found["captures"] if c["status"] != 304]
     if whole and whole[-1]:
         rows.append(("its use", "; ".join(_right(right) for right in whole[-1])))
     return rows

@@ -101,7 +101,7 @@ def job_of(row: dict[str, Any], seed_key: str, *, full: bool, anew: bool = False
     kind = PageKind(row["kind"])
     return Job(
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
-        lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
+        lead=lead_from(row["source_hints"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
         original=original, fetched_at=fetched_at, level=row["priority"],
         anew=anew or is_news(row["reason"] or ""),
         stood=row["outcome"] in _STANDS or row["rule"] == RULE, doubted=row["rule"] == RULE,

@@ -72,4 +72,5 @@ def leave_run(db: Database, site: dict[str, Any], run_id: int, started: datetime
 
 def remembered(site: dict[str, Any], not_before: datetime) -> Nowhere | None:
     """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
-    return nowhere.from_json(site["nowhere"]) if (site["nowhere_at"] or "") >= ledger.stamp(not_before) else None
+    is_recent = (site["soft_not_found_at"] or "") >= ledger.stamp(not_before)
+    return nowhere.from_json(site["soft_not_found"]) if is_recent else None

@@ -140,7 +140,7 @@ class CrawlSession(OpenRun):
         if answer is not None:
             self.nowhere = answer
             with self.writing():
-                self.db.execute("update sites set nowhere = ?, nowhere_at = ? where id = ?",
+                self.db.execute("update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
                                 [nowhere.to_json(answer), ledger.stamp(self.started), self.site["id"]])
 
     def _anew(self, row: dict[str, Any]) -> bool:

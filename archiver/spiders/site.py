@@ -123,7 +123,7 @@ class SiteSpider(FetchesRequisites, EndsEarly, Spider):
         if job.is_probe:
             found = nowhere_of(answer)
             if self._home_tells is False and self._home and (
-                    why := self._probing.verdict(found, nowhere_of(self._home), self.session.site["nowhere"])):
+                    why := self._probing.verdict(found, nowhere_of(self._home), self.session.site["soft_not_found"])):
                 self.stop(cannot_crawl(self.start_url, why).reason)
                 return
             # A home page without a link may be the notice of a fault that all addresses show: it tells of none.

@@ -192,7 +192,8 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     if not row:
         return None
     other = db.execute(
-        "select a.urlkey from addresses a join pages p on p.urlkey = a.urlkey where a.article_id = ? and a.urlkey <> ? "
+        "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey where a.article_id = ? and a.urlkey "
+        "<> ? "
         "and a.kind = 'copy' and p.outcome in ('archived', 'unchanged', 'duplicate') and p.redirect_urlkey is null "
         "order by p.fetched_at desc limit 1", [row[0], key]).fetchone()
     if other:
@@ -268,7 +269,7 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
         return True
     if row["gone_at"] or db.execute(
             "select 1 from pages where urlkey = ? and redirect_urlkey = ? union all "
-            "select 1 from past_answers where urlkey = ? and kind = 'redirect' and target = ?",
+            "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?",
             [there, here, there, here]).fetchone():
         return True
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)
@@ -285,7 +286,7 @@ def _all(db: Database, where: str, values: list[Any]) -> Iterator[dict[str, Any]
 
 
 def _at_address(db: Database, key: str) -> dict[str, Any] | None:
-    return _one(db, "id = (select article_id from addresses where urlkey = ?)", [key])
+    return _one(db, "id = (select article_id from article_urls where urlkey = ?)", [key])
 
 
 def _insert(db: Database, site: str, article: Article, redirects: Iterable[str], at: datetime,

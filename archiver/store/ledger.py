@@ -21,7 +21,7 @@ from archiver.store.takedown.bans import removal_at
 from archiver.store.tellers import Place, place, tell
 from archiver.urls import urlkey
 
-_COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
+_COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, source_hints, priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
 """When what is due at once is due."""
@@ -98,7 +98,8 @@ def _record_target(db: Database, site_id: int, target: Target, now: str, due: st
     lead = lead_json(target.lead, digests) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, lead, priority, found_at, "
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, source_hints, priority, "
+        "found_at, "
         "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
         [site_id, target.url, key, target.kind, outcome_of(target.trap), says(target.trap), target.trap or None,
          lastmod, lead, priority(target.kind, target.source, target.url, folder), now, None if target.trap else due],
@@ -125,7 +126,7 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
         news = f"{target.source} vouches for it"
     if news and known.kind is PageKind.PART:
         # A page of a post comes with its post.
-        post = db.execute("select post from parts where urlkey = ?", [known.urlkey]).fetchone()
+        post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
         make_due_again(db, post[0] if post else "", news)
         news = ""
     lead = None
@@ -138,7 +139,7 @@ def _update_known(db: Database, known: Known, target: Target, lastmod: str | Non
         known.kind is PageKind.UNKNOWN or (known.fetched_at is None and target.source in (Source.API, Source.FEED)))
     db.execute(
         "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
-        "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
+        "source_hints = coalesce(?, source_hints), kind = ?, priority = min(priority, ?), "
         "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
         "outcome = case when ? then 'due' else outcome end where id = ?",
         [lastmod, lead, target.kind if surer else known.kind,
@@ -168,10 +169,10 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
     )
 
 
-JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
+JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.source_hints, p.priority, "
         "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
         "p.attempts > 0 and p.priority = 0 and exists "
-        "(select 1 from page_tellers t where t.found_page = p.id or t.found_on = p.url) as has_told, "
+        "(select 1 from page_discoveries t where t.found_on_page_id = p.id or t.found_on = p.url) as has_told, "
         "c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 
@@ -201,7 +202,7 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_onl
 
 
 def _lead_of(db: Database, page_id: int) -> Lead | None:
-    return lead_from(db.execute("select lead from pages where id = ?", [page_id]).fetchone()[0])
+    return lead_from(db.execute("select source_hints from pages where id = ?", [page_id]).fetchone()[0])
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
@@ -222,7 +223,7 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
     )
     db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(
-        "update pages set due_at = ? where site_id = ? and urlkey in (select t.post from parts t "
+        "update pages set due_at = ? where site_id = ? and urlkey in (select t.post_urlkey from article_parts t "
         "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')", [EPOCH, site_id, site_id])
 
 

@@ -32,7 +32,7 @@ def trace(db: Database, address: str) -> dict[str, Any]:
     dropped = typed if "://" in typed and normalize(typed) != typed and "?" in typed else ""
     page = next(iter(db.query("select p.*, s.name as site from pages p join sites s on s.id = p.site_id "
                               "where p.urlkey = ?", [key])), None)
-    known = next(iter(db.query("select * from addresses where urlkey = ?", [key])), None)
+    known = next(iter(db.query("select * from article_urls where urlkey = ?", [key])), None)
     requisite = requisite_at(db, typed)
     own = page or (dict(requisite) if requisite and not known else _never_entered(db, asked))
     if not own and known is None:
@@ -43,7 +43,7 @@ def trace(db: Database, address: str) -> dict[str, Any]:
     article_id = own.get("article_id") or (known["article_id"] if known else None)
     target = own.get("redirect_urlkey")
     redirect = next(iter(db.query("select url from pages where urlkey = ? union all "
-                                  "select url from addresses where urlkey = ? limit 1", [target, target])), None)
+                                  "select url from article_urls where urlkey = ? limit 1", [target, target])), None)
     names = ("kind", "outcome", "reason", "rule", "status", "found_at", "fetched_at", "changed_at", "due_at",
              "attempts")
     return {
@@ -51,11 +51,11 @@ def trace(db: Database, address: str) -> dict[str, Any]:
         **{name: own.get(name) for name in names},
         "redirects_to": redirect["url"] if redirect else target,
         "sources": _sources(db, page["id"] if page else None),
-        "lead": json.loads(own["lead"]) if own.get("lead") else None,
+        "source_hints": json.loads(own["source_hints"]) if own.get("source_hints") else None,
         "article": _article(db, article_id, known["kind"] if known else None),
         "parts": list(db.query(
-            "select t.number, t.url, p.outcome from parts t join pages p on p.urlkey = t.urlkey "
-            "where t.post = ? and t.number <> 1 order by t.number", [key])),
+            "select t.number, t.url, p.outcome from article_parts t join pages p on p.urlkey = t.urlkey "
+            "where t.post_urlkey = ? and t.number <> 1 order by t.number", [key])),
         "captures": _captures(db, url, own.get("capture_id")),
         "requisite": requisite,
     }
@@ -83,7 +83,7 @@ def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, 
     found = list(db.query(
         "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "
         "from captures where url = ? or id = ? order by captured_at", [url, capture_id]))
-    return [{**row, "rights": rights_of(db, row.pop("id"))} for row in found]
+    return [{**row, "usage_statements": rights_of(db, row.pop("id"))} for row in found]
 
 
 def _article(db: Database, article_id: int | None, address_kind: str | None) -> dict[str, Any] | None:

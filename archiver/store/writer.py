@@ -22,8 +22,8 @@ from archiver.store.fulltext import entered_together
 from archiver.store.health.measures import Measuring
 from archiver.store.rights import store_rights
 from archiver.store.runs import Counts, check_run, crawl_started
+from archiver.store.schema import REMOVED
 from archiver.store.takedown import bans
-from archiver.store.takedown.schema import RULE as REMOVED
 from archiver.store.transaction import PATIENCE, writing
 from archiver.store.trust import Trust
 from archiver.store.versions import Reread, extractor_of

@@ -93,13 +93,14 @@ def _overwrite(archive: Path) -> None:
         db.execute("insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
                    "select 1, 2, '2024-05-02T00:00:00+00:00', '[\"title\"]', ?, json_set(content, '$.title', ?), 1 "
                    "from revisions where article_id = 1", [SHOT, f"x {SHOT}"])
-        db.execute("insert into addresses (urlkey, url, article_id, kind) values (?, ?, 1, ?)",
+        db.execute("insert into article_urls (urlkey, url, article_id, kind) values (?, ?, 1, ?)",
                    [urlkey(f"{BAD}2"), f"javascript:alert(40)//{SHOT}", SHOT])
         db.execute("insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, found_at) values "
                    "(1, ?, 'x', 'post', 'failed', ?, ?, ?)", [f"javascript:alert(41)//{SHOT}", SHOT, SHOT, SHOT])
         db.execute("update runs set reason = ?, mode = ?", [SHOT, SHOT])
         db.execute("update sites set platform = ?, start_url = ?", [SHOT, f"javascript:alert(42)//{SHOT}"])
-        db.execute("insert into rights (capture_id, source, agent, name, value) values (1, ?, ?, ?, ?)", [SHOT] * 4)
+        db.execute("insert into usage_statements (capture_id, source, agent, name, value) values (1, ?, ?, ?, "
+                   "?)", [SHOT] * 4)
 
 
 def _json(value: object) -> str:

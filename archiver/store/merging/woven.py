@@ -55,9 +55,9 @@ def weave_in(db: Database, theirs: Database, post: Theirs, number: int, captures
             continue
         said = first.get(row["id"]) or (None if in_turns or row["status"] not in (200, 304)
                                         else _at(versions, row["captured_at"]))
-        if row["aside"] or said is None:
+        if row["secondary"] or said is None:
             if row["article_id"]:
-                past_captures.shows(db, own, number, aside=bool(row["aside"]))
+                past_captures.shows(db, own, number, aside=bool(row["secondary"]))
             continue
         change = _enter(db, post, said, row["captured_at"], (own, row["digest"] or ""), bare)
         revised |= change is Change.REVISED
