@@ -49,15 +49,15 @@ from archiver.urls import urlkey
 
 
 class Change(StrEnum):
-    """What storing a reading did to the archive. REREAD: the post is unchanged, and is now read in another way.
-    RETURNED: it says once more what an earlier version said, which stands again (`record.returns`).
+    """What storing a reading did to the archive. REEXTRACTED: the post is unchanged, its extraction is another.
+    REVERTED: it repeats an earlier revision, which is the current one again (`record.returns`).
     """
 
     NEW = "new"
     REVISED = "revised"
     UNCHANGED = "unchanged"
-    REREAD = "reread"
-    RETURNED = "returned"
+    REEXTRACTED = "reextracted"
+    REVERTED = "reverted"
     STUB = "stub"
     GONE = "gone"
     COPY = "copy"
@@ -67,7 +67,7 @@ class Change(StrEnum):
 class Stored:
     """`aliases` are addresses that this reading added; `shares_text`: a new article's text is another's too.
 
-    `back`: the version that stands again, of a post that RETURNED to it.
+    `back`: the version that stands again, of a post that REVERTED to it.
     """
 
     article_id: int
@@ -119,7 +119,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
         overwrite(db, row, article, extractor, **seen, read_at=stamp(at))
         rewrite_revision(db, article_id, row["revision"], article)
         prove(db, article_id, capture_id)
-        return Stored(article_id, Change.REREAD, changed, tuple(aliases))
+        return Stored(article_id, Change.REEXTRACTED, changed, tuple(aliases))
     if not edited:
         prove(db, article_id, capture_id)
         kept = {k: v for k, v in article_row(article).items() if k in UNVERSIONED}
@@ -141,7 +141,7 @@ def store_article(db: Database, site: str, article: Article, *, redirects: Itera
     if again:
         count_again(db, article_id, number, at)
         rewrite_revision(db, article_id, number, article)
-        return Stored(article_id, Change.RETURNED, edited, tuple(aliases), back=number)
+        return Stored(article_id, Change.REVERTED, edited, tuple(aliases), back=number)
     write_revision(db, article_id, number, article, edited, at, capture_id, run_id, previous=row["revision"],
                    same_as=back.of if back else None)
     return Stored(article_id, Change.REVISED, edited, tuple(aliases))

@@ -1,11 +1,9 @@
-"""The full-text index `articles_fts` and the triggers that keep it: each row as it is written, or those of a batch at
-once.
+"""The full-text index `articles_fts`: triggers index each article as it is written, or those of a batch at its end.
 
 FTS5 writes out the words that it has gathered whenever a statement or a savepoint begins that may be undone, which is
-some times an article. A batch therefore marks the table `fts_pending`: triggers note in it the articles that are
-new, and their words are entered by one statement at its end. The mark is set and taken away in one transaction, so that
-no other program, and none that comes after a kill, ever meets it; a program that sets none has its rows entered as it
-writes them.
+several times an article. A batch therefore sets a mark in the table `fts_pending`: triggers add the new articles to
+that table, and one statement indexes them at the end. The mark is set and removed in one transaction, so that no other
+program ever sees it, nor one that starts after a kill.
 """
 
 from __future__ import annotations

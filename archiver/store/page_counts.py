@@ -1,7 +1,7 @@
-"""How many pages of a site are of which kind and came to what, and of how many of them each source told: kept current
-by the database, so that a site of a hundred thousand pages is shown as fast as one of ten.
+"""How many pages of a site have which kind and outcome, in all and by discovery source: kept by triggers, so that a
+site of a hundred thousand pages is shown as fast as one of ten.
 
-In `page_counts` a row with an empty `source` counts each page once, one with a source those that it told of.
+In `page_counts` a row with an empty `source` counts each page once, one with a source those that it found.
 `with_article` says whether an article was read from them.
 """
 

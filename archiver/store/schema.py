@@ -354,7 +354,7 @@ create table aliases (
     urlkey text primary key,
     url text,
     article_id integer references articles (id),
-    kind text, -- redirect, canonical, copy, moved; url
+    kind text, -- redirect, copy, moved, part; url
     first_seen text
 ) without rowid;
 create index idx_aliases_article_id on aliases (article_id);

@@ -1,8 +1,8 @@
-"""The version that stands in `articles`: its row of `revisions` holds only what differs from there, so that no text is
+"""The current revision: its row of `revisions` holds only the fields that differ from `articles`, so that no text is
 stored twice.
 
-A field that `revisions.content` lacks is as `articles` has it. Before a field or the number of the standing version is
-changed in `articles`, by whatever program, triggers write the old value into its version.
+A field that `revisions.content` lacks is as `articles` has it. Before a field or the number of the current revision
+changes in `articles`, whatever program changes it, triggers write the old value into its revision (`schema`).
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ TEXTS = ("url", "canonical_url", "title", "body", "published", "published_precis
          "description", "image")
 LISTS = ("authors", "categories", "tags", "geotags", "credits")
 FOLLOWING = ("url", "canonical_url", "modified", "image")
-"""Of these an article has the newest reading, while its version has what they were when it was seen first."""
+"""An article has the newest values of these, its revision those of when it was first observed."""
 
 
 def _as_json(article: str, name: str) -> str:
-    """A column as JSON functions take it; what is no JSON goes as text, so that no statement fails of it."""
+    """A column as JSON functions take it; invalid JSON is passed as text, so that no statement fails."""
     column = f"{article}.{name}"
     return f"case when json_valid({column}) then json({column}) else {column} end" if name in LISTS else column
 
 
 def filled(content: str, article: str, names: tuple[str, ...]) -> str:
-    """The content with the fields that it lacks, of a row of `articles`."""
+    """SQL: `content` with the fields that it lacks, from a row of `articles`."""
     values = ", ".join(f"'$.{name}', {_as_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
 
 
 WHOLE = (f"case when r.revision = a.revision and json_valid(r.content) then {filled('r.content', 'a', TEXTS + LISTS)} "
          "else r.content end")
-"""All that a version says, as JSON: of a row `r` of revisions and the row `a` of its article."""
+"""SQL: all fields of a revision as JSON, from a row `r` of revisions and the row `a` of its article."""
 
 
 SHORTENED = f"""
@@ -38,4 +38,4 @@ SHORTENED = f"""
             f"iif(json_extract(revisions.content, '$.{n}') = {_as_json('a', n)}, '$.{n}', '$._')" for n in LISTS)})
         from articles a where a.id = revisions.article_id)
     where json_valid(content) and revision = (select a.revision from articles a where a.id = revisions.article_id)"""
-"""Takes out of the standing versions what is as `articles` has it: of all, or of some where `and ...` follows."""
+"""SQL: removes from the current revisions the fields that are as `articles` has them; `and ...` may follow."""

@@ -215,7 +215,7 @@ class VisitWriter:
             parts.prove(self.db, stored.article_id, urlkey(visit.url))
         counts.new += stored.change is Change.NEW
         counts.revised += stored.change is Change.REVISED
-        counts.unchanged += stored.change in (Change.UNCHANGED, Change.REREAD, Change.RETURNED, Change.STUB)
+        counts.unchanged += stored.change in (Change.UNCHANGED, Change.REEXTRACTED, Change.REVERTED, Change.STUB)
         counts.duplicate += stored.shares_text
         counts.aliased += len(stored.aliases)
         if self.on_article:
@@ -224,9 +224,9 @@ class VisitWriter:
             return Outcome.ARCHIVED, visit.reason, stored.article_id, True
         if stored.change is Change.REVISED:
             return Outcome.ARCHIVED, f"revised: {', '.join(stored.changed)}", stored.article_id, True
-        if stored.change is Change.RETURNED:
+        if stored.change is Change.REVERTED:
             return Outcome.ARCHIVED, f"says again what version {stored.back} said", stored.article_id, True
-        if stored.change is Change.REREAD:
+        if stored.change is Change.REEXTRACTED:
             return Outcome.UNCHANGED, f"read anew by {extractor}", stored.article_id, False
         if stored.change is Change.STUB:
             return Outcome.UNCHANGED, "shows only a stub of the stored text", stored.article_id, False

@@ -41,7 +41,7 @@ ONE, TWO = read("Ferry sinks"), read("Ferry saved")
 def test_a_headline_test_makes_three_versions_and_a_count(db: Database) -> None:
     changes = [store(db, (ONE, TWO)[day % 2], "0.3.0", days=day).change for day in range(20)]
     assert changes[:3] == [Change.NEW, Change.REVISED, Change.REVISED]
-    assert set(changes[3:]) == {Change.RETURNED}
+    assert set(changes[3:]) == {Change.REVERTED}
     assert db.execute("select revision, title, previous, same_as, seen_again from revisions order by 1").fetchall() == [
         (1, "Ferry sinks", None, None, 0), (2, "Ferry saved", 1, None, 9), (3, "Ferry sinks", 2, 1, 8)]
     assert db.execute("select title, revision from articles").fetchone() == ("Ferry saved", 2)

@@ -54,7 +54,7 @@ def state(db: Database) -> dict[str, Any]:
 def test_what_the_new_reader_finds_in_the_old_capture_too_is_no_edit(db: Database) -> None:
     store(db, NOTED, "0.1.0")
     stored = store(db, POST, "0.1.0 rules-1", [POST], days=3)
-    assert (stored.change, stored.changed) == (Change.REREAD, ("body",))
+    assert (stored.change, stored.changed) == (Change.REEXTRACTED, ("body",))
     row = state(db)
     assert (row["body"], row["revision"], row["extractor"], row["changed"]) == (TEXT, 1, "0.1.0 rules-1", [])
     assert row["last_seen"] > row["first_seen"]
@@ -78,12 +78,12 @@ def test_the_same_reader_or_no_old_capture_is_as_ever(db: Database) -> None:
 
 def test_an_unknown_reader_is_another_reader(db: Database) -> None:
     store(db, NOTED, None)
-    assert store(db, POST, "0.1.0", [POST]).change is Change.REREAD
+    assert store(db, POST, "0.1.0", [POST]).change is Change.REEXTRACTED
 
 
 def test_one_of_several_readings_of_the_old_capture_is_enough(db: Database) -> None:
     store(db, replace(POST, title="A  post: by rules"), "0.1.0 rules-1")
-    assert store(db, NOTED, "0.1.0 rules-2", [POST, NOTED]).change is Change.REREAD
+    assert store(db, NOTED, "0.1.0 rules-2", [POST, NOTED]).change is Change.REEXTRACTED
 
 
 def test_a_page_that_the_rules_do_not_fit_leaves_what_they_read(db: Database) -> None:
@@ -108,7 +108,7 @@ def test_what_the_site_tells_in_other_words_is_an_edit_though_the_old_capture_ne
 
 def test_what_the_site_tells_in_the_same_words_is_none(db: Database) -> None:
     store(db, replace(said("A post", "api"), title="a post."), "0.1.0")
-    assert store(db, said("A post", "api"), "0.2.0", [POST]).change is Change.REREAD
+    assert store(db, said("A post", "api"), "0.2.0", [POST]).change is Change.REEXTRACTED
 
 
 def test_a_text_put_together_from_what_is_stored_keeps_its_reader(db: Database) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from archiver.store.capture_rows import enter_capture
 from archiver.store.connect import open_archive
+from archiver.store.evidence_form import packed
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 from tests.proved_archive import Run
@@ -87,8 +88,8 @@ def _overwrite(archive: Path) -> None:
                    [SHOT] * len(texts) + [f"{SHOT}\n\nA line.\n\n{SHOT} one\n{SHOT} two"] + [_json([SHOT])] * 4 + [
                        _json([{"latitude": 1.5, "longitude": 2.5, "placename": SHOT, "region": SHOT, "role": SHOT,
                                "source": SHOT}]),
-                       _json([{"field": "title", "value": SHOT, "source": SHOT, "locator": SHOT, "confidence": 0.5,
-                               "won": 1, "extractor": SHOT}])])
+                       packed([{"field": "title", "value": SHOT, "source": SHOT, "locator": SHOT, "confidence": 0.5,
+                                "won": 1, "extractor": SHOT}])])
         db.execute("update revisions set title = ?, changed = ?", [SHOT, _json([SHOT])])
         db.execute("insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
                    "select 1, 2, '2024-05-02T00:00:00+00:00', '[\"title\"]', ?, json_set(content, '$.title', ?), 1 "

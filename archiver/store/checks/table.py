@@ -32,7 +32,7 @@ CHECKS: tuple[Check, ...] = (
           ("pages", "page_counts", "page_discoveries", "sites")),
     Check("proofs", "captures of articles against their addresses", references.proofs,
           ("articles", "captures", "article_urls", "revisions")),
-    Check("removals", "removed posts against what is there", references.removals, ("tombstones", "tombstone_urls")),
+    Check("tombstones", "removed posts against what is there", references.removals, ("tombstones", "tombstone_urls")),
     Check("clusters", "clusters, links and sketches against articles", references.clusters,
           ("articles", "clusters", "near_duplicates", "lsh_bands", "minhash_signatures")),
     Check("full text", "the search index against the articles", fulltext.full_text, ("articles", "articles_fts")),
