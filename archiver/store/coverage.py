@@ -44,7 +44,7 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20
     addresses with their reason), missing_total, failures (reason, pages, example), untrusted (what the site's
     server says and is not believed, and since when), requisites (`requisite_reports.state`), runs (the newest first,
-    with `measures` as `health.measures` has them), complete (nothing is missing and the last run ended by itself).
+    with `statistics` as `health.measures` has them), complete (nothing is missing and the last run ended by itself).
     """
     site_id = site["id"]
     newest = [{**row, "statistics": mapping(row.get("statistics"))} for row in db.query(
