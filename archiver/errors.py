@@ -6,6 +6,7 @@ failures of a crawl (a page that is gone, a host that refuses) are stored outcom
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 
@@ -47,6 +48,16 @@ class ArchiveTooNew(ArchiverError):
             path,
             f"{path} was written by a newer archiver (it has the migration {unknown!r}, which this "
             "version does not know): upgrade archiver; nothing was changed.",
+        )
+
+
+class ArchiveUnreleased(ArchiverError):
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            path,
+            f"{path} was made by an unreleased version of archiver (0.2 or before), whose tables this version does not "
+            f"read: crawl its sites into a new archive, or import the captures: archiver import "
+            f"{Path(path).parent / 'warc'} --archive NEW; nothing was changed.",
         )
 
 

@@ -22,7 +22,6 @@ class Source(StrEnum):
     LISTING = "listing"
     LINK = "link"
     REDIRECT = "redirect"
-    LEDGER = "ledger"
     IMPORT = "import"
 
 

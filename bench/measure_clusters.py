@@ -120,7 +120,7 @@ def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dic
     """
     language, rng = languages()["50,000 words"], random.Random(seed)
     db = open_archive(folder / "scale.db", create=True)
-    db.execute("drop trigger articles_ai")
+    db.execute("drop trigger articles_fts_ai")
     _empty_articles(db, articles)
     before = db.execute("select page_count from pragma_page_count").fetchone()[0]
     for begin in range(0, articles, _BULK):
@@ -135,11 +135,11 @@ def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dic
             rows.append((number, SKETCH_VERSION))
         entries.sort()
         with db.atomic():
-            db.conn.executemany("insert or ignore into cluster_bands values (?, ?)", entries)
-            db.conn.executemany("insert into cluster_sketches values (?, ?)", rows)
+            db.conn.executemany("insert or ignore into lsh_bands values (?, ?)", entries)
+            db.conn.executemany("insert into minhash_signatures values (?, ?)", rows)
     with db.atomic():
-        db.execute("delete from cluster_bands where (key, article_id) in (select key, article_id from (select key, "
-                   "article_id, row_number() over (partition by key order by article_id) as nth from cluster_bands) "
+        db.execute("delete from lsh_bands where (key, article_id) in (select key, article_id from (select key, "
+                   "article_id, row_number() over (partition by key order by article_id) as nth from lsh_bands) "
                    "where nth > ?)", [COMMON])
     db.execute("pragma wal_checkpoint(truncate)")
     after = db.execute("select page_count - freelist_count from pragma_page_count, pragma_freelist_count").fetchone()[0]

@@ -62,7 +62,7 @@ def fill(conn: sqlite3.Connection, sites: int, runs: int, now: datetime) -> None
     rows = ((site, (now - timedelta(hours=12 * (runs - run))).isoformat(timespec="microseconds"), run % 3, MEASURES)
             for run in range(runs) for site in range(1, sites + 1))
     conn.execute("begin")
-    conn.executemany("insert into runs (site_id, mode, started_at, outcome, new, requests, bytes, measures) "
+    conn.executemany("insert into runs (site_id, mode, started_at, outcome, new, requests, bytes, statistics) "
                      "values (?, 'incremental', ?, 'finished', ?, 9, 40000, ?)", rows)
     conn.execute("commit")
 

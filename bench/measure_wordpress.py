@@ -97,7 +97,7 @@ def _state(archive: Path) -> dict[str, int]:
     counts = {
         "new": "select count(*) from articles",
         "revisions": "select count(*) from revisions where revision > 1",
-        "aliases": "select count(*) from addresses where urlkey not in (select urlkey from articles)",
+        "aliases": "select count(*) from article_urls where urlkey not in (select urlkey from articles)",
         "tombstones": "select count(*) from articles where gone_at is not null",
     }
     with closing(sqlite3.connect(archive)) as db:

@@ -29,107 +29,117 @@ SHAPES = {
     "geotags": "list of objects", "capture": "object",
 }
 TABLES = {
-    "sites": "What is crawled: one row a site, `settings` as JSON.",
-    "runs": "One row a crawl of a site, with what it did and what it measured (`measures`, JSON: "
-            "[operation.md](operation.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
-            " robots.txt cannot be read), interrupted or failed.",
-    "pages": "The ledger: one row for every address ever found, with what came of it. It is the crawl's memory.",
-    "health": "How each site did when it was judged last, `since` when, and what was found (JSON); `accepted` "
-              "are findings that a person took note of. See [operation.md](operation.md).",
-    "notices": "Messages about changes of health (JSON), one row for each way that they go; `outcome` is due, sent or "
-               "failed, `reason` why.",
-    "site_tags": "Tags of sites, which make groups of them.",
+    "sites": "The sites, with their settings (JSON). `soft_not_found` is what a site answers for a URL that does not "
+             "exist, `untrusted` which of its validators and dates have proved false (both JSON).",
+    "site_tags": "Tags of sites, which group them.",
     "host_files": "robots.txt and tdmrep.json of each host, as last read.",
-    "rights": "What a response said of its use (`archiver why URL` shows it): `source` is header, meta, link or file, "
-              "`agent` the crawler it is meant for, if not all. See [politeness.md](politeness.md).",
-    "page_tellers": "Who told of a page. `found_page` is the page that it was found on, `found_on` the place "
-                    "where that is none; `last_seen` is empty where it is `first_seen`. Read the view "
-                    "[page_sources](#page_sources-view), which has all.",
-    "captures": "One row a stored response: where its WARC record lies, `warc_file` relative to the archive's folder. "
-                "Of those that an import brought, `import_id` says which, `article_id` the article that it shows; "
-                "`aside` is 1 where that is a stub, or the same text at another address.",
-    "evidence_kinds": "What candidates of many posts share: field, source, locator and confidence, each once. The "
-                      "numbers in `articles.evidence` are theirs; the view `evidence` lays it out.",
-    "page_counts": "How many pages of a site are of a kind and came to an outcome, kept current by triggers: with an "
-                   "empty `source` each page once, with a source those that it told of. `with_article`: an article was "
+    "site_rules": "The extraction rules of a site, one row a version: TOML, and the captures it is for (`since`, "
+                  "`until`). "
+                  "Rules by hand are for all. See [learning.md](learning.md).",
+    "runs": "One row a crawl of a site: what it did, and run statistics (`statistics`, JSON: "
+            "[operation.md](operation.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
+            "robots.txt cannot be read), interrupted or failed.",
+    "site_health": "The health of each site as last judged, `since` when, and the findings (JSON); `accepted` are "
+                   "findings that a person acknowledged. See [operation.md](operation.md).",
+    "notifications": "Messages about changes of health (JSON), one row for each channel; `outcome` is due, sent or "
+                     "failed, `reason` why.",
+    "captures": "One row a stored response: where its WARC record is, `warc_file` relative to the archive's folder. "
+                "An imported one has the import (`import_id`) and the article that it shows (`article_id`); "
+                "`secondary` is 1 where that is a stub, or the same text at another URL.",
+    "usage_statements": "What a response said about its use (`archiver why URL` shows it): `source` is header, meta, "
+                        "link or file, `agent` the crawler it is for, if not all. See [politeness.md](politeness.md).",
+    "warc_rewrites": "WARC files that are being rewritten without some records; `done` once the rows point to the new "
+                     "file. Empty except after a kill.",
+    "pages": "Every URL ever discovered, with its outcome: the memory of the crawl.",
+    "page_discoveries": "Which discovery sources found a page. `found_on_page_id` is the page that it was found on, "
+                        "`found_on` the URL or file where that is no page; `last_seen` is empty where it is "
+                        "`first_seen`. Read the view [page_sources](#page_sources-view), which fills these in.",
+    "page_counts": "How many pages of a site have a kind and an outcome, kept by triggers: with an empty `source` all "
+                   "pages, each once, otherwise those that this discovery source found. `with_article`: an article was "
                    "read from them.",
-    "requisites": "Images, stylesheets and fonts that pages need to be shown, one row an address of a site: what came "
-                  "of it (`outcome` as of a page), its last capture, and when it is asked for again. `wanted` is lead "
-                  "or page, `depth` counts the stylesheets between a page and it. They are no pages, and count in no "
-                  "balance. See [captures.md](captures.md).",
-    "article_requisites": "Which article needs which of them, as its lead image or otherwise (`role`).",
-    "requisite_parts": "What a stylesheet names, and where a redirect leads.",
-    "imports": "One row a file of captures that was read in, with what came of it (`counts`, and the first hundred "
-               "`problems`, as JSON). `member` and `inner` are the place from which a broken import goes on, `options` "
-               "what of the file was asked for. `outcome` is finished, limited or unreadable, and empty while the "
-               "import is under way or was broken off. What was fetched from a web archive has one row for each "
-               "address and time that was asked for: `name` is what the addresses of its captures begin with, "
-               "`outcome` may be interrupted, waiting or failed, too. See [past.md](past.md).",
-    "past_pages": "Pages that imports read and that are no posts: `key` is a digest of address and payload, `kind` "
-                  "says what they are. Of captures that were fetched from a web archive (`memento`) it is one of "
-                  "address, time and payload.",
-    "past_answers": "What addresses answered in imported captures in place of a page: gone (`target` is the status), "
-                    "or a redirect to `target` (a urlkey).",
-    "past_revisits": "Revisit records of imports whose original has not come to light yet.",
-    "removals": "Tombstones of posts that were taken out ([upkeep.md](upkeep.md)): `article_id` is the number that a "
-                "post had. `post_id`, `guid` and `content_digest` are what it is known again by. `erased_at` is empty "
-                "while something of it may still be in a file; since `allowed_at` it may come back. "
-                "`record_id` is what it was called in datasets.",
-    "removed_addresses": "The addresses at which removed posts are kept out; two triggers on `pages` see to it.",
-    "removed_payloads": "Digests of the payloads of removed posts.",
-    "warc_rewrites": "WARC files that are being written anew without some records; `done` once the rows point to the "
-                     "new file. Empty but after a kill.",
-    "clusters": "Groups of near copies ([copies.md](copies.md)), one row for every number that was ever given: "
-                "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
-                "has no members left has `size` 0.",
-    "near_copies": "Pairs of articles that are near copies: the share of their words (0 to 1) that stand in word "
-                   "sequences of both, and how they are alike. `article_id` is the greater number.",
-    "cluster_sketches": "Which texts were compared with the others, and by which version of the sketch.",
-    "cluster_bands": "The index of the MinHash sketches (24 numbers of 32 bits a text; a short one has none): which "
-                     "articles have a number. Bounded for each number, so it tells "
-                     "nothing of how many there are.",
-    "articles": "The current state, one row an article, with the columns of the record. Lists are JSON.",
-    "aliases": "The addresses of articles beside their own: what leads to them (redirect), another way to them (copy), "
-               "where they were (moved). Read the view [addresses](#addresses-view), which has all.",
-    "parts": "The pages of a post that has several: `post` is the urlkey of the first, `number` 0 a view of all.",
-    "revisions": "One row a version of an article, the current one too. `content` (JSON) is what it says; of the "
-                 "one that stands only what differs from `articles`: the view `versions` has all. `previous` stood "
-                 "before it, `same_as` is an earlier version that it repeats; `seen_again` counts returns to it that "
-                 "made no version. See [revisions.md](revisions.md).",
-    "reextractions": "One row a run of `archiver reextract`: what was asked for (JSON), and what came of it. One that "
-                     "was stopped has no `finished_at`, and goes on when it is asked for again.",
-    "site_rules": "What a site taught of its template, one row a version: TOML, and the captures it holds for "
-                  "(`since`, `until`). Rules by hand hold for all. See [learning.md](learning.md).",
+    "articles": "One row an article: its current revision, with the columns of the record. Lists are JSON.",
+    "aliases": "URLs of articles beside their own: what redirects to them (redirect), another way to them (copy), "
+               "where they were (moved). Read the view [article_urls](#article_urls-view), which has all.",
+    "article_parts": "The pages of a post that has several: `post_urlkey` is the urlkey of the first, `number` 0 a "
+                     "view "
+                     "of all on one page.",
     "authors": "Names of authors.", "categories": "Names of categories.", "tags": "Names of tags.",
     "article_authors": "Who wrote an article, in the page's order.",
-    "article_categories": "Where an article was filed, in the page's order.",
-    "article_tags": "What an article is tagged with, in the page's order.",
+    "article_categories": "The categories of an article, in the page's order.",
+    "article_tags": "The tags of an article, in the page's order.",
     "geotags": "One row a place that an article names (WGS 84).",
+    "revisions": "One row a revision of an article, the current one too. `content` (JSON) has its fields; of the "
+                 "current one only those that differ from `articles`: the view "
+                 "[article_revisions](#article_revisions-view) has all. `previous` is the revision before it, "
+                 "`same_as` an earlier one that it repeats; `seen_again` counts reverts to it that made no "
+                 "revision. See [revisions.md](revisions.md).",
+    "reextractions": "One row a run of `archiver reextract`: its request (JSON) and its result. An interrupted one has "
+                     "no `finished_at`; the same request continues it.",
+    "evidence_kinds": "What candidates of many posts share: field, source, locator and confidence, each once. "
+                      "`articles.evidence` has their numbers; read the view [evidence](#evidence-view).",
+    "clusters": "Clusters of near-duplicates ([copies.md](copies.md)), one row for every number that was ever given: "
+                "`source_id` is the member that the others come from and `reason` says why; one that was merged or "
+                "has no members has `size` 0.",
+    "near_duplicates": "Pairs of near-duplicates: the share of their words (0 to 1) that are in word sequences of "
+                       "both, "
+                       "and how they are alike. `article_id` is the greater number.",
+    "minhash_signatures": "Which articles have a MinHash signature in `lsh_bands`, and by which version.",
+    "lsh_bands": "The LSH index of the MinHash signatures (24 numbers of 32 bits a text; a short one has none): which "
+                 "articles have a number. It holds a bounded number of articles for each, so it does not count them.",
     "articles_fts": f"The full-text index (FTS5, `{fulltext.TOKENIZER}`) over "
                     f"{', '.join(fulltext.COLUMNS)} of `articles`.",
-    "full_text_waits": "Articles that a batch has written and not yet entered there: empty but within a transaction.",
-    "search_changes": "Articles that the search index beside the archive does not know yet as they are, noted by "
-                      "triggers. See [search.md](search.md).",
-    "saved_searches": "Queries under a name ([collect.md](collect.md)): `query` is JSON, `key` the name as it is "
-                      "compared; `newest_article` and `newest_revision` are the greatest numbers that there were when "
-                      "it was run last.",
-    "saved_search_hits": "Which articles a saved search has told of, when (`found_at`; empty for those that it found "
-                         "when it was saved), and whether each was new, edited or changed (`why`).",
-    "search_state": "Which state of that index belongs to this database.",
+    "fts_pending": "Articles that a batch has written and not yet indexed there: empty except within a transaction.",
+    "search_index_pending": "Articles that the search index beside the archive has not read since they changed, noted "
+                            "by "
+                            "triggers. See [search.md](search.md).",
+    "search_index_state": "Which state of that index belongs to this database.",
+    "saved_searches": "Saved searches ([collect.md](collect.md)): `query` is JSON, `key` the name as names are "
+                      "compared; `newest_article` and `newest_revision` are the greatest numbers when it was last run.",
+    "saved_search_hits": "Articles that a saved search has reported, when (`found_at`; empty for those that it found "
+                         "when it was saved), and why: new, edited or changed (`reason`).",
+    "requisites": "Images, stylesheets and fonts that pages need, one row a URL of a site: its `outcome` (as of a "
+                  "page), its last capture, and when it is due. `wanted` is lead or page, `depth` counts the "
+                  "stylesheets between a page and it. They are not pages, and are not counted with them. See "
+                  "[captures.md](captures.md).",
+    "article_requisites": "Which article needs which of them, as its lead image or otherwise (`role`).",
+    "requisite_parts": "What a stylesheet names, and where a redirect leads.",
+    "imports": "One row a file that was imported, with its result (`counts`, and the first hundred `problems`, as "
+               "JSON). "
+               "An interrupted import continues at `member_offset` and `inner_offset`; `options` says which part of "
+               "the "
+               "file was requested. `outcome` is finished, limited or unreadable, and empty while the import is under "
+               "way or was interrupted. An import from a web archive has one row for each URL and time that was "
+               "requested: `name` is what the URLs of its captures begin with, `outcome` may be interrupted, waiting "
+               "or "
+               "failed, too. See [past.md](past.md).",
+    "historical_pages": "Historical captures that were read and show no article: `key` is a digest of URL and payload, "
+                        "`kind` says what the page is. Of captures from a web archive (`memento`) it is a digest of "
+                        "URL, "
+                        "time and payload.",
+    "historical_responses": "What URLs answered in historical captures in place of a page: gone (`target` is the "
+                            "status), or a redirect to `target` (a urlkey).",
+    "unresolved_revisits": "Revisit records whose original has not been imported yet.",
+    "tombstones": "What remains of posts that were removed ([upkeep.md](upkeep.md)): `article_id` is the number that a "
+                  "post had. It is recognized by `post_id`, `guid` and `content_digest`. `erased_at` is empty while a "
+                  "file may still hold something of it; since `allowed_at` it may be archived again. `record_id` is "
+                  "its "
+                  "ID in datasets.",
+    "tombstone_urls": "The URLs of removed posts; two triggers on `pages` keep them from being requested.",
+    "tombstone_payloads": "Digests of the payloads of removed posts.",
 }
 
 VIEWS = {
-    "addresses": (
-        "Every address that an article is known by; its own has the kind url, the others are its aliases. It can be\n"
-        "written to, as the table of this name could that earlier releases had.",
-        "Where the article that was found at an address is now:",
-        "select a.url from addresses d join articles a on a.id = d.article_id where d.url = "
+    "article_urls": (
+        "Every URL that an article is known by; its own has the kind url, the others are its aliases. Writing to it\n"
+        "writes to `aliases`.",
+        "Where the article that was found at a URL is now:",
+        "select a.url from article_urls d join articles a on a.id = d.article_id where d.url = "
         "'https://blog.example.org/2024/05/old-name/'",
     ),
     "page_sources": (
-        "Who told of a page: feed, sitemap, api, cdx, listing, link, redirect, seed, ledger or import, and where\n"
-        "(`found_on`). Of what a web archive told (cdx), when it was captured there first and last.",
-        "Which sitemaps told of articles:",
+        "Which discovery sources found a page (feed, sitemap, api, cdx, listing, link, redirect, seed or import), and\n"
+        "where (`found_on`). A CDX list also says when the web archive captured it first and last.",
+        "Which sitemaps list articles:",
         "select s.found_on, count(*) from page_sources s join pages p on p.id = s.page_id "
         "where s.source = 'sitemap' and p.article_id is not null group by 1",
     ),
@@ -148,16 +158,16 @@ VIEWS = {
         "select p.article_id, p.field, p.extractor from provenance p join articles a on a.id = p.article_id "
         "where p.extractor <> a.extractor",
     ),
-    "versions": (
-        "One row a version of an article with all that it says, in the columns of the record; `stands` is 1 on the\n"
+    "article_revisions": (
+        "One row a revision of an article with all its fields, in the columns of the record; `is_current` is 1 on the\n"
         "one that `articles` has.",
-        "What the first version of each article that was edited said:",
-        "select article_id, title, body from versions where revision = 1 and stands = 0",
+        "The first revision of each article that was edited:",
+        "select article_id, title, body from article_revisions where revision = 1 and is_current = 0",
     ),
-    "past_provenance": (
-        "The same of versions that were superseded, as far as their evidence was kept.",
-        "Where the first headline of an article stood:",
-        "select source, locator from past_provenance where article_id = 1 and revision = 1 and field = 'title'",
+    "revision_provenance": (
+        "The same for earlier revisions, as far as their evidence was kept.",
+        "Where the first headline of an article was found:",
+        "select source, locator from revision_provenance where article_id = 1 and revision = 1 and field = 'title'",
     ),
     "headlines": (
         "One row a headline of an article: the first, and each that took the place of another (`previous`).",
@@ -171,11 +181,11 @@ VIEWS = {
         "select cluster_id, count(distinct site) as sites, max(case when is_source then url end) as source "
         "from cluster_members group by cluster_id having sites > 2 order by sites desc",
     ),
-    "disagreements": (
+    "source_disagreements": (
         "One row a field of an article on which its page's candidates do not agree: how many answers there are, and\n"
         "from which sources. These are the values worth a look by a person.",
         "Articles whose day of publication is told in more than one way, the most answers first:",
-        "select article_id, answers, sources from disagreements where field = 'published' order by answers desc",
+        "select article_id, answers, sources from source_disagreements where field = 'published' order by answers desc",
     ),
 }
 

@@ -134,14 +134,14 @@ def _ledger(db: Database) -> None:
             "rule": "", "found_at": EARLIER, "fetched_at": None if outcome == "due" else NOW, "due_at": NOW,
             **more}).last_pk
         for source in sources.split():
-            db["page_tellers"].insert({"page_id": pk, "source": source, "found_on": f"https://harbour.example/{source}",
+            db["page_discoveries"].insert({"page_id": pk, "source": source, "found_on": f"https://harbour.example/{source}",
                                        "first_seen": EARLIER, "last_seen": NOW})
 
     for number, article in enumerate(ARTICLES, start=1):
         page(1 if number < 5 else 2, article["url"], "gone" if number == 3 else "duplicate" if number == 4 else
              "archived", "feed sitemap" if number < 3 else "sitemap", article_id=number, capture_id=number,
              status=404 if number == 3 else 200, rule="og:type article",
-             lead='{"title": "Tide tables", "digest": "x"}' if number == 1 else None)
+             source_hints='{"title": "Tide tables", "digest": "x"}' if number == 1 else None)
     base = "https://harbour.example"
     page(1, f"{base}/2024/05/broken", "failed", "sitemap api", status=503, reason="HTTP 503", attempts=2)
     page(1, f"{base}/2024/05/new", "due", "feed")

@@ -24,7 +24,6 @@ INDEPENDENT = {("capture", "extraction"), ("extraction", "discovery"), ("extract
 PURE = ("platforms", "discovery", "extraction", "record")
 """Stages of plain functions on bytes and values: no network, no database, no screen."""
 SHELL_LIBRARIES = {"scrapy", "twisted", "sqlite3", "sqlite_utils", "click", "rich", "socket", "requests"}
-MOST_LINES = 320
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -84,8 +83,7 @@ def test_every_room_is_known() -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_are_small_and_named(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+def test_files_are_named(path: Path) -> None:
     assert not re.fullmatch(r"(utils?|helpers?|misc|common|base|core)\.py", path.name)
 
 

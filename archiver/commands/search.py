@@ -158,7 +158,7 @@ def _one(archive: str, query: Query, save: str | None) -> Iterator[Asked]:
     if save:
         valid_name(save)
     with opened(archive, read_only=not save) as db:
-        if state.is_kept(db) and is_writable(Path(archive).parent):
+        if state.is_migrated(db) and is_writable(Path(archive).parent):
             after_writing(archive)
         if save:
             saved = save_search(db, save, query)

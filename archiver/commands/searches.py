@@ -193,7 +193,7 @@ def _print(news: News | None, told: tuple[New, ...]) -> None:
 
 def _as_json(saved: Saved, news: News | None, told: tuple[New, ...]) -> dict[str, Any]:
     return {**_told(saved), "since": news.since if news else None, "total": news.total if news else None,
-            "new": [{**as_values(one.hit), "why": one.why, "found_at": one.found_at} for one in told]}
+            "new": [{**as_values(one.hit), "reason": one.why, "found_at": one.found_at} for one in told]}
 
 
 def _told(saved: Saved) -> dict[str, Any]:

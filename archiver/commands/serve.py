@@ -63,4 +63,4 @@ def _can_write(archive: str) -> bool:
     from archiver.store.connect import is_writable, opened
 
     with opened(archive, read_only=True) as db:
-        return state.is_kept(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
+        return state.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)

@@ -193,7 +193,7 @@ def _print_failures(state: dict[str, Any]) -> None:
 
 def _print_distrusted(state: dict[str, Any]) -> None:
     say("", line(("not believed", "bold"), " (docs/completeness.md tells more)"))
-    say(*(line(f"{claim}: proved false at {instant(since)}", indent=2) for claim, since in state["distrusted"].items()))
+    say(*(line(f"{claim}: proved false at {instant(since)}", indent=2) for claim, since in state["untrusted"].items()))
 
 
 def _print_requisites(state: dict[str, Any]) -> None:

@@ -74,7 +74,7 @@ def _outcome(found: dict[str, Any]) -> str:
 
 def _discovery(found: dict[str, Any]) -> list[tuple[str, str]]:
     """Who found it, and what they said of it."""
-    hint = {key: value for key, value in (found["lead"] or {}).items() if key in ("title", "published")}
+    hint = {key: value for key, value in (found["source_hints"] or {}).items() if key in ("title", "published")}
     return [*(("found by", _source(source)) for source in found["sources"]),
             *(("captured", _captured(source)) for source in found["sources"] if source.get("first_capture")),
             ("told", ", ".join(f"{key}: {value}" for key, value in hint.items()))]
@@ -114,7 +114,7 @@ def _evidence(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [("capture", f"{instant(c['captured_at'])} {c['record_type']} {c['status']}, {c['warc_file']} at "
                         f"{c['warc_offset']}, {c['digest']}") for c in found["captures"]]
     # An answer 304 has no page, and mostly not its header fields either.
-    whole = [capture["rights"] for capture in found["captures"] if capture["status"] != 304]
+    whole = [capture["usage_statements"] for capture in found["captures"] if capture["status"] != 304]
     if whole and whole[-1]:
         rows.append(("its use", "; ".join(_right(right) for right in whole[-1])))
     return rows

@@ -157,7 +157,7 @@ class ImportRun:
             with writing(self._db):
                 import_id = imports.begin(self._db, one.name, digest, one.size, options, self._now)
         else:
-            import_id, place = row["id"], Place(row["member"], row["inner"])
+            import_id, place = row["id"], Place(row["member_offset"], row["inner_offset"])
             result.tally = Tally(**json.loads(row["counts"]))
             result.kinds = Counter(p["kind"] for p in json.loads(row["problems"]))
         return Going(one, Source(import_id, one.name), place, result)

@@ -166,7 +166,7 @@ class PastWriter:
     def _alias(self, article_id: int, way: Way, site: Site, tally: Tally) -> None:
         """An address that once led to an article: its alias; where it was a post before, that post has moved."""
         owner = self.db.execute(
-            "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from addresses d join articles a on "
+            "select d.article_id, a.last_seen, a.site, a.post_id, b.post_id from article_urls d join articles a on "
             "a.id = d.article_id join articles b on b.id = ? where d.urlkey = ?",
             [article_id, urlkey(way.url)]).fetchone()
         if owner is None:
@@ -175,7 +175,7 @@ class PastWriter:
         other, last_seen, name, theirs, ours = owner
         is_another = theirs and ours and theirs != ours
         if other == article_id:
-            self.db.execute("update addresses set first_seen = min(first_seen, ?) where urlkey = ? "
+            self.db.execute("update article_urls set first_seen = min(first_seen, ?) where urlkey = ? "
                             "and kind = 'redirect'", [stamp(way.first), urlkey(way.url)])
         elif name == site.name and last_seen <= stamp(way.last) and not is_another:
             absorb(self.db, article_id, other, self._bare)
@@ -183,7 +183,7 @@ class PastWriter:
     def _redirect(self, found: Found, target: str, source: Source, tally: Tally) -> None:
         keep_redirect(self.db, found.url, target, found.at, source.import_id)
         end = landing(self.db, urlkey(target))
-        row = self.db.execute("select article_id from addresses where urlkey = ?", [end]).fetchone()
+        row = self.db.execute("select article_id from article_urls where urlkey = ?", [end]).fetchone()
         site = self.sites.of(found.url)
         if row and site:
             self._alias(row[0], Way(found.url, found.at, found.at), site, tally)

@@ -97,7 +97,7 @@ def _like(value: str) -> Like:
 
 def _url(value: str) -> Rows:
     escaped = re.sub(r"([%_\\])", r"\\\1", value)
-    return Rows("select id from articles where url like ?1 escape '\\' union all select article_id from addresses "
+    return Rows("select id from articles where url like ?1 escape '\\' union all select article_id from article_urls "
                 "where kind is not 'url' and url like ?1 escape '\\'", (f"%{escaped}%",))
 
 

@@ -29,7 +29,7 @@ def report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
     last day of publication that was met), hours (that a whole crawl takes, about), outcome and reason of the run.
     """
     run = last_run(db, site["id"]) or {}
-    measured = Measured.from_json(run.get("measures"))
+    measured = Measured.from_json(run.get("statistics"))
     state = coverage(db, site)
     rules = rules_at(db, site["id"])
     shares = measured.coverage()

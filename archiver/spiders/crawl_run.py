@@ -156,8 +156,8 @@ class CrawlRun:
 
     def _remembered_nowhere(self) -> Nowhere | None:
         """What an earlier run learned of how the site answers for nothing, unless it is too long ago."""
-        long_ago = (self.site["nowhere_at"] or "") < ledger.stamp(self.started - self.revisit)
-        return None if long_ago else nowhere.from_json(self.site["nowhere"])
+        long_ago = (self.site["soft_not_found_at"] or "") < ledger.stamp(self.started - self.revisit)
+        return None if long_ago else nowhere.from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
         """Close what was opened before `error`, and the run as failed where it was entered."""
@@ -210,7 +210,7 @@ class CrawlRun:
         """Keep with the site how it answers for an address that does not exist."""
         self.nowhere = found
         with self.writing():
-            self.db.execute("update sites set nowhere = ?, nowhere_at = ? where id = ?",
+            self.db.execute("update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
                             [nowhere.to_json(found), ledger.stamp(self.started), self.site["id"]])
 
     def remember_platform(self, name: str) -> None:

@@ -160,7 +160,7 @@ class SiteSpider(Spider):
         """What the site answers for an address that does not exist."""
         archive, found = self.archive, nowhere_of(fetched)
         if self._home_leads_on is False and self._home and (
-                why := self._probing.verdict(found, nowhere_of(self._home), archive.run.site["nowhere"])):
+                why := self._probing.verdict(found, nowhere_of(self._home), archive.run.site["soft_not_found"])):
             archive.stop(cannot_crawl(archive.order.start_url, why).reason)
             return
         archive.pages.probed(page)

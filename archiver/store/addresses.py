@@ -17,7 +17,7 @@ from archiver.urls import urlkey
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
     """An address that redirects to `target_key`: the article there (if any), and whether the alias is news."""
-    row = db.execute("select article_id from addresses where urlkey = ?", [target_key]).fetchone()
+    row = db.execute("select article_id from article_urls where urlkey = ?", [target_key]).fetchone()
     if not row:
         return None, False
     own = db.execute("select urlkey from articles where id = ?", [row[0]]).fetchone()[0]
@@ -30,9 +30,9 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
 
 def promote(db: Database, article_id: int, key: str) -> None:
     """Make one of an article's addresses its own; the one it had becomes an alias."""
-    db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
-    db.execute("update addresses set kind = 'url' where urlkey = ?", [key])
-    db.execute("update articles set urlkey = ?, url = (select url from addresses where urlkey = ?) where id = ?",
+    db.execute("update article_urls set kind = 'moved' where article_id = ? and kind = 'url'", [article_id])
+    db.execute("update article_urls set kind = 'url' where urlkey = ?", [key])
+    db.execute("update articles set urlkey = ?, url = (select url from article_urls where urlkey = ?) where id = ?",
                [key, key, article_id])
 
 
@@ -47,7 +47,7 @@ def enter_addresses(db: Database, article_id: int, article: Article, redirects: 
     article has no address yet."""
     key = urlkey(article.url)
     if not new:
-        db.execute("update addresses set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
+        db.execute("update article_urls set kind = 'moved' where article_id = ? and kind = 'url' and urlkey <> ?",
                    [article_id, key])
     if not db.execute("update aliases set kind = 'url', url = ?, article_id = ? where urlkey = ?",
                       [article.url, article_id, key]).rowcount:
@@ -63,5 +63,5 @@ def claim(db: Database, article_id: int, urls: Iterable[str], kind: str, at: dat
     """Enter addresses as aliases where nothing owns them; returns those that were new."""
     return [url for url in urls if db.execute(
         "insert into aliases (urlkey, url, article_id, kind, first_seen) select ?1, ?2, ?3, ?4, ?5 "
-        "where not exists (select 1 from addresses where urlkey = ?1)",
+        "where not exists (select 1 from article_urls where urlkey = ?1)",
         [urlkey(url), url, article_id, kind, stamp(at)]).rowcount]

@@ -41,15 +41,15 @@ from archiver.urls import urlkey
 
 
 class Change(StrEnum):
-    """What storing a reading did to the archive. REREAD: the post is unchanged, and is now read in another way.
-    RETURNED: it says once more what an earlier version said, which stands again (`record.returns`).
+    """What storing a reading did to the archive. REEXTRACTED: the post is unchanged, its extraction is another.
+    REVERTED: it repeats an earlier revision, which is the current one again (`record.returns`).
     """
 
     NEW = "new"
     REVISED = "revised"
     UNCHANGED = "unchanged"
-    REREAD = "reread"
-    RETURNED = "returned"
+    REEXTRACTED = "reextracted"
+    REVERTED = "reverted"
     STUB = "stub"
     GONE = "gone"
     COPY = "copy"
@@ -59,7 +59,7 @@ class Change(StrEnum):
 class Stored:
     """`aliases` are addresses that this reading added; `shares_text`: a new article's text is another's too.
 
-    `back`: the version that stands again, of a post that RETURNED to it.
+    `back`: the version that stands again, of a post that REVERTED to it.
     """
 
     article_id: int
@@ -173,7 +173,7 @@ class _Met:
         overwrite(self.db, self.row, self.article, seen.extractor, **self._seen, read_at=stamp(seen.at))
         rewrite_revision(self.db, self.id, self.row["revision"], self.article)
         prove(self.db, self.id, seen.capture_id)
-        return Stored(self.id, Change.REREAD, changed, aliases)
+        return Stored(self.id, Change.REEXTRACTED, changed, aliases)
 
     def _unchanged(self, aliases: tuple[str, ...]) -> Stored:
         db, row, article, seen = self.db, self.row, self.article, self.observed
@@ -201,7 +201,7 @@ class _Met:
         if again:
             count_again(db, self.id, number, observed.at)
             rewrite_revision(db, self.id, number, article)
-            return Stored(self.id, Change.RETURNED, edited, aliases, back=number)
+            return Stored(self.id, Change.REVERTED, edited, aliases, back=number)
         write_revision(db, self.id, number, article, edited, observed.at, observed.capture_id, observed.run_id,
                        previous=row["revision"], same_as=back.of if back else None)
         return Stored(self.id, Change.REVISED, edited, aliases)
@@ -252,7 +252,8 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     if not row:
         return None
     other = db.execute(
-        "select a.urlkey from addresses a join pages p on p.urlkey = a.urlkey where a.article_id = ? and a.urlkey <> ? "
+        "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey where a.article_id = ? and a.urlkey "
+        "<> ? "
         "and a.kind = 'copy' and p.outcome in ('archived', 'unchanged', 'duplicate') and p.redirect_urlkey is null "
         "order by p.fetched_at desc limit 1", [row[0], key]).fetchone()
     if other:
@@ -289,7 +290,7 @@ def _is_move(db: Database, row: dict[str, Any], article: Article, run_started: d
         return True
     if row["gone_at"] or db.execute(
             "select 1 from pages where urlkey = ? and redirect_urlkey = ? union all "
-            "select 1 from past_answers where urlkey = ? and kind = 'redirect' and target = ?",
+            "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?",
             [there, here, there, here]).fetchone():
         return True
     return bool(article.post_id) and row["last_seen"] < stamp(run_started)

@@ -79,9 +79,9 @@ def siblings(db: Database, plain: str) -> list[str]:
 
 def addresses_of(db: Database, article_id: int) -> list[str]:
     """The urlkeys that an article is known at."""
-    return [row[0] for row in db.execute("select urlkey from addresses where article_id = ?", [article_id])]
+    return [row[0] for row in db.execute("select urlkey from article_urls where article_id = ?", [article_id])]
 
 
 def article_of(db: Database, key: str) -> int | None:
-    row = db.execute("select article_id from addresses where urlkey = ?", [key]).fetchone()
+    row = db.execute("select article_id from article_urls where urlkey = ?", [key]).fetchone()
     return row[0] if row else None

@@ -75,7 +75,7 @@ def page_of(db: Database, folder: Path, capture_id: int | None, url: str) -> Pag
 
 def lead_of(db: Database, url: str) -> Lead | None:
     """What the sources of an address last said of it."""
-    row = db.execute("select lead from pages where urlkey = ?", [urlkey(url)]).fetchone()
+    row = db.execute("select source_hints from pages where urlkey = ?", [urlkey(url)]).fetchone()
     return lead_from(row[0]) if row else None
 
 

@@ -15,7 +15,7 @@ _MEMBERS = """
     select id, site, url, title, published, published_precision, gone_at from articles where cluster_id = ?
     order by id = ? desc, published is null, datetime(published), id"""
 _LINKS = """
-    select article_id, other_id, similarity, reason from near_copies
+    select article_id, other_id, similarity, reason from near_duplicates
     where article_id in (select id from articles where cluster_id = ?) order by similarity desc, other_id"""
 
 
@@ -69,8 +69,6 @@ def clusters(db: Database, site: str | None = None, limit: int | None = None) ->
 
     With `site` only those that have a member of it.
     """
-    if "clusters" not in db.table_names():  # an archive of an earlier release, which is only read
-        return []
     where = "and exists (select 1 from articles m where m.cluster_id = c.id and m.site = ?)" if site else ""
     return list(db.query(
         f"select c.id, c.source_id, c.reason, c.size, c.since, a.site, a.url, a.title from clusters c "

@@ -1,6 +1,6 @@
 """Clusters of near copies: the articles that links hold together, one number each, and where each comes from.
 
-A cluster is a connected part of the graph of `near_copies`, so that it does not depend on the order in which its
+A cluster is a connected part of the graph of `near_duplicates`, so that it does not depend on the order in which its
 members came. Numbers are given once and stay: where two clusters become one, the older number does.
 All functions that write expect to run inside the caller's transaction.
 """
@@ -79,7 +79,8 @@ def leave(db: Database, article_ids: Collection[int]) -> None:
 
 def regroup_all(db: Database) -> None:
     """Make all clusters anew from the links that there are."""
-    ids = {row[0] for row in db.execute("select article_id from near_copies union select other_id from near_copies")}
+    ids = {row[0] for row in db.execute("select article_id from near_duplicates union select other_id from "
+                                        "near_duplicates")}
     clusters = {row[0] for row in db.execute("select id from clusters where merged_into is null and size > 0")}
     _regroup(db, clusters, ids)
 
@@ -163,7 +164,7 @@ def _heir(db: Database, cluster: int, part_of: dict[int, int], had: dict[int, in
 def _parts(db: Database, ids: Collection[int]) -> list[list[int]]:
     """Articles as their links connect them, each part and all parts by number."""
     links = Joined((number, other) for number in ids for (other,) in db.execute(
-        "select other_id from near_copies where article_id = ?", [number]) if other in ids)
+        "select other_id from near_duplicates where article_id = ?", [number]) if other in ids)
     return links.groups(sorted(ids))
 
 
@@ -200,7 +201,7 @@ def _member(db: Database, number: int) -> Member:
     row: Sequence[Any] = db.execute(
         "select site, first_seen, published, published_precision, canonical_url, credits, "
         "case when instr(body, '://') then body end from articles where id = ?", [number]).fetchone()
-    keys = frozenset(r[0] for r in db.execute("select urlkey from addresses where article_id = ?", [number]))
+    keys = frozenset(r[0] for r in db.execute("select urlkey from article_urls where article_id = ?", [number]))
     names = frozenset(filter(None, map(_key, _ADDRESS.findall(row[6])[:_MOST_ADDRESSES]))) if row[6] else frozenset()
     published = moment(row[2])
     if published is not None and published.tzinfo is None:

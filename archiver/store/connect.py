@@ -10,10 +10,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from archiver.errors import ArchiveNotFound, ArchiveNotWritable, ArchiveTooNew, NotAnArchive
+from archiver.errors import ArchiveNotFound, ArchiveNotWritable, ArchiveTooNew, ArchiveUnreleased, NotAnArchive
 from archiver.store.faults import fault_of
-from archiver.store.fresh import lend_tables, make_schema
-from archiver.store.migrations import migrations
+from archiver.store.migrations import UNRELEASED, lend_tables, make_schema, migrations
 
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
@@ -30,7 +29,7 @@ def open_archive(path: str | os.PathLike[str], *, create: bool = False, read_onl
 
     With `create`, a missing file (and its folder) is made. With `read_only`, nothing is written,
     not even a migration: tables that later steps add are there, and empty. Raises ArchiveNotFound, NotAnArchive,
-    ArchiveTooNew, ArchiveNotWritable, or what else `faults.fault_of` makes of the place it lies in.
+    ArchiveTooNew, ArchiveUnreleased, ArchiveNotWritable, or what else `faults.fault_of` makes of the place it lies in.
 
     What is promised at a power cut (`synchronous=NORMAL` with a write-ahead log): the database is whole, and as it was
     at one of its last commits.
@@ -111,8 +110,8 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def _check(db: Database, file: Path, *, empty: bool) -> None:
-    """Refuse a file that is no SQLite, holds something else, or was written by a newer version; one that holds nothing,
-    unless it may be `empty`."""
+    """Refuse a file that is no SQLite, holds something else, or was written by a newer version or by one that was never
+    released; one that holds nothing, unless it may be `empty`."""
     try:
         tables = set(db.table_names())
     except sqlite3.Error as error:
@@ -125,5 +124,7 @@ def _check(db: Database, file: Path, *, empty: bool) -> None:
         raise NotAnArchive(str(file), "it is the database of another program")
     known = {m.name for m in migrations._migrations}
     for applied in migrations.applied(db):
+        if applied.name == UNRELEASED:
+            raise ArchiveUnreleased(str(file))
         if applied.name not in known:
             raise ArchiveTooNew(str(file), applied.name)

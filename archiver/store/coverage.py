@@ -27,7 +27,7 @@ BALANCE = (*(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.DUE, Out
 """The outcomes that a balance adds up; an unchanged page counts as archived."""
 _LISTED = 20
 # The sources that tell of posts, in the order of how much they know of a site.
-_SOURCES = (Source.API, Source.CDX, Source.SITEMAP, Source.FEED, Source.LISTING, Source.LINK, Source.LEDGER,
+_SOURCES = (Source.API, Source.CDX, Source.SITEMAP, Source.FEED, Source.LISTING, Source.LINK,
             Source.IMPORT, Source.REDIRECT)
 # Pages that were fetched and showed nothing of their own; the others were set aside before.
 _EMPTY_HANDED = "rule in ('soft-404', 'repeated listing', 'attachment', 'redirect-loop', 'login wall', 'consent wall')"
@@ -42,12 +42,12 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
     (addresses of posts by state, `found` in all), sources (the same per source, those that know most first, each with
     the `balance` of all that it told of), balance (all addresses by outcome, `found` in all), pages (the same without
     the outcomes that none has), traps (rule, pages, example, and whether they were `asked` for), missing (up to 20
-    addresses with their reason), missing_total, failures (reason, pages, example), distrusted (what the site's
+    addresses with their reason), missing_total, failures (reason, pages, example), untrusted (what the site's
     server says and is not believed, and since when), requisites (`requisite_reports.state`), runs (the newest first,
     with `measures` as `store.run_measures` has them), complete (nothing is missing and the last run ended by itself).
     """
     site_id = site["id"]
-    newest = [{**row, "measures": mapping(row.get("measures"))} for row in db.query(
+    newest = [{**row, "statistics": mapping(row.get("statistics"))} for row in db.query(
         "select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])]
     counted = counts(db, site_id)
     captured = _captured_before(db, site_id, counted)
@@ -64,7 +64,7 @@ def coverage(db: Database, site: dict[str, Any], runs: int = 3) -> dict[str, Any
         "posts": posts, "sources": _sources(counted, captured), "balance": _balance(outcomes),
         "pages": dict(sorted(outcomes.items(), key=lambda one: (-one[1], one[0]))),
         "traps": _traps(db, site_id), "missing": missing.listed(db, site_id, _LISTED), "missing_total": lacking,
-        "failures": _failures(db, site_id), "distrusted": mapping(site.get("distrusted")),
+        "failures": _failures(db, site_id), "untrusted": mapping(site.get("untrusted")),
         "requisites": requisite_reports.state(db, site), "runs": newest,
         "complete": bool(newest) and newest[0]["outcome"] == "finished" and not lacking and not posts["missing"],
     }

@@ -61,7 +61,8 @@ def _record_target(db: Database, site_id: int, found: _Found) -> bool:
     lead = lead_json(target.lead, {target.source: lead_digest(target.lead)}) if target.lead else None
     lastmod = stamp(target.lastmod) if target.lastmod else None
     inserted = db.execute(
-        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, lead, priority, found_at, "
+        "insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, lastmod, source_hints, priority, "
+        "found_at, "
         "due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (urlkey) do nothing returning id",
         [site_id, target.url, key, target.kind, outcome_of(target.trap), says(target.trap), target.trap or None,
          lastmod, lead, priority(target.kind, target.source, target.url, found.folder), found.now,
@@ -89,13 +90,13 @@ def _update_known(db: Database, known: Known, found: _Found, lastmod: str | None
         by_dates=found.by_dates or known.kind is PageKind.SITEMAP)
     if news and known.kind is PageKind.PART:
         # A page of a post comes with its post.
-        post = db.execute("select post from parts where urlkey = ?", [known.urlkey]).fetchone()
+        post = db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
         make_due_again(db, post[0] if post else "", news)
         news = ""
     kind = _surer_kind(known, target)
     db.execute(
         "update pages set lastmod = nullif(max(coalesce(lastmod, ''), coalesce(?, '')), ''), "
-        "lead = coalesce(?, lead), kind = ?, priority = min(priority, ?), "
+        "source_hints = coalesce(?, source_hints), kind = ?, priority = min(priority, ?), "
         "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
         "outcome = case when ? then 'due' else outcome end where id = ?",
         [lastmod, _better_lead(db, known, target), kind, priority(kind, target.source, target.url, found.folder),

@@ -6,11 +6,10 @@ The list has for each candidate (`evidence_form` tells of what it consists) one 
   field, the source, the locator and the confidence;
 - `[number, won, value]`, and what names another reading behind it. A value that is a number counts the characters
   of what the article says in that field: long values are kept shortened;
-- all of it by itself, as releases up to 0.2.0 wrote it and as `revisions.evidence` has it: of a post's own address, for
-  instance, which no other post shares.
+- all of it in the form of `evidence_form`, as `revisions.evidence` has it: for a post's own URL, for instance, which
+  no other post shares.
 
-A number is given once and stays. The statements are of migration m024, and released: a later step drops what it
-changes.
+A number is given once and stays.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 
 from archiver.fields import BY_NAME, EVIDENCE
-from archiver.store.evidence_form import FORM, READING, VIEWS, Entry, as_json, listed, named
+from archiver.store.evidence_form import FORM, READING, Entry, as_json, listed, named
 
 _KIND = ("field", "source", "locator", "confidence")
 _LISTS = tuple(name for name in EVIDENCE if BY_NAME[name].shape == "texts")
@@ -110,12 +109,6 @@ def _number(db: Database, kind: Kind) -> int:
 # -- the same in SQL --------------------------------------------------------------------------
 
 _SAME = "field = ? and source = ? and locator = ? and ifnull(confidence, -1) = ifnull(?, -1)"
-TABLE = (
-    "create table evidence_kinds (id integer primary key, field text not null, source text not null, "
-    "locator text not null, confidence float)",
-    "create unique index idx_evidence_kinds_field_source_locator_confidence on evidence_kinds "
-    "(field, source, locator, confidence)",
-)
 _of_list = "(select group_concat(j.value, ', ') from json_each(iif(json_valid(a.{0}), a.{0}, '[]')) j)".format
 
 
@@ -123,6 +116,18 @@ def _says_sql(field: str) -> str:
     plain = " ".join(f"when '{name}' then a.{name}" for name in _PLAIN)
     lists = " ".join(f"when '{name}' then {_of_list(name)}" for name in _LISTS)
     return f"case {field} {plain} when 'body' then length(a.body) || ' characters' {lists} end"
+
+
+NUMBER = ("case e.type when 'integer' then e.value when 'array' then "
+          "iif(json_type(e.value, '$[0]') = 'integer', json_extract(e.value, '$[0]'), null) end")
+"""The number of an entry `e` (of json_each) in `evidence_kinds`; null where it stands by itself."""
+FROM_ENTRIES = f"json_each(a.evidence) e left join evidence_kinds k on k.id = {NUMBER}"
+"""The entries `e` of an article `a`, each with its row of `evidence_kinds`, if it has one, as `k`."""
+
+
+def entry_column(name: str) -> str:
+    """A value (of FORM) of an entry from FROM_ENTRIES."""
+    return f"iif(k.id is null, json_extract(e.value, '$[{FORM.index(name)}]'), {_of_kind(name)})"
 
 
 def _of_kind(name: str) -> str:
@@ -138,39 +143,3 @@ def _of_kind(name: str) -> str:
                 f"then substr({says}, 1, json_extract(e.value, '$[{place}]')) "
                 f"else json_extract(e.value, '$[{place}]') end")
     return f"json_extract(e.value, '$[{place}]')"
-
-
-NUMBER = ("case e.type when 'integer' then e.value when 'array' then "
-          "iif(json_type(e.value, '$[0]') = 'integer', json_extract(e.value, '$[0]'), null) end")
-"""The number of an entry `e` (of json_each) in `evidence_kinds`; null where it stands by itself."""
-
-
-def _with_kinds(view: str) -> str:
-    kinds = f"json_each(a.evidence) e left join evidence_kinds k on k.id = {NUMBER}"
-    for name in FORM:
-        alone = f"coalesce(json_extract(e.value, '$.{name}'), json_extract(e.value, '$[{FORM.index(name)}]'))"
-        view = view.replace(alone, f"iif(k.id is null, {alone}, {_of_kind(name)})")
-    return view.replace("json_each(a.evidence) e", kinds)
-
-
-NEW_VIEWS = {name: _with_kinds(view) for name, view in VIEWS.items() if "json_each(a.evidence)" in view}
-_part = "json_extract(e.value, '$[{}]')".format
-_SHARED = f"json_type(e.value, '$[0]') = 'text' and ({_part(2)} = '' or instr(a.url, {_part(2)}) = 0)"
-_SAYS = _says_sql(_part(0))
-_VALUE = (f"iif({_part(4)} = 1 and {_part(5)} <> '' and substr({_SAYS}, 1, length({_part(5)})) = {_part(5)}, "
-          f"length({_part(5)}), {_part(5)})")
-_READING = ", ".join(map(_part, range(6, len(FORM))))
-SHORTENED = (
-    f"insert or ignore into evidence_kinds ({', '.join(_KIND)}) select distinct {', '.join(map(_part, range(4)))} "
-    f"from articles a, json_each(a.evidence) e where json_type(a.evidence, '$[0]') = 'array' and {_SHARED}",
-    f"""update articles as a set evidence = (
-        select json_group_array(case
-            when k.id is null then json(e.value)
-            when json_array_length(e.value) > 6 then json_array(k.id, {_part(4)}, {_VALUE}, {_READING})
-            when {_part(4)} = 1 and {_part(5)} <> '' and {_SAYS} = {_part(5)} then k.id
-            else json_array(k.id, {_part(4)}, {_VALUE}) end)
-        from json_each(a.evidence) e left join evidence_kinds k on k.field = {_part(0)} and k.source = {_part(1)}
-            and k.locator = {_part(2)} and ifnull(k.confidence, -1) = ifnull({_part(3)}, -1) and {_SHARED})
-    where json_valid(evidence) and json_type(evidence, '$[0]') = 'array'""",
-)
-"""Evidence of earlier releases as it is stored now."""

@@ -70,4 +70,4 @@ def _articles_where(db: Database, where: str, values: list[Any]) -> Iterator[dic
 
 
 def _at_address(db: Database, key: str) -> dict[str, Any] | None:
-    return article_where(db, "id = (select article_id from addresses where urlkey = ?)", [key])
+    return article_where(db, "id = (select article_id from article_urls where urlkey = ?)", [key])

@@ -68,7 +68,8 @@ def begin(db: Database, name: str, digest: str, size: int, options: str, now: da
 def reach(db: Database, import_id: int, place: tuple[int, int] | None, tally: Tally, problems: Iterable[dict[str, Any]],
           warc: tuple[str, int]) -> None:
     """All up to `place` (None: as far as before) is in the archive; `problems` are added to those that are listed."""
-    db.execute("update imports set member = coalesce(?, member), inner = coalesce(?, inner), counts = ?, "
+    db.execute("update imports set member_offset = coalesce(?, member_offset), inner_offset = coalesce(?, "
+               "inner_offset), counts = ?, "
                "warc_file = coalesce(nullif(?, ''), warc_file), warc_end = case when ? <> '' then ? else warc_end end "
                "where id = ?",
                [*(place or (None, None)), json.dumps(asdict(tally)), warc[0], warc[0], warc[1], import_id])

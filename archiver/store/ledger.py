@@ -18,7 +18,7 @@ from archiver.items import Lead, Outcome, PageKind, Source, Visit
 from archiver.store.leads import lead_from
 from archiver.urls import urlkey
 
-_COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, lead, priority"
+_COLUMNS = "id, url, urlkey, kind, outcome, fetched_at, due_at, lastmod, source_hints, priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
 """When what is due at once is due."""
@@ -96,10 +96,10 @@ def record_visit(db: Database, visit: Visit, *, due_at: datetime | None, article
     )
 
 
-JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.lead, p.priority, "
+JOB = ("select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, p.source_hints, p.priority, "
         "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
         "p.attempts > 0 and p.priority = 0 and exists "
-        "(select 1 from page_tellers t where t.found_page = p.id or t.found_on = p.url) as has_told, "
+        "(select 1 from page_discoveries t where t.found_on_page_id = p.id or t.found_on = p.url) as has_told, "
         "c.url as capture_url, c.captured_at, c.digest from pages p "
         "left join captures c on c.id = p.capture_id ")
 
@@ -129,7 +129,7 @@ def due_pages(db: Database, site_id: int, now: datetime, limit: int, sources_onl
 
 
 def lead_of(db: Database, page_id: int) -> Lead | None:
-    return lead_from(db.execute("select lead from pages where id = ?", [page_id]).fetchone()[0])
+    return lead_from(db.execute("select source_hints from pages where id = ?", [page_id]).fetchone()[0])
 
 
 def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> None:
@@ -150,7 +150,7 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
     )
     db.conn.executemany("update pages set due_at = ? where id = ?", [(due, page) for page, due in waiting])
     db.execute(
-        "update pages set due_at = ? where site_id = ? and urlkey in (select t.post from parts t "
+        "update pages set due_at = ? where site_id = ? and urlkey in (select t.post_urlkey from article_parts t "
         "join pages p on p.urlkey = t.urlkey where p.site_id = ? and p.outcome = 'failed')", [EPOCH, site_id, site_id])
 
 

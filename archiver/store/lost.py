@@ -19,7 +19,8 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
     rows = db.execute("select id, warc_offset, warc_length from captures where warc_file = ?", [warc_file]).fetchall()
     lost = [row[0] for row in rows if (row[1], row[2]) not in records]
     for capture_id in lost:
-        posts = db.execute("select t.post from pages p join parts t on t.urlkey = p.urlkey where p.capture_id = ?",
+        posts = db.execute("select t.post_urlkey from pages p join article_parts t on t.urlkey = p.urlkey where "
+                           "p.capture_id = ?",
                            [capture_id]).fetchall()
         for key, in posts + db.execute("select urlkey from pages where capture_id = ? and kind <> 'part'",
                                        [capture_id]).fetchall():

@@ -55,15 +55,12 @@ def is_redirect(row: Row) -> bool:
 
 def captures_of_article(db: Database, article_id: int) -> list[Row]:
     """The captures of the addresses of an article, and those that its versions were read from, oldest first."""
-    # Of captures that an import brought; an archive of an earlier release has no such column.
-    of_import = "select id from captures where article_id = :id union " if db.execute(
-        "select 1 from pragma_table_info('captures') where name = 'article_id'").fetchone() else ""
     return list(db.query(
-        f"select {_COLUMNS} from captures where id in ({of_import}"
+        f"select {_COLUMNS} from captures where id in (select id from captures where article_id = :id union "
         "select capture_id from articles where id = :id and capture_id is not null union "
         "select capture_id from revisions where article_id = :id and capture_id is not null union "
         "select c.id from captures c join (select url from articles where id = :id union "
-        "select url from addresses where article_id = :id) a on c.url = a.url) order by captured_at, id",
+        "select url from article_urls where article_id = :id) a on c.url = a.url) order by captured_at, id",
         {"id": article_id}))
 
 

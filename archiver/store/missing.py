@@ -12,7 +12,7 @@ from archiver.store.ledger import JOB, stamp
 
 # Outcomes that are none yet. Once it is fetched a page has another; one that fails again is due an hour later.
 _OPEN = "p.site_id = ? and p.kind <> 'part' and (p.outcome in ('due', 'failed') or p.urlkey in (" \
-        "select t.post from parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id " \
+        "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id " \
         "and f.outcome = 'failed'))"
 # A list that is put off because an API counts the posts is not missing: it waits for its time. Each part is read from
 # the index of sites and outcomes, without the rows of pages.

@@ -1,4 +1,4 @@
-"""Links between articles whose texts are near copies of each other: table `near_copies`.
+"""Links between articles whose texts are near copies of each other: table `near_duplicates`.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -66,7 +66,7 @@ def linked_with(db: Database, article_ids: Collection[int]) -> set[int]:
     out: set[int] = set()
     for article_id in article_ids:
         out |= {row[0] for row in db.execute(
-            "select other_id from near_copies where article_id = ? union select article_id from near_copies "
+            "select other_id from near_duplicates where article_id = ? union select article_id from near_duplicates "
             "where other_id = ?", [article_id, article_id])}
     return out - set(article_ids)
 
@@ -74,21 +74,23 @@ def linked_with(db: Database, article_ids: Collection[int]) -> set[int]:
 def unlink(db: Database, article_ids: Iterable[int]) -> None:
     """Take away all links of articles."""
     for article_id in article_ids:
-        db.execute("delete from near_copies where article_id = ?", [article_id])
-        db.execute("delete from near_copies where other_id = ?", [article_id])
+        db.execute("delete from near_duplicates where article_id = ?", [article_id])
+        db.execute("delete from near_duplicates where other_id = ?", [article_id])
 
 
 def unlink_compared(db: Database, article_id: int) -> None:
     """Take away the links of an article to those that are in the index."""
-    db.execute("delete from near_copies where article_id = ? and other_id in (select article_id from cluster_sketches)",
+    db.execute("delete from near_duplicates where article_id = ? and other_id in (select article_id from "
+               "minhash_signatures)",
                [article_id])
-    db.execute("delete from near_copies where other_id = ? and article_id in (select article_id from cluster_sketches)",
+    db.execute("delete from near_duplicates where other_id = ? and article_id in (select article_id from "
+               "minhash_signatures)",
                [article_id])
 
 
 def _of_same_text(db: Database, article_id: int, digest: str) -> list[int]:
     return [row[0] for row in db.execute(
-        "select id from articles a where content_digest = ? and id <> ? and exists (select 1 from cluster_sketches s "
+        "select id from articles a where content_digest = ? and id <> ? and exists (select 1 from minhash_signatures s "
         "where s.article_id = a.id) order by id limit 1", [digest, article_id])]
 
 
@@ -131,7 +133,7 @@ def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> s
     unlinked = set()
     for x, y in series:
         if x not in links and y not in links and db.execute(
-                "delete from near_copies where article_id = ? and other_id = ? returning 1",
+                "delete from near_duplicates where article_id = ? and other_id = ? returning 1",
                 [max(x, y), min(x, y)]).fetchone():
             unlinked |= {x, y}
     return unlinked
@@ -139,7 +141,7 @@ def _drop_series(db: Database, own: _Text, links: Links, seen: list[_Text]) -> s
 
 def _write(db: Database, article_id: int, other: int, likeness: Likeness) -> None:
     """A pair is one row, the article with the higher number first."""
-    db.execute("insert into near_copies (article_id, other_id, similarity, reason) values (?, ?, ?, ?) "
+    db.execute("insert into near_duplicates (article_id, other_id, similarity, reason) values (?, ?, ?, ?) "
                "on conflict (article_id, other_id) do update set similarity = excluded.similarity, "
                "reason = excluded.reason",
                [max(article_id, other), min(article_id, other), likeness.similarity, likeness.reason])

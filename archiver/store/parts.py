@@ -40,13 +40,13 @@ class StoredPart:
 
 def parts_of(db: Database, key: str) -> tuple[StoredPart, ...]:
     """The pages that were joined into the post at this urlkey, its own first page (number 1) among them."""
-    rows = db.execute("select number, url, text from parts where post = ? order by number", [key])
+    rows = db.execute("select number, url, text from article_parts where post_urlkey = ? order by number", [key])
     return tuple(StoredPart(*row) for row in rows)
 
 
 def text_of(db: Database, key: str) -> str | None:
     """What the page at this urlkey last showed of its post, None where no reading of the post has confirmed any."""
-    row = db.execute("select t.text from parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? "
+    row = db.execute("select t.text from article_parts t join pages p on p.urlkey = t.urlkey where t.urlkey = ? "
                      "and p.rule <> ?", [key, CLAIM]).fetchone()
     return row[0] if row else None
 
@@ -72,11 +72,13 @@ def is_own_post(db: Database, visit: Visit) -> bool:
 def enter_part(db: Database, visit: Visit) -> int | None:
     """Keep what a page of a post shows; the article's number where it is known. A mere claim makes the post due."""
     key, post = urlkey(visit.url), urlkey(visit.part_of)
-    listed = db.execute("select 1 from parts where urlkey = ? and post = ?", [key, post]).fetchone()
+    listed = db.execute("select 1 from article_parts where urlkey = ? and post_urlkey = ?", [key, post]).fetchone()
     text = visit.article.body if visit.article else None
     db.execute(
-        "insert into parts (urlkey, url, post, number, text) values (?, ?, ?, ?, ?) on conflict (urlkey) do update "
-        "set url = excluded.url, post = excluded.post, number = excluded.number, text = coalesce(excluded.text, text)",
+        "insert into article_parts (urlkey, url, post_urlkey, number, text) values (?, ?, ?, ?, ?) on conflict "
+        "(urlkey) do update "
+        "set url = excluded.url, post_urlkey = excluded.post_urlkey, number = excluded.number, text = "
+        "coalesce(excluded.text, text)",
         [key, visit.url, post, visit.part, text])
     row = db.execute("select article_id from pages where urlkey = ? and outcome in ('archived', 'unchanged')",
                      [post]).fetchone()
@@ -95,13 +97,14 @@ def join(db: Database, visit: Visit) -> Visit:
     if not visit.parts:
         if visit.article is not None and parts_of(db, key):
             release(db, key, {urlkey(url) for url in visit.article.parts})
-            db.execute("delete from parts where post = ?", [key])
+            db.execute("delete from article_parts where post_urlkey = ?", [key])
         return visit
     own = visit.article.body if visit.article else None
     for number, url, text in ((1, visit.url, own), *((n, u, None) for n, u in visit.parts)):
         db.execute(
-            "insert into parts (urlkey, url, post, number, text) values (?, ?, ?, ?, ?) on conflict (urlkey) do update "
-            "set post = excluded.post, number = excluded.number, text = coalesce(excluded.text, text)",
+            "insert into article_parts (urlkey, url, post_urlkey, number, text) values (?, ?, ?, ?, ?) on conflict "
+            "(urlkey) do update "
+            "set post_urlkey = excluded.post_urlkey, number = excluded.number, text = coalesce(excluded.text, text)",
             [urlkey(url), url, key, number, text])
     release(db, key, {key, *(urlkey(url) for _, url in visit.parts)})
     texts = {part.number: part.text for part in parts_of(db, key) if part.text is not None}
@@ -129,12 +132,13 @@ def settle(db: Database, site_id: int, visit: Visit, article_id: int | None) -> 
             urls.append(url)
     for url in urls:
         # An article that was made of this page alone, before it was known as a page of another, is told no more.
-        db.execute("update articles set duplicate_of = ? where id = (select article_id from addresses "
+        db.execute("update articles set duplicate_of = ? where id = (select article_id from article_urls "
                    "where urlkey = ?) and id <> ?", [article_id, urlkey(url), article_id])
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
     claim(db, article_id, urls, "part", visit.at)
     failed = db.execute(
-        "select t.number, t.text is null from parts t join pages p on p.urlkey = t.urlkey where t.post = ? "
+        "select t.number, t.text is null from article_parts t join pages p on p.urlkey = t.urlkey where t.post_urlkey "
+        "= ? "
         "and p.outcome in ('failed', 'refused') order by 1", [urlkey(visit.url)]).fetchall()
     phrases = ((_UNREAD, [str(number) for number, unread in failed if unread]),
                ("of it fails now, its text is kept", [str(number) for number, unread in failed if not unread]))
@@ -155,8 +159,8 @@ def _unread(db: Database, key: str) -> str:
 def prove(db: Database, article_id: int, post: str) -> None:
     """A version that came of a further page alone points to the newest capture of the post's pages."""
     db.execute(
-        "update revisions set capture_id = (select max(c.id) from parts t join pages p on p.urlkey = t.urlkey "
-        "join captures c on c.id = p.capture_id where t.post = ? and c.status = 200) "
+        "update revisions set capture_id = (select max(c.id) from article_parts t join pages p on p.urlkey = t.urlkey "
+        "join captures c on c.id = p.capture_id where t.post_urlkey = ? and c.status = 200) "
         "where article_id = ? and capture_id is null", [post, article_id])
 
 
@@ -172,10 +176,11 @@ def _enter_unread(db: Database, site_id: int, visit: Visit, url: str, number: in
 def release(db: Database, post: str, keep: set[str], *, only_claims: bool = False) -> None:
     """Pages that the post at this urlkey does not list are no pages of it: they are read once more, for themselves."""
     claims = " and p.article_id is null" if only_claims else ""
-    rows: list[Any] = db.execute("select t.urlkey from parts t join pages p on p.urlkey = t.urlkey where t.post = ? "
-                                 f"and t.urlkey <> t.post and p.kind = 'part'{claims}", [post]).fetchall()
+    rows: list[Any] = db.execute("select t.urlkey from article_parts t join pages p on p.urlkey = t.urlkey where "
+                                 "t.post_urlkey = ? "
+                                 f"and t.urlkey <> t.post_urlkey and p.kind = 'part'{claims}", [post]).fetchall()
     for (key,) in rows:
         if key not in keep:
-            db.execute("delete from parts where urlkey = ?", [key])
+            db.execute("delete from article_parts where urlkey = ?", [key])
             db.execute("update pages set kind = 'unknown' where urlkey = ?", [key])
             ledger.make_due_again(db, key, _RELEASED, anew=True)

@@ -58,7 +58,7 @@ def enter(db: Database, site: str, reading: Reading, bare: Bare) -> Stored:
     stored = _entered(db, site, reading, list(ways), bare)
     for url in stored.aliases:
         if url in ways:
-            db.execute("update addresses set first_seen = ? where urlkey = ?", [stamp(ways[url].first), urlkey(url)])
+            db.execute("update article_urls set first_seen = ? where urlkey = ?", [stamp(ways[url].first), urlkey(url)])
     return stored
 
 
@@ -144,7 +144,7 @@ def _woven(db: Database, row: dict[str, Any], reading: Reading, bare: Bare) -> S
         own = {name: value for name, value in article_row(reading.article).items() if name in LATEST}
         db.table("articles").update(article_id, own)
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(reading.at), article_id])
-    db.execute("update addresses set first_seen = min(first_seen, ?) where urlkey = ?",
+    db.execute("update article_urls set first_seen = min(first_seen, ?) where urlkey = ?",
                [stamp(reading.at), urlkey(reading.article.url)])
     if placed is Placed.INSERTED:
         changed = next((v.changed for v in woven if v.capture == reading.capture_id and v.at == reading.at), ())
@@ -158,11 +158,11 @@ def _address(db: Database, row: dict[str, Any], reading: Reading) -> tuple[str, 
     if here == there or is_part(here, there):
         return ()
     settled = (row["canonical_url"] and urlkey(row["canonical_url"]) == there) or row["post_id"] or db.execute(
-        "select 1 from addresses where urlkey = ? and article_id = ?", [here, row["id"]]).fetchone()
+        "select 1 from article_urls where urlkey = ? and article_id = ?", [here, row["id"]]).fetchone()
     added = claim(db, row["id"], [url], "moved" if settled else "copy", reading.at)
     if not settled and added and stamp(reading.at) < row["first_seen"]:
-        db.execute("update addresses set kind = 'copy' where urlkey = ?", [there])
-        db.execute("update addresses set kind = 'url' where urlkey = ?", [here])
+        db.execute("update article_urls set kind = 'copy' where urlkey = ?", [there])
+        db.execute("update article_urls set kind = 'url' where urlkey = ?", [here])
         db.execute("update articles set url = ?, urlkey = ? where id = ?", [url, here, row["id"]])
         row.update(url=url, urlkey=here)
     return tuple(added)
@@ -186,7 +186,7 @@ def absorb(db: Database, into: int, other: int, bare: Bare) -> None:
             write(db, row, versions, woven, fresh)
     db.execute("update articles set first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) where id = ?",
                [gone["first_seen"], gone["last_seen"], into])
-    db.execute("update addresses set article_id = ?, kind = 'moved' where article_id = ?", [into, other])
+    db.execute("update article_urls set article_id = ?, kind = 'moved' where article_id = ?", [into, other])
     db.execute("update pages set article_id = ? where article_id = ?", [into, other])
     clusters.leave(db, [other])
     for table in (*(link.table_of_links for link in LINKS), "geotags", "revisions"):

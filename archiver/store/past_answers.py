@@ -25,7 +25,8 @@ def keep_gone(db: Database, url: str, status: int, at: datetime, import_id: int 
 
 def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
     """With which status, and when, an address was last seen to be gone."""
-    row = db.execute("select target, at from past_answers where urlkey = ? and kind = 'gone' order by at desc, target "
+    row = db.execute("select target, captured_at from historical_responses where urlkey = ? and kind = 'gone' order "
+                     "by captured_at desc, target "
                      "limit 1", [key]).fetchone()
     return (int(row[0]), datetime.fromisoformat(row[1])) if row else None
 
@@ -36,7 +37,8 @@ def keep_redirect(db: Database, url: str, target: str, at: datetime, import_id: 
 
 
 def _keep(db: Database, url: str, kind: str, target: str, at: datetime, import_id: int | None) -> None:
-    db.execute("insert into past_answers (urlkey, kind, target, at, url, import_id) values (?, ?, ?, ?, ?, ?) "
+    db.execute("insert into historical_responses (urlkey, kind, target, captured_at, url, import_id) values (?, ?, ?, "
+               "?, ?, ?) "
                "on conflict do nothing", [urlkey(url), kind, target, stamp(at), url, import_id])
 
 
@@ -57,7 +59,8 @@ def ways_to(db: Database, key: str) -> list[Way]:
         reached: list[str] = []
         for target in wave:
             for source, url, first, last in db.execute(
-                    "select urlkey, min(url), min(at), max(at) from past_answers where target = ? group by urlkey "
+                    "select urlkey, min(url), min(captured_at), max(captured_at) from historical_responses where "
+                    "target = ? group by urlkey "
                     "order by urlkey limit ?", [target, _MOST_WAYS]):
                 if source not in seen and len(found) < _MOST_WAYS:
                     seen.add(source)
@@ -73,8 +76,8 @@ def landing(db: Database, key: str) -> str:
     """Where an address led to last, over others too."""
     seen = {key}
     for _ in range(_MOST_HOPS):
-        row = db.execute("select target from past_answers where urlkey = ? and kind = 'redirect' "
-                         "order by at desc, target limit 1", [key]).fetchone()
+        row = db.execute("select target from historical_responses where urlkey = ? and kind = 'redirect' "
+                         "order by captured_at desc, target limit 1", [key]).fetchone()
         if row is None or row[0] in seen:
             break
         key = row[0]
@@ -91,7 +94,8 @@ def settle_gone(db: Database, article_id: int) -> bool:
     if row is None:
         return False
     key, last_seen, gone_at = row
-    first = db.execute("select min(at) from past_answers where urlkey = ? and kind = 'gone' and at > ?",
+    first = db.execute("select min(captured_at) from historical_responses where urlkey = ? and kind = 'gone' and "
+                       "captured_at > ?",
                        [key, last_seen]).fetchone()[0]
     if first is None or (gone_at and gone_at <= first):
         return False

@@ -42,12 +42,13 @@ def page_key(url: str, digest: str) -> int:
 
 def kind_read(db: Database, url: str, digest: str) -> str | None:
     """What a page with this payload was found to be, where it was read before and is no post."""
-    row = db.execute("select kind from past_pages where key = ?", [page_key(url, digest)]).fetchone()
+    row = db.execute("select kind from historical_pages where key = ?", [page_key(url, digest)]).fetchone()
     return row[0] if row else None
 
 
 def keep_kind(db: Database, url: str, digest: str, kind: str) -> None:
-    db.execute("insert into past_pages (key, kind) values (?, ?) on conflict do nothing", [page_key(url, digest), kind])
+    db.execute("insert into historical_pages (key, kind) values (?, ?) on conflict do "
+               "nothing", [page_key(url, digest), kind])
 
 
 def keep_fetched(db: Database, key: str, at: datetime, digest: str) -> None:
@@ -82,7 +83,7 @@ def is_no_post(db: Database, url: str, digest: str) -> bool:
 
 def answered_here(db: Database, url: str, at: datetime) -> bool:
     """Whether it is known what an address answered in place of a page, at this very time."""
-    return db.execute("select 1 from past_answers where urlkey = ? and at = ?",
+    return db.execute("select 1 from historical_responses where urlkey = ? and captured_at = ?",
                       [urlkey(url), stamp(at)]).fetchone() is not None
 
 
@@ -108,7 +109,8 @@ def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
 
 def shows(db: Database, capture_id: int, article_id: int, *, aside: bool) -> None:
     """The capture is one of this article; `aside`: of a stub or another address of it, which proves no version."""
-    db.execute("update captures set article_id = ?, aside = ? where id = ?", [article_id, aside or None, capture_id])
+    db.execute("update captures set article_id = ?, secondary = ? where id = "
+               "?", [article_id, aside or None, capture_id])
 
 
 def repeated_by(db: Database, found: Found) -> dict[str, Any] | None:
@@ -137,7 +139,8 @@ def _one(db: Database, where: str, values: list[Any]) -> dict[str, Any] | None:
 def keep_revisit(db: Database, found: Found, import_id: int) -> None:
     """The original may come to light later."""
     db.execute(
-        "insert into past_revisits (url, at, digest, refers_url, refers_at, not_modified, import_id, place) "
+        "insert into unresolved_revisits (url, captured_at, digest, refers_to_url, refers_to_date, not_modified, "
+        "import_id, place) "
         "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
         [found.url, stamp(found.at), found.digest, found.refers_url,
          stamp(found.refers_at) if found.refers_at else None, found.not_modified, import_id, found.place])
@@ -146,26 +149,26 @@ def keep_revisit(db: Database, found: Found, import_id: int) -> None:
 def open_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str, Any], Found]]:
     """The revisit records that may be resolved now, and all of this import; in the order of their times."""
     rows = db.query(
-        "select r.* from past_revisits r where r.import_id = ? or exists (select 1 from captures c where "
+        "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
         "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "
-        "c.url = coalesce(nullif(r.refers_url, ''), r.url)) order by r.at, r.id", [import_id])
+        "c.url = coalesce(nullif(r.refers_to_url, ''), r.url)) order by r.captured_at, r.id", [import_id])
     for row in list(rows):
-        at = moment(row["at"])
+        at = moment(row["captured_at"])
         assert at is not None
         yield row, Found(row["place"] or "", row["url"], at, 304 if row["not_modified"] else 200, digest=row["digest"],
-                         refers_url=row["refers_url"] or "", refers_at=moment(row["refers_at"]),
+                         refers_url=row["refers_to_url"] or "", refers_at=moment(row["refers_to_date"]),
                          not_modified=bool(row["not_modified"]), is_revisit=True)
 
 
 def resolved(db: Database, row: dict[str, Any]) -> None:
-    db.execute("delete from past_revisits where id = ?", [row["id"]])
+    db.execute("delete from unresolved_revisits where id = ?", [row["id"]])
 
 
 def article_shown(db: Database, capture: dict[str, Any]) -> int | None:
     """The article that a capture shows."""
     if capture["article_id"]:
         return int(capture["article_id"])
-    row = db.execute("select article_id from addresses where urlkey = ?", [urlkey(capture["url"])]).fetchone()
+    row = db.execute("select article_id from article_urls where urlkey = ?", [urlkey(capture["url"])]).fetchone()
     return int(row[0]) if row and row[0] else None
 
 
@@ -211,7 +214,7 @@ def enter_page(db: Database, imported: ImportedPage) -> None:
 
 def _told(db: Database, page_id: int, told: str, seen: str) -> None:
     db.execute(
-        "insert into page_tellers (page_id, source, found_on, first_seen) values (?, 'import', ?, ?) "
+        "insert into page_discoveries (page_id, source, found_on, first_seen) values (?, 'import', ?, ?) "
         "on conflict (page_id, source) do update set "
         "last_seen = max(coalesce(last_seen, first_seen), excluded.first_seen), found_on = "
         "case when (excluded.first_seen, excluded.found_on) < (first_seen, found_on) then excluded.found_on "

@@ -77,12 +77,12 @@ def seen_again(db: Database, row: dict[str, Any], versions: Sequence[Version], v
     if n is None:
         return None
     until = stamp(versions[n + 1].at) if n + 1 < len(versions) else _NEVER
-    urls = [url for (url,) in db.execute("select url from addresses where article_id = ?", [row["id"]])]
+    urls = [url for (url,) in db.execute("select url from article_urls where article_id = ?", [row["id"]])]
     urls += [_other_scheme(url) for url in urls]
     marks = ",".join("?" * len(urls))
     between = "captured_at > ? and captured_at < ?"
     found = db.execute(
-        f"select captured_at, id, digest, url from captures where article_id = ? and aside is null and {between} "
+        f"select captured_at, id, digest, url from captures where article_id = ? and secondary is null and {between} "
         f"union all select captured_at, id, digest, null from captures where url in ({marks}) and import_id is null "
         f"and status in (200, 304) and {between} order by 1, 3 limit 1",
         [row["id"], stamp(version.at), until, *urls, stamp(version.at), until]).fetchone()
@@ -92,7 +92,7 @@ def seen_again(db: Database, row: dict[str, Any], versions: Sequence[Version], v
         same = [one for one in shown if not changed_fields(versions[n].article, one)]
         return Sighting(moment(found[0]) or version.at, found[1], found[2] or "", same[0] if same else None)
     if n + 1 < len(versions) or row["last_seen"] <= stamp(version.at) or db.execute(
-            "select 1 from captures where article_id = ? and aside and captured_at = ?",
+            "select 1 from captures where article_id = ? and secondary and captured_at = ?",
             [row["id"], row["last_seen"]]).fetchone():
         return None  # what was seen last was a stub
     return Sighting(moment(row["last_seen"]) or version.at, versions[n].capture, versions[n].digest)
@@ -186,7 +186,7 @@ def _prove_no_more(db: Database, article_id: int, before: Sequence[Version], rea
             continue
         if not is_stub(reading.article.body, version.article.body):
             return
-        db.execute("update captures set aside = 1 where article_id = ? and captured_at >= ? and captured_at > ? "
+        db.execute("update captures set secondary = 1 where article_id = ? and captured_at >= ? and captured_at > ? "
                    "and captured_at < ?", [article_id, stamp(version.at), stamp(reading.at),
                                            stamp(until[0]) if until else _NEVER])
 

@@ -3,7 +3,7 @@
 `articles.evidence` (`evidence_kinds`) and `revisions.evidence` (`evidence_form`) are lists of candidates, JSON: field,
 value, source, locator, confidence; `won` is 1 on those that the field's value was taken from. A value that none of them
 gave alone has an entry without a source. An entry whose value is of another reading than the row's own names that
-reading: extractor, capture_id and read_at stand in it. The views `provenance` and `past_provenance` lay this out.
+reading: extractor, capture_id and read_at stand in it. The views `provenance` and `revision_provenance` lay this out.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from sqlite_utils import Database
 _LENGTH = 20
 _NEVER = "9999-99-99T99:99:99"
 _FIRST = f"""coalesce((select min(coalesce(substr(d.first_seen, 1, 19), '{_NEVER}') || ' ' || d.urlkey)
-    from addresses d where d.article_id = {{0}}), '{_NEVER} ' || a.urlkey)"""
+    from article_urls d where d.article_id = {{0}}), '{_NEVER} ' || a.urlkey)"""
 FIRST_ADDRESS = _FIRST.format("a.id")
 """SQL: when and at which address (urlkey) an article `a` was met first."""
 

@@ -63,7 +63,7 @@ def _batch(db: Database, ids: list[int]) -> dict[int, Record]:
     aliases: dict[int, list[str]] = {}
     # The article's own address has its own urlkey; all others are aliases, whatever made them so.
     for article_id, url in db.execute(
-        f"select d.article_id, d.url from addresses d join articles a on a.id = d.article_id "
+        f"select d.article_id, d.url from article_urls d join articles a on a.id = d.article_id "
         f"where d.article_id in ({marks}) and d.urlkey <> a.urlkey order by d.url", ids,
     ):
         aliases.setdefault(article_id, []).append(url)
@@ -113,7 +113,7 @@ def revisions(db: Database, article_id: int) -> list[Record]:
     version that stood before it; `same_as`, an earlier one that it repeats; `seen_again` and `seen_again_at`: how often
     the post came back to it without making a version, and when last; `extractor`, who read it.
     """
-    rows = db.query(f"select r.*, a.revision as now, {_reader(db)} from revisions r join articles a "
+    rows = db.query("select r.*, a.revision as now, a.extractor as reader from revisions r join articles a "
                     "on a.id = r.article_id where r.article_id = ? order by r.revision", [article_id])
     return [_version(row) for row in rows]
 
@@ -126,8 +126,7 @@ def headlines(db: Database, site: str | None = None, *, changed: bool = False) -
     name = find_site(db, site)["name"] if site is not None else None
     out: list[Record] = []
     titles: dict[int, str] = {}
-    # Not by the view: an archive of an earlier release is read as it is.
-    for row in db.query(f"select r.*, a.site, a.revision as now, {_reader(db)} from revisions r join articles a "
+    for row in db.query("select r.*, a.site, a.revision as now, a.extractor as reader from revisions r join articles a "
                         "on a.id = r.article_id where ? is null or a.site = ? order by r.article_id, r.revision",
                         [name, name]):
         version = _version(row)
@@ -142,21 +141,14 @@ def headlines(db: Database, site: str | None = None, *, changed: bool = False) -
     return out
 
 
-def _reader(db: Database) -> str:
-    """Who read the current version, in SQL; 0.1.0 kept nobody."""
-    kept = db.execute("select 1 from pragma_table_info('articles') where name = 'extractor'").fetchone()
-    return f"{'a.extractor' if kept else 'null'} as reader"
-
-
 def _version(row: Record) -> Record:
-    """An archive of an earlier release has no more than the numbers."""
     number = row["revision"]
     return {
         "revision": number, "observed_at": row["observed_at"], "changed": texts(row["changed"]),
-        "title": row["title"], "previous": SHAPED["integer"](row.get("previous")) or number - 1 or None,
-        "same_as": row.get("same_as"),
-        "seen_again": row.get("seen_again", 0), "seen_again_at": row.get("seen_again_at"),
-        "extractor": row["reader"] if number == row["now"] else row.get("extractor"),
+        "title": row["title"], "previous": SHAPED["integer"](row["previous"]) or number - 1 or None,
+        "same_as": row["same_as"],
+        "seen_again": row["seen_again"], "seen_again_at": row["seen_again_at"],
+        "extractor": row["reader"] if number == row["now"] else row["extractor"],
     }
 
 
@@ -198,7 +190,7 @@ def find_article(db: Database, what: str | int) -> int:
         except BadAddress as error:
             raise ArticleNotFound(text) from error
         row = db.execute(
-            "select article_id from addresses where urlkey = ? "
+            "select article_id from article_urls where urlkey = ? "
             "union all select id from articles where urlkey = ? "
             "union all select article_id from pages where urlkey = ? and article_id is not null limit 1",
             [key, key, key],

@@ -1,7 +1,4 @@
-"""What is known of images, stylesheets and fonts: of one address, one article, one site. Reads only.
-
-An archive of an earlier release has no such tables: it is read as it is, and has none of them.
-"""
+"""What is known of images, stylesheets and fonts: of one address, one article, one site. Reads only."""
 
 from __future__ import annotations
 
@@ -24,15 +21,8 @@ _REASONS = 10
 _CAPTURED = "capture_id is not null"
 
 
-def is_kept(db: Database) -> bool:
-    """Whether this archive has the tables."""
-    return db.table("requisites").exists()
-
-
 def captures_of(db: Database, articles: Sequence[int]) -> list[int]:
     """The numbers of the captures of all that these articles need to be shown."""
-    if not is_kept(db):
-        return []
     query = NEEDED.format(articles="select value from json_each(?)")
     return [row[0] for row in db.execute(query, [json.dumps(list(articles))])]
 
@@ -43,8 +33,6 @@ def lead_image(db: Database, article_id: int) -> dict[str, Any] | None:
     Keys: url, outcome, reason, media_type, bytes, width, height, capture (as in a record, None where there is none).
     Of one that redirects, media type, size and capture are those of where it leads.
     """
-    if not is_kept(db):
-        return None
     row = next(iter(db.query(
         "select r.* from article_requisites l join requisites r on r.id = l.requisite_id join articles a "
         "on a.id = l.article_id where l.article_id = ? and l.role = 'lead' order by r.url = a.image desc, r.id desc "
@@ -73,7 +61,7 @@ def requisite_at(db: Database, address: str) -> dict[str, Any] | None:
     by way of stylesheets and redirects too) and `needed_by_total`.
     """
     url = asset_address(address if "://" in address else f"https://{address}")
-    if url is None or not is_kept(db):
+    if url is None:
         return None
     row = next(iter(db.query("select r.*, s.name as site from requisites r join sites s on s.id = r.site_id "
                              "where r.url = ? order by r.capture_id is null, r.id", [url])), None)
@@ -97,8 +85,6 @@ def state(db: Database, site: dict[str, Any]) -> dict[str, Any]:
     """
     mode = json.loads(site["settings"] or "{}") if isinstance(site["settings"], str) else site["settings"]
     out: dict[str, Any] = {"mode": mode.get("requisites", DEFAULT_MODE), "captured": {}, "outcomes": {}, "lacking": []}
-    if not is_kept(db):
-        return out
     number = [site["id"]]
     out["captured"] = dict(db.execute(f"select kind, count(*) from requisites where site_id = ? and {_CAPTURED} and "
                                       "outcome <> 'duplicate' group by 1 order by 2 desc, 1", number).fetchall())

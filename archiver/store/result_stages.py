@@ -192,7 +192,7 @@ def _archived(run: StoringRun, storing: Storing) -> Effect:
 
 _CHANGES = {
     Change.NEW: (Outcome.ARCHIVED, True), Change.REVISED: (Outcome.ARCHIVED, True),
-    Change.RETURNED: (Outcome.ARCHIVED, True), Change.COPY: (Outcome.DUPLICATE, False),
+    Change.REVERTED: (Outcome.ARCHIVED, True), Change.COPY: (Outcome.DUPLICATE, False),
     Change.GONE: (Outcome.GONE, False),
 }
 """What a change of an article makes of its page, and whether the page counts as changed; else it is unchanged."""
@@ -204,7 +204,7 @@ def _count(counts: Counts, stored: Stored) -> None:
         return
     counts.new += stored.change is Change.NEW
     counts.revised += stored.change is Change.REVISED
-    counts.unchanged += stored.change in (Change.UNCHANGED, Change.REREAD, Change.RETURNED, Change.STUB)
+    counts.unchanged += stored.change in (Change.UNCHANGED, Change.REEXTRACTED, Change.REVERTED, Change.STUB)
     counts.duplicate += stored.shares_text
     counts.aliased += len(stored.aliases)
 
@@ -216,8 +216,8 @@ def _reason(run: StoringRun, result: Visit, stored: Stored, extractor: str | Non
     return {
         Change.GONE: "it shows nothing any more of the post that stood there",
         Change.REVISED: f"revised: {', '.join(stored.changed)}",
-        Change.RETURNED: f"says again what version {stored.back} said",
-        Change.REREAD: f"read anew by {extractor}",
+        Change.REVERTED: f"says again what version {stored.back} said",
+        Change.REEXTRACTED: f"read anew by {extractor}",
         Change.STUB: "shows only a stub of the stored text",
     }.get(stored.change, result.reason)
 

@@ -13,14 +13,11 @@ from archiver.items import Right
 def store_rights(db: Database, capture_id: int, rights: Iterable[Right]) -> None:
     """Keep the statements of a response with its capture, inside the caller's transaction."""
     for right in rights:
-        db.execute("insert into rights (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
+        db.execute("insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
                    [capture_id, right.source, right.agent, right.name, right.value])
 
 
 def rights_of(db: Database, capture_id: int) -> list[dict[str, Any]]:
-    """The statements of a capture, ready for JSON: source, agent, name, value. None in an archive that is older than
-    they are: it is brought up to date by its next crawl, and read as it is until then."""
-    if not db.table("rights").exists():
-        return []
-    return list(db.query("select source, agent, name, value from rights where capture_id = ? order by id",
+    """The statements of a capture, ready for JSON: source, agent, name, value."""
+    return list(db.query("select source, agent, name, value from usage_statements where capture_id = ? order by id",
                          [capture_id]))

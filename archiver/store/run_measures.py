@@ -27,7 +27,7 @@ _NOTHING = (*_BAD, Outcome.GONE, Outcome.NOT_ARTICLE)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one run measured; all of it may be missing of a run by an earlier release.
+    """What one run measured; all of it may be missing of a run that ended before it measured anything.
 
     `articles` posts were read whole, `fields` of them have a field, `length` is their median number of characters;
     `outcomes` counts pages ("failed again": those that failed when they were asked for last, too), `statuses` answers
@@ -54,7 +54,7 @@ class Measured:
 
     @classmethod
     def from_json(cls, text: str | None) -> Measured:
-        """Of the column `measures`; a key that this version does not know is passed over."""
+        """Of the column `runs.statistics`; a key that this version does not know is passed over."""
         known = mapping(text)
         return cls(**{name: known[name] for name in cls.__slots__ if known.get(name) is not None})
 

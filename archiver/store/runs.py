@@ -77,7 +77,7 @@ def end_run(db: Database, run_id: int, counts: Counts, outcome: str, reason: str
     """Close a run. `outcome` as in `Ending`; `reason` is a sentence where it is not finished; `measures` as
     `store.run_measures` makes them."""
     db.table("runs").update(run_id, {**asdict(counts), "outcome": outcome, "reason": reason, "finished_at": stamp(now),
-                                     "measures": measures})
+                                     "statistics": measures})
 
 
 def crawl_started(db: Database, site_id: int, run_id: int) -> str:

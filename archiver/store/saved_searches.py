@@ -12,25 +12,6 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-STATEMENTS = (
-    """create table saved_searches (
-        id integer primary key, name text not null, key text not null unique, uuid text not null unique,
-        query text not null, saved_at text not null, ran_at text not null,
-        newest_article integer not null, newest_revision integer not null)""",
-    # `found_at` is empty for what the search found when it was saved: it was shown then.
-    """create table saved_search_hits (
-        article_id integer not null references articles (id), search_id integer not null references saved_searches (id),
-        found_at text, why text, primary key (article_id, search_id)) without rowid""",
-    "create index idx_saved_search_hits_found on saved_search_hits (search_id, found_at) where found_at is not null",
-    # Whatever deletes an article: a number that is given once more is that of another article.
-    """create trigger saved_search_hits_ad after delete on articles begin
-        delete from saved_search_hits where article_id = old.id;
-        update saved_searches set newest_article = (select ifnull(max(id), 0) from articles)
-            where newest_article > (select ifnull(max(id), 0) from articles);
-    end""",
-)
-"""Step m022 of the schema, and released with it: a later step changes what it made."""
-
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -70,8 +51,6 @@ class NewSearch:
 
 def rows(db: Database, key: str | None = None) -> list[Row]:
     """The saved searches by name, or the one of this key."""
-    if "saved_searches" not in db.table_names():  # an archive of an earlier release, which is only read
-        return []
     where = "" if key is None else "where key = :key"
     return [Row(**row) for row in db.query(f"select * from saved_searches {where} order by key", {"key": key})]
 
@@ -119,7 +98,7 @@ def add(db: Database, number: int, ids: Iterable[int], at: str | None = None, wh
     """Note what a search told of; articles that have been taken out since are left out."""
     because = why or {}
     db.conn.executemany(
-        "insert or ignore into saved_search_hits (article_id, search_id, found_at, why) "
+        "insert or ignore into saved_search_hits (article_id, search_id, found_at, reason) "
         "select id, ?, ?, ? from articles where id = ?",
         ((number, at, because.get(article), article) for article in sorted(ids)))
 
@@ -142,6 +121,6 @@ class Told:
 def told(db: Database, number: int, limit: int, at: str | None = None) -> list[Told]:
     """What runs of a search reported, the last first; with `at` of that run."""
     return [Told(*row) for row in db.execute(
-        "select article_id, found_at, why from saved_search_hits where search_id = ? and found_at is not null "
+        "select article_id, found_at, reason from saved_search_hits where search_id = ? and found_at is not null "
         "and (? is null or found_at = ?) order by found_at desc, article_id desc limit ?",
         [number, at, at, limit])]

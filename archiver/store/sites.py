@@ -192,22 +192,22 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         _rehome_duplicates(db, site["name"])
         # What is known of its addresses by these alone: pages of split posts, and what old captures answered there.
         ways = ("(select urlkey from pages where site_id = :id union "
-                f"select urlkey from addresses where article_id in {ours})")
-        db.execute(f"delete from parts where urlkey in {ways} or post in {ways}", values)
-        db.execute(f"delete from past_answers where urlkey in {ways}", values)
+                f"select urlkey from article_urls where article_id in {ours})")
+        db.execute(f"delete from article_parts where urlkey in {ways} or post_urlkey in {ways}", values)
+        db.execute(f"delete from historical_responses where urlkey in {ways}", values)
         clusters.leave(db, [row[0] for row in db.execute("select id from articles where site = :name", values)])
-        for table in (*(link.table_of_links for link in LINKS), "geotags", "addresses", "revisions"):
+        for table in (*(link.table_of_links for link in LINKS), "geotags", "article_urls", "revisions"):
             db.execute(f"delete from {table} where article_id in {ours}", values)
         db.execute(f"update articles set duplicate_of = null where duplicate_of in {ours}", values)
-        db.execute(f"update captures set article_id = null, aside = null where article_id in {ours}", values)
+        db.execute(f"update captures set article_id = null, secondary = null where article_id in {ours}", values)
         db.execute("delete from articles where site = :name", values)
         keep_places(db, pages, values)
-        db.execute(f"delete from page_tellers where page_id in {pages}", values)
+        db.execute(f"delete from page_discoveries where page_id in {pages}", values)
         db.execute("delete from pages where site_id = :id", values)
         db.execute(f"update captures set run_id = null where run_id in {runs}", values)
         db.execute(f"update revisions set run_id = null where run_id in {runs}", values)
         db.execute("delete from site_rules where site_id = :id", values)
-        for table in ("health", "site_tags", "runs"):
+        for table in ("site_health", "site_tags", "runs"):
             db.execute(f"delete from {table} where site_id = :id", values)
         db.execute("delete from sites where id = :id", values)
         for link in LINKS:

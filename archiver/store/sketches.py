@@ -29,7 +29,7 @@ def candidates(db: Database, article_id: int, keys: Sequence[int], most: int) ->
     if not keys:
         return [], Counter()
     marks = ",".join("?" * len(keys))
-    rows = db.execute(f"select key, article_id from cluster_bands where key in ({marks})", keys).fetchall()
+    rows = db.execute(f"select key, article_id from lsh_bands where key in ({marks})", keys).fetchall()
     held = Counter(key for key, other in rows if other != article_id)
     met = Counter(other for key, other in rows if other != article_id and held[key] < COMMON)
     # Of equals the older ones, so that the answer does not depend on the order in which rows lie.
@@ -39,32 +39,30 @@ def candidates(db: Database, article_id: int, keys: Sequence[int], most: int) ->
 
 def enter(db: Database, article_id: int, keys: Sequence[int], held: Counter[int], *, clustered: bool) -> None:
     """Put an article into the index, and note that it was (also one without keys). `held` as `candidates` gave it."""
-    db.execute("insert into cluster_sketches (article_id, version) values (?, ?) on conflict (article_id) "
+    db.execute("insert into minhash_signatures (article_id, version) values (?, ?) on conflict (article_id) "
                "do update set version = excluded.version", [article_id, SKETCH_VERSION])
     most = OF_A_CLUSTER if clustered else COMMON
     fresh = sorted({key for key in keys if held[key] < most})
-    db.conn.executemany("insert into cluster_bands (key, article_id) values (?, ?) on conflict do nothing",
+    db.conn.executemany("insert into lsh_bands (key, article_id) values (?, ?) on conflict do nothing",
                         [(key, article_id) for key in fresh])
 
 
 def take_out(db: Database, article_id: int, body: str) -> None:
     """An article is no longer found by its text, which was this when it was entered."""
-    if not db.execute("select 1 from cluster_sketches where article_id = ?", [article_id]).fetchone():
+    if not db.execute("select 1 from minhash_signatures where article_id = ?", [article_id]).fetchone():
         return
-    db.conn.executemany("delete from cluster_bands where key = ? and article_id = ?",
+    db.conn.executemany("delete from lsh_bands where key = ? and article_id = ?",
                         [(key, article_id) for key in sketch(wording(body))])
-    db.execute("delete from cluster_sketches where article_id = ?", [article_id])
+    db.execute("delete from minhash_signatures where article_id = ?", [article_id])
 
 
 def take_all_out(db: Database) -> None:
-    db.execute("delete from cluster_bands")
-    db.execute("delete from cluster_sketches")
+    db.execute("delete from lsh_bands")
+    db.execute("delete from minhash_signatures")
 
 
 def missing(db: Database) -> int:
     """How many articles were never compared with the others, or by another version's sketch."""
     articles = int(db.execute("select count(*) from articles").fetchone()[0])
-    if "cluster_sketches" not in db.table_names():  # an archive of an earlier release, which is only read
-        return articles
-    return articles - int(db.execute("select count(*) from cluster_sketches where version = ?",
+    return articles - int(db.execute("select count(*) from minhash_signatures where version = ?",
                                      [SKETCH_VERSION]).fetchone()[0])

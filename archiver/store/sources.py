@@ -24,7 +24,8 @@ def sources_known(db: Database, site_id: int) -> tuple[set[str], set[str], set[s
     rows = db.execute(
         "select kind, urlkey, outcome, outcome = 'not-article' or outcome in ('due', 'failed') and exists "
         "(select 1 from page_sources s where s.page_id = p.id and s.source <> 'seed') or outcome = 'failed' and exists "
-        "(select 1 from page_tellers s where s.found_page = p.id or s.found_on = p.url) from pages p where site_id = ? "
+        "(select 1 from page_discoveries s where s.found_on_page_id = p.id or s.found_on = p.url) from pages p where "
+        "site_id = ? "
         "and kind in ('feed', 'sitemap', 'api')", [site_id]).fetchall()
     return ({row[0] for row in rows if row[3]}, {row[0] for row in rows if row[2] in ("due", "failed") and not row[3]},
             {row[1] for row in rows})

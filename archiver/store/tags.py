@@ -20,11 +20,10 @@ def read_tag(text: str) -> str:
 
 
 def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
-    """The tags of all sites that have some, by the site's number; none in an archive of an earlier release."""
+    """The tags of all sites that have some, by the site's number."""
     out: dict[int, tuple[str, ...]] = {}
-    if db.table("site_tags").exists():
-        for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
-            out[site] = (*out.get(site, ()), tag)
+    for site, tag in db.execute("select site_id, tag from site_tags order by site_id, tag"):
+        out[site] = (*out.get(site, ()), tag)
     return out
 
 

@@ -44,16 +44,14 @@ class Removal:
 
 
 def removals(db: Database, where: str = "1", values: Iterable[object] = ()) -> list[Removal]:
-    """Those for which an SQL condition holds. An archive of an earlier release that is only read has none."""
-    if db.execute("select 1 from sqlite_master where name = 'removals'").fetchone() is None:
-        return []
-    return [Removal(*row) for row in db.execute(f"select {_COLUMNS} from removals where {where} order by id",
+    """Those for which an SQL condition holds."""
+    return [Removal(*row) for row in db.execute(f"select {_COLUMNS} from tombstones where {where} order by id",
                                                 list(values))]
 
 
 def removal_at(db: Database, key: str) -> Removal | None:
     """The removal that keeps this address (urlkey) out; None where it may be asked for."""
-    found = removals(db, "id = (select removal_id from removed_addresses where urlkey = ?)", [key])
+    found = removals(db, "id = (select tombstone_id from tombstone_urls where urlkey = ?)", [key])
     return found[0] if found else None
 
 
@@ -76,15 +74,15 @@ def pending(db: Database) -> list[Removal]:
 
 def payload_removed(db: Database, digest: str) -> bool:
     """Whether this is the payload of a removed post."""
-    return db.execute("select 1 from removed_payloads where digest = ?", [digest]).fetchone() is not None
+    return db.execute("select 1 from tombstone_payloads where digest = ?", [digest]).fetchone() is not None
 
 
 def ban_of(db: Database, site: str, article: Article) -> Removal | None:
     """The removal of the post that a reading is of: by its address, the platform's number, the guid, or the text."""
     key = urlkey(article.url)
     here, of_site = db.execute(
-        "select exists (select 1 from removed_addresses where urlkey = ?), "
-        "exists (select 1 from removals where site = ? and allowed_at is null)", [key, site]).fetchone()
+        "select exists (select 1 from tombstone_urls where urlkey = ?), "
+        "exists (select 1 from tombstones where site = ? and allowed_at is null)", [key, site]).fetchone()
     if here or not of_site:
         return removal_at(db, key) if here else None
     values = [site, article.post_id or None, article.guid or None, content_digest(article.body) or None]
@@ -94,18 +92,18 @@ def ban_of(db: Database, site: str, article: Article) -> Removal | None:
 
 def keep_out(db: Database, removal: Removal, url: str, *, captured: bool = True) -> None:
     """A removed post was met at this address. What was `captured` of it there is yet to be erased."""
-    db.execute("insert into removed_addresses (urlkey, url, removal_id) values (?, ?, ?) on conflict do nothing",
+    db.execute("insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
                [urlkey(url), url, removal.id])
     if captured:
-        db.execute("update removals set erased_at = null where id = ?", [removal.id])
+        db.execute("update tombstones set erased_at = null where id = ?", [removal.id])
 
 
 def allow(db: Database, removal: Removal, at: str, due_at: str) -> None:
     """A removed post may come back: its addresses are due at `due_at`, and nothing of it is kept out any more."""
-    keys = [row[0] for row in db.execute("delete from removed_addresses where removal_id = ? returning urlkey",
+    keys = [row[0] for row in db.execute("delete from tombstone_urls where tombstone_id = ? returning urlkey",
                                          [removal.id])]
-    db.execute("delete from removed_payloads where removal_id = ?", [removal.id])
-    db.execute("update removals set allowed_at = ? where id = ?", [at, removal.id])
+    db.execute("delete from tombstone_payloads where tombstone_id = ?", [removal.id])
+    db.execute("update tombstones set allowed_at = ? where id = ?", [at, removal.id])
     for key in keys:
         db.execute("update pages set outcome = 'due', rule = null, reason = 'its removal was taken back', due_at = ? "
                    "where urlkey = ? and rule = 'removed'", [due_at, key])
@@ -114,5 +112,5 @@ def allow(db: Database, removal: Removal, at: str, due_at: str) -> None:
 def next_number(db: Database) -> int:
     """A number for a new article, which no other has or had."""
     row = db.execute("select max(coalesce((select max(id) from articles), 0), "
-                     "coalesce((select max(article_id) from removals), 0)) + 1").fetchone()
+                     "coalesce((select max(article_id) from tombstones), 0)) + 1").fetchone()
     return int(row[0])

@@ -31,7 +31,7 @@ def trace(db: Database, address: str) -> dict[str, Any]:
     typed = address.strip().partition("#")[0]
     page = next(iter(db.query("select p.*, s.name as site from pages p join sites s on s.id = p.site_id "
                               "where p.urlkey = ?", [key])), None)
-    known = next(iter(db.query("select * from addresses where urlkey = ?", [key])), None)
+    known = next(iter(db.query("select * from article_urls where urlkey = ?", [key])), None)
     requisite = requisite_at(db, typed)
     own = page or (dict(requisite) if requisite and not known else _never_entered(db, asked))
     if not own and known is None:
@@ -47,11 +47,11 @@ def trace(db: Database, address: str) -> dict[str, Any]:
         **{name: own.get(name) for name in names},
         "redirects_to": _led_to(db, own.get("redirect_urlkey")),
         "sources": _sources(db, page["id"] if page else None),
-        "lead": json.loads(own["lead"]) if own.get("lead") else None,
+        "source_hints": json.loads(own["source_hints"]) if own.get("source_hints") else None,
         "article": _article(db, article_id, known["kind"] if known else None),
         "parts": list(db.query(
-            "select t.number, t.url, p.outcome from parts t join pages p on p.urlkey = t.urlkey "
-            "where t.post = ? and t.number <> 1 order by t.number", [key])),
+            "select t.number, t.url, p.outcome from article_parts t join pages p on p.urlkey = t.urlkey "
+            "where t.post_urlkey = ? and t.number <> 1 order by t.number", [key])),
         "captures": _captures(db, url, own.get("capture_id")),
         "requisite": requisite,
     }
@@ -65,7 +65,7 @@ def _dropped(typed: str) -> str:
 def _led_to(db: Database, key: str | None) -> str | None:
     """The address that a redirect leads to; its key where that is all that is known."""
     row = db.execute("select url from pages where urlkey = ? union all "
-                     "select url from addresses where urlkey = ? limit 1", [key, key]).fetchone()
+                     "select url from article_urls where urlkey = ? limit 1", [key, key]).fetchone()
     return row[0] if row else key
 
 
@@ -91,7 +91,7 @@ def _captures(db: Database, url: str, capture_id: int | None) -> list[dict[str, 
     found = list(db.query(
         "select id, captured_at, status, media_type, record_type, digest, warc_file, warc_offset, warc_length "
         "from captures where url = ? or id = ? order by captured_at", [url, capture_id]))
-    return [{**row, "rights": rights_of(db, row.pop("id"))} for row in found]
+    return [{**row, "usage_statements": rights_of(db, row.pop("id"))} for row in found]
 
 
 def _article(db: Database, article_id: int | None, address_kind: str | None) -> dict[str, Any] | None:

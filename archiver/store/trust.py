@@ -18,14 +18,14 @@ from archiver.store import ledger
 
 
 class Trust:
-    """Reads and writes the site's `distrusted`: claims (see `frontier.trust`) with the time at which each proved false.
+    """Reads and writes the site's `untrusted`: claims (see `frontier.trust`) with the time at which each proved false.
 
     All methods that write expect to run inside the caller's transaction.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
         self._db, self._site_id, self._now, self._revisit = db, site["id"], now, revisit
-        self._since: dict[str, str] = json.loads(site.get("distrusted") or "{}")
+        self._since: dict[str, str] = json.loads(site.get("untrusted") or "{}")
         self._tallies: dict[str, Tally] = defaultdict(Tally)
 
     @contextmanager
@@ -70,4 +70,4 @@ class Trust:
 
     def _distrust(self, claim: str) -> None:
         self._since[claim] = ledger.stamp(self._now)
-        self._db.table("sites").update(self._site_id, {"distrusted": json.dumps(self._since)})
+        self._db.table("sites").update(self._site_id, {"untrusted": json.dumps(self._since)})

@@ -86,7 +86,7 @@ def past_runs(db: Database, site_id: int) -> list[Past]:
 
 
 def _past(row: dict[str, Any], started: datetime) -> Past:
-    listed = mapping(row.get("measures")).get("listed") or 0
+    listed = mapping(row.get("statistics")).get("listed") or 0
     return Past(started, row["outcome"] or "", row["new"] or 0, listed)
 
 

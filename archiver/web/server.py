@@ -25,8 +25,8 @@ _SETTINGS = {
     "default_cache_ttl": 0, "truncate_cells_html": 100, "default_page_size": 25, "max_csv_mb": 0,
     "sql_time_limit_ms": 2_000, "facet_time_limit_ms": 500,
 }
-_OWN_TABLES = ("_sqlite_migrations", "aliases", "page_tellers", "page_counts", "full_text_waits", "search_changes",
-               "search_state", "cluster_bands", "cluster_sketches", "articles_fts")
+_OWN_TABLES = ("_sqlite_migrations", "aliases", "page_discoveries", "page_counts", "fts_pending",
+               "search_index_pending", "search_index_state", "lsh_bands", "minhash_signatures", "articles_fts")
 """Tables for the program alone, of which views say the same for people: they stand below the others."""
 _ANOTHER_HOST = "name an address of this machine with --host: 127.0.0.1 is reached from it alone, 0.0.0.0 is all it has"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})

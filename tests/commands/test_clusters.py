@@ -80,9 +80,9 @@ def test_show_search_and_export_tell_of_it(archive: Path) -> None:
             } == {1: 1, 2: 1, 3: None}
 
 
-def test_an_archive_that_was_made_before_there_were_clusters(archive: Path) -> None:
+def test_articles_that_were_never_compared(archive: Path) -> None:
     db = Database(archive)
-    for table in ("near_copies", "cluster_bands", "cluster_sketches", "clusters"):
+    for table in ("near_duplicates", "lsh_bands", "minhash_signatures", "clusters"):
         db.execute(f"delete from {table}")
     db.execute("update articles set cluster_id = null")
     db.close()
@@ -90,17 +90,3 @@ def test_an_archive_that_was_made_before_there_were_clusters(archive: Path) -> N
     assert told.exit_code == 0 and "3 articles were never compared with the others" in told.stderr
     shown = run(archive, "clusters", "--rebuild", "--json")
     assert [row["size"] for row in json.loads(shown.stdout)] == [2] and shown.stderr == ""
-
-
-def test_an_archive_of_an_earlier_release_is_only_read(archive: Path) -> None:
-    db = Database(archive)
-    db.execute("drop trigger articles_clusters_ad")
-    db.execute("drop view cluster_members")
-    db.execute("update articles set cluster_id = null")
-    for table in ("near_copies", "cluster_bands", "cluster_sketches", "clusters"):
-        db.execute(f"drop table {table}")
-    db.execute("delete from _sqlite_migrations where name >= 'm012'")
-    db.close()
-    told = run(archive, "clusters")
-    assert told.exit_code == 0 and "3 articles were never compared" in told.stderr
-    assert run(archive, "show", "1").exit_code == 0

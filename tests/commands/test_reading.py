@@ -17,6 +17,7 @@ from archiver.fields import FIELDS
 from archiver.items import Evidence
 from archiver.publish.formats import FORMATS
 from archiver.store.connect import open_archive
+from archiver.store.evidence_form import packed
 from tests.commands.conftest import Run
 
 KEYS = [field.name for field in FIELDS]
@@ -106,9 +107,9 @@ def test_show_tells_why_each_field_is_what_it_is(own_archive: Path, monkeypatch:
             Evidence("title", "Tide tables for the café quay", "meta", "og:title", 0.72),
             Evidence("authors", "admin", "platform", "a.author", 0.9),
             Evidence("authors", "Zoë Krüger", "byline", ".byline", 0.8)]
-    db["articles"].update(1, {"evidence": json.dumps([asdict(e) for e in kept])})
+    db["articles"].update(1, {"evidence": packed(asdict(e) for e in kept)})
     views = (db.execute("select count(*) from evidence").fetchone()[0],
-             [tuple(r) for r in db.execute("select article_id, field, answers, sources from disagreements")])
+             [tuple(r) for r in db.execute("select article_id, field, answers, sources from source_disagreements")])
     db.close()
     assert views == (4, [(1, "authors", 2, "platform,byline")])
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(own_archive))

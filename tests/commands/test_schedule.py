@@ -258,7 +258,8 @@ def test_what_a_feed_lists_counts(tmp_path: Path) -> None:
     on(archive, "sites", "add", "a.example")
     db = open_archive(archive)
     for day, listed_posts in enumerate((10, 10, 10)):
-        db.execute("insert into runs (site_id, mode, started_at, outcome, new, measures) values (1, 'incremental', ?, "
+        db.execute("insert into runs (site_id, mode, started_at, outcome, new, statistics) values (1, 'incremental', "
+                   "?, "
                    "'finished', 5, ?)", [f"2026-01-0{day + 1}T00:00:00+00:00", json.dumps({"listed": listed_posts})])
     db.close()
     assert listed(archive)["a.example"]["period_seconds"] == 3 * 3600

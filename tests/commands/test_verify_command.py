@@ -63,11 +63,11 @@ def test_quick_opens_no_warc_file(archive: Path) -> None:
 
 
 def test_what_was_mended_is_told(archive: Path) -> None:
-    change(archive, "drop trigger articles_au")
+    change(archive, "drop trigger articles_fts_au")
     assert verify(archive).exit_code == 1
     done = verify(archive, "--repair")
     assert done.exit_code == 0, done.output
-    assert "Mended: the trigger articles_au was made anew" in done.stdout
+    assert "Mended: the trigger articles_fts_au was made anew" in done.stdout
     assert verify(archive, "--repair", "hill.example").exit_code == 2
 
 

@@ -43,7 +43,7 @@ def _articles(archive: Path) -> Records:
         out[key]["duplicate_of"] = next((r[0] for r in db.execute(
             "select urlkey from articles where id = ?", [row["duplicate_of"]])), None)
         out[key]["aliases"] = sorted(r[0] for r in db.execute(
-            "select url from addresses where article_id = ? and kind <> 'url'", [row["id"]]))
+            "select url from article_urls where article_id = ? and kind <> 'url'", [row["id"]]))
         out[key]["revisions"] = [(r["revision"], r["changed"], r["meaning_digest"], json.loads(r["said"]))
                                  for r in db.execute(f"select r.*, {WHOLE} as said from revisions r join articles a on "
                                                      "a.id = r.article_id where a.id = ? order by 1", [row["id"]])]
@@ -61,7 +61,7 @@ def _pages(archive: Path) -> Records:
             "url": row["url"], "kind": row["kind"], "outcome": _SAME.get(row["outcome"], row["outcome"]),
             # Which article a redirect leads to is told by its alias; its row says so only if the post came first.
             "redirect": row["redirect_urlkey"], "article": row["redirect_urlkey"] or row["article"], "sources": sources,
-            "lead": row["lead"],
+            "lead": row["source_hints"],
             "fetched": row["fetched_at"] is not None, "captured": row["capture_id"] is not None,
         }
     db.close()

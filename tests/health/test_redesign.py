@@ -75,13 +75,13 @@ def test_pages_that_fail_at_each_run_are_no_news(tmp_path: Path) -> None:
             server.pages[f"/story-{post}/"] = text("broken", 500)
         for again in ("", " again"):
             assert crawl(server.url, archive=archive).returncode == 1
-            measures = json.loads(rows(archive, "select measures from runs order by id desc limit 1")[0][0])
+            measures = json.loads(rows(archive, "select statistics from runs order by id desc limit 1")[0][0])
             assert {name: n for name, n in measures["outcomes"].items() if "failed" in name} == {f"failed{again}": 4}
             assert blog.status() == {}
 
 
 def test_the_run_measures_its_site(blog: Blog) -> None:
-    measures = json.loads(archiver("status", "--json", archive=blog.archive).stdout)[0]["runs"][0]["measures"]
+    measures = json.loads(archiver("status", "--json", archive=blog.archive).stdout)[0]["runs"][0]["statistics"]
     assert measures["articles"] == 24 and measures["fields"]["published"] == measures["fields"]["authors"] == 24
     assert measures["outcomes"]["archived"] == 24 and measures["statuses"]["200"] >= 26
     assert 0 < measures["latency"] <= measures["latency_95"] and measures["listed"] == 1

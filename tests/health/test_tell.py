@@ -158,7 +158,7 @@ port = {post.server_address[1]}
         letter = message_from_string(post.letters[0])
         assert letter["Subject"] == "archiver: amber: notes.example/blog" and letter["To"] == "ann@example.org"
         assert "It fell over." in letter.get_payload()
-        rows_ = rows(archive, "select state, json_extract(findings, '$[0].code') from health where site_id = 2")
+        rows_ = rows(archive, "select state, json_extract(findings, '$[0].code') from site_health where site_id = 2")
         assert rows_ == [("amber", "failed")]
         db = open_archive(archive)
         db.execute("update runs set outcome = 'finished', reason = '' where outcome = 'failed'")
@@ -206,14 +206,14 @@ def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, cal
         done = call("status", "--notify")
         assert done.exit_code == 1 and "webhook: the webhook answers 500" in done.stderr
         assert "command: /none/such cannot be run (No such file or directory)" in done.stderr
-        assert rows(archive, "select channel, outcome, attempts from notices order by 1") == [
+        assert rows(archive, "select channel, outcome, attempts from notifications order by 1") == [
             ("command", "failed", 1), ("webhook", "failed", 1)]
         hook.status = 200
         call("status", "--notify")
-        assert rows(archive, "select outcome, attempts from notices where channel = 'webhook'") == [("sent", 2)]
+        assert rows(archive, "select outcome, attempts from notifications where channel = 'webhook'") == [("sent", 2)]
         for _ in range(6):
             call("status", "--notify")
-        assert rows(archive, "select outcome, attempts from notices where channel = 'command'") == [("failed", 5)]
+        assert rows(archive, "select outcome, attempts from notifications where channel = 'command'") == [("failed", 5)]
     call("status", "--notify", toml='[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n')
     fail(archive)
     assert "127.0.0.1:9 cannot be reached" in call("status", "--notify").stderr
@@ -244,7 +244,7 @@ def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(a
 
 
 def test_nobody_is_told_where_nobody_is_named(archive: Path, call: Call) -> None:
-    assert call("status", "--notify").exit_code == 1 and rows(archive, "select count(*) from notices") == [(0,)]
+    assert call("status", "--notify").exit_code == 1 and rows(archive, "select count(*) from notifications") == [(0,)]
 
 
 def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> None:
@@ -252,7 +252,8 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
 
     fail(archive)
     db = open_archive(archive)
-    db.execute("""update runs set measures = '{"articles": 4, "fields": {"title": 3}, "latency": 0.25}' where id = 4""")
+    db.execute("update runs set statistics = ? where id = 4",
+               ['{"articles": 4, "fields": {"title": 3}, "latency": 0.25}'])
     db.execute("""update sites set name = 'odd "\\ name' where id = 3""")
     db.close()
     file = tmp_path / "archiver.prom"

@@ -123,7 +123,7 @@ def test_the_present_state_is_that_of_the_blog(lived: Lived, which: int) -> None
 def test_every_version_is_kept_and_no_other(lived: Lived, which: int) -> None:
     found = lived.articles(which)
     for post in lived.blogs[which].posts:
-        kept = lived.rows("select * from versions where article_id = ? order by revision",
+        kept = lived.rows("select * from article_revisions where article_id = ? order by revision",
                           found[post.path]["id"])
         assert len(kept) == len(post.shown), post.path
         for version, row in zip(post.shown, kept, strict=True):
@@ -147,7 +147,7 @@ def test_a_version_says_which_fields_changed(lived: Lived, which: int) -> None:
 def test_where_a_post_stood_leads_to_it(lived: Lived, which: int) -> None:
     found, base = lived.articles(which), lived.bases[which].rstrip("/")
     for post in lived.blogs[which].posts:
-        known = lived.rows("select url, kind from addresses where article_id = ?", found[post.path]["id"])
+        known = lived.rows("select url, kind from article_urls where article_id = ?", found[post.path]["id"])
         assert {row["url"] for row in known} == {base + path for path in post.paths}
         assert [row["url"] for row in known if row["kind"] == "url"] == [base + post.path]
 

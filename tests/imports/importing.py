@@ -41,13 +41,13 @@ def state(archive: Path) -> dict[str, Any]:
         archive,
         "select r.article_id, r.revision, r.observed_at, r.changed, meaning_digest, "
         "json_array(v.url, v.title, v.body, v.authors, v.published, v.modified), r.previous, r.same_as, r.seen_again, "
-        f"{capture.format('r')} from revisions r join versions v using (id) order by 1, 2",
+        f"{capture.format('r')} from revisions r join article_revisions v using (id) order by 1, 2",
     )
     out: dict[str, Any] = {
         row[1]: [
             *row[2:],
             [r[1:] for r in revisions if r[0] == row[0]],
-            rows(archive, "select urlkey, kind, first_seen from addresses where article_id = ? order by 1", row[0]),
+            rows(archive, "select urlkey, kind, first_seen from article_urls where article_id = ? order by 1", row[0]),
         ]
         for row in articles
     }

@@ -285,7 +285,7 @@ def test_gone_and_moved(archive: Path, tmp_path: Path) -> None:
         ("http://blog.example/2011/new-name/", "2015", 2)
     ]
     assert [v[1] for v in versions(archive)] == ["2009", "2011"]
-    assert rows(archive, "select url, kind from addresses order by kind") == [
+    assert rows(archive, "select url, kind from article_urls order by kind") == [
         ("http://blog.example/2009/boats/", "moved"),
         ("http://blog.example/2011/new-name/", "url"),
     ]

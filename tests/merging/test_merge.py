@@ -16,7 +16,6 @@ from archiver.demo import Demo
 from archiver.store.checks.run import verify
 from archiver.store.connect import open_archive
 from archiver.store.locks import lock_site
-from archiver.store.migrations import migrations
 from tests.imports import files, importing
 from tests.imports.importing import state
 from tests.merging.merging import Seen, copy, make, merge
@@ -24,6 +23,7 @@ from tests.processes import SERVER
 from tests.proved_archive import QUAY, START, Run, page, text
 from tests.proved_archive import make as make_all
 from tests.spiders.crawling import archiver, crawl
+from tests.store.later_step import add_step
 from tests.takedown.removing import command, holds, remove, rows
 
 A, B = [Seen(0, 1, 1), Seen(3, 1, 1), Seen(0, 2, 1)], [Seen(1, 1, 2), Seen(4, 1, 3), Seen(1, 3, 1)]
@@ -36,7 +36,7 @@ def test_all_of_an_archive_comes_into_an_empty_one(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert json.loads(done.output)[0]["articles"] == 9
     assert state(into) == state(whole) and not verify(into, reread=True).findings
-    for table in ("parts", "runs", "site_rules", "rights", "page_sources", "geotags"):
+    for table in ("article_parts", "runs", "site_rules", "usage_statements", "page_sources", "geotags"):
         assert len(rows(into, f"select * from {table}")) == len(rows(whole, f"select * from {table}")), table
     duplicate = "select o.url from articles a join articles o on o.id = a.duplicate_of"
     assert rows(into, duplicate) == rows(whole, duplicate)
@@ -73,20 +73,15 @@ def test_what_one_removed_is_removed_in_the_other(tmp_path: Path) -> None:
         assert state(into) == once and not holds(into, "Entry 1.1")
 
 
-def test_an_archive_of_an_earlier_release_is_not_changed(tmp_path: Path) -> None:
-    import sqlite3
-
-    from sqlite_utils import Database
-
+def test_an_archive_of_an_earlier_release_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = tmp_path / "old" / "archive.db"
-    old.parent.mkdir()
-    db = Database(sqlite3.connect(old))
-    migrations.apply(db, stop_before="m013_clusters")
+    db = open_archive(old, create=True)
+    db.execute("pragma journal_mode = delete").fetchone()
     db.execute("insert into sites (name, start_url, host, path, added_at) values ('old.example', "
                "'https://old.example/', 'old.example', '/', '2020-01-01T00:00:00+00:00')")
-    db.conn.commit()
     db.close()
     before = old.read_bytes()
+    add_step(monkeypatch)
     into = make(tmp_path / "a", A)
     merge(into, old)
     assert rows(into, "select name from sites order by id") == [("quay.example",), ("old.example",)]
@@ -164,7 +159,7 @@ def test_a_blog_that_two_machines_crawled_is_crawled_on(demo: Demo, tmp_path: Pa
     said = "select url, title, body from articles order by url"  # which one is gone, the second never knew
     versions = "select a.url, r.meaning_digest from revisions r join articles a on a.id = r.article_id order by 1, 2"
     assert rows(a, said) == rows(both, said) and rows(a, versions) == rows(both, versions)
-    aliases = "select urlkey from addresses order by 1"
+    aliases = "select urlkey from article_urls order by 1"
     assert rows(a, aliases) == rows(both, aliases)
     del demo.requests[:]
     again = json.loads(archiver("crawl", demo.url, "--json", archive=a).stdout)[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -178,13 +177,6 @@ def test_a_page_that_takes_its_permission_back_is_heard_at_its_next_capture(tmp_
     archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,)), later])
     assert json.loads(publish(archive, "--explain", "1", "--json").stdout)["tier"] == "features"
     assert json.loads(publish(archive, "--explain", "1", "--json", "--cutoff", "2024-05-02").stdout)["tier"] == "full"
-
-
-def test_an_archive_of_before_rights_were_kept_gives_features(tmp_path: Path) -> None:
-    archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,))])
-    with sqlite3.connect(archive) as db:
-        db.execute("drop table rights")
-    assert json.loads(publish(archive, "--explain", "1", "--json").stdout)["tier"] == "features"
 
 
 def test_ngrams_are_counted_exactly_whatever_is_held_in_memory_and_rare_ones_are_left_out(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_articles_that_come_later_have_their_pairs_too(file: Path, few: None) ->
             found = [hit.id for hit in run(archive.db, make_query('"of the"', limit=1, sort="-added")).hits]
         assert found == [1_000] and "the" in state.told(folder_of(file))["common"]
         with db.atomic():
-            for table, column in (("revisions", "article_id"), ("addresses", "article_id"), ("articles", "id")):
+            for table, column in (("revisions", "article_id"), ("article_urls", "article_id"), ("articles", "id")):
                 db.execute(f"delete from {table} where {column} = 1000")
 
 

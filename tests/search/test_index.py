@@ -233,7 +233,7 @@ def test_a_damaged_archive_is_told_in_a_sentence_by_its_name(file: Path, tmp_pat
 def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
     ids(file, "tide")
     db = Database(file)
-    db.conn.execute("drop trigger search_article_au")
+    db.conn.execute("drop trigger search_index_article_au")
     db.conn.execute("update articles set title = 'Zeppelin' where id = 2")
     db.conn.commit()
     db.close()

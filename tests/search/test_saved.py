@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -243,17 +242,6 @@ def test_one_that_cannot_be_run_any_more_does_not_keep_the_others(db: Database) 
     assert "no site" in a.error and "asks for mood, which this version does not know" in b.error and c.total == 1
     with pytest.raises(SavedSearchUnreadable):
         saved.report(db, "b")
-
-
-def test_an_archive_of_an_earlier_release_has_none(tmp_path: Path) -> None:
-    file = make_archive(tmp_path / "archive.db")
-    with closing(sqlite3.connect(file)) as raw, raw:
-        raw.executescript("drop trigger saved_search_hits_ad; drop table saved_search_hits; drop table saved_searches; "
-                          "delete from _sqlite_migrations where name = 'm022_saved_searches'")
-    with closing(open_archive(file, read_only=True)) as db:
-        assert saved.standings(db) == []
-    with closing(open_archive(file)) as db:
-        saved.save(db, "tides", Query("tide"))
 
 
 def test_a_query_is_shown_as_it_is_asked() -> None:

@@ -35,7 +35,7 @@ def write(db: Database, number: int, title: str, body: str, **more: Any) -> None
     row |= {name: json.dumps(row.get(name, [])) for name in _LISTS}
     with beside(db) as other:
         _insert(other, "articles", row)
-        _insert(other, "addresses", {"urlkey": row["urlkey"], "url": url, "article_id": number, "kind": "url",
+        _insert(other, "article_urls", {"urlkey": row["urlkey"], "url": url, "article_id": number, "kind": "url",
                                      "first_seen": NOW})
         _insert(other, "revisions", {"article_id": number, "revision": 1, "observed_at": NOW, "changed": "[]",
                                      "title": title, "content": "{}"})
@@ -57,7 +57,7 @@ def edit(db: Database, number: int, *, revision: int | None = None, **values: An
 
 def delete(db: Database, number: int) -> None:
     with beside(db) as other:
-        for table, column in (("revisions", "article_id"), ("addresses", "article_id"), ("articles", "id")):
+        for table, column in (("revisions", "article_id"), ("article_urls", "article_id"), ("articles", "id")):
             other.execute(f"delete from {table} where {column} = ?", [number])
 
 

@@ -55,7 +55,7 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         assert (found["gone-1/"], found["gone-2/"], found["old-name/"]) == ("gone", "gone", "duplicate")
         assert found["wp-login.php"] == found["?s=words"] == "trap"
         assert rows(archive, "select count(*) from articles") == [(8,)]
-        assert rows(archive, "select count(*) from addresses where url like '%old-name/'") == [(1,)]
+        assert rows(archive, "select count(*) from article_urls where url like '%old-name/'") == [(1,)]
         status = archiver("status", site.url, archive=archive)
         assert status.returncode == 0
         assert "CDX 11" in status.stdout and ": archived 9, gone 2, missing 0" in status.stdout

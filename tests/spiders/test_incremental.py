@@ -57,7 +57,7 @@ def test_edit_addition_move_and_deletion_told_by_a_sitemap(tmp_path: Path) -> No
         "new": 0, "revised": 0, "aliased": 0, "gone": 0}
     assert rows(archive, "select revision, changed from revisions where revision > 1") == [(2, '["body"]')]
     assert rows(archive, "select title from articles where gone_at is not null") == [("Title post-2",)]
-    moved = rows(archive, "select d.url, a.url from addresses d join articles a on a.id = d.article_id "
+    moved = rows(archive, "select d.url, a.url from article_urls d join articles a on a.id = d.article_id "
                           "where d.kind <> 'url'")
     assert moved == [(f"{site.url}post-3/", f"{site.url}moved/")]
 
@@ -99,7 +99,7 @@ def test_redirects_copies_and_canonicals_are_one_article(tmp_path: Path) -> None
         first = counts(site.url, archive=archive)
     assert (first["new"], first["duplicate"]) == (2, 1)
     aliases = {u.removeprefix(site.url) for u, in rows(
-        archive, "select d.url from addresses d join articles a on a.id = d.article_id and a.title = 'The ferry' "
+        archive, "select d.url from article_urls d join articles a on a.id = d.article_id and a.title = 'The ferry' "
                  "where d.urlkey <> a.urlkey")}
     assert {"old-name/", "?p=7"} <= aliases
     assert len(aliases) == 4

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def test_a_post_of_three_pages_is_one_article_with_the_whole_text(tmp_path: Path
         found = outcomes(archive, site.url)
         assert bodies(archive)[TITLE] == body_of(1, 2, 3)
         assert found["river/2/"] == found["river/3/"] == ("part", "part")
-        assert rows(archive, "select d.url from addresses d where kind = 'part' order by 1") == [
+        assert rows(archive, "select d.url from article_urls d where kind = 'part' order by 1") == [
             (f"{site.url}river/{n}/",) for n in (2, 3)]
         assert rows(archive, "select count(*) from captures where url like '%river%'") == [(3,)]
         site.requests.clear()
@@ -217,7 +216,7 @@ def test_pages_whose_text_a_feed_told_whole_are_not_asked_for(tmp_path: Path) ->
         assert {r for r in site.requests if r.startswith("/river")} == {"/river/"}
         found = outcomes(archive, site.url)
         assert found["river/2/"][0] == found["river/3/"][0] == "part"
-        assert rows(archive, "select url from addresses where kind = 'part' order by 1") == [
+        assert rows(archive, "select url from article_urls where kind = 'part' order by 1") == [
             (f"{site.url}river/{n}/",) for n in (2, 3)]
     assert bodies(archive) == {TITLE: body_of(1, 2, 3)}
 
@@ -263,33 +262,6 @@ def test_a_page_whose_post_does_not_know_it_is_an_article_after_all(tmp_path: Pa
     assert set(bodies(archive)) == {"Rivers of the north", TITLE}
     assert (again["new"], again["revised"]) == (0, 0)
     assert rows(archive, "select count(*) from pages where outcome = 'part'") == [(0,)]
-
-
-def test_an_archive_from_before_pages_were_joined_is_put_right(tmp_path: Path) -> None:
-    archive = tmp_path / "a.db"
-    pages: dict[str, Any] = {"/": home("/river/"), **post()}
-    with serving(pages) as site:
-        counts(site.url, archive=archive)
-        db = sqlite3.connect(archive)
-        key = db.execute("select urlkey from articles").fetchone()[0]
-        db.execute("update articles set body = ?", [body_of(1)])
-        db.execute("insert into articles (url, site, title, body, revision, first_seen, last_seen, urlkey) "
-                   "select url || '2/', site, title, ?, 1, first_seen, last_seen, urlkey || '/2' from articles",
-                   [told(2)])
-        db.execute("update addresses set kind = 'url', article_id = 2 where urlkey = ?", [f"{key}/2"])
-        db.execute("update pages set kind = 'post', outcome = 'archived', article_id = 2, "
-                   "due_at = '2999-01-01T00:00:00+00:00' where urlkey = ?", [f"{key}/2"])
-        db.execute("delete from pages where urlkey = ?", [f"{key}/3"])
-        db.execute("drop table parts")
-        db.execute("delete from _sqlite_migrations where name = 'm007_parts'")
-        db.commit()
-        db.close()
-        second = counts(site.url, archive=archive)
-        third = counts(site.url, "--full", archive=archive)
-        assert outcomes(archive, site.url)["river/2/"] == outcomes(archive, site.url)["river/3/"] == ("part", "part")
-    assert (second["new"], second["revised"], third["revised"]) == (0, 1, 0)
-    assert rows(archive, "select body, duplicate_of from articles order by id") == [
-        (body_of(1, 2, 3), None), (told(2), 1)]
 
 
 def test_a_page_that_shows_something_else_for_a_while_keeps_its_text(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.spiders.crawling import archiver, crawl, rows, text
 from tests.spiders.site_server import Answer, home, page, serving
 
-QUERY = ("select r.source, r.agent, r.name, r.value from rights r join captures c on c.id = r.capture_id "
+QUERY = ("select r.source, r.agent, r.name, r.value from usage_statements r join captures c on c.id = r.capture_id "
          "where c.url like '%{}' order by r.id")
 
 
@@ -37,7 +37,7 @@ def test_headers_page_and_file_are_kept_with_the_capture(tmp_path: Path) -> None
         assert "robots nosnippet (header for googlebot); tdm-reservation 1 (header)" in " ".join(told.split())
         told = archiver(*command, "--json", archive=archive).stdout
         assert {"source": "meta", "agent": "", "name": "robots", "value": "noarchive"} in (
-            json.loads(told)["captures"][-1]["rights"])
+            json.loads(told)["captures"][-1]["usage_statements"])
         site.pages["/one/"] = Answer(status=304)
         crawl(site.url, "--full", archive=archive)
         told = archiver(*command, archive=archive).stdout

@@ -25,8 +25,8 @@ from tests.spiders.test_incremental import XML, placed, sitemap
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def distrusted(archive: Path) -> list[str]:
-    [(said,)] = rows(archive, "select distrusted from sites")
+def untrusted(archive: Path) -> list[str]:
+    [(said,)] = rows(archive, "select untrusted from sites")
     return sorted(json.loads(said or "{}"))
 
 
@@ -50,7 +50,7 @@ def test_dates_that_call_everything_changed_at_each_run_are_believed_once(tmp_pa
         assert counts(site.url, "--full", archive=archive)["revised"] == 1
     assert asked[0] == len(names) and asked[1] >= FEWEST
     assert asked[2:] == [0, 0]
-    assert distrusted(archive) == ["sitemap dates"]
+    assert untrusted(archive) == ["sitemap dates"]
 
 
 def test_dates_that_are_true_stay_believed(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_dates_that_are_true_stay_believed(tmp_path: Path) -> None:
             pages |= edited
             summary = counts(site.url, archive=archive)
         assert summary["revised"] == len(edited)
-    assert distrusted(archive) == []
+    assert untrusted(archive) == []
 
 
 @pytest.mark.parametrize("validator", [{"ETag": '"for ever"'}, {"Last-Modified": "Wed, 01 May 2024 08:00:00 GMT"}])
@@ -87,7 +87,7 @@ def test_a_validator_that_outlives_an_edit_is_not_sent_again(tmp_path: Path, val
         site.asked.clear()
         assert counts(site.url, "--full", archive=archive)["revised"] == 1
         sent = {k for asked in site.asked for k in asked if k.startswith("if-")}
-    assert distrusted(archive) == ["validators"] and sent == set()
+    assert untrusted(archive) == ["validators"] and sent == set()
 
 
 def test_of_many_sitemaps_without_dates_a_few_are_asked_in_each_run_and_all_in_turn(tmp_path: Path) -> None:
@@ -145,5 +145,5 @@ def test_what_was_found_out_in_a_batch_that_is_undone_was_not_found_out(tmp_path
     assert trust.in_dates(Source.SITEMAP)
     with trust.kept(), writing(db):
         trust.hold(reason, changed=False)
-    assert not trust.in_dates(Source.SITEMAP) and distrusted(tmp_path / "a.db") == ["sitemap dates"]
+    assert not trust.in_dates(Source.SITEMAP) and untrusted(tmp_path / "a.db") == ["sitemap dates"]
     db.close()

@@ -110,7 +110,7 @@ def test_while_a_process_writes_the_copy_is_of_one_moment_and_nobody_waits(archi
             out = copy_captures(db, archive, target, finished, progress)
     assert len(steps) > 3 and steps == sorted(set(steps))
     assert begun <= copied <= number(archive, "select count(*) from articles") - len(steps)
-    for table in ("revisions", "captures", "addresses"):
+    for table in ("revisions", "captures", "article_urls"):
         assert number(target, f"select count(distinct article_id) from {table}" if table != "captures" else
                       "select count(*) from articles a join captures c on c.id = a.capture_id") == copied
     assert out.files == len(list((target.parent / "warc").glob("*.warc.gz"))) == 5

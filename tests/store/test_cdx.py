@@ -1,17 +1,14 @@
-"""What a web archive told of an address, in the ledger; archives of a version before it could."""
+"""What a web archive's list of captures says of a URL, in the pages table."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from archiver.items import PageKind, Source, Target
 from archiver.store.connect import open_archive
 from archiver.store.coverage import coverage
 from archiver.store.discovered_urls import record_targets
-from archiver.store.migrations import migrations
 from archiver.store.sites import find_site
 from archiver.store.trace import trace
 
@@ -22,24 +19,12 @@ def years(first: int, last: int | None) -> tuple[datetime, datetime | None]:
     return datetime(first, 1, 1, tzinfo=UTC), datetime(last, 1, 1, tzinfo=UTC) if last else None
 
 
-def test_an_archive_of_a_version_before_is_read_and_then_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    db = Database(path)
-    migrations.apply(db, stop_before="m012_captures_elsewhere")
+def test_the_first_and_the_last_capture_are_kept_whatever_order_they_come_in(tmp_path: Path) -> None:
+    db = open_archive(tmp_path / "a.db", create=True)
     db.execute("insert into sites (id, name, start_url, host, path, added_at) values "
                "(1, 'old.example', 'https://old.example/', 'old.example', '/', '2025')")
     db.execute("insert into pages (id, site_id, url, urlkey, kind, outcome, found_at) values "
                "(1, 1, 'https://old.example/a', 'example,old)/a', 'unknown', 'gone', '2025')")
-    db.execute("insert into page_sources values (1, 'link', 'https://old.example/', '2025', '2025')")
-    db.conn.commit()
-    db.close()
-    db = open_archive(path, read_only=True)
-    [told] = trace(db, "https://old.example/a")["sources"]
-    assert set(told) == {"source", "found_on", "first_seen", "last_seen"}
-    assert coverage(db, find_site(db, "old.example"))["posts"]["found"] == 0
-    db.close()
-
-    db = open_archive(path)
     for captured in (years(2012, None), years(2009, 2010), years(2011, 2015), years(2013, None)):
         with db.atomic():
             record_targets(db, 1, [Target("https://old.example/a", Source.CDX, found_on="https://w.example/cdx",

@@ -80,7 +80,7 @@ def state(db: Database) -> dict[int, list[int]]:
     assert {number: row["size"] for number, row in rows.items()} == {n: len(m) for n, m in out.items()}
     assert all(row["source_id"] in out[number] and row["reason"] for number, row in rows.items())
     assert all(len(members) > 1 for members in out.values())
-    for one, other in db.execute("select article_id, other_id from near_copies"):
+    for one, other in db.execute("select article_id, other_id from near_duplicates"):
         assert any({one, other} <= set(members) for members in out.values())
     return dict(out)
 
@@ -174,7 +174,7 @@ def test_a_removed_site_leaves_and_the_rest_stays_together(db: Database) -> None
     assert state(db) == {1: [hub, *others]}
     remove_site(db, "one.example", with_articles=True)
     assert state(db) == {1: others} and cluster(db, 1)["source_id"] == others[0]
-    assert db.execute("select count(*) from cluster_bands where article_id = ?", [hub]).fetchone() == (0,)
+    assert db.execute("select count(*) from lsh_bands where article_id = ?", [hub]).fetchone() == (0,)
     db.table("runs").insert({"id": 1, "site_id": 2, "mode": "full", "started_at": AT.isoformat()})
     late = add(db, 20, edited(text, 20))
     assert state(db) == {1: sorted([*others, late])}
@@ -184,7 +184,7 @@ def test_what_another_program_deleted_does_no_harm(db: Database) -> None:
     text = story(1)
     ids = [add(db, n, edited(text, n)) for n in range(1, 5)]
     plain = sqlite3.connect(next(row[2] for row in db.execute("pragma database_list")))
-    for table in ("addresses", "revisions"):
+    for table in ("article_urls", "revisions"):
         plain.execute(f"delete from {table} where article_id = ?", [ids[0]])
     plain.execute("delete from articles where id = ?", [ids[0]])
     plain.commit()
@@ -225,7 +225,7 @@ def test_what_many_have_is_no_evidence_and_the_index_stays_small(db: Database) -
     for number, text in enumerate(texts, 1):
         add(db, number, text, site="author.example")
     assert state(db) == {}
-    most = db.execute("select max(n) from (select count(*) as n from cluster_bands group by key)").fetchone()[0]
+    most = db.execute("select max(n) from (select count(*) as n from lsh_bands group by key)").fetchone()[0]
     assert most == sketches.COMMON
     copy = add(db, 99, edited(texts[40], share=0.05))
     assert state(db) == {1: [41, copy]}
@@ -236,10 +236,11 @@ def test_a_story_with_many_copies_and_a_notice_repeated_often_stay_one_cluster(d
     copies = [add(db, n, edited(text, n, 0.15)) for n in range(1, 61)]
     notices = [add(db, n, notice) for n in range(101, 221)]
     assert state(db) == {1: copies, 2: notices}
-    most = db.execute("select max(n) from (select count(*) as n from cluster_bands group by key)").fetchone()[0]
+    most = db.execute("select max(n) from (select count(*) as n from lsh_bands group by key)").fetchone()[0]
     assert most <= sketches.OF_A_CLUSTER
     # All of an equal text are linked with the first, however many there are.
-    assert db.execute("select count(*) from near_copies where article_id >= ?", [notices[0]]).fetchone()[0] <= 4 * 120
+    assert db.execute("select count(*) from near_duplicates where article_id >= "
+                      "?", [notices[0]]).fetchone()[0] <= 4 * 120
     assert [row["size"] for row in listed(db)] == [120, 60] and listed(db, "site3.example")[0]["id"] == 1
 
 
@@ -273,7 +274,7 @@ def test_however_posts_are_edited_the_clusters_are_those_of_a_rebuild(steps: lis
             with db.atomic():
                 clusters.leave(db, [r[0] for r in db.execute("select id from articles where post_id = ?",
                                                              [f"x:{number}"])])
-                db.execute("delete from addresses where url like ?", [f"%/{number}"])
+                db.execute("delete from article_urls where url like ?", [f"%/{number}"])
                 db.execute("delete from revisions where article_id in (select id from articles where post_id = ?)",
                            [f"x:{number}"])
                 db.execute("update articles set duplicate_of = null where duplicate_of in "
@@ -284,7 +285,7 @@ def test_however_posts_are_edited_the_clusters_are_those_of_a_rebuild(steps: lis
         assert state(db) == before
 
 
-def test_a_rebuild_keeps_numbers_and_makes_what_an_old_archive_lacks(db: Database) -> None:
+def test_a_rebuild_keeps_numbers_and_makes_what_is_lacking(db: Database) -> None:
     texts = [story(1), story(2), story(2, 150), story(1)]
     for number, text in enumerate(texts, 1):
         add(db, number, edited(text, number))
@@ -292,8 +293,8 @@ def test_a_rebuild_keeps_numbers_and_makes_what_an_old_archive_lacks(db: Databas
     assert before == {1: [2, 3], 2: [1, 4]} and sketches.missing(db) == 0
     rebuild(db, done.append)
     assert state(db) == before and done == [4]
-    with db.atomic():  # as an archive of an earlier release is
-        for table in ("near_copies", "cluster_bands", "cluster_sketches", "clusters"):
+    with db.atomic():
+        for table in ("near_duplicates", "lsh_bands", "minhash_signatures", "clusters"):
             db.execute(f"delete from {table}")
         db.execute("update articles set cluster_id = null")
     assert sketches.missing(db) == 4 and listed(db) == []
@@ -303,7 +304,7 @@ def test_a_rebuild_keeps_numbers_and_makes_what_an_old_archive_lacks(db: Databas
 
 def test_sketches_of_another_version_are_made_anew(db: Database) -> None:
     add(db, 1, story(1))
-    db.execute("update cluster_sketches set version = 0")
+    db.execute("update minhash_signatures set version = 0")
     assert sketches.missing(db) == 1
     add(db, 2, edited(story(1)))
     rebuild(db)

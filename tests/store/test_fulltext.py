@@ -43,7 +43,7 @@ def is_sound(db: Database) -> bool:
         db.execute("insert into articles_fts (articles_fts, rank) values ('integrity-check', 1)")
     except sqlite3.DatabaseError:
         return False
-    return db.execute("select count(*) from full_text_waits").fetchone() == (0,)
+    return db.execute("select count(*) from fts_pending").fetchone() == (0,)
 
 
 def test_what_comes_changes_and_goes_in_a_batch(db: Database) -> None:
@@ -91,7 +91,7 @@ def test_another_program_writes_plain_sql_and_finds_it(db: Database, tmp_path: P
         enter(other, 1, "an anchor")
         with writing(db), entered_together(db):
             enter(db, 2, "a buoy")
-            assert other.execute("select count(*) from full_text_waits").fetchone() == (0,)
+            assert other.execute("select count(*) from fts_pending").fetchone() == (0,)
             with pytest.raises(sqlite3.OperationalError, match="locked"):
                 enter(other, 3, "a capstan")
         enter(other, 3, "a capstan")
@@ -104,7 +104,7 @@ def test_another_program_writes_plain_sql_and_finds_it(db: Database, tmp_path: P
 def test_a_mark_that_was_left_by_hand_is_mended(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     db = open_archive(archive, create=True)
-    db.execute(f"insert into full_text_waits values ({-1 << 63})")
+    db.execute(f"insert into fts_pending values ({-1 << 63})")
     enter(db, 1, "an anchor")
     db.close()
     findings = verify(archive).findings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -43,7 +42,7 @@ ONE, TWO = read("Ferry sinks"), read("Ferry saved")
 def test_a_headline_test_makes_three_versions_and_a_count(db: Database) -> None:
     changes = [store(db, (ONE, TWO)[day % 2], "0.3.0", days=day).change for day in range(20)]
     assert changes[:3] == [Change.NEW, Change.REVISED, Change.REVISED]
-    assert set(changes[3:]) == {Change.RETURNED}
+    assert set(changes[3:]) == {Change.REVERTED}
     assert db.execute("select revision, title, previous, same_as, seen_again from revisions order by 1").fetchall() == [
         (1, "Ferry sinks", None, None, 0), (2, "Ferry saved", 1, None, 9), (3, "Ferry sinks", 2, 1, 8)]
     assert db.execute("select title, revision from articles").fetchone() == ("Ferry saved", 2)
@@ -102,7 +101,7 @@ def test_each_field_keeps_who_read_it(db: Database) -> None:
     assert who["title"] == ("heading", "0.1.0") and who["modified"] == ("meta", "0.2.0")
     assert who["authors"] == (None, "0.1.0")  # its candidates were not kept
     store(db, TWO, "0.3.0", days=5)
-    past = {row["field"]: (row["value"], row["extractor"]) for row in db.query("select * from past_provenance")}
+    past = {row["field"]: (row["value"], row["extractor"]) for row in db.query("select * from revision_provenance")}
     assert past["title"] == ("Ferry sinks", "0.1.0") and past["modified"][1] == "0.2.0"
     assert {row["extractor"] for row in db.query("select * from provenance")} == {"0.3.0"}
 
@@ -120,30 +119,3 @@ def test_headlines_that_were_changed(db: Database, tmp_path: Path) -> None:
         assert [one["revision"] for one in archive.headlines(changed=True)] == [2, 4]
         assert [v["same_as"] for v in archive.revisions(1)] == [None] * 4
         assert archive.explain(1, 1)[0].chosen == "Ferry sinks" and archive.explain(1, 1)[0].candidates
-
-
-def test_an_archive_of_the_last_release_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
-    from archiver.store.migrations import migrations
-
-    file = tmp_path / "old.db"
-    old = Database(file)
-    migrations.apply(old, stop_before="m015_provenance")
-    row = {"id": 1, "url": "https://low.example/a/", "site": "low.example", "title": "Then", "body": TEXT,
-           "authors": '["Nora"]', "categories": "[]", "tags": "[]", "geotags": "[]", "credits": "[]", "revision": 2,
-           "first_seen": "2024", "last_seen": "2024", "urlkey": "example,low)/a", "extractor": "0.2.0 rules-1",
-           "evidence": json.dumps([{"field": "title", "value": "Then", "source": "heading", "locator": "h1",
-                                    "confidence": 0.9}])}
-    old.table("articles").insert(row)
-    for number in (1, 2):
-        old.table("revisions").insert({
-            "article_id": 1, "revision": number, "observed_at": "2024", "title": f"T{number}", "content": "{}",
-            "changed": '["title"]' if number == 2 else "[]"})
-    old.close()
-    with Archive(file) as archive:
-        assert [h["previous"] for h in archive.headlines()] == [None, "T1"]
-        assert archive.explain(1)[0].candidates[0].source == "heading" and archive.revisions(1)[1]["previous"] == 1
-    db = open_archive(file)
-    assert [(r["field"], r["source"], r["extractor"]) for r in db.query("select * from provenance")] == [
-        (name, None, "0.2.0 rules-1") for name in ("title", "body", "authors")]
-    assert [r["previous"] for r in db.query("select * from headlines order by revision")] == [None, "T1"]
-    db.close()

@@ -14,7 +14,6 @@ from archiver.items import Outcome, PageKind, Source
 from archiver.store.checks.counts import counts as check
 from archiver.store.connect import open_archive
 from archiver.store.coverage import coverage
-from archiver.store.page_counts import STATEMENTS
 from archiver.store.sites import find_site
 from tests.archive_fixture import NOW, make_archive
 
@@ -23,14 +22,15 @@ def test_counts_are_current_whatever_is_written(tmp_path: Path) -> None:
     choice = random.Random(4)
     with closing(open_archive(make_archive(tmp_path / "archive.db"))) as db:
         assert list(check(db)) == []
-        db.execute("insert into removals (id, removed_at, reason, url, site) values (1, ?, 'asked', 'x', 'x')", [NOW])
+        db.execute("insert into tombstones (id, removed_at, reason, url, site) values (1, ?, 'asked', 'x', 'x')", [NOW])
         for number in range(100, 400):
             with db.atomic():
                 _change(db, choice, number)
         assert list(check(db)) == [] and db.execute("select count(*) from pages").fetchone()[0] > 100
         _agrees(db, "harbour.example")
-        for statement in STATEMENTS[1:]:
-            db.execute(f"drop trigger {statement.split()[2]}")
+        for (name,) in db.execute("select name from sqlite_master where type = 'trigger' and name like "
+                                  "'page_counts_%'").fetchall():
+            db.execute(f"drop trigger {name}")
         db.execute("update pages set outcome = 'trap' where outcome = 'due'")
         assert {finding.kind for finding in check(db)} == {"counts-differ"}
 
@@ -40,22 +40,23 @@ def _change(db: Database, choice: random.Random, number: int) -> None:
     kinds, outcomes, sources = list(PageKind), list(Outcome), list(Source)
     key = f"example,harbour)/{number}"
     if choice.random() < 0.1:
-        db.execute("insert into removed_addresses (urlkey, url, removal_id) values (?, ?, 1)", [key, key])
+        db.execute("insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, 1)", [key, key])
     db.execute("insert into pages (id, site_id, url, urlkey, kind, outcome, article_id, found_at) "
                "values (?, ?, ?, ?, ?, ?, ?, ?)",
                [number, choice.choice((1, 1, 2)), f"https://harbour.example/{number}", key, choice.choice(kinds),
                 choice.choice(outcomes), choice.choice((None, 1)), NOW])
     for source in choice.sample(sources, choice.randrange(4)):
-        db.execute("insert into page_tellers (page_id, source, first_seen) values (?, ?, ?) on conflict (page_id, "
+        db.execute("insert into page_discoveries (page_id, source, first_seen) values (?, ?, ?) on conflict (page_id, "
                    "source) do update set last_seen = excluded.first_seen", [number, source, NOW])
     other = choice.randrange(100, number + 1)
     column, value = choice.choice((("kind", choice.choice(kinds)), ("outcome", choice.choice(outcomes)),
                                    ("article_id", choice.choice((None, 2))), ("site_id", 1), ("attempts", 3)))
     db.execute(f"update pages set {column} = ? where id between ? and ?", [value, other, other + choice.randrange(3)])
     if choice.random() < 0.2:
-        db.execute("update or ignore page_tellers set source = ? where page_id = ?", [choice.choice(sources), other])
+        db.execute("update or ignore page_discoveries set source = ? where page_id = "
+                   "?", [choice.choice(sources), other])
     if choice.random() < 0.1:
-        db.execute("delete from page_tellers where page_id = ?", [other])
+        db.execute("delete from page_discoveries where page_id = ?", [other])
         db.execute("delete from pages where id = ?", [other])
 
 

@@ -42,14 +42,14 @@ def test_addresses_are_read_from_an_index(db: Database) -> None:
 
 
 def test_letters_are_found_in_each_address_of_an_article(db: Database) -> None:
-    for url, number in db.execute("select url, article_id from addresses").fetchall():
+    for url, number in db.execute("select url, article_id from article_urls").fetchall():
         fact = FACTS["url"](url[10:])
         assert isinstance(fact, Rows)
         assert number in {row[0] for row in db.execute(fact.sql, fact.values)}
     for odd in ("%", "_", "\\", "no-such-letters"):
         fact = FACTS["url"](odd)
         assert isinstance(fact, Rows)
-        expected = {row[0] for row in db.execute("select article_id, url from addresses") if odd in row[1]}
+        expected = {row[0] for row in db.execute("select article_id, url from article_urls") if odd in row[1]}
         assert {row[0] for row in db.execute(fact.sql, fact.values)} == expected
 
 

@@ -72,8 +72,8 @@ def test_a_wrong_version_is_read_as_far_as_it_can_be(db: Database) -> None:
 
 @pytest.mark.parametrize(("table", "column", "value"), [
     ("sites", "settings", "x"), ("sites", "settings", "[]"), ("sites", "quiet_until", "x"),
-    ("sites", "distrusted", "x"), ("runs", "started_at", "x"), ("runs", "started_at", "2024-05-01"),
-    ("runs", "measures", "x"), ("runs", "measures", "[1]")])
+    ("sites", "untrusted", "x"), ("runs", "started_at", "x"), ("runs", "started_at", "2024-05-01"),
+    ("runs", "statistics", "x"), ("runs", "statistics", "[1]")])
 def test_a_wrong_value_of_a_site_hides_no_other_site(db: Database, table: str, column: str, value: str) -> None:
     db.execute(f"update {table} set {column} = ? where id = 1", [value])
     sites = list_sites(db)

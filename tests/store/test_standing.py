@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -63,7 +59,7 @@ def test_a_newer_stamp_of_the_page_leaves_its_version_alone(db: Database) -> Non
     assert set(json.loads(db.execute("select content from revisions").fetchone()[0])) == {
         "url", "canonical_url", "modified", "image"}
     assert revision_record(db, 1, 1)["modified"] == AT.isoformat()
-    assert db.execute("select modified from versions").fetchone() == (AT.isoformat(),)
+    assert db.execute("select modified from article_revisions").fetchone() == (AT.isoformat(),)
 
 
 def test_what_another_program_writes_over_is_kept_in_the_version(db: Database) -> None:
@@ -72,7 +68,7 @@ def test_what_another_program_writes_over_is_kept_in_the_version(db: Database) -
     db.execute("update articles set title = 'z' where id = 1")
     row = next(iter(versions(db, "r.article_id = 1")))
     assert article_from_revision(row) == POST
-    assert db.execute("select title, body, tags, stands from versions").fetchone() == (
+    assert db.execute("select title, body, tags, is_current from article_revisions").fetchone() == (
         POST.title, TEXT, '["boats","é"]', 1)
 
 
@@ -108,64 +104,8 @@ def test_versions_say_what_was_read(readings: list[Article]) -> None:
         said = found
         standing = db.execute("select content from revisions where revision = ?", [now]).fetchone()[0]
         assert "body" not in standing and "title" not in standing
-    rows = list(db.query(f"select revision, {', '.join(PAGE_FIELDS)} from versions"))
+    rows = list(db.query(f"select revision, {', '.join(PAGE_FIELDS)} from article_revisions"))
     assert all({**row, **{n: json.loads(row[n]) for n in LISTS}} == {
         "revision": row["revision"], **article_row(said[row["revision"]]),
         **{n: json.loads(article_row(said[row["revision"]])[n]) for n in LISTS}} for row in rows)
     db.close()
-
-
-def _earlier(file: Path, articles: int) -> None:
-    """An archive as the release before this schema wrote it: each version holds all, the standing one too."""
-    db = open_archive(file, create=True)
-    for number in range(articles):
-        url = f"https://low.example/{number}/"
-        store(db, replace(POST, url=url, canonical_url=url, title=f"Post {number}", body=f"{TEXT} {number}" * 20,
-                          published=AT + timedelta(days=number)))
-    store(db, replace(POST, url="https://low.example/0/", canonical_url=None, title="Edited", body=f"{TEXT} Edited"), 9)
-    for row in list(versions(db, "1")):
-        db.execute("update revisions set content = ? where id = ?", [row["said"], row["id"]])
-    db.execute("drop view versions")
-    for trigger in ("articles_followed_bu", "articles_superseded_bu"):
-        db.execute(f"drop trigger {trigger}")
-    db.execute("delete from _sqlite_migrations where name = 'm016_standing_versions'")
-    db.close()
-
-
-def test_an_earlier_archive_is_converted_and_killed_meanwhile_is_whole(tmp_path: Path) -> None:
-    file = tmp_path / "a.db"
-    _earlier(file, 300)
-    before = _all(file)
-    killed = f"""
-import os, signal, sqlite3
-import archiver.store.connect as connect
-made = connect._connect
-def connected(file, *, read_only):
-    conn = made(file, read_only=read_only)
-    steps = iter(range(10**9))
-    conn.set_progress_handler(lambda: next(steps) > 200 and os.kill(os.getpid(), signal.SIGKILL), 200)
-    return conn
-connect._connect = connected
-connect.open_archive({str(file)!r})
-"""
-    done = subprocess.run([sys.executable, "-c", killed], check=False, env=os.environ)
-    assert done.returncode == -signal.SIGKILL
-    db = open_archive(file, read_only=True)
-    assert migrations.pending(db) and db.execute("pragma integrity_check").fetchone() == ("ok",)
-    db.close()
-    assert _all(file) == before  # read as it is
-    open_archive(file).close()
-    assert _all(file) == before
-    db = open_archive(file, read_only=True)
-    assert db.execute("select count(*) from revisions where content <> '{}'").fetchone() == (1,)
-    assert db.execute("select title from versions where stands = 0").fetchone() == ("Post 0",)
-    db.close()
-
-
-def _all(file: Path) -> list[Any]:
-    db = open_archive(file, read_only=True)
-    try:
-        return [(row["article_id"], row["revision"], article_from_revision(row), row["meaning_digest"])
-                for row in versions(db, "1 order by 1")]
-    finally:
-        db.close()

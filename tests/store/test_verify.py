@@ -120,11 +120,11 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
                              [("versions-missing", "article 8")]),
     "words are deleted from the index": (
         ["delete from articles_fts_docsize where id = 3"], [("index-lacks", "article 3")]),
-    "the index has other words": (["drop trigger articles_au",
+    "the index has other words": (["drop trigger articles_fts_au",
                                    "update articles set description = 'zebra' where id = 5"],
-                                  [("trigger-missing", "trigger articles_au"), ("index-differs", "articles_fts"),
+                                  [("trigger-missing", "trigger articles_fts_au"), ("index-differs", "articles_fts"),
                                    ("article-altered", "article 5")]),
-    "a trigger is dropped": (["drop trigger articles_ai"], [("trigger-missing", "trigger articles_ai")]),
+    "a trigger is dropped": (["drop trigger articles_fts_ai"], [("trigger-missing", "trigger articles_fts_ai")]),
     "a trigger is added": (["create trigger mine after insert on pages begin select 1; end"],
                            [("trigger-strange", "trigger mine")]),
     "an index is dropped": (["drop index idx_pages_urlkey"], [("index-missing", "index idx_pages_urlkey")]),
@@ -150,7 +150,7 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "a time is none": (["update articles set last_seen = 'yesterday' where id = 6"], [("no-time", "articles row 6")]),
     "a number is a word": (["update pages set attempts = 'many' where id = 3"], [("wrong-type", "pages row 3")]),
     "JSON is none": (["update articles set credits = '[' where id = 6"], [("no-json", "articles row 6")]),
-    "a required value is empty": (["update addresses set article_id = null where article_id = 6 and kind = 'url'"],
+    "a required value is empty": (["update article_urls set article_id = null where article_id = 6 and kind = 'url'"],
                                   [("empty", "aliases row"), ("address-missing", "article 6")]),
     "a page belongs to no article": (["update pages set article_id = 99 where id = 3"],
                                      [("row-dangling", f"page {QUAY}3")]),
@@ -159,7 +159,7 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "a cluster is miscounted": (["update clusters set size = 99 where id = 1"], [("cluster-differs", "cluster 1")]),
     "pages are miscounted": (["update page_counts set pages = pages + 1 where source = '' and outcome = 'archived' and "
                               "site_id = 1"], [("counts-differ", "site ")]),
-    "a table is dropped": (["drop table rights"], [("table-missing", "table rights")]),
+    "a table is dropped": (["drop table usage_statements"], [("table-missing", "table usage_statements")]),
 }
 
 

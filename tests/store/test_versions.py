@@ -44,10 +44,10 @@ def store(db: Database, article: Article, extractor: str | None, old: Sequence[A
 
 def state(db: Database) -> dict[str, Any]:
     row = next(iter(db.query("select * from articles")))
-    last = next(iter(db.query("select r.*, v.body, v.stands from revisions r join versions v using (id) "
+    last = next(iter(db.query("select r.*, v.body, v.is_current from revisions r join article_revisions v using (id) "
                               "order by r.revision desc limit 1")))
     assert last["body"] == row["body"] and last["meaning_digest"] == row["meaning_digest"]
-    assert row["body"] not in last["content"] or not last["stands"]
+    assert row["body"] not in last["content"] or not last["is_current"]
     names = [r[0] for r in db.execute("select name from authors join article_authors on author_id = id")]
     assert names == json.loads(row["authors"])
     return row | {"changed": json.loads(last["changed"])}
@@ -56,7 +56,7 @@ def state(db: Database) -> dict[str, Any]:
 def test_what_the_new_reader_finds_in_the_old_capture_too_is_no_edit(db: Database) -> None:
     store(db, NOTED, "0.1.0")
     stored = store(db, POST, "0.1.0 rules-1", [POST], days=3)
-    assert (stored.change, stored.changed) == (Change.REREAD, ("body",))
+    assert (stored.change, stored.changed) == (Change.REEXTRACTED, ("body",))
     row = state(db)
     assert (row["body"], row["revision"], row["extractor"], row["changed"]) == (TEXT, 1, "0.1.0 rules-1", [])
     assert row["last_seen"] > row["first_seen"]
@@ -80,12 +80,12 @@ def test_the_same_reader_or_no_old_capture_is_as_ever(db: Database) -> None:
 
 def test_an_unknown_reader_is_another_reader(db: Database) -> None:
     store(db, NOTED, None)
-    assert store(db, POST, "0.1.0", [POST]).change is Change.REREAD
+    assert store(db, POST, "0.1.0", [POST]).change is Change.REEXTRACTED
 
 
 def test_one_of_several_readings_of_the_old_capture_is_enough(db: Database) -> None:
     store(db, replace(POST, title="A  post: by rules"), "0.1.0 rules-1")
-    assert store(db, NOTED, "0.1.0 rules-2", [POST, NOTED]).change is Change.REREAD
+    assert store(db, NOTED, "0.1.0 rules-2", [POST, NOTED]).change is Change.REEXTRACTED
 
 
 def test_a_page_that_the_rules_do_not_fit_leaves_what_they_read(db: Database) -> None:
@@ -110,7 +110,7 @@ def test_what_the_site_tells_in_other_words_is_an_edit_though_the_old_capture_ne
 
 def test_what_the_site_tells_in_the_same_words_is_none(db: Database) -> None:
     store(db, replace(said("A post", "api"), title="a post."), "0.1.0")
-    assert store(db, said("A post", "api"), "0.2.0", [POST]).change is Change.REREAD
+    assert store(db, said("A post", "api"), "0.2.0", [POST]).change is Change.REEXTRACTED
 
 
 def test_a_text_put_together_from_what_is_stored_keeps_its_reader(db: Database) -> None:

@@ -34,7 +34,7 @@ def test_nothing_of_a_removed_post_is_left_and_all_else_is_proved(archive: Path,
     assert not holds(archive, sentence) and not holds(archive, f"Day {number}")
     assert not verify(archive).findings
     assert rows(archive, others, number) == before
-    assert rows(archive, "select article_id, reason, erased_at > removed_at, allowed_at from removals") == [
+    assert rows(archive, "select article_id, reason, erased_at > removed_at, allowed_at from tombstones") == [
         (number, REASON, 1, None)]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from archiver.store.capture_rows import enter_capture
 from archiver.store.connect import open_archive
+from archiver.store.evidence_form import packed
 from archiver.store.transaction import writing
 from archiver.urls import urlkey
 from tests.proved_archive import Run
@@ -87,19 +88,20 @@ def _overwrite(archive: Path) -> None:
                    [SHOT] * len(texts) + [f"{SHOT}\n\nA line.\n\n{SHOT} one\n{SHOT} two"] + [_json([SHOT])] * 4 + [
                        _json([{"latitude": 1.5, "longitude": 2.5, "placename": SHOT, "region": SHOT, "role": SHOT,
                                "source": SHOT}]),
-                       _json([{"field": "title", "value": SHOT, "source": SHOT, "locator": SHOT, "confidence": 0.5,
-                               "won": 1, "extractor": SHOT}])])
+                       packed([{"field": "title", "value": SHOT, "source": SHOT, "locator": SHOT, "confidence": 0.5,
+                                "won": 1, "extractor": SHOT}])])
         db.execute("update revisions set title = ?, changed = ?", [SHOT, _json([SHOT])])
         db.execute("insert into revisions (article_id, revision, observed_at, changed, title, content, previous) "
                    "select 1, 2, '2024-05-02T00:00:00+00:00', '[\"title\"]', ?, json_set(content, '$.title', ?), 1 "
                    "from revisions where article_id = 1", [SHOT, f"x {SHOT}"])
-        db.execute("insert into addresses (urlkey, url, article_id, kind) values (?, ?, 1, ?)",
+        db.execute("insert into article_urls (urlkey, url, article_id, kind) values (?, ?, 1, ?)",
                    [urlkey(f"{BAD}2"), f"javascript:alert(40)//{SHOT}", SHOT])
         db.execute("insert into pages (site_id, url, urlkey, kind, outcome, reason, rule, found_at) values "
                    "(1, ?, 'x', 'post', 'failed', ?, ?, ?)", [f"javascript:alert(41)//{SHOT}", SHOT, SHOT, SHOT])
         db.execute("update runs set reason = ?, mode = ?", [SHOT, SHOT])
         db.execute("update sites set platform = ?, start_url = ?", [SHOT, f"javascript:alert(42)//{SHOT}"])
-        db.execute("insert into rights (capture_id, source, agent, name, value) values (1, ?, ?, ?, ?)", [SHOT] * 4)
+        db.execute("insert into usage_statements (capture_id, source, agent, name, value) values (1, ?, ?, ?, "
+                   "?)", [SHOT] * 4)
 
 
 def _json(value: object) -> str:

@@ -23,7 +23,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with db.atomic():
         for number, url, done in ((40, "https://harbour.example/2024/gone-for-good", "2024-06-02T00:00:00+00:00"),
                                   (6, "https://notes.example/blog/untimely", None)):
-            db["removals"].insert({"article_id": number, "site": "harbour.example", "url": url, "erased_at": done,
+            db["tombstones"].insert({"article_id": number, "site": "harbour.example", "url": url, "erased_at": done,
                                    "reason": "its author asked <b>for it</b>", "removed_at": "2024-06-02T00:00:00"})
         db.execute("update articles set language = 'ar', title = 'موسم الهجرة' where id = 5")
     db.close()

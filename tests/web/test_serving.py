@@ -100,7 +100,7 @@ def test_tables_of_the_program_alone_stand_below_the_others(served: Served) -> N
     tables = served.get("/archive.json").json["tables"]
     shown = [table["name"] for table in tables if not table["hidden"]]
     assert shown[0] == "article_authors" and {"articles", "sites", "captures"} < set(shown)
-    assert not {"_sqlite_migrations", "aliases", "page_counts", "search_state"} & set(shown)
+    assert not {"_sqlite_migrations", "aliases", "page_counts", "search_index_state"} & set(shown)
     assert served.get("/archive/page_counts.json").status == 200
 
 

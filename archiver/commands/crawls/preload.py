@@ -8,9 +8,6 @@ import platform
 
 from scrapy.settings import Settings
 from scrapy.utils.misc import load_object
-from sqlite_utils import Database
-
-from archiver.store.fresh import make_schema
 
 for name in ("archiver.commands.crawls.run_plans", "archiver.commands.crawls.here", "archiver.commands.crawls.worker",
              "archiver.search.index.refresh", "archiver.commands.health.tell",
@@ -26,7 +23,6 @@ for components in ("DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS",
 for handler in settings.getwithbase("DOWNLOAD_HANDLERS").values():
     if handler is not None:
         load_object(handler)
-make_schema(Database(memory=True))  # the statements of a new archive are made once in a process
 platform.platform()  # Scrapy puts it into its log; the first time it takes a process to find out
 # A process that was forked copies what it writes to, and a collection would write to all of this.
 gc.freeze()

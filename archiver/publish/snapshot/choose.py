@@ -85,7 +85,7 @@ def _unjoin(db: Database) -> None:
     if not had:
         return
     links = [(number, other) for number in had for (other,) in db.execute(
-        "select other_id from near_copies where article_id = ?", [number]) if other in had]
+        "select other_id from near_duplicates where article_id = ?", [number]) if other in had]
     find = Joined(links).top
     linked = {number for link in links for number in link}
     db.conn.executemany("update temp.considered set cluster = ? where article_id = ?", (

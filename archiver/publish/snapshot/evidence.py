@@ -90,8 +90,6 @@ def _definition(name: str, settings: dict[str, Any]) -> Said:
 
 def _statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[Right, ...]]]:
     """By article what its page said of its use: when it was read, and when it was last captured up to the cut-off."""
-    if db.execute("select 1 from sqlite_master where name = 'rights'").fetchone() is None:
-        return
     rows = db.execute("""
         with read_from as materialized (
             select c.article_id, coalesce((select r.capture_id from revisions r where r.article_id = c.article_id and
@@ -100,6 +98,6 @@ def _statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[Right, .
             union select c.article_id, (select x.id from captures x where x.url = c.url and x.status = 200 and
                 substr(x.captured_at, 1, 19) <= ? order by x.captured_at desc limit 1) from temp.considered c)
         select distinct f.article_id, r.source, r.name, r.value, r.agent from read_from f
-        join rights r on r.capture_id = f.capture_id order by 1, 2, 3, 4, 5""", [cutoff or NEWEST])
+        join usage_statements r on r.capture_id = f.capture_id order by 1, 2, 3, 4, 5""", [cutoff or NEWEST])
     for number, group in groupby(rows, key=lambda row: row[0]):
         yield number, tuple(Right(*row[1:]) for row in group)

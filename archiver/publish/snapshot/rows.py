@@ -37,7 +37,7 @@ _RECORD = {
     "cluster_id": "c.cluster_id", "words": "null", "captured_at": "p.captured_at", "payload_digest": "p.digest",
     "tier": "null", "licence": "nullif(c.licence, '')", "content_digest": "null", "sketch": "null", "split": "null"}
 _BESIDE = len(_RECORD)
-_ALIASES = """(select json_group_array(url) from (select d.url from {table} d where d.article_id = a.id and
+_ALIASES = """(select json_group_array(url) from (select d.url from aliases d where d.article_id = a.id and
     d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))"""
 _ARTICLES = f"""
     select {', '.join(_RECORD.values())}, c.tier, c.geo, c.split_key, r.content, q.captured_at, q.digest, o.part
@@ -85,7 +85,7 @@ def _query(db: Database, *, told: bool) -> str:
     if told:
         return _ARTICLES.format(aliases="'[]'", body="case when c.tier = 2 then a.body end", which="where c.tier < 3")
     # The view `addresses` has an article's own address too, which is no alias; older archives have a table.
-    aliases = _ALIASES.format(table="aliases" if db["aliases"].exists() else "addresses")
+    aliases = _ALIASES
     return _ARTICLES.format(aliases=aliases, body="a.body", which="")
 
 
@@ -144,7 +144,8 @@ def hidden(db: Database, cutoff: str) -> Iterator[str]:
             "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
             "c.tier < 2 and c.revision = a.revision",
             "select v.body from temp.considered c cross join articles a on a.id = c.article_id and a.revision > 1 "
-            "cross join versions v on v.article_id = a.id where c.chosen and c.tier < 2 and not v.stands and "
+            "cross join article_revisions v on v.article_id = a.id where c.chosen and c.tier < 2 and not v.is_current "
+            "and "
             "substr(v.observed_at, 1, 19) <= :cutoff"):
         yield from (row[0] for row in db.execute(query, {"cutoff": cutoff or NEWEST}) if row[0])
 
@@ -157,7 +158,7 @@ def revisions(db: Database, cutoff: str, change: Change, shown: Shown = NOTHING,
             "<> c.revision then v.body end as body, v.authors, v.published, v.previous, v.same_as, p.captured_at, "
             "p.digest as payload_digest, c.site, c.url, v.language "
             "from (select id, tier, revision, article_id, site, url from temp.considered where chosen order by id) c "
-            "cross join versions v on v.article_id = c.article_id left join captures p on p.id = v.capture_id "
+            "cross join article_revisions v on v.article_id = c.article_id left join captures p on p.id = v.capture_id "
             f"where substr(v.observed_at, 1, 19) <= ? {which} order by c.id, v.revision", [cutoff or NEWEST]):
         tier = _TIERS[row.pop("tier")]
         for name in ("changed", "authors"):
@@ -169,7 +170,8 @@ def revisions(db: Database, cutoff: str, change: Change, shown: Shown = NOTHING,
 def authors(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
     """The authors of each version of those chosen articles whose authors were changed, by identifier."""
     for name, said in db.execute(
-            "select c.id, v.authors from temp.considered c cross join versions v on v.article_id = c.article_id where "
+            "select c.id, v.authors from temp.considered c cross join article_revisions v on v.article_id = "
+            "c.article_id where "
             "c.chosen and c.article_id in (select article_id from revisions where changed like '%\"authors\"%') "
             "and substr(v.observed_at, 1, 19) <= ?", [cutoff or NEWEST]):
         yield name, json.loads(said or "[]")
@@ -178,7 +180,7 @@ def authors(db: Database, cutoff: str) -> Iterator[tuple[str, list[str]]]:
 def captures(db: Database, cutoff: str) -> Iterator[Row]:
     """Every response at an address of a chosen article, and those that a version was read from."""
     yield from db.query(
-        "with own as (select c.id, d.url, c.article_id from temp.considered c join addresses d on d.article_id = "
+        "with own as (select c.id, d.url, c.article_id from temp.considered c join article_urls d on d.article_id = "
         "c.article_id where c.chosen) "
         "select o.id, x.url, x.captured_at, x.status, x.media_type, x.digest as payload_digest, x.record_type "
         "from own o join captures x on x.url = o.url where substr(x.captured_at, 1, 19) <= :cutoff union "
@@ -205,8 +207,7 @@ def withdrawn(db: Database) -> Iterator[Row]:
     """What was taken out of the sites that are here, and may not come back: identifier and reason alone."""
     from archiver.urls import urlkey
 
-    kept = db.execute("select 1 from pragma_table_info('removals') where name = 'record_id'").fetchone() is not None
-    ids = dict(db.execute("select id, record_id from removals")) if kept else {}
+    ids = dict(db.execute("select id, record_id from tombstones"))
     sites = {row[0] for row in db.execute("select distinct site from temp.considered where chosen")}
     found = {ids.get(one.id) or record_id(urlkey(one.url)): one.reason
              for one in removals(db, "allowed_at is null") if one.site in sites}

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.store.requisite_reports import NEEDED, is_kept
+from archiver.store.requisite_reports import NEEDED
 from archiver.store.standing import WHOLE
 
 _CHOSEN = (
@@ -17,14 +17,15 @@ _CHOSEN = (
     "select a.capture_id from articles a join wacz_articles w on w.id = a.id where a.capture_id is not null",
     "select r.capture_id from revisions r join wacz_articles w on w.id = r.article_id where r.capture_id is not null",
     # The further pages of a post.
-    "select p.capture_id from articles a join wacz_articles w on w.id = a.id join parts t on t.post = a.urlkey "
+    "select p.capture_id from articles a join wacz_articles w on w.id = a.id join article_parts t on t.post_urlkey = "
+    "a.urlkey "
     "join pages p on p.urlkey = t.urlkey where p.capture_id is not null",
     # The newest of each article's own address, where redirects lead.
     "select (select c.id from captures c where c.url = a.url and c.status = 200 order by c.captured_at desc limit 1) "
     "from articles a join wacz_articles w on w.id = a.id",
     # Redirects that lead there, and what says that a page was as before.
     "select id from captures where (record_type = 'revisit' or status between 300 and 399) "
-    "and url in (select url from addresses where article_id in (select id from wacz_articles))",
+    "and url in (select url from article_urls where article_id in (select id from wacz_articles))",
 )
 # A revisit record has no payload: the response that it repeats has (WARC/1.1, section 6.7).
 _ORIGINAL = (
@@ -41,9 +42,8 @@ def choose(db: Database, ids: Iterable[int]) -> None:
     for query in _CHOSEN:
         db.execute(f"insert or ignore into temp.wacz_captures with found (id) as ({query}) "
                    "select id from found where id is not null")
-    if is_kept(db):
-        query = NEEDED.format(articles="select id from temp.wacz_articles")
-        db.execute(f"insert or ignore into temp.wacz_captures {query}")
+    query = NEEDED.format(articles="select id from temp.wacz_articles")
+    db.execute(f"insert or ignore into temp.wacz_captures {query}")
     for revisit in db.execute("select digest, url, captured_at from captures join temp.wacz_captures using (id) "
                               "where record_type = 'revisit'").fetchall():
         if (original := db.execute(_ORIGINAL, revisit).fetchone()) is not None:

@@ -24,7 +24,7 @@ def checked(db: Database, archive: Path, *, quick: bool = False) -> Iterator[Fin
     numbers of the articles alone.
     """
     folder = folder_of(archive)
-    if not state.is_kept(db) or not state.belongs(db, folder):
+    if not state.is_migrated(db) or not state.belongs(db, folder):
         return
     try:
         damage = files.damaged(folder, state.known(folder) if quick else None)

@@ -59,8 +59,6 @@ def rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
     there.
     """
     wanted = json.dumps(ids)
-    source = ("(select source_id from clusters where id = a.cluster_id) as source_id"
-              if "clusters" in db.table_names() else "null as source_id")
     among = "in (select value from json_each(?))"
     changed: dict[int, set[str]] = {}
     for article, name in db.execute(
@@ -72,7 +70,8 @@ def rows(db: Database, ids: Sequence[int]) -> Iterator[Row]:
             changed.setdefault(article, set()).add(name)
     duplicated = {row[0] for row in db.execute(
         f"select distinct duplicate_of from articles where duplicate_of {among}", [wanted])}
-    for row in db.query(f"select {', '.join('a.' + name for name in COLUMNS)}, {source} from articles a "
+    for row in db.query(f"select {', '.join('a.' + name for name in COLUMNS)}, (select source_id "
+                        "from clusters where id = a.cluster_id) as source_id from articles a "
                         f"where a.id {among} order by a.id", [wanted]):
         row |= {"changed": sorted(changed.get(row["id"], ())), "duplicated": row["id"] in duplicated}
         row["stamp"] = zlib.crc32(repr([row[name] for name in sorted(row)]).encode("utf-8", "surrogatepass"))

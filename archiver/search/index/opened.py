@@ -73,7 +73,7 @@ def _version(db: Database) -> int:
 def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher | None:
     folder = folder_of(archive)
     try:
-        if not state.is_kept(db):
+        if not state.is_migrated(db):
             return None  # to read an archive of an earlier release does not bring it up to date
         if db not in _LEFT and is_writable(archive) and is_writable(archive.parent):
             writable = open_archive(archive)

@@ -1,9 +1,9 @@
 """Whether an index and a database belong together, and what the one does not know of the other yet.
 
-The database notes the numbers of articles that changed (`search_changes`, by triggers), and in `search_state` a token
-of the last time that the index was brought up to date (`token`), and of one that is under way (`under_way`). The index
-has its own in a file beside it. Where neither is the same, as after a database was put back from a backup, the index is
-made anew.
+The database notes the numbers of articles that changed (`search_index_pending`, by triggers), and in
+`search_index_state` a token of the last time that the index was brought up to date (`token`), and of one that is under
+way (`under_way`). The index has its own in a file beside it. Where neither is the same, as after a database was put
+back from a backup, the index is rebuilt.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sqlite_utils import Database
 
 from archiver.search.index.files import LISTS, Stamps, stamps
 from archiver.search.index.schema import FORMAT
+from archiver.store.migrations import migrations
 from archiver.store.transaction import writing
 
 _FILE = "archiver.json"
@@ -34,9 +35,9 @@ class Changes:
     last: int
 
 
-def is_kept(db: Database) -> bool:
-    """Whether the database notes what changes: one of an earlier release does not, until something writes to it."""
-    return "search_state" in db.table_names()
+def is_migrated(db: Database) -> bool:
+    """False for an archive of an earlier release: writing its index would open the archive to write, and migrate it."""
+    return not migrations.pending(db)
 
 
 def belongs(db: Database, folder: Path) -> bool:
@@ -67,15 +68,15 @@ def disown(folder: Path) -> None:
 
 
 def tokens(db: Database) -> dict[str, str]:
-    return dict(db.execute("select key, value from search_state where key in ('token', 'under_way')").fetchall())
+    return dict(db.execute("select key, value from search_index_state where key in ('token', 'under_way')").fetchall())
 
 
 def is_behind(db: Database) -> bool:
-    return bool(db.execute("select exists (select 1 from search_changes)").fetchone()[0])
+    return bool(db.execute("select exists (select 1 from search_index_pending)").fetchone()[0])
 
 
 def changes(db: Database) -> Changes:
-    rows = db.execute("select id, seq from search_changes order by seq").fetchall()
+    rows = db.execute("select id, seq from search_index_pending order by seq").fetchall()
     return Changes(tuple(row[0] for row in rows), rows[-1][1] if rows else 0)
 
 
@@ -83,7 +84,7 @@ def begin(db: Database) -> str:
     """A new token; from now on an index that has it is one of this database."""
     token = secrets.token_hex(16)
     with writing(db):
-        db.execute("insert or replace into search_state (key, value) values ('under_way', ?)", [token])
+        db.execute("insert or replace into search_index_state (key, value) values ('under_way', ?)", [token])
     return token
 
 
@@ -105,6 +106,6 @@ def written(folder: Path, token: str, common: Collection[str], articles: int) ->
 def finish(db: Database, token: str, last: int) -> None:
     """The changes up to `last` are in the index."""
     with writing(db):
-        db.execute("delete from search_changes where seq <= ?", [last])
-        db.execute("insert or replace into search_state (key, value) values ('token', ?)", [token])
-        db.execute("delete from search_state where key = 'under_way'")
+        db.execute("delete from search_index_pending where seq <= ?", [last])
+        db.execute("insert or replace into search_index_state (key, value) values ('token', ?)", [token])
+        db.execute("delete from search_index_state where key = 'under_way'")

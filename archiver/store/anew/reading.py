@@ -28,7 +28,7 @@ from archiver.store.evidence_form import Entry, packed, unpacked
 from archiver.store.evidence_kinds import told
 from archiver.store.ledger import moment
 from archiver.store.parts import StoredPart, parts_of
-from archiver.store.provenance import entries, evidence_from, mixed, readers
+from archiver.store.provenance import entries, mixed, readers
 from archiver.store.rules import rules_at
 from archiver.store.versions import article_from_revision, article_from_row, extractor_of, versions
 from archiver.urls import urlkey
@@ -165,11 +165,9 @@ class _Article:
         return reading
 
     def _entries(self, row: dict[str, Any], stored: Article) -> list[Entry]:
-        """The stored evidence; that of an earlier release gets its winners marked."""
+        """The stored evidence; where none is stored, the stored values without a source."""
         found = told(self._reader.db, row) if row is self._row else unpacked(row.get("evidence"))
-        if any(one.get("won") for one in found):
-            return found
-        return entries(replace(stored, evidence=evidence_from(found)))
+        return found or entries(replace(stored, evidence=()))
 
     def _later(self, then: list[Entry], own: tuple[Any, ...], stored: Article, reading: Article, fresh: list[str]
                ) -> dict[str, tuple[Article | None, int]]:
@@ -181,9 +179,6 @@ class _Article:
             number = by.get(name, own)[1]
             if number not in (None, own[1]):
                 out[name] = self._read(self._row["revision"], number, self._row["url"]), number
-        newer = stored.modified and reading.modified and stored.modified > reading.modified
-        if "modified" in fresh and newer and own[2] is None:
-            out["modified"] = None, own[1]  # an earlier release did not keep which capture told it
         return out
 
     def _joined(self, reading: Article) -> str:

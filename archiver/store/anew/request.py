@@ -71,7 +71,7 @@ def wanted(db: Database, request: Request, done_by: int | None = None) -> list[i
             "from revisions r where r.article_id = a.id) and k.captured_at >= ? and k.captured_at < ?)")
         values += [request.since, request.until or "~"]
     if done_by is not None:
-        where.append("a.reextraction is not ?")
+        where.append("a.reextraction_id is not ?")
         values.append(str(done_by))
     return [row[0] for row in db.execute(
         f"select a.id from articles a left join captures c on c.id = a.capture_id where {' and '.join(where)} "

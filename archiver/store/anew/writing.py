@@ -59,7 +59,7 @@ def begin(db: Database, request: Request, version: str, at: datetime) -> Begun:
     with writing(db):
         last = next(iter(db.query("select * from reextractions order by id desc limit 1")), None)
         if last and not last["finished_at"] and (last["request"], last["version"]) == (key, version):
-            done = db.execute("select count(*) from articles where reextraction = ?", [last["id"]]).fetchone()[0]
+            done = db.execute("select count(*) from articles where reextraction_id = ?", [last["id"]]).fetchone()[0]
             return Begun(last["id"], last["started_at"], done)
         db.table("reextractions").insert({"started_at": stamp(at), "version": version, "request": key})
         return Begun(last_rowid(db), stamp(at), 0)
@@ -69,7 +69,7 @@ def finish(db: Database, number: int, tally: Tally, at: datetime) -> None:
     with writing(db):
         db.table("reextractions").update(number, {
             "finished_at": stamp(at), "changed": tally.changed, "unreadable": len(tally.unreadable),
-            "articles": db.execute("select count(*) from articles where reextraction = ?", [number]).fetchone()[0]})
+            "articles": db.execute("select count(*) from articles where reextraction_id = ?", [number]).fetchone()[0]})
 
 
 def write(db: Database, outcomes: Sequence[Outcome], begun: Begun) -> list[Outcome]:
@@ -87,8 +87,8 @@ def write(db: Database, outcomes: Sequence[Outcome], begun: Begun) -> list[Outco
             for version in outcome.versions:
                 (_write_current if version.is_current else _write_past)(db, row, version, begun)
             for key, text in outcome.parts:
-                db.execute("update parts set text = ? where urlkey = ?", [text, key])
-            db.execute("update articles set reextraction = ? where id = ?", [begun.id, row["id"]])
+                db.execute("update article_parts set text = ? where urlkey = ?", [text, key])
+            db.execute("update articles set reextraction_id = ? where id = ?", [begun.id, row["id"]])
     return stale
 
 

@@ -146,11 +146,10 @@ def _no_backup(source: Database, target: Path) -> str:
         if _born(other) != _born(source):
             return "it is another archive"
         for table in ("runs", "imports", "reextractions"):
-            with suppress(sqlite3.OperationalError):  # of a release that had no such table
-                for number, at in other.execute(f"select id, started_at from {table} order by id desc limit 1"):
-                    if not source.execute(f"select 1 from {table} where id = ? and started_at = ?",
-                                          [number, at]).fetchone():
-                        return "what was done there last is not in this archive"
+            for number, at in other.execute(f"select id, started_at from {table} order by id desc limit 1"):
+                if not source.execute(f"select 1 from {table} where id = ? and started_at = ?",
+                                      [number, at]).fetchone():
+                    return "what was done there last is not in this archive"
         return ""
     except sqlite3.Error as error:
         return f"it cannot be read ({error})"

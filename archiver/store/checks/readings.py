@@ -12,8 +12,7 @@ from sqlite_utils import Database
 
 from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
-from archiver.record.earlier import is_meaning_digest
-from archiver.record.identity import content_digest
+from archiver.record.identity import content_digest, meaning_digest
 from archiver.store import captured
 from archiver.store.checks.finding import Finding
 from archiver.store.versions import (
@@ -51,7 +50,7 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
     differing = []
     if (content_digest(article.body) or None) != row["content_digest"]:
         differing.append("its text has another digest (content_digest)")
-    if not is_meaning_digest(row["meaning_digest"], article):
+    if row["meaning_digest"] != meaning_digest(article):
         differing.append("its fields have another digest (meaning_digest)")
     if _key(article.url) != row["urlkey"]:
         differing.append("its address has another urlkey")
@@ -64,7 +63,7 @@ def _text(row: Row, article: Article, versions: list[Row]) -> Iterator[Finding]:
                       _COMPARE.format(row["id"], row["revision"]))
     for version in versions:
         told = _version(version)
-        if told is not None and not is_meaning_digest(version["meaning_digest"], told):
+        if told is not None and version["meaning_digest"] != meaning_digest(told):
             yield Finding("version-altered", f"article {row['id']} version {version['revision']}",
                           f"Version {version['revision']} of article {row['id']} was changed by another program: its "
                           "fields have another digest", "Take the row of 'revisions' back from a backup.")
@@ -87,7 +86,7 @@ def _version(row: Row) -> Article | None:
     try:
         return article_from_revision(row)
     except (ValueError, TypeError, KeyError, AttributeError):
-        return None  # told of as no JSON, or written by a release with other fields
+        return None  # another check reports that it is no JSON
 
 
 def _numbers(row: Row, versions: list[Row]) -> Iterator[Finding]:

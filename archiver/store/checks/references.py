@@ -42,9 +42,9 @@ def references(db: Database) -> Iterator[Finding]:
                                     "(select 1 from revisions r where r.article_id = a.id)"))
     yield from first_of(
         Finding("address-missing", f"article {number}", f"No address leads to article {number} ({url})",
-                "Take the rows of 'addresses' back from a backup, or crawl the site again.")
+                "Take the rows of 'aliases' back from a backup, or crawl the site again.")
         for number, url in db.execute("select id, url from articles a where not exists "
-                                      "(select 1 from addresses d where d.article_id = a.id)"))
+                                      "(select 1 from article_urls d where d.article_id = a.id)"))
     yield from first_of(
         Finding("row-dangling", f"article {number}", f"Who told a value of article {number} ({url}) is not known any "
                 f"more: {kind} is not in evidence_kinds", "Take the rows of 'evidence_kinds' back from a backup, or "
@@ -64,9 +64,9 @@ def proofs(db: Database) -> Iterator[Finding]:
                 "which is no address of it", "Another program changed capture_id: write back that of its version.")
         for number, url, captured in db.execute(
             "select a.id, a.url, c.url from articles a join captures c on c.id = a.capture_id where c.url <> a.url "
-            "and not exists (select 1 from addresses d where d.article_id = a.id and d.urlkey = _key(c.url)) "
-            "and (not exists (select 1 from addresses d where d.urlkey = _key(c.url)) or exists (select 1 from "
-            "addresses d join revisions r on r.article_id = d.article_id where d.urlkey = _key(c.url) "
+            "and not exists (select 1 from article_urls d where d.article_id = a.id and d.urlkey = _key(c.url)) "
+            "and (not exists (select 1 from article_urls d where d.urlkey = _key(c.url)) or exists (select 1 from "
+            "article_urls d join revisions r on r.article_id = d.article_id where d.urlkey = _key(c.url) "
             "and r.capture_id = c.id))"))
 
 
@@ -79,15 +79,15 @@ def _key(url: object) -> str:
 
 def removals(db: Database) -> Iterator[Finding]:
     """Removals that were stopped half-way, and removed posts that are there again."""
-    for (url,) in db.execute("select url from removals where erased_at is null and allowed_at is null"):
+    for (url,) in db.execute("select url from tombstones where erased_at is null and allowed_at is null"):
         yield Finding("removal-unfinished", f"article {url}", f"Of {url}, which was removed, something may still be in "
                       "a file of the archive", "Run 'archiver remove --finish'.")
     yield from first_of(
         Finding("removed-again", f"article {number}", f"Article {number} has the address {url} of a post that was "
                 "removed", f"Run 'archiver remove {number}', or 'archiver remove --allow {url}' to keep it.")
         for number, url in db.execute(
-            "select d.article_id, d.url from addresses d join removed_addresses r on r.urlkey = d.urlkey join "
-            "removals m on m.id = r.removal_id where m.erased_at is not null"))
+            "select d.article_id, d.url from article_urls d join tombstone_urls r on r.urlkey = d.urlkey join "
+            "tombstones m on m.id = r.tombstone_id where m.erased_at is not null"))
 
 
 def clusters(db: Database) -> Iterator[Finding]:
@@ -112,11 +112,11 @@ def clusters(db: Database) -> Iterator[Finding]:
         Finding("cluster-differs", f"article {one}", f"Articles {one} and {other} are near copies and not in one "
                 "cluster", _REBUILD, "clusters")
         for one, other in db.execute(
-            "select n.article_id, n.other_id from near_copies n join articles a on a.id = n.article_id "
+            "select n.article_id, n.other_id from near_duplicates n join articles a on a.id = n.article_id "
             "join articles b on b.id = n.other_id where a.cluster_id is not b.cluster_id or a.cluster_id is null"))
     yield from first_of(
         Finding("sketch-missing", f"article {number}", f"Article {number} is in the index of near copies without its "
                 "sketch", _SKETCH)
         for (number,) in db.execute(
-            "select distinct b.article_id from cluster_bands b join articles a on a.id = b.article_id "
-            "where not exists (select 1 from cluster_sketches s where s.article_id = b.article_id)"))
+            "select distinct b.article_id from lsh_bands b join articles a on a.id = b.article_id "
+            "where not exists (select 1 from minhash_signatures s where s.article_id = b.article_id)"))

@@ -29,7 +29,7 @@ def repair(archive: Path, findings: Iterable[Finding]) -> list[str]:
         if "schema" in mends:
             done += _schema(db)
         if "fts" in mends or any("full-text" in one for one in done):
-            db.execute("delete from full_text_waits")
+            db.execute("delete from fts_pending")
             db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
             done.append("the full-text index was made anew")
         if "facets" in mends:
@@ -82,7 +82,7 @@ def _facets(db: Database, subjects: Iterable[str]) -> list[str]:
 
 def _pages(db: Database) -> list[str]:
     """Archived pages that belong to no article, to the one that has their address."""
-    led = db.execute("update pages set article_id = d.article_id from addresses d where d.urlkey = pages.urlkey "
+    led = db.execute("update pages set article_id = d.article_id from article_urls d where d.urlkey = pages.urlkey "
                      "and pages.article_id is null and pages.kind = 'post' "
                      "and pages.outcome in ('archived', 'unchanged')").rowcount
     return [f"{counted(led, 'page')} were led to the articles at their addresses"] if led else []

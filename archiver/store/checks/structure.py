@@ -14,7 +14,7 @@ _BACKUP = "Put a backup in its place, or save what is readable with 'sqlite3 FIL
 _MENDED = "Run 'archiver verify --repair': it makes it anew."
 _OBJECTS = ("index", "trigger", "view")
 FTS = "articles_fts"
-MADE_ANEW = (FTS, "full_text_waits")
+MADE_ANEW = (FTS, "fts_pending")
 """Tables that hold nothing of their own."""
 
 

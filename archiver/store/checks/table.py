@@ -13,8 +13,7 @@ from archiver.store.checks.finding import Finding
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`needs` are tables without which it cannot be made: that they are missing is told by another check, or the
-    archive is of a release that did not have them."""
+    """`needs` are tables without which it cannot be made: another check reports that they are missing."""
 
     name: str
     doc: str
@@ -28,13 +27,13 @@ CHECKS: tuple[Check, ...] = (
     Check("foreign keys", "rows that point to rows", structure.foreign_keys),
     Check("values", "types, what must not be empty, times, JSON", values.values),
     Check("references", "pages, versions and addresses of articles", references.references,
-          ("articles", "pages", "revisions", "addresses")),
+          ("articles", "pages", "revisions", "article_urls")),
     Check("counts", "pages by kind and outcome, as they are counted while they are written", counts.counts,
-          ("pages", "page_counts", "page_tellers", "sites")),
+          ("pages", "page_counts", "page_discoveries", "sites")),
     Check("proofs", "captures of articles against their addresses", references.proofs,
-          ("articles", "captures", "addresses", "revisions")),
-    Check("removals", "removed posts against what is there", references.removals, ("removals", "removed_addresses")),
+          ("articles", "captures", "article_urls", "revisions")),
+    Check("tombstones", "removed posts against what is there", references.removals, ("tombstones", "tombstone_urls")),
     Check("clusters", "clusters, links and sketches against articles", references.clusters,
-          ("articles", "clusters", "near_copies", "cluster_bands", "cluster_sketches")),
+          ("articles", "clusters", "near_duplicates", "lsh_bands", "minhash_signatures")),
     Check("full text", "the search index against the articles", fulltext.full_text, ("articles", "articles_fts")),
 )

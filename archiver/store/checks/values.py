@@ -13,25 +13,26 @@ from archiver.store.shapes import when
 REQUIRED = {
     "captures": ("url", "captured_at", "status", "digest", "warc_file", "warc_offset", "warc_length", "record_type"),
     "revisions": ("article_id", "revision", "observed_at", "content", "title"),
-    "aliases": ("urlkey", "url", "article_id", "kind"), "addresses": ("urlkey", "url", "article_id", "kind"),
-    "page_tellers": ("page_id", "source", "first_seen"),
+    "aliases": ("urlkey", "url", "article_id", "kind"), "article_urls": ("urlkey", "url", "article_id", "kind"),
+    "page_discoveries": ("page_id", "source", "first_seen"),
     "page_sources": ("page_id", "source", "first_seen", "last_seen"),
 }
 """Columns that are never empty, though the table would take it."""
 TIMES = {
-    "sites": ("added_at", "quiet_until", "nowhere_at"), "runs": ("started_at", "finished_at"),
+    "sites": ("added_at", "quiet_until", "soft_not_found_at"), "runs": ("started_at", "finished_at"),
     "captures": ("captured_at",), "pages": ("lastmod", "found_at", "fetched_at", "changed_at", "due_at"),
-    "page_tellers": ("first_seen", "last_seen", "first_capture", "last_capture"),
+    "page_discoveries": ("first_seen", "last_seen", "first_capture", "last_capture"),
     "page_sources": ("first_seen", "last_seen", "first_capture", "last_capture"),
     "articles": (*STORED_TIMES, "read_at"),
-    "aliases": ("first_seen",), "addresses": ("first_seen",),
+    "aliases": ("first_seen",), "article_urls": ("first_seen",),
     "revisions": ("observed_at", "seen_again_at", "read_at"), "site_rules": ("learned_at", "since", "until"),
     "host_files": ("fetched_at",),
     "clusters": ("since",), "requisites": ("found_at", "fetched_at", "due_at"),
     "reextractions": ("started_at", "finished_at"),
 }
 JSON = {
-    "sites": ("settings", "nowhere", "distrusted"), "pages": ("lead",), "revisions": ("changed", "content", "evidence"),
+    "sites": ("settings", "soft_not_found", "untrusted"), "pages": ("source_hints",),
+    "revisions": ("changed", "content", "evidence"),
     "articles": (*STORED_LISTS, "evidence"),
 }
 _TYPES = {"INTEGER": ("integer",), "TEXT": ("text",), "FLOAT": ("real", "integer"), "REAL": ("real", "integer"),

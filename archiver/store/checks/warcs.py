@@ -296,7 +296,7 @@ def _index(job: Job, lines: Counter[int], lost: Sequence[tuple[int, int]]) -> It
 
 
 def _told(line: bytes) -> int:
-    """A line as compared: its key aside, which earlier releases made in another way."""
+    """A line as compared: its key aside, which other programs make in other ways."""
     return hash(line.partition(b" ")[2])
 
 

@@ -50,16 +50,14 @@ def as_json(finding: Finding) -> dict[str, Any]:
 
 
 def accepted(db: Database, site_id: int) -> dict[str, datetime]:
-    """The findings of a site that a person has accepted, as "code about", and when; none in an older archive."""
-    if not db.table("health").exists():
-        return {}
-    row = db.execute("select accepted from health where site_id = ?", [site_id]).fetchone()
+    """The findings of a site that a person has accepted, as "code about", and when."""
+    row = db.execute("select accepted from site_health where site_id = ?", [site_id]).fetchone()
     told: dict[str, str] = json.loads(row[0]) if row else {}
     return {key: at for key, text in told.items() if (at := moment(text))}
 
 
 def any_accepted(db: Database) -> bool:
-    return bool(db.execute("select exists (select 1 from health where accepted <> '{}')").fetchone()[0])
+    return bool(db.execute("select exists (select 1 from site_health where accepted <> '{}')").fetchone()[0])
 
 
 def without(health: Health, taken: dict[str, datetime]) -> Health:
@@ -73,7 +71,7 @@ def without(health: Health, taken: dict[str, datetime]) -> Health:
 def accept(db: Database, site_id: int, findings: Iterable[Finding], now: datetime) -> None:
     """Take note of these findings: they are not told any more."""
     told = {key: stamp(at) for key, at in accepted(db, site_id).items()} | {_key(one): stamp(now) for one in findings}
-    db.execute("insert into health (site_id, state, since, judged_at, accepted) values (?, 'unknown', ?, ?, ?) "
+    db.execute("insert into site_health (site_id, state, since, judged_at, accepted) values (?, 'unknown', ?, ?, ?) "
                "on conflict (site_id) do update set accepted = excluded.accepted",
                [site_id, stamp(now), stamp(now), json.dumps(told)])
 
@@ -83,16 +81,16 @@ def forget_passed(db: Database, site_id: int, found: Health) -> None:
     taken, keys = accepted(db, site_id), {_key(one) for one in found.findings}
     left = {key: stamp(at) for key, at in taken.items() if key in keys}
     if len(left) < len(taken):
-        db.execute("update health set accepted = ? where site_id = ?", [json.dumps(left), site_id])
+        db.execute("update site_health set accepted = ? where site_id = ?", [json.dumps(left), site_id])
 
 
 def enter(db: Database, site: dict[str, Any], health: Health, now: datetime) -> Change | None:
     """Keep how a site does; the change, where it is one. That a site does well for the first time is none; that
     something else is wrong with it now, too, is one."""
-    row = db.execute("select state, since, findings from health where site_id = ?", [site["id"]]).fetchone()
+    row = db.execute("select state, since, findings from site_health where site_id = ?", [site["id"]]).fetchone()
     before: Level = row[0] if row else "unknown"
     since = row[1] if row and before == health.state else stamp(now)
-    db.execute("insert into health (site_id, state, since, judged_at, findings) values (?, ?, ?, ?, ?) "
+    db.execute("insert into site_health (site_id, state, since, judged_at, findings) values (?, ?, ?, ?, ?) "
                "on conflict (site_id) do update set state = excluded.state, since = excluded.since, "
                "judged_at = excluded.judged_at, findings = excluded.findings",
                [site["id"], health.state, since, stamp(now),
@@ -110,19 +108,19 @@ def enter_notices(db: Database, changes: Sequence[Change], channels: Iterable[st
     """One message by each way, which tells of all changes."""
     told = json.dumps([change.as_json() for change in changes], ensure_ascii=False)
     for channel in channels if changes else ():
-        db.execute("insert into notices (at, channel, changes) values (?, ?, ?)", [stamp(now), channel, told])
+        db.execute("insert into notifications (at, channel, changes) values (?, ?, ?)", [stamp(now), channel, told])
 
 
 def due_notices(db: Database) -> list[Notice]:
     """Messages that were not sent, or failed fewer than MOST_ATTEMPTS times."""
-    rows = db.execute("select id, channel, changes from notices where outcome = 'due' or (outcome = 'failed' and "
+    rows = db.execute("select id, channel, changes from notifications where outcome = 'due' or (outcome = 'failed' and "
                       "attempts < ?) order by id", [MOST_ATTEMPTS])
     return [Notice(row[0], row[1], json.loads(row[2])) for row in rows]
 
 
 def told(db: Database, notice: Notice, failure: str, now: datetime) -> None:
     """What came of sending a message; `failure` is "" where it was sent."""
-    db.execute("update notices set outcome = ?, reason = ?, attempts = attempts + 1, sent_at = ? where id = ?",
+    db.execute("update notifications set outcome = ?, reason = ?, attempts = attempts + 1, sent_at = ? where id = ?",
                ["failed" if failure else "sent", failure, None if failure else stamp(now), notice.id])
 
 
@@ -132,7 +130,8 @@ def _key(finding: Finding) -> str:
 
 def place_change(db: Database, health: Health, now: datetime) -> Change | None:
     """As `enter`, of the archive itself: what was told of it last stands in the notices, with no site."""
-    row = db.execute("select c.value ->> 'state' from notices n, json_each(n.changes) c where c.value ->> 'site' = '' "
+    row = db.execute("select c.value ->> 'state' from notifications n, json_each(n.changes) c where c.value ->> "
+                     "'site' = '' "
                      "order by n.id desc limit 1").fetchone()
     before: Level = row[0] if row else "green"
     if before == health.state:

@@ -31,7 +31,8 @@ def health_of(db: Database, site: dict[str, Any], now: datetime) -> Health:
 def forget_what_passed(db: Database, now: datetime) -> None:
     """Of all that was accepted, what is not found any more by a site's last run, where that came to its end: one that
     failed says little of what it did not see. Expects to run inside the caller's transaction."""
-    for site in list(db.query("select s.* from sites s join health h on h.site_id = s.id where h.accepted <> '{}'")):
+    for site in list(db.query("select s.* from sites s join site_health h on h.site_id = s.id where h.accepted <> "
+                              "'{}'")):
         known = known_of(db, site)
         if next((run.outcome for run in known.runs if run.outcome), "") == "finished":
             forget_passed(db, site["id"], judge(known, now))
@@ -53,7 +54,7 @@ def _runs(db: Database, site_id: int) -> list[Run]:
     rows = db.query("select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
                     [site_id, _RUNS])
     return [Run(when(row["started_at"]) or datetime.now(UTC), row["outcome"] or "", row["reason"] or "",
-                Measured.from_json(row.get("measures"))) for row in rows]
+                Measured.from_json(row.get("statistics"))) for row in rows]
 
 
 def _published(db: Database, site: str) -> list[datetime]:

@@ -71,7 +71,7 @@ def _of_sites(db: Database, found: Overall, articles: dict[str, int]) -> Iterato
     yield Metric("archiver_site_run_timestamp_seconds", "When the site's last run ended, and how.", [
         ({"site": site, "outcome": row["outcome"]}, ended.timestamp()) for site, row in rows
         if (ended := moment(row["finished_at"]))])
-    measured = [(site, Measured.from_json(row.get("measures"))) for site, row in rows]
+    measured = [(site, Measured.from_json(row.get("statistics"))) for site, row in rows]
     yield Metric("archiver_site_answer_seconds", "Seconds to an answer in the site's last run.", [
         ({"site": site, "quantile": quantile}, value) for site, one in measured
         for quantile, value in (("0.5", one.latency), ("0.95", one.latency_95)) if value is not None])

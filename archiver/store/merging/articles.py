@@ -24,7 +24,7 @@ from archiver.store.tombstones import Removal, ban_of, next_number
 from archiver.store.versions import article_from_row, write_facets
 
 Row = dict[str, Any]
-_OF_HERE = ("id", "duplicate_of", "cluster_id", "reextraction")
+_OF_HERE = ("id", "duplicate_of", "cluster_id", "reextraction_id")
 _RULES = re.compile(r" rules-(\d+)")
 
 
@@ -44,7 +44,7 @@ class Theirs:
 
 def theirs_of(theirs: Database, row: Row) -> Theirs:
     """All that an archive has of a post."""
-    addresses = list(theirs.query("select * from addresses where article_id = ? order by urlkey", [row["id"]]))
+    addresses = list(theirs.query("select * from article_urls where article_id = ? order by urlkey", [row["id"]]))
     urls = [f"{scheme}://{one['url'].partition('://')[2]}" for one in addresses for scheme in ("http", "https")]
     found = theirs.query(
         "select * from captures where id in (select capture_id from revisions where article_id = :id) or "
@@ -82,8 +82,8 @@ def take_over(db: Database, theirs: Database, post: Theirs, captures: Captures, 
     write_facets(db, number, article_from_row(row))
     for one in post.captures:
         if one["article_id"] and numbers[one["id"]]:
-            db.execute("update captures set article_id = ?, aside = ? where id = ?",
-                       [number, one["aside"], numbers[one["id"]]])
+            db.execute("update captures set article_id = ?, secondary = ? where id = ?",
+                       [number, one["secondary"], numbers[one["id"]]])
     settle_duplicates(db, row["content_digest"], number)
     clusters.place(db, number)
     return number
@@ -95,20 +95,21 @@ def enter_addresses(db: Database, number: int, post: Theirs, *, new: bool = Fals
     own = db.execute("select urlkey from articles where id = ?", [number]).fetchone()[0]
     for one in post.addresses:
         kind = "url" if one["urlkey"] == own else "moved" if one["kind"] == "url" else one["kind"]
-        there = db.execute("select 1 from addresses where urlkey = ?", [one["urlkey"]]).fetchone()
+        there = db.execute("select 1 from article_urls where urlkey = ?", [one["urlkey"]]).fetchone()
         db.execute(
-            "update addresses set "
+            "update article_urls set "
             "first_seen = iif(:new and article_id = :number, :first_seen, min(first_seen, :first_seen)), "
             "article_id = iif(:kind = 'url', :number, article_id), kind = iif(:kind = 'url', 'url', kind) "
             "where urlkey = :urlkey" if there else
-            "insert into addresses (urlkey, url, article_id, kind, first_seen) "
+            "insert into article_urls (urlkey, url, article_id, kind, first_seen) "
             "values (:urlkey, :url, :number, :kind, :first_seen)", {**one, "number": number, "kind": kind, "new": new})
 
 
 def merge_parts(db: Database, theirs: Database, key: str) -> None:
     """The pages of a post (its urlkey) that are not known here."""
-    for row in theirs.query("select * from parts where post = ?", [key]):
-        db.execute("insert into parts (urlkey, url, post, number, text) values (:urlkey, :url, :post, :number, :text) "
+    for row in theirs.query("select * from article_parts where post_urlkey = ?", [key]):
+        db.execute("insert into article_parts (urlkey, url, post_urlkey, number, text) values (:urlkey, :url, "
+                   ":post_urlkey, :number, :text) "
                    "on conflict (urlkey) do update set text = coalesce(text, excluded.text)", row)
 
 

@@ -40,14 +40,15 @@ class Captures:
         if number is not None or row["warc_file"] not in self._files:
             return number
         self._db.table("captures").insert({
-            **{k: v for k, v in row.items() if k not in ("id", "article_id", "aside")},
+            **{k: v for k, v in row.items() if k not in ("id", "article_id", "secondary")},
             "warc_file": self._files[row["warc_file"]], "run_id": self._runs.get(row["run_id"] or 0),
             "import_id": self._imports.get(row["import_id"] or 0)})
         number = last_rowid(self._db)
         self._db.conn.executemany(
-            "insert into rights (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
+            "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
             [(number, *right) for right in self._theirs.execute(
-                "select source, agent, name, value from rights where capture_id = ? order by id", [row["id"]])])
+                "select source, agent, name, value from usage_statements where capture_id = ? order by "
+                "id", [row["id"]])])
         self.new += 1
         self._erase_if_removed(row)
         return number
@@ -62,5 +63,5 @@ class Captures:
         if removal is not None:
             self.removed.add(removal.id)
         elif row["digest"] and payload_removed(self._db, row["digest"]):
-            self.removed.add(self._db.execute("select removal_id from removed_payloads where digest = ?",
+            self.removed.add(self._db.execute("select tombstone_id from tombstone_payloads where digest = ?",
                                               [row["digest"]]).fetchone()[0])

@@ -25,7 +25,7 @@ def merge_removals(db: Database, theirs: Database) -> int:
     One that was taken back there, after it had come here, is taken back here.
     """
     new = 0
-    for row in theirs.query("select * from removals order by id"):
+    for row in theirs.query("select * from tombstones order by id"):
         same = removals(db, "site = ? and url = ? and removed_at = ?", [row["site"], row["url"], row["removed_at"]])
         if same:
             if row["allowed_at"] and not same[0].allowed_at:
@@ -38,18 +38,18 @@ def merge_removals(db: Database, theirs: Database) -> int:
 
 
 def _enter(db: Database, theirs: Database, row: Row) -> None:
-    urls = [url for (url,) in theirs.execute("select url from removed_addresses where removal_id = ?", [row["id"]])]
-    payloads = [one for (one,) in theirs.execute("select digest from removed_payloads where removal_id = ?",
+    urls = [url for (url,) in theirs.execute("select url from tombstone_urls where tombstone_id = ?", [row["id"]])]
+    payloads = [one for (one,) in theirs.execute("select digest from tombstone_payloads where tombstone_id = ?",
                                                  [row["id"]])]
     own = _article(db, row, urls)
     if own is not None:
         urls = list(dict.fromkeys([*urls, *addresses_of(db, own)]))
     here = own is not None or any(db.execute(
         "select 1 from captures where url in (?, ?) union all "
-        "select 1 from pages where urlkey = ? and lead is not null",
+        "select 1 from pages where urlkey = ? and source_hints is not null",
         [f"http://{tail}", f"https://{tail}", urlkey(url)]).fetchone()
         for url in urls for tail in [url.partition("://")[2]])
-    db.table("removals").insert({**{k: v for k, v in row.items() if k != "id"},
+    db.table("tombstones").insert({**{k: v for k, v in row.items() if k != "id"},
                                  "article_id": own["id"] if own else None,
                                  "erased_at": None if here else row["erased_at"] or row["removed_at"]})
     ban(db, last_rowid(db), urls, payloads)
@@ -58,7 +58,7 @@ def _enter(db: Database, theirs: Database, row: Row) -> None:
 def _article(db: Database, row: Row, urls: list[str]) -> Row | None:
     """The article here that was removed there."""
     for where, values in (
-            ("id in (select article_id from addresses where urlkey in (select value from json_each(?)))",
+            ("id in (select article_id from article_urls where urlkey in (select value from json_each(?)))",
              [json.dumps([urlkey(url) for url in urls])]),
             ("site = ? and (post_id = ? or guid = ? or content_digest = ?)",
              [row["site"], row["post_id"], row["guid"], row["content_digest"]])):
@@ -70,4 +70,4 @@ def _article(db: Database, row: Row, urls: list[str]) -> Row | None:
 
 def mark(db: Database, numbers: set[int]) -> None:
     """Of these removals something came with a WARC file."""
-    db.conn.executemany("update removals set erased_at = null where id = ?", [(number,) for number in numbers])
+    db.conn.executemany("update tombstones set erased_at = null where id = ?", [(number,) for number in numbers])

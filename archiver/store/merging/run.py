@@ -75,7 +75,7 @@ def merge(db: Database, archive: Path, other: Path, told: Told = lambda what, do
         # Feeds and lists that came show their words, too; here nobody has these, so that it cannot be left for later.
         erase(db, archive.parent, merging.removed.values(), told, merging.texts)
     if pending(db):
-        told("removals", 0, 1)
+        told("tombstones", 0, 1)
         finish(db, archive)
     return out
 

@@ -25,9 +25,9 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
         number = stored.insert(db, stored.NewSearch(row.name, row.key, row.uuid, row.query, row.saved_at,
                                                     stored.Mark(0, 0), row.ran_at))
         db.conn.executemany(
-            "insert or ignore into saved_search_hits (article_id, search_id, found_at, why) "
+            "insert or ignore into saved_search_hits (article_id, search_id, found_at, reason) "
             "select ours, ?, ?, ? from merged_articles where theirs = ? and ours is not null",
             ((number, at, why, article) for article, at, why in theirs.execute(
-                "select article_id, found_at, why from saved_search_hits where search_id = ?", [row.id])))
+                "select article_id, found_at, reason from saved_search_hits where search_id = ?", [row.id])))
         came += 1
     return came, kept_out

@@ -30,7 +30,8 @@ def merge_sites(db: Database, theirs: Database) -> Numbers:
         db.table("sites").update(own["id"], {
             "settings": json.dumps(settings, ensure_ascii=False) if settings else "{}",
             "added_at": min(own["added_at"], row["added_at"]),
-            **{name: own[name] or row[name] for name in ("platform", "nowhere", "nowhere_at", "distrusted")},
+            **{name: own[name] or row[name]
+               for name in ("platform", "soft_not_found", "soft_not_found_at", "untrusted")},
             "quiet_until": max(filter(None, (own["quiet_until"], row["quiet_until"])), default=None)})
         numbers[row["id"]] = own["id"]
     for site, tag in theirs.execute("select site_id, tag from site_tags"):
@@ -62,8 +63,8 @@ def merge_imports(db: Database, theirs: Database) -> Numbers:
         if own is None:
             db.table("imports").insert({**{k: v for k, v in row.items() if k != "id"}, "warc_file": None,
                                         "warc_end": None, "outcome": row["outcome"] or "limited",
-                                        "member": row["member"] if row["outcome"] else 0,
-                                        "inner": row["inner"] if row["outcome"] else 0})
+                                        "member_offset": row["member_offset"] if row["outcome"] else 0,
+                                        "inner_offset": row["inner_offset"] if row["outcome"] else 0})
         numbers[row["id"]] = own[0] if own else last_rowid(db)
     return numbers
 
@@ -93,9 +94,9 @@ def merge_hosts(db: Database, theirs: Database) -> None:
 
 def merge_past(db: Database, theirs: Database, imports: Numbers) -> None:
     """What imports read that became no article: it counts for what comes later, too."""
-    for row in theirs.query("select * from past_pages"):
-        db.execute("insert into past_pages (key, kind) values (:key, :kind) on conflict do nothing", row)
-    for table in ("past_answers", "past_revisits"):
+    for row in theirs.query("select * from historical_pages"):
+        db.execute("insert into historical_pages (key, kind) values (:key, :kind) on conflict do nothing", row)
+    for table in ("historical_responses", "unresolved_revisits"):
         for row in theirs.query(f"select * from {table}"):
             values = {k: v for k, v in row.items() if k != "id"} | {"import_id": imports.get(row["import_id"] or 0)}
             names = ", ".join(values)

@@ -77,7 +77,7 @@ class _Weaving:
             said = first.get(row["id"])
             if said is None and not in_turns and row["status"] in (200, 304):
                 said = _at(self.versions, row["captured_at"])
-            aside = bool(row["aside"])
+            aside = bool(row["secondary"])
             if not aside and said is not None:
                 aside = self._enter(said, row["captured_at"], (own, row["digest"] or "")) in (Change.STUB, Change.COPY)
             if row["article_id"]:

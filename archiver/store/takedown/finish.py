@@ -48,7 +48,7 @@ def finish(db: Database, archive: Path, told: Told = lambda what, number, of: No
     clear(db, archive)
     with writing(db):
         for one in waiting:
-            db.execute("update removals set erased_at = ? where id = ?", [stamp(datetime.now(UTC)), one.id])
+            db.execute("update tombstones set erased_at = ? where id = ?", [stamp(datetime.now(UTC)), one.id])
     return erased
 
 

@@ -14,8 +14,8 @@ class Named:
     """The addresses of a site's removed posts, as its own pages may write them."""
 
     def __init__(self, db: Database, site: str) -> None:
-        urls = [row[0] for row in db.execute("select a.url from removed_addresses a join removals m on "
-                                             "m.id = a.removal_id where m.site = ?", [site])]
+        urls = [row[0] for row in db.execute("select a.url from tombstone_urls a join tombstones m on "
+                                             "m.id = a.tombstone_id where m.site = ?", [site])]
         paths = {_path(url) for url in urls} - {""}
         joined = b"|".join(re.escape(path.encode()) for path in sorted(paths))
         self._pattern = re.compile(b"(?:" + joined + rb")(?![\w-])") if paths else None

@@ -55,14 +55,14 @@ def addresses_of(db: Database, row: dict[str, Any]) -> list[str]:
                                                              [row["site"]])
              for url in (start, f"http://{host}{path}")}
     found = [row["url"], *(url for (url,) in db.execute(
-        "select url from addresses where article_id = ? union select url from pages where article_id = ? union "
-        "select url from parts where post = ?", [row["id"], row["id"], row["urlkey"]]))]
+        "select url from article_urls where article_id = ? union select url from pages where article_id = ? union "
+        "select url from article_parts where post_urlkey = ?", [row["id"], row["id"], row["urlkey"]]))]
     own = {urlkey(url): url for url in reversed(found)}
     return [url for key, url in own.items() if key not in homes and not _of_another(db, key, row["id"])]
 
 
 def _of_another(db: Database, key: str, article_id: int) -> bool:
-    return db.execute("select 1 from addresses where urlkey = ? and article_id <> ?", [key, article_id]
+    return db.execute("select 1 from article_urls where urlkey = ? and article_id <> ?", [key, article_id]
                       ).fetchone() is not None
 
 
@@ -113,7 +113,8 @@ def texts_of(db: Database, article_id: int) -> Iterator[tuple[str, str]]:
         yield "", said.description or ""
     yield from db.execute("select title, body from articles where id = ?", [article_id])
     yield from (("", text) for (text,) in db.execute(
-        "select text from parts where post = (select urlkey from articles where id = ?) and text is not null",
+        "select text from article_parts where post_urlkey = (select urlkey from articles where id = ?) and text is "
+        "not null",
         [article_id]))
 
 
@@ -121,5 +122,5 @@ def _copies(db: Database, article_id: int) -> Iterator[tuple[int, str, str]]:
     yield from db.execute(
         "select id, url, 'the same text' from articles where id <> :id and content_digest = "
         "(select content_digest from articles where id = :id) union "
-        "select a.id, a.url, n.reason from near_copies n join articles a on a.id = n.article_id + n.other_id - :id "
+        "select a.id, a.url, n.reason from near_duplicates n join articles a on a.id = n.article_id + n.other_id - :id "
         "where n.article_id = :id or n.other_id = :id order by 1", {"id": article_id})

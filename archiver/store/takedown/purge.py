@@ -25,7 +25,7 @@ def begin(db: Database, article_id: int, reason: str, requested_by: str, at: str
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
     urls = addresses_of(db, row)
     payloads = payloads_of(db, own_captures(db, article_id, urls))
-    db.table("removals").insert({
+    db.table("tombstones").insert({
         "article_id": article_id, "site": row["site"], "url": row["url"], "post_id": row["post_id"],
         "guid": row["guid"], "content_digest": row["content_digest"], "reason": reason,
         "requested_by": requested_by or None, "removed_at": at, "record_id": identifier(db, article_id)})
@@ -34,27 +34,27 @@ def begin(db: Database, article_id: int, reason: str, requested_by: str, at: str
     return removals(db, "id = ?", [number])[0]
 
 
-def ban(db: Database, removal_id: int, urls: Iterable[str], payloads: Iterable[str]) -> None:
+def ban(db: Database, tombstone_id: int, urls: Iterable[str], payloads: Iterable[str]) -> None:
     """Enter what is kept out; pages that are in the ledger already are touched, so that they know."""
     for url in urls:
-        db.execute("insert into removed_addresses (urlkey, url, removal_id) values (?, ?, ?) on conflict do nothing",
-                   [urlkey(url), url, removal_id])
-        db.execute("update pages set lead = null where urlkey = ?", [urlkey(url)])
+        db.execute("insert into tombstone_urls (urlkey, url, tombstone_id) values (?, ?, ?) on conflict do nothing",
+                   [urlkey(url), url, tombstone_id])
+        db.execute("update pages set source_hints = null where urlkey = ?", [urlkey(url)])
     for digest in payloads:
-        db.execute("insert into removed_payloads (digest, removal_id) values (?, ?) on conflict do nothing",
-                   [digest, removal_id])
+        db.execute("insert into tombstone_payloads (digest, tombstone_id) values (?, ?) on conflict do nothing",
+                   [digest, tombstone_id])
 
 
 def purge(db: Database, removal: Removal) -> None:
     """Take out the article of a removal, if it is there, with all that was made of it."""
     article_id = removal.article_id
     row = next(iter(db.query("select * from articles where id = ?", [article_id])), None)
-    keys = json.dumps([key for (key,) in db.execute("select urlkey from removed_addresses where removal_id = ?",
+    keys = json.dumps([key for (key,) in db.execute("select urlkey from tombstone_urls where tombstone_id = ?",
                                                     [removal.id])])
     among = "in (select value from json_each(?))"
-    db.execute(f"delete from parts where urlkey {among} or post {among}", [keys, keys])
-    db.execute(f"delete from past_answers where urlkey {among}", [keys])
-    db.execute("delete from past_revisits where url in (select url from removed_addresses where removal_id = ?)",
+    db.execute(f"delete from article_parts where urlkey {among} or post_urlkey {among}", [keys, keys])
+    db.execute(f"delete from historical_responses where urlkey {among}", [keys])
+    db.execute("delete from unresolved_revisits where url in (select url from tombstone_urls where tombstone_id = ?)",
                [removal.id])
     db.execute(f"update pages set redirect_urlkey = null where urlkey {among}", [keys])
     if row is None or article_id is None:
@@ -68,9 +68,9 @@ def purge(db: Database, removal: Removal) -> None:
         db.execute(f"delete from {link.table_of_links} where article_id = ?", [article_id])
         db.execute(f"delete from {link.table} where id {among} and not exists (select 1 from {link.table_of_links} l "
                    f"where l.{link.key} = {link.table}.id)", [names])
-    for table in ("geotags", "addresses", "revisions"):
+    for table in ("geotags", "article_urls", "revisions"):
         db.execute(f"delete from {table} where article_id = ?", [article_id])
-    db.execute("update captures set article_id = null, aside = null where article_id = ?", [article_id])
+    db.execute("update captures set article_id = null, secondary = null where article_id = ?", [article_id])
     db.execute("update pages set article_id = null where article_id = ?", [article_id])
     db.execute("update articles set duplicate_of = null where duplicate_of = ?", [article_id])
     db.execute("delete from articles where id = ?", [article_id])

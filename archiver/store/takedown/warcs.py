@@ -81,11 +81,11 @@ def _sought(db: Database, removals: Iterable[Removal], more: Iterable[tuple[str,
     out, texts = Sought(set(), set()), list(more)
     for one in removals:
         out.sites.add(one.site)
-        rows = db.execute("select urlkey, url from removed_addresses where removal_id = ?", [one.id]).fetchall()
+        rows = db.execute("select urlkey, url from tombstone_urls where tombstone_id = ?", [one.id]).fetchall()
         own = own_captures(db, one.article_id, [url for _, url in rows])
         out.own |= own
         out.keys |= {key for key, _ in rows}
-        out.digests |= {row[0] for row in db.execute("select digest from removed_payloads where removal_id = ?",
+        out.digests |= {row[0] for row in db.execute("select digest from tombstone_payloads where tombstone_id = ?",
                                                      [one.id])}
         if one.article_id is not None:
             out.ids.add(one.article_id)
@@ -171,7 +171,8 @@ def _is_of_another(db: Database, key: str, row: int | None, sought: Sought) -> b
     """Whether a record proves another article, or stands at the address of one."""
     ids = json.dumps(sorted(sought.ids))
     return db.execute(
-        "select 1 from addresses where urlkey = :key and article_id not in (select value from json_each(:ids)) union "
+        "select 1 from article_urls where urlkey = :key and article_id not in (select value from json_each(:ids)) "
+        "union "
         "select 1 from revisions where capture_id = :row and article_id not in (select value from json_each(:ids)) "
         "union select 1 from articles where capture_id = :row and id not in (select value from json_each(:ids))",
         {"key": key, "row": row, "ids": ids}).fetchone() is not None
@@ -206,7 +207,7 @@ def _move_rows(db: Database, name: str, new: str, moved: list[Moved], changes: d
                    [number])
         db.execute("update articles set capture_id = null where capture_id = ?", [number])
         db.execute("update revisions set capture_id = null where capture_id = ?", [number])
-        db.execute("delete from rights where capture_id = ?", [number])
+        db.execute("delete from usage_statements where capture_id = ?", [number])
         db.execute("delete from captures where id = ?", [number])
     for one in moved:
         if one.before in rows:

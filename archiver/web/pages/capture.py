@@ -23,13 +23,13 @@ def page(asked: Asked) -> Answer:
     articles = list(asked.db.query(
         "select id, title, site from articles where id in (select article_id from revisions where capture_id = :id "
         "union select id from articles where capture_id = :id) order by id limit 5", {"id": row["id"]}))
-    data = {**{name: value for name, value in row.items() if name != "aside"}, "stored_in": source and source["id"],
+    data = {**{name: value for name, value in row.items() if name != "secondary"}, "stored_in": source and source["id"],
             "sound": not wrong, "wrong": wrong, "headers": response and [list(pair) for pair in response.headers],
-            "size": response and len(response.body), "rights": rights_of(asked.db, row["id"])}
+            "size": response and len(response.body), "usage_statements": rights_of(asked.db, row["id"])}
     return Answer("capture.html", {
         "row": row, "source": source, "stamp": stamp_of(row), "wrong": wrong, "response": response,
         "kind": media_type(response.content_type) if response else "", "articles": articles,
-        "rights": data["rights"], "size": data["size"]}, data)
+        "rights": data["usage_statements"], "size": data["size"]}, data)
 
 
 def _proof(asked: Asked, row: dict[str, Any]) -> tuple[str, Stored | None]:

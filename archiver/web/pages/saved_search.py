@@ -13,7 +13,7 @@ def page(asked: Asked) -> Answer:
     news = peek(asked.db, asked.named["name"])
     saved = news.saved
     data = {"name": saved.name, "query": as_options(saved.query), "since": news.since, "total": news.total,
-            "new": [{**as_values(one.hit), "why": one.why} for one in news.new]}
+            "new": [{**as_values(one.hit), "reason": one.why} for one in news.new]}
     return Answer("saved_search.html", {
         "saved": saved, "options": as_options(saved.query), "news": news, "why": WHY,
         "all": search_link(asked, saved.query), "feed": asked.link(f"/searches/{saved.name}/feed")}, data)

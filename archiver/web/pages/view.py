@@ -25,7 +25,7 @@ def page(asked: Asked) -> Answer | Sent:
     kind = media_type(response.content_type)
     to = onward(asked, found, rows, "view") if is_redirect(row) else ""
     article = asked.db.execute(
-        "select article_id from revisions where capture_id = ? union all select article_id from addresses where "
+        "select article_id from revisions where capture_id = ? union all select article_id from article_urls where "
         "urlkey = ? limit 1", [row["id"], urlkey(row["url"])]).fetchone()
     return Answer("view.html", {
         "row": row, "status": response.status, "kind": kind, "article": article and article[0],

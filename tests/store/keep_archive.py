@@ -1,10 +1,10 @@
-"""Keep an archive as a release writes it, for the test that later releases read it: tests/store/archives/STEP.tar.xz.
+"""Keep an archive as this version writes it, for the test that later versions read and migrate it.
 
-    python tests/store/keep_release.py            of this tree
-    python tests/store/keep_release.py TREE ...   of other trees (git worktree add TREE COMMIT)
+    python tests/store/keep_archive.py
 
-The demonstration blog is crawled twice, so that there are edits, a tombstone and a moved post; what that release itself
-says of each article (`export`) lies beside it. STEP is the last step of the schema.
+Writes tests/store/archives/STEP.tar.xz, where STEP is the last step of the schema: run it before a release that adds
+one. The demonstration blog is crawled twice, so that there are edits, a tombstone and a moved post; what this version
+exports of each article is kept beside it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ HERE = Path(__file__).resolve().parent
 KEPT = ("archive.db", "records.jsonl", "warc")
 
 
-def keep(tree: Path) -> Path:
+def keep() -> Path:
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "archive.db"
         for words in (["crawl", "--demo", "--quiet"], ["crawl", "--demo", "--quiet"],
                       ["export", "-f", "jsonl", "-o", str(archive.with_name("records.jsonl"))]):
-            subprocess.run([sys.executable, "-m", "archiver", *words, "--archive", str(archive)], cwd=tree, check=True)
+            subprocess.run([sys.executable, "-m", "archiver", *words, "--archive", str(archive)], cwd=HERE.parents[1],
+                           check=True)
         with closing(sqlite3.connect(archive)) as db:
             db.execute("pragma wal_checkpoint(truncate)").fetchone()
             db.execute("vacuum")
             step = db.execute("select max(name) from _sqlite_migrations").fetchone()[0]
         kept = HERE / "archives" / f"{step.partition('_')[0]}.tar.xz"
+        kept.parent.mkdir(exist_ok=True)
         with tarfile.open(kept, "w:xz", preset=9) as tar:
             for name in KEPT:
                 tar.add(archive.with_name(name), name, filter=_plain)
@@ -46,5 +48,4 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 if __name__ == "__main__":
-    for tree in map(Path, sys.argv[1:] or [HERE.parents[1]]):
-        print(keep(tree))
+    print(keep())
