@@ -19,7 +19,7 @@ from archiver.items import Article, GeoTag, Lead
 from archiver.publish.rights import Tier
 from archiver.publish.snapshot.tables import ARTICLES
 from archiver.search.run import Hit
-from archiver.store.fresh import make_schema
+from archiver.store.migrations import make_schema
 
 PACKAGE = Path(__file__).parents[1] / "archiver"
 TYPES = {"text": {str, str | None}, "time": {datetime | None}, "texts": {tuple[str, ...]},
@@ -34,7 +34,6 @@ EXCEPTIONS = {
     "publish/snapshot/rows.py": "what tells the region of a telephone number",
     "publish/snapshot/write.py": "columns of references.csv, and properties of a GeoJSON feature",
     "search/citations.py": "BibTeX's fields",
-    "store/first_migrations.py": "released steps of the schema, which are never edited",
     "store/merging/articles.py": "numbers that only one archive knows",
     "web/pages/article.py": "what has a place of its own on one page",
 }

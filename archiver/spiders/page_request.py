@@ -240,7 +240,7 @@ def page_request(row: dict[str, Any], seed_key: str, *, full: bool, unconditiona
     kind = PageKind(row["kind"])
     return PageRequest(
         page_id=row["id"], url=row["url"], urlkey=row["urlkey"], kind=kind, is_seed=row["urlkey"] == seed_key,
-        lead=lead_from(row["lead"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
+        lead=lead_from(row["source_hints"]), etag=row["etag"] or "", last_modified=row["last_modified"] or "",
         original=original, fetched_at=fetched_at, level=row["priority"],
         unconditional=unconditional or is_news(row["reason"] or ""),
         was_there=row["outcome"] in _THERE or row["rule"] == RULE, doubted=row["rule"] == RULE,

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
+from archiver import fields
+from archiver.fields import INDEXED, chosen
 from archiver.store.evidence_form import FORM
 from archiver.store.evidence_kinds import FROM_ENTRIES, entry_column
 from archiver.store.fulltext import COLUMNS, MARK, TOKENIZER
@@ -17,9 +19,6 @@ from archiver.store.standing import FOLLOWING, LISTS, TEXTS, filled
 
 REMOVED = "removed"
 """The rule of pages for URLs of posts that were removed from the archive."""
-SEARCHED = ("site", "title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
-            "description", "image", "credits", "gone_at", "duplicate_of", "cluster_id", "revision", "first_seen")
-"""The columns of `articles` that an entry of the search index is made from."""
 
 def _all(template: str, names: Iterable[str], between: str = ", ") -> str:
     """The template for each name, joined."""
@@ -518,8 +517,8 @@ create table reextractions (
 # -- evidence -----------------------------------------------------------------------------------------------------
 
 _ITEM = {name: f"json_extract(e.value, '$[{place}]')" for place, name in enumerate(FORM)}
-_FIELDS = ("title", "body", "authors", "published", "modified", "categories", "tags", "language", "description",
-           "image", "canonical_url")
+_OWN_VALUES = tuple(name for name in fields.EVIDENCE if name not in (*chosen("collected"), *chosen("places")))
+"""Fields whose chosen candidate is the value that the article has."""
 
 EVIDENCE = f"""
 -- What candidates of many posts share, each once; the numbers in articles.evidence are its keys.
@@ -549,7 +548,7 @@ create view source_disagreements as
 -- The candidates that were chosen.
 create view provenance as
     select a.id as article_id, a.site, {entry_column('field')} as field,
-           case {entry_column('field')} {_all("when '{0}' then a.{0}", _FIELDS, " ")}
+           case {entry_column('field')} {_all("when '{0}' then a.{0}", _OWN_VALUES, " ")}
                 else {entry_column('value')} end as value,
            nullif({entry_column('source')}, '') as source, {entry_column('locator')} as locator,
            {entry_column('confidence')} as confidence,
@@ -561,7 +560,7 @@ create view provenance as
 -- The same for earlier revisions.
 create view revision_provenance as
     select r.article_id, r.revision, {_ITEM['field']} as field,
-           case {_ITEM['field']} {_all("when '{0}' then json_extract(r.content, '$.{0}')", _FIELDS, " ")}
+           case {_ITEM['field']} {_all("when '{0}' then json_extract(r.content, '$.{0}')", _OWN_VALUES, " ")}
                 else {_ITEM['value']} end as value,
            nullif({_ITEM['source']}, '') as source, {_ITEM['locator']} as locator, {_ITEM['confidence']} as confidence,
            nullif(coalesce({_ITEM['extractor']}, r.extractor), '') as extractor,
@@ -688,8 +687,8 @@ end;
 create trigger search_index_article_ad after delete on articles begin
     {_note('old.id', 'old.duplicate_of')}
 end;
-create trigger search_index_article_au after update of {', '.join(SEARCHED)} on articles
-when {_all("old.{0} is not new.{0}", SEARCHED, " or ")} begin
+create trigger search_index_article_au after update of {', '.join(INDEXED)} on articles
+when {_all("old.{0} is not new.{0}", INDEXED, " or ")} begin
     {_note('new.id', 'old.duplicate_of', 'new.duplicate_of')}
 end;
 create trigger search_index_cluster_au after update of source_id on clusters
