@@ -11,8 +11,10 @@ from archiver.extraction.article import extract_page
 from archiver.extraction.learn import Sample, learn
 from archiver.extraction.page import parse
 from archiver.extraction.rules import from_toml, to_toml
+from archiver.extraction.template.naming import names_for
 from archiver.items import Article
 from archiver.platforms import Index, tables
+from archiver.platforms.expressions import error_of
 
 URL = "https://blog.example.org/2024/05/fog-in-the-harbour/"
 PAGE = """<html lang="en"><head><title>Fog in the harbour | Blog</title>
@@ -94,6 +96,17 @@ def test_a_rule_that_fails_on_a_page_names_site_page_and_reason() -> None:
 def test_a_pattern_that_fails_on_a_page_names_it_too() -> None:
     with pytest.raises(BadRules, match="unterminated subpattern"):
         read("[tags]\nselect = [\"//a[re:test(., '(')]\"]\n")
+
+
+@pytest.mark.parametrize("value", [
+    "a&#11;b", "a'b", "a\\b", "]", "a b", " a ", "a&#160;b", "og:title", "2x", "é", "-", "a&#1;",
+])
+def test_every_name_that_learning_gives_an_element_is_a_selector(value: str) -> None:
+    page = parse(f'<div class="k {value}"><p name="{value}" rel="{value}" id="{value}">text</p></div>', URL)
+    [element] = page.index.tag("p")
+    for selector in names_for(element):
+        assert error_of(selector) == ""
+        assert element in page.index.answer(selector)
 
 
 def demo_pages(theme: Theme) -> list[tuple[str, bytes]]:

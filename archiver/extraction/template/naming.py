@@ -20,7 +20,7 @@ _TAG = re.compile(r"^[a-z][a-z0-9]*$")
 _PLAIN = re.compile(r"^[a-zA-Z][\w-]*$")
 _IDENTIFIER = re.compile(r"-?[a-zA-Z_][a-zA-Z0-9_-]*")
 _ATTRIBUTE = re.compile(r"::attr\(([\w-]+)\)$")
-_UNQUOTABLE = frozenset("]\"'\\\n\r\t\f")
+_UNQUOTABLE = frozenset("]\"'\\")
 _VALUES = (("itemprop", "~="), ("rel", "~="), ("property", "="), ("name", "="), ("role", "="))
 _NO_ANCHOR = frozenset(("html", "body"))
 _UP = 5
@@ -61,9 +61,10 @@ def own_names(el: Element) -> list[str]:
 
 def _values(el: Element, attr: str, op: str) -> list[str]:
     value = el.get(attr) or ""
-    if not value.strip() or len(value) > 60 or not _UNQUOTABLE.isdisjoint(value):
+    if len(value) > 60:
         return []
-    return [_quoted(v) for v in (words(value) if op == "~=" else [value])]
+    parts = words(value) if op == "~=" else [value]
+    return [_quoted(v) for v in parts if v.strip() and v.isprintable() and _UNQUOTABLE.isdisjoint(v)]
 
 
 def _quoted(value: str) -> str:
