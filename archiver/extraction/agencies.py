@@ -1,4 +1,4 @@
-"""Agencies that are known by their name alone, and the words around a named source: one row a language and form."""
+"""Agencies known by their name alone, and the words around a named source: one row per language and form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Form = Literal["label", "note", "origin"]
 
 class Row(NamedTuple):
     """How a language names a source. `label`: "Source: X"; `note`: "with material from X"; `origin`: where the text
-    first stood, "Originally published in X". `words` is a regular expression that X follows."""
+    first appeared, "Originally published in X". `words` is a regular expression that precedes X."""
 
     language: str
     form: Form
@@ -106,7 +106,7 @@ agências, agenzie, Agenturen, agences, ajanslar
 KNOWN = {folded(a) for a in AGENCIES.replace("\n", " ").split(",")}
 _AMBIGUOUS = "AA, AP, TT, SID, ANI, APA, ATS, PAP, SDA, DHA, CNA, UNI, PA, SPA, VNA, APP, BTA, NAN, QNA, 共同, 時事"
 AMBIGUOUS = {folded(a) for a in _AMBIGUOUS.split(",")}
-"""Short names that mean other things in brackets, too."""
+"""Short names that also have other meanings in brackets."""
 
 NO_OUTLET = re.compile(
     r"^(?:the\s+author|author|own|image|photo|internet|web|online|unknown|anonymous|this|that|these|it|he|she|they|here|"
@@ -128,5 +128,5 @@ PHOTO = re.compile(
 
 
 def of_form(form: Form) -> str:
-    """All words of a form as one regular expression, longest rows first where languages share a beginning."""
+    """All words of a form as one regular expression, longest rows first, since languages share beginnings."""
     return "|".join(row.words for row in ROWS if row.form == form)

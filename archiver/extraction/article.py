@@ -1,4 +1,4 @@
-"""A page to an article: every field by its own module, the choice in one place."""
+"""Turns a page into an article: each field by its own module, the choice in one place."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def extract_page(page: Page, lead: Lead | None = None, known_kind: PageKind = Pa
                  posts_only: bool = False, part_of: str = "", rules: SiteRules | None = None) -> Article:
     """All fields of a page, whether it is a post (`kind`, `kind_rule`), and the evidence for each field.
 
-    `lead`: what a feed or an API said of this address, one more source beside the page. `known_kind` as in
-    `kind.classify`. With `posts_only` a page that is no post gives its kind and nothing else, which is what a
-    crawl needs of a listing. `part_of`: the post that this was asked for as a further page of. `rules`: what is known
-    of the site's template; a page that they do not fit is read as that of any site, and what a person wrote holds
-    there too. Never raises for what a page holds; the same page gives the same article.
+    `lead`: what a feed or an API said about this address, one more source beside the page. `known_kind` as in
+    `kind.classify`. With `posts_only`, a page that is no post gives only its kind, which is all a crawl needs of a
+    listing. `part_of`: the post, if this was fetched as one of its further pages. `rules`: the learned template of
+    the site; a page that does not fit it is read as on an unknown site, with the rules that a person wrote. Never
+    raises for what a page contains; the same page gives the same article.
     """
     collects = gc.isenabled()
-    gc.disable()  # what a page makes is freed with it: looking for cycles meanwhile takes a twentieth of the time
+    gc.disable()  # the page's objects are freed with it, and looking for cycles takes a twentieth of the time
     try:
         return _read(page, lead, known_kind, posts_only, part_of, rules)
     finally:
@@ -52,7 +52,7 @@ def _read(page: Page, lead: Lead | None, known_kind: PageKind, posts_only: bool,
 
 
 def _as_any(page: Page, lead: Lead | None, known_kind: PageKind, *, posts_only: bool, part_of: str) -> Article:
-    """The article of a page of a site of which nothing is known."""
+    """The article of a page without any knowledge of its site."""
     post = find(page)
     beside = beside_heading(page, post)
     kind, rule = classify(page, lead, known_kind, post, beside)

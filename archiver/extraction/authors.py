@@ -1,8 +1,9 @@
-"""Author candidates: bylines of the platform, declarations, lines beside the heading, a byline at the end."""
+"""Author candidates: the platform's bylines, declared authors, lines beside the heading, a byline at the end."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -22,6 +23,12 @@ from archiver.items import Lead
 from archiver.platforms import by_name
 
 Names = tuple[str, ...]
+_MOST = 12
+_WRITTEN_BY = re.compile(
+    r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|"
+    r"yazan|scritto|geschreven|napisane|oleh",
+    re.IGNORECASE,
+)
 
 
 class Add(Protocol):
@@ -71,7 +78,7 @@ _DESK = re.compile(
 
 
 def _persons_of(found: Names, site: set[str]) -> Names:
-    """The people of a byline, where it names an outlet or a desk beside them."""
+    """The people in a byline, without an outlet or a desk beside them."""
     if len(found) < 2:
         return found
     people = tuple(n for n in found if folded(n) not in site and not _DESK.match(n))
@@ -81,8 +88,8 @@ def _persons_of(found: Names, site: set[str]) -> Names:
 def candidates(
     page: Page, post: Post, lead: Lead | None, site: set[str], beside: Beside, end: Names = (), text: str = ""
 ) -> list[Candidate[Names]]:
-    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline that
-    closed the body; `text`: the body."""
+    """Sets of authors with their sources. `site`: the site's own names, folded; `end`: the byline at the end of the
+    body; `text`: the body."""
     out: list[Candidate[Names]] = []
     node = page.data.article(page.addresses)
 
@@ -104,9 +111,9 @@ def candidates(
     _metas(page, add)
     declared = out[seen:]
     del out[seen:]
-    told = {frozenset(map(folded, c.value)) for c in declared}
-    agreed = any(c.visible and frozenset(map(folded, c.value)) in told for c in out)
-    signed, many = signs(page, post, told, agreed=agreed)
+    named = {frozenset(map(folded, c.value)) for c in declared}
+    agreed = any(c.visible and frozenset(map(folded, c.value)) in named for c in out)
+    signed, many = signs(page, post, named, agreed=agreed)
     for sign in [*signed, *signs_of_text(text)]:
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     out += declared
@@ -116,24 +123,30 @@ def candidates(
 
 
 def _visible(page: Page, post: Post, add: Add) -> None:
+    """Adds the authors of the first selector that has any, for the platform and for names in common use."""
     generic = by_name("generic")
-    tables = [(page.platform, 0.86)] if page.platform is not generic else []
-    for platform, confidence in [*tables, (generic, 0.7)]:
-        for rule in page.index.present(platform.authors):
-            found = [f for f in post.select([rule]) if not _is_other(f[0])]
-            value: list[str] = []
-            for el, _ in found[:12]:
-                value += names_of(el)
-            if value:
-                inside = post.holder is not None and any(_below(e, post.holder) for e, _ in found)
-                linked = any(e.get("rel") or "fn" in (e.get("class") or "") or e.tag == "a" for e, _ in found)
-                sure = confidence if inside or linked else min(confidence, 0.66)
-                add(value, "platform" if platform is not generic else "class", rule, sure, True)
-                break
+    if page.platform is not generic:
+        _add_first(post, page.index.present(page.platform.authors), "platform", 0.86, add)
+    _add_first(post, page.index.present(generic.authors), "class", 0.7, add)
+
+
+def _add_first(post: Post, rules: Iterable[str], source: str, confidence: float, add: Add) -> None:
+    for rule in rules:
+        found = [el for el, _ in post.select([rule]) if not _is_other(el)]
+        if value := [name for el in found[:_MOST] for name in names_of(el)]:
+            inside = post.holder is not None and any(_below(el, post.holder) for el in found)
+            sure = inside or any(_is_marked(el) for el in found)
+            add(value, source, rule, confidence if sure else min(confidence, 0.66), True)
+            return
+
+
+def _is_marked(el: Element) -> bool:
+    """Whether an element is a link or has a rel or the class of a name."""
+    return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
 def _is_other(el: Element) -> bool:
-    """Whether an element says itself that it is no author: a byline's category, a link to a topic."""
+    """Whether an element is something else by its class or link: a category in a byline, a link to a topic."""
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
     return marks.mark(classes) == marks.NOT or marks.leads_to_term(el.get("href") or "")
@@ -144,21 +157,20 @@ def _below(el: Element, top: Element) -> bool:
 
 
 def names_of(el: Element) -> list[str]:
-    """The names an author element holds: those of the profile links in it, else its own text."""
+    """The names in an author element: those of the profile links in it, else those in its own text."""
     if el.tag == "meta":
         return names(el.get("content") or "", one=True)
     if el.tag == "a" or "fn" in (el.get("class") or "").split() or "name" in (el.get("itemprop") or "").split():
         return names(line(el), one=True)
-    links = [
-        a
-        for a in el.iter("a")
-        if "author" in (a.get("rel") or "").split() or _PERSON_PAGE.search(urlsplit_path(a.get("href")))
-    ]
-    found = [n for a in links for n in names(line(a), one=True)]
-    return found or names(line(el))
+    return [n for a in el.iter("a") if _leads_to_author(a) for n in names(line(a), one=True)] or names(line(el))
+
+
+def _leads_to_author(a: Element) -> bool:
+    return "author" in (a.get("rel") or "").split() or bool(_PERSON_PAGE.search(urlsplit_path(a.get("href"))))
 
 
 def urlsplit_path(href: str | None) -> str:
+    """The path of an address, "" if it is malformed."""
     try:
         return urlsplit(href or "").path
     except ValueError:
@@ -166,34 +178,40 @@ def urlsplit_path(href: str | None) -> str:
 
 
 def _of_node(page: Page, node: Node | None) -> list[str]:
+    """The names of a JSON-LD or RDFa node's authors."""
     found: list[str] = []
     if node is None:
         return found
     for value in page.data.resolve(node.get("author") or node.get("creator")):
         if isinstance(value, dict):
-            for name in page.data.texts(value, "name"):
-                if not name.startswith(("http:", "https:")):
-                    found += names(name, one=not (types(value) <= {"person"} and "," in name))
-            if not value.get("name") and value.get("givenName"):
-                found.append(clean(f"{value.get('givenName')} {value.get('familyName') or ''}"))
+            found += _of_person(page, value)
         elif isinstance(value, str) and not value.startswith(("http:", "https:", "#", "/")):
             found += names(value)
+    return found
+
+
+def _of_person(page: Page, person: Node) -> list[str]:
+    found: list[str] = []
+    for name in page.data.texts(person, "name"):
+        if not name.startswith(("http:", "https:")):
+            found += names(name, one=not (types(person) <= {"person"} and "," in name))
+    if not person.get("name") and person.get("givenName"):
+        found.append(clean(f"{person.get('givenName')} {person.get('familyName') or ''}"))
     return found
 
 
 def _microdata(page: Page, post: Post, add: Add) -> None:
     found: list[str] = []
     for el in page.index.select("[itemprop~=author]") or page.index.select("[itemprop~=creator]"):
-        if post.is_noise(el) or not is_article_item(item_of(el)):
-            continue
-        if el.get("itemscope") is not None:
-            inner = [e for e in el.iter("*") if "name" in (e.get("itemprop") or "").split()]
-            found += [n for e in inner[:3] for n in names(e.get("content") or line(e), one=True)] or names(
-                line(el), one=True
-            )
-        else:
-            found += names(el.get("content") or line(el))
+        if not post.is_noise(el) and is_article_item(item_of(el)):
+            found += names(el.get("content") or line(el)) if el.get("itemscope") is None else _of_item(el)
     add(found, "microdata", "author", 0.84)
+
+
+def _of_item(el: Element) -> list[str]:
+    """The names in a microdata item of an author."""
+    inner = [e for e in el.iter("*") if "name" in (e.get("itemprop") or "").split()]
+    return [n for e in inner[:3] for n in names(e.get("content") or line(e), one=True)] or names(line(el), one=True)
 
 
 def _metas(page: Page, add: Add) -> None:
@@ -208,19 +226,9 @@ def _metas(page: Page, add: Add) -> None:
 
 
 def _twitter_labels(page: Page, add: Add) -> None:
+    """Adds the author in Twitter's card: twitter:label1 "Written by", twitter:data1 "Jane Doe"."""
     for n in ("1", "2"):
         label = page.data.meta_first(f"twitter:label{n}")
         value = page.data.meta_first(f"twitter:data{n}")
-        if (
-            value
-            and re.search(
-                r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|"
-                r"執筆|автор|написано|viết bởi|bởi|بقلم|"
-                r"كتب|נכתב|yazan|scritto|"
-                r"geschreven|napisane|oleh",
-                label,
-                re.IGNORECASE,
-            )
-            and is_name(value)
-        ):
+        if value and _WRITTEN_BY.search(label) and is_name(value):
             add(names(value, one=True), "meta", f"twitter:data{n}", 0.72)

@@ -1,4 +1,4 @@
-"""The body: which reading of the page is taken for its text, and that text."""
+"""The body: chooses the reading of the page that is its text, and returns that text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Plain text, and the rule it came by. `is_whole`: all of a post of which the page shows a part."""
+    """Plain text, and the rule that found it. `is_whole`: the source gave the whole post and the page shows a part."""
 
     text: str
     source: str
@@ -36,23 +36,23 @@ class Body:
 def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None = None) -> Body:
     """The post's text: paragraphs separated by a blank line, without title, byline, footer, share boxes, geo notice.
 
-    Where the page shows only a part of the post (one of several pages, a beginning with "read more") and its
-    source told the whole, the whole is taken.
+    If the page shows only a part of the post (one of several pages, the beginning with "read more") and its source gave
+    the whole text, that is returned.
     """
     shown = _shown(page, post, title, beside)
-    if told := whole(shown.text, page.url, title, lead):
-        return Body(told, "api" if from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
+    if text := whole(shown.text, page.url, title, lead):
+        return Body(text, "api" if from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
     return shown
 
 
 def whole(shown: str, url: str, title: str, lead: Lead | None) -> str:
-    """The whole text that the source told, where the page shows only its beginning; else ""."""
-    told = of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
-    return told if len(told) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, told)) else ""
+    """The whole text from the source, if the page shows only its beginning; else ""."""
+    text = of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
+    return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, text)) else ""
 
 
 def of_html(fragment: str, url: str, title: str = "") -> str:
-    """The plain text of a post's HTML as a feed or an API gives it."""
+    """The plain text of a post's HTML from a feed or an API."""
     page = parse(f"<html><body><div class='archiver-whole'>{fragment}</div></body></html>", url)
     top = page.index.first(".archiver-whole")
     if top is None:
@@ -63,7 +63,7 @@ def of_html(fragment: str, url: str, title: str = "") -> str:
 
 
 def render(page: Page, post: Post, top: Element, title: str, beside: Beside, extra_drop: Iterable[str] = ()) -> str:
-    """The text of a given container with the usual pruning. `extra_drop`: selectors of more that is no text there."""
+    """The text of a given container with the usual pruning. `extra_drop`: selectors of more elements to leave out."""
     return _text(layout(top, _skipped(page, extra_drop)), top, _known(page, title, beside, top))
 
 
@@ -114,7 +114,7 @@ def _shown(page: Page, post: Post, title: str, beside: Beside) -> Body:
     known = _known(page, title, beside, top)
     text = _text(plan, top, known, weights if source != "platform" else None)
     if not text and len(bare := _text(layout(top), top, known)) > 200:
-        text = bare  # a rule of what to drop met the text itself
+        text = bare  # a selector of what to drop matched the text itself
     if not text and source == "density":
         return _last_resort(page)
     return Body(text, source, locator, confidence)

@@ -1,4 +1,4 @@
-"""A candidate for a field: its value and the evidence it rests on."""
+"""A candidate for a field: its value and its evidence."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Categories and tags of a post: links of its own meta lines, declarations, and the source's lists."""
+"""Categories and tags of a post: links in its meta lines, what the page declares, and the lists of a source hint."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from lxml.etree import _Element as Element
@@ -20,22 +21,35 @@ from archiver.items import Lead
 from archiver.platforms import by_name
 
 Found = tuple[Kind, Candidate[Terms]]
-_METAS: tuple[tuple[Kind, str, float, bool], ...] = (
-    ("category", "article:section", 0.66, False),
-    ("category", "parsely-section", 0.66, False),
-    ("category", "citation_section", 0.66, False),
-    ("category", "sailthru.section", 0.6, False),
-    ("tag", "article:tag", 0.8, False),
-    ("tag", "og:article:tag", 0.8, False),
-    ("tag", "parsely-tags", 0.7, True),
-    ("tag", "news_keywords", 0.68, True),
-    ("tag", "sailthru.tags", 0.68, True),
-    ("tag", "citation_keywords", 0.68, True),
-    ("tag", "keywords", 0.35, True),
+
+
+@dataclass(frozen=True, slots=True)
+class _Meta:
+    """A meta element with terms. `is_list`: one element has several terms."""
+
+    kind: Kind
+    name: str
+    confidence: float
+    is_list: bool = False
+
+
+_METAS = (
+    _Meta("category", "article:section", 0.66),
+    _Meta("category", "parsely-section", 0.66),
+    _Meta("category", "citation_section", 0.66),
+    _Meta("category", "sailthru.section", 0.6),
+    _Meta("tag", "article:tag", 0.8),
+    _Meta("tag", "og:article:tag", 0.8),
+    _Meta("tag", "parsely-tags", 0.7, is_list=True),
+    _Meta("tag", "news_keywords", 0.68, is_list=True),
+    _Meta("tag", "sailthru.tags", 0.68, is_list=True),
+    _Meta("tag", "citation_keywords", 0.68, is_list=True),
+    _Meta("tag", "keywords", 0.35, is_list=True),  # written for search engines
 )
-"""Kind, name, trust, and whether one element lists several. Bare keywords are written for search engines."""
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts show their categories where they have some: the way to a post is made of folders there."""
+"""Platforms whose posts show their categories if they have any: breadcrumbs are only folders there."""
+_BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs")
+_MOST_STEPS = 10
 _MOST = 60
 
 
@@ -59,11 +73,11 @@ def candidates(page: Page, post: Post, lead: Lead | None) -> tuple[list[Candidat
 def chosen(
     cats: list[Candidate[Terms]], tags: list[Candidate[Terms]]
 ) -> tuple[Terms, Terms]:
-    """The categories and the tags that these candidates come to."""
+    """The categories and the tags chosen from these candidates."""
     category, tag = terms(cats), terms([t for t in tags if t.confidence >= 0.5])
     tagged = tag.value if tag else ()
     if tag is not None and tag.source in ("link", "label") and category is not None:
-        # rel="tag" says only that a link is a term; the platform's rule has told which ones are categories.
+        # rel="tag" says only that a link is a term; the platform's selector has found those that are categories.
         tagged = tuple(t for t in tagged if folded(t) not in {folded(c) for c in category.value})
     return category.value if category else (), tagged
 
@@ -83,7 +97,7 @@ def _of_source(lead: Lead | None) -> Iterator[Found]:
 
 
 def _by_rule(page: Page, post: Post) -> Iterator[Found]:
-    """What the platform's table names; then what many hand-made themes name alike."""
+    """The terms by the platform's selectors, then by those in common use."""
     generic = by_name("generic")
     rows = [(generic, "class", 0.75)]
     if page.platform is not generic:
@@ -99,22 +113,26 @@ def _by_rule(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _texts(page: Page, post: Post, rule: str, kind: Kind, both: bool) -> list[str]:
-    """The texts of term links; links whose address says that they are of the other kind are left out (`both`), as
-    are links of sentences and to other sites."""
+    """The texts of term links, without those in sentences and those to other sites.
+
+    `both`: the selector matches both kinds, so a link whose address says the other kind is left out.
+    """
     found: list[str] = []
     prose: dict[Element, bool] = {}
+    by_rel = "rel" in rule
     for el, _ in post.select([rule], anywhere=False)[:_MOST]:
         href = el.get("href") or ""
-        if (both and href and kind_of_address(href) not in (None, kind)) or (
-            href and not own_site(page, href) and "tag" not in (el.get("rel") or "").split()
-        ):
+        if href and ((both and kind_of_address(href) not in (None, kind)) or _is_foreign(page, el, href)):
             continue
-        rel = "rel" in rule
-        if el.tag == "a" and not rel and in_prose(el, prose):
+        if el.tag == "a" and not by_rel and in_prose(el, prose):
             continue
-        if is_term(text := term(line(el)), rel or kind_of_address(href) == kind):
+        if is_term(text := term(line(el)), by_rel or kind_of_address(href) == kind):
             found.append(text)
     return found
+
+
+def _is_foreign(page: Page, el: Element, href: str) -> bool:
+    return not own_site(page, href) and "tag" not in (el.get("rel") or "").split()
 
 
 def _by_link(page: Page, post: Post) -> Iterator[Found]:
@@ -122,33 +140,37 @@ def _by_link(page: Page, post: Post) -> Iterator[Found]:
     kinds: tuple[Kind, ...] = ("category", "tag")
     for kind in kinds:
         sure = [x.text for x in links if x.kind == kind and x.sure]
-        told = [x.text for x in links if x.kind == kind]
+        all_ = [x.text for x in links if x.kind == kind]
         yield _found(kind, sure, "link", f"{kind} address", 0.8, True)
-        if len(told) > len(sure):
-            yield _found(kind, told, "label", f"{kind} label", 0.74, True)
+        if len(all_) > len(sure):
+            yield _found(kind, all_, "label", f"{kind} label", 0.74, True)
 
 
 def _declared(page: Page) -> Iterator[Found]:
+    """The terms in JSON-LD, microdata, RDFa and meta elements."""
     data = page.data
     node = data.article(page.addresses)
     headline = {folded(t) for t in [*data.texts(node, "headline"), *data.meta("og:title")]}
     sections = [t for t in data.texts(node, "articleSection") if folded(t) not in headline]
     yield _found("category", [p for t in sections for p in _sections(page, t)], "json-ld", "articleSection", 0.82)
-    # Rank Math writes the phrases to be found by, not the post's tags.
+    # Rank Math writes search phrases there, not the post's tags.
     trust = 0.3 if _by_rank_math(page) else 0.78
     yield _found("tag", listed(data.texts(node, "keywords")), "json-ld", "keywords", trust)
-    for source, marked, _ in data.declared(page.addresses):
-        if source != "json-ld":
-            found = [p for t in data.texts(marked, "articleSection") for p in _sections(page, t)]
-            yield _found("category", found, source, "articleSection", 0.8)
-            yield _found("tag", listed(data.texts(marked, "keywords")), source, "keywords", 0.7)
-    for kind, name, confidence, several in _METAS:
-        if name == "article:section" and page.platform.section_is_folder:
-            continue
-        given = data.meta(name)[:1] if name == "keywords" else data.meta(name)
-        if kind == "category":
-            given = [p for t in given[:3] if folded(t) not in headline for p in _sections(page, t)]
-        yield _found(kind, listed(given) if several else given, "meta", name, confidence)
+    for one in data.declared(page.addresses):
+        if one.source != "json-ld":
+            found = [p for t in data.texts(one.node, "articleSection") for p in _sections(page, t)]
+            yield _found("category", found, one.source, "articleSection", 0.8)
+            yield _found("tag", listed(data.texts(one.node, "keywords")), one.source, "keywords", 0.7)
+    for meta in _METAS:
+        if meta.name != "article:section" or not page.platform.section_is_folder:
+            yield _of_meta(page, meta, headline)
+
+
+def _of_meta(page: Page, meta: _Meta, headline: set[str]) -> Found:
+    texts = page.data.meta(meta.name)[:1] if meta.name == "keywords" else page.data.meta(meta.name)
+    if meta.kind == "category":
+        texts = [p for t in texts[:3] if folded(t) not in headline for p in _sections(page, t)]
+    return _found(meta.kind, listed(texts) if meta.is_list else texts, "meta", meta.name, meta.confidence)
 
 
 def _by_rank_math(page: Page) -> bool:
@@ -158,8 +180,7 @@ def _by_rank_math(page: Page) -> bool:
 def _sections(page: Page, text: str) -> list[str]:
     """ "News,Health" are two sections; "Health, Wellness & Beauty" is one.
 
-    A list with spaces is told by its parts standing as links of their own, or by being neither a link nor
-    ended by "and".
+    A text with spaces is a list if each part is a link of its own, or if the whole is no link and has no "and".
     """
     parts = re.split(r"\s*[,;]\s+", text)
     if len(parts) == 1:
@@ -186,26 +207,39 @@ def _of_class(page: Page, post: Post) -> Iterator[Found]:
 
 
 def _breadcrumbs(page: Page, post: Post) -> Iterator[Found]:
-    """The way to the post, without home, the post itself and folders that say only that it is one: last resort."""
+    """The breadcrumbs without home, the post itself and folders that only say that it is a post: a last resort."""
     if page.platform.name in _FILED_OTHERWISE:
         return
-    way: list[tuple[str, str]] = []
+    own = {folded(line(post.title)) if post.title is not None else "", *map(folded, page.data.meta("og:title"))}
+    known = own | {folded(n) for n in page.data.names_of_site()} | FOLDER_WORDS
+    steps = _declared_steps(page) or _shown_steps(page)
+    names = [name for name, href in steps[1:] if href and _is_section(page, name, href, known)]
+    yield _found("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
+
+
+def _is_section(page: Page, name: str, href: str, known: set[str]) -> bool:
+    if page.join(href).partition("#")[0].rstrip("/") in page.addresses:
+        return False
+    return folded(name) not in known and len(name) <= 40 and is_term(term(name))
+
+
+def _declared_steps(page: Page) -> list[tuple[str, str]]:
+    """The names and addresses in JSON-LD's breadcrumbs."""
+    steps: list[tuple[str, str]] = []
     for node in page.data.of_type("breadcrumblist")[:1]:
-        for item in page.data.resolve(node.get("itemListElement"))[:10]:
+        for item in page.data.resolve(node.get("itemListElement"))[:_MOST_STEPS]:
             if isinstance(item, dict):
                 at = item.get("item")
                 href = str(at.get("@id") or at.get("url") or "") if isinstance(at, dict) else str(at or "")
                 name = next(iter(page.data.texts(item, "name")), "") or next(iter(page.data.texts(item, "item")), "")
-                way.append((name, href))
-    for rule in () if way else ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs"):
+                steps.append((name, href))
+    return steps
+
+
+def _shown_steps(page: Page) -> list[tuple[str, str]]:
+    """The texts and addresses of the links in the first breadcrumbs that have any."""
+    for rule in _BREADCRUMBS:
         for el in page.index.select(rule)[:1]:
-            way = way or [(line(a), a.get("href") or "") for a in islice(el.iter("a"), 10)]
-    own = {folded(line(post.title)) if post.title is not None else "", *map(folded, page.data.meta("og:title"))}
-    known = own | {folded(n) for n in page.data.names_of_site()} | FOLDER_WORDS
-    names = [
-        name
-        for name, href in way[1:]
-        if href and page.join(href).partition("#")[0].rstrip("/") not in page.addresses
-        and folded(name) not in known and len(name) <= 40 and is_term(term(name))
-    ]
-    yield _found("category", names[:4], "breadcrumb", "breadcrumb", 0.4)
+            if steps := [(line(a), a.get("href") or "") for a in islice(el.iter("a"), _MOST_STEPS)]:
+                return steps
+    return []

@@ -1,4 +1,4 @@
-"""Agencies and outlets a post names as its source, and the byline that stands at its end."""
+"""The agencies and outlets that a post names as its sources, and the byline at its end."""
 
 from __future__ import annotations
 
@@ -73,6 +73,8 @@ _STARTS_NOTE = re.compile(
     r"basado)\b",
     re.IGNORECASE,
 )
+_DOMAIN, _INITIALS = re.compile(r"[\w-]+(?:\.[\w-]+)+"), re.compile(r"[a-zäöü]{2,4}")
+_BETWEEN_AGENCIES = re.compile(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+")
 _DATELINE_WORDS = 3
 _FIRST, _LAST = 3, 4
 _LONGEST, _LONGEST_LIST = 50, 80
@@ -87,7 +89,7 @@ _METAS = ("contentsource", "source", "dc.source", "article:source", "mediaid", "
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What the last lines of a body turned out to be: names, sources, and how many paragraphs they take."""
+    """What the last paragraphs of a body contain besides text: authors, sources, and how many paragraphs these are."""
 
     authors: tuple[str, ...] = ()
     credits: tuple[str, ...] = ()
@@ -95,7 +97,7 @@ class Tail:
 
 
 def outlets(text: str) -> list[str]:
-    """Names of outlets in a phrase such as "Reuters and CNN"; of an address its host."""
+    """The names of outlets in a phrase such as "Reuters and CNN"; for an address its host."""
     text = clean(text).strip(" .:：–—-\"'“”*")
     if m := re.match(r"(?:https?://|www\.)\S+$", text):
         host = urlsplit(m[0] if "//" in m[0] else f"//{m[0]}").hostname or ""
@@ -114,33 +116,27 @@ def outlets(text: str) -> list[str]:
 
 
 def is_outlet(text: str) -> bool:
-    """Whether a text can be an outlet's name: short, with a capital or in a script without."""
-    return (
-        2 <= len(text) <= _LONGEST
-        and len(text.split()) <= _MOST_WORDS
-        and (text[0].isupper() or text[0].isdigit() or not text[0].isascii() or folded(text) in KNOWN
-             or bool(re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", text)))
-        and any(c.isalpha() for c in text)
-        and not NO_OUTLET.match(text)
-    )
+    """Whether a text can be an outlet's name: short, with a capital or in a script without capitals."""
+    if not 2 <= len(text) <= _LONGEST or len(text.split()) > _MOST_WORDS or not any(c.isalpha() for c in text):
+        return False
+    starts_like_name = text[0].isupper() or text[0].isdigit() or not text[0].isascii()
+    return (starts_like_name or folded(text) in KNOWN or bool(_DOMAIN.fullmatch(text))) and not NO_OUTLET.match(text)
 
 
 def agencies(text: str, sure: bool = True) -> list[str]:
-    """The agencies of a phrase that consists of known ones only: "Reuters", "dpa/AFP", "dpa/lni" (an editor's sign).
-    Without `sure` a short name that means other things as well is none."""
+    """The agencies in a phrase that consists only of known ones: "Reuters", "dpa/AFP", "dpa/lni" (with an editor's
+    initials). Without `sure`, a short name with other meanings does not count alone."""
     if len(text) > _LONGEST_LIST:
         return []
-    pieces = [p.strip(" .©*") for p in re.split(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+", clean(text))]
-    pieces = [p for p in pieces if p]
+    pieces = list(filter(None, (p.strip(" .©*") for p in _BETWEEN_AGENCIES.split(clean(text)))))
     found = [p for p in pieces if folded(p) in KNOWN]
-    rest = [p for p in pieces if folded(p) not in KNOWN and not re.fullmatch(r"[a-zäöü]{2,4}", p)]
-    if rest or not found or (not sure and all(folded(p) in AMBIGUOUS for p in found)):
+    if any(folded(p) not in KNOWN and not _INITIALS.fullmatch(p) for p in pieces):
         return []
-    return found
+    return found if sure or any(folded(p) not in AMBIGUOUS for p in found) else []
 
 
 def of_line(text: str) -> list[str]:
-    """The sources one paragraph or note names, [] where it names none."""
+    """The sources named in one paragraph or note."""
     if not text or len(text) > _LINE:
         return _end_of(text[-_LINE:])
     labelled = _LABEL.match(text)
@@ -152,13 +148,14 @@ def of_line(text: str) -> list[str]:
         return outlets(m["who"])
     if m := _COPYRIGHT.match(text):
         return agencies(m["who"])
-    if found := agencies(text.strip(" ()[]（）【】—–-*."), sure=text[0] in "([（【—–-"):
-        return found
-    if found := _end_of(text):
-        return found
-    if len(text) < 300 and (m := _NOTE.search(text)) and _STARTS_NOTE.match(text):
-        return outlets(m["who"])
-    return []
+    is_bracketed = text[0] in "([（【—–-"
+    return agencies(text.strip(" ()[]（）【】—–-*."), sure=is_bracketed) or _end_of(text) or _of_note(text)
+
+
+def _of_note(text: str) -> list[str]:
+    """The sources of a note like "This report is based on information from Reuters"."""
+    m = _NOTE.search(text) if len(text) < 300 else None
+    return outlets(m["who"]) if m and _STARTS_NOTE.match(text) else []
 
 
 def _end_of(text: str) -> list[str]:
@@ -181,8 +178,8 @@ def _end_of(text: str) -> list[str]:
 
 
 def _bare(m: re.Match[str]) -> list[str]:
-    """The names after a word without a colon, where they are names and no sentence; "mit" and "avec" stand before
-    anything, so that only known agencies count."""
+    """The names after a label without a colon, if they are names and not a sentence. Anything may follow "mit" and
+    "avec", so only known agencies count there."""
     who = m["who"]
     if m["word"].lower() in _PREPOSITIONS:
         return agencies(who)
@@ -193,9 +190,9 @@ def _bare(m: re.Match[str]) -> list[str]:
 
 
 def read_tail(body: str) -> Tail:
-    """Looks at the last paragraphs of a body for a byline and for notes on the sources.
+    """Reads the byline and the notes on sources in the last paragraphs of a body.
 
-    A line "NAME (note that names the sources)" is both; it and notes that stand alone are no text of the post.
+    A line "NAME (note that names the sources)" is both. Such lines are not part of the post's text.
     """
     paragraphs = body.split("\n\n")
     authors: list[str] = []
@@ -205,20 +202,30 @@ def read_tail(body: str) -> Tail:
         one = clean(text)
         if "\n" in text.strip() or not one:
             break
-        m = _END_NOTE.match(one)
-        if m and (sources := of_line(f"({m['note']})") or _note_sources(m["note"])):
-            who = [n for n in names(m["name"]) if looks_personal(n)]
-            if who and len(clean(m["name"])) <= 60 and _covers(m["name"], who):
-                authors, credits, taken = who + authors, sources + credits, taken + 1
-                continue
-        alone = of_line(one) if one[0] in "([（【*" or _LABEL.match(one) or _BARE_LABEL.match(one) else []
-        if alone:
-            credits, taken = alone + credits, taken + 1
-            continue
-        break
+        who, sources = _signed_note(one)
+        sources = sources or _lone_note(one)
+        if not sources:
+            break
+        authors, credits, taken = who + authors, sources + credits, taken + 1
     if taken >= len(paragraphs):
         taken = 0
     return Tail(tuple(dict.fromkeys(authors)), tuple(dict.fromkeys(credits)), taken)
+
+
+def _signed_note(text: str) -> tuple[list[str], list[str]]:
+    """The authors and sources in a line "NAME (note that names the sources)"; ([], []) for another line."""
+    m = _END_NOTE.match(text)
+    sources = (of_line(f"({m['note']})") or _note_sources(m["note"])) if m else []
+    if m is None or not sources or len(clean(m["name"])) > 60:
+        return [], []
+    who = [n for n in names(m["name"]) if looks_personal(n)]
+    return (who, sources) if who and _covers(m["name"], who) else ([], [])
+
+
+def _lone_note(text: str) -> list[str]:
+    """The sources in a line that is only a note: in brackets, or after a label."""
+    is_note = text[0] in "([（【*" or _LABEL.match(text) or _BARE_LABEL.match(text)
+    return of_line(text) if is_note else []
 
 
 def _note_sources(note: str) -> list[str]:
@@ -227,21 +234,17 @@ def _note_sources(note: str) -> list[str]:
 
 
 def _covers(text: str, who: list[str]) -> bool:
-    """Whether a text is little more than the names found in it."""
+    """Whether a text is hardly more than the names found in it."""
     return len(folded(text)) <= sum(len(folded(n)) for n in who) + 8
 
 
 def credits(
-    body: str,
-    tail: Tail,
-    lines: tuple[str, ...] = (),
-    captions: Iterable[str] = (),
-    beside: Iterable[str] = (),
+    body: str, tail: Tail, lines: tuple[str, ...] = (), captions: Iterable[str] = (), beside: Iterable[str] = (),
     own: Iterable[str] = (),
-) -> tuple[str, ...]:
-    """All sources a post names: at its end, in a dateline "HANOI (Reuters) -", in notes of their own, in its meta
-    lines, and `beside` its text (as `of_page` finds them). What a caption names is its picture's source; the site's
-    `own` names are none."""
+) -> tuple[str, ...]:  # fmt: skip
+    """All sources that a post names: at its end, in a dateline "HANOI (Reuters) -", in separate notes, in its meta
+    lines, and `beside` its text (as `of_page` finds them). A source in a caption is the picture's; the site's `own`
+    names are not sources."""
     found = list(tail.credits)
     for one in lines:
         if (m := _IN_META.search(one)) and not PHOTO.search(one[max(0, m.start() - 12) : m.start("who")]):
@@ -272,36 +275,35 @@ def unique(found: Iterable[str]) -> tuple[str, ...]:
 
 
 def dateline(text: str) -> tuple[str, list[str]]:
-    """The place, in capitals as agencies write it, and the agencies of a paragraph that opens with a dateline."""
+    """The place (in capitals, as agencies write it) and the agencies in the dateline at the start of a paragraph."""
     for rule in _DATELINES:
         m = rule.match(text[:160])
         if m is None or not (known := agencies(m["who"])):
             continue
         head = text[: m.start("who")].strip(" (（【[/")
         if not (head.isupper() or len(head.split()) <= _DATELINE_WORDS or any(c.isdigit() for c in head)):
-            continue  # "The British Broadcasting Corporation (BBC) - founded ..." opens a sentence
+            continue  # "The British Broadcasting Corporation (BBC) - founded ..." is a sentence
         place = re.split(r"[(（,，\d]", head)[0].strip(" -–—.")
         return (place if place.isupper() and 2 < len(place) <= 40 and folded(place) not in KNOWN else ""), known
     return "", []
 
 
 def dateline_place(body: str) -> str:
-    """The place that the dateline of a text names, in capitals as written there; "" where there is none."""
+    """The place in the dateline of a text, in capitals as written there; "" if there is none."""
     return next((place for p in body[:2_000].split("\n\n")[:3] if (place := dateline(clean(p))[0])), "")
 
 
 def of_page(page: Page, post: Post) -> list[str]:
-    """Sources that stand beside the text: in elements named so, in metas, as schema.org's sourceOrganization."""
-    found: list[str] = []
-    for el, _ in post.select(_PLACES, anywhere=False)[:3]:
-        text = line(el)
-        if len(text) <= 60 and not PHOTO.search(text):
-            m = _LABEL.match(text)
-            found += outlets(m["who"] if m else text)
-    for text in page.data.meta(*_METAS)[:3]:
-        m = _LABEL.match(text)
-        found += outlets(m["who"] if m else text) if len(text) <= 60 else []
+    """The sources beside the text: in elements named so, in meta elements, and in schema.org's sourceOrganization."""
+    shown = (line(el) for el, _ in post.select(_PLACES, anywhere=False)[:3])
+    texts = [text for text in shown if not PHOTO.search(text)] + page.data.meta(*_METAS)[:3]
+    found = [name for text in texts if len(text) <= 60 for name in outlets(_without_label(text))]
     return found + page.data.texts(page.data.article(page.addresses), "sourceOrganization")[:3]
+
+
+def _without_label(text: str) -> str:
+    m = _LABEL.match(text)
+    return m["who"] if m else text
 
 
 def captions(post: Post) -> list[str]:
@@ -313,6 +315,6 @@ def captions(post: Post) -> list[str]:
 
 
 def of_post(page: Page, post: Post, text: str, tail: Tail, lines: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """All sources that a post names, wherever on its page, but the site itself."""
+    """All sources that a post names, anywhere on its page, except the site itself."""
     host = (urlsplit(page.url).hostname or "").lower().removeprefix("www.")
     return credits(text, tail, lines, captions(post), of_page(page, post), own=(*page.data.names_of_site(), host))

@@ -1,8 +1,9 @@
-"""Date candidates, published and modified."""
+"""Candidates for the date of publication and for that of the last change."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
@@ -22,71 +23,22 @@ from archiver.platforms import by_name
 
 When = Candidate[Moment]
 _PUBLISHED = (
-    (
-        (
-            "article:published_time",
-            "article:published",
-            "og:published_time",
-            "og:article:published_time",
-            "rnews:datepublished",
-        ),
-        0.84,
-    ),
-    (
-        (
-            "citation_publication_date",
-            "citation_online_date",
-            "parsely-pub-date",
-            "datepublished",
-            "publish-date",
-            "publishdate",
-            "publish_date",
-            "publication_date",
-            "published_time",
-            "pubdate",
-            "pub_date",
-            "article.published",
-            "published-date",
-            "originalpublicationdate",
-            "sailthru.date",
-            "cxenseparse:recs:publishtime",
-            "ptime",
-            "displaydate",
-            "article_date_original",
-            "article:created",
-            "created",
-        ),
-        0.74,
-    ),
-    (
-        (
-            "dc.date.issued",
-            "dcterms.issued",
-            "dcterms.created",
-            "dc.date.created",
-            "dcterms.date",
-            "dc.date",
-            "date",
-            "bt:pubdate",
-        ),
-        0.68,
-    ),
-)
+    (("article:published_time", "article:published", "og:published_time", "og:article:published_time",
+      "rnews:datepublished"), 0.84),
+    (("citation_publication_date", "citation_online_date", "parsely-pub-date", "datepublished", "publish-date",
+      "publishdate", "publish_date", "publication_date", "published_time", "pubdate", "pub_date", "article.published",
+      "published-date", "originalpublicationdate", "sailthru.date", "cxenseparse:recs:publishtime", "ptime",
+      "displaydate", "article_date_original", "article:created", "created"), 0.74),
+    (("dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created", "dcterms.date", "dc.date", "date",
+      "bt:pubdate"), 0.68),
+)  # fmt: skip
+"""Names of meta elements with the date of publication, and how much they are believed."""
 _MODIFIED = (
-    "article:modified_time",
-    "og:updated_time",
-    "article:modified",
-    "dcterms.modified",
-    "dc.date.modified",
-    "datemodified",
-    "last-modified",
-    "lastmod",
-    "revised",
-    "modified_time",
-    "article.updated",
-    "sailthru.lastmodified",
-)
-# Names of meta elements that no table has: "x:publishdate", "page-date".
+    "article:modified_time", "og:updated_time", "article:modified", "dcterms.modified", "dc.date.modified",
+    "datemodified", "last-modified", "lastmod", "revised", "modified_time", "article.updated", "sailthru.lastmodified",
+)  # fmt: skip
+_KNOWN_METAS = frozenset(name for names, _ in _PUBLISHED for name in names)
+# Names of meta elements that are in no table: "x:publishdate", "page-date".
 _META_PUBLISHED = re.compile(r"publi(?:sh|cation)|posted|pub_?date|(?:^|[:._-])date$", re.IGNORECASE)
 _META_OTHER = re.compile(
     r"modif|updat|revis|expir|event|start|end|valid|copyright|birth|publisher|unpublish", re.IGNORECASE
@@ -97,16 +49,16 @@ _NO_POSTS = frozenset(
 _IMAGES = 10
 _IMAGE_DAY = re.compile(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
-"""What only says when the page was changed is taken where nothing better than this says when it was published."""
+"""The date of a change is used for that of publication only where no candidate is trusted more than this."""
 
 
 def stated(moment: Moment, visible: bool) -> float:
-    """A little more trust for what is more exact, so that among equals the fullest is kept."""
+    """A little more trust for a more precise date, so that among equals the most precise wins."""
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
 class _Found(list[When]):
-    """The candidates of one page, each with the trust that its exactness adds."""
+    """The candidates of one page, each with the trust that its precision adds."""
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
@@ -114,9 +66,9 @@ class _Found(list[When]):
 
 
 def published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
-    """When the post was published, by every source that says so.
+    """The date of publication by every source that gives one.
 
-    What the page itself says is asked twice: to tell a post by its date, and for the date.
+    What the page itself says is needed twice, to classify the page and for the date, and computed once.
     """
     if lead is not None and lead.published is not None:
         return _published(page, post, lead, beside)
@@ -132,23 +84,17 @@ def _published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> lis
     language = page.date_language
     if lead is not None and lead.published is not None:
         trusted = from_api(lead)
-        told = Moment(lead.published, "second", True)
-        out.add(told, "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
-    _platform(page, post, out)
-    _declared(page, post, out, language)
+        moment = Moment(lead.published, "second", True)
+        out.add(moment, "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
+    _add_platform(page, post, out)
+    _add_declared(page, post, out, language)
     out.add(beside.moment, "byline", "beside the heading", 0.8, True)
-    date = of_url(page.path)
-    if date is not None and date[2] is not None:
-        out.add(machine(f"{date[0]:04}-{date[1]:02}-{date[2]:02}"), "address", page.path, 0.55)
-    changed: list[Shown] = []
-    declared = any(c.confidence >= _SURE and not c.visible for c in out)
-    for one in () if _settled(out) else dates_shown(page, post, language, near=declared):
-        if one.says == "published":
-            out.add(one.moment, "shown", f"{one.where} {_name(one.element)}", one.confidence, True)
-        else:
-            changed.append(one)
+    address = of_url(page.path)
+    if address is not None and address.day is not None:
+        out.add(machine(f"{address.year:04}-{address.month:02}-{address.day:02}"), "address", page.path, 0.55)
+    changed = _add_shown(page, post, out, language)
     if not any(c.confidence >= _SURE for c in out):
-        # Scripts are read only where the page itself is not plain: it costs a walk over its whole source.
+        # Scripts are read only where the page itself is unclear: that takes a walk over its whole source.
         if (found := stated_date(page)) is not None:
             out.add(found.moment, "script", found.key, 0.62 if found.sure else 0.52)
         if not any(c.confidence >= _UNTRUSTED for c in out):
@@ -156,17 +102,31 @@ def _published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> lis
     return out
 
 
+def _add_shown(page: Page, post: Post, out: _Found, language: str) -> list[Shown]:
+    """Adds the visible dates of publication, unless the day is settled; returns the visible dates of a change."""
+    if _settled(out):
+        return []
+    changed: list[Shown] = []
+    declared = any(c.confidence >= _SURE and not c.visible for c in out)
+    for one in dates_shown(page, post, language, near=declared):
+        if one.says == "published":
+            out.add(one.moment, "shown", f"{one.where} {_name(one.element)}", one.confidence, True)
+        else:
+            changed.append(one)
+    return changed
+
+
 _SURE = 0.8
 
 
 def _settled(found: list[When]) -> bool:
-    """Whether a declaration and a line that readers see name one day: then the rest of the page is not searched."""
+    """Whether a declaration and a visible line agree on one day: then the rest of the page is not searched."""
     days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
     return bool(days[0] & days[1])
 
 
 def _last_resort(page: Page, post: Post, out: _Found, changed: list[Shown], beside: Beside) -> None:
-    """What is weaker than any other source: the only date shown is that of a change, or an image's address has one."""
+    """Adds the weakest sources: the date of a change, and a date in the address of an image."""
     out.add(beside.modified, "byline", "changed, beside the heading", 0.42, True)
     for one in changed[:1]:
         out.add(one.moment, "shown", f"changed, {one.where} {_name(one.element)}", 0.4, True)
@@ -178,80 +138,109 @@ def _last_resort(page: Page, post: Post, out: _Found, changed: list[Shown], besi
     images = page.data.meta("og:image", "twitter:image")[:1]
     if post.body is not None:
         images += [img.get("src") or img.get("data-src") or "" for img in post.body.iter("img")][:_IMAGES]
-    for text in images:
-        if m := _IMAGE_DAY.search(text):
-            out.add(machine(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
-            break
+    if m := next(filter(None, map(_IMAGE_DAY.search, images)), None):
+        out.add(machine(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
 
 
 def _name(el: Element) -> str:
     return ".".join([str(el.tag), *(el.get("class") or "").split()[:2]])
 
 
-def _declared(page: Page, post: Post, out: _Found, language: str) -> None:
-    """JSON-LD, microdata and meta elements."""
+def _read(text: str, language: str) -> Moment | None:
+    """A declared date, in a machine's notation or in a reader's."""
+    return machine(text) or visible(text, language)
+
+
+def _add_declared(page: Page, post: Post, out: _Found, language: str) -> None:
+    _add_json_ld(page, out, language)
+    _add_microdata(page, post, out, language)
+    for text in page.data.texts(page.data.rdfa_article(page.addresses), "datePublished", "dateCreated")[:1]:
+        out.add(_read(text, language), "rdfa", "datePublished", 0.86)
+    _add_metas(page, out, language)
+
+
+def _add_json_ld(page: Page, out: _Found, language: str) -> None:
     node = page.data.article(page.addresses)
     for key, confidence in (("datePublished", 0.86), ("dateCreated", 0.78), ("uploadDate", 0.7)):
         for text in page.data.texts(node, key)[:1]:
-            out.add(machine(text) or visible(text, language), "json-ld", key, confidence)
+            out.add(_read(text, language), "json-ld", key, confidence)
     if node is None:
-        for other in page.data.nodes:
-            kinds = types(other)
-            if "datePublished" in other and kinds and not kinds & _NO_POSTS:
-                for text in page.data.texts(other, "datePublished")[:1]:
-                    out.add(machine(text), "json-ld", min(kinds), 0.62)
-                break
-        for web in page.data.of_type("webpage")[:1]:
-            for text in page.data.texts(web, "datePublished")[:1]:
-                out.add(machine(text), "json-ld", "WebPage", 0.58)
+        _add_other_nodes(page, out)
+
+
+def _add_other_nodes(page: Page, out: _Found) -> None:
+    """Adds the dates of nodes that are no article, for pages that declare none."""
+    dated = ((types(n), n) for n in page.data.nodes if "datePublished" in n)
+    other = next(((kinds, n) for kinds, n in dated if kinds and not kinds & _NO_POSTS), None)
+    if other is not None:
+        kinds, node = other
+        for text in page.data.texts(node, "datePublished")[:1]:
+            out.add(machine(text), "json-ld", min(kinds), 0.62)
+    for web in page.data.of_type("webpage")[:1]:
+        for text in page.data.texts(web, "datePublished")[:1]:
+            out.add(machine(text), "json-ld", "WebPage", 0.58)
+
+
+def _add_microdata(page: Page, post: Post, out: _Found, language: str) -> None:
     for el in page.index.select("[itemprop~=datePublished]") + page.index.select("[itemprop~=dateCreated]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
             moment, seen = of_element(el, language)
             out.add(moment, "microdata", "datePublished", 0.86, seen)
-            break
-    for text in page.data.texts(page.data.rdfa_article(page.addresses), "datePublished", "dateCreated")[:1]:
-        out.add(machine(text) or visible(text, language), "rdfa", "datePublished", 0.86)
-    known: set[str] = set()
+            return
+
+
+def _add_metas(page: Page, out: _Found, language: str) -> None:
     for keys, confidence in _PUBLISHED:
         for key in keys:
-            known.add(key)
             for text in page.data.meta(key)[:1]:
-                out.add(machine(text) or visible(text, language), "meta", key, confidence)
+                out.add(_read(text, language), "meta", key, confidence)
     for key in page.data.meta_names():
-        if key not in known and _META_PUBLISHED.search(key) and not _META_OTHER.search(key):
-            text = page.data.meta_first(key)
-            out.add(machine(text) or visible(text, language), "meta", key, 0.6)
+        if key not in _KNOWN_METAS and _META_PUBLISHED.search(key) and not _META_OTHER.search(key):
+            out.add(_read(page.data.meta_first(key), language), "meta", key, 0.6)
 
 
-def _platform(page: Page, post: Post, out: _Found) -> None:
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """An element with its date; `in_text` where the date was read from its visible text."""
+
+    element: Element
+    moment: Moment
+    in_text: bool
+
+
+def _add_platform(page: Page, post: Post, out: _Found) -> None:
+    """Adds what the first selector with a date finds, for the platform and for names in common use."""
     generic = by_name("generic")
-    language = page.date_language
-    tables = [(page.platform, 0.9)] if page.platform is not generic else []
-    for platform, confidence in [*tables, (generic, 0.72)]:
+    tables = [(page.platform, "platform", 0.9)] if page.platform is not generic else []
+    for platform, source, confidence in [*tables, (generic, "class", 0.72)]:
         for rule in page.index.present(platform.published):
-            found = [
-                (m, seen, el)
-                for el, _ in post.select([rule])[:3]
-                for m, seen in [of_element(el, language)]
-                if m is not None and not _says_modified(el)
-            ]
-            if found:
-                moment, seen, el = found[0]
-                inside = post.holder is not None and any(a is post.holder for a in el.iterancestors())
-                text = visible(line(el), language)
-                out.add(
-                    moment,
-                    "platform" if platform is not generic else "class",
-                    rule,
-                    confidence if inside else confidence - 0.08,
-                    el.tag != "meta" and (text is None or text.day == moment.day),
-                )
-                tip = visible(el.get("title") or "", language)
-                if tip is not None and not tip.zoned and moment.zoned and tip.precision != "day":
-                    out.add(tip, "text", f"{rule} title", confidence - 0.05, True)
-                if seen is False and text is not None and el.tag != "meta":
-                    out.add(text, "text", rule, confidence - 0.05, True)
+            if dated := _first_dated(post, rule, page.date_language):
+                inside = post.holder is not None and any(a is post.holder for a in dated.element.iterancestors())
+                trust = confidence if inside else confidence - 0.08
+                _add_dated(dated, Candidate(dated.moment, source, rule, trust), confidence, out, page.date_language)
                 break
+
+
+def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
+    """The first of three elements of a selector that has a date, and not that of a change."""
+    for el, _ in post.select([rule])[:3]:
+        moment, in_text = of_element(el, language)
+        if moment is not None and not _says_modified(el):
+            return _Dated(el, moment, in_text)
+    return None
+
+
+def _add_dated(dated: _Dated, found: When, confidence: float, out: _Found, language: str) -> None:
+    """Adds the date of an element, and beside it those of its tooltip and its visible text, which differ in zone."""
+    el, moment, rule = dated.element, dated.moment, found.locator
+    text = visible(line(el), language)
+    is_seen = el.tag != "meta" and (text is None or text.day == moment.day)
+    out.add(moment, found.source, rule, found.confidence, is_seen)
+    tip = visible(el.get("title") or "", language)
+    if tip is not None and not tip.zoned and moment.zoned and tip.precision != "day":
+        out.add(tip, "text", f"{rule} title", confidence - 0.05, True)
+    if not dated.in_text and text is not None and el.tag != "meta":
+        out.add(text, "text", rule, confidence - 0.05, True)
 
 
 def _says_modified(el: Element) -> bool:
@@ -264,38 +253,45 @@ def _says_modified(el: Element) -> bool:
 
 
 def of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
-    """The date of an element, and whether it was read from its visible text (no attribute had it)."""
+    """The date of an element, and whether it was read from its visible text because no attribute had it."""
     for attr in ("datetime", "content", "title", "data-datetime", "data-time", "data-timestamp"):
         value = el.get(attr)
         if value and (moment := machine(value) or (visible(value, language) if attr == "title" else None)):
-            if (
-                moment.precision == "day"
-                and (text := visible(line(el)[:120], language))
-                and text.day == moment.day
-                and text.precision != "day"
-            ):
-                return text, True
-            return moment, False
-    for inner in el.iter("time", "abbr", "meta"):
-        if (
-            inner is not el
-            and (value := inner.get("datetime") or inner.get("title") or inner.get("content"))
-            and (m := machine(value))
-        ):
-            return m, False
-    text_line = line(el)
-    if len(text_line) > 200:
+            timed = _time_in_text(el, moment, language)
+            return (timed, True) if timed is not None else (moment, False)
+    if (inner := _inner_date(el)) is not None:
+        return inner, False
+    text = line(el)
+    if len(text) > 200:
         return None, False
-    return visible(text_line, language, True) or month_only(text_line), True
+    return visible(text, language, True) or month_only(text), True
+
+
+def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
+    """The visible text's own moment where it adds the time to the day that an attribute gives."""
+    if moment.precision != "day":
+        return None
+    text = visible(line(el)[:120], language)
+    return text if text and text.day == moment.day and text.precision != "day" else None
+
+
+def _inner_date(el: Element) -> Moment | None:
+    """The date in an attribute of a descendant."""
+    for inner in el.iter("time", "abbr", "meta"):
+        if inner is not el:
+            value = inner.get("datetime") or inner.get("title") or inner.get("content")
+            if value and (moment := machine(value)):
+                return moment
+    return None
 
 
 def modified(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[When]:
-    """When the page says it was last changed."""
+    """The date of the last change by every source that gives one."""
     out = _Found()
     if lead is not None and lead.modified is not None:
         trusted = from_api(lead)
-        told = Moment(lead.modified, "second", True)
-        out.add(told, "api" if trusted else "feed", "modified", 0.97 if trusted else 0.7)
+        source, confidence = ("api", 0.97) if trusted else ("feed", 0.7)
+        out.add(Moment(lead.modified, "second", True), source, "modified", confidence)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
         out.add(machine(text), "json-ld", "dateModified", 0.86)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "dateModified")[:1]:
@@ -306,6 +302,6 @@ def modified(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[
             out.add(moment, "platform", rule, 0.84, seen)
     for key in _MODIFIED:
         for text in page.data.meta(key)[:1]:
-            out.add(machine(text) or visible(text, page.date_language), "meta", key, 0.8)
+            out.add(_read(text, page.date_language), "meta", key, 0.8)
     out.add(beside.modified, "byline", "beside the heading", 0.6, True)
     return out

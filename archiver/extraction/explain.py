@@ -1,7 +1,7 @@
-"""Why a field has the value it has: its candidates, which of them won, and a line that says what for.
+"""Explains why a field has its value: its candidates, which of them won, and the reason in a line.
 
-Nothing is decided here. The choice (`extraction.choose`) is read back from an article and the evidence that was kept
-with it, so that an article of an archive can be explained as well as a page.
+Nothing is decided here. The choice (`extraction.choose`) is reconstructed from an article and the evidence stored with
+it, so an article in an archive can be explained as well as a page.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FIELDS = ("title", "authors", "published", "modified", "categories", "tags", "bo
 _DATES, _SETS = ("published", "modified"), ("authors", "categories", "tags")
 _KEEPS_ALL = ("credits", "geotags")
 _ALONE = ("language", "description", "image", "canonical_url")
-_ONLY_NAMED = "file of places"  # a link that geotags are not read from
+_ONLY_NAMED = "file of places"  # a link that is not read for geo-tags
 _SHOWN = frozenset(("platform", "class", "heading", "byline", "shown", "text", "signed", "link", "label", "breadcrumb"))
 _DECLARED = frozenset(("json-ld", "meta", "microdata", "rdfa", "head", "script"))
 _SPEAKS_FOR_ITSELF = {
@@ -45,12 +45,12 @@ _OF_ENCODING = {
 }
 _NOTHING, _NOT_KEPT = "nothing says it", "its candidates were not kept"
 _EXACT, _SAME, _PARTLY = 3, 2, 1
-"""How well a candidate is the chosen value: to the letter, but for its writing, in part (of a date: its day)."""
+"""How well a candidate matches the chosen value: exactly, apart from spelling, or in part (for a date: its day)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One field: its value in words, why it is that, all candidates, and for each whether it won."""
+    """One field: its value in words, the reason, all candidates, and for each whether it won."""
 
     field: str
     chosen: str
@@ -60,7 +60,7 @@ class Explained:
 
 
 def explain(said: Mapping[str, Any], evidence: Iterable[Evidence]) -> tuple[Explained, ...]:
-    """Each of FIELDS explained. `said`: the article's fields by name, as `Article` or a record has them."""
+    """Explains each of FIELDS. `said`: the article's fields by name, as in `Article` or a record."""
     by_field: dict[str, list[Evidence]] = {name: [] for name in FIELDS}
     for one in evidence:
         by_field.setdefault(one.field, []).append(one)
@@ -98,7 +98,7 @@ def _all_kept(name: str, value: Any, found: Sequence[Evidence]) -> Explained:
 
 
 def _text(name: str, value: Any) -> str:
-    """A field's value as its evidence writes it."""
+    """A field's value as its evidence has it."""
     if not value:
         return ""
     if name == "body":
@@ -188,7 +188,7 @@ def _by_agreement(name: str, won: Evidence, others: Sequence[Evidence], path: st
 
 
 def _against(name: str, won: Evidence, rival: Evidence, path: str) -> str:
-    """Why a candidate won against one that is trusted more by itself; "" where agreement alone decided."""
+    """Why a candidate won against one with more confidence of its own; "" if agreement alone decided."""
     shown = won.source in _SHOWN
     if name == "title":
         if shown:

@@ -1,4 +1,4 @@
-"""The places a page names of itself, gathered from every form they are written in, each place once."""
+"""The places that a page gives for its post, in every notation, each place once."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _SAMPLES = frozenset(
     (
         (-34.397, 150.644),  # the example of Google's documentation
         (37.4419, -122.1419),  # its older one
-        (40.7207559, -74.0007613),  # where Squarespace puts whoever has set no place
-        (37.09024, -95.712891),  # "United States" as geocoders have it
+        (40.7207559, -74.0007613),  # Squarespace's default
+        (37.09024, -95.712891),  # what geocoders return for "United States"
         (39.8283, -98.5795),
         (51.505, -0.09),  # the example of Leaflet's documentation
     )
 )
-"""Positions that forms and examples come with. Nobody set them."""
+"""Positions of examples and default values, which nobody chose."""
 
 
 def geotags(page: Page, post: Post, lead: Lead | None, dateline: str = "") -> tuple[GeoTag, ...]:
-    """Every place once, in the order of trust: metas, microformats, schema.org, the source's, maps in the text.
+    """Every place once, in order of trust: meta elements, microformats, schema.org, the source hint, maps in the text.
 
-    Equal positions (within some 50 m) are one place, its name, region and precision filled from whichever
-    form has them. What is out of range is no place, nor is an example's position; 0,0 is one only where the page
-    names it too, since it is what forms hold that nobody filled in. A position that the page also gives for its
-    publisher is the publisher's, unless the text has it. `dateline`: the place that the text itself opens with.
+    Equal positions (within some 50 m) are one place; its name, region and precision come from whichever notation
+    has them. Positions out of range and those of examples are left out; so is 0,0 unless the page also names it,
+    since empty forms contain it. A position that the page also gives for its publisher is the publisher's, unless the
+    text has it. `dateline`: the place in the dateline of the text.
     """
     if dateline or (lead is not None and lead.geotags) or may_tell(page, post.body):
         return _gathered(page, post, lead, dateline)
@@ -57,7 +57,7 @@ def _gathered(page: Page, post: Post, lead: Lead | None, dateline: str) -> tuple
 
 
 def evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
-    """One row a place, and one a file of places that the post links to."""
+    """One row per place, and one per file of places that the post links to."""
     rows = []
     for t in tags:
         where = f"{t.latitude}, {t.longitude}" if t.latitude is not None else ""
@@ -67,7 +67,7 @@ def evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]
 
 
 def merged(found: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Each place once. A name that took a position may be a place that stood there already: merged until it settles."""
+    """Each place once. A name that got a position may now equal another place, so merges until nothing changes."""
     before, out = tuple(found), _merged_once(found)
     while len(out) < len(before):
         before, out = out, _merged_once(list(out))
@@ -80,28 +80,36 @@ def _merged_once(found: list[GeoTag]) -> tuple[GeoTag, ...]:
         at = next((n for n, have in enumerate(out) if _same(have, tag)), None)
         if at is None:
             out.append(tag)
-            continue
-        have = out[at]
-        if have.latitude is None and tag.latitude is not None:
-            have = replace(have, latitude=tag.latitude, longitude=tag.longitude, precision=tag.precision)
-        role = "publisher" if tag.role == "publisher" and have.source in _DECLARED else have.role
-        out[at] = replace(
-            have,
-            placename=have.placename or tag.placename,
-            region=have.region or tag.region,
-            precision=min((p for p in (have.precision, tag.precision) if p is not None), default=None),
-            role=role,
-        )
+        else:
+            out[at] = _filled(out[at], tag)
     out = [t for t in out if t.placename or (t.latitude, t.longitude) not in ((0, 0), (None, None))]
-    placed = [t for t in out if t.latitude is not None]
-    loose = [t for t in out if t.latitude is None]
-    if len(placed) == 1 and len(loose) == 1 and not placed[0].placename and placed[0].role == loose[0].role:
-        return (replace(placed[0], placename=loose[0].placename, region=placed[0].region or loose[0].region),)
-    return tuple(out)
+    return _named_position(out) or tuple(out)
+
+
+def _filled(have: GeoTag, tag: GeoTag) -> GeoTag:
+    """A place with what another notation of it adds."""
+    if have.latitude is None and tag.latitude is not None:
+        have = replace(have, latitude=tag.latitude, longitude=tag.longitude, precision=tag.precision)
+    return replace(
+        have,
+        placename=have.placename or tag.placename,
+        region=have.region or tag.region,
+        precision=min((p for p in (have.precision, tag.precision) if p is not None), default=None),
+        role="publisher" if tag.role == "publisher" and have.source in _DECLARED else have.role,
+    )
+
+
+def _named_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
+    """One place, if there are only a position without a name and a name without a position, with one role; else ()."""
+    placed = [t for t in tags if t.latitude is not None]
+    loose = [t for t in tags if t.latitude is None]
+    if len(placed) != 1 or len(loose) != 1 or placed[0].placename or placed[0].role != loose[0].role:
+        return ()
+    return (replace(placed[0], placename=loose[0].placename, region=placed[0].region or loose[0].region),)
 
 
 def _meant(tag: GeoTag) -> bool:
-    """Whether somebody set this position: no example, no twice the same number, no corner of the map."""
+    """Whether somebody chose this position: it is no example, not twice the same number, and no corner of the map."""
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:
         return bool(tag.placename)

@@ -1,14 +1,16 @@
-"""Is this page a post? One ordered list of rules; each answer names the rule it came by."""
+"""Classifies a page: is it a post? One ordered list of rules; each answer names the rule that gave it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.days.moment import of_url
+from archiver.extraction.candidates import Candidate
+from archiver.extraction.days.moment import Moment, of_url
 from archiver.extraction.page import Page
 from archiver.extraction.people.byline import Beside, beside_heading
 from archiver.extraction.scope import Post, find
@@ -34,10 +36,32 @@ from archiver.extraction.signs import (
 from archiver.extraction.structured import ARTICLE_TYPES
 from archiver.extraction.text import line
 from archiver.items import Lead, PageKind
-from archiver.platforms import by_name
 from archiver.urls import may_name_post
 
 Answer = tuple[PageKind, str]
+_SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
+_ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
+_REFRESH = re.compile(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the rules look at: the page, the post located on it, the lines beside its heading, and what led here."""
+
+    page: Page
+    post: Post
+    beside: Beside
+    lead: Lead | None
+    known: PageKind
+
+    @property
+    def text_length(self) -> int:
+        el = self.post.body if self.post.body is not None else self.post.holder
+        return self.page.index.text_length(el) if el is not None else 0
+
+    def has_body_below(self, length: int) -> bool:
+        """Whether the body is shorter than this, or there is none."""
+        return self.post.body is None or self.page.index.text_length(self.post.body) < length
 
 
 def classify(
@@ -47,43 +71,44 @@ def classify(
     post: Post | None = None,
     beside: Beside | None = None,
 ) -> Answer:
-    """What a page is, and the name of the rule that says so.
+    """The kind of a page, and the name of the rule that determined it.
 
-    `lead`: what a feed or an API told of this address; it makes a page a post unless the page itself
-    shows that it is none (an error, a password form, a listing). `known_kind`: what the sitemap or
-    the link that led here says. Only POST makes an article.
+    `lead`: what a feed or an API says about this address; it makes the page a post, unless the page itself is
+    clearly something else (an error, a password form, a listing). `known_kind`: the kind by the sitemap or the link
+    that led here. Only POST makes an article.
     """
     post = post or find(page)
-    beside = beside or beside_heading(page, post)
-    for rule in _RULES:
-        answer = rule(page, post, beside, lead, known_kind)
-        if answer is not None:
-            return answer
-    return PageKind.PAGE, "undated"
+    facts = _Facts(page, post, beside or beside_heading(page, post), lead, known_kind)
+    return _first_answer(_RULES, facts) or (PageKind.PAGE, "undated")
 
 
 def at_a_glance(page: Page, post: Post, lead: Lead | None, known: PageKind) -> Answer | None:
-    """What the address, the classes of <body> and a title of error or login say; None where they say nothing."""
-    for rule in _GLANCES:
-        answer = rule(page, post, Beside(), lead, known)
+    """The kind by address, by the classes of <body> or by the title of an error or login page; None if unclear."""
+    return _first_answer(_GLANCES, _Facts(page, post, Beside(), lead, known))
+
+
+def _first_answer(rules: Iterable[_Rule], facts: _Facts) -> Answer | None:
+    for rule in rules:
+        answer = rule(facts)
         if answer is not None:
             return answer
     return None
 
 
-def _empty(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
+def _empty(facts: _Facts) -> Answer | None:
+    page = facts.page
     body = page.index.tag("body")
-    if not body or (page.index.text_length(body[0]) < 3 and body[0].find(".//img") is None):
-        for el in page.index.select("meta[http-equiv]"):
-            if (el.get("http-equiv") or "").lower() == "refresh":
-                return PageKind.OTHER, "redirect-stub"
-        return PageKind.OTHER, "empty"
-    return None
+    if body and (page.index.text_length(body[0]) >= 3 or body[0].find(".//img") is not None):
+        return None
+    refresh = any((el.get("http-equiv") or "").lower() == "refresh" for el in page.index.select("meta[http-equiv]"))
+    return PageKind.OTHER, "redirect-stub" if refresh else "empty"
 
 
-def _stub(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
+def _stub(facts: _Facts) -> Answer | None:
+    """A short page that sends the browser on."""
+    page = facts.page
     for value in page.data.meta("refresh"):
-        m = re.match(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", value, re.IGNORECASE)
+        m = _REFRESH.match(value)
         if m and int(m[1]) <= 10 and page.index.text_length(page.root) < 1_000:
             target = page.join(m[2])
             if target and target.rstrip("/") != page.url.rstrip("/"):
@@ -91,13 +116,13 @@ def _stub(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Page
     return None
 
 
-def _password(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
-    if lead is not None and lead.protected:
+def _password(facts: _Facts) -> Answer | None:
+    if facts.lead is not None and facts.lead.protected:
         return PageKind.OTHER, "password"
-    forms = page.index.select(".post-password-form") + [
-        f for f in page.index.tag("form") if "postpass" in (f.get("action") or "")
+    forms = facts.page.index.select(".post-password-form") + [
+        f for f in facts.page.index.tag("form") if "postpass" in (f.get("action") or "")
     ]
-    if any(not _in_list(post, f) for f in forms) and (post.body is None or page.index.text_length(post.body) < 700):
+    if any(not _in_list(facts.post, f) for f in forms) and facts.has_body_below(700):
         return PageKind.OTHER, "password"
     return None
 
@@ -106,79 +131,73 @@ def _in_list(post: Post, el: Element) -> bool:
     return post.body is not None and post.holder is not None and not any(a is post.holder for a in el.iterancestors())
 
 
-def _platform_classes(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
+def _platform_classes(facts: _Facts) -> Answer | None:
+    """What the platform says in the classes of <body>."""
+    page, lead = facts.page, facts.lead
     classes = page.body_classes
-    if page.platform.name == "wordpress":
-        if (
-            any(c in ("single-post", "single-format-standard") for c in classes)
-            and "attachment" not in classes
-            and "error404" not in classes
-        ):
-            return PageKind.POST, "single-post"
-        kinds = [
-            c.removeprefix("single-")
-            for c in classes
-            if c.startswith("single-")
-            and not c.startswith(
-                ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
-            )
-        ]
-        if "single" in classes and kinds and "attachment" not in classes and "error404" not in classes:
-            own = main_types(page) & ARTICLE_TYPES
-            if own or ARTICLE_LIKE.match(kinds[0]):
-                return PageKind.POST, "single-" + kinds[0]
-            if lead is None:
-                return PageKind.PAGE, "single-" + kinds[0]
+    if page.platform.name == "wordpress" and (answer := _wordpress_single(facts, classes)):
+        return answer
     for pattern, kind, rule in page.platform.kinds:
-        if any(re.fullmatch(pattern, c) for c in classes):
-            if kind is PageKind.LISTING and rule == "home" and lead is not None:
-                continue
+        is_listed_home = kind is PageKind.LISTING and rule == "home" and lead is not None
+        if not is_listed_home and any(re.fullmatch(pattern, c) for c in classes):
             return kind, f"{page.platform.name} {rule}"
     return None
 
 
-def _not_found(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
+def _wordpress_single(facts: _Facts, classes: Sequence[str]) -> Answer | None:
+    """WordPress's "single-post", or "single-KIND" of a post type that the site defined."""
+    if "attachment" in classes or "error404" in classes:
+        return None
+    if "single-post" in classes or "single-format-standard" in classes:
+        return PageKind.POST, "single-post"
+    if "single" not in classes:
+        return None
+    singles = [c for c in classes if c.startswith("single-") and not c.startswith(_SINGLE_BUT_NO_KIND)]
+    if not singles:
+        return None
+    if main_types(facts.page) & ARTICLE_TYPES or ARTICLE_LIKE.match(singles[0].removeprefix("single-")):
+        return PageKind.POST, singles[0]
+    return (PageKind.PAGE, singles[0]) if facts.lead is None else None
+
+
+def _not_found(facts: _Facts) -> Answer | None:
+    """A page whose headings are those of an error, a login or a consent page."""
+    page = facts.page
     heads = [page.head_title] + [line(h) for h in page.index.tag("h1")[:3]]
     # "404 new homes approved", "Access denied: the council ...": a heading with a date beside it is a headline.
-    is_dated = beside.moment is not None and _text(post) >= 100
-    said = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
-    if (
-        any(not is_dated or ENDS.match(m.string, m.end()) for m in said)
-        and (post.body is None or page.index.text_length(post.body) < 1_500)
-        and not article_node(page)
-    ):
+    is_dated = facts.beside.moment is not None and facts.text_length >= 100
+    errors = [m for h in heads if len(h) < 90 and (m := NOT_FOUND.search(h))]
+    is_error = any(not is_dated or ENDS.match(m.string, m.end()) for m in errors)
+    if is_error and facts.has_body_below(1_500) and not article_node(page):
         return PageKind.OTHER, "not-found"
-    if (
-        not is_dated
-        and any(WALL.match(h) for h in heads)
-        and (post.body is None or page.index.text_length(post.body) < 600)
-    ):
+    if not is_dated and any(WALL.match(h) for h in heads) and facts.has_body_below(600):
         return PageKind.OTHER, "wall"
     return None
 
 
-def _paths(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
-    for pattern, kind, rule in page.platform.paths:
-        if re.fullmatch(pattern, page.path):
-            if kind is PageKind.LISTING and lead is not None:
-                continue
-            return kind, f"{page.platform.name} {rule}"
+def _paths(facts: _Facts) -> Answer | None:
+    platform = facts.page.platform
+    for pattern, kind, rule in platform.paths:
+        if re.fullmatch(pattern, facts.page.path) and not (kind is PageKind.LISTING and facts.lead is not None):
+            return kind, f"{platform.name} {rule}"
     return None
 
 
-def _led(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
+def _led(facts: _Facts) -> Answer | None:
+    lead = facts.lead
     if lead is not None and (lead.post_id or lead.published or lead.body_html):
         return PageKind.POST, "api" if lead.post_id else "feed"
     return None
 
 
-def _known(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
-    if known in (PageKind.LISTING, PageKind.PAGE):
-        return known, "told by its source"
+def _known(facts: _Facts) -> Answer | None:
+    if facts.known in (PageKind.LISTING, PageKind.PAGE):
+        return facts.known, "told by its source"
     return None
 
 
-def _home(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
+def _home(facts: _Facts) -> Answer | None:
+    page = facts.page
     if page.path in ("/", "") and not may_name_post(parse_qsl(urlsplit(page.url).query, keep_blank_values=True)):
         return PageKind.LISTING, "home"
     if DATE_FOLDER.search(page.path) and not article_node(page):
@@ -188,23 +207,12 @@ def _home(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Page
     return None
 
 
-def _many(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
-    """Several posts, each with a linked heading of its own, and no one of them the page's."""
+def _many(facts: _Facts) -> Answer | None:
+    """Several posts, each with a linked heading of its own, and none of them the page's own post."""
+    page, post = facts.page, facts.post
     if article_node(page):
         return None
-    entries = 0
-    for name in ("hentry", "h-entry", "type-post", "wp-block-post"):
-        entries = max(
-            entries,
-            sum(
-                1
-                for e in page.index.with_class(name)
-                if e.tag not in ("body", "main") and not post.is_noise(e) and linked_heading(page, e)
-            ),
-        )
-    articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
-    linked = sum(1 for e in articles if linked_heading(page, e))
-    if max(entries, linked) >= 2 and max(entries, linked) >= len(articles) - 1:
+    if _has_several_entries(page, post):
         return PageKind.LISTING, "several posts"
     heads = linked_headings(page, post)
     if len(heads) >= 2 and post.title is not None and heading_link(page, post.title):
@@ -216,7 +224,17 @@ def _many(page: Page, post: Post, beside: Beside, lead: Lead | None, known: Page
     return None
 
 
-def _declared(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
+def _has_several_entries(page: Page, post: Post) -> bool:
+    """Whether two or more elements are marked as posts and link to them, and hardly any <article> does not."""
+    articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
+    groups = [[e for e in page.index.with_class(name) if e.tag not in ("body", "main") and not post.is_noise(e)]
+              for name in _ENTRY_CLASSES]
+    most = max(sum(linked_heading(page, e) for e in group) for group in [*groups, articles])
+    return most >= 2 and most >= len(articles) - 1
+
+
+def _declared(facts: _Facts) -> Answer | None:
+    page = facts.page
     if page.data.article(page.addresses) is not None and article_node(page):
         return PageKind.POST, "json-ld"
     main = main_types(page)
@@ -227,53 +245,55 @@ def _declared(page: Page, post: Post, beside: Beside, lead: Lead | None, known: 
     return None
 
 
-def _dated(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
+def _dated(facts: _Facts) -> Answer | None:
+    """A post by its date; a page by the address of one that most sites have ("/about/")."""
     from archiver.extraction.dates import published
 
+    page, post = facts.page, facts.post
     if PAGE_PATH.search(page.path):
         return PageKind.PAGE, "page address"
-    if not (post.title is not None or post.body is not None):
+    if post.title is None and post.body is None:
         return None
-    kinds = {t.lower() for t in page.data.meta("og:type")}
-    found = published(page, post, None, beside)
-    if any(c.source == "meta" and c.confidence > 0.8 for c in found) and (not kinds or "article" in kinds):
+    found = published(page, post, None, facts.beside)
+    if _has_published_meta(page, found):
         return PageKind.POST, "published time"
-    if any(c.visible or c.source in ("microdata", "rdfa") for c in found if c.confidence > 0.6) and _text(post) >= 20:
+    length = facts.text_length
+    if length >= 20 and any(c.confidence > 0.6 and (c.visible or c.source in ("microdata", "rdfa")) for c in found):
         return PageKind.POST, "dated"
-    date = of_url(page.path)
-    if date and date[2] is not None and _text(post) >= 100:
+    address = of_url(page.path)
+    if length >= 100 and address and address.day is not None:
         return PageKind.POST, "dated address"
-    if any(c.source in ("meta", "json-ld") and c.locator != "WebPage" for c in found) and _text(post) >= 100:
+    if length >= 100 and any(c.source in ("meta", "json-ld") and c.locator != "WebPage" for c in found):
         return PageKind.POST, "published time"
     return None
 
 
-def _text(post: Post) -> int:
-    el = post.body if post.body is not None else post.holder
-    return post.page.index.text_length(el) if el is not None else 0
+def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
+    """Whether a meta element gives the time of publication, and OpenGraph, where present, the type of an article."""
+    kinds = {t.lower() for t in page.data.meta("og:type")}
+    return (not kinds or "article" in kinds) and any(c.source == "meta" and c.confidence > 0.8 for c in found)
 
 
-def _told(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
-    if known is PageKind.POST:
+
+
+def _known_post(facts: _Facts) -> Answer | None:
+    if facts.known is PageKind.POST:
         return PageKind.POST, "told by its source"
     return None
 
 
-def _bylined(page: Page, post: Post, beside: Beside, lead: Lead | None, known: PageKind) -> Answer | None:
-    if beside.names and beside.sure and _text(post) >= 200:
+def _bylined(facts: _Facts) -> Answer | None:
+    if facts.beside.names and facts.beside.sure and facts.text_length >= 200:
         return PageKind.POST, "byline"
-    items = [
-        e
-        for e in page.index.select("[itemtype*=schema.org/BlogPosting]")
-        + page.index.select("[itemtype*=schema.org/NewsArticle]")
-        if not post.is_noise(e)
-    ]
-    if len(items) == 1 and by_name("generic") is not None and _text(post) >= 100:
+    select = facts.page.index.select
+    marked = select("[itemtype*=schema.org/BlogPosting]") + select("[itemtype*=schema.org/NewsArticle]")
+    if sum(not facts.post.is_noise(e) for e in marked) == 1 and facts.text_length >= 100:
         return PageKind.POST, "microdata"
     return None
 
 
-_RULES: tuple[Callable[[Page, Post, Beside, Lead | None, PageKind], Answer | None], ...] = (
+_Rule = Callable[[_Facts], Answer | None]
+_RULES: tuple[_Rule, ...] = (
     _empty,
     _stub,
     _password,
@@ -286,7 +306,7 @@ _RULES: tuple[Callable[[Page, Post, Beside, Lead | None, PageKind], Answer | Non
     _declared,
     _known,
     _dated,
-    _told,
+    _known_post,
     _bylined,
 )
-_GLANCES = (_stub, _password, _platform_classes, _not_found, _paths, _led, _home, _known)
+_GLANCES: tuple[_Rule, ...] = (_stub, _password, _platform_classes, _not_found, _paths, _led, _home, _known)

@@ -1,4 +1,4 @@
-"""How much two titles say the same."""
+"""How similar two titles are."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from urllib.parse import unquote
 
 from archiver.extraction.text import folded
 
-# A word, or one sign of a script that puts no spaces between words.
+# A word, or one sign of a script without spaces between words.
 _TOKEN = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )
 _FEWEST = 3
-"""Of fewer words than these, one in common means little."""
+"""With fewer words than this, one word in common means little."""
 
 
 @lru_cache(maxsize=512)
 def words(text: str) -> frozenset[str]:
-    """The words of a text without case; of scripts without word spaces its signs."""
+    """The words of a text in lower case; for scripts without word spaces its signs."""
     return frozenset(_TOKEN.findall(text.casefold()))
 
 
 def likeness(one: str, other: str) -> float:
-    """From 0 (nothing in common) to 1: the share of the shorter one's words that the other has, too.
+    """From 0 (nothing in common) to 1: the share of the shorter title's words that the other has too.
 
-    1 also where the longer one begins with the shorter. A single common word is little, however short one of them is.
+    Also 1 if the longer title begins with the shorter. A single common word counts little, however short a title is.
     """
     if not one or not other:
         return 0.0
@@ -39,9 +39,9 @@ def likeness(one: str, other: str) -> float:
 
 
 def in_address(text: str, path: str) -> float:
-    """From 0 to 1: how much a title and the name in an address's path (its longest step) have the same words.
+    """From 0 to 1: how many words a title shares with the name in an address's path (its longest segment).
 
-    Systems make that name from the title as it was first written.
+    Systems make that name from the first version of the title.
     """
     name = max(unquote(path).split("/"), key=len).rpartition(".html")
     there = words(re.sub(r"[-_+.]", " ", name[0] or name[2]))

@@ -1,4 +1,4 @@
-"""Posts that are split over several pages: which page this is, and where the others are."""
+"""Posts that are split over several pages: the number of this page, and the addresses of the others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archiver.urls import urlkey
 MOST_PARTS = 50
 _MOST_LINKS = 1_000
 _WORD = re.compile(r"[a-zA-Z]{3,}")
-# What a platform puts around the links to a post's own pages, and nothing else.
+# Class names that platforms use around the links to a post's own pages only.
 _OWN_BLOCK = re.compile(
     r"(?:^|[\s_-])(?:page-?links?|post-page-numbers|wp-?link-?pages|link-?pages|post-nav-links|content-page-links|"
     r"(?:post|entry|article|story)-?(?:pages|pagination|paging|pager))(?=$|[\s_-])", re.IGNORECASE)
@@ -28,7 +28,7 @@ _PAGERS = (
     ".pagination", ".pager", ".paging", ".pages", ".page-links", ".page-numbers", ".page-nav", ".pagenav", ".pagenavi",
     ".pagebar", ".post-pagination", ".article-pagination", ".article-pages", ".multipage", ".fenye",
 )
-# Here stand pages of something else: of the comments, of a list of other posts.
+# Class names around links to pages of something else: the comments, a list of other posts.
 _FOREIGN = re.compile(
     r"comment|respond|disqus|discussion|related|sidebar|widget|recommend|popular|latest|blog-pager|post-navigation|"
     r"posts-navigation|gallery|slideshow", re.IGNORECASE)
@@ -43,11 +43,11 @@ _PRINT = re.compile(r"/(?:print|printable|print-?view|drucken|imprimer|imprimir)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The pages of one post, as one of them tells.
+    """The pages of one post, as one of them links to them.
 
-    `others`: absolute addresses of its further pages (from the second), in order, as far as this page names them;
-    `number`: which of them this page is; `first`: the address of the first page where this is another address;
-    `whole`: a view that has all of them on one page, "" where none is offered.
+    `others`: absolute addresses of its further pages (from the second), in order, as far as this page has them;
+    `number`: the number of this page; `first`: the address of the first page, if that is another one; `whole`: the
+    address of a view with everything on one page, "" if there is none.
     """
 
     others: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class Parts:
 class _Link:
     """A link that may lead to another page of this post.
 
-    `text` is the number it shows; `onward`: it says "next", no more; `sure`: it looks like nothing else.
+    `text`: the number it shows; `onward`: it says only "next"; `sure`: it is a number or in a block of page links.
     """
 
     url: str
@@ -71,12 +71,12 @@ class _Link:
 
 
 def parts(page: Page, of: str = "") -> Parts:
-    """The other pages of the post on this page; empty where it stands on one page, as nearly all do.
+    """The other pages of the post on this page; empty for a post on one page, as nearly all are.
 
-    A page of the post has the post's own address and a number behind it, and a link that looks like a page's: in a
-    platform's block of page links, rel=next, a bare number, "next page". So the next post, the pages of its comments
-    and of a listing, pictures and chapters with names of their own are none. `of`: the address of the post that this
-    is known to be a page of, which a page in the middle need not name.
+    A page of the post has the post's own address followed by a number, and a link that looks like one to a page: in a
+    platform's block of page links, rel=next, a bare number, "next page". That excludes the next post, the pages of
+    its comments and of a listing, pictures, and chapters with names of their own. `of`: the address of the post, if
+    this is known to be one of its pages; a page in the middle need not link to the first.
     """
     links = list(_links(page, "" if of else _own_word(page.url)))
     if of:
@@ -85,7 +85,7 @@ def parts(page: Page, of: str = "") -> Parts:
         return Parts(_in_order(known, urlkey(of)), first=of)
     own = urlkey(page.url)
     found = _numbered(links, own, zero=any(k.onward and _at(k, own) == 1 for k in links))
-    if 2 not in found:  # the first page leads to the second, whatever else it links to
+    if 2 not in found:  # a first page links to the second
         found = {}
     here = splits(page.url)
     if not found and here:
@@ -95,59 +95,73 @@ def parts(page: Page, of: str = "") -> Parts:
 
 
 def _further(page: Page, links: list[_Link], own: str, here: list[Split]) -> Parts:
-    """What a page tells whose own address has a number: a further page, or a first one that is numbered too."""
+    """The pages of a post on a page whose own address has a number: a further page, or a first one with a number."""
     for split in here:
-        first = _first_page(page, split)
-        zero = split.in_query and any(k.text == n + 1 for k in links if (n := _at(k, split.key)) is not None)
-        if 1 < split.number + zero <= MOST_PARTS and first:
-            found = _numbered(links, split.key, zero)
-            number = split.number + zero
-            return Parts(_in_order({**found, number: page.url}, split.key), number, first)
-        if split.in_query and split.number + zero <= 1 and (first or urlkey(page.canonical or page.url) == split.key):
-            return Parts(number=1, first=first or split.stem)
-        if not split.in_query and split.number <= 1:
-            found = _numbered([k for k in links if k.sure], split.key, zero=split.number == 0)
-            if found:
-                return Parts(_in_order(found, own), whole=_whole(page, page.url, True))
+        if found := _by_split(page, links, own, split):
+            return found
     return Parts()
 
 
+def _by_split(page: Page, links: list[_Link], own: str, split: Split) -> Parts | None:
+    """The pages of a post if the page's own number is the one in this part of the address."""
+    first = _first_page(page, split)
+    zero = split.in_query and any(k.text == n + 1 for k in links if (n := _at(k, split.key)) is not None)
+    number = split.number + zero
+    if 1 < number <= MOST_PARTS and first:
+        found = _numbered(links, split.key, zero)
+        return Parts(_in_order({**found, number: page.url}, split.key), number, first)
+    if split.in_query:
+        is_first = number <= 1 and (first or urlkey(page.canonical or page.url) == split.key)
+        return Parts(number=1, first=first or split.stem) if is_first else None
+    if split.number <= 1:
+        found = _numbered([k for k in links if k.sure], split.key, zero=split.number == 0)
+        return Parts(_in_order(found, own), whole=_whole(page, page.url, True)) if found else None
+    return None
+
+
 def _own_word(url: str) -> str:
-    """A word of a page's address that its further pages' addresses hold too, unless they are written as relative
-    ones; "" where none is certain."""
+    """A word of a page's address that is also in the addresses of its further pages, unless those are relative;
+    "" if no word is certain."""
     pieces = [p for p in urlsplit(url).path.split("/") if p and not p.isdigit()]
     word = _WORD.match(pieces[-1]) if pieces and "?" not in url and "%" not in url else None
     return word[0] if word and not PAGE_WORD.fullmatch(word[0]) else ""
 
 
 def _links(page: Page, word: str) -> Iterator[_Link]:
-    looked_at = 0
-    for el in page.index.tag("a", "link", "option"):
-        href = el.get("value" if el.tag == "option" else "href") or ""
-        if word and word not in href and href.startswith(("/", "http")):
-            continue
-        if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
-            continue
-        rels = (el.get("rel") or "").lower().split()
-        if el.tag == "link" and "next" not in rels:
-            continue
-        looked_at += 1
-        if looked_at > _MOST_LINKS:
-            return
+    """The links that may lead to other pages of the post. `word`: one that absolute addresses must contain."""
+    possible = (el for el in page.index.tag("a", "link", "option") if _may_be_page(el, _href(el), word))
+    for el in islice(possible, _MOST_LINKS):
         text = _text(el)
         number = NUMBER.fullmatch(text)
-        onward = "next" in rels or bool(NEXT.fullmatch(text))
+        onward = "next" in _rels(el) or bool(NEXT.fullmatch(text))
         within = _names_above(el)
         in_block = bool(_OWN_BLOCK.search(within))
         if not (number or onward or in_block) or _FOREIGN.search(within):
             continue
-        url = page.join(href)
+        url = page.join(_href(el))
         if url and (ways := splits(url)):
             yield _Link(url, tuple(ways), int(number[1]) if number else None, onward, bool(number or in_block))
 
 
+def _href(el: Element) -> str:
+    return el.get("value" if el.tag == "option" else "href") or ""
+
+
+def _rels(el: Element) -> list[str]:
+    return (el.get("rel") or "").lower().split()
+
+
+def _may_be_page(el: Element, href: str, word: str) -> bool:
+    """Whether an address has a number where pages have it, and is no fragment and no link of another kind."""
+    if word and word not in href and href.startswith(("/", "http")):
+        return False
+    if not MAYBE.search(href) or href.startswith("#") or href.isdigit() or "#comment" in href or len(href) > 500:
+        return False
+    return el.tag != "link" or "next" in _rels(el)
+
+
 def _names_above(el: Element) -> str:
-    """Classes and ids of an element and of those around it, as far as the post's own holder."""
+    """Classes and ids of an element and of those around it, up to the one that contains the post."""
     names: list[str] = []
     at: Element | None = el
     for _ in range(6):
@@ -159,7 +173,7 @@ def _names_above(el: Element) -> str:
 
 
 def _text(el: Element) -> str:
-    """The first words an element shows: a link between pages has few."""
+    """The first words of an element, since a link between pages has few."""
     return clean("".join(str(text) for text in islice(el.itertext(), 12)))[:80]
 
 
@@ -168,7 +182,7 @@ def _at(link: _Link, key: str) -> int | None:
 
 
 def _numbered(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
-    """Number to address of the further pages. `zero`: the program counts from 0, the reader from 1."""
+    """The addresses of the further pages by number. `zero`: the addresses count from 0, the links from 1."""
     at = [(n, k) for k in links if (n := _at(k, key)) is not None]
     shown = [(n, k.text) for n, k in at if k.text is not None]
     zero = (zero or any(t == n + 1 for n, t in shown)) and not any(t == n for n, t in shown)
@@ -184,10 +198,9 @@ def _in_order(found: dict[int, str], own: str) -> tuple[str, ...]:
 
 
 def _first_page(page: Page, split: Split) -> str:
-    """The address of the first page, where the page links to it as such; a home or archive link is none."""
+    """The address of the first page, if the page links to it as such; a link to the home page or archive is not one."""
     for el in page.index.tag("a", "link"):
-        href = el.get("href") or ""
-        rels = (el.get("rel") or "").lower().split()
+        rels = _rels(el)
         back = "prev" in rels or "previous" in rels or "first" in rels
         if el.tag == "link" and not back:
             continue
@@ -196,17 +209,23 @@ def _first_page(page: Page, split: Split) -> str:
         one = bool(number and int(number[1]) == 1)
         if not one and not (split.number <= 2 and (back or BACK.fullmatch(text))):
             continue
-        url = page.join(href)
-        if url and not _FOREIGN.search(_names_above(el)):
-            if urlkey(url) == split.key:
-                return url
-            if (one or split.in_query) and any(w.key == split.key and w.number <= 1 for w in splits(url)):
-                return split.stem if split.in_query else url
+        url = page.join(el.get("href"))
+        if url and not _FOREIGN.search(_names_above(el)) and (first := _first_of(url, split, one)):
+            return first
+    return ""
+
+
+def _first_of(url: str, split: Split, one: bool) -> str:
+    """The address of the first page, if a link leads to it. `one`: the link shows the number 1."""
+    if urlkey(url) == split.key:
+        return url
+    if (one or split.in_query) and any(w.key == split.key and w.number <= 1 for w in splits(url)):
+        return split.stem if split.in_query else url
     return ""
 
 
 def _whole(page: Page, own: str, numbered: bool) -> str:
-    """The view with everything on one page; one for printing only where the pages themselves cannot be found."""
+    """The view with everything on one page; one for printing only if the pages themselves are not found."""
     host, stem = urlsplit(own).netloc, re.sub(r"\.\w{3,5}$", "", urlsplit(own).path.rstrip("/"))
     key, printed = urlkey(own), ""
     for el in page.index.tag("a"):
@@ -219,10 +238,9 @@ def _whole(page: Page, own: str, numbered: bool) -> str:
         url = page.join(href)
         if not url or urlkey(url) == key or urlsplit(url).netloc != host or not urlsplit(url).path.startswith(stem):
             continue
-        if _PRINT.search(href) and not by_address:
-            printed = printed or url
-        else:
+        if by_address or not _PRINT.search(href):
             return url
+        printed = printed or url
     return "" if numbered else printed
 
 
@@ -232,6 +250,6 @@ def _is_foreign_host(href: str, host: str) -> bool:
 
 
 def _says_several(page: Page) -> bool:
-    """Whether a block of page links says "page 1 of 4", though none of its links can be followed."""
+    """Whether a block of page links says "page 1 of 4", even if none of its links can be followed."""
     elements = chain.from_iterable(page.index.select(rule)[:3] for rule in page.index.present(_PAGERS))
     return any(OF_SEVERAL.search(_text(el)) for el in elements)

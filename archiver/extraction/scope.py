@@ -1,4 +1,4 @@
-"""Where on the page the post is: its title, its body, the element that holds both, and what is not of it."""
+"""Locates the post on its page: its title, its body, the element that holds both, and what belongs to neither."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.headings import ALIKE, TITLE_PARTS, declared_titles, in_site_header, likest, opens
 from archiver.extraction.likeness import likeness
 from archiver.extraction.page import Page
 from archiver.extraction.text import folded, line
@@ -26,18 +27,16 @@ _NOISE = re.compile(
     r"site-?footer|colophon|wp-block-query|"
     r"site-?header|masthead|branding|cookie\w*|modal|popup|author-?(?:bio|box|info|description|card)|about-?author|"
     r"jp-relatedposts|prev(?:ious)?|next|"
-    r"toc|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|"
-    r"[\s_-])",
+    r"toc|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _NOISE_TAGS = frozenset({"aside", "nav"})
-_PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
-_TITLE_NAME = re.compile(
-    r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.IGNORECASE
-)
+_TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
-_HEADINGS, _UNLIKE, _ALIKE = 20, 0.4, 0.6
+_HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
+_LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
+_CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
 
 
 @lru_cache(maxsize=16_384)
@@ -47,7 +46,7 @@ def _names_noise(names: str) -> bool:
 
 @dataclass(slots=True)
 class Post:
-    """The place of the post on its page. `holder` is the element that holds title, body and meta lines."""
+    """Where the post is on its page. `holder` is the element that contains title, body and meta lines."""
 
     page: Page
     title: Element | None = None
@@ -56,7 +55,7 @@ class Post:
     body_rule: str = ""
     holder: Element | None = None
     answers: dict[str, Any] = field(default_factory=dict)
-    """What was found of the post by one question and is asked again by another."""
+    """Results that several stages need, computed once."""
     _noise: dict[Element, bool] = field(default_factory=dict)
     _main: set[Element] = field(default_factory=set)
 
@@ -65,7 +64,7 @@ class Post:
             self._main.update(self.page.index.select(rule))
 
     def is_noise(self, el: Element) -> bool:
-        """Whether an element stands in a comment list, sidebar, navigation, list of other posts ..."""
+        """Whether an element is in a comment list, a sidebar, navigation, a list of other posts or the like."""
         seen: list[Element] = []
         at: Element | None = el
         answer = False
@@ -86,14 +85,21 @@ class Post:
     def _is_noise_itself(self, el: Element) -> bool:
         if el.tag in _KEEP or el in self._main or el is self.body or el is self.title or el is self.holder:
             return False
-        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
-            noisy = True
-        else:
-            names = f"{el.get('class') or ''} {el.get('id') or ''}"
-            noisy = len(names) > 2 and el.tag not in ("article", "time", "a", "h1") and _names_noise(names)
-        if noisy and self.body is None and el.tag in ("div", "section", "table", "form", "aside"):
+        noisy = self._looks_like_noise(el)
+        if noisy and self.body is None and el.tag in _LAYOUT_TAGS:
+            # While the body is unknown, half of the page's text is never noise.
             noisy = 2 * self.page.index.text_length(el) < self.page.text_length
-        return noisy and not any(k is not None and k is not el and is_below(k, el) for k in (self.body, self.title))
+        return noisy and not self._contains_post(el)
+
+    def _looks_like_noise(self, el: Element) -> bool:
+        """Whether tag, class or id say that an element holds something other than the post."""
+        if el.tag in _NOISE_TAGS or (el.tag == "footer" and self._outside_posts(el)):
+            return True
+        names = f"{el.get('class') or ''} {el.get('id') or ''}"
+        return len(names) > 2 and el.tag not in _CONTENT_TAGS and _names_noise(names)
+
+    def _contains_post(self, el: Element) -> bool:
+        return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))
 
     @staticmethod
     def _outside_posts(el: Element) -> bool:
@@ -105,25 +111,27 @@ class Post:
         return True
 
     def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
-        """What the first selector that fits finds: within the holder, else (where allowed) elsewhere, noise aside."""
-        index = self.page.index
-        loose: list[tuple[Element, str]] = []
-        for s in selectors:
-            if not (met := index.select(s)):
+        """The elements of the first selector that matches within the holder, each with that selector.
+
+        Noise and the body's own elements are left out. With `anywhere`, the first selector that matches outside the
+        holder is the fallback.
+        """
+        outside: list[tuple[Element, str]] = []
+        for selector in selectors:
+            if not (met := self.page.index.select(selector)):
                 continue
             found = [e for e in met if not self.is_noise(e) and not self.in_body(e)]
             inside = [e for e in found if self.holder is None or is_below(e, self.holder)]
             if inside:
-                return [(e, s) for e in inside]
-            if found and not loose:
-                loose = [(e, s) for e in found]
-        return loose if anywhere else []
+                return [(e, selector) for e in inside]
+            if found and not outside:
+                outside = [(e, selector) for e in found]
+        return outside if anywhere else []
 
     def in_body(self, el: Element) -> bool:
         """Whether an element is part of the post's text."""
-        return (
-            self.body is not None and el is not self.body and self.body is not self.holder and is_below(el, self.body)
-        )
+        body = self.body
+        return body is not None and el is not body and body is not self.holder and is_below(el, body)
 
 
 def text_length(el: Element) -> int:
@@ -131,7 +139,7 @@ def text_length(el: Element) -> int:
 
 
 def find(page: Page) -> Post:
-    """Finds the post on a page: by the platform's table, then by names in common use."""
+    """Locates the post on a page: by the platform's selectors, then by names in common use."""
     post = Post(page)
     generic = by_name("generic")
     rules = page.platform.body if page.platform is generic else (*page.platform.body, *generic.body)
@@ -159,7 +167,8 @@ def _find_body(post: Post, rules: Iterable[str]) -> None:
         post.body, post.body_rule = fallback
 
 
-def _post_of(post: Post, el: Element) -> Element | None:
+def _post_of(el: Element) -> Element | None:
+    """The nearest element around this one that is marked as a post."""
     at = el.getparent()
     while at is not None and at.tag not in _KEEP:
         names = (at.get("class") or "").split()
@@ -170,77 +179,115 @@ def _post_of(post: Post, el: Element) -> Element | None:
 
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    home = _post_of(post, found[0])
+    """The longest of the elements that belong to the same post as the first one."""
+    home = _post_of(found[0])
     length = post.page.index.text_length
     if home is None:
         return found[0] if len(found) == 1 or len({e.getparent() for e in found}) > 1 else max(found, key=length)
-    return max((e for e in found if _post_of(post, e) is home), key=length)
+    return max((e for e in found if _post_of(e) is home), key=length)
 
 
 def _find_title(post: Post, rules: Iterable[str]) -> None:
-    site = {folded(n) for n in post.page.data.names_of_site()}
-    top = _post_of(post, post.body) if post.body is not None else None
-    empty: tuple[Element, str] | None = None
-    declared = _declared_titles(post.page)
-    for rule in rules:
-        found = [e for e in post.page.index.select(rule) if not post.is_noise(e) and not _in_site_header(e)]
-        if post.body is not None:
-            found = [e for e in found if not is_below(e, post.body)] or [
-                e for e in found if e.tag == "h1" and _opens(post.body, e)
-            ]
-        if top is not None:
-            found = [e for e in found if is_below(e, top)] or [
-                e for e in found if e.tag in ("h1", "h2") and _post_of(post, e) is None
-            ]
-        usable = []
-        for el in found[:_HEADINGS]:
-            text = folded(line(el))
-            if text and (text not in site or "post" in rule or "entry" in rule):
-                usable.append(el)
-            if not text:
-                empty = empty or (el, rule)
-        if usable:
-            post.title, post.title_rule = _likest(declared, usable), rule
-            if rule in post.page.platform.title and post.page.platform.name != "generic":
-                return
-            break
-    if empty and post.title is None:
-        post.title, post.title_rule = empty
+    """Sets the post's title: the heading of a selector, unless another heading is what the page declares."""
+    search = _TitleSearch(post)
+    if search.settle_by_selectors(rules) or search.has_declared_title():
         return
-    names = {folded(t) for t in declared}
-    if post.title is not None and (folded(line(post.title)) in names or not names):
-        return
-    heads = [e for e in post.page.index.tag("h1")[:_HEADINGS] if (text := folded(line(e))) and text not in site]
-    clear = [e for e in heads if not post.is_noise(e) and not _in_site_header(e)]
-    same = [e for e in clear if folded(line(e)) in names]
-    if same:
+    headings = search.headings("h1")
+    clear = [e for e in headings if search.is_clear(e)]
+    if same := [e for e in clear if folded(line(e)) in search.names]:
         post.title, post.title_rule = same[0], "h1"
     elif post.title is None:
+        search.settle_by_look(headings, clear)
+
+
+class _TitleSearch:
+    """The search for a post's title, with what headings are compared with: the site's names, the declared titles."""
+
+    def __init__(self, post: Post) -> None:
+        self.post, self.index = post, post.page.index
+        self.site = {folded(n) for n in post.page.data.names_of_site()}
+        self.entry = _post_of(post.body) if post.body is not None else None
+        self.declared = declared_titles(post.page)
+        self.names = {folded(t) for t in self.declared}
+
+    def take(self, headings: list[Element], rule: str) -> None:
+        self.post.title, self.post.title_rule = likest(self.declared, headings), rule
+
+    def is_clear(self, el: Element) -> bool:
+        return not self.post.is_noise(el) and not in_site_header(el)
+
+    def settle_by_selectors(self, rules: Iterable[str]) -> bool:
+        """Takes a heading of the first selector that has one; True where no other heading can be better.
+
+        That is so for the platform's own selector, and where the title's place is there but empty.
+        """
+        empty: tuple[Element, str] | None = None
+        for rule in rules:
+            texts = [(el, folded(line(el))) for el in self._candidates(rule)[:_HEADINGS]]
+            usable = [el for el, text in texts if text and self._may_be_title(text, rule)]
+            empty = empty or next(((el, rule) for el, text in texts if not text), None)
+            if usable:
+                self.take(usable, rule)
+                platform = self.post.page.platform
+                return rule in platform.title and platform.name != "generic"
+        if empty:
+            self.post.title, self.post.title_rule = empty
+        return empty is not None
+
+    def _may_be_title(self, text: str, rule: str) -> bool:
+        """The site's name is a title only where the selector is about a post."""
+        return text not in self.site or "post" in rule or "entry" in rule
+
+    def _candidates(self, rule: str) -> list[Element]:
+        """What a selector finds: above the body or opening it, and in the body's own entry or in none."""
+        body, entry = self.post.body, self.entry
+        found = [e for e in self.index.select(rule) if self.is_clear(e)]
+        if body is not None:
+            found = [e for e in found if not is_below(e, body)] or [
+                e for e in found if e.tag == "h1" and opens(body, e)
+            ]
+        if entry is not None:
+            found = [e for e in found if is_below(e, entry)] or [
+                e for e in found if e.tag in ("h1", "h2") and _post_of(e) is None
+            ]
+        return found
+
+    def has_declared_title(self) -> bool:
+        """Whether the title found is one that the page declares, or none is declared that it could differ from."""
+        title = self.post.title
+        return title is not None and (folded(line(title)) in self.names or not self.names)
+
+    def headings(self, tag: str) -> list[Element]:
+        """The page's first headings of this level that have a text other than the site's name."""
+        return [e for e in self.index.tag(tag)[:_HEADINGS] if (text := folded(line(e))) and text not in self.site]
+
+    def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
+        """Takes an <h1>, else an <h2> that is like a declared title, else an element that is named a title."""
         # A large heading with a picture is called "masthead" too: it is the post's where it says its title.
-        alike = [e for e in heads if any(likeness(line(e), t) >= _ALIKE for t in declared)]
-        usable = clear or alike or [e for e in heads if not _in_site_header(e)]
-        if usable:
-            post.title, post.title_rule = _likest(declared, usable), "h1"
-            return
-        second = [e for e in post.page.index.tag("h2")[:_HEADINGS] if not post.is_noise(e) and not _in_site_header(e)]
-        body = post.body
-        second = [e for e in second if body is None or not is_below(e, body) or _opens(body, e)]
-        alike = [e for e in second if any(likeness(line(e), t) >= _ALIKE for t in declared)]
-        if alike:
-            post.title, post.title_rule = _likest(declared, alike), "h2"
-            return
-        if (named := _named_title(post)) is not None:
-            post.title, post.title_rule = named, "title by name"
+        if usable := clear or self._like_declared(headings) or [e for e in headings if not in_site_header(e)]:
+            self.take(usable, "h1")
+        elif alike := self._like_declared(self._second_headings()):
+            self.take(alike, "h2")
+        elif (named := _named_title(self.post)) is not None:
+            self.post.title, self.post.title_rule = named, "title by name"
+
+    def _like_declared(self, headings: list[Element]) -> list[Element]:
+        return [e for e in headings if any(likeness(line(e), t) >= ALIKE for t in self.declared)]
+
+    def _second_headings(self) -> list[Element]:
+        body = self.post.body
+        clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
+        return [e for e in clear if body is None or not is_below(e, body) or opens(body, e)]
 
 
 def _named_title(post: Post) -> Element | None:
-    """An element that is no heading, called a title, with the text that the page's own title begins with.
+    """An element that is no heading but is named a title, and has the text that the page's <title> begins with.
 
-    "_" stands for a bar in the titles of Chinese systems: "post_section_site".
+    Chinese systems separate the parts of a <title> with "_": "post_section_site".
     """
     page = post.page
     whole = [*page.data.meta("og:title")[:1], page.head_title]
-    begins = {folded(part) for t in whole if t for part in (t, _PARTS.split(t)[0], t.split("_")[0])} - {""}
+    begins = {folded(part) for t in whole if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
     named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):
         if el.tag in _PLAIN and folded(line(el)[:300]) in begins and not post.is_noise(el):
@@ -248,50 +295,8 @@ def _named_title(post: Post) -> Element | None:
     return None
 
 
-def _declared_titles(page: Page) -> list[str]:
-    """The titles a page declares; of the browser's title its longest part, for the rest is the site's name."""
-    data = page.data
-    given = data.texts(data.article(page.addresses), "headline")[:1]
-    given += [*data.meta("og:title")[:1], *data.meta("twitter:title")[:1], page.head_title]
-    return [max(_PARTS.split(t), key=len) for t in given if t]
-
-
-def _likest(declared: list[str], headings: list[Element]) -> Element:
-    """The first heading, unless it says nothing of what the page declares as its title and a later one does."""
-    if len(headings) == 1:
-        return headings[0]
-    alike = [max((likeness(line(el), t) for t in declared), default=0.0) for el in headings]
-    if alike[0] >= _UNLIKE or max(alike) < _ALIKE:
-        return headings[0]
-    return headings[alike.index(max(alike))]
-
-
-def _opens(body: Element, el: Element) -> bool:
-    """Whether hardly any text stands before an element in the body that holds it."""
-    before = 0
-    for at in body.iter("*"):
-        if at is el:
-            return before < 200
-        before += len((at.text or "").strip())
-    return False
-
-
-def _in_site_header(el: Element) -> bool:
-    at: Element | None = el
-    while at is not None and at.tag not in _KEEP:
-        names = f" {at.get('class') or ''} {at.get('id') or ''} "
-        if re.search(
-            r"[\s_-](site-?(title|header|branding|logo|name)|branding|masthead|logo|navbar\S*|blog-?(title|name))[\s_-]",
-            names + " ",
-            re.IGNORECASE,
-        ):
-            return True
-        at = at.getparent()
-    return any(a.get("rel") == "home" for a in el.iter("a"))
-
-
 def located(page: Page, title: Element | None, body: Element) -> Post:
-    """The post of which title and body are known."""
+    """The post on a page whose title and body are already known."""
     post = Post(page, title=title, body=body)
     _find_holder(post)
     post._noise.clear()
@@ -302,12 +307,13 @@ def _find_holder(post: Post) -> None:
     start = post.body if post.body is not None else post.title
     if start is None:
         return
-    at: Element | None = start if post.body is not None else start.getparent()
-    home = _post_of(post, start)
-    at = home if home is not None else (at.getparent() if at is not None else None)
+    at: Element | None = _post_of(start)
+    if at is None:
+        outer = start if post.body is not None else start.getparent()
+        at = outer.getparent() if outer is not None else None
     while at is not None and post.title is not None and not is_below(post.title, at):
         at = at.getparent()
-    if at is None or at.tag in ("html",):
+    if at is None or at.tag == "html":
         # Pages written by hand often hang all they have right below <body>.
         at = next((e for e in post.page.index.tag("body") if post.body is None and is_below(start, e)), start)
     post.holder = at

@@ -1,8 +1,9 @@
-"""What a page declares of itself, read once: JSON-LD, meta elements (OpenGraph, Dublin Core, ...), microdata, RDFa."""
+"""What a page declares, read once: JSON-LD, meta elements (OpenGraph, Dublin Core, ...), microdata, RDFa."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,7 +40,7 @@ ARTICLE_TYPES = frozenset(
 _TELLING = ("headline", "datePublished", "author", "name", "articleBody")
 _MOST_META, _MOST_OF_ONE, _MOST_CONTENT = 4_000, 100, 20_000
 _DUBLIN = {"dc": "dc", "dcterms": "dcterms", "dct": "dcterms"}
-# Words of <meta name="parsely-page">, a JSON object, and the meta elements that say the same.
+# Keys of <meta name="parsely-page">, a JSON object, and the meta elements with the same meaning.
 _PARSELY = {
     "title": "parsely-title", "link": "parsely-link", "pub_date": "parsely-pub-date", "author": "parsely-author",
     "authors": "parsely-author", "section": "parsely-section", "tags": "parsely-tags", "image_url": "parsely-image-url",
@@ -47,7 +48,7 @@ _PARSELY = {
 
 
 def json_ld(index: Index) -> list[Node]:
-    """All JSON-LD nodes of a page, flattened, in document order. Broken JSON is mended or left out."""
+    """All JSON-LD nodes of a page, flattened, in document order. Broken JSON is repaired or left out."""
     scripts = Scripts()
     nodes: list[Node] = []
     for script in index.tag("script"):
@@ -63,8 +64,18 @@ def types(node: Node) -> set[str]:
     return {n.rsplit("/", 1)[-1].rsplit("#", 1)[-1].rsplit(":", 1)[-1].lower() for n in names if isinstance(n, str)}
 
 
+@dataclass(frozen=True, slots=True)
+class DeclaredArticle:
+    """An article as one kind of markup describes it. `source`: "json-ld", "microdata" or "rdfa"; `element`: the
+    element that contains it, None for JSON-LD."""
+
+    source: str
+    node: Node
+    element: Element | None = None
+
+
 class Structured:
-    """The declarations of one page. Everything is text that was cleaned; order is the page's own."""
+    """What one page declares. All texts are cleaned; the order is the page's own."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -75,7 +86,7 @@ class Structured:
             if isinstance(ident, str) and len(node) > len(self._by_id.get(ident, ())):
                 self._by_id[ident] = node
         self._article: dict[frozenset[str], Node | None] = {}
-        self._declared: dict[frozenset[str], list[tuple[str, Node, Element | None]]] = {}
+        self._declared: dict[frozenset[str], list[DeclaredArticle]] = {}
         self._meta: dict[str, list[str]] = {}
         for el in index.tag("meta")[:_MOST_META]:
             if content := clean((el.get("content") or "")[:_MOST_CONTENT]):
@@ -99,7 +110,7 @@ class Structured:
                         self._add(key, content)
 
     def meta(self, *names: str) -> list[str]:
-        """The contents of all meta elements of these names (lower case), names in the order asked."""
+        """The contents of all meta elements of these names (lower case), in the order of the names."""
         return [v for n in names for v in self._meta.get(n, ())]
 
     def meta_first(self, *names: str) -> str:
@@ -109,7 +120,7 @@ class Structured:
         return list(self._meta)
 
     def resolve(self, value: Any) -> list[Any]:
-        """A property's values as a list, references by @id replaced by what they name."""
+        """A property's values as a list, with references by @id resolved."""
         many = value if isinstance(value, list) else [value]
         out: list[Any] = []
         for one in many[:200]:
@@ -150,7 +161,7 @@ class Structured:
         return rdfa(self.index)
 
     def articles(self) -> list[Node]:
-        """JSON-LD nodes that are articles and say something of themselves (not mere references)."""
+        """JSON-LD nodes that describe an article and are not mere references."""
         return self._articles
 
     @cached_property
@@ -158,35 +169,35 @@ class Structured:
         return _articles(self.nodes)
 
     def article(self, urls: set[str]) -> Node | None:
-        """The article the page is about, in JSON-LD: the one that names one of its addresses, else the only or first
-        full one."""
+        """The JSON-LD node of the page's own article: the one with one of its addresses, else the first complete one
+        of at most three."""
         key = frozenset(urls)
         if key not in self._article:
             self._article[key] = self._own(self.articles(), urls)
         return self._article[key]
 
-    def declared(self, urls: set[str]) -> list[tuple[str, Node, Element | None]]:
-        """The article the page is about as each kind of markup describes it: (source, node, element), surest first.
+    def declared(self, urls: set[str]) -> list[DeclaredArticle]:
+        """The page's own article as each kind of markup describes it, surest first; properties have the same names.
 
-        Sources are "json-ld", "microdata" and "rdfa"; nodes have the same words in all of them. An item of
-        markup counts where it stands alone or names one of the page's addresses: others are teasers.
+        An item of microdata or RDFa counts if it is the only one or has one of the page's addresses; others are
+        teasers.
         """
         key = frozenset(urls)
         if key in self._declared:
             return self._declared[key]
         out = self._declared[key] = []
         if (node := self.article(urls)) is not None:
-            out.append(("json-ld", node, None))
+            out.append(DeclaredArticle("json-ld", node))
         for source, items in (("microdata", self.items), ("rdfa", self.things)):
             found = _articles(i.node for i in items if i.top) or _articles(i.node for i in items)
             own = self._naming(found, urls) or (found[0] if len(found) == 1 else None)
             if own is not None:
-                out.append((source, own, next(i.element for i in items if i.node is own)))
+                out.append(DeclaredArticle(source, own, next(i.element for i in items if i.node is own)))
         return out
 
     def rdfa_article(self, urls: set[str]) -> Node | None:
-        """What RDFa says of the article the page is about."""
-        return next((node for source, node, _ in self.declared(urls) if source == "rdfa"), None)
+        """The RDFa node of the page's own article."""
+        return next((one.node for one in self.declared(urls) if one.source == "rdfa"), None)
 
     def _naming(self, found: list[Node], urls: set[str]) -> Node | None:
         own = urls | {urlsplit(u).path for u in urls if u}
@@ -206,7 +217,7 @@ class Structured:
         return own[0] if own and len(own) <= 3 else None
 
     def names_of_site(self) -> list[str]:
-        """What the page calls its site, surest first."""
+        """The names that the page gives its site, surest first."""
         out = self.meta("og:site_name", "application-name", "apple-mobile-web-app-title", "al:ios:app_name")
         for node in self.of_type("website"):
             out += self.texts(node, "name", "alternateName")
@@ -218,7 +229,7 @@ class Structured:
 
 
 def _keys(given: str) -> Iterable[str]:
-    """The names of a meta element: lower case, Dublin Core's with a dot whichever way they are written."""
+    """The names of a meta element in lower case; Dublin Core's always with a dot, however they are written."""
     for key in given.lower().split():
         prefix, colon, word = key.partition(":")
         yield f"{_DUBLIN[prefix]}.{word}" if colon and prefix in _DUBLIN else key

@@ -32,7 +32,7 @@ _NOT_INLINE = BREAK | CELL | _SILENT | {"br"}
 
 
 class _Kept(dict[int, str | None]):
-    """What `folded` makes of each character, worked out at its first use: letters, digits and marks stay."""
+    """What `folded` makes of each character, computed at its first use; letters, digits and marks stay."""
 
     def __missing__(self, code: int) -> str | None:
         c = chr(code)
@@ -41,11 +41,11 @@ class _Kept(dict[int, str | None]):
 
 
 _KEPT = _Kept()
-_SHORT = 300  # characters of texts that are asked for again and again: names, titles, lines
+_SHORT = 300  # characters of texts that are folded again and again: names, titles, lines
 
 
 def clean(text: str | None) -> str:
-    """One line: NFC, entities that were escaped twice decoded, white space collapsed, invisible marks removed."""
+    """One line: NFC, with entities that were escaped twice decoded, white space collapsed, invisible marks removed."""
     if not text:
         return ""
     if "&" in text and _ENTITY.search(text):
@@ -53,7 +53,7 @@ def clean(text: str | None) -> str:
     text = " ".join(text.split())
     if text.isascii():
         return text
-    if not text.isprintable():  # which invisible marks are not
+    if not text.isprintable():  # invisible marks are not printable
         text = " ".join(_INVISIBLE.sub("", text).split())
     return unicodedata.normalize("NFC", text)
 
@@ -81,7 +81,7 @@ def line(el: Element | None) -> str:
 
 
 def folded(text: str) -> str:
-    """Letters and digits only, without case: for asking whether two texts say the same."""
+    """Letters and digits only, in one case, to compare whether two texts say the same."""
     return _folded_once(text) if len(text) <= _SHORT else _folded(text)
 
 
@@ -92,7 +92,7 @@ def _folded(text: str) -> str:
 _folded_once = lru_cache(maxsize=8_192)(_folded)
 
 
-# Asked where white space begins, and nowhere inside it: a run of it without a line end would be read once a character.
+# Matches only from the start of white space, else a long run of it without a line end takes quadratic time.
 _BEFORE_BREAK = re.compile(r"(?<![ \t])[ \t]+\n")
 
 

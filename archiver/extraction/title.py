@@ -1,4 +1,4 @@
-"""Title candidates: what the page shows above the post, what it declares, what its source told."""
+"""Title candidates: the heading of the post, the titles that the page declares, and that of a feed or an API."""
 
 from __future__ import annotations
 
@@ -21,6 +21,27 @@ _LOST, _LOST_IN_WORD = re.compile("[?\ufffd]"), re.compile(r"\w\?\w")
 _PERMALINK = re.compile(r"\s*[#¶§🔗]\s*$")
 
 
+_MANGLED = re.compile("[\u00c2\u00c3\u00e2\u00d0\u00d1][\u0080-\u00bf\u20ac\u2122\u0153]")
+_SIGN = r"[|·•»«›‹–—:~_｜-]"
+_SIGN_AT_END, _SIGNS_AT_END = re.compile(rf"{_SIGN}\s*$"), re.compile(r"[\s|·•»«›‹–—:~_｜-]+$")
+_SIGN_AT_START, _SIGNS_AT_START = re.compile(rf"\s*{_SIGN}"), re.compile(r"^[\s|·•»«›‹–—:~_｜-]+")
+_HIDDEN = re.compile(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link")
+_SITE_TITLES = (
+    "#site-title", ".site-title", ".site-name", ".wp-block-site-title", "a.navbar-brand", "h1.title a", ".blog-title",
+    "#blog-title", "#header h1", ".logo-text",
+)
+_METAS = (
+    ("citation_title", 0.85),
+    ("og:title", 0.72),
+    ("twitter:title", 0.65),
+    ("parsely-title", 0.65),
+    ("sailthru.title", 0.65),
+    ("dc.title", 0.65),
+    ("dcterms.title", 0.65),
+    ("title", 0.65),
+    ("hdl", 0.65),
+)
+"""Names of meta elements that hold a title, and how much each is believed."""
 _MOST_WORDS, _LEAST_LETTERS = 5, 4
 _SENTENCE, _ALIKE = 5, 0.6
 _INITIALS = re.compile(r"[A-Z]{2,6}$")
@@ -32,20 +53,9 @@ _SECTIONS = frozenset(
 
 
 def site_names(page: Page) -> list[str]:
-    """What the site is called: declared, shown in its header, or named like its host."""
+    """The names of the site: declared, or shown in its header."""
     names = list(page.data.names_of_site())
-    for selector in (
-        "#site-title",
-        ".site-title",
-        ".site-name",
-        ".wp-block-site-title",
-        "a.navbar-brand",
-        "h1.title a",
-        ".blog-title",
-        "#blog-title",
-        "#header h1",
-        ".logo-text",
-    ):
+    for selector in _SITE_TITLES:
         names += [
             t
             for e in page.index.select(selector)[:1]
@@ -55,12 +65,12 @@ def site_names(page: Page) -> list[str]:
 
 
 def _is_long_title(text: str, declared: str) -> bool:
-    """Whether a text is too long for a name and like the page's title: a header may hold the post's own heading."""
+    """Whether a text is too long for a name and like the page's title: the header may hold the post's own heading."""
     return len(text.split()) >= _SENTENCE and likeness(text, declared) >= _ALIKE
 
 
 def _leads_home(page: Page, el: Element) -> bool:
-    """Whether a name in the header links to a start page, or nowhere; a post's title links to the post."""
+    """Whether a name in the header links to a home page, or to nothing; a post's title links to the post."""
     link = el if el.tag == "a" else next(el.iter("a"), None)
     if link is None:
         return el.tag != "h1" or not page.head_title.startswith(line(el)) or page.path == "/"
@@ -71,18 +81,18 @@ def _leads_home(page: Page, el: Element) -> bool:
 def _named_like(part: str, separator: str, host: str, path: str) -> bool:
     """Whether the last part of a title is the site's name by its host ("Lumo" of drinklumo.example) or a section.
 
-    A section is one by the page's own address ("District" of /district/1), or by a word in common use.
+    A part is a section by the page's own address ("District" of /district/1), or by a common word.
     """
-    told = part.split()
-    if not 1 <= len(told) <= _MOST_WORDS:
+    words = part.split()
+    if not 1 <= len(words) <= _MOST_WORDS:
         return False
     label = folded(host.rpartition(".")[0] or host)
     strong = any(c in separator for c in "|｜·•»«—–")
-    alike = [w for w in map(folded, told) if len(w) >= _LEAST_LETTERS and w in label]
-    if alike and (strong or len(alike) == len(told)):
+    alike = [w for w in map(folded, words) if len(w) >= _LEAST_LETTERS and w in label]
+    if alike and (strong or len(alike) == len(words)):
         return True
-    steps = {folded(s) for s in path.split("/")[:-1]}
-    return strong and (folded(part) in steps or folded(part) in _SECTIONS)
+    folders = {folded(s) for s in path.split("/")[:-1]}
+    return strong and (folded(part) in folders or folded(part) in _SECTIONS)
 
 
 def _initials(name: str) -> str:
@@ -90,7 +100,7 @@ def _initials(name: str) -> str:
 
 
 def mended(text: str) -> str:
-    """A text whose UTF-8 was once read as Latin-1 or Windows-1252, as it was meant."""
+    """Repairs a text whose UTF-8 was once read as Latin-1 or Windows-1252."""
     if not _MANGLED.search(text):
         return text
     for encoding in ("latin-1", "cp1252"):
@@ -101,47 +111,58 @@ def mended(text: str) -> str:
     return text
 
 
-_MANGLED = re.compile("[\u00c2\u00c3\u00e2\u00d0\u00d1][\u0080-\u00bf\u20ac\u2122\u0153]")
-
-
 def without_site(title: str, names: list[str], host: str, path: str = "") -> str:
-    """A title without the site's name before or after it, nor its section after it; `path` is the page's own."""
+    """A title without the site's name before or after it and without its section after it; `path` is the page's own."""
     if len(title) > 500:
         return title
-    known = {folded(n) for n in names if n}
     bare = re.sub(r"^www\d?\.", "", host.partition(":")[0])
-    steps = bare.split(".")
-    labels = {folded(part) for part in (bare, ".".join(steps[:-1]), ".".join(steps[-2:]), steps[0])}
-    known |= {k for k in labels if len(k) > 2}
-    known.discard("")
     for name in sorted(names, key=len, reverse=True):
-        t, n = title.casefold(), name.casefold()
-        if n and len(t) > len(n):
-            if t.endswith(n):
-                head = title[: len(title) - len(name)]
-                if re.search(r"[|·•»«›‹–—:~_｜-]\s*$", head) and (cut := re.sub(r"[\s|·•»«›‹–—:~_｜-]+$", "", head)):
-                    return without_site(cut, names, host, path)
-            if t.startswith(n):
-                tail = title[len(name) :]
-                if re.match(r"\s*[|·•»«›‹–—:~_｜-]", tail) and (cut := re.sub(r"^[\s|·•»«›‹–—:~_｜-]+", "", tail)):
-                    return cut
+        if cut := _without_name_behind(title, name):
+            return without_site(cut, names, host, path)
+        if cut := _without_name_before(title, name):
+            return cut
+    known = ({folded(n) for n in names} | _host_labels(bare)) - {""}
     cuts = list(_SEPARATOR.finditer(title))
     for m in reversed(cuts):
-        part = title[m.end() :]
-        if title[: m.start()].strip() and (
-            folded(part) in known
-            or _named_like(part, m[0], bare, path)
-            or (_INITIALS.match(part) and any(part == _initials(n) for n in names))
-        ):
-            return without_site(title[: m.start()].strip(), names, host, path)
+        head, part = title[: m.start()].strip(), title[m.end() :]
+        if head and (folded(part) in known or _named_like(part, m[0], bare, path) or _is_initials(part, names)):
+            return without_site(head, names, host, path)
     for m in cuts:
         if folded(title[: m.start()]) in known and title[m.end() :].strip():
             return title[m.end() :].strip()
     return _behind_name(title, [bare, *names], path)
 
 
+def _host_labels(host: str) -> set[str]:
+    """The parts of a host that may be the site's name, folded."""
+    steps = host.split(".")
+    labels = {folded(part) for part in (host, ".".join(steps[:-1]), ".".join(steps[-2:]), steps[0])}
+    return {label for label in labels if len(label) > 2}
+
+
+def _is_initials(part: str, names: list[str]) -> bool:
+    """Whether the last part of a title is one of the site's names abbreviated to its initials."""
+    return bool(_INITIALS.match(part)) and any(part == _initials(n) for n in names)
+
+
+def _without_name_behind(title: str, name: str) -> str:
+    """A title without a name after it and the sign between them; "" where that is not its form."""
+    if not name or not title.casefold().endswith(name.casefold()):
+        return ""
+    head = title[: len(title) - len(name)]
+    return _SIGNS_AT_END.sub("", head) if _SIGN_AT_END.search(head) else ""
+
+
+def _without_name_before(title: str, name: str) -> str:
+    """A title without a name before it and the sign between them; "" where that is not its form."""
+    if not name or not title.casefold().startswith(name.casefold()):
+        return ""
+    tail = title[len(name) :]
+    return _SIGNS_AT_START.sub("", tail) if _SIGN_AT_START.match(tail) else ""
+
+
 def _behind_name(title: str, names: list[str], path: str) -> str:
-    """A title that follows the site's name without any sign between them, where the address was made from it alone."""
+    """A title that follows the site's name without a sign between them, if the address was made from it alone."""
     for name in names:
         rest = title[len(name) :].strip()
         if rest and title.casefold().startswith(f"{name.casefold()} ") and in_address(rest, path) == 1.0:
@@ -150,28 +171,20 @@ def _behind_name(title: str, names: list[str], path: str) -> str:
 
 
 def heading(el: Element) -> str:
-    """The text of a heading, without a permalink sign and what only a screen reader says."""
-    hidden = [
-        e
-        for e in el.iter("*")
-        if e is not el
-        and re.search(r"screen-reader|sr-only|visually-hidden|headerlink|anchor-?link", e.get("class") or "")
-    ]
-    if hidden:
-        text = line(el)
-        for e in hidden:
-            word = line(e)
+    """The text of a heading, without a permalink sign and without text for screen readers."""
+    text = line(el)
+    for hidden in el.iter("*"):
+        if hidden is not el and _HIDDEN.search(hidden.get("class") or ""):
+            word = line(hidden)
             if word and word != text:
                 text = clean(text.replace(word, " ", 1))
-    else:
-        text = line(el)
     return _PERMALINK.sub("", text)
 
 
 def without_labels(el: Element, declared: set[str]) -> str:
-    """The text of a heading; without a kicker before or a subtitle after the title, where a declaration has none.
+    """The text of a heading, without a kicker before or a subtitle after it if the declared title has none.
 
-    `declared`: folded titles that the page declares. Only what is an element of its own in the heading is taken away.
+    `declared`: the titles that the page declares, folded. Only an element of its own in the heading is removed.
     """
     text = heading(el)
     children = [t for child in el if isinstance(child.tag, str) and (t := line(child))]
@@ -187,11 +200,11 @@ def without_labels(el: Element, declared: set[str]) -> str:
 
 
 def without_section(text: str, declared: set[str], bare: str) -> str:
-    """A heading without the section or site that stands behind it, where a declaration has none.
+    """A heading without the section or site after it, if a declared title has neither.
 
-    `declared`: folded titles that the page declares; `bare`: the heading without the site's name as it is declared.
-    What stands before it stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only by our
-    own cut.
+    `declared`: the titles that the page declares, folded; `bare`: the heading without the declared name of the site.
+    What precedes the title stays: "Lumo: a new lamp" of the site Lumo may be declared without its beginning only
+    because we cut it.
     """
     if folded(text) in declared:
         return text
@@ -202,9 +215,9 @@ def without_section(text: str, declared: set[str], bare: str) -> str:
 
 
 def restored(text: str, declared: list[str]) -> str:
-    """A heading in which "?" or U+FFFD stands for signs that were lost, as a declaration has it; else as it is.
+    """Replaces a heading in which "?" or U+FFFD has taken the place of other signs by the declared title.
 
-    "The ferry?s pier" is "The ferry’s pier". A question mark is one where the declaration has the same letters.
+    "The ferry?s pier" is "The ferry’s pier". If the declared title has the same letters, "?" is a question mark.
     """
     parts = _LOST.split(text)
     if not 1 < len(parts) <= _MOST_LOST:
@@ -218,47 +231,62 @@ def restored(text: str, declared: list[str]) -> str:
 
 
 def candidates(page: Page, post: Post, lead: Lead | None, host: str) -> list[Candidate[str]]:
-    """Titles with their sources, without the site's name; a post that shows an empty title gives "" as one."""
+    """Titles with their sources, without the site's name. A post that shows an empty title gives "" as one."""
     names = site_names(page)
+    declared = _declared(page, post, names, host)
+    out: list[Candidate[str]] = []
+    if lead is not None and from_api(lead):
+        out.append(Candidate(_written(lead.title), "api", "title", 0.93, True))
+    if post.title is not None and (shown := _shown(post, post.title, names, host, declared)) is not None:
+        out.append(shown)
+    out += declared
+    if lead is not None and not from_api(lead) and (text := _written(lead.title)):
+        out.append(Candidate(text, "feed", "title", 0.75))
+    return out
+
+
+def _written(text: str) -> str:
+    return mended(clean(text))
+
+
+def _declared(page: Page, post: Post, names: list[str], host: str) -> list[Candidate[str]]:
+    """The titles that the page declares."""
     out: list[Candidate[str]] = []
 
-    def add(text: str, source: str, locator: str, confidence: float, seen: bool = False) -> None:
-        text = mended(clean(text))
-        if text or seen:
-            out.append(Candidate(text, source, locator, confidence, seen))
+    def add(text: str, source: str, locator: str, confidence: float) -> None:
+        if text := _written(text):
+            out.append(Candidate(text, source, locator, confidence))
 
-    article = page.data.article(page.addresses)
-    for text in page.data.texts(article, "headline", "name")[:1]:
-        add(without_site(mended(text), names, host, page.path), "json-ld", "headline", 0.8)
+    def add_bare(text: str, source: str, locator: str, confidence: float) -> None:
+        add(without_site(mended(text), names, host, page.path), source, locator, confidence)
+
+    data = page.data
+    for text in data.texts(data.article(page.addresses), "headline", "name")[:1]:
+        add_bare(text, "json-ld", "headline", 0.8)
     for el in page.index.select("[itemprop~=headline]"):
         if is_article_item(item_of(el)) and not post.is_noise(el):
             add(el.get("content") or heading(el), "microdata", "headline", 0.8)
             break
-    for text in page.data.texts(page.data.rdfa_article(page.addresses), "headline", "name")[:1]:
-        add(without_site(mended(text), names, host, page.path), "rdfa", "headline", 0.8)
-    for keys, confidence in (
-        (("citation_title",), 0.85),
-        (("og:title",), 0.72),
-        (("twitter:title",), 0.65),
-        (("parsely-title", "sailthru.title", "dc.title", "dcterms.title", "title", "hdl"), 0.65),
-    ):
-        for key in keys:
-            for text in page.data.meta(key)[:1]:
-                add(without_site(mended(text), names, host, page.path), "meta", key, confidence)
+    for text in data.texts(data.rdfa_article(page.addresses), "headline", "name")[:1]:
+        add_bare(text, "rdfa", "headline", 0.8)
+    for key, confidence in _METAS:
+        for text in data.meta(key)[:1]:
+            add_bare(text, "meta", key, confidence)
     add(without_site(page.head_title, names, host, page.path), "head", "title", 0.6)
-    declared, out[:] = out[:], []
-    if from_api(lead) and lead is not None:
-        add(lead.title, "api", "title", 0.93, seen=True)
-    if post.title is not None:
-        rule = post.title_rule
-        known = rule in page.platform.title and page.platform.name != "generic"
-        said = {folded(c.value) for c in declared if c.source != "microdata"}
-        text = without_labels(post.title, said)
-        text = without_section(text, said, without_site(text, names, ""))
-        source, trust = ("platform", 0.95) if known else ("heading", 0.7 if rule == "h1" else 0.85)
-        if not text or folded(text) != folded(host.removeprefix("www.")):
-            add(restored(text, [c.value for c in declared]), source, rule, trust, seen=True)
-    out += declared
-    if lead is not None and not from_api(lead):
-        add(lead.title, "feed", "title", 0.75)
     return out
+
+
+def _shown(
+    post: Post, el: Element, names: list[str], host: str, declared: list[Candidate[str]]
+) -> Candidate[str] | None:
+    """The post's heading as a candidate, written as a declared title has it; None if it is only the host's name."""
+    rule, platform = post.title_rule, post.page.platform
+    titles = {folded(c.value) for c in declared if c.source != "microdata"}
+    text = without_labels(el, titles)
+    text = without_section(text, titles, without_site(text, names, ""))
+    if text and folded(text) == folded(host.removeprefix("www.")):
+        return None
+    text = _written(restored(text, [c.value for c in declared]))
+    if rule in platform.title and platform.name != "generic":
+        return Candidate(text, "platform", rule, 0.95, True)
+    return Candidate(text, "heading", rule, 0.7 if rule == "h1" else 0.85, True)

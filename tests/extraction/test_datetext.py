@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.extraction.days.datetext import visible
-from archiver.extraction.days.moment import FIRST_YEAR, LAST_YEAR, machine, of_url
+from archiver.extraction.days.moment import FIRST_YEAR, LAST_YEAR, AddressDate, machine, of_url
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_machine(text: str, iso: str, precision: str, zoned: bool) -> None:
 
 
 def test_address_dates() -> None:
-    assert of_url("/blog/2019/02/04/a-post/") == (2019, 2, 4)
-    assert of_url("/2019/02/a-post") == (2019, 2, None)
-    assert of_url("/a/20190204/1.html") == (2019, 2, 4)
+    assert of_url("/blog/2019/02/04/a-post/") == AddressDate(2019, 2, 4)
+    assert of_url("/2019/02/a-post") == AddressDate(2019, 2)
+    assert of_url("/a/20190204/1.html") == AddressDate(2019, 2, 4)
     assert of_url("/2019/99/99/") is None
     assert of_url("/item-12345678901") is None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.extraction.places.geolinks import of_map_link
-from archiver.extraction.places.geotext import as_dms, checked, measured, middle, number, position
+from archiver.extraction.places.geotext import Position, as_dms, checked, measured, middle, number, position
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ from archiver.extraction.places.geotext import as_dms, checked, measured, middle
 )
 def test_position(text: str, expected: tuple[float, float, float] | None) -> None:
     found = position(text)
-    assert found == (pytest.approx(expected, abs=1e-6) if expected else None)
+    assert (astuple(found) if found else None) == (pytest.approx(expected, abs=1e-6) if expected else None)
 
 
 def test_the_language_tells_what_o_means() -> None:
@@ -57,8 +59,8 @@ def test_the_language_tells_what_o_means() -> None:
 
 
 def test_middle_of_bounds() -> None:
-    assert middle("10 100 20 110") == (15, 105, None)
-    assert middle("100 10 110 20", turned=True) == (15, 105, None)
+    assert middle("10 100 20 110") == Position(15, 105)
+    assert middle("100 10 110 20", turned=True) == Position(15, 105)
     assert middle("10 20 30") is None
 
 
@@ -97,7 +99,8 @@ def test_middle_of_bounds() -> None:
 )
 def test_map_links(href: str, expected: tuple[float, float] | None) -> None:
     found = of_map_link(href)
-    assert (found[:2] if found else None) == (pytest.approx(expected, abs=1e-6) if expected else None)
+    where = (found.latitude, found.longitude) if found else None
+    assert where == (pytest.approx(expected, abs=1e-6) if expected else None)
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180))
@@ -119,7 +122,8 @@ def test_degrees_minutes_seconds_are_read_as_they_are_written(lat: float, lon: f
 def test_decimals_are_read_as_they_are_written(lat: float, lon: float, decimals: int, separator: str) -> None:
     texts = f"{lat:.{decimals}f}", f"{lon:.{decimals}f}"
     found = position(separator.join(texts))
-    assert found == pytest.approx((float(texts[0]), float(texts[1]), 10**-decimals))
+    assert found is not None
+    assert astuple(found) == pytest.approx((float(texts[0]), float(texts[1]), 10**-decimals))
 
 
 @given(st.text(alphabet="0123456789.,;°'\"NSEWO -+:latondegш北纬", max_size=60) | st.text(max_size=60))

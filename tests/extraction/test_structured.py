@@ -119,11 +119,11 @@ DRUPAL = """<div about="/a" typeof="sioc:Item foaf:Document"><span property="dc:
 @pytest.mark.parametrize(("html", "source"), [(MICRODATA, "microdata"), (RDFA, "rdfa"), (DRUPAL, "rdfa")])
 def test_markup_is_read_in_the_words_of_json_ld(html: str, source: str) -> None:
     found = data(html)
-    [(told, node, element)] = found.declared({URL})
-    assert told == source and element is not None
+    [declared] = found.declared({URL})
+    assert declared.source == source and declared.element is not None
     for name, text in (("headline", "A title"), ("author", "Jane Doe"), ("datePublished", "2024-01-02"),
                        ("articleSection", "News")):
-        assert found.texts(node, name) == [text], name
+        assert found.texts(declared.node, name) == [text], name
 
 
 def test_teasers_are_not_the_page_s_article() -> None:
@@ -131,12 +131,12 @@ def test_teasers_are_not_the_page_s_article() -> None:
     assert data(one.format(1, "") + one.format(2, "")).declared({URL}) == []
     named = one.format(1, "") + one.format(2, f'<link itemprop="url" href="{URL}">')
     found = data(named)
-    assert [found.texts(node, "headline") for _, node, _ in found.declared({URL})] == [["T2"]]
+    assert [found.texts(one.node, "headline") for one in found.declared({URL})] == [["T2"]]
 
 
 def test_items_of_items_do_not_leak() -> None:
     found = data("""<div itemscope itemtype="http://schema.org/Article"><b itemprop="headline">T</b>
       <div itemprop="publisher" itemscope itemtype="http://schema.org/Organization"><b itemprop="name">Paper</b></div>
       <div itemscope itemtype="http://schema.org/Comment"><b itemprop="author">Eve</b></div></div>""")
-    [(_, node, _)] = found.declared({URL})
-    assert found.texts(node, "publisher") == ["Paper"] and "author" not in node
+    [declared] = found.declared({URL})
+    assert found.texts(declared.node, "publisher") == ["Paper"] and "author" not in declared.node

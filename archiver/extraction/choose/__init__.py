@@ -1,4 +1,4 @@
-"""The one place that decides between candidates: a file for each field that needs more than the most trusted one."""
+"""Chooses between candidates: a file for each field that needs more than the one with the most confidence."""
 
 from archiver.extraction.choose.first import best, terms
 from archiver.extraction.choose.people import authors

@@ -1,4 +1,4 @@
-"""Between candidates of which one is simply believed more."""
+"""Chooses the candidate with the most confidence."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Names = tuple[str, ...]
 
 
 def best(found: list[Candidate[T]]) -> Candidate[T] | None:
-    """The most trusted; among equals the first."""
+    """The candidate with the most confidence; among equals the first."""
     return max(found, key=lambda c: c.confidence) if found else None
 
 
 def terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Categories or tags: the most trusted source; a feed's list or bare keywords only where the page is silent.
+    """Categories or tags: the most trusted source; a feed's list or bare keywords only if the page has none.
 
-    Where links told by their look differ from what the page declares, the declaration decides if it holds all of
-    them and more (a theme shows some) or, of several, some of them and nothing else (other posts' stand among them).
+    If links found by their look differ from what the page declares, the declared terms are chosen if they are all of
+    them and more (a theme shows some), or several and a part of them (the others belong to other posts).
     """
     first = best(found)
     if first is None or first.source not in ("class", "link", "label") or not first.visible:

@@ -1,13 +1,13 @@
-"""Years that are counted from elsewhere: Buddhist, Japanese, of the Republic of China, and the Persian solar year."""
+"""Years of other calendars: Buddhist, Japanese, of the Republic of China, and the Persian solar year."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
-# The year before the first of each era, so that year n of it is n years later.
+# The year before the first of each era, so that year n of the era is n years later.
 ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治": 1867, "民國": 1911, "民国": 1911}
 _BUDDHIST, _BUDDHIST_YEARS = 543, range(2_440, 2_650)
-# Later numbers are years of the Islamic lunar calendar, whose days cannot be told by arithmetic.
+# Higher numbers are years of the Islamic lunar calendar, whose days cannot be computed.
 _SOLAR_YEARS = range(1_300, 1_430)
 # Years in which the 33-year cycle of leap years is broken (after Borkowski, The Persian calendar for 3000 years).
 _BREAKS = (1_210, 1_635)
@@ -15,7 +15,7 @@ _HAN_DIGITS = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {
 
 
 def civil_year(year: int) -> int:
-    """A year of our era: a Buddhist one, as Thailand writes it, is 543 ahead."""
+    """The year of the common era; a Buddhist year, as written in Thailand, is 543 ahead."""
     return year - _BUDDHIST if year in _BUDDHIST_YEARS else year
 
 
@@ -25,10 +25,10 @@ def is_solar(year: int) -> bool:
 
 
 def from_solar(year: int, month: int, day: int) -> date | None:
-    """A day of the Persian solar calendar as a day of ours; None where there is no such day.
+    """The Gregorian day of a day in the Persian solar calendar; None if there is no such day.
 
-    The first of Farvardin falls on 21 March or a day beside it; leap years follow the 33-year cycle,
-    which agrees with the observed calendar from 1210 to 1634.
+    The first of Farvardin is 21 March or the day before or after; leap years follow the 33-year cycle, which agrees
+    with the observed calendar from 1210 to 1634.
     """
     if not (_BREAKS[0] <= year < _BREAKS[1] and 1 <= month <= 12 and 1 <= day <= _length(year, month)):
         return None
@@ -40,7 +40,7 @@ def from_solar(year: int, month: int, day: int) -> date | None:
 
 
 def _leaps(years: int) -> int:
-    """Leap years among the first `years` of a cycle that began with year 1210."""
+    """The number of leap years among the first `years` of a cycle that began with year 1210."""
     return sum(_is_leap(_BREAKS[0] + n) for n in range(years))
 
 
@@ -53,7 +53,7 @@ def _length(year: int, month: int) -> int:
 
 
 def han_number(text: str) -> int | None:
-    """A number in Han digits, written by place (二〇二四) or with tens (二十一); None where it is neither."""
+    """A number in Han digits, positional (二〇二四) or with tens (二十一); None if it is neither."""
     if text.isdigit():
         return int(text)
     if any(c not in _HAN_DIGITS and c != "十" for c in text) or not text:

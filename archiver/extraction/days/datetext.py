@@ -1,15 +1,16 @@
-"""Dates as people read them, in many languages, never more exact than said."""
+"""Dates as people write them, in many languages, never more precise than written."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from archiver.extraction.days.calendars import ERAS, han_number, is_solar
 from archiver.extraction.days.datewords import MONTHS, THAI_SHORT, month, solar_month, vietnamese_month
-from archiver.extraction.days.moment import DIGITS, FIRST_YEAR, ISO, LAST_YEAR, Moment, make
+from archiver.extraction.days.moment import DIGITS, FIRST_YEAR, ISO, LAST_YEAR, DateParts, Moment, make
 from archiver.extraction.text import clean
 
 _HAN = "0-9〇○零一二三四五六七八九十廿卅"
@@ -17,7 +18,7 @@ _CJK = re.compile(
     rf"({'|'.join(ERAS)})?\s*(元|[{_HAN}]{{1,4}})\s*[年년]\s*([{_HAN}]{{1,3}})\s*[月월]\s*([{_HAN}]{{1,3}})\s*[日号號일]?"
 )
 _YMD = re.compile(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![\d])")
-# No point before a slash: 9.5/10 is a mark that something got.
+# No point before a slash: 9.5/10 is a rating.
 _DMY = re.compile(
     r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|(?:\.\s?|-)(?!\d{1,2}\s?/))(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])"
 )
@@ -57,7 +58,7 @@ _CLOCK = re.compile(
 )
 _AFTERNOON = frozenset(("pm", "ch", "م", "下午", "午後", "오후", "晚上"))
 _MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", "早上"))
-# Languages whose months the tables have: what is not found in them is not there.
+# Languages whose months the tables have: in these, a date that is not found is not there.
 _KNOWN = frozenset(re.split(
     r"\s+",
     "en es fr de pt it ca nl ru uk be bg sr pl cs sk sl hr bs tr az sv da no nb nn is fi et lt lv id ms ar fa ur he ro "
@@ -70,10 +71,10 @@ _MONTH_FIRST_LANGS = ("en-US", "en-PH", "fil", "tl")
 
 @lru_cache(maxsize=4_096)
 def visible(text: str, language: str = "", loose: bool = False) -> Moment | None:
-    """The first date in a short visible text, with the time of day that stands beside it.
+    """The first date in a short visible text, with the time of day beside it.
 
-    `language` (BCP 47) decides the order of 3/4/2021. `loose` asks dateparser too where no
-    rule here knows the form; pinned to the page's language where it is known.
+    `language` (BCP 47) decides the order of 3/4/2021. `loose` also asks dateparser where no rule here knows the
+    notation and the language of the page is not one of the tables'.
     """
     text = plain(text)
     if "年" not in text and not any(c.isdigit() for c in text):
@@ -82,26 +83,29 @@ def visible(text: str, language: str = "", loose: bool = False) -> Moment | None
     if found is None:
         known = language[:2].lower() in _KNOWN or not _WITH_YEAR.search(text)
         return None if known or not loose or len(text) > 60 else _by_dateparser(text, language)
-    (y, mo, d), start, end = found
-    if m := ISO.match(text, start):
+    end = found.end
+    if m := ISO.match(text, found.start):
         if m[4]:
-            return make(y, mo, d, int(m[4]), int(m[5]), int(m[6]) if m[6] else None, m[7])
+            return make(DateParts(*found.numbers, int(m[4]), int(m[5]), int(m[6]) if m[6] else None, m[7]))
         end = m.end()
-    clock = _clock(text, start, end, language)
-    if clock:
-        h, mi = int(clock["h"]), int(clock["m"])
-        half = (clock["half"] or clock["part"] or "").lower().replace(".", "")
-        if half in _AFTERNOON and h < 12:
-            h += 12
-        elif half in _MORNING and h == 12:
-            h = 0
-        if made := make(y, mo, d, h, mi, int(clock["s"]) if clock["s"] else None, clock["zone"]):
-            return made
-    return make(y, mo, d)
+    clock = _clock(text, found.start, end, language)
+    timed = make(_with_clock(found, clock)) if clock else None
+    return timed or make(DateParts(*found.numbers))
+
+
+def _with_clock(found: _Written, clock: re.Match[str]) -> DateParts:
+    """A date with the time of day beside it, on the 24-hour clock."""
+    hour = int(clock["h"])
+    half = (clock["half"] or clock["part"] or "").lower().replace(".", "")
+    if half in _AFTERNOON and hour < 12:
+        hour += 12
+    elif half in _MORNING and hour == 12:
+        hour = 0
+    return DateParts(*found.numbers, hour, int(clock["m"]), int(clock["s"]) if clock["s"] else None, clock["zone"])
 
 
 def _clock(text: str, start: int, end: int, language: str) -> re.Match[str] | None:
-    """The time of day beside a date that stands from `start` to `end`; not that of the next date."""
+    """The time of day beside the date at `start` to `end`, unless it belongs to the next date."""
     after = _CLOCK.search(text, end, end + 40)
     between = text[end : after.start()] if after else ""
     if after and not (any(c.isdigit() for c in between) and _first(between, language)):
@@ -110,23 +114,23 @@ def _clock(text: str, start: int, end: int, language: str) -> re.Match[str] | No
 
 
 def span(text: str, language: str = "") -> tuple[str, str] | None:
-    """What stands before the first date of a text and after it and its time of day; None where it has no date.
+    """The text before its first date, and that after the date and its time of day; None if there is no date.
 
-    Both are in European digits.
+    Both have European digits.
     """
     text = plain(text)
     found = _first(text, language)
     if found is None:
         return None
-    _, start, end = found
-    if m := ISO.match(text, start):
+    end = found.end
+    if m := ISO.match(text, found.start):
         end = max(end, m.end())
-    clock = _clock(text, start, end, language)
-    return text[:start], text[max(end, clock.end() if clock else end) :]
+    clock = _clock(text, found.start, end, language)
+    return text[: found.start], text[max(end, clock.end() if clock else end) :]
 
 
 def plain(text: str) -> str:
-    """A text of at most 300 characters on one line, its digits European, Thai month names whole."""
+    """A text on one line, cut at 300 characters, with European digits and Thai month names written out."""
     text = clean(text).translate(DIGITS)[:300]
     if "ค." in text or "ย." in text or "พ." in text:
         for name, number in THAI_SHORT.items():
@@ -135,12 +139,18 @@ def plain(text: str) -> str:
 
 
 _THAI = {n: name for name, n in MONTHS.items() if "\u0e00" <= name[0] <= "\u0e7f"}
-Found = tuple[tuple[int, int, int], int, int]
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A date found in a text: year, month and day as written, and where it starts and ends."""
+
+    numbers: tuple[int, int, int]
+    start: int
+    end: int
 
 
-def _first(text: str, language: str) -> Found | None:
-    """The date that stands first; spelled out before all numbers, whose order may be in doubt."""
-    spelled = min(_spelled(text, language), key=lambda f: f[1], default=None)
+def _first(text: str, language: str) -> _Written | None:
+    """The first date; one with the month spelled out before one of numbers only, whose order may be in doubt."""
+    spelled = min(_spelled(text, language), key=lambda f: f.start, default=None)
     return spelled or _numeric(text, language)
 
 
@@ -148,44 +158,59 @@ def _year(text: str | None, short: str | None = None) -> int:
     return int(text) if text else 2000 + int(short or 0)
 
 
-def _spelled(text: str, language: str) -> Iterator[Found]:
-    def found(y: int, mo: int | None, d: int, m: re.Match[str], start: int | None = None) -> Iterator[Found]:
-        if mo and 1 <= mo <= 12 and 1 <= d <= 31:
-            yield (y, mo, d), m.start() if start is None else start, m.end()
+def _spelled(text: str, language: str) -> Iterator[_Written]:
+    """The dates whose month is a word or a sign, one notation after another."""
+    yield from _east_asian(text)
+    if "th" in text or "Th" in text or "TH" in text:
+        yield from _vietnamese(text)
+    for m in _DAY_FIRST.finditer(text):
+        year = _year(m[3], m[4] or m[5])
+        number = solar_month(m[2]) if is_solar(year) else month(m[2], language)
+        yield from _possible(year, number, int(m[1]), m)
+    for m in _DAY_YEAR.finditer(text):
+        if before := _WORD_BEFORE.search(text, max(0, m.start() - 25), m.start() + 1):
+            number = month(before[1], language)
+            yield from _possible(_year(m[2], m[3]), number, int(m[1]), m, before.start())
+    for m in _YEAR_FIRST.finditer(text):
+        yield from _possible(int(m[1]), month(m[2], language), int(m[3]), m)
+    for m in _LATVIAN.finditer(text):
+        yield from _possible(int(m[1]), month(m[3], language), int(m[2]), m)
 
+
+def _possible(
+    year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
+) -> Iterator[_Written]:
+    """The date at a match, if its month and day can be such."""
+    if number and 1 <= number <= 12 and 1 <= day <= 31:
+        yield _Written((year, number, day), m.start() if start is None else start, m.end())
+
+
+def _east_asian(text: str) -> Iterator[_Written]:
     for m in _CJK.finditer(text):
         written, number, day = (han_number(g) or 0 for g in m.groups()[1:])
         base = ERAS.get(m[1] or "", ERAS["民國"] if 80 <= written <= 199 else 0)
-        yield from found(base + written if base or written > 1_900 else 0, number, day, m)
-    if "th" in text or "Th" in text or "TH" in text:
-        for m in _VI.finditer(text):
-            yield from found(int(m[3]), vietnamese_month(m[2]), int(m[1]), m)
-        for m in _VI_MONTH_FIRST.finditer(text):
-            yield from found(int(m[3]), vietnamese_month(m[1]), int(m[2]), m)
-    for m in _DAY_FIRST.finditer(text):
-        year = _year(m[3], m[4] or m[5])
-        mo = solar_month(m[2]) if is_solar(year) else month(m[2], language)
-        yield from found(year, mo, int(m[1]), m)
-    for m in _DAY_YEAR.finditer(text):
-        if before := _WORD_BEFORE.search(text, max(0, m.start() - 25), m.start() + 1):
-            yield from found(_year(m[2], m[3]), month(before[1], language), int(m[1]), m, before.start())
-    for m in _YEAR_FIRST.finditer(text):
-        yield from found(int(m[1]), month(m[2], language), int(m[3]), m)
-    for m in _LATVIAN.finditer(text):
-        yield from found(int(m[1]), month(m[3], language), int(m[2]), m)
+        yield from _possible(base + written if base or written > 1_900 else 0, number, day, m)
 
 
-def _numeric(text: str, language: str) -> Found | None:
+def _vietnamese(text: str) -> Iterator[_Written]:
+    for m in _VI.finditer(text):
+        yield from _possible(int(m[3]), vietnamese_month(m[2]), int(m[1]), m)
+    for m in _VI_MONTH_FIRST.finditer(text):
+        yield from _possible(int(m[3]), vietnamese_month(m[1]), int(m[2]), m)
+
+
+def _numeric(text: str, language: str) -> _Written | None:
     for pattern in (ISO, _YMD):
-        if (m := pattern.search(text)) and 1 <= int(m[2]) <= 12 and 1 <= int(m[3]) <= 31:
-            return (int(m[1]), int(m[2]), int(m[3])), m.start(), m.end()
+        m = pattern.search(text)
+        if m and (written := next(_possible(int(m[1]), int(m[2]), int(m[3]), m), None)):
+            return written
     for m in _DMY.finditer(text):
-        a, b, y = int(m[1]), int(m[2]), int(m[3])
-        y += 2000 if y < 70 else 1900 if y < 100 else 0
-        month_first = "." not in m[0] and language in _MONTH_FIRST_LANGS
-        d, mo = (b, a) if (month_first and a <= 12) or b > 12 else (a, b)
-        if 1 <= mo <= 12 and 1 <= d <= 31:
-            return (y, mo, d), m.start(), m.end()
+        first, second, year = int(m[1]), int(m[2]), int(m[3])
+        year += 2000 if year < 70 else 1900 if year < 100 else 0
+        month_first = "." not in m[0] and language in _MONTH_FIRST_LANGS and first <= 12
+        day, number = (second, first) if month_first or second > 12 else (first, second)
+        if written := next(_possible(year, number, day, m), None):
+            return written
     return None
 
 
@@ -203,7 +228,7 @@ def _by_dateparser(text: str, language: str) -> Moment | None:
     try:
         at = dateparser.parse(text, languages=languages, settings=settings)
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError):
-        # An unknown language, or text that its locale tables trip over: no date either way.
+        # An unknown language, or a text that breaks dateparser's locale tables: no date either way.
         return None
     if at is None or not FIRST_YEAR <= at.year <= LAST_YEAR:
         return None
@@ -214,5 +239,5 @@ def month_only(text: str, language: str = "") -> Moment | None:
     """ "May 2019" and nothing else."""
     m = _MONTH_YEAR.match(plain(text))
     number = month(m[1], language) if m else None
-    made = make(int(m[2]), number, 1) if m and number else None
+    made = make(DateParts(int(m[2]), number, 1)) if m and number else None
     return Moment(made.at, "month", False) if made else None

@@ -1,4 +1,4 @@
-"""The words of dates in many languages: months, labels, relative times. Tables that `datetext` and `dates` walk."""
+"""The words of dates in many languages: months, labels, relative times. Tables for `datetext` and `dates`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# A row a language, twelve cells a row, forms of one month separated by spaces; _ stands for a space in a name.
+# One row per language with twelve cells, forms of one month separated by spaces; _ is a space in a name.
 _MONTH_TABLE = (
     "january jan|february feb|march mar|april apr|may|june jun|july jul|august aug|september sep sept|october oct|"
     "november nov|december dec",
@@ -80,13 +80,13 @@ _MONTH_TABLE = (
     "იანვარი|თებერვალი|მარტი|აპრილი|მაისი|ივნისი|ივლისი|აგვისტო|სექტემბერი|ოქტომბერი|ნოემბერი|დეკემბერი",
     "հունվարի|փետրվարի|մարտի|ապրիլի|մայիսի|հունիսի|հուլիսի|օգոստոսի|սեպտեմբերի|հոկտեմբերի|նոյեմբերի|դեկտեմբերի",
 )
-# The solar year of Iran, and its months as Afghanistan calls them.
+# The solar year of Iran, and its months by their names in Afghanistan.
 _SOLAR_TABLE = (
     "فروردین فروردين|اردیبهشت ارديبهشت|خرداد|تیر تير|مرداد امرداد|شهریور شهريور|مهر|آبان ابان|آذر اذر|دی دي|بهمن|اسفند",
     "حمل|ثور|جوزا|سرطان|اسد|سنبله|میزان|عقرب|قوس|جدی|دلو|حوت",
     "farvardin|ordibehesht|khordad|tir|mordad|shahrivar|mehr|aban|azar|dey|bahman|esfand",
 )
-# A word that is another month, or a month at all, in one language only.
+# Words that are another month, or a month at all, in one language only.
 _OF_LANGUAGE = {
     "hr": {"listopad": 10, "listopada": 10, "lis": 10},
     "bs": {"listopad": 10, "listopada": 10},
@@ -122,7 +122,7 @@ VIETNAMESE_MONTHS = {_fold(k): v for k, v in _VIETNAMESE.items()}
 
 @lru_cache(maxsize=4_096)
 def month(name: str, language: str = "") -> int | None:
-    """The number of a month by its name or short name, in the language of the page or any other; None: no month."""
+    """The number of a month by its name or short name, in the page's language or any other; None if it is no month."""
     folded = _fold(name).strip(" .")
     own = _OF_LANGUAGE.get(language[:2].lower())
     if own and folded in own:
@@ -131,22 +131,22 @@ def month(name: str, language: str = "") -> int | None:
 
 
 def solar_month(name: str) -> int | None:
-    """The number of a month of the Persian solar year by its name; None: no such month."""
+    """The number of a month of the Persian solar year by its name; None if it is no month."""
     return SOLAR_MONTHS.get(_fold(name))
 
 
 def vietnamese_month(name: str) -> int | None:
-    """The number of a month by number or number word: "3", "ba"."""
+    """The number of a month by digits or number word: "3", "ba"."""
     return int(name) if name.isdigit() else VIETNAMESE_MONTHS.get(_fold(" ".join(name.split())))
 
 
-# Names that hold a dot or a space, as one word each: where one of these letters is met, the text is rewritten.
+# Names with a dot or a space, as one word each; a text with one of these letters is rewritten.
 THAI_SHORT = {
     "ม.ค.": 1, "ก.พ.": 2, "มี.ค.": 3, "เม.ย.": 4, "พ.ค.": 5, "มิ.ย.": 6,
     "ก.ค.": 7, "ส.ค.": 8, "ก.ย.": 9, "ต.ค.": 10, "พ.ย.": 11, "ธ.ค.": 12,
 }  # fmt: skip
 
-# Words that say a time is of the last change ...
+# Words for the time of the last change ...
 MODIFIED = re.compile(
     r"(?:last\s+)?(?:updat|modif|edited|revis|reviewed)|last\s+changed?\b|"
     r"aktualisiert|geändert|stand\s*:|mis(?:e)? à jour|modifié|actualizad|aggiornat|"
@@ -156,7 +156,7 @@ MODIFIED = re.compile(
     r"ενημερώθηκε|แก้ไขล่าสุด|อัปเดต|अपडेट",
     re.IGNORECASE,
 )
-# ... and of the publication.
+# ... of publication ...
 PUBLISHED = re.compile(
     r"\b(?:publi(?:shed|sh\s+date|cation\s+date|ée?|cado|cada|cerad)|date\s+of\s+publication|posted|post\s+(?:date|time)|"
     r"created|released?|written\s+on|originally|"
@@ -169,15 +169,15 @@ PUBLISHED = re.compile(
     r"เผยแพร่|โพสต์|प्रकाशित",
     re.IGNORECASE,
 )
-# ... and, right before the date, that a paper came to its journal or was accepted there. "Submitted" is no such word:
-# systems write it for "posted".
+# ... and, right before the date, of a paper's arrival or acceptance at its journal. "Submitted" is not among them,
+# since some systems write it for "posted".
 SENT = re.compile(
     r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
     r"accettato|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
     r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|접수일?|게재확정일?)[\s:：]*$",
     re.IGNORECASE,
 )
-# ... and that it is of the first publication, where another day stands beside it.
+# ... and of first publication, if another day is beside it.
 FIRST = re.compile(
     r"\b(?:originally|first)\s+(?:published|posted|appeared)|\b(?:ursprünglich|erstmals|initialement|originalmente|"
     r"originariamente|oorspronkelijk|первоначально|впервые\s+опубликован)",

@@ -1,33 +1,66 @@
-"""A moment as it was written, and machines' forms of it: ISO 8601, RFC 5322, JavaScript's, epochs, addresses."""
+"""A moment as written, and how machines write one: ISO 8601, RFC 5322, JavaScript, epoch seconds, dates in URLs."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from archiver.extraction.days.calendars import civil_year, from_solar, is_solar
 from archiver.extraction.days.datewords import month
 from archiver.extraction.text import clean
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
-"""What a text that people read may be dated; a declaration may be older, as in a newspaper's own archive."""
+"""The years believed in visible text; a declared date may be older, as in a newspaper's own archive."""
 _FIRST_DECLARED = 1800
-# What databases store where nothing was stored.
+# What databases store instead of "no date".
 _EMPTY_DAYS = {(1970, 1, 1), (1969, 12, 31), (1900, 1, 1), (1899, 12, 30), (1899, 12, 31)}
 
 
 @dataclass(frozen=True, slots=True)
+class DateParts:
+    """The numbers of a date as written. `hour` and `second` are None where not given; `zone` is the text."""
+
+    year: int
+    month: int
+    day: int
+    hour: int | None = None
+    minute: int = 0
+    second: int | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressDate:
+    """The date in the path of an address; `day` is None if there is only a month."""
+
+    year: int
+    month: int
+    day: int | None = None
+
+    @property
+    def date(self) -> date | None:
+        """The calendar day; None where the address has only a month, or a day that does not exist."""
+        if self.day is None:
+            return None
+        try:
+            return date(self.year, self.month, self.day)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """A point in time as it was written. `zoned`: the zone was said; without one `at` is in UTC by convention."""
+    """A point in time as written. `zoned`: a time zone was given; without one, `at` is in UTC by convention."""
 
     at: datetime
     precision: str
     zoned: bool
 
     @property
-    def day(self) -> tuple[int, int, int]:
-        return self.at.year, self.at.month, self.at.day
+    def day(self) -> date:
+        """The calendar day in the moment's own zone."""
+        return self.at.date()
 
     def __str__(self) -> str:
         """ISO 8601."""
@@ -70,40 +103,39 @@ def _zone(text: str | None) -> timezone | None:
     return UTC if t in ("Z", "UTC", "GMT") else None
 
 
-def make(
-    y: int, mo: int, d: int, h: int | None = None, mi: int = 0, s: int | None = None, zone: str | None = None,
-    *, first: int = FIRST_YEAR,
-) -> Moment | None:  # fmt: skip
-    """A moment from its numbers, of our era, a Buddhist or a Persian solar year; None where there is no such day.
+def make(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
+    """A moment from its numbers; None if there is no such day or its year is before `first`.
 
-    `h` and `s` None where no hour or second was said; `zone` as written; `first`: the earliest year believed.
+    Buddhist and Persian solar years are converted.
     """
-    if is_solar(y):
-        if (civil := from_solar(y, mo, d)) is None:
+    year, month_number, day = parts.year, parts.month, parts.day
+    if is_solar(year):
+        if (civil := from_solar(year, month_number, day)) is None:
             return None
-        y, mo, d = civil.year, civil.month, civil.day
-    y = civil_year(y)
-    if not first <= y <= LAST_YEAR or ((y, mo, d) in _EMPTY_DAYS and not h and not mi):
+        year, month_number, day = civil.year, civil.month, civil.day
+    year = civil_year(year)
+    is_midnight = not parts.hour and not parts.minute
+    if not first <= year <= LAST_YEAR or (is_midnight and (year, month_number, day) in _EMPTY_DAYS):
         return None
-    tz = _zone(zone)
+    tz = _zone(parts.zone)
     try:
-        at = datetime(y, mo, d, h or 0, mi, s or 0, tzinfo=tz or UTC)
+        at = datetime(year, month_number, day, parts.hour or 0, parts.minute, parts.second or 0, tzinfo=tz or UTC)
     except ValueError:
         return None
-    precision = "day" if h is None else "minute" if s is None else "second"
+    precision = "day" if parts.hour is None else "minute" if parts.second is None else "second"
     return Moment(at, precision, tz is not None)
 
 
 def machine(text: str | None) -> Moment | None:
-    """A date in a machine's form: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript's, epoch (milli)seconds.
+    """A date as a machine writes it: ISO 8601 (also with a space), 20240131, RFC 5322, JavaScript, epoch seconds.
 
-    What databases write for no date at all (1970-01-01, 0001-01-01) gives None.
+    The epoch may be in milliseconds too. What databases write for "no date" (1970-01-01, 0001-01-01) gives None.
     """
     text = clean(text).translate(DIGITS)
     if (m := ISO.match(text)) or (m := _COMPACT.match(text)):
         y, mo, d, h, mi, s, zone = m.groups()
-        return make(int(y), int(mo), int(d), int(h) if h else None, int(mi or 0), int(s) if s else None, zone,
-                     first=_FIRST_DECLARED)  # fmt: skip
+        parts = DateParts(int(y), int(mo), int(d), int(h) if h else None, int(mi or 0), int(s) if s else None, zone)
+        return make(parts, first=_FIRST_DECLARED)
     if m := _RFC822.search(text):
         day, name, year, hour, minute, second, zone = m.groups()
     elif m := _JAVASCRIPT.match(text):
@@ -115,8 +147,9 @@ def machine(text: str | None) -> Moment | None:
     number = month(name)
     if number is None:
         return None
-    s = int(second) if second else None
-    return make(int(year), number, int(day), int(hour), int(minute), s, zone, first=_FIRST_DECLARED)
+    seconds = int(second) if second else None
+    parts = DateParts(int(year), number, int(day), int(hour), int(minute), seconds, zone)
+    return make(parts, first=_FIRST_DECLARED)
 
 
 _URL_DAY = re.compile(
@@ -125,12 +158,12 @@ _URL_DAY = re.compile(
 _URL_MONTH = re.compile(r"/((?:19|20)\d{2})[/-](\d{1,2})(?=/)")
 
 
-def of_url(path: str) -> tuple[int, int, int | None] | None:
-    """The date an address carries: (year, month, day), the day None where it has only a month."""
+def of_url(path: str) -> AddressDate | None:
+    """The date in the path of an address, if there is one."""
     if m := _URL_DAY.search(path):
         y, mo, d = (int(g) for g in m.groups() if g)
         if 1 <= mo <= 12 and 1 <= d <= 31:
-            return y, mo, d
+            return AddressDate(y, mo, d)
     if (m := _URL_MONTH.search(path)) and 1 <= int(m[2]) <= 12:
-        return int(m[1]), int(m[2]), None
+        return AddressDate(int(m[1]), int(m[2]))
     return None

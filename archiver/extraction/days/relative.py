@@ -1,4 +1,4 @@
-"""Times told from now: "3 hours ago", "hace 2 días", "vor 3 Tagen", "2日前", set against the time of the capture."""
+"""Times relative to the capture: "3 hours ago", "hace 2 días", "vor 3 Tagen", "2日前"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from archiver.extraction.days.datetext import plain
 from archiver.extraction.days.moment import Moment
 
-# The stems of the words for each unit, all languages in one row; a longer word that begins so means the same.
+# The stems of the words for each unit, all languages in one row; longer words with such a beginning mean the same.
 _UNITS = {
     "minute": r"min\w*|λεπτ\w*|минут\w*|мин|хвилин\w*|phút|menit|dakika|dk|دقيق\w*|دقائق|دقیقه|דקות|דקה|perc\w*|"
               r"मिनट|นาที|分钟|分鐘|分|분",
@@ -46,9 +46,9 @@ _DAYS = (
                    re.IGNORECASE)),
 )  # fmt: skip
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_830, "year": 525_960}
-# A week ago is any of some days, which may lie in two months.
+# "A week ago" is any of several days, possibly in two months.
 _PRECISION = {"week": "month"}
-# Letters beside a time from now: "at 14:05 Uhr", "Posted ... by Ada Byrne"; with more it is in a sentence.
+# Letters beside a relative time ("at 14:05 Uhr", "Posted ... by Ada Byrne"); with more it is part of a sentence.
 _LONGEST, _CLOCK_LETTERS, _BESIDE = 80, 8, 40
 _MONTH_OR_YEAR = ("month", "year")
 
@@ -56,8 +56,8 @@ _MONTH_OR_YEAR = ("month", "year")
 def relative(text: str, captured_at: datetime) -> Moment | None:
     """The moment of a relative time in a short text, counted back from the capture (aware).
 
-    It is as exact as its unit: "3 hours ago" is an hour, "2 days ago" a day, "2 weeks ago" only a month. None where
-    the text says no such time; a bare "3 days" is a duration.
+    Its precision is its unit: "3 hours ago" is an hour, "2 days ago" a day, "2 weeks ago" only a month. None if the
+    text has no such time; a bare "3 days" is a duration.
     """
     text = plain(text)
     if not text or len(text) > _LONGEST:
@@ -67,21 +67,22 @@ def relative(text: str, captured_at: datetime) -> Moment | None:
         if m and sum(c.isalpha() for c in text[m.end() :]) <= _CLOCK_LETTERS:
             return _cut(captured_at - timedelta(days=days), "day")
     for m in _AGO.finditer(text):
-        if len(text) - len(m[0]) > _BESIDE:
-            continue
         unit = next((name for name in _UNITS if m[name]), None)
-        if unit is None or not (m["before"] or m["after"]):
-            continue
-        ago = timedelta(minutes=int(m["number"] or 1) * _MINUTES[unit])
-        try:
-            return _cut(captured_at - ago, _PRECISION.get(unit, unit))
-        except OverflowError:
-            return None
+        if unit and (m["before"] or m["after"]) and len(text) - len(m[0]) <= _BESIDE:
+            return _before(captured_at, int(m["number"] or 1), unit)
     return None
 
 
+def _before(at: datetime, number: int, unit: str) -> Moment | None:
+    """A time that is some units before another, with the precision of the unit; None before the year 1."""
+    try:
+        return _cut(at - timedelta(minutes=number * _MINUTES[unit]), _PRECISION.get(unit, unit))
+    except OverflowError:
+        return None
+
+
 def _cut(at: datetime, precision: str) -> Moment:
-    """A time at the beginning of its minute, hour, day, month or year."""
+    """The start of a time's minute, hour, day, month or year."""
     at = at.replace(second=0, microsecond=0)
     if precision != "minute":
         at = at.replace(minute=0)

@@ -1,10 +1,11 @@
-"""Dates that a reader of the page sees, wherever they stand: beside the heading, above it, below the text, far off."""
+"""The visible dates of a page, wherever they are: beside the heading, above it, below the text, or elsewhere."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from itertools import islice
 
@@ -15,10 +16,11 @@ from archiver.extraction.days.datetext import span
 from archiver.extraction.days.datewords import FIRST
 from archiver.extraction.days.moment import Moment, machine
 from archiver.extraction.page import Page
+from archiver.extraction.prose.noise import names_footer
 from archiver.extraction.scope import Post
 from archiver.extraction.text import line
 
-# Names of elements, in the words of many themes, that hold a date; a name of a change, an event or a form is none.
+# Class names and ids of dates in many themes, but not those of an event or a form.
 _NAMED = re.compile(
     r"(?:^|[_-]|(?<=[a-z]))(?:date(?:line|time)?|time(?:stamp)?|publish(?:ed)?|pub-?date|posted(?:-?on)?|fecha|datum|"
     r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
@@ -29,19 +31,14 @@ _OTHER_TIME = re.compile(
 )
 _DIGIT = re.compile(r"[\d年]")
 _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
-_FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
-_SILENT = frozenset(
-    (
-        "script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code", "pre",
-        "button", "head", "html",
-    )
-)  # fmt: skip
+_SILENT = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
+                     "pre", "button", "head", "html"))  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
 _LONGEST, _ALONE = 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
 _TEXT, _MOST, _HOLDERS, _LISTED = 400, 80, 300, 3
 
-# How much a date is believed by its place: (in an element of a date's name or <time>, or labelled; alone on its line).
+# The confidence of a date by its place: (in <time>, in an element named a date's, or labelled; alone on its line).
 _TRUST = {
     "near": (0.74, 0.7),
     "above": (0.66, 0.62),
@@ -51,13 +48,14 @@ _TRUST = {
 }
 
 
-# In a sidebar only what is labelled as the day of publication; nothing else may be surer of less.
 _ASIDE = 0.36
+"""The confidence of a date in a sidebar, which counts only if it is labelled as the day of publication."""
+_SURER_IF_LABELLED, _SURER_IF_FIRST, _LESS_IF_LINKED = 0.06, 0.02, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`says`: "published" or "modified"; `labelled` where a word says so. `confidence` follows from its place."""
+    """A visible date. `says`: "published" or "modified"; `labelled`: by a word beside it; `where`: as in `_TRUST`."""
 
     moment: Moment
     element: Element
@@ -69,12 +67,12 @@ class Shown:
 
 @lru_cache(maxsize=8_192)
 def names_a_date(name: str) -> bool:
-    """Whether a class or id is a date's by its name."""
+    """Whether a class or id is named like a date's."""
     return len(name) < 60 and bool(_NAMED.search(name)) and not _OTHER_TIME.search(name)
 
 
 class _Places:
-    """Where elements stand, seen from the heading and the body of the post, in elements of document order."""
+    """The places of elements relative to the post's heading and body, by their position in the document."""
 
     def __init__(self, page: Page, post: Post) -> None:
         order = page.index.order
@@ -83,9 +81,9 @@ class _Places:
         heads = page.index.tag("h1")
         if self.title < 0 and heads:
             self.title = order[heads[0]]
-        said = line(post.title) if len(heads) > 1 else ""
-        # Pages have a heading for each width of the screen.
-        self.copies = [order[h] for h in heads if said and h is not post.title and line(h) == said]
+        title = line(post.title) if len(heads) > 1 else ""
+        # Some pages repeat the heading for each width of the screen.
+        self.copies = [order[h] for h in heads if title and h is not post.title and line(h) == title]
         self.body = order.get(post.body, -1) if post.body is not None else -1
         self.end = self.body
         if post.body is not None:
@@ -95,95 +93,118 @@ class _Places:
             self.end = order.get(last, self.body)
 
     def close(self, el: Element) -> bool:
-        """Whether an element is so near to the heading that its date is the post's, whatever it is called."""
+        """Whether an element is so near the heading that its date is the post's, whatever the element is named."""
         n = self.order.get(el, 0)
         return any(at >= 0 and -_CLOSE <= n - at <= _CLOSE for at in (self.title, *self.copies))
 
     def of(self, el: Element) -> str:
-        """near, above, edge, in, after or far."""
+        """The place of an element: near, above, edge, in, after or far."""
         n = self.order.get(el, 0)
         inside = self.body >= 0 and self.body < n <= self.end
-        if self.title >= 0 and not (inside and self.body > self.title):
-            ahead = n - self.title
-            if ahead >= 0 and (ahead <= _NEAR or n < self.body):
-                return "near"
-            if -_ABOVE <= ahead < 0:
-                return "above"
+        if self.title >= 0 and not (inside and self.body > self.title) and (place := self._by_heading(n)):
+            return place
         if any(0 <= n - at <= _CLOSE for at in self.copies):
             return "near"
         if inside:
             return "edge" if n - self.body <= _EDGE or self.end - n <= _EDGE else "in"
-        if self.body < 0 or n < self.body:
-            return "far"
-        return "after" if n - self.end <= _NEAR else "far"
+        return "after" if 0 <= self.body <= n <= self.end + _NEAR else "far"
+
+    def around_heading(self, length: int) -> tuple[int, int]:
+        """The positions between which elements are around the heading; (0, 0) without a heading."""
+        if self.title < 0:
+            return 0, 0
+        last = max(self.title + _NEAR, min(self.body, self.title + _FARTHEST))
+        return max(0, self.title - _ABOVE), min(last + 1, length)
+
+    def _by_heading(self, n: int) -> str:
+        ahead = n - self.title
+        if ahead >= 0 and (ahead <= _NEAR or n < self.body):
+            return "near"
+        return "above" if -_ABOVE <= ahead < 0 else ""
 
 
 def dates_shown(page: Page, post: Post, language: str, *, near: bool = False) -> list[Shown]:
-    """The dates a reader sees, those of comments, sidebars and other posts aside; likeliest places first.
+    """The visible dates, likeliest first, without those of comments, sidebars and other posts.
 
-    `near`: only what stands around the heading is looked at.
+    `near`: reads only what is around the heading.
     """
     places = _Places(page, post)
     found: list[Shown] = []
     taken: set[Element] = set()
-    signature: dict[tuple[str, str], set[tuple[int, int, int]]] = defaultdict(set)
+    days: dict[tuple[str, str], set[date]] = defaultdict(set)
     read = 0
     for el in _holders(page, places, near):
-        if el in taken or read >= _MOST:
-            continue
-        where = places.of(el)
-        aside = not places.close(el) and post.is_noise(el) and not (where == "near" and _small_aside(el))
-        if _in_footer(el):
-            continue
-        text = _short(el)
-        if text is None or (len(text) > _LONGEST and (where == "in" or not label_of(text[:40]))):
-            continue
-        if aside and label_of(_before(el) + " " + text[:30]) != "published":
+        holder = _holder(el, places, post) if el not in taken else None
+        if holder is None:
             continue
         read += 1
-        named = el.tag == "time" or any(map(names_a_date, _names(el)))
-        for one in _read(page, el, text, where, named, language):
-            found.append(replace(one, confidence=_ASIDE) if aside else one)
-            signature[_signature(el)].add(one.moment.day)
+        for one in _read(page, holder, language):
+            found.append(one)
+            days[_signature(el)].add(one.moment.day)
             taken.update(el.iter("*"))
-    listed = {s for s, days in signature.items() if len(days) >= _LISTED}
-    out: list[Shown] = []
-    for one in found:
-        if one.where != "near" and _signature(one.element) in listed:
-            continue
-        if one.where != "near" and _links_elsewhere(page, one.element):
-            one = replace(one, confidence=one.confidence - 0.3)
-        out.append(one)
-    return sorted(out, key=lambda s: -s.confidence)
+        if read >= _MOST:
+            break
+    listed = {signature for signature, different in days.items() if len(different) >= _LISTED}
+    kept = (_weighed(page, one) for one in found if one.where == "near" or _signature(one.element) not in listed)
+    return sorted(kept, key=lambda s: -s.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """An element with a date in its text. `named`: its name or tag says so; `aside`: it is in a sidebar."""
+
+    element: Element
+    text: str
+    where: str
+    named: bool
+    aside: bool
+
+
+def _holder(el: Element, places: _Places, post: Post) -> _Holder | None:
+    """What is known of an element that may hold a date; None if its date cannot be the post's."""
+    where = places.of(el)
+    aside = not places.close(el) and post.is_noise(el) and not (where == "near" and _small_aside(el))
+    if _in_footer(el):
+        return None
+    text = _short(el)
+    if text is None or (len(text) > _LONGEST and (where == "in" or not label_of(text[:40]))):
+        return None
+    if aside and label_of(_before(el) + " " + text[:30]) != "published":
+        return None
+    return _Holder(el, text, where, el.tag == "time" or any(map(names_a_date, _names(el))), aside)
+
+
+def _weighed(page: Page, one: Shown) -> Shown:
+    """A date with less confidence if it is part of a link to another page, away from the heading."""
+    if one.where != "near" and _links_elsewhere(page, one.element):
+        return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
+    return one
 
 
 def _holders(page: Page, places: _Places, near: bool) -> list[Element]:
     """Elements that may hold a date, outermost first: by their name, by <time>, by what their own text looks like."""
     index = page.index
-    found: dict[Element, int] = {}
-    begin, end = 0, len(index.elements)
+    begin, end = places.around_heading(len(index.elements)) if near else (0, len(index.elements))
     if near:
-        last = max(places.title + _NEAR, min(places.body, places.title + _FARTHEST))
-        begin, end = (max(0, places.title - _ABOVE), min(last + 1, end)) if places.title >= 0 else (0, 0)
         around = index.elements[begin:end]
         found = {e: index.order[e] for e in around if e.tag == "time" or any(map(names_a_date, _names(e)))}
     else:
-        for name in index.classes():
-            if names_a_date(name):
-                found.update((e, index.order[e]) for e in index.with_class(name)[:40])
+        found = {e: index.order[e] for name in index.classes() if names_a_date(name)
+                 for e in index.with_class(name)[:40]}
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
-    digit, looks = _DIGIT.search, _LOOKS.search
     for n, (text, tail) in enumerate(islice(index.texts.values(), begin, end), begin):
-        if text and 5 < len(text) <= _LONGEST and digit(text) and looks(text):
+        if text and _looks_dated(text):
             found.setdefault(index.elements[n], n)
-        if tail and 5 < len(tail) <= _LONGEST and digit(tail) and looks(tail):
-            holder = index.elements[n].getparent()
-            if holder is not None:
-                found.setdefault(holder, index.order.get(holder, 0))
+        if tail and _looks_dated(tail) and (holder := index.elements[n].getparent()) is not None:
+            found.setdefault(holder, index.order.get(holder, 0))
     many = sorted(found.items(), key=lambda p: p[1])
     if len(many) > _HOLDERS:
         many = sorted(sorted(many, key=lambda p: abs(p[1] - places.title))[:_HOLDERS], key=lambda p: p[1])
     return [e for e, _ in many if e.tag not in _SILENT and e.tag != "body"]
+
+
+def _looks_dated(text: str) -> bool:
+    return 5 < len(text) <= _LONGEST and _DIGIT.search(text) is not None and _LOOKS.search(text) is not None
 
 
 def _names(el: Element) -> list[str]:
@@ -191,7 +212,7 @@ def _names(el: Element) -> list[str]:
 
 
 def _short(el: Element) -> str | None:
-    """The line of an element, None where it is a long text; bounded, for elements are nested."""
+    """The line of an element, None where it is a long text; stops reading at the limit, since elements are nested."""
     length = 0
     for text in el.itertext():
         length += len(text.strip())
@@ -200,35 +221,49 @@ def _short(el: Element) -> str | None:
     return line(el)
 
 
-def _read(page: Page, el: Element, text: str, where: str, named: bool, language: str) -> list[Shown]:
+def _read(page: Page, holder: _Holder, language: str) -> list[Shown]:
+    """The dates in an element, if its name, a label or its place on the page makes them the post's."""
+    el, text = holder.element, holder.text
     before = _before(el)
-    published, modified = read_dates(text, language, before, page.captured_at if named else None)
-    attribute = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine(v))), None)
+    published, modified = read_dates(text, language, before, page.captured_at if holder.named else None)
     if published is None and modified is None:
-        if attribute is None:
-            return []
-        says = label_of(text) or label_of(before)
-        if says == "sent":
-            return []
-        published, modified = (None, attribute) if says == "modified" else (attribute, None)
+        published, modified = _by_attribute(el, label_of(text) or label_of(before))
     label = label_of(before) or label_of(text)
-    around = span(text, language)
-    alone = around is None or len(around[0]) + len(around[1]) <= _ALONE
-    if not (named or alone or label) or (where == "in" and not (label and len(text) < 100)):
+    if not _is_of_post(holder, label, language):
         return []
+    strong, weak = _TRUST.get(holder.where, (0.5, 0.4))
+    trust = strong if holder.named or label else weak
     out = []
-    for moment, says in ((published, "published"), (modified, "modified")):
-        if moment is not None:
-            strong, weak = _TRUST.get(where, (0.5, 0.4))
-            confidence = strong if named or label else weak
-            confidence += 0.06 if label == says else 0.0
-            confidence += 0.02 if says == "published" and FIRST.search(f"{before} {text}") else 0.0
-            out.append(Shown(moment, el, where, says, bool(label), confidence))
-    return out
+    if published is not None:
+        confidence = trust + (_SURER_IF_LABELLED if label == "published" else 0.0)
+        confidence += _SURER_IF_FIRST if FIRST.search(f"{before} {text}") else 0.0
+        out.append(Shown(published, el, holder.where, "published", bool(label), confidence))
+    if modified is not None:
+        confidence = trust + (_SURER_IF_LABELLED if label == "modified" else 0.0)
+        out.append(Shown(modified, el, holder.where, "modified", bool(label), confidence))
+    return [replace(one, confidence=_ASIDE) for one in out] if holder.aside else out
+
+
+def _by_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
+    """The date in an attribute, as that of publication or of a change."""
+    moment = next((m for a in _ATTRIBUTES if (v := el.get(a)) and (m := machine(v))), None)
+    if label == "sent":
+        return None, None
+    return (None, moment) if label == "modified" else (moment, None)
+
+
+def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
+    """Whether a date is named, labelled or alone on its line; within the text only if labelled in a short line."""
+    if holder.where == "in" and not (label and len(holder.text) < 100):
+        return False
+    if holder.named or label:
+        return True
+    around = span(holder.text, language)
+    return around is None or len(around[0]) + len(around[1]) <= _ALONE
 
 
 def _before(el: Element) -> str:
-    """The last words before an element, where they stand close by: a label in an element of its own."""
+    """The last words right before an element, which may be a label in an element of its own."""
     at = el
     for _ in range(6):
         previous = at.getprevious()
@@ -250,27 +285,23 @@ def _before(el: Element) -> str:
 
 
 def _small_aside(el: Element) -> bool:
-    """Whether the sidebar an element stands in is a mere line of the post's own head."""
+    """Whether the <aside> around an element is only a line of the post's own header."""
     aside = next(el.iterancestors("aside"), None)
     return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _LONGEST
 
 
-@lru_cache(maxsize=8_192)
-def _names_a_footer(names: str) -> bool:
-    return bool(_FOOTER.search(names))
-
-
 def _in_footer(el: Element) -> bool:
-    """Whether an element stands in what is called the footer of a page: "last changed" there is of the site."""
+    """Whether an element is in what is named a page's footer, where "last changed" is about the site."""
     at: Element | None = el
     while at is not None:
-        if _names_a_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
+        if names_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
             return True
         at = at.getparent()
     return False
 
 
 def _signature(el: Element) -> tuple[str, str]:
+    """Tag and class of an element and of its parent: the same for the entries of one list."""
     parent = el.getparent()
     return f"{el.tag}.{el.get('class') or ''}", (parent.get("class") or parent.tag) if parent is not None else ""
 

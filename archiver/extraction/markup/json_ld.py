@@ -1,4 +1,4 @@
-"""JSON-LD as pages hold it: well formed mostly, else mended where what was meant is plain, else left out."""
+"""JSON-LD as pages contain it: mostly well formed, else repaired if the meaning is plain, else left out."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MOST_NODES = 4_000
 _MOST_SCRIPT, _MOST_MENDED, _MOST_DEPTH = 2_000_000, 300_000, 200
 _BEFORE = re.compile(r"(?:\s|\ufeff|<!--|//\s?<!\[CDATA\[|/\*\s?<!\[CDATA\[\s?\*/|<!\[CDATA\[)*+")
 _AFTER = re.compile(r"(?:\s|;|//\s?-->|-->|//\s?\]\]>|/\*\s?\]\]>\s?\*/|\]\]>)+$")
-# Halves of a character beyond the first 65,536: no text can hold one without the other.
+# Surrogates without their other half, which no text can contain.
 _HALF = re.compile(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class Scripts:
-    """Reads one page's scripts one after the other; what broken ones may cost is shared among them."""
+    """Reads one page's scripts in order; the limit for broken ones applies to all of them together."""
 
     def __init__(self) -> None:
         self.room, self.broken = MOST_NODES, _MOST_MENDED
@@ -71,7 +71,7 @@ def flat(value: Any, room: int) -> Iterator[Node]:
             stack.extend(reversed(at))
 
 
-# A quotation mark ends a string only where JSON goes on after it: others stand in the text and were not escaped.
+# A quotation mark ends a string only if JSON continues after it; others are in the text and were not escaped.
 _GOES_ON = r"""\s*+(?:[:}\]]|/[/*]|,\s*+(?:["'{\[\d}\],/-]|true|false|null)|$)"""
 _TOKEN = re.compile(
     rf'"(?P<double>(?:[^"\\]++|\\.|"(?!{_GOES_ON}))*+)"?|'
@@ -88,7 +88,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 class _Writer:
-    """Writes the tokens it is given as well-formed JSON, one text for each value that stands by itself."""
+    """Writes the tokens it is given as well-formed JSON, one text for each top-level value."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -98,11 +98,11 @@ class _Writer:
         self.lost = False
 
     def value(self, text: str) -> None:
-        """A value in JSON's own form; in an object that waits for a key, the key."""
+        """A value in JSON notation; in an object that expects a key, the key."""
         if not self._open:
             return  # words between values
         if self._last == "value":
-            self._out.append(",")  # one that was forgotten
+            self._out.append(",")  # a comma was missing
         if self._open[-1] == "{" and self._last != ":":
             if self._last == "key":
                 self._out.append(":null,")
@@ -143,7 +143,7 @@ class _Writer:
             self._last = ""
 
     def comma(self) -> None:
-        """Commas are written with the value that follows: what is left over at an end is dropped."""
+        """A comma is written with the value that follows, so a trailing one is dropped."""
         if self._last == "key":
             self._out.append(":null")
         elif self._last == ":":
@@ -163,8 +163,8 @@ class _Writer:
 
 
 def mended(raw: str) -> list[str]:
-    """JSON texts made of a broken one: commas too many or too few, comments, control characters, quotation marks that
-    were not escaped or are single, bare keys, values set one after the other, an end that is missing."""
+    """JSON texts made from a broken one: extra or missing commas, comments, control characters, unescaped or single
+    quotation marks, bare keys, several values in a row, a missing end."""
     to = _Writer()
     for m in _TOKEN.finditer(raw):
         kind = m.lastgroup
@@ -190,7 +190,7 @@ def mended(raw: str) -> list[str]:
 
 
 def _word(word: str) -> str:
-    """A number or a constant as it is, a bare key as a string, anything else as nothing."""
+    """A number or a constant as it is, a bare key as a string, anything else as null."""
     if word in _WORDS or _NUMBER.fullmatch(word):
         return _WORDS.get(word, word)
     if word in ("undefined", "NaN", "None") or not (word[0].isalpha() or word[0] in "@_$"):

@@ -1,16 +1,18 @@
-"""Dates in the data of a page's scripts (state of a framework, data layer): JSON, or JSON inside strings of it."""
+"""Dates in the data of a page's scripts (a framework's state, a data layer): JSON, or JSON inside JSON strings."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from archiver.extraction.days.moment import Moment, machine
 from archiver.extraction.page import Page
 
-# What to look for, and the shape of a property: "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.
+# Parts of names to search for, and the form of a property: "publishedAt":"2024-...", \"datePublished\":...,
+# publishDate: '...'.
 _FRAGMENTS = ("ublish", "ublication", "ubDate", "ub_date", "ostDate", "ost_date", "ostedAt")
 _PUBLISHED = re.compile(
     r"(?<![A-Za-z])((?:[a-z]{1,12}_?)?(?:first_?|original_?|initial_?)?(?:date_?)?publi(?:sh(?:ed|ing)?|cation)_?"
@@ -25,7 +27,7 @@ _SHORTEST_SLUG = 8
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """`sure`: all that the data say of a publication is this one day."""
+    """A date of publication. `sure`: it is the only day of publication in the data."""
 
     moment: Moment
     key: str
@@ -33,38 +35,45 @@ class Stated:
 
 
 def stated_date(page: Page) -> Stated | None:
-    """The date of publication in a page's data: the only day there, else the one nearest to the page's own name.
+    """The date of publication in a page's data: the only day there, else the one nearest to the page's own slug.
 
-    Data hold other posts too, each beside its own address; what is far from this page's is of another.
+    The data contain other posts too, each beside its own address; a date far from this page's belongs to another.
     """
-    text = page.text
-    found: dict[int, tuple[str, Moment]] = {}
-    for fragment in _FRAGMENTS:
-        at, n = text.find(fragment), 0
-        while at >= 0 and n < _MOST:
-            n += 1
-            start = max(0, at - 24)
-            for m in _PUBLISHED.finditer(text, start, at + 90):
-                if m.start() <= at and not _CHANGED.search(m[1]) and (moment := machine(m[2])):
-                    found[m.start(2)] = (m[1], moment)
-            at = text.find(fragment, at + len(fragment))
+    found = _dates(page.text)
     if not found:
         return None
-    if len({moment.day for _, moment in found.values()}) == 1:
-        key, moment = next(iter(found.values()))
-        return Stated(moment, key, True)
+    if len({one.moment.day for one in found.values()}) == 1:
+        return next(iter(found.values()))
     slug = unquote(page.path.rstrip("/").rsplit("/", 1)[-1]).removesuffix(".html")
-    if len(slug) < _SHORTEST_SLUG:
-        return None
-    places = sorted(found)
+    nearest = _nearest(page.text, slug, sorted(found)) if len(slug) >= _SHORTEST_SLUG else None
+    return replace(found[nearest], sure=False) if nearest is not None else None
+
+
+def _dates(text: str) -> dict[int, Stated]:
+    """The dates of publication in a text, by their position."""
+    found: dict[int, Stated] = {}
+    for fragment in _FRAGMENTS:
+        for at in _positions(text, fragment):
+            for m in _PUBLISHED.finditer(text, max(0, at - 24), at + 90):
+                if m.start() <= at and not _CHANGED.search(m[1]) and (moment := machine(m[2])):
+                    found[m.start(2)] = Stated(moment, m[1], True)
+    return found
+
+
+def _positions(text: str, part: str) -> Iterator[int]:
+    """Where a text contains a part, at most _MOST times."""
+    at = text.find(part)
+    for _ in range(_MOST):
+        if at < 0:
+            return
+        yield at
+        at = text.find(part, at + len(part))
+
+
+def _nearest(text: str, slug: str, places: list[int]) -> int | None:
+    """The place that is nearest to an occurrence of the slug, None if all are far from it."""
     near: list[tuple[int, int]] = []
-    at, n = text.find(slug), 0
-    while at >= 0 and n < _MOST:
-        n += 1
+    for at in _positions(text, slug):
         here = bisect(places, at)
         near += [(abs(place - at), place) for place in places[max(0, here - 1) : here + 1]]
-        at = text.find(slug, at + len(slug))
-    if not near or min(near)[0] > _NEAR:
-        return None
-    key, moment = found[min(near)[1]]
-    return Stated(moment, key, False)
+    return min(near)[1] if near and min(near)[0] <= _NEAR else None

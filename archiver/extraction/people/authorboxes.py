@@ -1,4 +1,4 @@
-"""The boxes about an author that stand after a post."""
+"""The boxes about the author that follow a post."""
 
 from __future__ import annotations
 
@@ -15,36 +15,45 @@ from archiver.extraction.people.marked import Line, Reader
 from archiver.extraction.people.names import is_full_name, looks_personal, names
 from archiver.extraction.text import clean
 
-_MOST = 2  # people whom the boxes of one post are about
+_MOST = 2  # people in the boxes of one post
+_BOXES, _LINKS, _TITLE_LENGTH = 60, 13, 22
+_NO_BOX = frozenset({"html", "body", "main", "link", "meta"})
 _ABOUT = re.compile(
     r"^(?:about|meet|über|à propos de|sobre|об авторе:?|hi,? i['’]?m)\s+(?!the\b|me\b|us\b)", re.IGNORECASE
 )
 
 
 def boxed(page: Page, end: int, top: Element | None) -> list[tuple[str, str]]:
-    """Whom the boxes about an author name that stand after the element numbered `end`, with a box's first line.
+    """The people named by author boxes after the element at position `end`, each with the first line of the box.
 
-    `top`: the post's heading. A row of boxes with different people in it is a list of people, or of other posts.
+    `top`: the post's heading. A row of boxes with different people is a list of people, or of other posts.
     """
-    order = page.index.order
-    found: list[Element] = []
-    for names_ in page.index.classes():
-        if marks.mark(names_) in (marks.BOX, marks.NAME, marks.AUTHOR):
-            found += page.index.with_class(names_)
-    found.sort(key=order.__getitem__)
     out: list[tuple[str, str]] = []
     last: Element | None = None
-    for el in found[:60]:
-        if order[el] <= end or el.tag in ("html", "body", "main", "link", "meta") or _inside(el, last):
-            continue
-        if any(marks.is_foreign(a) for a in marks.around(el)) or marks.is_foreign(el) or _in_card(page, el, top):
+    for el in _marked(page)[:_BOXES]:
+        if page.index.order[el] <= end or el.tag in _NO_BOX or _inside(el, last) or not _is_own(page, el, top):
             continue
         last = el
-        lines = [x for _, x in zip(range(4), Reader(600).lines([(el, False)]), strict=False)]
-        who = next((w for x in lines for w in _boxed(x)), None)
-        if who:
+        lines = list(islice(Reader(600).lines([(el, False)]), 4))
+        if who := next((w for x in lines for w in _boxed(x)), None):
             out.append((who, lines[0].text[:200]))
     return out if len({who for who, _ in out}) <= _MOST else []
+
+
+def _marked(page: Page) -> list[Element]:
+    """The elements whose classes mark them as an author's, in document order."""
+    found: list[Element] = []
+    for classes in page.index.classes():
+        if marks.mark(classes) in (marks.BOX, marks.NAME, marks.AUTHOR):
+            found += page.index.with_class(classes)
+    return sorted(found, key=page.index.order.__getitem__)
+
+
+def _is_own(page: Page, el: Element, top: Element | None) -> bool:
+    """Whether an element belongs to the post itself, not to comments, a menu or the card of another post."""
+    if any(marks.is_foreign(a) for a in marks.around(el)) or marks.is_foreign(el):
+        return False
+    return not _in_card(page, el, top)
 
 
 def _boxed(one: Line) -> Iterator[str]:
@@ -62,28 +71,29 @@ def _inside(el: Element, top: Element | None) -> bool:
 
 
 def _short(el: Element) -> str:
-    """The first texts of an element: enough to tell a label from a title."""
+    """The first texts of an element, enough to distinguish a label from a title."""
     return clean(" ".join(islice(map(str, el.itertext()), 20)))
 
 
 def _in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Whether an element stands in a card of another post: beside a link with a title's length that leads elsewhere."""
+    """Whether an element is in the card of another post: beside a link to another page that is as long as a title."""
     at = el.getparent()
     for _ in range(4):
         if at is None or at.tag in ("body", "main", "html") or (top is not None and _inside(top, at)):
             return False
-        for n, a in enumerate(at.iter("a")):
-            if n > 12:
-                break
-            outer = a.getparent()
-            text = _short(a)
-            if (
-                len(text) >= 22
-                and not marks.leads_to_person(a.get("href") or "")
-                and not (outer is not None and outer.tag == "p" and len(_short(outer)) > len(text) + 20)
-            ):
-                url = page.join(a.get("href"))
-                if url and url.partition("#")[0].rstrip("/") not in page.addresses:
-                    return True
+        if any(_is_title_link(page, a) for a in islice(at.iter("a"), _LINKS)):
+            return True
         at = at.getparent()
     return False
+
+
+def _is_title_link(page: Page, a: Element) -> bool:
+    """Whether a link to another page has the length of a title and is not part of a sentence."""
+    text = _short(a)
+    if len(text) < _TITLE_LENGTH or marks.leads_to_person(a.get("href") or ""):
+        return False
+    outer = a.getparent()
+    if outer is not None and outer.tag == "p" and len(_short(outer)) > len(text) + 20:
+        return False
+    url = page.join(a.get("href"))
+    return bool(url) and url.partition("#")[0].rstrip("/") not in page.addresses

@@ -1,8 +1,9 @@
-"""Which declared authors are doubtful: the site's own name, the host's, an account that nobody is meant to read."""
+"""Which declared authors are doubtful: the name of the site or the host, an account name not meant for readers."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -14,46 +15,65 @@ from archiver.extraction.text import folded
 
 Names = tuple[str, ...]
 DOUBTFUL = 0.3
-"""The confidence of a candidate that is kept for the evidence and never chosen."""
+"""The confidence of a candidate that is kept as evidence and never chosen."""
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
-# Names that nobody chose to be read: an account with digits among its letters; one with words joined by signs.
+# Account names not meant for readers: with digits among the letters; with words joined by signs.
 _RUBBISH_ACCOUNT = re.compile(r"(?=[a-z]*\d)[a-z0-9]{9,}|\d+")
 _JOINED_ACCOUNT = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 
 
 def doubted(found: list[Candidate[Names]], page: Page, site: set[str]) -> list[Candidate[Names]]:
-    """The candidates, those that a page only declares and that are no author with the confidence DOUBTFUL.
+    """The candidates, the doubtful ones with the confidence DOUBTFUL. Only what a page declares can be doubtful.
 
     `site`: the site's own names, folded.
     """
-    told = [(c, frozenset(map(folded, c.value))) for c in found]
-    persons, hosts = _persons(page), _host_names(page)
-    alone = len({c.source for c in found}) == 1
-
-    def doubtful(one: Candidate[Names], keys: frozenset[str]) -> bool:
-        times = sum(k == keys and c.source in _DECLARED for c, k in told)
-        full = all(map(is_full_name, one.value))
-        if keys <= site and not (keys <= persons or (full and one.source == "meta")):
-            return True
-        if keys <= hosts and not full and times == 1:
-            return True
-        if all(_RUBBISH_ACCOUNT.fullmatch(n) or (times == 1 and _JOINED_ACCOUNT.fullmatch(n)) for n in one.value):
-            return not page_shows(page, one.value)
-        # One name that JSON-LD or Dublin Core alone tells is as often who entered the page as its author, a phrase in
-        # a meta element as often an office. WordPress says there who wrote a post, whether its theme shows it or not.
-        phrase = one.source == "meta" and not full and times == 1 and " " in one.value[0]
-        weak = one.source == "json-ld" or one.locator.startswith("dc") or phrase
-        lone = alone and weak and len(keys) == 1 and "single-post" not in page.body_classes
-        return lone and not page_shows(page, one.value)
-
+    doubts = _Doubts(page, site, found)
     return [
-        replace(c, confidence=min(c.confidence, DOUBTFUL)) if c.source in _DECLARED and doubtful(c, keys) else c
-        for c, keys in told
+        replace(c, confidence=min(c.confidence, DOUBTFUL)) if c.source in _DECLARED and doubts.has(c) else c
+        for c in found
     ]
 
 
+class _Doubts:
+    """The reasons to doubt a declared author, with what they are checked against."""
+
+    def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]]) -> None:
+        self.page, self.site = page, site
+        self.persons, self.hosts = _persons(page), _host_names(page)
+        self.declared = Counter(_keys(c) for c in found if c.source in _DECLARED)
+        self.is_only_source = len({c.source for c in found}) == 1
+
+    def has(self, one: Candidate[Names]) -> bool:
+        keys = _keys(one)
+        once = self.declared[keys] == 1
+        full = all(map(is_full_name, one.value))
+        if keys <= self.site and not (keys <= self.persons or (full and one.source == "meta")):
+            return True
+        if keys <= self.hosts and not full and once:
+            return True
+        if all(_RUBBISH_ACCOUNT.fullmatch(n) or (once and _JOINED_ACCOUNT.fullmatch(n)) for n in one.value):
+            return not page_shows(self.page, one.value)
+        is_phrase = one.source == "meta" and not full and once and " " in one.value[0]
+        return self._is_lone(one, is_phrase) and not page_shows(self.page, one.value)
+
+    def _is_lone(self, one: Candidate[Names], is_phrase: bool) -> bool:
+        """Whether a weak source is the only one, and has one name.
+
+        One name that only JSON-LD or Dublin Core gives is as often that of the person who entered the page as the
+        author's, and a phrase in a meta element as often a job title. WordPress gives the author there, whether its
+        theme shows it or not.
+        """
+        is_weak = one.source == "json-ld" or one.locator.startswith("dc") or is_phrase
+        is_single = len(_keys(one)) == 1
+        return self.is_only_source and is_weak and is_single and "single-post" not in self.page.body_classes
+
+
+def _keys(one: Candidate[Names]) -> frozenset[str]:
+    return frozenset(map(folded, one.value))
+
+
 def _persons(page: Page) -> set[str]:
-    """The authors that JSON-LD calls persons, folded."""
+    """The authors that JSON-LD declares as persons, folded."""
     node = page.data.article(page.addresses) or {}
     return {
         folded(name)
@@ -64,13 +84,13 @@ def _persons(page: Page) -> set[str]:
 
 
 def _host_names(page: Page) -> set[str]:
-    """What a host calls its site: "example" of www.example.co.uk."""
+    """The names in a host that may be the site's: "example" of www.example.co.uk."""
     labels = (urlsplit(page.url).hostname or "").removeprefix("www.").split(".")
     return {folded(label) for label in labels[:2] if len(label) > 3}
 
 
 def page_shows(page: Page, found: Names) -> bool:
-    """Whether a reader of the page sees one of some names."""
+    """Whether one of some names is in the visible text of the page."""
     wanted = [n.casefold() for n in found]
     return any(
         n in text.casefold()

@@ -1,4 +1,5 @@
-"""What marks an element as naming an author: the words in its class, the address it links to, its picture's text."""
+"""How an element is marked as an author's: by the words in its class, by its link, by its picture's alternative
+text."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from archiver.extraction.people.byline_words import word_set
 from archiver.extraction.text import clean
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
-"""What a class says of its element: the name itself, something of the author, a box about them, something else beside
-an author (their picture, their office)."""
+"""What a class says: the element is the name itself, something about the author, a box about the author, or something
+else beside an author (a picture, a job title)."""
 
 _AUTHOR_WORDS = word_set(
     "author authors authored byline bylines writer writers contributor contributors autor autores autoren auteur "
@@ -43,7 +44,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 _BESIDE_WORDS = word_set("date time datetime published updated and")
-# A quick look, for most classes say nothing: parts of which every author word has one.
+# Parts of all author words, for a quick check, since most classes have none.
 _HINTS = (
     "auth", "line", "by", "writ", "contribut", "autor", "auteur", "verfass", "redak", "redac", "journalis", "reporter",
     "columnist", "yazar", "penulis", "gia", "forfatter", "skribent", "avtor",
@@ -53,7 +54,7 @@ _ASIDE = re.compile(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])",
 
 @lru_cache(maxsize=16_384)
 def mark(names: str) -> str:
-    """What an element's classes say of an author: one of NAME, AUTHOR, BOX, NOT, or ""."""
+    """The author mark in an element's classes: NAME, AUTHOR, BOX, NOT, or ""."""
     low = names.lower()
     for hint in _HINTS:
         if hint in low:
@@ -70,7 +71,7 @@ def _mark(names: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_aside(names: str) -> bool:
-    """Whether classes name what stands beside an author's name: their office, their picture, a date."""
+    """Whether classes name something beside an author's name: a job title, a picture, a date."""
     return len(names) < 600 and bool(_ASIDE.search(names))
 
 
@@ -81,7 +82,7 @@ def _one(name: str) -> str:
     if not author:
         return ""
     if have & _BESIDE_WORDS:
-        return BOX  # a line that holds both: "dateAndAuthor"
+        return BOX  # a line with both: "dateAndAuthor"
     if have & _NOT_WORDS:
         return NOT
     if words[-1].endswith("name") or words[-1] == "fn" or _NAMED.search(name.lower()):
@@ -90,7 +91,7 @@ def _one(name: str) -> str:
 
 
 def _compound(word: str) -> bool:
-    """Whether a word written together says author: "authorname", "postauthor"."""
+    """Whether a compound word contains author: "authorname", "postauthor"."""
     return (word.startswith("author") and not word.startswith(("authori", "authore"))) or word.endswith(
         ("author", "authors", "byline")
     )
@@ -112,7 +113,7 @@ _TERM_PAGE = re.compile(
 
 @lru_cache(maxsize=8192)
 def leads_to_person(href: str) -> bool:
-    """Whether an address has the shape of an author's page."""
+    """Whether an address has the form of an author's page."""
     try:
         parts = urlsplit(href)
     except ValueError:
@@ -122,7 +123,7 @@ def leads_to_person(href: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def leads_to_term(href: str) -> bool:
-    """Whether an address has the shape of a category's, a tag's or an archive's page."""
+    """Whether an address has the form of a category's, a tag's or an archive's page."""
     try:
         return bool(_TERM_PAGE.search(urlsplit(href).path))
     except ValueError:
@@ -152,12 +153,12 @@ def _foreign_names(names: str) -> bool:
 
 
 def around(el: Element) -> Iterator[Element]:
-    """The elements around one, nearest first; not without end, for pages nest thousands deep."""
+    """The ancestors of an element, nearest first, up to a limit, since some pages nest thousands deep."""
     return islice(el.iterancestors(), _DEPTH)
 
 
 def is_foreign(el: Element) -> bool:
-    """Whether what an element holds is not the post's own line: comments, other posts, menus, quotations ..."""
+    """Whether an element contains something other than the post: comments, other posts, menus, quotations ..."""
     if el.tag in _FOREIGN_TAGS:
         return True
     if el.tag == "footer" and not any(a.tag in ("article", "main") for a in around(el)):
@@ -178,6 +179,6 @@ _ALT = re.compile(
 
 
 def pictured(el: Element) -> str:
-    """Whom the text of a picture names: "Headshot of Jane Doe" names Jane Doe."""
+    """The person named in a picture's alternative text: Jane Doe for "Headshot of Jane Doe"."""
     alt = clean(el.get("alt"))
     return clean(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""

@@ -1,4 +1,4 @@
-"""The words around an author's name in many languages: tables that the author rules walk."""
+"""The words around an author's name in many languages: tables for the author rules."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# What stands before an author's name, a row a language. Prepositions that are common words of their language stand in
-# _SHORT: they count only where a name is expected.
+# Words before an author's name, one row per language. Prepositions that are common words of their language are in
+# _SHORT, and count only where a name is expected.
 _PHRASES = (
     r"(?:article|story|text|words|report|reporting|analysis|opinion|review|interview|column|essay|post|"
     r"blog\s*post)\s+by",
@@ -50,19 +50,19 @@ BY = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)}|{_SHORT})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,
 )
-# The same without the short words: enough to know a byline by wherever it stands.
+# The same without the short words: enough to recognise a byline anywhere.
 SIGNED = re.compile(
     rf"^[\s|·•⋅—–\-:✍🖊👤]*(?:(?:{'|'.join(_PHRASES)})(?![\w])|by(?=[A-Z]))\s*[:：]?\s*",
     re.IGNORECASE,
 )
-# A whole text that announces the author's name.
+# A whole text that introduces the author's name.
 LABEL = re.compile(
     r"(?:the\s+)?(?:authors?|writers?|contributors?|written\s+by|autor(?:in|en|es)?|auteurs?|autor[ei]|автор|作者|"
     r"about\s+the\s+authors?|meet\s+the\s+authors?|über\s+den\s+autor|à\s+propos\s+de\s+l['’]auteur|sobre\s+el\s+autor|"
     r"об\s+авторе|この記事を書いた人|关于作者|關於作者|yazar\s+hakkında|về\s+tác\s+giả)\s*[:：]?",
     re.IGNORECASE,
 )
-# What stands before the name of one who had another part in a post than to write it.
+# What precedes the name of a person who did something else than write the post.
 OTHER_PART = re.compile(
     r"^[\s|·•⋅(\[—–-]*(?:(?:(?:medically|clinically|legally|technically|expert|scientifically|factually|originally|"
     r"last|"
@@ -87,7 +87,7 @@ OTHER_PART = re.compile(
     r"(?:ترجمة|تصوير|مراجعة|المصدر|صورة)\s*:|(?:צילום|תרגום|עריכה|עורך|מקור)\s*:)",
     re.IGNORECASE,
 )
-# A whole text that is a label, an account of the machine or a command, and nobody's name.
+# A whole text that is a label, a system account or a command, and not a person's name.
 NOT_A_NAME = re.compile(
     r"^(?:admin(?:istrator)?s?|(?:written|posted|published|authored|reviewed|edited|fact[- ]checked|"
     r"medically reviewed)(?: by)?|by|the authors?|author|authors|editors?|posted|published|unknown|anonymous|"

@@ -1,4 +1,4 @@
-"""Bylines to names: prefixes, roles, handles and affiliations off, several names apart."""
+"""Splits a byline into names, without prefixes, job titles, handles and affiliations."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import lru_cache
 from archiver.extraction.people.byline_words import AND, BY, NOT_A_NAME, word_set
 from archiver.extraction.text import clean
 
-# What a byline says in brackets belongs to the name as it is written ("Mei Tan (May)", "Jon Reed (Acme Labs)"),
-# unless it is a handle, an address, a role or an agency.
+# Text in brackets is part of the name as written ("Mei Tan (May)", "Jon Reed (Acme Labs)"), unless it is a handle, an
+# address, a job title or an agency.
 _PAREN = re.compile(
     r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
     r"she|they|him|her|Reuters|AP|AFP|dpa|CNN|BBC)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
@@ -37,7 +37,7 @@ _OFFICE = (
     r"periodista|giornalista|redattore|redazione|redacteur|redaktör|редактор|журналист|корреспондент|muhabir|yazar|"
     r"phóng viên|biên tập viên|cộng tác viên|wartawan|记者|編集者|編集部|기자|선임기자"
 )
-# A piece of a byline that is somebody's office or degree.
+# A piece of a byline that is a job title or a degree.
 ROLE = re.compile(
     rf"^(?:(?:{_ADJECTIVE})(?:\s+(?:and|&)\s+(?:{_ADJECTIVE}))?\s+)*(?:{_OFFICE})s?"
     r"(?:\s*(?:\bat\b|\bof\b|\bfor\b|\bin\b|\bund\b|\band\b|\bwith\b|@|,|&|/|-|–|\bbei\b|\bchez\b)\s*.*)?$|"
@@ -60,7 +60,7 @@ _PARTICLES = word_set(
     "ap 't "
     "of san st d' i"
 )
-# Words that stand in headings, menus and topics, and in hardly any name.
+# Words of headings, menus and topics that are in hardly any name.
 _COMMON = word_set(
     "a an and are at be by for from has have how in is it its more new news not now of on or our out over read see "
     "share "
@@ -109,6 +109,11 @@ _CJK_LABEL = re.compile(
     r"について|ブログ|ニュース|記事|新闻|新聞"
 )
 _HANGUL = re.compile(r"[가-힣]{2,4}")
+_KANA_OR_SPACE = re.compile(r"[\u3040-\u30ff\s]")
+_INNER_PARTICLES = _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
+"""Particles that no name begins with."""
+_BEFORE_OFFICE = re.compile(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
+_LONGEST, _MOST = 400, 25
 _TAIL = re.compile(
     r"\s*(?:[|•⋅]|\s[–—-]\s|\s/\s|\son\s(?=\w+,? \d|\d)|\blast\s+(?:updated|modified|edited)\b|\bupdated\b|"
     r"\bpublished\b|\bposted\b|\bfor\s+the\b|\bon\s+behalf\s+of\b|\bspecial\s+to\b|\breporting\s+from\b).*$",
@@ -119,7 +124,7 @@ _SUFFIX = re.compile(r"\s*(?:,\s*)?(?:Ph\.?D|M\.?D|MBA|RD|Esq)\.?$")
 
 @lru_cache(maxsize=4096)
 def looks_personal(text: str) -> bool:
-    """Whether a text has the shape of a person's name: a few words with capitals, or one handle."""
+    """Whether a text has the form of a person's name: a few words with capitals, or one handle."""
     words = re.sub(r"\s*[(（][^)）]*[)）]", "", text).split()
     if not 1 <= len(words) <= 5:
         return False
@@ -130,25 +135,28 @@ def looks_personal(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_full_name(text: str) -> bool:
-    """Whether a text that nothing marks as a name is plainly one: first and last name with capitals and no word of a
-    heading among them; in scripts without capitals a text of a name's length."""
+    """Whether a text can be recognised as a name without any mark: first and last name with capitals, and no word of
+    a heading among them; in scripts without capitals, a text of a name's length."""
     if any(c.isdigit() for c in text) or len(text) > 50 or NOT_A_NAME.match(text) or ROLE.match(text):
         return False
     if _CJK.fullmatch(text):
-        if _HAN.match(text.replace(" ", "")) and text[0] not in _SURNAMES and not re.search(r"[\u3040-\u30ff\s]", text):
-            return False
-        return not _CJK_LABEL.search(text)
+        return _is_cjk_name(text)
     if _HANGUL.fullmatch(text):
         return True
     bare = _TITLE.sub("", text)
     words = bare.split()
-    if not 2 <= len(words) <= 4 or not looks_personal(bare):
+    if not 2 <= len(words) <= 4 or not looks_personal(bare) or words[0].lower() in _INNER_PARTICLES:
         return False
-    if words[0].lower() in _PARTICLES - {"de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}:
+    if any(w.strip(".,'’").lower() in _COMMON or len(w) > 18 for w in words):
         return False
-    return not any(w.strip(".,'’").lower() in _COMMON or len(w) > 18 for w in words) and not (
-        text.isupper() and len(text) < 6
-    )
+    return not (text.isupper() and len(text) < 6)
+
+
+def _is_cjk_name(text: str) -> bool:
+    """Whether a text in Han or kana is no label and, in Han alone, begins with a Chinese surname."""
+    if _HAN.match(text.replace(" ", "")) and text[0] not in _SURNAMES and not _KANA_OR_SPACE.search(text):
+        return False
+    return not _CJK_LABEL.search(text)
 
 
 @lru_cache(maxsize=4096)
@@ -164,34 +172,42 @@ def is_name(text: str) -> bool:
 
 
 def names(text: str, one: bool = False) -> list[str]:
-    """The names a byline holds, in its order, each once.
+    """The names in a byline, in order, each once.
 
-    `one`: the text stands in a place meant for one author (a profile link, an author object), so that
-    "Science and Health" stays whole and only what is plainly two people is divided.
+    `one`: the text is in a place meant for one author (a profile link, an author object), so that "Science and
+    Health" stays whole and only what is plainly two people is split.
     """
     text = clean(text)
-    if not text or len(text) > 400 or "{{" in text or "${" in text:
+    if not text or len(text) > _LONGEST or "{{" in text or "${" in text:
         return []
     text = _strip_by(text)
     text = clean(_HANDLE.sub(" , " if not one else " ", _PAREN.sub(" ", text)))
     if not one:
         text = _TAIL.sub("", text)
-    elif (m := re.match(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s", text)) and is_full_name(m[1]):
+    elif (m := _BEFORE_OFFICE.match(text)) and is_full_name(m[1]):
         text = m[1]
-    out: list[str] = []
-    for piece in _divide(text, one):
-        piece = _bare(piece)
-        if not piece or (ROLE.match(piece) and (out or not _CAPITALS.fullmatch(piece))) or not is_name(piece):
-            continue
-        if piece.isupper() and len(piece) > 5 and " " in piece and piece.isascii():
-            piece = " ".join(w.capitalize() if len(w) > 2 else w for w in piece.split())
-        if piece.casefold() not in (o.casefold() for o in out):
-            out.append(piece)
-    return out[:25]
+    out: dict[str, str] = {}
+    for piece in map(_bare, _divide(text, one)):
+        if piece and is_name(piece) and not _is_role(piece, follows=bool(out)):
+            name = _in_mixed_case(piece)
+            out.setdefault(name.casefold(), name)
+    return list(out.values())[:_MOST]
+
+
+def _is_role(piece: str, follows: bool) -> bool:
+    """Whether a piece is a job title or degree; capitals alone are one only if they follow a name."""
+    return bool(ROLE.match(piece)) and (follows or not _CAPITALS.fullmatch(piece))
+
+
+def _in_mixed_case(piece: str) -> str:
+    """A name that is written in capitals as it is usually written."""
+    if piece.isupper() and len(piece) > 5 and " " in piece and piece.isascii():
+        return " ".join(w.capitalize() if len(w) > 2 else w for w in piece.split())
+    return piece
 
 
 def _bare(piece: str) -> str:
-    """A piece of a byline without what is no name: quotes, a degree, an office after a full name."""
+    """A piece of a byline without what is not the name: quotes, a degree, a job title after a full name."""
     piece = _strip_by(piece).strip(" \t,;:.|/·•⋅–—-*\"“”'’") if piece.strip(" .") else ""
     piece = _SUFFIX.sub("", piece)
     if (m := _ROLE_END.match(piece)) and (is_full_name(m["name"]) or _HANGUL.fullmatch(m["name"])):
@@ -209,24 +225,29 @@ def _strip_by(text: str) -> str:
 
 
 def _divide(text: str, one: bool) -> list[str]:
+    """The pieces of a byline that may be names."""
     text = re.sub(r",\s*(Jr|Sr|II|III|IV)\b\.?", r" \1", text)
     pieces = [p.strip() for p in AND.split(text) if p and p.strip()]
     if len(pieces) == 1:
-        words = text.split()
-        # Chinese names stand beside each other; a Japanese one has a space between family and given name.
-        if len(words) > 1 and all(_HAN.match(w) for w in words):
-            return words if len(words) > 2 or all(w[0] in _SURNAMES for w in words) else pieces
-        return pieces
+        return _chinese_names(text) or pieces
     kept = [p for p in pieces if not ROLE.match(p.strip(" ."))]
     people = all(looks_personal(p) for p in kept)
     if people and (not one or all(len(p.split()) > 1 or _HAN.match(p) for p in kept)):
         return kept
     if one:
         return [kept[0]] if len(kept) == 1 else [text]
-    return [p for p in re.split(r"\s*[,;、，|/]\s*", text) if p] if not people else kept
+    return kept if people else [p for p in re.split(r"\s*[,;、，|/]\s*", text) if p]
+
+
+def _chinese_names(text: str) -> list[str]:
+    """Chinese names separated by spaces; two words may be the family and given name of one Japanese person."""
+    words = text.split()
+    if len(words) < 2 or not all(_HAN.match(w) for w in words):
+        return []
+    return words if len(words) > 2 or all(w[0] in _SURNAMES for w in words) else []
 
 
 def swapped(text: str) -> str:
-    """ "Doe, Jane" as "Jane Doe" (citation_author and dc.creator are written so)."""
+    """ "Doe, Jane" as "Jane Doe": citation_author and dc.creator have the family name first."""
     m = re.fullmatch(r"([^,\s]+(?:\s[^,\s]+)?),\s*([^,]+)", clean(text))
     return f"{m[2]} {m[1]}" if m and not ROLE.match(m[2]) else clean(text)

@@ -1,9 +1,11 @@
-"""Rough bounds of countries: enough to tell latitude from longitude where a page names its region."""
+"""Rough bounds of countries, enough to distinguish latitude from longitude if a page names its region."""
 
 from __future__ import annotations
 
-# ISO 3166-1 code: south, west, north, east, in whole degrees that hold all of the country (of its mainland where it
-# has parts far away).
+from dataclasses import dataclass
+
+# ISO 3166-1 code: south, west, north, east, in whole degrees that contain the country (its mainland, if it has parts
+# far away).
 _BOUNDS = """
 AE 22 51 27 57; AF 29 60 39 75; AL 39 19 43 22; AR -56 -74 -21 -53; AT 46 9 50 18; AU -44 112 -10 154; AZ 38 44 42 51
 BA 42 15 46 20; BD 20 88 27 93; BE 49 2 52 7; BG 41 22 45 29; BO -23 -70 -9 -57; BR -34 -74 6 -34; BY 51 23 57 33
@@ -21,18 +23,29 @@ SK 47 16 50 23; SY 32 35 38 43; TH 5 97 21 106; TN 30 7 38 12; TR 35 25 43 45; T
 US 18 -180 72 -66; UY -35 -59 -30 -53; UZ 37 55 46 74; VE 0 -74 13 -59; VN 8 102 24 110; YE 12 41 19 55
 ZA -35 16 -22 33
 """
-BOUNDS: dict[str, tuple[int, int, int, int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A box in degrees."""
+
+    south: int
+    west: int
+    north: int
+    east: int
+
+    def holds(self, latitude: float, longitude: float) -> bool:
+        return self.south <= latitude <= self.north and self.west <= longitude <= self.east
+
+
+BOUNDS: dict[str, Bounds] = {}
 for _row in _BOUNDS.replace("\n", ";").split(";"):
     if _row.strip():
-        _code, _s, _w, _n, _e = _row.split()
-        BOUNDS[_code] = int(_s), int(_w), int(_n), int(_e)
+        _code, *_degrees = _row.split()
+        BOUNDS[_code] = Bounds(*map(int, _degrees))
 
 
 def is_turned(latitude: float, longitude: float, region: str) -> bool:
-    """Whether a position lies in its region's country only with its numbers exchanged. `region`: ISO 3166, "DE-BE"."""
+    """Whether a position is in the region's country only if its numbers are swapped. `region`: ISO 3166, "DE-BE"."""
     bounds = BOUNDS.get(region[:2].upper()) if len(region) == 2 or region[2:3] in ("-", "_") else None
-    if bounds is None:
-        return False
-    south, west, north, east = bounds
-    inside = south <= latitude <= north and west <= longitude <= east
-    return not inside and south <= longitude <= north and west <= latitude <= east
+    return bounds is not None and not bounds.holds(latitude, longitude) and bounds.holds(longitude, latitude)

@@ -1,26 +1,27 @@
-"""The position a link or a frame of a map service shows: one row a service."""
+"""The position in a link or a frame of a map service: a table with one row per service."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from archiver.extraction.places.geotext import Position, checked, position
 
 _NUM = r"([+-]?\d{1,3}(?:\.\d{1,15})?)"
 _PAIR = re.compile(rf"{_NUM}\s*(?:,|%2C|_|~|\s)\s*{_NUM}")
+_AROUND_PAIR = re.compile(r"^(?:loc:|ll\.|location:)|^[^|]*\|(?=[^|]*$)|\s*\(.*\)$|^color:\w+\|")
 _METRES_A_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How a service writes positions into addresses, surest form first.
+    """How a service writes positions into addresses, surest notation first.
 
-    `pairs` are queries that hold a position in two values; then `patterns` are searched in path, query and fragment;
-    then `queries` that hold it in one value. Where `turned` the first number is the longitude. `only`: a query that
-    must be so, for services whose own grid is not WGS 84.
+    `pairs`: two query parameters with one number each; `patterns`: searched in path, query and fragment, with True
+    where the longitude comes first; `queries`: parameters with both numbers, with True likewise. `only`: a parameter
+    and the value that it must have, for services whose own grid is not WGS 84.
     """
 
     host: str
@@ -78,19 +79,33 @@ SERVICES = (
     Service(r"^map\.naver\.com$", pairs=(("lat", "lng"),)),
     Service(r"^geohack\.(?:toolforge|wmflabs)\.org$|^tools\.wmflabs\.org$", queries=_plainly("params")),
 )
-"""Baidu's and Amap's own grids (BD-09, GCJ-02) are some hundred metres off: read only where they say WGS 84."""
-_HOSTS = tuple((re.compile(s.host), re.compile(s.path), tuple((re.compile(p), t) for p, t in s.patterns), s)
-               for s in SERVICES)
+"""Baidu's and Amap's own grids (BD-09, GCJ-02) are off by some hundred metres: only addresses in WGS 84 are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A service with its expressions compiled."""
+
+    service: Service
+    host: re.Pattern[str]
+    path: re.Pattern[str]
+    patterns: tuple[tuple[re.Pattern[str], bool], ...]
+
+
+_COMPILED = tuple(
+    _Compiled(s, re.compile(s.host), re.compile(s.path), tuple((re.compile(p), turned) for p, turned in s.patterns))
+    for s in SERVICES
+)
 SIGNS = (
     "map", "google.", "goo.gl", "osm", "bing.com", "yandex", "//ya.ru", "2gis", "baidu", "waze", "here.com", "geohack",
     "\ngeo:",
 )
-"""Parts of the addresses of map services, in lower case; a line's beginning stands for that of the address."""
+"""Parts of the addresses of map services, in lower case; a line break marks the start of the address."""
 _GEOHACK = re.compile(r"^([\d._-]+[NS]_[\d._-]+[EW])", re.IGNORECASE)
 
 
 def of_map_link(href: str) -> Position | None:
-    """The position an address of a map service, or a geo: address (RFC 5870), points at; None where it has none."""
+    """The position in an address of a map service or in a geo: URI (RFC 5870); None if there is none."""
     if len(href) > 4_000 or not any(sign in f"\n{href.lower()}" for sign in SIGNS):
         return None
     if href[:4].lower() == "geo:":
@@ -101,37 +116,37 @@ def of_map_link(href: str) -> Position | None:
         query = parse_qs(parts.query, max_num_fields=60)
     except ValueError:
         return None
-    for host_rule, path_rule, patterns, service in _HOSTS:
-        if not host_rule.search(host) or not path_rule.search(parts.path or "/"):
+    for one in _COMPILED:
+        if not one.host.search(host) or not one.path.search(parts.path or "/"):
             continue
-        if service.only and service.only[1] not in query.get(service.only[0], [""])[0].lower():
+        only = one.service.only
+        if only and only[1] not in query.get(only[0], [""])[0].lower():
             return None
-        return _read(service, patterns, unquote(f"{parts.path}?{parts.query}#{parts.fragment}"), query)
+        return _read(one, unquote(f"{parts.path}?{parts.query}#{parts.fragment}"), query)
     return None
 
 
-def _read(service: Service, patterns: Sequence[tuple[re.Pattern[str], bool]], whole: str,
-          query: Mapping[str, list[str]]) -> Position | None:
-    for lat_key, lon_key in service.pairs:
+def _read(compiled: _Compiled, whole: str, query: Mapping[str, list[str]]) -> Position | None:
+    """The position that a service wrote into an address. `whole`: path, query and fragment, without escapes."""
+    for lat_key, lon_key in compiled.service.pairs:
         if lat_key in query and lon_key in query:
             return position(f"{query[lat_key][0]};{query[lon_key][0]}")
-    for pattern, turned in patterns:
+    for pattern, turned in compiled.patterns:
         if m := pattern.search(whole):
             return _of(m[1], m[2], turned)
-    for key, turned in service.queries:
+    for key, turned in compiled.service.queries:
         for value in query.get(key, ()):
             if key == "params":
                 m = _GEOHACK.match(value)
                 return position(m[1].replace("_", " ")) if m else None
-            value = re.sub(r"^(?:loc:|ll\.|location:)|^[^|]*\|(?=[^|]*$)|\s*\(.*\)$|^color:\w+\|", "", value)
-            if m := _PAIR.match(value.replace("~", ",")):
+            if m := _PAIR.match(_AROUND_PAIR.sub("", value).replace("~", ",")):
                 return _of(m[1], m[2], turned)
     return None
 
 
 def _of(first: str, second: str, turned: bool) -> Position | None:
     found = position(f"{second};{first}" if turned else f"{first};{second}")
-    # A service never swaps: what would have to be turned round to fit is no position of its.
+    # A service never swaps its numbers: a pair that fits only if swapped is no position.
     return found if found and found.latitude == round(float(second if turned else first), 7) else None
 
 
@@ -149,4 +164,4 @@ def _geo_uri(href: str) -> Position | None:
     if found is None or found.latitude != round(float(numbers[0]), 7):
         return None
     exact = position(f"{numbers[0]};{numbers[1]}")
-    return found._replace(precision=uncertain if uncertain is not None else exact.precision if exact else None)
+    return replace(found, precision=uncertain if uncertain is not None else exact.precision if exact else None)

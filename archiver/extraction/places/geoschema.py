@@ -25,7 +25,7 @@ _OWN = (
     ("itemReviewed", "content", False),
     ("mainEntity", "content", False),
 )
-"""Property, role, and whether a place without a position counts, too."""
+"""Property, role, and whether a place without a position counts too."""
 _PEOPLE = (("author", "author"), ("creator", "author"), ("publisher", "publisher"), ("sourceOrganization", "publisher"))
 _ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
 _PLACES = re.compile(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
@@ -33,36 +33,48 @@ _SHAPES = ("box", "polygon", "line", "circle")
 _NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
 _MOST_NODES = 300
 _MOST_BESIDE = 5
-"""More organisations with positions are a directory's, not the publisher."""
+"""More organisations with positions are those of a directory, not the publisher."""
 
 
 def of_json_ld(page: Page) -> Iterator[GeoTag]:
-    """Places of the article itself first, then of its author and publisher, then of the organisations beside it."""
+    """Places of the article first, then of its author and publisher, then of the organisations beside it."""
     data = page.data
     node = data.article(page.addresses)
     if node is None:
         pages = data.of_type("webpage", "blogposting", "article", "event")
         node = pages[0] if len(pages) == 1 else None
+    given: Node = node or {}
     for key, role, named in _OWN:
-        for value in data.resolve((node or {}).get(key)):
+        for value in data.resolve(given.get(key)):
             yield from _place(page, value, role, f"schema.org {key}", named)
     for key, role in _PEOPLE:
-        for someone in data.resolve((node or {}).get(key)):
-            if isinstance(someone, dict):
-                for value in [someone, *(v for k in _ADDRESSES for v in data.resolve(someone.get(k)))]:
-                    yield from _place(page, value, role, f"schema.org {key}", False)
-    beside = [
-        (other, kinds)
-        for other in data.nodes[:_MOST_NODES]
-        if other is not node and "geo" in other and (kinds := types(other)) and not kinds & _NO_PLACES
-    ]
-    for other, kinds in beside if len(beside) <= _MOST_BESIDE else ():
+        for someone in data.resolve(given.get(key)):
+            for value in _addresses_of(page, someone):
+                yield from _place(page, value, role, f"schema.org {key}", False)
+    for other, kinds in _organisations(page, node):
         role = "content" if node is None and _is_subject(page, other, kinds) else "publisher"
-        yield from _place(page, other, role, "schema.org " + sorted(kinds)[0], False)
+        yield from _place(page, other, role, "schema.org " + min(kinds), False)
+
+
+def _addresses_of(page: Page, someone: Any) -> list[Any]:
+    """What may hold the place of a person or an organisation: they themselves, and their addresses."""
+    if not isinstance(someone, dict):
+        return []
+    return [someone, *(v for key in _ADDRESSES for v in page.data.resolve(someone.get(key)))]
+
+
+def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str]]]:
+    """The other nodes with a position, and their types; none if there are as many as in a directory."""
+    found = [
+        (other, kinds)
+        for other in page.data.nodes[:_MOST_NODES]
+        if other is not article and "geo" in other and (kinds := types(other)) and not kinds & _NO_PLACES
+    ]
+    return found if len(found) <= _MOST_BESIDE else []
 
 
 def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
-    """Whether a page without an article's declaration is about a place: its title names it, and it is not the site."""
+    """Whether a page that declares no article is about a place: its title names the place, which is not the site."""
     names = {folded(n) for n in page.data.texts(node, "name")} - {""}
     title = folded(page.head_title)
     return (
@@ -73,51 +85,59 @@ def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
 
 
 def _place(page: Page, value: Any, role: str, source: str, named: bool) -> Iterator[GeoTag]:
-    """A place: an object or a text; `named`: a name alone is enough."""
+    """A place from an object or a text; `named`: a name without a position is enough."""
     if isinstance(value, str):
         if (p := position(value)) is not None:
             yield tag(p, "", "", role, source)
         elif named and (name := _name(value)):
             yield GeoTag(None, None, name, "", role, source)
-        return
-    if not isinstance(value, dict):
-        return
+    elif isinstance(value, dict):
+        name, region = _name_and_region(page, value)
+        if p := _position(page, value):
+            yield tag(p, name[:200], region[:80], role, source)
+        elif named and 1 < len(name) < 200:
+            yield GeoTag(None, None, name, region[:80], role, source)
+
+
+def _name_and_region(page: Page, place: Node) -> tuple[str, str]:
     data = page.data
-    name = next(iter(data.texts(value, "name")), "")
-    region = ""
-    for address in data.resolve(value.get("address")):
+    name, region = next(iter(data.texts(place, "name")), ""), ""
+    for address in data.resolve(place.get("address")):
         if isinstance(address, dict):
             region = next(iter(data.texts(address, "addressRegion", "addressCountry")), "")
             name = name or next(iter(data.texts(address, "addressLocality")), "")
         elif isinstance(address, str):
             name = name or clean(address)
-    if p := _position(page, value):
-        yield tag(p, name[:200], region[:80], role, source)
-    elif named and 1 < len(name) < 200:
-        yield GeoTag(None, None, name, region[:80], role, source)
+    return name, region
 
 
 def _name(text: str) -> str:
-    """A place's name: "NEW JERSEY (WABC)" without the station; what has numbers or many words is a remark."""
+    """A place's name: "NEW JERSEY (WABC)" without the station; a text with numbers or many words is a remark."""
     text = clean(text).partition("(")[0].strip(" ,-–—:")
     return text if 1 < len(text) < 80 and len(text.split()) <= 7 and not re.search(r"\d|https?:", text) else ""
 
 
 def _position(page: Page, place: Node) -> Position | None:
+    """The position of a place: its own, that of its shape, or that of its map."""
     data = page.data
     for geo in [*data.resolve(place.get("geo")), place]:
         if isinstance(geo, str):
             found = position(geo)
         elif isinstance(geo, dict):
             lat, lon = (next(iter(data.texts(geo, k)), "") for k in ("latitude", "longitude"))
-            found = halves(lat, lon)
-            for key in _SHAPES if found is None else ():
-                text = " ".join(data.texts(geo, key))
-                if key == "circle":  # a middle and a radius
-                    text = " ".join(re.split(r"[\s,]+", text)[:2])
-                found = found or (middle(text) if text else None)
+            found = halves(lat, lon) or _middle_of_shape(page, geo)
         else:
             continue
         if found:
             return found
     return next((p for u in data.texts(place, "hasMap", "map") if (p := of_map_link(u))), None)
+
+
+def _middle_of_shape(page: Page, geo: Node) -> Position | None:
+    for key in _SHAPES:
+        text = " ".join(page.data.texts(geo, key))
+        if key == "circle":  # a middle and a radius
+            text = " ".join(re.split(r"[\s,]+", text)[:2])
+        if text and (found := middle(text)):
+            return found
+    return None

@@ -1,4 +1,4 @@
-"""Whether a page may tell of a place at all: a glance that costs a tenth of reading all forms, and misses none."""
+"""Whether a page can contain a place at all: a check that costs a tenth of a full reading, and misses none."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from lxml.etree import _Element as Element
 from archiver.extraction.page import Page
 from archiver.extraction.places.geolinks import SIGNS
 
-# Parts of names, of metas and of properties, without case.
+# Parts of the names of meta elements and properties, regardless of case.
 _NAMES = ("geo", "icbm", "lat", "locality", "location", "coverage", "spatial", "country", "region", "place", "dateline")
 _CLASSES = (
     ".geo", ".h-geo", ".p-geo", ".u-geo", ".h-card", ".p-location", ".adr", ".h-adr", ".p-adr", ".latitude",
     ".p-latitude", ".post-meta-key", ".post-location", ".entry-location", ".post-geo", ".geo-location",
 )
-# Of a subject, an author or a publisher only positions count, so that these words cover them too.
+# For a subject, an author or a publisher only positions count, so these words cover them too.
 _JSON = ('"geo"', "latitude", "map", "contentlocation", "spatial", "locationcreated", "dateline", '"location"')
 _DATA = ("-lat", "data-coord", "data-center", "data-geo")
 _SCRIPT = re.compile(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\b")
@@ -24,7 +24,7 @@ _MOST_LINKS = 2_000
 
 
 def may_tell(page: Page, body: Element | None) -> bool:
-    """False where no form in which a page names a place is there; what this lets pass is read with care."""
+    """False if the page has no notation for places; what passes is then read carefully."""
     index = page.index
     names = [*page.data.meta_names(), *(el.get("itemprop") or "" for el in index.select("[itemprop]")),
              *(el.get("property") or "" for el in index.select("[property]"))]
@@ -46,7 +46,7 @@ def _json_ld(page: Page) -> str:
 
 
 def _in_text(page: Page, body: Element) -> bool:
-    """Map links, frames, elements with positions and scripts inside the text."""
+    """Map links, frames, elements with positions and scripts in the text."""
     links = [el.get("href") or el.get("src") or "" for el in islice(body.iter("a", "img"), _MOST_LINKS)]
     return (
         _has(SIGNS, "\n" + "\n".join(links))

@@ -1,4 +1,4 @@
-"""Which places are a site's own: what stands on most of its posts is the publisher's place, not the posts'."""
+"""The places of a site: a place on most of its posts is the publisher's, not the posts'."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _OF_POST = frozenset(("content", "dateline"))
 
 
 def place_key(tag: GeoTag) -> PlaceKey:
-    """What makes two tags the same place of a template: the position to some 10 m, else the name."""
+    """The key by which two tags are the same place of a template: the position to some 10 m, else the name."""
     if tag.latitude is not None and tag.longitude is not None:
         return round(tag.latitude, 4), round(tag.longitude, 4)
     return folded(tag.placename)
 
 
 def place_name(key: PlaceKey) -> str:
-    """A place as rules write it: "50.45,30.52" or its folded name."""
+    """A place as site rules write it: "50.45,30.52" or its folded name."""
     return key if isinstance(key, str) else f"{key[0]:g},{key[1]:g}"
 
 
@@ -39,8 +39,8 @@ def place_of(name: str) -> PlaceKey:
 def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozenset[PlaceKey]:
     """The places that a site's template puts on its posts, such as the capital of its country.
 
-    `pages`: the geo-tags of each post looked at; `posts`: how many posts these are, those without any place
-    included. A place is the template's where at least five posts and 60 % of all have it. Fewer posts tell nothing.
+    `pages`: the geo-tags of each post; `posts`: the number of posts, including those without a place. A place is the
+    template's if at least five posts and 60 % of all have it. Fewer posts prove nothing.
     """
     counts: Counter[PlaceKey] = Counter()
     for tags in pages:
@@ -49,7 +49,7 @@ def publisher_places(pages: Iterable[tuple[GeoTag, ...]], posts: int) -> frozens
 
 
 def as_publisher(tags: tuple[GeoTag, ...], places: frozenset[PlaceKey]) -> tuple[GeoTag, ...]:
-    """The tags with the role of those among `places` (as `publisher_places` gives them) set to publisher."""
+    """The tags, with the role "publisher" for those among `places` (as returned by `publisher_places`)."""
     return tuple(
         replace(t, role="publisher") if t.role in _OF_POST and place_key(t) in places else t for t in tags
     )

@@ -1,18 +1,19 @@
-"""Positions as they are written: decimal degrees (point or comma), degrees-minutes-seconds, in many languages."""
+"""Positions as people write them: decimal degrees (point or comma), degrees-minutes-seconds, in many languages."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 
-class Position(NamedTuple):
-    """Degrees in WGS 84, north and east positive, and how exactly they were written.
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Degrees in WGS 84, north and east positive, and their precision as written.
 
     `precision` is in degrees, as Darwin Core's coordinatePrecision: 0.0001 for four decimals, 1/3600 for seconds;
-    None where nobody said.
+    None if unknown.
     """
 
     latitude: float
@@ -20,7 +21,7 @@ class Position(NamedTuple):
     precision: float | None = None
 
 
-# The four sides as they stand before or after a number. "O" is west in Romance languages and east in Germanic ones.
+# The words for the four sides, before or after a number. "O" is west in Romance languages and east in Germanic ones.
 _SIDES: tuple[tuple[str, str], ...] = (
     ("N", r"north(?:ern)?|nord|norte|noord|kuzey|с\.?\s?ш\.?|сев\w*\.?\s+широт\w+|пн\.?\s?ш\.?|北[纬緯]|북위|"
           r"شمال(?:اً|ا|ًا)?|צפון|(?:vĩ\s+độ\s+)?bắc"),
@@ -38,6 +39,7 @@ _SIGNS = str.maketrans(
      "″": '"', "”": '"', "“": '"', "„": '"', "秒": '"', "٫": ".", "،": ",", "，": ",", "；": ";", "、": ",", "Ø": "O"}
 )
 _LABEL = re.compile(r"\b(?P<what>lat(?:itude|\.)?|lon(?:gitude|\.)?|lng|long)\s*[:=]?\s*", re.IGNORECASE)
+_GEO, _END = re.compile(r"^(?:geo:|loc:)\s*", re.IGNORECASE), re.compile(r"\s*[,;]?\s*$")
 _WKT = re.compile(r"POINT\s*\(\s*(-?\d{1,3}(?:\.\d+)?) (-?\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
 _COORDINATE = (
     r"(?P<d{0}>[+-]?\d{{1,3}}(?:[.,]\d{{1,15}})?)(?:\s*(?:°|deg\b|d\b)?(?:(?:(?<=[°dg])\s*|[\s:]+)"
@@ -63,7 +65,7 @@ _SINGLE = re.compile(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW
 
 
 def checked(lat: float, lon: float, precision: float | None = None) -> Position | None:
-    """A position within WGS 84's ranges, else None; one whose first number can only be a longitude is turned round."""
+    """A position within WGS 84's ranges, else None. The numbers are swapped if the first can only be a longitude."""
     if abs(lat) > 90 >= abs(lon) and abs(lat) <= 180:
         lat, lon = lon, lat
     if not (abs(lat) <= 90 and abs(lon) <= 180):
@@ -72,7 +74,7 @@ def checked(lat: float, lon: float, precision: float | None = None) -> Position 
 
 
 def _plain(text: str | None, language: str = "") -> str:
-    """The text with ASCII digits and signs, and the four sides as N, S, E and W."""
+    """The text with ASCII digits and signs, and with the four sides as N, S, E and W."""
     text = (text or "")[:200].translate(_SIGNS)
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
@@ -103,7 +105,7 @@ def measured(text: str | None) -> tuple[float, float] | None:
 def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
     parts = [(m[k + n] or "").replace(",", ".") for k in "dms"]
     if any("." in p for p, finer in pairwise(parts) if finer):
-        return None  # "10.5° 30'" is no position
+        return None  # "10.5° 30'" is not a coordinate
     d, minutes, seconds = (float(p or 0) for p in parts)
     if minutes >= 60 or seconds >= 60:
         return None
@@ -115,34 +117,34 @@ def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
 
 def position(text: str | None, language: str = "") -> Position | None:
     """Latitude and longitude from one text: "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7",
-    "lat: 10.5, lon: 106.7", "北纬10°30′ 东经106°42′". `language` (BCP 47) tells what "O" means."""
+    "lat: 10.5, lon: 106.7", "北纬10°30′ 东经106°42′". `language` (BCP 47) decides what "O" means."""
     if not text or not any(c.isdecimal() for c in text[:200]):
         return None
-    plain = re.sub(r"^(?:geo:|loc:)\s*", "", _plain(text, language), flags=re.IGNORECASE).strip(" ()[].,;")
+    plain = _GEO.sub("", _plain(text, language)).strip(" ()[].,;")
     if m := _WKT.fullmatch(plain):
         return position(f"{m[2]};{m[1]}")
     labels = [m["what"][:2].lower() for m in _LABEL.finditer(plain)]
     if labels:
         if sorted(labels) not in (["la", "lo"], ["la", "ln"]):
             return None
-        plain = re.sub(r"\s*[,;]?\s*$", "", _LABEL.sub("", plain))
+        plain = _END.sub("", _LABEL.sub("", plain))
     for pattern in _PAIRS:
         m = pattern.fullmatch(plain)
-        if m is None:
-            continue
-        a, b = _degrees(m, "1"), _degrees(m, "2")
-        if a is None or b is None:
-            continue
-        sides = m["h1"], m["h2"]
-        if any(sides) and not (set(sides) & {"N", "S"} and set(sides) & {"E", "W"}):
-            return None
-        values = [-v[0] if side and side in "SW" else v[0] for v, side in zip((a, b), sides, strict=True)]
-        turned = bool(sides[0]) and sides[0] in "EW"
-        if labels and labels[0] != "la":
-            turned = True
-        lat, lon = reversed(values) if turned else values
-        return checked(lat, lon, min(a[1], b[1]))
+        if m and (first := _degrees(m, "1")) and (second := _degrees(m, "2")):
+            return _from_pair(first, second, (m["h1"], m["h2"]), longitude_first=bool(labels) and labels[0] != "la")
     return None
+
+
+def _from_pair(
+    first: tuple[float, float], second: tuple[float, float], sides: tuple[str, str], longitude_first: bool
+) -> Position | None:
+    """The position of two coordinates, each in degrees with its precision; None if their sides contradict."""
+    if any(sides) and not (set(sides) & {"N", "S"} and set(sides) & {"E", "W"}):
+        return None
+    one, two = (-v[0] if side and side in "SW" else v[0] for v, side in zip((first, second), sides, strict=True))
+    if longitude_first or (sides[0] and sides[0] in "EW"):
+        one, two = two, one
+    return checked(one, two, min(first[1], second[1]))
 
 
 def middle(text: str | None, turned: bool = False) -> Position | None:

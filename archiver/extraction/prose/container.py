@@ -1,12 +1,13 @@
-"""Where on a page the text is: the element whose blocks weigh most, prose for it and links against it."""
+"""Finds the element that contains the text: the one with the heaviest blocks, where prose adds and links subtract."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.prose.layout import Layout, covered
+from archiver.extraction.prose.layout import Block, Layout, covered
 from archiver.extraction.prose.noise import LONG
 from archiver.extraction.prose.prune import HEADINGS
 
@@ -25,67 +26,84 @@ _TEXT_NAME = re.compile(
 )
 
 
-_Found = tuple[float, int, Element, int, int]
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The blocks of one element, from `lo` to `hi`, and their weight."""
+
+    weight: float
+    element: Element
+    lo: int
+    hi: int
+
+    def is_apart_from(self, lo: int, hi: int) -> bool:
+        return self.hi <= lo or self.lo >= hi
 
 
 def weights(layout: Layout) -> list[float]:
-    """What each block says for an element to hold the text: letters of prose; links and labels are against it."""
+    """How much each block says that an element contains the text: the letters of prose, less for links and labels."""
     blocks = layout.blocks
     prose = layout.sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
-    out: list[float] = []
-    for b in blocks:
-        free = b.size - b.linked
-        if b.linked > 0.6 * b.size:
-            out.append(_LINKS - 0.3 * min(b.linked, 60.0))
-        elif b.element.tag in HEADINGS:
-            out.append(_HEAD)
-        elif free >= 80 or (free >= 30 and _SENTENCE_END.search(b.text)):
-            out.append(free)
-        else:
-            out.append(_LABEL)
-    heads = layout.sums([float(b.element.tag == "h1") for b in blocks])
-    silent: dict[str, list[tuple[int, int]]] = {}
-    for el, (a, z) in layout.spans.items():
-        if a < z and el.tag not in _WHOLE and heads[a] == heads[z]:
-            word = layout.noise(el) or (el.tag if el.tag in _NO_TEXT else "")
-            if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
-                silent.setdefault(word, []).append((a, z))
-    for word, spans in silent.items():
-        # A name that most of the page bears says nothing.
+    out = list(map(_weight, blocks))
+    for word, spans in _silent_spans(layout, prose).items():
+        # A name that most of the page has says nothing.
         if word in LONG or covered(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     return out
 
 
+def _weight(b: Block) -> float:
+    free = b.size - b.linked
+    if b.linked > 0.6 * b.size:
+        return _LINKS - 0.3 * min(b.linked, 60.0)
+    if b.element.tag in HEADINGS:
+        return _HEAD
+    is_prose = free >= 80 or (free >= 30 and _SENTENCE_END.search(b.text))
+    return free if is_prose else _LABEL
+
+
+def _silent_spans(layout: Layout, prose: list[float]) -> dict[str, list[tuple[int, int]]]:
+    """By word, the spans of elements that are named as no text and contain neither an <h1> nor much of the prose."""
+    heads = layout.sums([float(b.element.tag == "h1") for b in layout.blocks])
+    found: dict[str, list[tuple[int, int]]] = {}
+    for el, (a, z) in layout.spans.items():
+        if a < z and el.tag not in _WHOLE and heads[a] == heads[z]:
+            word = layout.noise(el) or (el.tag if el.tag in _NO_TEXT else "")
+            if word and prose[z] - prose[a] <= (0.5 if word in LONG else 0.3) * prose[-1]:
+                found.setdefault(word, []).append((a, z))
+    return found
+
+
 def heaviest(layout: Layout, sums: list[float]) -> Element:
-    """The smallest element that holds most of what the heaviest one holds; less is enough where it is named a text."""
+    """The smallest element with most of the weight of the heaviest one; less is enough if it is named as a text."""
     found = [
-        (sums[z] - sums[a], z - a, el, a, z) for el, (a, z) in layout.spans.items() if a < z and el.tag not in _PART
+        _Span(sums[z] - sums[a], el, a, z)
+        for el, (a, z) in layout.spans.items()
+        if sums[z] > sums[a] and el.tag not in _PART
     ]
-    best = max(found, key=lambda one: one[0], default=None)
-    if best is None or best[0] <= 0:
+    if not found:
         return layout.top
-    most, _, _, lo, hi = best
-    inside = [one for one in found if one[3] >= lo and one[4] <= hi and one[0] >= NAMED * most]
-    named = [one for one in inside if _is_named_text(one[2]) and one[0] >= 0.9 * _of_its_kind(one, inside, found)]
-    close = [one for one in inside if one[0] >= KEEP * most]
-    return min([*close, *named], key=lambda one: one[1])[2]
+    best = max(found, key=lambda one: one.weight)
+    inside = [one for one in found
+              if one.lo >= best.lo and one.hi <= best.hi and one.weight >= NAMED * best.weight]
+    named = [one for one in inside if _is_named_text(one.element) and one.weight >= 0.9 * _of_its_kind(one, found)]
+    close = [one for one in inside if one.weight >= KEEP * best.weight]
+    return min([*close, *named], key=lambda one: one.hi - one.lo).element
 
 
 def _is_named_text(el: Element) -> bool:
-    """Whether names in common use say that an element is the text of an article."""
+    """Whether an element has a name in common use for the text of an article."""
     if el.tag == "article" or "articleBody" in (el.get("itemprop") or ""):
         return True
     names = f"{el.get('class') or ''} {el.get('id') or ''}"
     return len(names) > 4 and _TEXT_NAME.search(names) is not None
 
 
-def _of_its_kind(one: _Found, inside: list[_Found], found: list[_Found]) -> float:
-    """What all elements of one tag and class hold together, those that hold this one aside: a text may be split."""
-    _, _, el, lo, hi = one
-    names = el.get("class")
+def _of_its_kind(one: _Span, found: list[_Span]) -> float:
+    """The weight of all elements with this one's tag and class, apart from those around it: a text may be split."""
+    tag, classes = one.element.tag, one.element.get("class")
     return sum(
-        x[0] for x in found
-        if x[0] > 0 and x[2].tag == el.tag and x[2].get("class") == names and (x[2] is el or x[4] <= lo or x[3] >= hi)
+        x.weight for x in found
+        if x.element.tag == tag and x.element.get("class") == classes
+        and (x.element is one.element or x.is_apart_from(one.lo, one.hi))
     )

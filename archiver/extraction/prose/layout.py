@@ -1,4 +1,4 @@
-"""The text below an element as blocks in reading order, measured in one walk, so that later questions cost nothing."""
+"""The text of an element as blocks in reading order, measured in one walk so that later questions are cheap."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _INLINE = frozenset(
         "use", "g",
     ]
 )
-# What an element is to the walk; that of none of these is a part like any division.
+# The kinds of elements in the walk; all others are divisions.
 _KINDS = {
     **dict.fromkeys(BREAK, "break"), **dict.fromkeys(CELL, "cell"), **dict.fromkeys(_INLINE, "inline"),
     **dict.fromkeys(SILENT, "silent"),
 }  # fmt: skip
-# Elements that are mostly a line of text with some inline elements, and what must not be in them to be read as one.
+# Elements that mostly contain text and inline elements, and the elements that they must not contain to be read as one.
 _OFTEN_PLAIN = frozenset(["p", "li", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd", "figcaption"])
 _NOT_PLAIN = BREAK | CELL | SILENT | {"br", "button", "dialog"}
 _LISTS = frozenset(["ul", "ol", "dl", "table", "pre", "blockquote"])
@@ -42,10 +42,10 @@ Texts = tuple[str, str]
 
 
 class Block:
-    """A run of text between two breaks. `gap` is what stands before it: a blank line or a line's end.
+    """A run of text between two breaks. `gap`: what precedes it, a blank line or a line end.
 
-    `size` counts letters as wide as Latin ones (a Han character counts as two and a half), `linked` those of them
-    that are inside links. `element` is the block-level element it stands in.
+    `size` counts letters in the width of Latin ones (a Han character counts as two and a half), `linked` those of
+    them in links. `element` is the block-level element that contains it.
     """
 
     __slots__ = ("element", "gap", "linked", "size", "text")
@@ -58,7 +58,7 @@ class Block:
 
 
 class Layout:
-    """The blocks below `top`, and for each block-level element which of them are below it (`spans`)."""
+    """The blocks in `top`, and for each block-level element the range of its blocks (`spans`)."""
 
     __slots__ = ("blocks", "said", "spans", "top")
 
@@ -67,19 +67,19 @@ class Layout:
         self.said: dict[Element, str] = {}
 
     def noise(self, el: Element) -> str:
-        """The word by which an element's names say that it is no text (`noise.said_by_names`)."""
+        """The word in an element's names that marks it as no text (`noise.said_by_names`)."""
         found = self.said.get(el)
         if found is None:
             found = self.said[el] = said_by_names(el)
         return found
 
     def sums(self, of: list[float]) -> list[float]:
-        """Sums of a figure before each block, so that `s[hi] - s[lo]` is that of a span."""
+        """Prefix sums of a figure per block, so that `s[hi] - s[lo]` is that of a span."""
         return [0.0, *accumulate(of)]
 
 
 def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
-    """How much of a figure lies in some spans together; nested ones count once."""
+    """The total of a figure in several spans; nested ones count once."""
     total, done = 0.0, 0
     for lo, hi in sorted(spans):
         if hi > done:
@@ -89,15 +89,15 @@ def covered(spans: list[tuple[int, int]], sums: list[float]) -> float:
 
 
 def width(text: str) -> float:
-    """Letters of a text, as wide as Latin ones."""
+    """The number of letters of a text, in the width of Latin ones."""
     return float(len(text)) if text.isascii() else len(text) + 1.5 * sum(map(len, _WIDE.findall(text)))
 
 
 class _Reader:
-    """What is read so far: finished blocks, the span of each element, and the run of text that the next break ends.
+    """The state of the walk: finished blocks, the span of each element, and the run of text up to the next break.
 
-    `at` is the block-level element being read; `pre`, `links`, `in_cell` count those that are open; `cells` holds
-    the cells of a row that were read.
+    `at` is the block-level element being read; `pre`, `links`, `in_cell` count open elements; `cells` has the cells
+    read of the current row.
     """
 
     __slots__ = (
@@ -117,7 +117,7 @@ class _Reader:
         self.pre = self.links = self.in_cell = 0
 
     def inside(self, el: Element) -> None:
-        """Reads the text of an element and all that is below it."""
+        """Reads the text of an element and of its descendants."""
         texts, skip = self.texts, self.skip
         if text := texts[el][0]:
             self.take(text)
@@ -152,7 +152,7 @@ class _Reader:
         if tag == "tr":
             self.end_row()
         gap = ""
-        if self.buffer or self.gap != _BLANK:  # else nothing can come of it
+        if self.buffer or self.gap != _BLANK:  # else it changes nothing
             gap = _gap(el, tag, self.top)
             self.end_line(gap)
         outer, first = self.at, len(self.blocks)
@@ -174,7 +174,7 @@ class _Reader:
         self.at = outer
 
     def cell(self, el: Element) -> None:
-        """Reads a table's cell: a piece of its row's line, or a division of a page that is laid out as a table."""
+        """Reads a table's cell: a part of its row's line, or a division of a page with a table layout."""
         if self.in_cell or not _is_division(el):
             self.in_cell += 1
             self.inside(el)
@@ -193,7 +193,7 @@ class _Reader:
         self.at = outer
 
     def other(self, el: Element, tag: str, kind: str) -> None:
-        """Reads an element by where it stands and what it is, the commonest cases of `inside` aside."""
+        """Reads an element by its place and kind; `inside` itself handles the commonest cases."""
         if kind == "inline":
             self.links += tag == "a"
             self.inside(el)
@@ -219,7 +219,7 @@ class _Reader:
             self.spans[el] = (first, len(self.blocks))
 
     def end_row(self) -> None:
-        """Writes the cells that were read as one line."""
+        """Writes the cells of a row as one line."""
         if self.cells:
             self.buffer.append(" | ".join(c for c in self.cells if c))
             self.cells.clear()
@@ -252,7 +252,7 @@ class _Reader:
 
 
 def _above(skip: Collection[Element]) -> set[Element]:
-    """The elements around those that are left out."""
+    """The ancestors of the elements that are left out."""
     found: set[Element] = set()
     for el in skip:
         for at in el.iterancestors():
@@ -263,20 +263,19 @@ def _above(skip: Collection[Element]) -> set[Element]:
 
 
 def _is_plain(el: Element) -> bool:
-    """Whether an element holds nothing but text and inline elements, all of it to be read."""
+    """Whether an element contains only text and inline elements, all of which are to be read."""
     return all(child.tag not in _NOT_PLAIN and (not len(child) or _is_plain(child)) for child in el)
 
 
 def layout(
     top: Element, skip: Collection[Element] = frozenset(), texts: Mapping[Element, Texts] | None = None
 ) -> Layout:
-    """Reads the text below an element.
+    """Reads the text of an element.
 
     Paragraphs, headings and the like are blocks after a blank line; list items and table rows (cells joined by
-    " | ") after a line's end; two <br> in a row part paragraphs; `pre` keeps its lines. `skip`: elements left out;
-    `texts`: the text and the tail of each element, where they are known already.
-    Time and memory are linear in the size of the part. It recurses once or twice a level, and a `Page` is no deeper
-    than `bounds.MOST_DEPTH`.
+    " | ") after a line end; two <br> in a row separate paragraphs; `pre` keeps its lines. `skip`: elements left out;
+    `texts`: the text and the tail of each element, if already known. Time and memory are linear in the size of the
+    element. It recurses once or twice per level, and a `Page` is no deeper than `bounds.MOST_DEPTH`.
     """
     if texts is None:
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
@@ -291,7 +290,7 @@ def layout(
 
 
 def _is_division(cell: Element) -> bool:
-    """Whether a table is there for the layout: its cell holds a table, headings or several paragraphs."""
+    """Whether a table is used for layout: the cell contains a table, headings or several paragraphs."""
     if next(cell.iter("table", "h1", "h2", "h3", "article"), None) is not None:
         return True
     return len(list(islice(cell.iter("p"), 3))) > 2
@@ -308,5 +307,5 @@ def _gap(el: Element, tag: str, top: Element) -> str:
 
 
 def written(blocks: list[Block]) -> str:
-    """Blocks as plain text."""
+    """The blocks as plain text."""
     return "".join(b.gap + b.text for b in blocks).strip("\n")

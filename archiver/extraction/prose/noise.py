@@ -1,4 +1,4 @@
-"""What the names of an element (class, id, role) say of it: comments, share buttons, other posts ... and no text."""
+"""The names of an element (class, id, role) that mark it as no text: comments, share buttons, other posts ..."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from lxml.etree import _Element as Element
 
-# Words and pairs of words in names as themes and systems write them: "author-bio", "AuthorBio", "author_bio".
+# Words and pairs of words in names, as themes and systems write them: "author-bio", "AuthorBio", "author_bio".
 _NEVER = frozenset(
     [
         "share", "sharing", "shares", "sharer", "sharebar", "sharebox", "sharethis", "sharedaddy", "shareaholic",
@@ -56,13 +56,20 @@ _PAIRS = frozenset(
         "you might",
     ]
 )
-# What readers say, and other posts, may well be longer than the post.
+# Comments and other posts may well be longer than the post.
 LONG = frozenset(
     ["comments", "comment", "commentlist", "disqus", "replies", "related", "relatedposts", "recommended"]
 )
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
-# "with-sidebar", "no-comments", "sidebar-layout": said of what stands beside it, not of the element.
+# "with-sidebar", "no-comments", "sidebar-layout": about what is beside the element, not the element itself.
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
+_FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8_192)
+def names_footer(names: str) -> bool:
+    """Whether classes and ids name the footer of a page."""
+    return bool(_FOOTER.search(names))
 
 
 @lru_cache(maxsize=20_000)
@@ -89,7 +96,7 @@ def _verdict_of_one(name: str) -> str:
 
 
 def said_by_names(el: Element) -> str:
-    """The word in an element's class or id that says it is no text of a post, "" where none does."""
+    """The word in an element's class or id that marks it as no text of a post, "" if there is none."""
     names = el.get("class") or ""
     ident = el.get("id")
     if ident:

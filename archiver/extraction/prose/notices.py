@@ -1,4 +1,4 @@
-"""Sentences and headings that stand in a text and are none of it, in the languages that sites are written in."""
+"""Sentences and headings in a text that are not part of it, in the languages of websites."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from archiver.extraction.text import clean
 
 
 def _any(*parts: str) -> re.Pattern[str]:
-    """Of texts in small letters (`_low`): the engine passes over a choice by its first letter only where case tells."""
+    """For texts in lower case (`_low`): only case-sensitive patterns let the engine skip alternatives by first
+    letter."""
     return re.compile(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
 
 
 def _low(text: str) -> str:
-    """Small letters, those of Turkish as those of other languages."""
+    """Lower case, the same for Turkish as for other languages."""
     low = text.lower()
     return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
 
-# A block that is one of these, whole, is no text of the post.
+# A block that is one of these, as a whole, is no text of the post.
 _LINE = _any(
     r"this page (?:contains|has) geo-?tags?",
     r"advert(?:isement|ising|s)?(?: ?[-–—] .{0,40})?|sponsored(?: content| links?)?|ads? by .{0,30}|anzeige|"
@@ -56,7 +57,7 @@ _LINE = _any(
     r"(?:please )?enable javascript.{0,80}|javascript (?:is|must be) .{0,80}",
 )
 _LONGEST_LINE = 160
-"""Letters that none of these has, with signs around it."""
+"""The most letters that any of these has, with the signs around it."""
 _LONG_LINE = _any(
     r"(?:©|\(c\)|copyright).{0,160}|all rights reserved.{0,40}",
     r"filed under.{0,200}|tagged (?:with|as|in)?:? .{0,200}|posted (?:in|on|by) .{0,200}|this entry was posted .*|"
@@ -72,7 +73,7 @@ _LONG_LINE = _any(
     r"follow (?:us|me|him|her|them|@?\w+(?: \w+)?) (?:on|at) .{0,100}",
 )
 
-# The same, where the words that tell it stand in the middle: one of these is looked for first, for that costs nothing.
+# The same for phrases with the telling words in the middle; these words are searched first, which is cheap.
 _WITHIN = _any(
     r".{0,60}(?:getty images|shutterstock|istock|unsplash|alamy)",
     r".{0,60}\bthis (?:post|article|page|blog|site|website|story) (?:may |might )?contains? .{0,40}(?:affiliate|"
@@ -86,7 +87,7 @@ _WITHIN_WORDS = (
     "your browser",
 )  # fmt: skip
 
-# "Read also: ..." and the like: what follows is another post's title.
+# "Read also: ..." and the like, followed by another post's title.
 _ALSO = re.compile(
     r"^[\W_]*(?:(?:also|further) (?:read|see|check)|read (?:also|more|next|this)|see also|related(?: (?:article|"
     r"story|post|reading|content|"
@@ -102,7 +103,7 @@ _ALSO = re.compile(
     re.IGNORECASE,
 )
 
-# A heading that introduces other posts, the author, or what readers said: nothing of the post follows it.
+# A heading that introduces other posts, the author or the comments; nothing of the post follows it.
 _END = _any(
     r"(?:you (?:may|might|ll|will|would)(?: also)? (?:like|love|enjoy|be interested).{0,40})",
     r"(?:related|similar|recommended|further|recent|popular|latest|trending|featured|more|other|explore|keep) "
@@ -171,7 +172,7 @@ _END = _any(
 
 
 def is_notice(text: str) -> bool:
-    """Whether a whole block, its lines clean, is a label, a credit, an invitation or a disclosure."""
+    """Whether a whole block, with clean lines, is a label, a credit, an invitation or a disclosure."""
     if len(text) >= 420:
         return False
     low = _low(text.replace("\n", " "))

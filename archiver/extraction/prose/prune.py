@@ -1,4 +1,4 @@
-"""What inside a post's container is no text of the post."""
+"""Removes from a post's container what is not the post's text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What other fields know already: the title, lines and elements of the byline, names of authors."""
+    """What other fields have found already: the title, the byline's lines and elements, the authors' names."""
 
     title: str = ""
     lines: tuple[str, ...] = ()
@@ -35,24 +35,28 @@ class Known:
 
 
 def dead_elements(layout: Layout, lo: int, hi: int, size: list[float], share: float = 0.5) -> list[tuple[int, int]]:
-    """The spans of elements that tag, attribute or name call no text, unless they hold most of what there is."""
+    """The spans of elements that are no text by tag, attribute or name, unless they contain most of the text."""
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
         if a == z or a < lo or z > hi or (a == lo and z == hi) or el.tag in _OWN_TEXT:
             continue
-        why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
-        if not why and el.get("aria-hidden") == "true":
-            why = "hidden"
+        why = _why_no_text(layout, el)
         if why and size[z] - size[a] <= share * whole and not _is_text(why, el, layout.blocks[a:z]):
             found.setdefault(why, []).append((a, z))
-    # A name that most of the text bears says nothing of it.
+    # A name that most of the text has says nothing.
     sound = [spans for why, spans in found.items() if why in LONG or covered(spans, size) <= share * whole]
     return [span for spans in sound for span in spans]
 
 
+def _why_no_text(layout: Layout, el: Element) -> str:
+    """The word or tag by which an element is no text, "" if none is."""
+    why = layout.noise(el) or (el.tag if el.tag in _DROP_TAGS else "")
+    return why or ("hidden" if el.get("aria-hidden") == "true" else "")
+
+
 def _is_text(why: str, el: Element, blocks: list[Block]) -> bool:
-    """Whether what is seldom text is text here."""
+    """Whether an element that is seldom text is text here."""
     if why == "button":
         parent = el.getparent()
         return parent is not None and parent.tag in (*HEADINGS, "dt", "summary", "li")
@@ -66,21 +70,16 @@ def _is_text(why: str, el: Element, blocks: list[Block]) -> bool:
 def pruned(
     layout: Layout, lo: int, hi: int, known: Known, weights: list[float] | None = None
 ) -> list[Block]:
-    """The blocks of a container's span that are text of the post, in reading order.
+    """The blocks in a container's span that are text of the post, in reading order.
 
-    With `weights` (of `container.weights`) prose between the title and the container is taken along.
+    With `weights` (from `container.weights`), prose between the title and the container is included.
     """
     blocks = layout.blocks
     size = layout.sums([b.size for b in blocks])
-    dead = bytearray(len(blocks))
     intro = _intro(blocks, lo, known.title, weights) if weights else []
-    for a, z in dead_elements(layout, lo, hi, size):
+    dead = bytearray(len(blocks))
+    for a, z in [*dead_elements(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         dead[a:z] = b"\1" * (z - a)
-    for el in known.elements:
-        if el in layout.spans:
-            a, z = layout.spans[el]
-            if size[z] - size[a] < 0.3 * (size[hi] - size[lo]):
-                dead[a:z] = b"\1" * (z - a)
     start = _start(blocks, lo, hi, dead, size, known.title)
     end = _end(blocks, start, hi, dead, size)
     by_paragraphs = _by_paragraphs(blocks, start, end, dead)
@@ -94,8 +93,14 @@ def pruned(
     return [*intro, *(blocks[i] for i in range(start, end) if not dead[i])]
 
 
+def _byline_spans(layout: Layout, known: Known, size: list[float], whole: float) -> list[tuple[int, int]]:
+    """The spans of the byline's elements, unless they contain much of the text."""
+    spans = (layout.spans[el] for el in known.elements if el in layout.spans)
+    return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
+
+
 def _intro(blocks: list[Block], lo: int, title: str, weights: list[float]) -> list[Block]:
-    """Prose between the title and a container that begins below it: the first paragraph is often set apart."""
+    """Prose between the title and a container that begins below it, as the first paragraph is often set apart."""
     known = folded(title)
     if not known:
         return []
@@ -109,7 +114,7 @@ def _intro(blocks: list[Block], lo: int, title: str, weights: list[float]) -> li
 
 
 def _start(blocks: list[Block], lo: int, hi: int, dead: bytearray, size: list[float], title: str) -> int:
-    """Where the text begins: after the title, where that stands near the beginning."""
+    """Where the text begins: after the title, if that is near the beginning."""
     known = folded(title)
     if not known:
         return lo
@@ -139,7 +144,7 @@ def _end(blocks: list[Block], lo: int, hi: int, dead: bytearray, size: list[floa
 
 
 def _by_paragraphs(blocks: list[Block], lo: int, hi: int, dead: bytearray) -> bool:
-    """Whether the text is written in <p> and <li>, so that a <div> with a few words is none of it."""
+    """Whether the text is in <p> and <li>, so that a <div> with a few words is not part of it."""
     whole = p = 0.0
     for i in range(lo, hi):
         if not dead[i]:
@@ -150,32 +155,32 @@ def _by_paragraphs(blocks: list[Block], lo: int, hi: int, dead: bytearray) -> bo
 
 
 def _is_nothing(b: Block, by_paragraphs: bool, meta: set[str]) -> bool:
-    tag = b.element.tag
-    if tag == "pre":
+    """Whether a block is no text: signs, template code, a label, a lone link, a meta line or a notice."""
+    if b.element.tag == "pre":
         return False
     if not any(c.isalnum() for c in b.text) or _TEMPLATE.fullmatch(b.text):
         return True
-    if tag == "div" and by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size)):
-        return True
-    if b.linked > 0.8 * b.size and tag == "p" and b.size < 60 and not _in_list(b.element):
-        return True
-    if meta and len(b.text) < 260 and folded(b.text) in meta:
+    if _is_label(b, by_paragraphs) or (meta and len(b.text) < 260 and folded(b.text) in meta):
         return True
     return is_notice(b.text) or (b.linked > 0 and points_elsewhere(b.text))
 
 
+def _is_label(b: Block, by_paragraphs: bool) -> bool:
+    """Whether a block is a short <div> between paragraphs, or a short <p> that is only a link."""
+    if b.element.tag == "div":
+        return by_paragraphs and (b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size))
+    return b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
+
+
 def _drop_repeated(blocks: list[Block], lo: int, hi: int, dead: bytearray) -> None:
-    """The second time that a sentence stands there: an invitation set between the paragraphs, a pulled quotation."""
+    """Drops repeated sentences: an invitation between paragraphs, a pull quote."""
     seen: set[str] = set()
     quoted: list[tuple[int, str]] = []
     for i in range(lo, hi):
         b = blocks[i]
         if dead[i] or b.size < 40 or b.element.tag in ("pre", "tr"):
             continue
-        if b.text.isascii():  # bytes are translated some ten times as fast
-            key = b.text.encode("ascii").translate(None, _ASCII_SIGNS).decode("ascii").lower()
-        else:
-            key = "".join(filter(str.isalnum, b.text)).lower()
+        key = _letters(b.text)
         if key in seen:
             dead[i] = 1
             continue
@@ -189,6 +194,13 @@ def _drop_repeated(blocks: list[Block], lo: int, hi: int, dead: bytearray) -> No
                 dead[i] = 1
 
 
+def _letters(text: str) -> str:
+    """The letters and digits of a text in lower case."""
+    if text.isascii():  # translating bytes is about ten times as fast
+        return text.encode("ascii").translate(None, _ASCII_SIGNS).decode("ascii").lower()
+    return "".join(filter(str.isalnum, text)).lower()
+
+
 def _above(el: Element, levels: int) -> list[Element]:
     found = [el]
     while len(found) < levels and (parent := found[-1].getparent()) is not None:
@@ -199,7 +211,7 @@ def _above(el: Element, levels: int) -> list[Element]:
 def _drop_people(
     blocks: list[Block], lo: int, hi: int, dead: bytearray, size: list[float], people: tuple[str, ...]
 ) -> None:
-    """At the end, who wrote it: paragraphs that begin with an author's name."""
+    """Drops paragraphs at the end that begin with an author's name, which are about the author."""
     if not people:
         return
     last = size[hi] - 0.12 * (size[hi] - size[lo]) - 300
@@ -216,7 +228,7 @@ def _in_list(el: Element) -> bool:
 
 
 def _drop_empty_headings(blocks: list[Block], lo: int, hi: int, dead: bytearray) -> None:
-    """A heading whose section was dropped whole, at the end of the text, introduces nothing."""
+    """Drops headings at the end of the text whose whole section was dropped."""
     i = hi - 1
     while i > lo and (dead[i] or blocks[i].element.tag in HEADINGS):
         dead[i] = 1

@@ -1,4 +1,4 @@
-"""Bytes of a page to text, once, whatever they claim to be. Never raises."""
+"""Decodes the bytes of a page to text, whatever encoding they declare. Never raises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archiver.extraction.source.mojibake import repaired
 from archiver.items import Evidence
 
 MAX_BYTES = 12_000_000
-"""More of a page than this is not read: no post is longer, and a parser must not be fed a film."""
+"""The rest of a page is not read: no post is longer, and the parser must not be given a video."""
 
 _HEAD = 16_384
 _META = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
@@ -32,7 +32,7 @@ _LABELS = {
     "x-unicode20utf8": "utf-8", "unicode11utf8": "utf-8", "unicode20utf8": "utf-8", "utf8mb4": "utf-8",
     "utf-8-sig": "utf-8",
 }
-# What browsers take the narrower label for.
+# The encodings that browsers use for the labels of their subsets.
 _WIDER = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
@@ -48,7 +48,7 @@ _WIDER = {
     "iso8859-11": "cp874",
 }
 _WESTERN = frozenset({"cp1252", "iso8859-15", "mac-roman"})
-# What browsers fall back to for a language (HTML, section 13.2.3.2, the table of suggested default encodings).
+# The default encodings of browsers by language (HTML, section 13.2.3.2, the table of suggested default encodings).
 _LEGACY = {
     "ar": "cp1256", "ba": "cp1251", "be": "cp1251", "bg": "cp1251", "cs": "cp1250", "el": "iso8859-7", "et": "cp1257",
     "fa": "cp1256", "he": "cp1255", "hr": "cp1250", "hu": "iso8859-2", "ja": "cp932", "kk": "cp1251", "ko": "cp949",
@@ -62,7 +62,7 @@ _CONTROL = bytes([*range(9), 11, 12, *range(14, 32)])
 UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
-# Controls of ISO 6429 have no use on pages: they are windows-1252 that was taken for latin-1 on its way to UTF-8.
+# Controls of ISO 6429 have no use on pages: they are windows-1252 that was read as latin-1 before it became UTF-8.
 _CONTROLS = {b: bytes([b]).decode("cp1252") for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 _HAS_CONTROLS = re.compile("[\x80-\x9f]")
 _HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
@@ -70,11 +70,11 @@ _HAS_CONTROLS_UTF_8 = re.compile(rb"\xc2[\x80-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The text of a page, the encoding it was read in (Python's name) and what decided for that encoding.
+    """The text of a page, the encoding it was read in (Python's name) and what determined that encoding.
 
-    `how`: "text" (it was no bytes), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml",
-    "language" (of <html lang>), "zeros" (UTF-16 without a mark) or "detected". `repaired`: how many runs of
-    text had been encoded twice and were set right.
+    `how`: "text" (it was text already), "bom", "utf-8" (the bytes are valid UTF-8), "header", "meta", "xml",
+    "language" (of <html lang>), "zeros" (UTF-16 without a byte order mark) or "detected". `repaired`: the number of
+    runs of text that had been encoded twice and were repaired.
     """
 
     text: str
@@ -89,80 +89,120 @@ class Decoded:
 
 
 def decode(body: bytes | str, content_type: str = "") -> Decoded:
-    """The text of a page, the bytes read in the encoding that they are in.
+    """The text of a page, its bytes read in their actual encoding.
 
-    In this order: a byte order mark; UTF-16 by its zero bytes; bytes that are valid UTF-8 with more than
-    ASCII in them, whatever is declared; the Content-Type header; the document's own declaration; the
-    encoding that its language was written in before UTF-8; a guess; windows-1252. A declaration of a western
-    encoding does not stand against text of which most letters lie outside ASCII: servers declare latin-1 for
-    everything. Broken bytes become U+FFFD; characters that no XML tree can hold are removed; text that is
-    surely UTF-8 read as something else is repaired.
+    That is determined, in this order, by: a byte order mark; the zero bytes of UTF-16; whether the bytes are valid
+    UTF-8 and more than ASCII, whatever is declared; the Content-Type header; the document's own declaration; the
+    encoding used for its language before UTF-8; a guess; else windows-1252. A declared western encoding is ignored
+    if most letters are outside ASCII, since servers declare latin-1 for everything. Broken bytes become U+FFFD;
+    characters that an XML tree cannot hold are removed; UTF-8 that was plainly read as something else is repaired.
     """
     body = body[:MAX_BYTES]
     source = b""
     if isinstance(body, str):
-        text, encoding, how = body.lstrip("\ufeff"), "utf-8", "text"
+        read = Decoded(body.lstrip("\ufeff"), "utf-8", "text")
         fit = False
-        controls = _HAS_CONTROLS.search(text) is not None
+        controls = _HAS_CONTROLS.search(read.text) is not None
     else:
-        text, encoding, how = _decode(body, content_type)
-        fit = len(body.translate(None, _CONTROL)) == len(body) and "\ufffe" not in text and "\uffff" not in text
-        controls = encoding == "utf-8" and _HAS_CONTROLS_UTF_8.search(body) is not None
-        if how == "utf-8" and fit and not controls:
+        read = _decode(body, content_type)
+        fit = len(body.translate(None, _CONTROL)) == len(body) and not _has_noncharacter(read.text)
+        controls = read.encoding == "utf-8" and _HAS_CONTROLS_UTF_8.search(body) is not None
+        if read.how == "utf-8" and fit and not controls:
             source = body
-    if controls:
-        text = text.translate(_CONTROLS)
+    text = read.text.translate(_CONTROLS) if controls else read.text
     text, count = repaired(text if fit else UNFIT.sub("", text), source)
-    return Decoded(text, encoding, how, count)
+    return Decoded(text, read.encoding, read.how, count)
 
 
-Found = tuple[str, str, str]
+def _has_noncharacter(text: str) -> bool:
+    return "\ufffe" in text or "\uffff" in text
 
 
-def _decode(body: bytes, content_type: str) -> Found:
-    name, bom = read_bom(body)
-    if name and bom:
-        return body[len(bom):].decode(name, errors="replace"), name, "bom"
-    if wide := _wide(body):
-        return body.decode(wide, errors="replace"), wide, "zeros"
+def _decode(body: bytes, content_type: str) -> Decoded:
+    if found := _by_mark(body) or _by_zeros(body):
+        return found
     if body.isascii():
-        if b"\x1b" in body or b"~{" in body:  # what the encodings of seven bits switch their sets of letters by
-            for name, how in _declared(body, content_type):
-                if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
-                    return text, name, how
-        return body.decode("ascii"), "utf-8", "utf-8"
+        return _seven_bit(body, content_type)
     try:
         text, used = codecs.utf_8_decode(body, "strict", False)
     except UnicodeDecodeError:
         text, used = "", 0
     if text and used == len(body):
-        return text, "utf-8", "utf-8"
+        return _utf8(text)
     declared = _declared(body, content_type)
-    named = {name for name, _ in declared}
-    # A character that the end cuts is no error, unless it is all there is to go by.
-    if text and (not named or "utf-8" in named or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
-        return text, "utf-8", "utf-8"
-    if (not declared or "utf-8" in named) and _broken_utf8(body) < 0.1:
-        return body.decode("utf-8", errors="archiver-stray"), "utf-8", "utf-8"
-    declared = [(name, how) for name, how in declared if name != "utf-8"]
-    if any(name in _WESTERN for name in named) and high_share(body) > 0.5:
-        declared = [(name, how) for name, how in declared if name not in _WESTERN]
-    for name, how in declared:
+    return (
+        _damaged_utf8(body, text, [name for name, _ in declared])
+        or _as_declared(body, declared)
+        or _by_language(body)
+        or _guessed(body)
+    )
+
+
+def _utf8(text: str) -> Decoded:
+    return Decoded(text, "utf-8", "utf-8")
+
+
+def _by_mark(body: bytes) -> Decoded | None:
+    name, mark = read_bom(body)
+    if not name or not mark:
+        return None
+    return Decoded(body[len(mark):].decode(name, errors="replace"), name, "bom")
+
+
+def _by_zeros(body: bytes) -> Decoded | None:
+    wide = _wide(body)
+    return Decoded(body.decode(wide, errors="replace"), wide, "zeros") if wide else None
+
+
+def _seven_bit(body: bytes, content_type: str) -> Decoded:
+    """ASCII, or a declared encoding that switches between sets of letters by escape sequences."""
+    if b"\x1b" in body or b"~{" in body:
+        for name, how in _declared(body, content_type):
+            if name.startswith(("iso2022", "hz")) and (text := _strict(body, name)):
+                return Decoded(text, name, how)
+    return _utf8(body.decode("ascii"))
+
+
+def _damaged_utf8(body: bytes, text: str, declared: list[str]) -> Decoded | None:
+    """UTF-8 that is cut within its last character, or has a few broken bytes. `text`: what was valid, if it is cut.
+
+    A character cut by the end is no error, unless it is the only reason to assume UTF-8.
+    """
+    if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
+        return _utf8(text)
+    if (not declared or "utf-8" in declared) and _broken_utf8(body) < 0.1:
+        return _utf8(body.decode("utf-8", errors="archiver-stray"))
+    return None
+
+
+def _as_declared(body: bytes, declared: list[tuple[str, str]]) -> Decoded | None:
+    """The text in the first declared encoding that fits all bytes, else in the first that fits nearly all."""
+    usable = [(name, how) for name, how in declared if name != "utf-8"]
+    if any(name in _WESTERN for name, _ in usable) and high_share(body) > 0.5:
+        usable = [(name, how) for name, how in usable if name not in _WESTERN]
+    for name, how in usable:
         if text := _strict(body, name):
-            return text, name, how
-    for name, how in declared:
+            return Decoded(text, name, how)
+    for name, how in usable:
         text = body.decode(name, errors="replace")
         if text.count("\ufffd") < len(text) / 200:
-            return text, name, how
-    legacy = _by_language(body)
-    if text := _strict(body, legacy):
-        return text, legacy, "language"
+            return Decoded(text, name, how)
+    return None
+
+
+def _by_language(body: bytes) -> Decoded | None:
+    legacy = _legacy_encoding(body)
+    text = _strict(body, legacy)
+    return Decoded(text, legacy, "language") if text else None
+
+
+def _guessed(body: bytes) -> Decoded:
     name = _codec(guess(body)) or "cp1252"
-    return body.decode(name, errors="replace"), name, "detected"
+    return Decoded(body.decode(name, errors="replace"), name, "detected")
 
 
 def _wide(body: bytes) -> str:
-    """UTF-16 by where its zero bytes stand: markup is ASCII, so that every other byte of it is zero."""
+    """UTF-16 by the place of its zero bytes: markup is ASCII, so every other byte of it is zero."""
     head = body[:2_000]
     half = len(head) // 2
     if half < 4 or b"\0" not in head:
@@ -173,10 +213,10 @@ def _wide(body: bytes) -> str:
     return "utf-16-be" if even > 0.4 * half and odd < 0.05 * half else ""
 
 
-def _by_language(body: bytes) -> str:
-    """The legacy encoding of the page's stated language, windows-1252 for one of western Europe, "" for none.
+def _legacy_encoding(body: bytes) -> str:
+    """The legacy encoding of the page's declared language, windows-1252 for a western European one, "" if unknown.
 
-    A western page is not written in letters outside ASCII: where it is, its language was stated wrongly.
+    If most letters of a western page are outside ASCII, its language was declared wrongly.
     """
     match = _LANGUAGE.search(body[:_HEAD])
     if not match:
@@ -187,7 +227,7 @@ def _by_language(body: bytes) -> str:
 
 
 def _codec(label: str) -> str:
-    """Python's name of a declared encoding, "" for one that is unknown or unfit for the web."""
+    """Python's name of a declared encoding, "" for one that is unknown or not used on the web."""
     label = label.strip().lower()
     name = _LABELS.get(label) or resolve_encoding(label) or ""
     try:
@@ -197,7 +237,7 @@ def _codec(label: str) -> str:
     if info is None or not getattr(info, "_is_text_encoding", True) or info.name in ("utf-7", "idna", "punycode"):
         return ""
     if info.name.startswith(("utf-16", "utf-32")):
-        # A declaration that can be read as ASCII is in no wide encoding (HTML, section 13.2.3.2).
+        # A declaration that can be read as ASCII is not in a wide encoding (HTML, section 13.2.3.2).
         return "utf-8"
     if info.name.startswith(("unicode", "raw-unicode", "undefined", "mbcs", "oem")):
         return ""
@@ -205,7 +245,7 @@ def _codec(label: str) -> str:
 
 
 def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
-    """(encoding, where it is declared), the strongest first, each once."""
+    """Pairs of encoding and where it is declared, the strongest first, each encoding once."""
     head = body[:_HEAD]
     out: dict[str, str] = {}
     labels = [(http_content_type_encoding(content_type) or _loose_charset(content_type), "header")]
@@ -218,7 +258,7 @@ def _declared(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 
 def _loose_charset(content_type: str) -> str:
-    """A label that Python has no name for, or one that stands in no proper parameter."""
+    """A label that Python has no name for, or one outside a well-formed parameter."""
     m = re.search(r"charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", content_type[:1_000], re.IGNORECASE)
     return m[1] if m else ""
 
@@ -233,17 +273,17 @@ def _strict(body: bytes, name: str) -> str:
 
 
 def _broken_utf8(body: bytes) -> float:
-    """The share of what is beyond ASCII that is no UTF-8. In text of another encoding it is nearly all."""
+    """The share of invalid UTF-8 in what is outside ASCII; in another encoding it is nearly all."""
     text = body[:400_000].decode("utf-8", errors="replace")
     return text.count("\ufffd") / max(len(text) - len(text.encode("ascii", errors="ignore")), 1)
 
 
-# Quotation marks, dashes and spaces as word processors' windows-1252 has them.
+# Quotation marks, dashes and spaces of word processors, in windows-1252.
 _STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA0, 0xAB, 0xBB)}
 
 
 def _stray(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Reads one lonely byte between ASCII ones, in a page of UTF-8, as the windows-1252 mark that was pasted in."""
+    """Reads a single invalid byte between ASCII ones, in a page of UTF-8, as a windows-1252 sign that was pasted in."""
     assert isinstance(error, UnicodeDecodeError)
     at, data = error.start, error.object
     alone = error.end - at == 1 and data[at - 1: at].isascii() and data[at + 1: at + 2].isascii()

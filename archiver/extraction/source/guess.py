@@ -1,4 +1,4 @@
-"""The encoding of bytes that declare none (or a false one), by the letters they would spell."""
+"""Guesses the encoding of bytes that declare none (or a false one), by the letters they would spell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _RUN = re.compile(rb"[^<>]+")
 _SAMPLE = 16_000
 _LETTERS = re.compile(rb"[A-Za-z]")
 _ASCII = bytes(range(128))
-# The letters and marks that texts in these encodings are really written with.
+# The letters and marks that texts in these encodings actually use.
 _ALPHABETS = (
     ("cp1252", "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÄÅÆÇÈÉÊËÍÎÓÔÖØÚÜÑœŒ€«»“”„‘’…–—·º°ª¿¡§ \u00a0"),
     ("cp1250", "áäčďéěíĺľňóôŕřšťúůýžąćęłńśźżőűđăâîşţöüßÁČĎÉĚÍĽŇÓŘŠŤÚŮÝŽĄĆĘŁŃŚŹŻŐŰĐĂÂÎŞŢÖÜ„“”‘’«»…–—§° \u00a0"),
@@ -19,7 +19,7 @@ _ALPHABETS = (
 
 
 def text_bytes(body: bytes) -> bytes:
-    """What stands between the tags around bytes beyond ASCII: markup says nothing of a text's encoding."""
+    """The text between tags that has bytes outside ASCII: markup says nothing about a text's encoding."""
     out: list[bytes] = []
     room = _SAMPLE
     for m in _RUN.finditer(body[:400_000]):
@@ -37,14 +37,14 @@ def text_bytes(body: bytes) -> bytes:
 
 
 def high_share(body: bytes) -> float:
-    """How many of the letters of the text lie outside ASCII, 0 to 1: every byte beyond ASCII counts as one."""
+    """The share, 0 to 1, of letters outside ASCII; every byte outside ASCII counts as one."""
     sample = text_bytes(body)
     high = len(sample.translate(None, _ASCII))
     return high / max(high + len(_LETTERS.findall(sample)), 1)
 
 
 def guess(body: bytes) -> str:
-    """A name of the encoding, "" where nothing can be told."""
+    """A name of the encoding, "" if it cannot be determined."""
     sample = text_bytes(body)
     if not sample:
         return ""
@@ -52,7 +52,7 @@ def guess(body: bytes) -> str:
 
 
 def _japanese(sample: bytes) -> str:
-    """No Japanese is written without hiragana, and nothing else is written with it."""
+    """Japanese is never written without hiragana, and no other language uses it."""
     for name in ("cp932", "euc_jp"):
         text = sample.decode(name, errors="replace")
         wide = [c for c in text if c > "\u00ff"]

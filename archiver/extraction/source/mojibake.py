@@ -1,7 +1,7 @@
-"""Text that was encoded as UTF-8 twice ("cafÃ©", "donâ€™t"), set right where that is certain.
+"""Repairs text that was encoded as UTF-8 twice ("cafÃ©", "donâ€™t"), where that is certain.
 
-Whether a page is hit at all is decided first, by sequences that no language writes, inside words, several times.
-Only then are its runs of text read anew; a run stays as it is unless all of its letters beyond ASCII take part.
+First decides whether a page is affected at all, by sequences that no language uses, inside words, several times. Only
+then are its runs of text decoded again; a run is repaired only if all of its letters outside ASCII are part of it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 
 _MANY, _MOST = 3, 20_000
-"""Sure sequences that a page must hold (fewer may be a text on such errors), and runs that are read."""
+"""The certain sequences that a page must have (fewer may be a text about such errors), and the runs that are read."""
 
 
 def _table(codec: str) -> dict[int, int]:
-    """Characters of a single-byte encoding to the bytes that they came from; undefined bytes stand for themselves, and
-    in windows-1252 the control characters, too, that ISO 8859-1 has in the place of its marks."""
+    """The bytes that characters of a single-byte encoding came from; undefined bytes represent themselves, as do, in
+    windows-1252, the control characters that ISO 8859-1 has in place of its marks."""
     out: dict[int, int] = {}
     for byte in range(0x80, 0x100):
         char = bytes([byte]).decode(codec, errors="ignore") or chr(byte)
@@ -27,7 +27,7 @@ def _class(table: dict[int, int], first: int, last: int) -> str:
 
 
 class _Reading:
-    """One way in which UTF-8 was misread: one of `marks` is in each text that was, `sure` finds what proves it."""
+    """One way in which UTF-8 was misread: every such text has one of `marks`, and `sure` matches what proves it."""
 
     def __init__(self, codec: str, marks: str) -> None:
         self.table, self.marks = _table(codec), tuple(marks.split())
@@ -43,11 +43,11 @@ class _Reading:
         )
 
     def hits(self, text: str, beyond: set[str]) -> bool:
-        """Whether a text holds a mark and then `_MANY` sure sequences; `beyond`: its characters beyond ASCII."""
+        """Whether a text has a mark and `_MANY` certain sequences; `beyond`: its characters outside ASCII."""
         if not any(beyond.issuperset(mark) and mark in text for mark in self.marks):
             return False
         count = last = 0
-        # What proves it lies in a stretch beyond ASCII, with at most one character on either side.
+        # The proof is in a stretch outside ASCII, with at most one character on either side.
         for m in _SEVERAL.finditer(text):
             at = max(m.start() - 1, last)
             while hit := self.sure.search(text, at, m.end() + 1):
@@ -58,14 +58,14 @@ class _Reading:
         return False
 
     def read(self, stretch: str) -> str:
-        """What a stretch beyond ASCII was before it was misread, "" where it was not."""
+        """What a stretch outside ASCII was before it was misread, "" if it was not."""
         try:
             return bytes(self.table[ord(c)] for c in stretch).decode("utf-8")
         except (KeyError, UnicodeDecodeError):
             return ""
 
 
-# The marks are the commonest letters (of Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when misread.
+# The marks are the commonest letters (Latin, Cyrillic, Greek, Hebrew, Arabic, Thai, CJK) as they look when misread.
 _READINGS = (
     _Reading("cp1252", "Ã â€ â\x80 Ð Ñ Î± ×™ ×\x99 Ø§ à¸ ï¼ ã€ ã\x80 ã\x81 ì´ ì— ì\x97 ä¸"),
     _Reading("cp1251", "Г© Гј ГЎ ГЈ Г¤ Г¶ Г¨ Гі вЂ Р° Рѕ Рё О± Ч™ Ш§ аё пј гЂ гЃ мќґ мќ„ дё"),
@@ -77,9 +77,9 @@ _ASCII = bytes(range(128))
 
 
 def repaired(text: str, source: bytes = b"") -> tuple[str, int]:
-    """The text with what was encoded twice set right, and the number of runs that were. Good text is left alone.
+    """The text with double encoding repaired, and the number of repaired runs. Good text is not changed.
 
-    `source`: the text as UTF-8, where it came so: bytes are searched faster.
+    `source`: the text as UTF-8, if it came as such, since bytes are searched faster.
     """
     if text.isascii():
         return text, 0
@@ -88,7 +88,7 @@ def repaired(text: str, source: bytes = b"") -> tuple[str, int]:
     for reading in _READINGS:
         if source and not count and not any(lead in source for lead in reading.leads):
             continue
-        for _ in range(2):  # twice misread is not rare
+        for _ in range(2):  # some texts were misread twice
             if beyond is None:
                 beyond = _beyond(text.encode("utf-8", errors="ignore") if count or not source else source)
             if not reading.hits(text, beyond):
@@ -102,7 +102,7 @@ def repaired(text: str, source: bytes = b"") -> tuple[str, int]:
 
 
 def _beyond(source: bytes) -> set[str]:
-    """The characters beyond ASCII of a text."""
+    """The characters of a text outside ASCII."""
     return set(source.translate(None, _ASCII).decode("utf-8", errors="ignore"))
 
 
@@ -129,5 +129,6 @@ def _mend(text: str, reading: _Reading) -> tuple[str, int]:
 
 
 def _is_plausible(was: str) -> bool:
-    """Letters and marks that are written: not the phonetic signs that chance makes of a letter before a quotation."""
+    """Letters and marks that are in use, unlike the phonetic signs that result from a letter before a quotation
+    mark."""
     return bool(was) and not any("\u0180" <= c <= "\u02ff" or "\u0080" <= c <= "\u009f" for c in was)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from archiver.urls import urlkey
 
-# The words for "page" that programs put in addresses; "part 2" is mostly a post of its own.
+# The words for "page" that programs put in addresses; "part 2" is usually a post of its own.
 _LONG_WORD = "page|pagina|página|seite|trang|strona|strana|stranica|stranitsa|sivu|sayfa|halaman|страница|ページ"
 _WORD = f"{_LONG_WORD}|pag|pg|p|str|side|sida|стр|頁|页"
 PAGE_WORD = re.compile(_WORD, re.IGNORECASE)
@@ -23,7 +23,7 @@ _QUERY = re.compile(
     r"(?:page|pg|p|paged|pagina|page_?num(?:ber)?|page_?no|cur(?:rent)?_?page|seite|trang|sayfa|strona|str|part|pn|"
     r"_page)=(\d{1,3})", re.IGNORECASE,
 )
-# What a link must look like at its end before it is worth a closer look: most links of a page are not.
+# What a link must look like at its end to be worth parsing, since most links of a page are not.
 MAYBE = re.compile(r"(?<!\d)\d{1,3}(?:\.[a-z]{3,5})?/?(?:[?#]|$)|=\d{1,3}&", re.IGNORECASE)
 
 
@@ -37,10 +37,10 @@ class Split(NamedTuple):
 
 
 def splits(url: str) -> list[Split]:
-    """Every way to read an address as page N of something else than a site's root, numbers as they are written.
+    """Every way to read an address as page N of something other than a site's root, with the number as written.
 
-    "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2", "/a?page=2". A number with a leading zero is a
-    month or a day.
+    "/a/2/", "/a/page/2", "/a-2.html", "/a/2.html", "/a-page-2", "/a?page=2". A number with a leading zero is a month
+    or a day.
     """
     parts = urlsplit(url)
     found: list[Split] = []

@@ -1,4 +1,4 @@
-"""How the links between the pages of one post are worded, in the languages that programs are translated into."""
+"""The words of the links between the pages of one post, in the languages that programs are translated into."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def _any(*rows: str) -> str:
-    """The alternatives of several rows; "_" in a row is a space."""
+    """The alternatives in several rows; "_" in a row is a space."""
     return "|".join(word for row in rows for word in row.replace("_", " ").split("|"))
 
 
@@ -41,13 +41,13 @@ _VIEW = _any("(?:view|read|show)_(?:this_(?:article|story)_)?(?:as|on|in)(?:_an?
 
 NUMBER = re.compile(
     rf"[\W_]*(?:{PAGE_WORD}|第)?[\s:.-]*(\d{{1,3}})\s*(?:页|頁|ページ目?|쪽|페이지)?[\W_]*", re.IGNORECASE)
-"""A link that shows nothing but a page's number (group 1)."""
+"""A link that shows only a page's number (group 1)."""
 
 NEXT = re.compile(rf"[\W_]*(?:{_NEXT})[\W_]*", re.IGNORECASE)
 BACK = re.compile(rf"[\W_]*(?:{_BACK})[\W_]*", re.IGNORECASE)
 
 WHOLE = re.compile(rf"{_WHOLE}|^全文$", re.IGNORECASE)
-"""A link to a view that has all pages on one."""
+"""A link to a view with everything on one page."""
 
 OF_SEVERAL = re.compile(
     rf"(?:{PAGE_WORD}|第)\s*\d{{1,3}}\s*(?:{_OF})\s*[2-9]|共\s*[2-9]\d?\s*[页頁]|"
@@ -55,13 +55,13 @@ OF_SEVERAL = re.compile(
 """A page that says it is one of several."""
 
 MARK = re.compile(rf"[\s\-–—|:,·»(\[（【]*(?:{_PAGE_OF})[)\]）】\s]*$", re.IGNORECASE)
-"""The page's number behind a title, in words."""
+"""The page's number after a title, in words."""
 
 BARE_MARK = re.compile(r"\s*[(\[（【]\d{1,2}[)\]）】]\s*$")
-"""The page's number behind a title, in brackets alone."""
+"""The page's number after a title, only in brackets."""
 
-# Possessive: a paragraph of many numbers must not be tried in every way.
+# Possessive, so that a paragraph of many numbers is not tried in every way.
 PAGER = re.compile(
     rf"(?:[\W_]|{_CONTINUED}|{_VIEW}|{_WHOLE}|{_NEXT}|{_BACK}|(?:{PAGE_WORD}|of|von|de|из|van)\b|\d{{1,3}}(?!\d)|"
     r"[第共页頁]|ページ目?)++", re.IGNORECASE)
-"""A paragraph of nothing but page links."""
+"""A paragraph that consists of page links."""

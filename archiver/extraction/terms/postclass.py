@@ -17,6 +17,7 @@ from archiver.extraction.terms.terms import Kind, Terms, is_term, kind_of_addres
 from archiver.extraction.text import line
 from archiver.platforms.selector import is_below
 
+_KINDS: dict[str, Kind] = {"category": "category", "tag": "tag"}
 _CLASS_TERM = re.compile(r"^(category|tag)-(.+)$")
 _ESCAPED = re.compile(r"%[0-9a-f]{2}|[^a-z0-9_-]")
 _SIMPLE = re.compile(r"[a-z0-9_-]*")
@@ -24,10 +25,10 @@ _SIMPLE = re.compile(r"[a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class ClassTerms:
-    """`slugs` as the class has them; `names` as the page shows them, else the slug.
+    """The terms of one kind: `slugs` as in the class; `names` as the page shows them, else the slug.
 
-    `whole`: every term of the post is among them. A slug without Latin letters becomes its number there, which
-    tells how many terms there are and not which.
+    `whole`: the class has every term of the post. A slug without Latin letters is a number there, which only says
+    that there is such a term.
     """
 
     slugs: Terms
@@ -36,33 +37,25 @@ class ClassTerms:
 
 
 def class_terms(page: Page, post: Post, declared: Mapping[Kind, Sequence[str]]) -> dict[Kind, ClassTerms]:
-    """The terms of the post's class by kind; empty where the post has no such class.
+    """The terms in the post's class by kind; empty if the post has no such class.
 
-    `declared`: names that JSON-LD and metas give. They are recognised by their slugs, and by their order where
-    there are as many: WordPress sorts both by name. A post class without any tag says that the post has none.
+    `declared`: names in JSON-LD and meta elements. They are matched by their slugs, or by order if there are as many
+    of both, since WordPress sorts both by name. A post class without any tag says that the post has none.
     """
     classes = _post_class(post)
-    found: dict[Kind, list[str]] = {"category": [], "tag": []}
-    numbers: set[str] = set()
-    for name in classes:
-        if m := _CLASS_TERM.match(name):
-            kind: Kind = "category" if m[1] == "category" else "tag"
-            if m[2].isdigit():
-                numbers.add(kind)
-            else:
-                found[kind].append(m[2])
-    if not found["category"] and not found["tag"]:
+    terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
+    numbers = {kind for kind, slug in terms if slug.isdigit()}
+    found = {kind: [slug for one, slug in terms if one == kind and not slug.isdigit()] for kind in _KINDS.values()}
+    if not any(found.values()):
         return {}
     shown = _names(page, post, {s for slugs in found.values() for s in slugs})
     # Every post of WordPress has a category: a class without one comes from a theme that leaves terms out.
-    complete = "type-post" in classes and bool(found["category"] or "category" in numbers)
+    complete = "type-post" in classes and any(kind == "category" for kind, _ in terms)
     out: dict[Kind, ClassTerms] = {}
     for kind, slugs in found.items():
-        names = {s: shown[kind, s] for s in slugs if (kind, s) in shown}
-        said = _declared(slugs, declared[kind]) if kind not in numbers else {}
-        out[kind] = ClassTerms(
-            tuple(slugs), tuple(names.get(s) or said.get(s) or s for s in slugs), complete and kind not in numbers
-        )
+        by_slug = _declared(slugs, declared[kind]) if kind not in numbers else {}
+        names = tuple(shown.get((kind, s)) or by_slug.get(s) or s for s in slugs)
+        out[kind] = ClassTerms(tuple(slugs), names, complete and kind not in numbers)
     return out
 
 
@@ -77,43 +70,48 @@ def _post_class(post: Post) -> list[str]:
 
 
 def class_form(slug: str) -> str:
-    """A slug as WordPress writes it in a class: without what is percent-encoded."""
+    """A slug as WordPress writes it in a class: without percent-encoded characters."""
     low = slug.lower()
     return low if _SIMPLE.fullmatch(low) else _ESCAPED.sub("", quote(low, safe="").lower())
 
 
 @lru_cache(maxsize=4_096)
 def _slugs(name: str) -> frozenset[str]:
-    """The slugs that a name may have been given."""
+    """The slugs that may have been made from a name."""
     written = {name, re.sub(r"['’.&]", "", name), name.replace("&", " and ")}
     return frozenset(map(slugify, written)) - {""}
 
 
 def _names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, str], str]:
-    """Names by kind and slug, of links whose address ends in the slug: the post's own first, then those of
-    WordPress's own lists and those that make the slug; a menu may name a category as it likes."""
-    out: dict[tuple[Kind, str], tuple[int, str]] = {}
+    """Names by kind and slug, from links whose address ends in the slug.
+
+    The post's own links come first, then those of WordPress's lists and those whose text makes the slug; other links,
+    as in a menu, may call a category anything.
+    """
+    best: dict[tuple[Kind, str], str] = {}
+    other: dict[tuple[Kind, str], str] = {}
     for a in page.index.tag("a"):
         href = a.get("href") or ""
-        if not href or len(href) > 300:
+        if not href or len(href) > 300 or (slug := class_form(slug_of(href))) not in slugs:
             continue
-        slug = class_form(slug_of(href))
-        if slug not in slugs:
-            continue
-        rel = (a.get("rel") or "").split()
-        kind = "category" if "category" in rel else kind_of_address(href)
+        kind: Kind | None = "category" if "category" in (a.get("rel") or "").split() else kind_of_address(href)
         text = term(line(a))
         if kind is None or not is_term(text, sure=True):
             continue
-        own = post.holder is not None and not post.is_noise(a) and is_below(a, post.holder)
-        rank = 0 if own and not post.in_body(a) else 1 if _of_list(a) or _fits(text, slug) else 2
-        if rank < 2 and ((kind, slug) not in out or rank < out[kind, slug][0]):
-            out[kind, slug] = rank, text
-    return {key: text for key, (_, text) in out.items()}
+        if _is_of_post(a, post):
+            best.setdefault((kind, slug), text)
+        elif _of_list(a) or _fits(text, slug):
+            other.setdefault((kind, slug), text)
+    return other | best
+
+
+def _is_of_post(a: Element, post: Post) -> bool:
+    """Whether a link is in the post's own meta lines."""
+    return post.holder is not None and not post.is_noise(a) and is_below(a, post.holder) and not post.in_body(a)
 
 
 def _fits(text: str, slug: str) -> bool:
-    """Whether a name holds all words of a slug: "Obras públicas" fits "obras"."""
+    """Whether a name contains all words of a slug: "Obras públicas" fits "obras"."""
     words = set(slug.split("-"))
     return any(words <= set(s.split("-")) for s in _slugs(text))
 
@@ -126,6 +124,7 @@ def _of_list(a: Element) -> bool:
 
 
 def _declared(slugs: Sequence[str], declared: Sequence[str]) -> dict[str, str]:
+    """Declared names by slug."""
     names = [t for d in declared if (t := term(d))]
     out = {slug: name for name in names for slug in _slugs(name) & set(slugs)}
     if len(names) == len(slugs):

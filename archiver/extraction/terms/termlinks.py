@@ -1,4 +1,4 @@
-"""The links of a post's own meta lines that lead to term listings, told by address, rel, label or icon."""
+"""The links in a post's meta lines to listings of its terms, recognised by address, rel, label or icon."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ _ICON: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _PAGED = re.compile(r"/page/?\d+|[?&]paged?=\d+|/feed/?$", re.IGNORECASE)
 _MOST_LINKS = 400
 _WORDS_AROUND = 110
-"""Letters beside links in a line that files a post; a paragraph of the text has more."""
+"""Letters beside the links in a line with a post's terms; a paragraph of the text has more."""
 _CLIMB = 3
 _BELOW, _MOST_LAST = 200, 30
-"""Elements after the post (and last ones of its text) in which its tags are looked for."""
+"""Elements after the post, and last elements of its text, in which its tags may be."""
+_TERM_RELS = frozenset(("tag", "category"))
+_ICON_TAGS = ("i", "svg", "span", "img")
 
 
 @dataclass(frozen=True, slots=True)
 class TermLink:
-    """`sure`: its rel or its address says what it is; else a label or an icon before it does."""
+    """A link to a term's listing. `sure`: its rel or its address says the kind; else a label or an icon before it."""
 
     text: str
     href: str
@@ -46,52 +48,67 @@ class TermLink:
 
 
 def term_links(page: Page, post: Post) -> list[TermLink]:
-    """The term links of the post itself, in document order: those of its text and of the noise around it are none.
+    """The term links of the post itself, in document order, without those in its text and in the noise around it.
 
-    Tags often stand right below the element that holds the post, or as the last line of its text: where it has
-    none itself, these are taken, the latter only with a label or rel="tag".
+    Tags are often right below the element that contains the post, or in the last line of its text: if the post has
+    none itself, these are used, those of the text only with a label or rel="tag".
     """
-    found = _told(page, post, _links(page, post))
+    found = _Links(page, post).terms(_links(page, post))
     for links, strict in ((_links_below(page, post), False), (_last_links(page, post), True)):
         if any(x.kind == "tag" for x in found):
             break
-        found += [x for x in _told(page, post, links, strict) if x.kind == "tag"]
+        found += [x for x in _Links(page, post, strict).terms(links) if x.kind == "tag"]
     return found
 
 
-def _told(page: Page, post: Post, links: Iterable[Element], strict: bool = False) -> list[TermLink]:
-    """`strict`: an address alone does not make a term."""
-    found: list[TermLink] = []
-    prose: dict[Element, bool] = {}
-    previous: tuple[Element, Kind] | None = None
-    own = kind_of_address(urlsplit(page.url).path)
-    for a in links:
+class _Links:
+    """Decides for one link after another whether it is a term, and its kind.
+
+    `strict`: an address alone does not make a term.
+    """
+
+    def __init__(self, page: Page, post: Post, strict: bool = False) -> None:
+        self.page, self.post, self.strict = page, post, strict
+        self.own_kind = kind_of_address(urlsplit(page.url).path)
+        self.previous: tuple[Element, Kind] | None = None
+        self.prose: dict[Element, bool] = {}
+
+    def terms(self, links: Iterable[Element]) -> list[TermLink]:
+        return [found for a in links if (found := self._term(a)) is not None]
+
+    def _term(self, a: Element) -> TermLink | None:
         href = a.get("href") or ""
-        rel = (a.get("rel") or "").lower().split()
-        if len(href) > 500 or (not own_site(page, href) and "tag" not in rel) or _PAGED.search(href):
-            continue
-        kind: Kind | None = "category" if "category" in rel else kind_of_address(href)
-        if kind == own and not {"tag", "category"} & set(rel):
-            kind = None  # the site keeps its posts in such a folder
-        if kind is None and "tag" in rel:
-            kind = "tag"
+        rel = frozenset((a.get("rel") or "").lower().split())
+        if len(href) > 500 or ("tag" not in rel and not own_site(self.page, href)) or _PAGED.search(href):
+            return None
+        if not self.strict and self.post.body is self.post.holder and "tag" not in rel:
+            return None
+        kind = self._declared_kind(href, rel)
         sure = kind is not None
-        if not strict and post.body is post.holder and "tag" not in rel:
-            continue
-        if (kind is None or (strict and "tag" not in rel)) and not _is_address_of_author(href):
-            kind = _kind_before(a, previous)
-        if kind is None or post.is_noise(a):
-            previous = None
-            continue
-        if not {"tag", "category"} & set(rel) and in_prose(a, prose):
-            continue
-        if is_term(text := term(line(a)), sure):
-            found.append(TermLink(text, href, kind, sure))
-            previous = (a, kind)
-    return found
+        if (kind is None or (self.strict and "tag" not in rel)) and not _is_address_of_author(href):
+            kind = _kind_before(a, self.previous)
+        if kind is None or self.post.is_noise(a):
+            self.previous = None
+            return None
+        if _TERM_RELS.isdisjoint(rel) and in_prose(a, self.prose):
+            return None
+        if not is_term(text := term(line(a)), sure):
+            return None
+        self.previous = (a, kind)
+        return TermLink(text, href, kind, sure)
+
+    def _declared_kind(self, href: str, rel: frozenset[str]) -> Kind | None:
+        """The kind by rel or by address; not by a folder in which the site also keeps its posts."""
+        if "category" in rel:
+            return "category"
+        kind = kind_of_address(href)
+        if kind == self.own_kind and "tag" not in rel:
+            kind = None
+        return kind or ("tag" if "tag" in rel else None)
 
 
 def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | None:
+    """The kind by what precedes a link: a label, an icon, or a link of known kind."""
     before = text_before(a, previous[0] if previous else None)
     if before is None:
         return previous[1] if previous is not None else None
@@ -99,9 +116,9 @@ def _kind_before(a: Element, previous: tuple[Element, Kind] | None) -> Kind | No
 
 
 def _links(page: Page, post: Post) -> Iterator[Element]:
-    """The links of the holder outside the body, at most some hundred.
+    """The first links in the holder and outside the body.
 
-    Told by their place in document order, in which an element and all below it are one run.
+    Found by their position in the document, where an element and its descendants are one range.
     """
     if post.holder is None:
         return
@@ -150,11 +167,12 @@ def _last_links(page: Page, post: Post) -> list[Element]:
 
 
 def _run(index: Index, el: Element) -> tuple[int, int]:
+    """The range of positions of an element and its descendants."""
     return index.order[el], index.end(el)
 
 
 def own_site(page: Page, href: str) -> bool:
-    """Whether an address is of the page's own site: relative, the same host, or a host below or above it."""
+    """Whether an address belongs to the page's own site: relative, on the same host, or on a subdomain or parent."""
     if "//" not in href[:10]:
         return not href.startswith(("#", "mailto:", "javascript:", "tel:"))
     own, canonical, beginnings = page.hosts
@@ -172,41 +190,61 @@ def _is_address_of_author(href: str) -> bool:
 
 
 def text_before(a: Element, previous: Element | None) -> str | Element | None:
-    """What stands right before a link in its line: a text, an element without text (an icon), or None where it is
-    the link `previous`, separators aside."""
+    """What directly precedes a link in its line, apart from separators.
+
+    A text, an element without text (an icon), or None for the link `previous`.
+    """
     at = a
     for _ in range(_CLIMB):
-        prev = at.getprevious()
-        for _ in range(_CLIMB):
-            if prev is None:
-                break
-            tail = clean(prev.tail)
-            if tail and not _BETWEEN.fullmatch(tail):
-                return tail
-            if previous is not None and (prev is previous or any(e is previous for e in _first_of(prev))):
-                return None
-            inside = _first_of(prev)
-            if not isinstance(prev.tag, str) or any(e.tag == "a" for e in inside):
-                return ""
-            text = clean(" ".join(t for e in inside for t in (e.text, e.tail if e is not prev else "") if t))
-            if text and not _BETWEEN.fullmatch(text):
-                # Below a heading "Categories" stands the list of all there are.
-                return text if prev.tag not in _HEADINGS or kind_of_label(text) == "tag" else ""
-            if not text and prev.tag in ("i", "svg", "span", "img"):
-                return prev
-            prev = prev.getprevious()
+        if found := _among_siblings(at, previous):
+            return found.what
         parent = at.getparent()
         if parent is None or not isinstance(parent.tag, str):
             return ""
-        text = clean(parent.text)
-        if text and not _BETWEEN.fullmatch(text):
+        if text := _words(parent.text):
             return text
         at = parent
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What precedes a link, as `text_before` returns it."""
+
+    what: str | Element | None
+
+
+def _words(text: str | None) -> str:
+    """A text, "" if it is only a separator."""
+    text = clean(text)
+    return "" if _BETWEEN.fullmatch(text) else text
+
+
+def _among_siblings(at: Element, previous: Element | None) -> _Before | None:
+    """What the nearest siblings before an element hold, None if they are empty."""
+    sibling = at.getprevious()
+    for _ in range(_CLIMB):
+        if sibling is None:
+            break
+        if tail := _words(sibling.tail):
+            return _Before(tail)
+        inside = _first_of(sibling)
+        if previous is not None and (sibling is previous or any(e is previous for e in inside)):
+            return _Before(None)
+        if not isinstance(sibling.tag, str) or any(e.tag == "a" for e in inside):
+            return _Before("")
+        whole = clean(" ".join(t for e in inside for t in (e.text, e.tail if e is not sibling else "") if t))
+        if text := _words(whole):
+            # Below a heading "Categories" is the list of all of them.
+            return _Before(text if sibling.tag not in _HEADINGS or kind_of_label(text) == "tag" else "")
+        if not whole and sibling.tag in _ICON_TAGS:
+            return _Before(sibling)
+        sibling = sibling.getprevious()
+    return None
+
+
 def _first_of(el: Element) -> list[Element]:
-    """An element and what stands below it, as far as a label or an icon goes."""
+    """An element and its first descendants, as many as a label or an icon has."""
     return list(islice(el.iter("*"), 12))
 
 
@@ -216,7 +254,7 @@ def _kind_of_icon(el: Element) -> Kind | None:
 
 
 def in_prose(el: Element, known: dict[Element, bool]) -> bool:
-    """Whether a link stands in a sentence of the text: its block says much besides its links."""
+    """Whether a link is in a sentence of the text: its block has much text besides links."""
     at = el
     while at.tag not in _BLOCKS and (parent := at.getparent()) is not None:
         at = parent

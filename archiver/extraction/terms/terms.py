@@ -1,4 +1,4 @@
-"""A category or a tag as text: which words of an address or a label tell its kind, and what is no term at all."""
+"""A category or a tag as text: the words in an address or a label that give its kind, and what is no term."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ADDRESS = {
 }
 _ANCHOR = {kind: re.compile(rf"/(?:{_FOLDERS[kind]})(?:/|\.html?)?#.", re.IGNORECASE) for kind in _FOLDERS}
 
-# What stands before terms, as a label or as the end of a sentence ("This entry was posted in").
+# What precedes terms, as a label or as the end of a sentence ("This entry was posted in").
 _LABELS: dict[Kind, str] = {
     "category": (
         r"categor(?:y|ies)|(?:filed|posted|published|included) (?:in|under)|sections?|kategori(?:e|en|a|er|ler)?|"
@@ -104,11 +104,11 @@ archives nachrichten noticias actualités actualites notizie artikel artikelen a
 tin-tức bài-viết 文章 博客 首页 ブログ 블로그 أخبار الأخبار חדשות
 """
 FOLDER_WORDS = frozenset(folded(w) for w in _FOLDER_WORDS.split())
-"""Sections that say only that a page is a post."""
+"""Sections that only say that a page is a post."""
 
 
 def term(text: str | None) -> str:
-    """A term as shown, without its count, its "#" and separators; "" where a text is no term."""
+    """A term as shown, without its count, its "#" and separators; "" if the text is no term."""
     text = clean(text)
     if len(text) > 200:
         return ""
@@ -119,13 +119,13 @@ def term(text: str | None) -> str:
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """Whether a text that stands where terms stand is one: no button and no day; a place of the site ("Home",
-    "Blog") only where it is `sure`ly filed so."""
+    """Whether a text in the place of a term is one, and not a button or a day. A place of the site ("Home", "Blog")
+    is a term only if it is `sure`ly used as one."""
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
 
 def unique(found: Iterable[str]) -> Terms:
-    """The terms among some texts, each once whatever its case and spacing, as first written."""
+    """The terms among some texts, each once regardless of case and spacing, as first written."""
     out: dict[str, str] = {}
     for one in found:
         if text := term(one):
@@ -134,13 +134,13 @@ def unique(found: Iterable[str]) -> Terms:
 
 
 def listed(texts: Iterable[str]) -> list[str]:
-    """The terms of texts that are lists: "a, b; c" and "a、b". Keys of machines ("contentId: 12") are none."""
+    """The terms in texts that are lists: "a, b; c" and "a、b", without machine-readable keys ("contentId: 12")."""
     return [p for t in texts for p in re.split(r"\s*[,;，、；|]\s*", t) if not _MACHINE.match(p) and len(p) <= _LONGEST]
 
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """Which kind of term listing an address is of: a folder or a query key says it."""
+    """The kind of term listing that an address leads to, by a folder or a query key."""
     if len(href) > 500:
         return None
     path = unquote(href)
@@ -150,7 +150,7 @@ def kind_of_address(href: str) -> Kind | None:
             found.update(dict.fromkeys(_kinds_of_folder(piece)))
     if "=" in path or "#" in path:
         found.update((k, None) for k in _ADDRESS if _ADDRESS[k].search(path) or _ANCHOR[k].search(path))
-    if len(found) == 2:  # "/category/tags/x": the last word counts
+    if len(found) == 2:  # "/category/tags/x": the last word decides
         return max(found, key=lambda k: max(m.start() for p in (_ADDRESS[k], _ANCHOR[k]) for m in p.finditer(path)))
     return next(iter(found), None)
 
@@ -161,10 +161,10 @@ def _kinds_of_folder(name: str) -> tuple[Kind, ...]:
 
 
 def kind_of_label(text: str) -> Kind | None:
-    """Which kind of terms a text announces with its last words: "Filed under:", "This entry was posted in", "标签"."""
+    """The kind of terms that the last words of a text introduce: "Filed under:", "This entry was posted in", "标签"."""
     text = clean(text)[-60:]
     for kind, words in _LABEL_END.items():
-        # In the middle of a line a single word is a label only with a colon: "I like tags" announces nothing.
+        # Within a line, a single word is a label only with a colon: "I like tags" introduces nothing.
         if (m := words.search(text)) and (not m["gap"] or m["colon"] or " " in m["label"] or m["label"] == "tagged"):
             return kind
     return None
@@ -172,7 +172,7 @@ def kind_of_label(text: str) -> Kind | None:
 
 @lru_cache(maxsize=8_192)
 def slug_of(href: str) -> str:
-    """The last folder of an address, decoded: a term's slug."""
+    """The last folder of an address, decoded, which is a term's slug."""
     try:
         parts = urlsplit(href)
     except ValueError:
