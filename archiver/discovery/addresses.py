@@ -1,7 +1,7 @@
-"""What the bare address of a link tells: a listing, a feed, a sitemap, a trap, a file that is no page.
+"""What the address of a link says by itself: a listing, a feed, a sitemap, a trap, or a file that is no page.
 
-Only shapes that hold on the web in general; the words of listings are those that blog and news
-programs put in addresses, in the languages they are translated into.
+Only forms that are valid on the web in general; the words of listings are those that blog and news programs put in
+addresses, in the languages they are translated into.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ Role = Literal["page", "feed", "sitemap", "comments", "trap", "unwanted"]
 
 
 class Facts(NamedTuple):
-    """What is known of one link before it is followed. `kind` is only set where `role` is page, `rule` where trap."""
+    """What is known of a link before it is followed. `kind` is set only if `role` is page, `rule` only if it is
+    trap."""
 
     url: str
     role: Role
@@ -75,11 +76,11 @@ class Facts(NamedTuple):
     rule: str = ""
 
 
-@lru_cache(maxsize=16_384)  # a site's menu stands on each of its pages
+@lru_cache(maxsize=16_384)  # a site's menu is on each of its pages
 def facts(href: str, base: str, origin: str, scope: Scope, latest_year: int) -> Facts | None:
-    """The facts of a link, or None where it is no web address. `unwanted`: out of scope, or an asset.
+    """The facts of a link, or None if it is no web address. `unwanted`: out of scope, or an asset.
 
-    `origin` ("https://example.org/") is the form of the site's address that is preferred.
+    `origin` ("https://example.org/") is the preferred form of the site's address.
     """
     url = normalize(href, base)
     if url is None:
@@ -107,7 +108,7 @@ def origin_of(url: str) -> str:
 
 
 def at_origin(url: str, origin: str) -> str:
-    """`url` with the scheme and host of `origin` where it differs from it only in http/https or www."""
+    """`url` with the scheme and host of `origin`, if it differs from it only in http/https or www."""
     own = origin_of(url)
     if own != origin and _bare(own) == _bare(origin):
         return origin + url[len(own):]
@@ -120,13 +121,13 @@ def _bare(origin: str) -> str:
 
 
 def is_feed(url: str) -> bool:
-    """Whether an address has the shape of a feed's (RSS, Atom, JSON Feed; WordPress, Blogger, static generators)."""
+    """Whether an address has the form of a feed's (RSS, Atom, JSON Feed; WordPress, Blogger, static generators)."""
     parts = urlsplit(url)
     return bool(_FEED_PATH.search(unquote(parts.path)) or _FEED_QUERY.search(parts.query))
 
 
 def is_part_feed(url: str, folder: str = "/") -> bool:
-    """Whether it is the feed of one category, tag, author or month, by the address it stands under."""
+    """Whether a feed is that of one category, tag, author or month, by its address."""
     query = urlsplit(url).query
     if _FEED_QUERY.search(query) and _kind_by_query(query) is PageKind.LISTING:
         return True
@@ -136,12 +137,12 @@ def is_part_feed(url: str, folder: str = "/") -> bool:
 
 
 def is_comment_feed(url: str) -> bool:
-    """Whether an address is, by its shape, a feed of comments (WordPress, Blogger and what imitates them)."""
+    """Whether an address has the form of a feed of comments (WordPress, Blogger and similar programs)."""
     return bool(_COMMENT_FEED.search(url[len(origin_of(url)) - 1:]))
 
 
 def is_sitemap(url: str) -> bool:
-    """Whether an address has the shape of an XML or text sitemap's."""
+    """Whether an address has the form of an XML or text sitemap's."""
     return bool(_SITEMAP_PATH.search(urlsplit(url).path))
 
 
@@ -181,19 +182,19 @@ def _is_listing_path(segments: list[str]) -> bool:
 
 
 def _is_overview(segments: list[str]) -> bool:
-    """/tags/, /en/archive.html: a word for a list with nothing behind it."""
+    """A listing's word with nothing after it: /tags/, /en/archive.html."""
     first = next((at for at, s in enumerate(segments[:3]) if _bare_word(s) in _LISTING_WORD), -1)
     return first >= 0 and not segments[first + 1:]
 
 
 def listing_word(segments: list[str]) -> str:
-    """The word by which a path is the list of one term ("tag" of /en/tag/sea/), "" where it is none."""
+    """The word by which a path lists the posts of one term ("tag" of /en/tag/sea/), "" for other paths."""
     for at, segment in enumerate(segments[:3]):
         kind, rest = _LISTING_WORD.get(_bare_word(segment)), segments[at + 1:]
         if kind is None or not rest:
             continue
         last = _bare_word(rest[-1])
-        if kind == "archive":  # many sites keep the posts themselves under /archives/
+        if kind == "archive":  # many sites have the posts themselves under /archives/
             return ""
         is_post = _LONG_SLUG.match(last) or (last.isdecimal() and len(last) > 4) or len(rest) > 3
         return "" if is_post else segment

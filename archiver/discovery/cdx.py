@@ -1,6 +1,6 @@
-"""CDX: the list of captures that a web archive has of a site, as it answers. `cdx_query` says where to ask for it.
+"""CDX: parses a web archive's list of the captures of a site. `cdx_query` makes the address of the list.
 
-Read in all forms that CDX has: JSON arrays, JSON lines, CDXJ, plain lines with or without a header.
+Reads all forms of CDX: JSON arrays, JSON lines, CDXJ, and plain lines with or without a header.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from archiver.discovery.markup import MAX_TARGETS, decode, inflate, plain_text
 HTML = ("text/html", "application/xhtml+xml")
 _LONGEST_ROW = 8_192
 _MOST_BRACKETS = 100
-# A row, or an object, without others in it: what is nested deeper is no CDX, and a JSON parser is slow to find out.
+# A row or an object without nested ones: deeper nesting is no CDX, and a JSON parser is slow to find out.
 _FLAT = r'[^\[\]{}"]*+(?:"(?:[^"\\\n]|\\.)*+"[^\[\]{}"]*+)*+'
 _ROW = re.compile(rf"\[{_FLAT}\]|\{{{_FLAT}\}}")
 _MEANS = {"original": "url", "mimetype": "mime", "statuscode": "status", "file": "filename", "endtimestamp": "last"}
-# The letters of a CDX header (archive.org/web/researcher/cdx_legend.php), as far as they name what is kept here.
+# The letters of a CDX header (archive.org/web/researcher/cdx_legend.php) for the columns kept here.
 _LETTERS = {"N": "urlkey", "A": "urlkey", "b": "timestamp", "a": "url", "m": "mime", "s": "status", "k": "digest",
             "r": "redirect", "S": "length", "V": "offset", "g": "filename"}
 _SIX = ("urlkey", "timestamp", "url", "mime", "status", "digest")
@@ -34,10 +34,10 @@ _START_OF_TIME = "00000101000000"
 
 @dataclass(frozen=True, slots=True)
 class CdxEntry:
-    """One capture, as the index tells it. `timestamp` is in UTC, `url` as it was asked for then.
+    """One capture in the index. `timestamp` is in UTC, `url` as it was requested then.
 
-    `status` and the place in the archive's own files (`filename`, `offset`, `length`) are None or "" where they are not
-    told. `last` is the time of the latest capture, where one entry stands for all of an address.
+    `status` and the position in the archive's own files (`filename`, `offset`, `length`) are None or "" if not given.
+    `last` is the time of the latest capture, if one entry represents all captures of an address.
     """
 
     urlkey: str
@@ -54,10 +54,10 @@ class CdxEntry:
 
 @dataclass(frozen=True, slots=True)
 class CdxPage:
-    """One answer. `resume_key` asks for what follows, "" where nothing does. `bad` counts what could not be read.
+    """One answer. `resume_key` requests the next part, "" if there is none. `bad` counts unreadable rows.
 
-    `error` is what the server said instead of a list, "" where it gave one (it may be empty). `is_cut`: it has more
-    than is read of one answer.
+    `error` is what the server said instead of a list, "" if it sent one (which may be empty). `is_cut`: the answer has
+    more than is read of one.
     """
 
     entries: tuple[CdxEntry, ...] = ()
@@ -68,10 +68,10 @@ class CdxPage:
 
 
 def parse(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> CdxPage:
-    """What a CDX server answered, or what a CDX file holds. Never raises; reads at most `limit` entries.
+    """The answer of a CDX server, or the content of a CDX file. Never raises; reads at most `limit` entries.
 
-    `fields` names the columns of plain lines that were asked for; without it they are told by a header, or by their
-    number. gzip is undone to 64 MB.
+    `fields` names the columns of plain lines as they were requested; without it a header or their number determines
+    them. gzip is decompressed up to 64 MB.
     """
     text = decode(inflate(body))
     reader = _Reader(fields, limit)
@@ -84,7 +84,7 @@ def parse(body: bytes, fields: Sequence[str] = (), limit: int = MAX_TARGETS) -> 
 
 
 class _Reader:
-    """Takes rows in whatever form, and keeps what is an entry."""
+    """Takes rows in any form, and keeps those that are entries."""
 
     def __init__(self, fields: Sequence[str], limit: int) -> None:
         self.names: tuple[str, ...] = tuple(_MEANS.get(f, f) for f in fields)
@@ -102,7 +102,7 @@ class _Reader:
         return self.is_cut
 
     def end(self) -> None:
-        """An empty row: what follows, if anything, is a resume key."""
+        """An empty row; what follows, if anything, is a resume key."""
         self._at_end = True
 
     def value(self, value: Any, source: str) -> None:
@@ -115,7 +115,7 @@ class _Reader:
             self._skip(source)
 
     def row(self, values: list[str], source: str) -> None:
-        """A row of an array, or a plain line, whose columns are known by name or number."""
+        """A row of an array, or a plain line, with columns known by name or number."""
         if not values:
             self.end()
         elif self._at_end and len(values) == 1:
@@ -144,7 +144,7 @@ class _Reader:
 
 
 def _read_array(text: str, reader: _Reader) -> None:
-    """An array of rows, one by one: what has been cut off or spoilt costs the rows that it touches."""
+    """An array of rows, read one by one, so that a truncated or broken one loses only the rows affected."""
     at = text.find("[") + 1
     while not reader.is_full:
         while at < len(text) and text[at] in " \t\r\n,":
@@ -178,7 +178,7 @@ def _read_lines(text: str, reader: _Reader) -> None:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines of a text without their ends, one at a time: a list of them all would take several times its memory."""
+    """The lines of a text, one at a time, without line ends; a list of them all takes several times its memory."""
     at = 0
     while at < len(text):
         end = text.find("\n", at)
@@ -197,7 +197,7 @@ def _json(text: str) -> Any:
 
 
 def timestamp(text: Any) -> datetime | None:
-    """14 digits (of a shorter one the first moment that it can mean: "2009" is 2009-01-01), in UTC; else None."""
+    """14 digits, in UTC, or fewer for the first moment they can mean ("2009" is 2009-01-01); else None."""
     text = str(text) if isinstance(text, (str, int)) else ""
     if not (text.isascii() and text.isdigit() and 4 <= len(text) <= 17) or (len(text) < 14 and len(text) % 2):
         return None
@@ -220,12 +220,12 @@ def _number(value: Any, most: int = 1 << 62) -> int | None:
 
 
 def is_page(entry: CdxEntry) -> bool:
-    """Whether a capture is of HTML that was there, as far as is told. A revisit says nothing of what it repeats."""
+    """Whether a capture is HTML with status 200, as far as is known. A revisit does not say what it repeats."""
     return entry.status in (None, 200) and entry.media_type in ("", *HTML)
 
 
 def newest(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
-    """The latest capture of each address, in the order in which the addresses come first."""
+    """The latest capture of each address, in the order in which the addresses first occur."""
     found: dict[str, CdxEntry] = {}
     for entry in entries:
         key = entry.urlkey or entry.url

@@ -1,6 +1,6 @@
-"""Where to ask a web archive for its list of captures, and in which words.
+"""The requests to a web archive for its list of captures.
 
-Two kinds of servers are asked, each in its own words: the Internet Archive's (wayback-cdx-server, the README in
+There are two kinds of servers with parameters of their own: the Internet Archive's (wayback-cdx-server, the README in
 internetarchive/wayback) and pywb's (docs/manual/cdxserver_api.rst of webrecorder/pywb).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,25 +19,26 @@ from archiver.urls import Scope, normalize
 SERVICES = {"internet-archive": "https://web.archive.org/cdx/search/cdx"}
 """CDX servers by a short name."""
 A_PAGE = 5_000
-"""Captures asked for at a time. The Internet Archive reads 150,000 lines of its index for one answer and then stops
-without a word: few addresses an answer leave it room for their many captures."""
+"""Captures per request. The Internet Archive reads 150,000 lines of its index for one answer and then stops silently,
+so an answer with few addresses leaves it room for their many captures."""
 UNPAGED = MAX_TARGETS
-"""Captures asked for at once where a server has no resume key."""
+"""Captures per request to a server without resume keys."""
 
 _FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
-# Asked for by a prefix and collapsed, its server also tells when each address was captured last.
+# For a prefix, and collapsed, its server also says when each address was captured last.
 _LAST_CAPTURE = ("endtimestamp", "groupcount")
 _PAGES = f"({'|'.join(HTML).replace('+', '.')})"
-# What says something of a post: pages, redirects, that it is gone, and revisit records, which have no status or type.
+# Captures that say something about a post: pages, redirects, 404 and 410, and revisit records, which have no status or
+# type.
 _STATUSES = "(200|30[12378]|404|410|-)"
 _TYPES = f"({'|'.join((*HTML, 'warc/revisit', 'unk', '-')).replace('+', '.')})"
 _ENCODED = re.compile(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 
 
 def service_address(text: str) -> str:
-    """The address of the CDX server that a person means: a short name of SERVICES, or an address.
+    """The address of the CDX server given as a short name in SERVICES or as an address.
 
-    Raises ValueError with the reason where it is neither.
+    Raises ValueError, with the reason, if it is neither.
     """
     address = SERVICES.get(text.lower(), text)
     found = normalize(address)
@@ -46,18 +48,33 @@ def service_address(text: str) -> str:
 
 
 def prefix_of(scope: Scope) -> str:
-    """What all addresses of a site begin with, as CDX servers want it: "blog.example.org/" or "example.org/blog/"."""
+    """The prefix of all addresses of a site in the form of CDX servers: "blog.example.org/" or "example.org/blog/"."""
     return scope.host + scope.path
 
 
-def query_url(service: str, prefix: str, *, pages_only: bool = True, collapse: bool = True,
-              fields: Sequence[str] = (), limit: int | None = None, since: datetime | None = None,
-              until: datetime | None = None) -> str:
-    """The address that lists the captures of all that begins with `prefix` ("blog.example.org/").
+@dataclass(frozen=True, slots=True)
+class CdxQuery:
+    """What a CDX server is asked for.
 
-    `pages_only`: HTML that was answered with 200. `collapse`: the first capture of each address alone; pywb has no such
-    thing and tells all. `fields` are named as the server names them. `since` and `until` are aware, both inclusive.
+    `pages_only`: only HTML answered with 200. `collapse`: only the first capture of each address; pywb cannot do this
+    and lists all. `fields` are named as the server names them. `since` and `until` are aware, and inclusive.
     """
+
+    pages_only: bool = True
+    collapse: bool = True
+    fields: Sequence[str] = ()
+    limit: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_EACH_PAGE = CdxQuery()
+
+
+def query_url(service: str, prefix: str, query: CdxQuery = _EACH_PAGE) -> str:
+    """The address that lists the captures of all addresses with a prefix ("blog.example.org/")."""
+    fields, collapse = query.fields, query.collapse
+    more = []
     if speaks_wayback(service):
         pairs = [("url", f"{prefix}*"), ("output", "json"),
                  ("fl", ",".join(fields or (_FIELDS + _LAST_CAPTURE if collapse else _FIELDS)))]
@@ -66,15 +83,16 @@ def query_url(service: str, prefix: str, *, pages_only: bool = True, collapse: b
     else:
         pairs = [("url", f"http://{prefix}*"), ("output", "json")]
         pairs += [("fl", ",".join(fields))] if fields else []
-        filters, more = ["=status:200", f"~mime:{_PAGES}"], []
-    return _asking(service, pairs, filters if pages_only else [], since, until, more, limit)
+        filters = ["=status:200", f"~mime:{_PAGES}"]
+    pairs += _filters(filters) if query.pages_only else []
+    return _address(service, [*pairs, *_period(query.since, query.until), *more], query.limit)
 
 
 def captures_url(service: str, address: str, since: datetime | None = None, until: datetime | None = None) -> str:
-    """The address that lists all captures that say something of posts. `address` ends with "*" where it is a prefix.
+    """The address that lists all captures that say something about posts. `address` ends with "*" if it is a prefix.
 
-    Equal neighbours are not folded by the server: it would fold those of two addresses, too (redirects without a body
-    have one digest), and not tell when a page was seen last.
+    The server is not asked to fold equal neighbours: it would also fold those of two addresses (redirects without a
+    body have the same digest), and not say when a page was seen last.
     """
     if speaks_wayback(service):
         pairs = [("url", address), ("output", "json"), ("fl", ",".join(_FIELDS))]
@@ -83,34 +101,42 @@ def captures_url(service: str, address: str, since: datetime | None = None, unti
         # An entry without a field is matched as one in which it is empty.
         pairs = [("url", f"http://{address}"), ("output", "json")]
         filters = [f"~status:{_STATUSES}?$", f"~mime:{_TYPES}?$"]
-    return _asking(service, pairs, filters, since, until, [], None)
+    return _address(service, [*pairs, *_filters(filters), *_period(since, until)], None)
 
 
-def _asking(service: str, pairs: list[tuple[str, str]], filters: Sequence[str], since: datetime | None,
-            until: datetime | None, more: list[tuple[str, str]], limit: int | None) -> str:
-    pairs = [*pairs, *(("filter", words) for words in filters)]
-    pairs += [(name, at.astimezone(UTC).strftime("%Y%m%d%H%M%S")) for name, at in (("from", since), ("to", until))
-              if at is not None]
+_Pairs = list[tuple[str, str]]
+
+
+def _filters(expressions: Sequence[str]) -> _Pairs:
+    return [("filter", one) for one in expressions]
+
+
+def _period(since: datetime | None, until: datetime | None) -> _Pairs:
+    return [(name, at.astimezone(UTC).strftime("%Y%m%d%H%M%S")) for name, at in (("from", since), ("to", until))
+            if at is not None]
+
+
+def _address(service: str, pairs: _Pairs, limit: int | None) -> str:
     wayback = speaks_wayback(service)
-    more = [*more, ("limit", str(limit or (A_PAGE if wayback else UNPAGED)))]
-    more += [("showResumeKey", "true")] if wayback else []
-    return f"{service}?{urlencode([*pairs, *more], quote_via=quote, safe='/*:,')}"
+    pairs = [*pairs, ("limit", str(limit or (A_PAGE if wayback else UNPAGED)))]
+    pairs += [("showResumeKey", "true")] if wayback else []
+    return f"{service}?{urlencode(pairs, quote_via=quote, safe='/*:,')}"
 
 
 def speaks_wayback(service: str) -> bool:
-    """Whether a server speaks as the Internet Archive's: told by its path, which wayback-cdx-server has of its own."""
+    """Whether a server has the Internet Archive's parameters; only wayback-cdx-server has this path."""
     return "/cdx/search" in urlsplit(service).path
 
 
 def limit_of(url: str) -> int:
-    """How many captures an address of `query_url` asks for."""
+    """The number of captures that an address of `query_url` asks for."""
     found = re.search(r"[?&]limit=(\d{1,9})", url)
     return int(found[1]) if found else UNPAGED
 
 
 def resumed(url: str, key: str) -> str:
-    """The address of what follows an answer to `url` that ended with this resume key.
+    """The address of the next part after an answer to `url` that ended with this resume key.
 
-    The key is printed as it is to be sent, percent-encoded; one that is not is encoded here.
+    Servers print the key as it is to be sent, percent-encoded; a key that is not is encoded here.
     """
     return f"{url}&resumeKey={key if _ENCODED.fullmatch(key) else quote(key, safe='')}"

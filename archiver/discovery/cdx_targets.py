@@ -1,7 +1,7 @@
-"""Old captures to addresses worth asking a site for: what an archive of the web is full of is left out.
+"""Turns old captures into addresses worth requesting from a site, without the junk that web archives are full of.
 
-Crawlers of twenty years took every link for an address: cut off in the middle, with markup or a line's end in it,
-with each parameter that ever stood behind it. And they took lists, which show nothing that the captures do not.
+For twenty years crawlers took every link for an address: truncated, with markup or a line end in it, with every
+parameter that ever followed it. They also captured lists, which add nothing to the captures of posts.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from archiver.discovery.shapes import shape_of
 from archiver.items import PageKind, Source, Target
 from archiver.urls import Scope, normalize, urlkey
 
-# Control characters, quotation marks, brackets, braces; a blank, a full stop or a comma too many at the end; entities
-# that were not undone; another address within the path.
+# Control characters, quotation marks, brackets, braces; an extra blank, full stop or comma at the end; escaped
+# entities; another address within the path.
 _SPOILT = re.compile(r"%(?:[01][0-9A-F]|7F|22|3C|3E|5C|60|7B|7D)|(?:%20|%C2%A0|%E2%80%A6|%EF%BF%BD|\.\.\.|[,;'])+$|"
                      r"&(?:amp|quot|lt|gt|#\d+)(?:;|%3B)", re.IGNORECASE)
 _WITHIN = re.compile(r"/(?:https?|mailto|javascript):|/www\.[\w.-]+/", re.IGNORECASE)
@@ -28,17 +28,17 @@ _LISTS = frozenset({"paging", "terms", "dates"})
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """`targets` have the times of their first and (where it is known) last capture; `left_out` counts captures."""
+    """`targets` have the times of their first and (if known) last capture; `left_out` counts captures."""
 
     targets: tuple[Target, ...] = ()
     left_out: int = 0
 
 
 def targets(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_year: int = 2100) -> Remembered:
-    """The addresses of a site that were captured as pages, each once. Traps are told as such, as those of links are.
+    """The addresses of a site that were captured as pages, each once. Traps are marked as such, as for links.
 
-    Left out are other hosts, files, feeds, lists (the site itself tells of those it still has), addresses that were
-    spoilt, and a page with parameters that name no post, where it was captured without them.
+    Leaves out other hosts, files, feeds, lists (the site itself links to those it still has), broken addresses, and
+    a page with parameters that name no post if it was also captured without them.
     """
     found: dict[str, Target] = {}
     left_out = 0
@@ -56,15 +56,15 @@ def targets(entries: Iterable[CdxEntry], scope: Scope, found_on: str, latest_yea
 
 
 def is_spoilt(url: str) -> bool:
-    """Whether an address cannot have been meant as it is written."""
+    """Whether an address is plainly broken."""
     parts = urlsplit(url)
     return bool(_SPOILT.search(parts.path) or _SPOILT.search(parts.query) or _WITHIN.search(parts.path))
 
 
 def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> Facts | None:
-    """The facts of an address that was captured; None for other hosts, files, feeds, lists and what was spoilt.
+    """The facts of an address that was captured; None for other hosts, files, feeds, lists and broken addresses.
 
-    Its `url` is by http and without www, whatever it was captured by.
+    Its `url` has http and no www, however it was captured.
     """
     found = normalize(url)
     if found is None or is_spoilt(found):
@@ -79,7 +79,7 @@ def may_be_post(url: str, scope: Scope, latest_year: int = 2100) -> Facts | None
 
 
 def is_view(url: str, scope: Scope) -> bool:
-    """Whether its parameters name no post: where the page was captured without them, it is the same."""
+    """Whether its parameters name no post; if the page was captured without them, it is the same."""
     return "?" in url and shape_of(url, scope.path).family == "query"
 
 

@@ -1,4 +1,4 @@
-"""One item of a feed: the same questions to RSS, Atom and JSON, and the lead made of the answers."""
+"""One item of a feed: one interface for RSS, Atom and JSON, and the lead made from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FULL_TEXT = 600
 
 
 class Item(Protocol):
-    """What is asked of an item, whatever the feed is written in. Times as written, addresses absolute."""
+    """What every item provides, whatever the format of its feed. Times as written, addresses absolute."""
 
     language: str
 
@@ -46,13 +46,13 @@ class Item(Protocol):
 
 
 def is_comment(item: Item) -> bool:
-    """An item that answers a post (RFC 4685) or whose address is a place among the comments."""
+    """Whether an item replies to a post (RFC 4685) or its address is a fragment among the comments."""
     return item.is_reply() or bool(_COMMENT_LINK.search(item.guid())) or any(
         _COMMENT_LINK.search(address) for address in item.raw_links())
 
 
 def target_of(item: Item, url: str, language: str) -> Target | None:
-    """The post an item speaks of; None where it has no address."""
+    """The post of an item; None if the item has no address."""
     address = item.link()
     if not address:
         return None
@@ -83,7 +83,7 @@ def target_of(item: Item, url: str, language: str) -> Target | None:
 
 
 def post_id_of(guid: str) -> str:
-    """The platform's own number in a guid or Atom id: "wordpress:123" of "...?p=123", "blogger:2" of "...post-2"."""
+    """The platform's number in a guid or Atom id: "wordpress:123" for "...?p=123", "blogger:2" for "...post-2"."""
     if match := _BLOGGER_ID.search(guid):
         return f"blogger:{match.group(1)}"
     if guid.startswith("http") and (match := _WORDPRESS_GUID.search(guid)):
@@ -92,7 +92,7 @@ def post_id_of(guid: str) -> str:
 
 
 def without_credit_line(markup: str, address: str) -> str:
-    """Without the last paragraph that WordPress adds in feeds ("The post ... appeared first on ...")."""
+    """Removes the last paragraph that WordPress adds in feeds ("The post ... appeared first on ...")."""
     match = _APPEARED.search(markup, max(0, len(markup) - 2_000))
     if not match:
         return markup
@@ -103,7 +103,7 @@ def without_credit_line(markup: str, address: str) -> str:
 
 
 def _is_full(summary: str) -> bool:
-    """RSS has one element for an excerpt and for the whole post: told apart by length, paragraphs and a cut end."""
+    """Whether RSS's one element for excerpts and whole posts has a whole post: by length, paragraphs and a cut end."""
     if len(summary) < _FULL_TEXT or not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return False
     text = plain_text(summary, 1_000_000)

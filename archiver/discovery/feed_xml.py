@@ -1,4 +1,4 @@
-"""Items of RSS and Atom feeds, read by namespace and name."""
+"""The items of RSS and Atom feeds, read by namespace and name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMESPACES = {
     "http://channel.netscape.com/rdf/simple/0.9/": "rss",
     "http://backend.userland.com/rss2": "rss",
 }
-"""Namespace (in lower case) to the prefix used here; what is in none of them, or in RSS's own, has no prefix."""
+"""The prefix used here for each namespace (in lower case); elements in no known namespace have none."""
 _MEDIA = ("media:content", "media:thumbnail")
 
 
@@ -53,11 +53,11 @@ class XmlItem:
         return [e for name in names for e in self.children.get(name, ())]
 
     def text(self, *names: str) -> str:
-        """The text of the first of these elements that has some."""
+        """The text of the first of these elements that has a text."""
         return next((t for t in (inner(e) for e in self.all(*names)) if t), "")
 
     def base(self, element: etree._Element) -> str:
-        """The base of relative addresses (XML Base): that of the nearest ancestors, else the feed's address."""
+        """The base of relative addresses (XML Base): of the element or its nearest ancestors, else the feed's own."""
         bases = [e.get(_XML_BASE) for e in (element, *element.iterancestors())]
         url = self.url
         for base in reversed(bases):
@@ -69,7 +69,7 @@ class XmlItem:
         return url
 
     def link_rel(self, rel: str) -> str | None:
-        """The Atom link of this relation (in RSS too)."""
+        """The Atom link with this relation, which RSS feeds also use."""
         for e in self.all("link", "atom:link", "atom10:link"):
             if (e.get("rel") or "alternate").lower().rpartition("/")[2] == rel and e.get("href"):
                 return normalize(e.get("href") or "", self.base(e))
@@ -81,15 +81,12 @@ class XmlItem:
         return [inner(e) or e.get("href") or "" for e in links]
 
     def link(self) -> str | None:
+        """The address of the post: FeedBurner's original, the item's link, a permanent guid, else an RDF or Atom id."""
         original = self.text("feedburner:origlink")
         if original and (found := normalize(original, self.url)):
             return found
-        for e in self.all("link"):  # Atom: an alternate in HTML first, RSS: the text
-            kind, rel = e.get("type") or "text/html", e.get("rel") or "alternate"
-            if e.get("href") and rel == "alternate" and "html" in kind:
-                return normalize(e.get("href") or "", self.base(e))
-            if not e.get("href") and (t := inner(e)) and (found := normalize(t, self.base(e))):
-                return found
+        if (own := self._own_link()) is not None:
+            return own or None
         if found := self.link_rel("alternate"):
             return found
         for e in self.all("guid"):
@@ -97,6 +94,16 @@ class XmlItem:
                 return normalize(inner(e))
         about = self.element.get("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about")
         return normalize(about) if about else normalize(self.text("id"))
+
+    def _own_link(self) -> str | None:
+        """The first Atom link to an HTML page ("" if it is no address), or RSS link with an address."""
+        for e in self.all("link"):
+            kind, rel = e.get("type") or "text/html", e.get("rel") or "alternate"
+            if e.get("href") and rel == "alternate" and "html" in kind:
+                return normalize(e.get("href") or "", self.base(e)) or ""
+            if not e.get("href") and (t := inner(e)) and (found := normalize(t, self.base(e))):
+                return found
+        return None
 
     def guid(self) -> str:
         return self.text("guid", "id", "atom:id", "dc:identifier")[:1000]
@@ -156,7 +163,7 @@ class XmlItem:
 
 
 def key_of(element: etree._Element, core: str) -> str:
-    """ "prefix:local" in lower case; no prefix for the feed's own namespace `core` and for none."""
+    """ "prefix:local" in lower case, without a prefix in the feed's own namespace `core` or in none."""
     tag = element.tag
     if not isinstance(tag, str):
         return ""
@@ -167,7 +174,7 @@ def key_of(element: etree._Element, core: str) -> str:
 
 
 def inner(element: etree._Element, markup: bool = False) -> str:
-    """The text of an element; with `markup`, XHTML inside it as HTML."""
+    """The text of an element; with `markup`, XHTML in it as HTML."""
     if len(element) == 0:
         return (element.text or "").strip()
     if not markup:

@@ -1,4 +1,4 @@
-"""Where a feed or a sitemap usually lies, for sites that declare none. Each guess costs a request."""
+"""The usual addresses of feeds and sitemaps, for sites that declare none. Each guess costs a request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BLOGGER_FIRST = ("feeds/posts/default",)
 def guesses(start_url: str, scope: Scope) -> tuple[Target, ...]:
     """Well-known addresses, likeliest first: sitemaps and feeds of the site's folder, then sitemaps of the host's root.
 
-    Sitemaps of the root may list pages outside the scope. `source` is SEED: nobody told of them.
+    Sitemaps of the root may list pages outside the scope. `source` is SEED, as no page linked to them.
     """
     parts = urlsplit(start_url)
     root = f"{parts.scheme}://{parts.netloc}/"
@@ -26,15 +26,15 @@ def guesses(start_url: str, scope: Scope) -> tuple[Target, ...]:
     feeds: tuple[str, ...] = _FEEDS
     if scope.host.partition(":")[0].endswith(".blogspot.com"):
         feeds = _BLOGGER_FIRST + tuple(f for f in _FEEDS if f not in _BLOGGER_FIRST)
-    rows: list[tuple[str, str, PageKind]] = []
+    rows: list[tuple[str, PageKind]] = []
     for sitemap, feed in zip(_SITEMAPS, feeds, strict=False):
-        rows += [(folder, sitemap, PageKind.SITEMAP), (folder, feed, PageKind.FEED)]
-    rows += [(folder, feed, PageKind.FEED) for feed in feeds[len(_SITEMAPS):]]
+        rows += [(urljoin(folder, sitemap), PageKind.SITEMAP), (urljoin(folder, feed), PageKind.FEED)]
+    rows += [(urljoin(folder, feed), PageKind.FEED) for feed in feeds[len(_SITEMAPS):]]
     if folder != root:
-        rows += [(root, name, PageKind.SITEMAP) for name in _ROOT_SITEMAPS]
+        rows += [(urljoin(root, name), PageKind.SITEMAP) for name in _ROOT_SITEMAPS]
     found: dict[str, Target] = {}
-    for base, name, kind in rows:
-        address = normalize(name, base)
+    for url, kind in rows:
+        address = normalize(url)
         if address:
             found.setdefault(address, Target(address, Source.SEED, kind))
     return tuple(found.values())

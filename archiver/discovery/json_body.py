@@ -1,4 +1,4 @@
-"""JSON out of whatever a server sent as JSON."""
+"""Reads JSON from a server's answer, even with other text around it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MOST_VALUES = 3_000_000
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value in a body, or None. Text before it (a notice that PHP printed) and after it is passed over.
+    """The JSON value in a body, or None. Text before it (a notice that PHP printed) and after it is ignored.
 
-    None too where it holds more values than are read of one body.
+    Also None if it has more values than are read of one body.
     """
     text = decode(inflate(body)).strip()
     if len(text) > _MOST_VALUES and sum(map(text.count, "[{,")) > _MOST_VALUES:

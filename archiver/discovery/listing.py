@@ -1,4 +1,4 @@
-"""The links of a page: feeds, sitemaps, the API, further pages of a listing, and every address in scope."""
+"""The links of a page: feeds, sitemaps, the platform's API, further pages of a listing, and all addresses in scope."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _NEXT_DATA = etree.XPath("//@data-next-url | //@data-next-page-url | //@data-next-page | //@data-load-more-url")
 _LISTING_ENTRIES = 3
-_LONGEST = 4_000  # characters of an address as written; what is known of it is kept for the pages that follow
+_LONGEST = 4_000  # characters of an address as written, since facts about it are cached
 _MOST_TRAPS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What one page links to; each address once, in the page's order.
+    """What one page links to, each address once, in the page's order.
 
-    `next_pages` are further pages of this listing, `links` everything else in scope: kind LISTING
-    by address or rel, else UNKNOWN; source LISTING where the link stands as the title of an entry, else
-    LINK. `refresh` and `canonical` are absolute and may be out of scope. `nofollow` is the page's
-    wish (meta robots) that its links be not followed. `is_listing`: the page itself lists posts. `traps` are
-    addresses in scope that lead nowhere or on and on; they are told of and not asked for.
+    `next_pages`: further pages of this listing. `links`: everything else in scope, with kind LISTING by address or
+    rel, else UNKNOWN, and with source LISTING if the link is the title of an entry, else LINK. `refresh` and
+    `canonical` are absolute and may be out of scope. `nofollow`: the page asks (meta robots) not to follow its links.
+    `is_listing`: the page itself lists posts. `traps`: addresses in scope that are crawl traps or not worth fetching;
+    they are recorded and not fetched.
     """
 
     feeds: tuple[Target, ...] = ()
@@ -77,17 +77,16 @@ class Links:
 def parse_page(root: etree._Element, url: str, scope: Scope, link_header: str = "", latest_year: int = 2100) -> Links:
     """The links of the page at `url` (its final address). `root` is its lxml.html tree.
 
-    Out of scope, assets, comment feeds and AMP copies are left out, and so are
-    the feeds of single categories, tags and authors except on the home page: their listings tell more.
-    Feeds and sitemaps may lie anywhere on the host, declared feeds anywhere. Links that differ from the page
-    only in http/https or www are taken at the page's own form. rel=nofollow on a link of the same site
-    speaks of ranking and is passed over.
+    Addresses out of scope, assets, comment feeds and AMP copies are left out, and so are the feeds of single
+    categories, tags and authors except on the home page, since their listings contain more. Feeds and sitemaps may be
+    anywhere on the host, declared feeds anywhere. Links that differ from the page only in http/https or www get the
+    page's own form. rel=nofollow on a link within the site is about ranking and is ignored.
     """
     return _Page(root, url, scope, latest_year).links(link_header)
 
 
 def is_redirector(url: str) -> bool:
-    """Whether a host only passes visitors on to the site's own pages, as FeedBurner's does."""
+    """Whether a host only redirects to the site's own pages, as FeedBurner's does."""
     return (urlsplit(url).hostname or "") in _REDIRECTORS
 
 
@@ -136,7 +135,7 @@ class _Page:
             tuple(self.traps.values()))
 
     def _facts(self, href: str | None) -> Facts | None:
-        """Feeds and sitemaps are noted here; what comes back is a page that is wanted, or None."""
+        """Records feeds, sitemaps and traps; returns what is known of an address if it is another page in scope."""
         if not href or href.startswith("#") or len(href) > _LONGEST:
             return None
         base = self.root_of_base if href.startswith(("http://", "https://", "/")) else self.base
@@ -163,14 +162,13 @@ class _Page:
             return
         if not _NEXT_RELS.isdisjoint(rels):
             self._pager(address)
-            return
-        entry = kind is PageKind.UNKNOWN and ("bookmark" in rels or _is_entry(element))
-        if kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels) and not entry:
-            kind = PageKind.LISTING
-        if not entry and _in_pager(element):
+        elif kind is PageKind.UNKNOWN and ("bookmark" in rels or _is_entry(element)):
+            self._add(address, Source.LISTING, kind)
+        elif _in_pager(element):
             self._pager(address)
-            return
-        self._add(address, Source.LISTING if entry else Source.LINK, kind)
+        else:
+            is_listing = kind is PageKind.UNKNOWN and not _LISTING_RELS.isdisjoint(rels)
+            self._add(address, Source.LINK, PageKind.LISTING if is_listing else kind)
 
     def _add(self, address: str, source: Source, kind: PageKind) -> None:
         known = self.found.get(address)
@@ -197,10 +195,17 @@ class _Page:
             self._sitemap(address)
         elif "amphtml" in rels:
             self.amp.add(at_origin(address, self.origin))
-        elif not _NEXT_RELS.isdisjoint(rels):
-            if known := self._facts(href):
-                self._pager(known.url)
-        elif "alternate" in rels and element.get("hreflang") and (known := self._facts(href)):
+        else:
+            self._related_page(element, href, rels)
+
+    def _related_page(self, element: etree._Element, href: str, rels: list[str]) -> None:
+        """Records the next or previous page of a listing, or the same page in another language."""
+        is_next = not _NEXT_RELS.isdisjoint(rels)
+        is_translation = "alternate" in rels and element.get("hreflang")
+        known = self._facts(href) if is_next or is_translation else None
+        if known and is_next:
+            self._pager(known.url)
+        elif known:
             self._add(known.url, Source.LINK, known.kind)
 
     def _meta(self, element: etree._Element) -> None:
@@ -215,7 +220,7 @@ class _Page:
             self.nofollow = True
 
     def _option(self, element: etree._Element) -> None:
-        """Addresses in a drop-down list: WordPress's archives and categories widgets."""
+        """Addresses in a drop-down list, as in WordPress's archives and categories widgets."""
         value = element.get("value") or ""
         if "/" in value and (known := self._facts(value)):
             self._add(known.url, Source.LINK, known.kind)
@@ -225,7 +230,7 @@ class _Page:
             self._add(known.url, Source.LINK, known.kind)
 
     def _next_data(self) -> None:
-        """ "Load more" buttons that keep the address of the next page in a data attribute."""
+        """ "Load more" buttons with the address of the next page in a data attribute."""
         values = _NEXT_DATA(self.root)
         for value in map(str, values[:20] if isinstance(values, list) else ()):
             if "/" in value and (known := self._facts(value)):
@@ -243,7 +248,7 @@ class _Page:
             self.feeds.setdefault(address, Target(address, Source.LINK, PageKind.FEED, self.url))
 
     def _is_own_comments(self, address: str) -> bool:
-        """WordPress puts the feed of a post's comments at the post's own address + "feed/"."""
+        """Whether this is the page's own address + "feed/", where WordPress has the comments of a post."""
         head, _, last = address.rstrip("/").rpartition("/")
         return (last == "feed" and urlkey(head + "/") == self.here and not self.is_home
                 and self.kind is not PageKind.LISTING)
@@ -283,7 +288,7 @@ def _in_pager(element: etree._Element) -> bool:
 
 
 def _is_entry(element: etree._Element) -> bool:
-    """Whether a link stands where listings put the title of an entry."""
+    """Whether a link is where listings have the title of an entry."""
     if (names := element.get("class")) and _is_entry_class(names[:_LONGEST]):
         return True
     if any(child.tag in _HEADINGS for child in element):  # a card that is one link around its heading

@@ -1,7 +1,7 @@
-"""Bytes to an XML tree, and scraps of HTML to plain text: never raising, never fetching, bounded.
+"""Bytes to an XML tree, and fragments of HTML to plain text: never raises, never fetches, bounded.
 
-No entity of a document is ever expanded (parsing begins behind its DOCTYPE), so that "billion laughs"
-and external entities have nothing to work with.
+No entity of a document is ever expanded (parsing begins after its DOCTYPE), so "billion laughs" and external entities
+have no effect.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from archiver.discovery.xml_source import cut, pieces, root_at
 MAX_BYTES = 64 * 1024 * 1024
 """What is read of one document, after decompression. The sitemap protocol allows 50 MB."""
 MAX_TARGETS = 100_000
-"""How many addresses one document may tell of. The sitemap protocol allows 50,000."""
+"""The addresses that are read of one document. The sitemap protocol allows 50,000."""
 
 _GZIP = b"\x1f\x8b"
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DECLARATION = re.compile(r"<\?xml\s[^>]{0,200}\?>")
 _MOST_BEFORE = 16_384
-_MOST_MENDED = 1_000_000  # ampersands; each takes part in a list while it is mended
+_MOST_MENDED = 1_000_000  # ampersands; each is an element of a list during repair
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _AMPERSAND = re.compile(r"&(?!(?:#\d{1,8}|#[xX][0-9a-fA-F]{1,7}|[A-Za-z][A-Za-z0-9]{0,31});)")
@@ -40,11 +40,11 @@ _SHOWN_AGAIN = {"": re.compile("-->")} | {
 
 
 def inflate(body: bytes, limit: int = MAX_BYTES) -> bytes:
-    """gzip told by its first bytes (RFC 1952), undone to at most `limit` bytes; anything else as it is.
+    """Decompresses gzip, recognised by its first bytes (RFC 1952), up to `limit` bytes; returns anything else as it is.
 
-    What can still be read of a broken or truncated file is returned.
+    Of a broken or truncated file, returns what can still be read.
     """
-    for _ in range(2):  # a server may compress a .gz file once more
+    for _ in range(2):  # a server may compress a .gz file again
         if not body.startswith(_GZIP):
             break
         parts: list[bytes] = []
@@ -76,17 +76,17 @@ def decode(body: bytes) -> str:
                 return body.decode(name)
         except (LookupError, ValueError):
             continue
-    # One bad byte in a UTF-8 document is a bad byte; bytes that are mostly bad are another encoding.
+    # One bad byte in a UTF-8 document is an error; bytes that are mostly bad are another encoding.
     text = body.decode("utf-8", errors="replace")
     bad = text.count("\ufffd")
     return text if bad * 20 < sum(c > "\x7f" for c in text) else body.decode("windows-1252", errors="replace")
 
 
 def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
-    """The root of an XML document, mended where it is broken, and whether it has more than is read of one.
+    """The root of an XML document, repaired if broken, and whether it has more than is read of one.
 
-    None where nothing of it can be read. Mended are: text before the first tag, control characters, bare ampersands,
-    HTML's named entities, missing end tags, and whatever libxml2 recovers from. At most MOST_TAGS are read.
+    The root is None if nothing can be read. Repairs text before the first tag, control characters, bare ampersands,
+    HTML's named entities, missing end tags, and whatever libxml2 recovers from. Reads at most MOST_TAGS.
     """
     text = _CONTROL.sub("", document_text(body))
     start = root_at(text)
@@ -103,7 +103,7 @@ def parse_document(body: bytes) -> tuple[etree._Element | None, bool]:
 
 
 def document_text(body: bytes) -> str:
-    """The text of an XML document from its first tag on, without its declaration and what was printed before that."""
+    """The text of an XML document from its first tag on, without its declaration and what was printed before it."""
     text = decode(inflate(body))
     declaration = _DECLARATION.search(text[:_MOST_BEFORE])
     text = text[declaration.end():] if declaration else text
@@ -137,7 +137,7 @@ def _named(match: re.Match[str]) -> str:
 
 
 def _shown(markup: str) -> str:
-    """Without scripts, styles and comments. What has no end is left as it is, and looked for once."""
+    """Removes scripts, styles and comments. One without an end is left as it is, and searched for once."""
     out, done, at = [], 0, 0
     endless: set[str] = set()
     while match := _UNSHOWN.search(markup, at):
@@ -152,9 +152,9 @@ def _shown(markup: str) -> str:
 
 
 def plain_text(markup: str, limit: int = 10_000) -> str:
-    """A scrap of HTML (a headline, a summary) as one line of text: tags out, entities undone, blanks folded.
+    """A fragment of HTML (a headline, a summary) as one line of text: without tags, entities decoded, spaces collapsed.
 
-    Entities escaped twice, as many feeds do, are undone twice.
+    Decodes entities that were escaped twice, as in many feeds.
     """
     text = markup[: limit * 8]
     if "<" in text:

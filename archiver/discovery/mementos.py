@@ -1,8 +1,8 @@
-"""A web archive's captures by address: where its list is asked for, where a capture lies, what a TimeMap tells.
+"""The captures of a web archive by address: where its list is, where a capture is, what a TimeMap contains.
 
-A capture is asked for as it was taken: the flag `id_` behind its time has the archive leave out its own markup, and its
-own addresses in the place of links (Internet Archive, OpenWayback and pywb understand it alike). TimeMaps are lists of
-the captures of one address (RFC 7089, section 5; application/link-format, RFC 6690).
+A capture is requested as it was taken: with the flag `id_` after its time, the archive leaves out its own markup and
+does not rewrite links (the same for the Internet Archive, OpenWayback and pywb). A TimeMap is a list of the captures of
+one address (RFC 7089, section 5; application/link-format, RFC 6690).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from archiver.discovery.cdx_query import service_address, speaks_wayback
 from archiver.discovery.markup import MAX_TARGETS, decode, inflate, plain_text
 
 _TIMEMAP = re.compile(r"(.*/)timemap/[\w*-]+/$")
-# By the path of a list: what the addresses of captures begin with. The first row that fits decides.
+# The prefix of the addresses of captures by the path of the list. The first row that matches decides.
 _REPLAY = (
     (re.compile(r"(https?://[^/]+/)cdx/search(?:/cdx)?/?"), r"\1web/"),  # the Internet Archive
     (re.compile(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
@@ -34,8 +34,8 @@ _ATTRIBUTE = re.compile(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`asks` is its CDX server, or what the addresses of its TimeMaps begin with (`is_timemap`); `replay` is what those
-    of its captures do, up to the time."""
+    """`asks`: its CDX server, or the prefix of the addresses of its TimeMaps (`is_timemap`); `replay`: the prefix of
+    the addresses of its captures, up to the time."""
 
     asks: str
     replay: str
@@ -52,8 +52,8 @@ class Service:
         return self.asks + url
 
     def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
-        """Time and address of the capture that `location` (relative to `base`) is of; None where it is none of this
-        service's, by http or https."""
+        """Time and address of the capture at `location` (relative to `base`), by http or https; None if it is not
+        one of this service's."""
         here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
         prefix = re.sub(r"^https?:", "", self.replay)
         found = _CAPTURE.fullmatch(here[len(prefix):]) if here.startswith(prefix) else None
@@ -62,10 +62,10 @@ class Service:
 
 
 def service_of(text: str, replay: str = "") -> Service:
-    """The service that a person means: a short name, or the address of a CDX server or of TimeMaps, and what the
-    addresses of its captures begin with where that does not follow from it.
+    """The service given as a short name, or as the address of a CDX server or of TimeMaps, with the prefix of the
+    addresses of its captures if that does not follow from it.
 
-    Raises ValueError with the reason where it is none.
+    Raises ValueError, with the reason, if it is none.
     """
     asks = service_address(text)
     if not replay:
@@ -83,8 +83,8 @@ def has_resume_keys(service: Service) -> bool:
 
 
 def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
-    """The captures of `url` that a TimeMap tells of, without status and digest, and the further TimeMaps that it names
-    (section 5.1.3). Never raises; gzip is undone."""
+    """The captures of `url` in a TimeMap, without status and digest, and the further TimeMaps that it names (section
+    5.1.3). Never raises; gzip is decompressed."""
     text = decode(inflate(body))
     entries: list[CdxEntry] = []
     more: list[str] = []
@@ -105,7 +105,7 @@ def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
 
 
 def original_of(link: str) -> str:
-    """The address that a Link field says a memento is of (section 2.2.1: rel="original"), "" where it does not."""
+    """The original address of a memento in a Link field (section 2.2.1: rel="original"), "" if there is none."""
     for found in _LINK.finditer(link):
         told = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
         if "original" in told.get("rel", "").lower().split():
@@ -114,7 +114,7 @@ def original_of(link: str) -> str:
 
 
 def http_date(text: str) -> datetime | None:
-    """An HTTP-date (RFC 9110, section 5.6.7), as Memento-Datetime is one; None where it is none."""
+    """An HTTP-date (RFC 9110, section 5.6.7), such as Memento-Datetime; None if it is none."""
     try:
         at = parsedate_to_datetime(text)
     except ValueError:

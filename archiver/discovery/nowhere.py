@@ -1,7 +1,7 @@
-"""What a site answers for an address that does not exist: an honest 404, or a page like any other (a soft 404).
+"""What a site answers for an address that does not exist: a real 404, or an ordinary page (a soft 404).
 
-One address that no site has is asked for, and the answer is kept with the site. A page that looks like it does not
-exist either, whatever its status says and in whatever language.
+An address that no site has is requested, and the answer is stored with the site. A page that looks like it does not
+exist either, whatever its status and language.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from archiver.urls import Scope, urlkey
 
 _SHINGLE = 3
 _MOST_WORDS = 4_000
-# A page of the site's frame has this many sequences of words of its own at most where it says nothing itself: the
-# hour, a count of visitors. A post of a line and its date have more.
+# A page that is only the site's frame has at most this many word sequences of its own: the time of day, a count of
+# visitors. Even a post of one line and a date has more.
 _MOST_OWN = 8
 _FEWEST = 5
-"""A shell without words, which a script is to fill, is the same for every page, and says of none that it is gone."""
+"""A shell without words, to be filled by a script, is the same for every page and does not prove that one is gone."""
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
 _WORD = re.compile(r"[^\W_]+")
 
@@ -37,7 +37,7 @@ def address(start_url: str, scope: Scope, token: str) -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """How a page looks: title and words, but for those that its own address has (pages echo them), as far as 4,000."""
+    """How a page looks: its title and first 4,000 words, without the words of its address, which pages echo."""
 
     title: str
     words: tuple[str, ...]
@@ -49,7 +49,7 @@ class Look:
 
 
 def look_of(root: etree._Element | None, title: str, url: str) -> Look:
-    """The look of a page that was read at `url`."""
+    """The look of the page at `url`."""
     echoed = frozenset(_words([unquote(url)]))
     said = _words(_texts(root)) if root is not None else []
     return Look(" ".join(w for w in _words([title]) if w not in echoed),
@@ -70,8 +70,8 @@ def _words(texts: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Nowhere:
-    """The answer for an address that does not exist. `location` is the urlkey it redirects to, "" where it does not;
-    `look` is None where the status says that there is nothing.
+    """The answer for an address that does not exist. `location`: the urlkey it redirects to, "" if it does not; `look`:
+    None if the status says that there is nothing.
     """
 
     url: str
@@ -81,17 +81,17 @@ class Nowhere:
 
     @property
     def says_something(self) -> bool:
-        """Whether it is a page of words, and no shell that a script is to fill."""
+        """Whether it is a page of words, and not a shell to be filled by a script."""
         return self.look is not None and len(self.look.words) >= _FEWEST
 
     def is_like(self, look: Look) -> bool:
-        """Whether a page shows what the site shows for nothing: the same title, and nothing of its own in its text."""
+        """Whether a page looks like the soft 404: it has the same title and no text of its own."""
         if self.look is None or not self.says_something or look.title != self.look.title:
             return False
         return len(look.shingles - self.look.shingles) <= _MOST_OWN
 
     def leads_to(self, target: str) -> bool:
-        """Whether a redirect to this address is the site's way to say that there is nothing."""
+        """Whether a redirect to this address is how the site says that there is nothing."""
         return bool(self.location) and urlkey(target) == self.location
 
     @property
@@ -104,7 +104,7 @@ def to_json(nowhere: Nowhere) -> str:
 
 
 def from_json(text: str | None) -> Nowhere | None:
-    """What `to_json` made; None where there is none, or none that can be read."""
+    """Reads what `to_json` wrote; None if there is nothing, or nothing readable."""
     try:
         values = json.loads(text) if text else None
     except ValueError:

@@ -1,7 +1,8 @@
-"""Which captures of one address are worth fetching, and what the list alone tells of the others. Pure."""
+"""Chooses which captures of one address to fetch, and what the list alone says about the others. Pure."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ _ITSELF = timedelta(minutes=1)
 
 
 class Do(StrEnum):
-    """What is done with a capture: FETCH it; enter that a payload was SEEN once more; enter that a page was GONE."""
+    """What to do with a capture: FETCH it, record that a payload was SEEN again, or record that a page was GONE."""
 
     FETCH = "fetch"
     SEEN = "seen"
@@ -26,8 +27,8 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One capture of the list, as far as it decides. `at` is aware, `digest` "" where none is told. `asked` is the
-    address as it was captured, with all of its parameters, where that is not `url`."""
+    """One capture of the list, with what the choice needs. `at` is aware; `digest` is "" if unknown. `asked` is the
+    address as captured, with all of its parameters, if that is not `url`."""
 
     at: datetime
     url: str
@@ -41,43 +42,42 @@ class Listed:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """Neighbours of one kind are one run."""
+        """Adjacent captures of the same kind are one run."""
         if self.status in GONE:
             return ("gone",)
         return ("page", self.digest) if self.is_page else (self.status, self.digest)
 
 
 def tells(entry: CdxEntry) -> bool:
-    """Whether a capture can say anything of a post."""
+    """Whether a capture can say anything about a post."""
     if entry.status in (None, 200):
         return entry.media_type in _PAGE_TYPES
     return entry.status in GONE or entry.status in _REDIRECTS
 
 
 def choose(captures: Sequence[Listed]) -> Iterator[tuple[Listed, Do]]:
-    """What to do with the captures of one address, which are in the order of time. The others tell nothing more.
+    """What to do with the captures of one address, given in order of time. The others add nothing.
 
-    A payload (by its digest) is fetched once, where it was captured first; of each run of it the first and the last
-    capture say from when to when it was seen, and of a run of 404 when the page was gone. A redirect in the same minute
-    as a page of the same address leads to that (from http to https, to www, to a slash), and is not asked for.
+    A payload (by its digest) is fetched once, at its first capture. The first and the last capture of each run of it
+    say from when to when it was seen, and those of a run of 404 when the page was gone. A redirect within a minute of
+    a page of the same address leads to that page (http to https, to www, to a slash), and is not fetched.
     """
     pages = [c.at for c in captures if c.is_page]
     fetched: set[str] = set()
-    near = 0
     for n, one in enumerate(captures):
         first = n == 0 or captures[n - 1].kind != one.kind
-        last = n == len(captures) - 1 or captures[n + 1].kind != one.kind
-        if one.status in GONE:
-            if first or last:
-                yield one, Do.GONE
-        elif one.is_page:
-            if not one.digest or one.digest not in fetched:
-                fetched.add(one.digest)
-                yield one, Do.FETCH
-            elif first or last:
-                yield one, Do.SEEN
-        elif first or not one.digest:
-            while near < len(pages) and pages[near] < one.at - _ITSELF:
-                near += 1
-            if near == len(pages) or pages[near] > one.at + _ITSELF:
-                yield one, Do.FETCH
+        at_edge = first or n == len(captures) - 1 or captures[n + 1].kind != one.kind
+        if one.is_page and (not one.digest or one.digest not in fetched):
+            fetched.add(one.digest)
+            yield one, Do.FETCH
+        elif one.is_page or one.status in GONE:
+            if at_edge:
+                yield one, Do.SEEN if one.is_page else Do.GONE
+        elif (first or not one.digest) and not _has_near(pages, one.at):
+            yield one, Do.FETCH
+
+
+def _has_near(times: Sequence[datetime], at: datetime) -> bool:
+    """Whether one of some ordered times is within a minute of this one."""
+    next_ = bisect_left(times, at - _ITSELF)
+    return next_ < len(times) and times[next_] <= at + _ITSELF

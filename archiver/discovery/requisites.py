@@ -1,4 +1,4 @@
-"""What a page needs to be shown: images, stylesheets, and what these name. Pure; scripts and media are none of it."""
+"""The requisites of a page: images, stylesheets, and what these refer to. Pure; scripts and media are not included."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from archiver.items import Requisite, RequisiteKind
 from archiver.urls import asset_address
 
 MOST = 400
-"""Addresses that are taken of one page or stylesheet."""
+"""Addresses that are read of one page or stylesheet."""
 _MOST_CSS = 2_000_000  # characters
 _LONGEST = 2_000
-# Attributes that name images: those of HTML and, since the scripts that would move them are not replayed but their
-# images are content, those in which loading on demand hides them.
+# Attributes that name images: those of HTML, and those of lazy loading, since the scripts that would move them are
+# not replayed but their images are content.
 _SOURCES = ("src", "data-src", "data-lazy-src", "data-original")
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset", "imagesrcset")
 _ICONS = frozenset({"icon", "apple-touch-icon"})
 _FONT = re.compile(r"\.(?:woff2?|ttf|otf|eot)$", re.IGNORECASE)
-# Forms of a font that only browsers of the past asked for.
+# Formats of a font that only old browsers request.
 _OLD_FONT = re.compile(r"\.(?:eot|svg)$", re.IGNORECASE)
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 # CSS Syntax Module 3, section 4.3.6, and CSS Cascade, section 2: url(...) plain or quoted, @import with either form.
@@ -32,23 +32,24 @@ _ESCAPE = re.compile(r"\\([^0-9a-fA-F\n])")
 
 
 def of_page(root: etree._Element, url: str) -> tuple[Requisite, ...]:
-    """What a page names of images and stylesheets, in its order, each once and at most MOST.
+    """The images and stylesheets of a page, in its order, each once and at most MOST.
 
-    Of a `srcset` every candidate is taken: which one a browser shows depends on the screen that it is replayed on, and
-    one that is not there is a hole in the page. Lists of data: and other addresses that are no http(s) are passed over.
+    Takes every candidate of a `srcset`: which one a browser shows depends on the screen at replay, and a missing one
+    is a hole in the page. Leaves out data: and other addresses that are not http(s).
     """
     return _first(_of_page(root, _base(root, url)))
 
 
 def of_stylesheet(css: str, url: str) -> tuple[Requisite, ...]:
-    """What a stylesheet imports and names by url(...), in its order. Of a font that is there in several forms, those
-    are taken that browsers of today ask for."""
+    """The addresses that a stylesheet imports or uses in url(...), in its order. Of a font in several formats, those
+    that current browsers request."""
     return _first(_of_css(css, url))
 
 
 def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
-    """A stylesheet without its comments, in which `put` has named anew what it imports and names by url(...); "" has it
-    name nothing. Addresses of data: stay as they are; `put` gives no quotes, backslashes or line ends."""
+    """A stylesheet without its comments, with the addresses that it imports or uses in url(...) replaced by `put`.
+    If `put` returns "", the address is removed. data: addresses stay; `put` returns no quotes, backslashes or line
+    ends."""
     def name(match: re.Match[str]) -> str:
         plain = _ESCAPE.sub(r"\1", next(value for value in match.groups()[1:] if value))
         if plain.startswith(("data:", "#")):
@@ -56,7 +57,7 @@ def renamed(css: str, base: str, put: Callable[[str], str]) -> str:
         url = asset_address(plain, base)
         here = put(url) if url else ""
         if match[0][:1] == "@":
-            return f'@import url("{here}")' if here else "@nothing"  # a rule that none knows is passed over
+            return f'@import url("{here}")' if here else "@nothing"  # an unknown rule is ignored
         return f'url("{here or "data:,"}")'
 
     return _NAMED.sub(name, _COMMENT.sub(" ", css[:_MOST_CSS]))
@@ -136,8 +137,8 @@ def _candidates(element: etree._Element) -> Iterator[str]:
 
 
 def srcset(text: str) -> Iterator[str]:
-    """The addresses of a srcset (HTML Standard, "parse a srcset attribute"): an address may have commas in it, but for
-    its end; a descriptor may have some in parentheses."""
+    """The addresses of a srcset (HTML Standard, "parse a srcset attribute"): an address may contain commas, except
+    at its end; a descriptor may contain some in parentheses."""
     at, size = 0, len(text)
     while at < size:
         while at < size and (text[at].isspace() or text[at] == ","):
@@ -174,7 +175,7 @@ def _of_css(css: str, base: str) -> Iterator[Requisite]:
 
 
 def _passed_over(face: str) -> Iterator[str]:
-    """Forms of one font that need not be there: old ones, and all others where there is a WOFF 2."""
+    """Formats of one font that are not needed: old ones, and all others if there is a WOFF 2."""
     names = [next(v for v in match.groups()[1:] if v) for match in _NAMED.finditer(face)]
     paths = {name: name.partition("?")[0].partition("#")[0].lower() for name in names}
     best = any(path.endswith(".woff2") for path in paths.values())

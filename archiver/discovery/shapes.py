@@ -1,7 +1,7 @@
-"""The shape of an address: what it has in common with the other addresses that a machine made in the same way.
+"""The shape of an address: what it has in common with others that a program made in the same way.
 
-Two months of a calendar have one shape, so have two tags, two orders of one list, two pages of one list. An address
-that a person named (a slug) has none: no rule may judge a post by its neighbours.
+Two months of a calendar have the same shape; so do two tags, two orders of a list, and two pages of a list. An address
+that a person named (a slug) has none, since no rule may judge a post by its neighbours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DATED = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}(?:[-_]archive\.html)?/
 _PAGE_STEP = re.compile(r"/(?:page|pagina|página|pag|p|seite|trang|strona|strana|side|sida|sayfa|halaman)[/_-]?\d{1,5}"
                         r"(?:\.\w{3,5})?/?$|/index[_-]?\d{1,4}\.\w{3,5}$|-page-\d{1,5}/?$", re.IGNORECASE)
 _PAGE_KEY = re.compile(r"(?:paged?|pg|pagina|seite|start|start-index|offset|skip|from|chunk|p)", re.IGNORECASE)
-# The next page told by where this one ends: Blogger's updated-max, cursors.
+# Parameters that name the next page by the end of this one: Blogger's updated-max, cursors.
 _CHAIN_KEY = re.compile(r"updated-max|max-results|before|after|cursor|max_id|page_?token|start-?after|older-?than",
                         re.IGNORECASE)
 _DATE_KEYS = frozenset({"m", "year", "monthnum"})
@@ -29,10 +29,10 @@ _SEARCH = re.compile(r"/(?:search|suche|buscar|recherche|cerca|busca)/[^/]+/?$",
 
 
 class Shape(NamedTuple):
-    """`family` is paging, dates, terms (tags, categories, authors, searches), query or numbers; "" has no shape.
-    The frontier adds what it alone can tell: below (a post), captures (told by a web archive alone).
+    """`family`: paging, dates, terms (tags, categories, authors, searches), query, numbers, or "" for no shape.
+    The frontier adds two that it alone can know: below (below a post), captures (only listed by a web archive).
 
-    Of paging, `key` is the list that is paged through; of the others it is what all addresses of this shape share.
+    `key`: for paging the list itself; for the others what all addresses of this shape share.
     """
 
     family: str
@@ -47,39 +47,41 @@ def shape_of(url: str, folder: str = "/") -> Shape:
     """The shape of an address. `folder` is the scope's path."""
     path, query = path_and_query(url)
     pairs = parse_qsl(query, keep_blank_values=True)
-    series = _series(path, pairs)
-    term = _term(path, folder) or _term_query(pairs)
-    if term:
+    if term := _term(path, folder) or _term_query(pairs):
         return Shape("terms", term)
-    if series:
+    if series := _series(path, pairs):
         return Shape("paging", series)
-    if pairs:
-        if any(k in _DATE_KEYS for k, _ in pairs) and kind_by_address(url, folder) is PageKind.LISTING:
-            return Shape("dates", f"{_digitless(path)}?{'&'.join(sorted(k for k, _ in pairs))}")
-        if may_name_post(pairs):
-            return NONE
-        return Shape("query", f"{_digitless(path)}?")
-    if _DATED.search(path) or (kind_by_address(url, folder) is PageKind.LISTING and _NUMBER.search(path)):
+    is_listing = kind_by_address(url, folder) is PageKind.LISTING
+    return _shape_by_query(path, pairs, is_listing) if pairs else _shape_by_path(path, is_listing)
+
+
+def _shape_by_query(path: str, pairs: list[tuple[str, str]], is_listing: bool) -> Shape:
+    if is_listing and any(k in _DATE_KEYS for k, _ in pairs):
+        return Shape("dates", f"{_digitless(path)}?{'&'.join(sorted(k for k, _ in pairs))}")
+    return NONE if may_name_post(pairs) else Shape("query", f"{_digitless(path)}?")
+
+
+def _shape_by_path(path: str, is_listing: bool) -> Shape:
+    if _DATED.search(path) or (is_listing and _NUMBER.search(path)):
         return Shape("dates", _digitless(path))
     steps = [s for s in path.split("/") if s]
-    if len(steps) > 1 and re.fullmatch(r"[\d._-]+", steps[-1]):
-        return Shape("numbers", _digitless(path))
-    return NONE
+    is_numbered = len(steps) > 1 and re.fullmatch(r"[\d._-]+", steps[-1])
+    return Shape("numbers", _digitless(path)) if is_numbered else NONE
 
 
 def series_of(url: str) -> str:
-    """The list that this address is a page of, "" where it is none: the address without the page's number."""
+    """The list that this address is a page of, i.e. the address without the page's number; "" if it is no page."""
     path, query = path_and_query(url)
     return _series(path, parse_qsl(query, keep_blank_values=True))
 
 
 def captures(url: str) -> Shape:
-    """The shape of an address that only a web archive tells of and that has none of its own: its folder's."""
+    """The shape of an address that only a web archive lists, if it has none of its own: that of its folder."""
     return Shape("captures", _digitless(path_and_query(url)[0].rstrip("/").rpartition("/")[0]))
 
 
 def is_side_way(url: str, folder: str = "/") -> bool:
-    """Whether a page shows in another way what others show: posts by tag, author, category, date or a parameter."""
+    """Whether a page lists what other pages list too: posts by tag, author, category, date or a parameter."""
     return shape_of(url, folder).family in ("terms", "dates", "query")
 
 

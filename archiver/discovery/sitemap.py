@@ -17,8 +17,8 @@ from archiver.urls import normalize
 
 _ROOT = re.compile(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
 _ENTRIES = tuple(f"{{*}}{form(name)}" for name in ("url", "sitemap") for form in (str, str.title, str.upper))
-# The first row that matches the file name decides. Names as Yoast, Rank Math, WordPress core, Jetpack, Ghost,
-# Squarespace and news publishers give them.
+# The first row that matches the file name decides. Names as in Yoast, Rank Math, WordPress core, Jetpack, Ghost,
+# Squarespace and on news sites.
 _KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple((re.compile(pattern), kind) for pattern, kind in (
     (r"taxonom|categor|(?:^|[-_.])tags?(?:[-_.\d]|$)|post_tag|product_|author|(?:^|[-_.])users?(?:[-_.\d]|$)|"
      r"archive|rubri|sections?(?:[-_.]|$)|topics?(?:[-_.]|$)", PageKind.LISTING),
@@ -30,10 +30,10 @@ _KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple((re.compile(pattern
 
 @dataclass(frozen=True, slots=True)
 class Sitemap:
-    """What one sitemap tells: addresses of pages, and further sitemaps (kind SITEMAP, of an index).
+    """The content of one sitemap: addresses of pages, and further sitemaps (kind SITEMAP) of an index.
 
-    `title` and lead are only there in news sitemaps. `is_sitemap` is False where the body is none.
-    `is_cut`: it has more than is read of one document (MAX_TARGETS, MOST_TAGS).
+    Only news sitemaps have leads. `is_sitemap` is False if the body is none. `is_cut`: it has more than is read of one
+    document (MAX_TARGETS, MOST_TAGS).
     """
 
     targets: tuple[Target, ...] = ()
@@ -57,16 +57,16 @@ def kind_of_sitemap(url: str) -> PageKind:
 
 
 def looks_like_sitemap(body: bytes) -> bool:
-    """Whether the body is an XML sitemap, whatever its address or content type say (text sitemaps are not told)."""
+    """Whether the body is an XML sitemap, whatever its address or content type; text sitemaps are not recognised."""
     start = inflate(body[:65_536], limit=4_096)[:4_096].replace(b"\x00", b"")
     return bool(_ROOT.search(start)) and b"<html" not in start.lower()
 
 
 def parse_sitemap(body: bytes, url: str) -> Sitemap:
-    """The sitemap found at `url`. Never raises; broken XML gives what is readable, gzip is bounded to 64 MB.
+    """The sitemap at `url`. Never raises; of broken XML returns what is readable; gzip is bounded to 64 MB.
 
-    Targets have the kind that the sitemap's name says (POST where an entry is in the news namespace),
-    `lastmod` aware (UTC where no zone is given). At most 100,000 addresses.
+    Targets have the kind by the sitemap's name (POST for an entry in the news namespace), and an aware `lastmod`
+    (UTC if no zone is given). At most 100,000 addresses.
     """
     body = inflate(body)
     if looks_like_feed(body):
@@ -117,7 +117,7 @@ def _xml_sitemap(root: etree._Element, url: str) -> Sitemap:
 
 
 def _kind_of(address: str, kind: PageKind) -> PageKind:
-    """The sitemap's kind, else what the address tells. The home page stands first in a sitemap of posts too."""
+    """The sitemap's kind, else that by the address. The home page is the first entry even in a sitemap of posts."""
     if kind is PageKind.UNKNOWN:
         return kind_by_address(address)
     parts = urlsplit(address)
@@ -125,7 +125,7 @@ def _kind_of(address: str, kind: PageKind) -> PageKind:
 
 
 def _local(element: etree._Element) -> str:
-    """The local name in the sitemap's own namespace or the news one; image:loc and the like come back with a prefix."""
+    """The local name in the sitemap's own namespace or the news one; those of others (image:loc) get a prefix."""
     tag = element.tag
     if not isinstance(tag, str):
         return ""
@@ -152,7 +152,7 @@ def _news_lead(news: etree._Element) -> Lead:
 
 
 def _text_sitemap(body: bytes, url: str) -> Sitemap:
-    """One address a line. Taken for a sitemap only where at least half of the lines are addresses."""
+    """One address per line. A sitemap only if at least half of the lines are addresses."""
     lines = [line.strip() for line in decode(body).splitlines() if line.strip()]
     kind = kind_of_sitemap(url)
     found: dict[str, Target] = {}

@@ -1,7 +1,7 @@
-"""Addresses that lead nowhere an archive wants to go, or on and on: one table, each rule with its name and its reason.
+"""Crawl traps and addresses that an archive does not want: one table, each rule with its name and its reason.
 
-Only what is true of the web in general stands here; what a site does in its own way is learned while it is crawled
-(`frontier.allowance`, `frontier.twins`). A rule holds for links alone: what a feed, a sitemap or an API vouches for is
+Only what is true of the web in general is here; what is special to a site is learned during the crawl
+(`frontier.allowance`, `frontier.twins`). The rules apply to links only: what a feed, a sitemap or an API lists is
 fetched.
 """
 
@@ -17,7 +17,8 @@ from archiver.urls import PATH_VALUE
 
 
 class Trap(NamedTuple):
-    """One rule: `path` is searched in the undone path, `key` must match a whole parameter name, `value` its value."""
+    """One rule: `path` is searched in the unescaped path, `key` must match a whole parameter name, `value` its
+    value."""
 
     name: str
     says: str
@@ -57,7 +58,7 @@ TRAPS: tuple[Trap, ...] = (
          key=r"orderby|order|sort|sortby|filter(?:_\w+|\[.*\])|facets?(?:\[.*\])?"),
     _row("calendar", "it is a page of a calendar, which has no end", r"/calendar/|/kalender/\d",
          r"ical|outlook-ical|tribe[-_][\w-]+|eventdisplay|calendar|cal-?date"),
-    # Old programs show their posts by ?action=, too: here the value decides.
+    # Old programs also show their posts by ?action=, so the value decides.
     _row("action", "it does something instead of showing something", key=r"action|do|act|mode|op|task",
          value=r"edit|login|logout|register|lostpassword|reply|print|printable|vote|delete|history|raw|submit|search|"
                r"compare|e?mail|send|report|add|new|post"),
@@ -66,7 +67,7 @@ _SEARCH_PATH = re.compile(r"/search/?$", re.IGNORECASE)
 _EVENTS = re.compile(r"/(?:events?|calendar|kalender|agenda|termine|veranstaltungen|calendario|eventos)(?:/|$)",
                      re.IGNORECASE)
 _EVENT_KEYS = frozenset({"date", "month", "year", "day", "week", "view"})
-_DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")  # with a step behind it, it is a dated post
+_DATE_STEPS = re.compile(r"/(?:19|20)\d\d(?:[/_-]\d{1,2}){0,2}/?$")  # with a segment after it, it is a dated post
 _YEAR_IN_PATH = re.compile(r"/((?:1[0-9]|2[0-9])\d\d)/(?:\d\d?)(?:/|$)")
 _MOST_STEPS = 14
 _MOST_ALIKE = 4
@@ -81,17 +82,17 @@ _SAYS = {row.name: row.says for row in TRAPS} | _OWN_SAYS
 
 
 def says(rule: str) -> str:
-    """What a rule says of an address, as half a sentence; "" without a rule."""
+    """The reason of a rule, as half a sentence; "" without a rule."""
     return _SAYS[rule] if rule else ""
 
 
 def outcome_of(rule: str) -> Outcome:
-    """The outcome of an address that is found and, by this rule, not asked for; DUE without a rule."""
+    """The outcome of an address that is not fetched by this rule; DUE without a rule."""
     return Outcome.DUE if not rule else Outcome.OUT_OF_SCOPE if rule == SCOPE else Outcome.TRAP
 
 
 def trap_rule(url: str, latest_year: int = 2100) -> str:
-    """The name of the rule by which an address is a trap, "" where it is none."""
+    """The name of the rule by which an address is a trap, "" if it is none."""
     path, query = path_and_query(url)
     by_path = next((row.name for row in TRAPS if row.path and row.path.search(path)), "")
     if by_path:
@@ -119,7 +120,7 @@ def _by_query(path: str, query: str) -> str:
 
 
 def path_and_query(url: str) -> tuple[str, str]:
-    """Path (undone) and query. A static copy of a site keeps the query in the file name, as "%3F...html"."""
+    """Path (unescaped) and query. A static copy of a site has the query in the file name, as "%3F...html"."""
     parts = urlsplit(url)
     path, separator, kept = unquote(parts.path).partition("?")
     return path, f"{parts.query}&{kept.removesuffix('.html')}".strip("&") if separator else parts.query

@@ -1,6 +1,6 @@
-"""A form that stands at 200 in the place of a page: log in first, or agree to be watched.
+"""Walls: a login or consent form with status 200 in place of a page.
 
-Only pages that show little else are told as walls: a notice above a post that is there hides nothing.
+Only pages that show little else are walls: a notice above a visible post hides nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
 
 
 def wall_of(root: etree._Element | None, title: str) -> str:
-    """"login wall", "consent wall", or "" for every page that shows something of its own."""
+    """ "login wall", "consent wall", or "" for a page that shows something of its own."""
     if root is None:
         return ""
     heads = [title, *("".join(map(str, h.itertext())).strip() for h in list(root.iter("h1", "h2"))[:3])]

@@ -11,15 +11,15 @@ _ISO = re.compile(
     r"(?:[T ]+(\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?\s*",
     re.IGNORECASE,
 )
-_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # which email.utils takes for 2001; "+0000" is a zone
+_YEAR_ONE = re.compile(r"(?<![+\d-])000\d\b")  # email.utils takes these for the year 2001; "+0000" is a zone
 _EARLIEST = 1980
 
 
 def parse_time(text: str) -> datetime | None:
     """RFC 3339 / W3C-DTF ("2024-05-01T10:00:00+02:00", "2024-05-01") or RFC 822 as an aware datetime.
 
-    A time without a zone is taken as UTC, a day as its 00:00. Returns None for what is no time and for
-    the fillers of programs that knew none (years before 1980, as in "0001-01-01").
+    A time without a zone is in UTC, a day is its 00:00. None if it is no time, and for the placeholders of programs for
+    "no date" (years before 1980, as in "0001-01-01").
     """
     text = " ".join(text[:100].split())
     if not text:

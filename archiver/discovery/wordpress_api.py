@@ -1,4 +1,4 @@
-"""The WordPress REST API (wp/v2): where it is, which addresses to ask, what an answer tells.
+"""The WordPress REST API (wp/v2): its address, the addresses of its pages, and what they contain.
 
 https://developer.wordpress.org/rest-api/reference/posts/
 """
@@ -22,12 +22,12 @@ from archiver.items import GeoTag, Lead, PageKind, Source, Target
 from archiver.urls import normalize
 
 PER_PAGE = 100
-"""Posts an answer: the most the API allows."""
+"""Posts per answer: the most the API allows."""
 _RELATION = "https://api.w.org/"
 _LINK_HEADER = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?https://api\.w\.org/\"?", re.IGNORECASE)
 _WORDPRESS_ASSET = re.compile(r"^((?:https?:)?//[^?#\s]*?|/[^?#\s/][^?#\s]*?|)/wp-(?:content|includes)/", re.IGNORECASE)
 _OEMBED = re.compile(r"^(.*?(?:/wp-json/|[?&]rest_route=/))oembed/1\.0/embed", re.IGNORECASE)
-# Named one by one: what SEO plugins add otherwise (yoast_head) is larger than the posts.
+# Named one by one, since what SEO plugins add otherwise (yoast_head) is larger than the posts.
 _FIELDS = ("id,date,date_gmt,modified,modified_gmt,guid,link,title,content,excerpt,lang,meta,geo,"
            "_links.author,_links.wp:term,_links.wp:featuredmedia,_embedded")
 _EMBED = "author,wp:term,wp:featuredmedia"
@@ -37,10 +37,10 @@ _OFFSET_LIMIT = timedelta(hours=15)
 
 @dataclass(frozen=True, slots=True)
 class ApiPage:
-    """One answer. `total` and `total_pages` are the server's own counts, None where it gives none.
+    """One answer. `total` and `total_pages` are the server's own counts, None if not given.
 
-    `error` is None, or what the API said instead of posts ("rest_post_invalid_page_number: ...");
-    `past_end` tells that this is only because the pages have come to an end.
+    `error` is None, or what the API said instead of posts ("rest_post_invalid_page_number: ..."); `past_end`: it
+    said so because there are no more pages.
     """
 
     targets: tuple[Target, ...] = ()
@@ -51,10 +51,10 @@ class ApiPage:
 
 
 def endpoint(html_root: etree._Element | None, link_header: str, home_url: str) -> str | None:
-    """The API's root, as ".../wp-json/" or "...?rest_route=/", or None where there is no sign of WordPress.
+    """The API's root, as ".../wp-json/" or "...?rest_route=/", or None without a sign of WordPress.
 
-    Declared in the Link header or the page; else told by its oEmbed link; else, where the page loads files
-    of a WordPress on the same host, the usual place beside them.
+    From the Link header or the page; else from its oEmbed link; else, if the page loads files of a WordPress on the
+    same host, the usual place beside them.
     """
     match = _LINK_HEADER.search(link_header)
     if match and (found := _root(match.group(1), home_url)):
@@ -86,14 +86,14 @@ def _root(address: str, home_url: str) -> str | None:
 def posts_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
     """The address of one page of posts, with authors, terms and lead image embedded.
 
-    Ordered by number, so that posts which come or change during the paging move none that is still to come;
-    with `modified_after` (aware) by time of change, oldest first.
+    Ordered by number, so that posts added or changed during the paging do not shift the remaining ones; with
+    `modified_after` (aware) ordered by time of change, oldest first.
     """
     return _posts(endpoint, page, f"_embed={_EMBED}&_fields={_FIELDS}", modified_after)
 
 
 def ids_url(endpoint: str, page: int, modified_after: datetime | None = None) -> str:
-    """As `posts_url`, but only number, address and time of change of each: cheap enough to compare everything."""
+    """As `posts_url`, with only number, address and time of change of each: cheap enough to compare everything."""
     return _posts(endpoint, page, "_fields=id,link,modified,modified_gmt", modified_after)
 
 
@@ -116,8 +116,8 @@ def _posts(endpoint: str, page: int, query: str, modified_after: datetime | None
 def parse_posts(body: bytes, headers: Mapping[str, str], url: str) -> ApiPage:
     """The answer to `posts_url` or `ids_url`. Never raises; what is no list of posts becomes `error`.
 
-    `published` and `modified` carry the site's own offset, read off the difference between local time and
-    UTC, so that the calendar day is the one the site shows.
+    `published` and `modified` have the site's own offset, computed as local time minus UTC, so that the calendar day
+    is the one that the site shows.
     """
     counts = {k.lower(): v for k, v in headers.items()}
     total, pages = _count(counts.get("x-wp-total")), _count(counts.get("x-wp-totalpages"))
@@ -208,7 +208,7 @@ def _pair(row: dict[str, Any], name: str) -> tuple[datetime | None, datetime | N
 
 
 def _offset(row: dict[str, Any]) -> timedelta | None:
-    """Local time minus UTC, where both are given and their difference can be a time zone."""
+    """Local time minus UTC, if both are given and their difference can be a time zone."""
     for name in ("date", "modified"):
         local, utc = _pair(row, name)
         if local and utc:
@@ -220,7 +220,7 @@ def _offset(row: dict[str, Any]) -> timedelta | None:
 
 def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
     local, utc = _pair(row, name)
-    own = _offset({k: row.get(k) for k in (name, f"{name}_gmt")})  # summer time differs between the two
+    own = _offset({k: row.get(k) for k in (name, f"{name}_gmt")})  # daylight saving time differs between the two
     zone = timezone(offset if own is None else own) if (own or offset) else UTC
     if utc:
         return utc.astimezone(zone)
@@ -228,7 +228,7 @@ def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
 
 
 def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
-    """Post meta as WordPress's own geo plugins name it (geo_latitude ...), where a site lets the API show it."""
+    """Post meta with the names of WordPress's own geo plugins (geo_latitude ...), if a site's API exposes it."""
     for holder in (row.get("meta"), row.get("geo"), row):
         if not isinstance(holder, dict) or str(holder.get("geo_public", "1")) == "0":
             continue

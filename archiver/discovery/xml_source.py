@@ -1,7 +1,7 @@
-"""The source of an XML document, before a parser sees it: where its root begins, its CDATA, how much of it is read.
+"""The source of an XML document before parsing: where its root begins, its CDATA, how much of it is read.
 
-Each function goes over the text once, however it is written. A regular expression that looks for the end of a comment
-or of a DOCTYPE would start anew at each one that has none: minutes for a document of a megabyte.
+Each function reads the text once, however it is written. A regular expression that looks for the end of a comment or
+of a DOCTYPE would search again for each one without an end, which takes minutes for a document of a megabyte.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 MOST_TAGS = 2_000_000
-"""Tags that are read of one document, end tags too. A full sitemap (50,000 addresses), each in ten languages, has
-1,500,000. An element takes some 200 bytes of memory, whatever it takes on the wire."""
+"""Tags that are read of one document, including end tags. A full sitemap (50,000 addresses), each in ten languages, has
+1,500,000. An element takes some 200 bytes of memory, whatever its size on the wire."""
 
 _SPACE = re.compile(r"\s*")
 _DOCTYPE = "<!doctype"
@@ -22,10 +22,10 @@ _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 
 
 def root_at(text: str) -> int:
-    """Where the root element begins: behind white space, comments, processing instructions and the DOCTYPE.
+    """Where the root element begins: after white space, comments, processing instructions and the DOCTYPE.
 
-    -1 where one of these has no end. So no entity that a document declares is ever seen by the parser
-    (XML 1.0, section 4): none is expanded, none is fetched.
+    -1 if one of these has no end. So the parser never sees an entity that a document declares (XML 1.0, section 4):
+    none is expanded, none is fetched.
     """
     at, doctypes = 0, 0
     while True:
@@ -48,7 +48,8 @@ def root_at(text: str) -> int:
 
 
 def _end_of_doctype(text: str, at: int) -> int:
-    """Quotation marks, comments and the internal subset may hold a ">"; one that never ends is taken to its first."""
+    """The end of a DOCTYPE. Quotation marks, comments and the internal subset may contain ">"; one without an end
+    ends at its first ">"."""
     start, inside = at, False
     while match := _IN_DOCTYPE.search(text, at):
         token, at = match.group(), match.end()
@@ -66,7 +67,7 @@ def _end_of_doctype(text: str, at: int) -> int:
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, and whether each is a CDATA section (with its marks; one without an end is none)."""
+    """The text in pieces, and whether each is a CDATA section (including its marks; one without an end is text)."""
     at = 0
     while (start := text.find(_CDATA, at)) >= 0:
         end = text.find(_CDATA_END, start)
@@ -79,7 +80,7 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def cut(text: str, most: int = MOST_TAGS) -> str:
-    """The text up to the tag that is one too many."""
+    """The text up to the first tag above the limit."""
     if len(text) <= most or text.count("<") <= most:
         return text
     at = -1

@@ -1,8 +1,8 @@
-"""What makes two readings the same text, and two versions different in meaning.
+"""Decides whether two readings are the same text, and whether two versions differ in meaning.
 
-The content digest answers "is this the same post text?" (title aside); the meaning digest
-answers "did anything change that a reader would call an edit?": the fields marked `meaning` in the
-field table, without white space, advertising or the machine's own dates.
+The content digest answers "is this the same post text?" (regardless of the title); the meaning digest answers "did
+anything change that a reader would call an edit?": the fields marked `meaning` in the field table, without white
+space, advertising or machine-generated dates.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from archiver.items import Article, GeoTag
 from archiver.record.typography import lasting, plain
 
 MEANING_FIELDS: tuple[str, ...] = tuple(f.name for f in FIELDS if f.meaning)
-# Two posts share a text only where there is a text to share: a "Hello!" or a lone picture proves nothing.
+# Fewer letters than this do not prove that two posts are the same: "Hello!", or a picture without text.
 _MIN_SHARED_LETTERS = 80
-# A shorter text than this share of the old one, behind a wall's words, is a stub and no edit.
+# Below this share of the old text, a text with a wall's words is a stub and not an edit.
 _STUB_SHARE = 0.5
-# Sources of a value that are not the page itself: they are remembered, whatever it shows today.
+# Sources of a value other than the page itself: such values are kept, whatever the page shows today.
 _TOLD = frozenset({"feed", "api", "address"})
 _PRECISIONS = ("second", "minute", "hour", "day", "month", "year")
 _WALL = re.compile(
@@ -41,7 +41,7 @@ _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
 def folded(text: str) -> str:
-    """Text as compared: NFKC, no case, only letters and digits, single spaces."""
+    """Text for comparison: NFKC, one case, only letters and digits, single spaces."""
     if text.isascii():  # the same, ten times as fast
         return " ".join(text.lower().encode("ascii").translate(_ASCII_SIGNS).decode("ascii").split())
     return _SIGNS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
@@ -51,9 +51,9 @@ def _short(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-@lru_cache(maxsize=8)  # storing one reading asks three times
+@lru_cache(maxsize=8)  # storing one reading needs it three times
 def content_digest(body: str) -> str:
-    """Digest of a post's text, "" where it is too short to tell one post from another."""
+    """Digest of a post's text, "" if it is too short to distinguish posts."""
     text = folded(body)
     return _short(text.encode()) if len(text) - text.count(" ") >= _MIN_SHARED_LETTERS else ""
 
@@ -65,7 +65,7 @@ def _meaning(name: str, value: object) -> object:
         return value.isoformat()
     if isinstance(value, tuple) and name == "geotags":
         return sorted({_place(g) for g in value})
-    # Names are set in capitals here and in small letters there; they are the same names.
+    # Some templates set names in capitals, but they are the same names.
     return sorted({plain(v).casefold() for v in value}) if isinstance(value, tuple) else value
 
 
@@ -96,17 +96,17 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def is_stub(old_body: str, new_body: str) -> bool:
-    """Whether the new text is what a paywall or a consent wall shows instead of the old, longer text."""
+    """Whether the new text is that of a paywall or a consent wall in place of the old, longer text."""
     if not old_body or len(new_body) >= len(old_body) * _STUB_SHARE:
         return False
     return not new_body.strip() or bool(_WALL.search(new_body))
 
 
 def shows_nothing_of(old: Article, new: Article) -> bool:
-    """Whether a page that showed a post shows something else: "This story is no longer online", in any language.
+    """Whether a page that had a post now has something else: "This story is no longer online", in any language.
 
-    It has another title, no date and no author of its own, no post's number, and less text, of which no dozen letters
-    in a row are the post's. A retraction that keeps the title, the date or the author's name is an edit.
+    It has another title, no date and no author of its own, no post's number, and less text, with no dozen consecutive
+    letters from the post. A retraction that keeps the title, the date or the author's name is an edit.
     """
     if not old.body or new.post_id or len(new.body) >= len(old.body) * _STUB_SHARE or folded(old.title) == folded(
             new.title):
@@ -122,7 +122,7 @@ def _runs(text: str) -> set[str]:
 
 
 def is_part(key: str, of: str) -> bool:
-    """Whether an address (urlkey) is a further page of the post at `of`: /2, /page/2 or ?page=2 behind it."""
+    """Whether an address (urlkey) is a further page of the post at `of`: followed by /2, /page/2 or ?page=2."""
     if not key.startswith(of):
         return False
     return bool(re.fullmatch(r"(/page)?/[1-9]\d{0,2}|[?&](page|paged|pg|seite)=\d{1,3}", key[len(of):]))
@@ -131,7 +131,7 @@ def is_part(key: str, of: str) -> bool:
 def same_post(a: Article, b: Article) -> bool:
     """Whether two readings from different addresses of one site are one post.
 
-    The platform's own number or guid decides; without, the same title, day and text do.
+    The platform's own number or guid decides; without it, the same title, day and text do.
     """
     if a.post_id and b.post_id:
         return a.post_id == b.post_id

@@ -1,4 +1,4 @@
-"""What belongs together, by links of two: disjoint sets as trees (Galler and Fischer, 1964)."""
+"""Union-find over linked pairs: disjoint sets as trees (Galler and Fischer, 1964)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Joined(Generic[K]):
-    """What links hold together; what has none is by itself."""
+    """The sets that links form; an element without links is a set of its own."""
 
     __slots__ = ("_above",)
 
@@ -22,14 +22,14 @@ class Joined(Generic[K]):
         self._above[self.top(one)] = self.top(other)
 
     def top(self, one: K) -> K:
-        """The one that stands for all that it is together with."""
+        """The representative of the set that an element is in."""
         above = self._above
         while above.setdefault(one, one) != one:
             above[one] = one = above[above[one]]
         return one
 
     def groups(self, each: Iterable[K]) -> list[list[K]]:
-        """These, those that are together in one group: in the order in which they come, groups by their first."""
+        """The given elements by set: in the given order, sets by their first element."""
         found: dict[K, list[K]] = {}
         for one in each:
             found.setdefault(self.top(one), []).append(one)

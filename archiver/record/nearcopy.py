@@ -1,7 +1,7 @@
-"""Whether two texts are near copies of each other, and why; whether three are a series made from one template.
+"""Decides whether two texts are near-duplicates, and why, and whether three are a series from one template.
 
-The measure is how much of a text stands in passages that the other has too. An edited copy shares passages all over,
-with small gaps where words were changed; a text that quotes another shares some and goes on with its own.
+The measure is how much of a text is in passages that the other also has. An edited copy shares passages throughout,
+with small gaps where words were changed; a text that quotes another shares some and continues with its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from math import sqrt
 
 from archiver.record.wording import HAN, SPACED, THAI, Wording
 
-# What lies between two shared passages that are so close is an edit within one passage.
+# A gap this small between two shared passages is an edit within one passage.
 _GAPS = {script: re.compile(b"(?<=\1)\0{1,%d}(?=\1)" % script.gap) for script in (SPACED, HAN, THAI)}
 _SHORT_PASSAGES, _LONG_PASSAGES, _SHORT_SHARED = 0.6, 0.5, 0.35
 _WHOLE, _WHOLE_OF = 0.85, 0.25
@@ -25,8 +25,8 @@ _NUMBER = re.compile(r"\d+(?:[.:/-]\d+)*")
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Two near copies: `similarity` is the share of their words (0 to 1) that stand in word sequences of both;
-    `reason` says it to a person."""
+    """Two near-duplicates: `similarity` is the share of their words (0 to 1) in word sequences of both; `reason`
+    says why in words."""
 
     similarity: float
     reason: str
@@ -34,8 +34,8 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class _Cover:
-    """Which words of a text stand in another's shingles: `shared` of `size`, `passages` with small gaps filled;
-    `before` and `after` words stand before the first and after the last passage."""
+    """The words of a text that are in another's shingles: `shared` of `size`, `passages` with small gaps filled;
+    `before` and `after` count the words before the first and after the last passage."""
 
     size: int
     shared: int
@@ -48,7 +48,7 @@ def _cover(text: Wording, other: Wording) -> _Cover:
     width, there = text.script.shingle, other.unique
     begins = int.from_bytes(bytes(map(there.__contains__, text.shingles)), "little")
     shared = 0
-    for at in range(width):  # one byte a word: all words of a shared shingle are set at once
+    for at in range(width):  # one byte per word: all words of a shared shingle are set at once
         shared |= begins << 8 * at
     size = len(text.words)
     flags = shared.to_bytes(size, "little")
@@ -57,9 +57,9 @@ def _cover(text: Wording, other: Wording) -> _Cover:
 
 
 def near_copies(a: Wording, b: Wording, *, one_site: bool = False) -> Likeness | None:
-    """What makes two texts near copies; None where they are not. The order of the two makes no difference.
+    """What makes two texts near-duplicates; None if they are not. Their order makes no difference.
 
-    Posts of one site have habits in common, so that more of them must be shared.
+    Posts of one site have phrases in common, so they must share more.
     """
     if a.is_short or b.is_short or a.script is not b.script:
         return None
@@ -115,8 +115,8 @@ def _reason(short: _Cover, long: _Cover, similarity: float, a: Wording, b: Wordi
 
 
 def are_numbered(a: tuple[str, str], b: tuple[str, str]) -> bool:
-    """Whether two posts (title and text) are numbers of a series: their titles differ in numbers only ("Release 1.5.4",
-    "Release 1.6.1"; "2017 in review", "2018 in review"), and these stand in their texts, too."""
+    """Whether two posts (title and text) are issues of a series: their titles differ only in numbers ("Release 1.5.4",
+    "Release 1.6.1"; "2017 in review", "2018 in review"), and these are in their texts too."""
     if _NUMBER.sub("0", a[0].casefold()) != _NUMBER.sub("0", b[0].casefold()):
         return False
     there = [(x, y) for x, y in zip(_NUMBER.findall(a[0]), _NUMBER.findall(b[0]), strict=True) if x != y]
@@ -128,11 +128,11 @@ def _has(text: str, number: str) -> bool:
 
 
 def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
-    """Whether three texts that look like near copies are made from one template, or share one boilerplate.
+    """Whether three texts that look like near-duplicates were made from one template, or share boilerplate.
 
-    Edits of a story hit each copy in other places, so that three copies have less in common than two of them. The
-    frame of a template stays: what two share the third has too, though much differs. Where what differs is all in
-    one place (another intro to the same story), only one site's own posts are a series.
+    Edits of a story change each copy in other places, so three copies have less in common than two. The frame of a
+    template stays: the third has what two of them share, though much differs. If all differences are in one place
+    (another introduction to the same story), only posts of one site are a series.
     """
     pairs = [len(x.unique & y.unique) for x, y in ((a, b), (a, c), (b, c))]
     least = min(len(a.unique), len(b.unique), len(c.unique))

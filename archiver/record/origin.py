@@ -1,4 +1,4 @@
-"""Which of some near copies the others come from, and how that is known."""
+"""Which of several near-duplicates is the origin of the others, and how that is known."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One of some near copies. `keys` are the urlkeys of its addresses, `canonical` that of the address its page
-    declares as its own, `names` those of the addresses that its text shows; `credits` as in the record."""
+    """One of several near-duplicates. `keys`: the urlkeys of its addresses; `canonical`: that of the address that
+    its page declares as its own; `names`: those of the addresses in its text; `credits` as in the record."""
 
     id: int
     site: str
@@ -31,20 +31,20 @@ class Member:
 
 
 def origin(members: Sequence[Member]) -> tuple[int, str]:
-    """The number of the member that the others were made from, and the reason in words. There are members.
+    """The number of the member that the others were made from, and the reason in words. `members` is not empty.
 
-    What a copy says of itself goes first: that another is its canonical address (RFC 6596), that it is taken from
-    another's address, or from its site. Else it is the earliest published, as exactly as the pages say that, and of
-    those that may be it the one that was seen first.
+    What a copy says comes first: that another one is its canonical address (RFC 6596), that it was taken from
+    another one's address, or from its site. Else it is the earliest published, within the precision that the pages
+    give, and among those possible the one that was seen first.
     """
-    for name, speaks, says in _SAID:
-        spoken = Counter(other.id for one in members if speaks(one) for other in members
-                         if one.id != other.id and says(one, other))
-        if spoken:
-            most = max(spoken.values())
-            first, _ = _earliest([m for m in members if spoken[m.id] == most])
+    for sign in _SIGNS:
+        named = Counter(other.id for one in members if sign.may_name(one) for other in members
+                        if one.id != other.id and sign.names(one, other))
+        if named:
+            most = max(named.values())
+            first, _ = _earliest([m for m in members if named[m.id] == most])
             who = "a copy" if most == 1 else f"{most} copies"
-            return first.id, f"{name} {who}"
+            return first.id, f"{sign.reason} {who}"
     first, reason = _earliest(members)
     return first.id, reason
 
@@ -61,16 +61,25 @@ def _credits(one: Member, other: Member) -> bool:
     return one.site != other.site and any(_is_named(credit, other.site) for credit in one.credits)
 
 
-# What is said of another, and whether one says such a thing at all: most do not, and are compared with none.
-_SAID: tuple[tuple[str, Callable[[Member], bool], Callable[[Member, Member], bool]], ...] = (
-    ("declared canonical by", lambda one: bool(one.canonical) and one.canonical not in one.keys, _declares),
-    ("named by its address in", lambda one: bool(one.names) and one.names.isdisjoint(one.keys), _refers),
-    ("credited by", lambda one: bool(one.credits), _credits),
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """A sign by which one member names another as the origin. `may_name`: whether it can name any, as most cannot and
+    need not be compared with all others."""
+
+    reason: str
+    may_name: Callable[[Member], bool]
+    names: Callable[[Member, Member], bool]
+
+
+_SIGNS = (
+    _Sign("declared canonical by", lambda one: bool(one.canonical) and one.canonical not in one.keys, _declares),
+    _Sign("named by its address in", lambda one: bool(one.names) and one.names.isdisjoint(one.keys), _refers),
+    _Sign("credited by", lambda one: bool(one.credits), _credits),
 )
 
 
 def _is_named(credit: str, site: str) -> bool:
-    """Whether a credit is the name of a site: "Reuters" of www.reuters.com, "AP" of apnews.com."""
+    """Whether a credit is the name of a site: "Reuters" for www.reuters.com, "AP" for apnews.com."""
     host = site.partition("/")[0].partition(":")[0].removeprefix("www.")
     name = folded(credit).replace(" ", "")
     labels = {label.replace("-", "") for label in host.split(".")[:-1]}
@@ -79,7 +88,7 @@ def _is_named(credit: str, site: str) -> bool:
 
 
 def _earliest(members: Sequence[Member]) -> tuple[Member, str]:
-    """A member of which no other was surely published before it, and how that is known."""
+    """A member that was not surely published after another one, and how that is known."""
     spans = [(_span(member), member) for member in members]
     ended = min(end for (_, end), _ in spans)
     possible = [member for (start, _), member in spans if start < ended]
@@ -92,7 +101,7 @@ def _earliest(members: Sequence[Member]) -> tuple[Member, str]:
 
 
 def _span(member: Member) -> tuple[datetime, datetime]:
-    """From when to when it may have been published. A post without a date was there when it was first seen."""
+    """The period in which it may have been published; for a post without a date, the moment it was first seen."""
     if member.published is None:
         return member.first_seen, member.first_seen + timedelta(microseconds=1)
     length = _LENGTHS.get(member.precision or "second", _LENGTHS["second"])

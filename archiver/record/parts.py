@@ -1,4 +1,4 @@
-"""One post from several pages: whether a page belongs to it, and their texts as one body."""
+"""One post from several pages: whether a page belongs to it, and the text of all pages as one body."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ _MOST_SEAM = 6
 
 
 def belongs(first: Article, part: Article) -> bool:
-    """Whether a page is of the post whose first page is given: the same number, day and title, as far as both say.
+    """Whether a page belongs to the post with the given first page: the same number, day and title, as far as both
+    have them.
 
-    The title may be followed by the page's number, and may stand in any place where the page tells its title.
+    The title may be followed by the page's number, and may be in any place where the page gives its title.
     """
     if first.post_id and part.post_id and first.post_id != part.post_id:
         return False
     if first.published and part.published and abs((first.published.date() - part.published.date()).days) > 1:
         return False
-    told = {_unpaged(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
-    return folded(MARK.sub("", first.title)) in told or (not part.title and bool(part.body))
+    titles = {_unpaged(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
+    return folded(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
 
 
 def _unpaged(title: str) -> str:
@@ -31,15 +32,15 @@ def _unpaged(title: str) -> str:
 
 
 def repeats(text: str, before: Sequence[str]) -> bool:
-    """Whether a page shows what another showed: programs answer a number past the last page with the last or first."""
+    """Whether a page is the same as another: programs answer a number past the last page with the last or first."""
     return bool(text) and folded(text) in {folded(t) for t in before}
 
 
 def joined(texts: Sequence[str]) -> str:
-    """The texts of a post's pages, in order, as one body; what each page repeats stands once.
+    """The texts of a post's pages, in order, as one body, without what each page repeats.
 
-    The introduction above each page is kept at the first, the note below each at the last; a paragraph that ends
-    one page and begins the next is told once. Paragraphs that are nothing but page links are left out.
+    Keeps the introduction above each page at the first, and the note below each at the last. Keeps a paragraph once
+    that ends one page and begins the next. Leaves out paragraphs that are only page links.
     """
     pages = [_without_pager(text.split("\n\n")) for text in texts if text.strip()]
     if len(texts) < 2 or not pages:
@@ -64,7 +65,7 @@ def _is_pager(paragraph: str) -> bool:
 
 
 def _common(a: list[str], b: list[str]) -> int:
-    """How many paragraphs two pages begin with alike."""
+    """How many paragraphs two pages have in common at their beginning."""
     count = 0
     for one, other in zip(a, b, strict=False):
         if not folded(one) or folded(one) != folded(other):
@@ -74,7 +75,7 @@ def _common(a: list[str], b: list[str]) -> int:
 
 
 def _seam(before: list[str], after: list[str]) -> int:
-    """How many paragraphs at the end of one page begin the next one again."""
+    """How many paragraphs at the end of one page are repeated at the beginning of the next."""
     ends = [folded(p) for p in before[-_MOST_SEAM:]]
     begins = [folded(p) for p in after[:_MOST_SEAM]]
     for n in range(min(len(ends), len(begins)), 0, -1):

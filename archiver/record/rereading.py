@@ -1,4 +1,4 @@
-"""A stored reading and another one of the same capture: which of their values hold."""
+"""Compares a stored reading with another one of the same capture: which stored values to keep."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from archiver.record.identity import MEANING_FIELDS, changed_fields, folded, is_
 
 READ_FIELDS = ("title", "body", "authors", "published", "modified", "categories", "tags", "geotags", "language",
                "description", "image", "canonical_url", "credits")
-"""What a page says. `published_precision` goes with `published`."""
+"""The fields of the page. `published_precision` belongs to `published`."""
 _TOLD = ("api", "feed")
-_BEGINNING = 120  # letters of a text by which it is known again
+_BEGINNING = 120  # letters by which a text is recognised
 
 Entries = Sequence[dict[str, Any]]
-"""Evidence as it is stored: field, value, source ...; `won` on those that a value was taken from."""
+"""Evidence as stored: field, value, source ...; `won` on those that a value was taken from."""
 
 
 def told(entries: Entries) -> frozenset[str]:
-    """The fields whose value the site's API or feed told, and not its page."""
+    """The fields with a value from the site's API or feed, not from its page."""
     return frozenset(one["field"] for one in entries if one.get("won") and one["source"] in _TOLD)
 
 
 def told_otherwise(name: str, then: Entries, now: Entries) -> bool:
-    """Whether a source of the site tells a field in other words than it did when the page was read."""
+    """Whether a source of the site gives a field another value than when the page was read."""
     for source in _TOLD:
         new = {one["value"] for one in now if one["field"] == name and one["source"] == source}
         old = {one["value"] for one in then if one["field"] == name and one["source"] == source}
@@ -35,11 +35,11 @@ def told_otherwise(name: str, then: Entries, now: Entries) -> bool:
 
 
 def lasting_fields(stored: Article, then: Entries, reading: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
-    """The fields of which the stored value stays, since the capture alone cannot tell it.
+    """The fields that keep their stored value, since the capture alone cannot give it.
 
-    A body that a source told whole stays where the source's text is not kept any more. A source that has told
-    something else since then told it of the page as it is to become: that is for the next crawl to find. Of a version
-    that was superseded (`is_past`) nobody knows any more what the sources told.
+    A body that a source gave whole stays if the source's text is no longer stored. What a source has said differently
+    since then belongs to a later state of the page, which the next crawl will find. For a superseded version
+    (`is_past`) it is no longer known what the sources said.
     """
     kept = {name for name in told(now) if (is_past and not _same_words(name, then, now))
             or told_otherwise(name, then, now)}
@@ -65,7 +65,7 @@ def _is_beginning(part: str, whole: str) -> bool:
 
 
 def merged(stored: Article, reading: Article, fields: Collection[str]) -> Article:
-    """The stored article with these fields as the reading has them; its address and its numbers stay."""
+    """The stored article with these fields from the reading; its address and its numbers stay."""
     values: dict[str, Any] = {name: getattr(reading, name) for name in fields}
     if "published" in fields:
         values["published_precision"] = reading.published_precision
@@ -73,13 +73,13 @@ def merged(stored: Article, reading: Article, fields: Collection[str]) -> Articl
 
 
 def differing(before: Article, after: Article) -> tuple[str, ...]:
-    """The fields whose values are not the same to the letter."""
+    """The fields with values that are not exactly the same."""
     return tuple(name for name in READ_FIELDS if getattr(before, name) != getattr(after, name) or (
         name == "published" and before.published_precision != after.published_precision))
 
 
 def edits(before: Article, after: Article, said: Collection[str], fields: Collection[str]) -> tuple[str, ...]:
-    """What the edit between two versions changed, when these fields of both have been read anew; `said` is what it
-    was held to have changed before."""
+    """What the edit between two versions changed, after these fields of both were extracted again; `said` is what it
+    was recorded to have changed."""
     found = changed_fields(before, after)
     return tuple(name for name in MEANING_FIELDS if name in (found if name in fields else said))

@@ -1,8 +1,8 @@
-"""A post that says again what an earlier version said: taken back once, or served in turns for ever.
+"""Reverts: a post that says again what an earlier version said, once by an editor or in turns forever.
 
-An editor who takes an edit back makes a version like any other, and the history says which one it repeats. A site that
-serves two headlines in turn (a test on its readers, a rotating teaser, an old copy in a cache) would make one at every
-visit, without end. So a post that keeps returning is counted on the versions it returns to.
+An editor who reverts an edit makes a version like any other, and the history says which one it repeats. A site that
+serves two headlines in turn (an A/B test, a rotating teaser, an old copy in a cache) would make one at every visit,
+without end. So repeated reverts are counted on the versions that they return to.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 ALTERNATES = timedelta(days=90)
-"""A second return within this time of the last is no decision of an editor: the post is served in turns."""
+"""A second revert within this time of the last is not an editor's decision: the post is served in turns."""
 MOST_RETURNS = 3
-"""Versions of an article that may repeat an earlier one, whatever time lies between them."""
+"""Versions of an article that may repeat an earlier one, whatever the time between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,18 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """What becomes of a reading that says what version `of` said: a version of its own, or one more time of that."""
+    """What to do with a reading that equals version `of`: make a version of its own, or count it."""
 
     of: int
     counted: bool
 
 
 def returned(history: Sequence[Version], said: Sequence[int], at: datetime) -> Return | None:
-    """What a reading of an article at a time is, given its versions in order and the numbers of those among them that
-    say the same as the reading (`said`; the one that stands now says something else). None: it was never said before.
+    """What to do with a reading, given the article's versions in order and the numbers of those equal to the reading
+    (`said`; the current one differs). None if no version equals it.
 
-    Laws: a history of readings that say no more than n different things has at most n + MOST_RETURNS versions. What
-    was read last is what stands. A first return is a version.
+    Laws: a history of readings with no more than n different meanings has at most n + MOST_RETURNS versions. What
+    was read last is current. A first revert is a version.
     """
     if not said:
         return None

@@ -1,7 +1,7 @@
-"""Where a reading of the past belongs among the versions of a post that are known already.
+"""Places a reading of an old capture among the known versions of a post.
 
-Pure. A post's versions are the runs of equal meaning in the order of its captures: each begins with the first capture
-of it, and lasts until the next one begins. Whatever the order in which captures come in, the runs are the same.
+Pure. A post's versions are the runs of equal meaning in the order of its captures: each begins with its first capture
+and lasts until the next one begins. The runs are the same in whatever order captures arrive.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from archiver.record.identity import changed_fields, is_stub
 class Version:
     """One run: `at` is the time of its first capture, `capture` that capture's number, `digest` that of its payload.
 
-    `number` is the revision that it is stored as, 0 where it is not stored. `changed` are the fields that differ from
-    the version before, () of the first. `extractor` is who read it, None where that is not known.
+    `number` is the revision it is stored as, 0 if it is not stored. `changed`: the fields that differ from the version
+    before, () for the first. `extractor` is what read it, None if unknown.
     """
 
     at: datetime
@@ -33,14 +33,14 @@ class Version:
 
     @property
     def order(self) -> tuple[datetime, str]:
-        """Captures of one second are told apart by their payload, so that they have one order."""
+        """Captures of the same second are ordered by their payload, so that the order is unique."""
         return self.at, self.digest
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A later capture of a run that showed the same: it proves that the run went on until then. `article` is its own
-    reading, None where that of the run stands for it."""
+    """A later capture of a run with the same meaning, which proves that the run lasted until then. `article`: its own
+    reading, None if it is that of the run."""
 
     at: datetime
     capture: int | None = None
@@ -49,8 +49,8 @@ class Sighting:
 
 
 class Placed(Enum):
-    """What a reading did to the versions: it made a run, began one earlier, or told of nothing new. COUNTED: it would
-    make one more of the runs of a post that is served in turns."""
+    """The effect of a reading on the versions: it made a run, began one earlier, or added nothing. COUNTED: it would
+    add one more run of a post that is served in turns."""
 
     INSERTED = auto()
     EXTENDED = auto()
@@ -60,7 +60,7 @@ class Placed(Enum):
 
 
 Changed = Callable[[Version, Version], tuple[str, ...]]
-"""The fields in which a version was edited since an earlier one; () where both are the same."""
+"""The fields that were edited between two versions; () if they are the same."""
 
 
 def plainly(before: Version, after: Version) -> tuple[str, ...]:
@@ -68,18 +68,18 @@ def plainly(before: Version, after: Version) -> tuple[str, ...]:
 
 
 def run_of(versions: Sequence[Version], reading: Version) -> int | None:
-    """The run in whose time a reading falls; None where it is earlier than all."""
+    """The run during which a reading was taken; None if it is earlier than all."""
     return next((n for n in range(len(versions) - 1, -1, -1) if versions[n].order <= reading.order), None)
 
 
 def weave(versions: Sequence[Version], reading: Version, again: Sighting | None,
           changed: Changed = plainly) -> tuple[tuple[Version, ...], Placed]:
-    """The versions with a reading entered at its time, and what that did.
+    """The versions with a reading inserted at its time, and the effect.
 
-    `versions` are in order and there is at least one. `again` is the first later capture of the run that the reading
-    falls in, None where that run was not seen again. A stub (a paywall's or consent wall's text) after a whole text is
-    no version. Of a run that begins earlier now, the earlier reading is told, unless it is the same only by another
-    reader (`changed` finds nothing, though their words differ): then what is stored stays.
+    `versions` are in order and not empty. `again`: the first later capture of the run that the reading is in, None
+    if that run was not seen again. A stub (the text of a paywall or consent wall) after a whole text is no version.
+    If a run now begins earlier, the earlier reading replaces the stored one, unless only another extractor makes
+    them differ (`changed` finds nothing, though their words differ): then the stored one stays.
     """
     n = run_of(versions, reading)
     if n is not None:
@@ -98,8 +98,8 @@ def weave(versions: Sequence[Version], reading: Version, again: Sighting | None,
 
 
 def _joined(versions: Sequence[Version], changed: Changed) -> tuple[Version, ...]:
-    """Neighbours of what is new that are the same become one run, stubs behind a whole text go, and each says what
-    changed in it. Two versions that are both stored stay as they are."""
+    """Merges adjacent versions that are equal, drops stubs after a whole text, and sets what changed in each. Two
+    versions that are both stored stay as they are."""
     out: list[Version] = []
     for version in versions:
         before = out[-1] if out else None

@@ -1,4 +1,4 @@
-"""Text as its meaning is compared: how it is set, and what machines write between its lines, is none of it."""
+"""Text for comparing meaning: without typography and without what machines write between its lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# Programs set quotation marks, dashes and dots as they like (WordPress: wptexturize), in old posts too.
+# Programs change quotation marks, dashes and dots (WordPress: wptexturize), in old posts too.
 _QUOTES = ("\"`´\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\u00ab\u00bb\u2039\u203a"
            "\u300c\u300d\u300e\u300f")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
@@ -16,7 +16,7 @@ _SET = {
     "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl",
 }
 _SPECIAL = re.compile(f"[{re.escape(_QUOTES + _DASHES + _UNSEEN)}\u2026\ufb00-\ufb04]")
-# French sets a space that does not break inside its quotation marks.
+# French has a no-break space inside its quotation marks.
 _INSIDE = re.compile("(?<=[\u00ab\u2039])[\u00a0\u202f]|[\u00a0\u202f](?=[\u00bb\u203a])")
 _RUN = re.compile("--+|''+")
 
@@ -45,13 +45,13 @@ _PASSING = re.compile(rf"\s*[\W_]*(?:{'|'.join(_LINES)})[\W_]*\s*", re.IGNORECAS
 
 
 def plain(text: str) -> str:
-    """Text with single spaces, NFC, one form of quotation mark, dash and ellipsis, without what nobody sees.
+    """Text with single spaces, NFC, one form of quotation mark, dash and ellipsis, and without invisible characters.
 
-    Letters, digits, case, accents and signs that say something stay: 10² and 102 are two numbers.
+    Letters, digits, case, accents and meaningful signs stay: 10² and 102 are two numbers.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-        # A tenth of the time that str.translate takes.
+        # In a tenth of the time of str.translate.
         text = _SPECIAL.sub(lambda sign: _SET[sign[0]], _INSIDE.sub("", text))
     text = text.replace('"', "'").replace("`", "'")
     if "--" in text or "''" in text:
@@ -59,10 +59,10 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-@lru_cache(maxsize=8)  # storing one reading asks several times
+@lru_cache(maxsize=8)  # storing one reading needs it several times
 def lasting(body: str) -> str:
-    """The meaning of a body: as `plain`, without the lines that tell of the moment alone and change with every visit:
-    counts of views, "3 hours ago", the word for an advertisement."""
+    """The meaning of a body: as `plain`, without lines that are only about the moment and change with every visit: view
+    counts, "3 hours ago", the label of an advertisement."""
     lines = body.split("\n")
     kept = (line for line in lines if len(line) > _LONGEST_LINE or not _PASSING.fullmatch(line))
     return plain("\n".join(kept))

@@ -1,4 +1,4 @@
-"""What cannot be true: dates in the future, places off the globe, names without a letter."""
+"""Removes values that cannot be true: dates in the future, places off the globe, names without a letter."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LISTS = ("authors", "categories", "tags", "credits")
 
 
 def validated(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
-    """The article without what cannot be true at the time of its capture, and a phrase for each thing dropped.
+    """The article without values that cannot be true at the time of its capture, and a phrase for each value dropped.
 
-    A published date may lie up to a day ahead (time zones); text loses control characters and lone
-    surrogates, which no database and no JSON can hold.
+    A published date may be up to a day ahead (time zones); text loses control characters and lone surrogates, which no
+    database and no JSON can store.
     """
     problems: list[str] = []
     values: dict[str, object] = {name: _text(getattr(article, name)) for name in ("title", "body", "description")}

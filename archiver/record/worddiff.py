@@ -1,8 +1,8 @@
-"""Two texts compared word by word: which words were taken out, and which came in.
+"""Compares two texts word by word: which words were removed, and which were added.
 
-Anchors are words that stand once in both texts (the patience method of Bram Cohen, as bzr has it): they are found in
-n log n, whatever the texts are, and they keep a moved sentence whole where a shortest edit script would tear it into
-letters and "the"s. Only the short stretches between them are compared in full.
+Anchors are words that occur once in both texts (the patience method of Bram Cohen, as in bzr): they are found in
+n log n for any texts, and keep a moved sentence whole where a shortest edit script would tear it into letters and
+"the"s. Only the short stretches between them are compared in full.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-# Scripts that set no spaces between words: a word is one letter with the signs that belong to it.
+# Scripts without spaces between words: a word is one letter with its combining signs.
 _UNSPACED = ("\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
              "\uf900-\ufaff\U00020000-\U0003134f")
 _SIGNS = ("\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e"
@@ -29,7 +29,7 @@ _COSTLY = 4_000
 _RUN = 4
 _DEEPEST = 12
 _MOST_WORDS = 200_000
-"""Words beyond which a text is compared paragraph by paragraph only."""
+"""Words beyond which a text is compared only by paragraph."""
 
 
 class Op(StrEnum):
@@ -40,22 +40,22 @@ class Op(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text that both have, that only the old one has, or that only the new one has."""
+    """A stretch of text that both texts have, that only the old one has, or that only the new one has."""
 
     op: Op
     text: str
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, the spaces and signs between them, in order; together they are the text."""
+    """The words of a text, and the spaces and signs between them, in order; joined they are the text."""
     return _WORD.findall(text)
 
 
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
-    """What was edited between two texts. The pieces that are not `insert` are the old text, those not `delete` the new.
+    """The edit between two texts. The pieces that are not `insert` are the old text, those not `delete` the new.
 
-    What is taken out stands before what comes in its place. Bounded in time: some tenths of a second for texts of
-    10,000 words that have nothing in common. Never raises.
+    What is removed precedes what replaces it. Bounded in time: some tenths of a second for texts of 10,000 words
+    that have nothing in common. Never raises.
     """
     if old == new:
         return (Piece(Op.EQUAL, old),) if old else ()
@@ -69,7 +69,7 @@ def is_equal(pieces: Iterable[Piece]) -> bool:
 
 
 def set_diff(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Of two lists of names (authors, tags) what came in and what was taken out, each in its list's order."""
+    """What was added to and removed from a list of names (authors, tags), each in its list's order."""
     return tuple(n for n in new if n not in old), tuple(n for n in old if n not in new)
 
 
@@ -77,7 +77,7 @@ _Step = tuple[Op, Sequence[str]]
 
 
 def _script(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
-    """Equal ends first, then from anchor to anchor."""
+    """First the equal ends, then from anchor to anchor."""
     start = _common(old, new)
     end = min(_common(old[::-1], new[::-1]), len(old) - start, len(new) - start)
     if start:
@@ -88,7 +88,7 @@ def _script(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 
 def _middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[_Step]:
-    """A stretch that is cheap is compared in full; any other is cut at its anchors, of single words or of four."""
+    """Compares a cheap stretch in full; cuts any other at its anchors, of single words or of four."""
     if not (old and new) or _cost(old, new) <= _COSTLY:
         yield from _in_full(old, new)
         return
@@ -100,7 +100,7 @@ def _middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[
     a = b = 0
     for i, j in anchors:
         if i < a or j < b:
-            continue  # taken with the anchor before it
+            continue  # part of the anchor before it
         back = _common(old[a:i][::-1], new[b:j][::-1])
         yield from _middle(old[a:i - back], new[b:j - back], depth + 1)
         length = 1
@@ -112,7 +112,7 @@ def _middle(old: Sequence[str], new: Sequence[str], depth: int = 0) -> Iterator[
 
 
 def _cost(old: Sequence[str], new: Sequence[str]) -> int:
-    """Steps that difflib takes for one longest match; it looks for as many as there are."""
+    """The steps that difflib takes to find one longest match."""
     counts = Counter(new)
     return len(old) + sum(counts[word] for word in old)
 
@@ -127,7 +127,8 @@ def _in_full(old: Sequence[str], new: Sequence[str]) -> Iterator[_Step]:
 
 
 def _anchors(old: Sequence[str], new: Sequence[str], length: int) -> list[tuple[int, int]]:
-    """Places of runs of `length` words that both texts have once, in the same order: the longest sequence of them."""
+    """Positions of runs of `length` words that occur once in both texts, in the same order: the longest such
+    sequence."""
     a, b = _runs(old, length), _runs(new, length)
     once = {run for run, n in Counter(a).items() if n == 1} & {run for run, n in Counter(b).items() if n == 1}
     place = {run: n for n, run in enumerate(b) if run in once}
@@ -160,7 +161,7 @@ def _common(old: Sequence[str], new: Sequence[str]) -> int:
 
 
 def _readable(steps: Iterable[_Step]) -> Iterator[tuple[Op, str]]:
-    """Runs of one kind joined; what is equal between two changes and is no word is told as changed with them."""
+    """Joins runs of one kind; equal stretches between two changes that contain no word count as changed with them."""
     out = ins = ""
     gap: str | None = None
     for op, part in steps:

@@ -1,6 +1,6 @@
-"""A text as near copies are compared: its words in order, and every few of them in a row (shingles).
+"""A text in the form in which near-duplicates are compared: its words in order, and short sequences of them (shingles).
 
-Where a script sets no spaces between words, its letters stand for them, and more of them make a shingle.
+In scripts without spaces between words, letters take their place, and a shingle has more of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 _HAN = "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3105-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff" \
        "\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 _THAI = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\ua9e0-\ua9fe\uaa60-\uaadf"  # Thai, Lao, Burmese, Khmer
-# Vowel signs are no letters to \w, and yet no word of these scripts is whole without them.
+# \w does not match vowel signs, without which no word of these scripts is whole.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0971-\u0dff\u0f71-\u0fbc\u200c\u200d"
 _WORDS = re.compile(r"\w+")
 _NOT_SIMPLE = re.compile(f"[{_HAN}{_THAI}{_MARKS}]")
@@ -21,14 +21,14 @@ _UNSPACED = re.compile(f"[{_HAN}{_THAI}]")
 _PIECES = re.compile(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
 _IS_HAN = re.compile(f"[{_HAN}]")
 _LEAST_LINES = 8
-_MOST_LETTERS = 120_000  # of a book the beginning tells as much
+_MOST_LETTERS = 120_000  # of a book, the beginning is enough
 _ASCII_SIGNS = bytes(n if chr(n).isalnum() else 32 for n in range(256))
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How texts of a kind of script are compared, in words: so many make a shingle; a text of fewer than `least` is
-    none to compare, and copies share no fewer than `shared`; shared passages with no more than `gap` between them are
+    """How texts of a kind of script are compared, in words: `shingle` of them make a shingle; a shorter text than
+    `least` is not compared, and copies share at least `shared`; shared passages with at most `gap` between them are
     one passage; a line of at most `line` is an entry of a list; posts of one site that share less than `habits` of
     their words (0 to 1) need not be copies."""
 
@@ -48,8 +48,8 @@ THAI = Script("thai", 9, 150, 100, 24, 30, 0.5)
 
 @dataclass(frozen=True)
 class Wording:
-    """The words of a text, its shingles in order (the n-th begins at the n-th word), and whether it is a list: most
-    of it short lines. What only a comparison asks for is made when it does."""
+    """The words of a text, its shingles in order (the n-th begins at the n-th word), and whether it is a list, i.e.
+    mostly short lines. What only comparisons need is computed when they need it."""
 
     script: Script
     words: tuple[str, ...]
@@ -66,13 +66,13 @@ class Wording:
 
     @property
     def is_short(self) -> bool:
-        """Whether there is too little text to tell a copy by."""
+        """Whether the text is too short to recognise a copy."""
         return len(self.words) < self.script.least
 
 
-@lru_cache(maxsize=64)  # a text is compared when it comes, and again with those that come soon after it
+@lru_cache(maxsize=64)  # a text is compared when it arrives, and again with those that arrive soon after it
 def wording(body: str) -> Wording:
-    """The wording of a post's text. Case, signs and the width of letters make no difference (NFKC)."""
+    """The wording of a post's text, regardless of case, signs and the width of letters (NFKC)."""
     script, words = _words(body[:_MOST_LETTERS])
     width = script.shingle
     shingles = tuple(map(" ".join, zip(*(words[n:] for n in range(width)), strict=False)))

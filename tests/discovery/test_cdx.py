@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery.cdx import CdxEntry, is_page, newest, parse, timestamp
-from archiver.discovery.cdx_query import prefix_of, query_url, resumed, service_address
+from archiver.discovery.cdx_query import CdxQuery, prefix_of, query_url, resumed, service_address
 from archiver.discovery.cdx_targets import is_spoilt, targets
 from archiver.items import Source
 from archiver.urls import Scope, normalize
@@ -29,7 +29,7 @@ def asked(url: str) -> dict[str, list[str]]:
 
 
 def test_the_internet_archive_is_asked_for_each_page_once_and_by_and_by() -> None:
-    words = asked(query_url(WAYBACK, prefix_of(SCOPE), since=datetime(2009, 1, 2, tzinfo=UTC)))
+    words = asked(query_url(WAYBACK, prefix_of(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
     assert words["url"] == ["blog.example.org/*"] and words["output"] == ["json"] and words["collapse"] == ["urlkey"]
     assert words["filter"] == ["statuscode:200", "mimetype:(text/html|application/xhtml.xml)"]
     assert words["showResumeKey"] == ["true"] and words["limit"] == ["5000"] and words["from"] == ["20090102000000"]
@@ -37,8 +37,9 @@ def test_the_internet_archive_is_asked_for_each_page_once_and_by_and_by() -> Non
 
 
 def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
-    words = asked(query_url(WAYBACK, "example.org/blog/", pages_only=False, collapse=False, limit=7,
-                            fields=("timestamp", "original"), until=datetime(2010, 1, 2, tzinfo=UTC)))
+    query = CdxQuery(pages_only=False, collapse=False, limit=7, fields=("timestamp", "original"),
+                     until=datetime(2010, 1, 2, tzinfo=UTC))
+    words = asked(query_url(WAYBACK, "example.org/blog/", query))
     assert words["url"] == ["example.org/blog/*"] and words["fl"] == ["timestamp,original"] and words["limit"] == ["7"]
     assert words["to"] == ["20100102000000"] and not {"filter", "collapse"} & set(words)
 
