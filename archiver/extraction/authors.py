@@ -111,9 +111,9 @@ def candidates(
     _metas(page, add)
     declared = out[seen:]
     del out[seen:]
-    told = {frozenset(map(folded, c.value)) for c in declared}
-    agreed = any(c.visible and frozenset(map(folded, c.value)) in told for c in out)
-    signed, many = signs(page, post, told, agreed=agreed)
+    named = {frozenset(map(folded, c.value)) for c in declared}
+    agreed = any(c.visible and frozenset(map(folded, c.value)) in named for c in out)
+    signed, many = signs(page, post, named, agreed=agreed)
     for sign in [*signed, *signs_of_text(text)]:
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     out += declared

@@ -40,15 +40,15 @@ def body(page: Page, post: Post, title: str, beside: Beside, lead: Lead | None =
     the whole text, that is returned.
     """
     shown = _shown(page, post, title, beside)
-    if told := whole(shown.text, page.url, title, lead):
-        return Body(told, "api" if from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
+    if text := whole(shown.text, page.url, title, lead):
+        return Body(text, "api" if from_api(lead) else "feed", "whole text", 0.9, is_whole=True)
     return shown
 
 
 def whole(shown: str, url: str, title: str, lead: Lead | None) -> str:
     """The whole text from the source, if the page shows only its beginning; else ""."""
-    told = of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
-    return told if len(told) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, told)) else ""
+    text = of_html(lead.body_html, url, title) if lead is not None and lead.body_html else ""
+    return text if len(text) > 1.15 * len(shown) + 20 and (not shown or _begins(shown, text)) else ""
 
 
 def of_html(fragment: str, url: str, title: str = "") -> str:

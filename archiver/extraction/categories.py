@@ -140,10 +140,10 @@ def _by_link(page: Page, post: Post) -> Iterator[Found]:
     kinds: tuple[Kind, ...] = ("category", "tag")
     for kind in kinds:
         sure = [x.text for x in links if x.kind == kind and x.sure]
-        told = [x.text for x in links if x.kind == kind]
+        all_ = [x.text for x in links if x.kind == kind]
         yield _found(kind, sure, "link", f"{kind} address", 0.8, True)
-        if len(told) > len(sure):
-            yield _found(kind, told, "label", f"{kind} label", 0.74, True)
+        if len(all_) > len(sure):
+            yield _found(kind, all_, "label", f"{kind} label", 0.74, True)
 
 
 def _declared(page: Page) -> Iterator[Found]:

@@ -1,4 +1,4 @@
-"""Agencies and outlets a post names as its source, and the byline that stands at its end."""
+"""The agencies and outlets that a post names as its sources, and the byline at its end."""
 
 from __future__ import annotations
 
@@ -73,9 +73,8 @@ _STARTS_NOTE = re.compile(
     r"basado)\b",
     re.IGNORECASE,
 )
-_DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+_DOMAIN, _INITIALS = re.compile(r"[\w-]+(?:\.[\w-]+)+"), re.compile(r"[a-zäöü]{2,4}")
 _BETWEEN_AGENCIES = re.compile(r"\s*[,/;&+–]\s*|\s+(?:-|and|und|y|et|e|và|и|و)\s+")
-_INITIALS = re.compile(r"[a-zäöü]{2,4}")
 _DATELINE_WORDS = 3
 _FIRST, _LAST = 3, 4
 _LONGEST, _LONGEST_LIST = 50, 80
@@ -240,13 +239,9 @@ def _covers(text: str, who: list[str]) -> bool:
 
 
 def credits(
-    body: str,
-    tail: Tail,
-    lines: tuple[str, ...] = (),
-    captions: Iterable[str] = (),
-    beside: Iterable[str] = (),
+    body: str, tail: Tail, lines: tuple[str, ...] = (), captions: Iterable[str] = (), beside: Iterable[str] = (),
     own: Iterable[str] = (),
-) -> tuple[str, ...]:
+) -> tuple[str, ...]:  # fmt: skip
     """All sources that a post names: at its end, in a dateline "HANOI (Reuters) -", in separate notes, in its meta
     lines, and `beside` its text (as `of_page` finds them). A source in a caption is the picture's; the site's `own`
     names are not sources."""
@@ -300,16 +295,15 @@ def dateline_place(body: str) -> str:
 
 def of_page(page: Page, post: Post) -> list[str]:
     """The sources beside the text: in elements named so, in meta elements, and in schema.org's sourceOrganization."""
-    found: list[str] = []
-    for el, _ in post.select(_PLACES, anywhere=False)[:3]:
-        text = line(el)
-        if len(text) <= 60 and not PHOTO.search(text):
-            m = _LABEL.match(text)
-            found += outlets(m["who"] if m else text)
-    for text in page.data.meta(*_METAS)[:3]:
-        m = _LABEL.match(text)
-        found += outlets(m["who"] if m else text) if len(text) <= 60 else []
+    shown = (line(el) for el, _ in post.select(_PLACES, anywhere=False)[:3])
+    texts = [text for text in shown if not PHOTO.search(text)] + page.data.meta(*_METAS)[:3]
+    found = [name for text in texts if len(text) <= 60 for name in outlets(_without_label(text))]
     return found + page.data.texts(page.data.article(page.addresses), "sourceOrganization")[:3]
+
+
+def _without_label(text: str) -> str:
+    m = _LABEL.match(text)
+    return m["who"] if m else text
 
 
 def captions(post: Post) -> list[str]:

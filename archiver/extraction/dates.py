@@ -23,70 +23,20 @@ from archiver.platforms import by_name
 
 When = Candidate[Moment]
 _PUBLISHED = (
-    (
-        (
-            "article:published_time",
-            "article:published",
-            "og:published_time",
-            "og:article:published_time",
-            "rnews:datepublished",
-        ),
-        0.84,
-    ),
-    (
-        (
-            "citation_publication_date",
-            "citation_online_date",
-            "parsely-pub-date",
-            "datepublished",
-            "publish-date",
-            "publishdate",
-            "publish_date",
-            "publication_date",
-            "published_time",
-            "pubdate",
-            "pub_date",
-            "article.published",
-            "published-date",
-            "originalpublicationdate",
-            "sailthru.date",
-            "cxenseparse:recs:publishtime",
-            "ptime",
-            "displaydate",
-            "article_date_original",
-            "article:created",
-            "created",
-        ),
-        0.74,
-    ),
-    (
-        (
-            "dc.date.issued",
-            "dcterms.issued",
-            "dcterms.created",
-            "dc.date.created",
-            "dcterms.date",
-            "dc.date",
-            "date",
-            "bt:pubdate",
-        ),
-        0.68,
-    ),
-)
+    (("article:published_time", "article:published", "og:published_time", "og:article:published_time",
+      "rnews:datepublished"), 0.84),
+    (("citation_publication_date", "citation_online_date", "parsely-pub-date", "datepublished", "publish-date",
+      "publishdate", "publish_date", "publication_date", "published_time", "pubdate", "pub_date", "article.published",
+      "published-date", "originalpublicationdate", "sailthru.date", "cxenseparse:recs:publishtime", "ptime",
+      "displaydate", "article_date_original", "article:created", "created"), 0.74),
+    (("dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created", "dcterms.date", "dc.date", "date",
+      "bt:pubdate"), 0.68),
+)  # fmt: skip
+"""Names of meta elements with the date of publication, and how much they are believed."""
 _MODIFIED = (
-    "article:modified_time",
-    "og:updated_time",
-    "article:modified",
-    "dcterms.modified",
-    "dc.date.modified",
-    "datemodified",
-    "last-modified",
-    "lastmod",
-    "revised",
-    "modified_time",
-    "article.updated",
-    "sailthru.lastmodified",
-)
+    "article:modified_time", "og:updated_time", "article:modified", "dcterms.modified", "dc.date.modified",
+    "datemodified", "last-modified", "lastmod", "revised", "modified_time", "article.updated", "sailthru.lastmodified",
+)  # fmt: skip
 _KNOWN_METAS = frozenset(name for names, _ in _PUBLISHED for name in names)
 # Names of meta elements that are in no table: "x:publishdate", "page-date".
 _META_PUBLISHED = re.compile(r"publi(?:sh|cation)|posted|pub_?date|(?:^|[:._-])date$", re.IGNORECASE)
@@ -134,8 +84,8 @@ def _published(page: Page, post: Post, lead: Lead | None, beside: Beside) -> lis
     language = page.date_language
     if lead is not None and lead.published is not None:
         trusted = from_api(lead)
-        told = Moment(lead.published, "second", True)
-        out.add(told, "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
+        moment = Moment(lead.published, "second", True)
+        out.add(moment, "api" if trusted else "feed", "published", 0.97 if trusted else 0.79)
     _add_platform(page, post, out)
     _add_declared(page, post, out, language)
     out.add(beside.moment, "byline", "beside the heading", 0.8, True)
@@ -340,8 +290,8 @@ def modified(page: Page, post: Post, lead: Lead | None, beside: Beside) -> list[
     out = _Found()
     if lead is not None and lead.modified is not None:
         trusted = from_api(lead)
-        told = Moment(lead.modified, "second", True)
-        out.add(told, "api" if trusted else "feed", "modified", 0.97 if trusted else 0.7)
+        source, confidence = ("api", 0.97) if trusted else ("feed", 0.7)
+        out.add(Moment(lead.modified, "second", True), source, "modified", confidence)
     for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
         out.add(machine(text), "json-ld", "dateModified", 0.86)
     for text in page.data.texts(page.data.rdfa_article(page.addresses), "dateModified")[:1]:

@@ -276,7 +276,7 @@ def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
 
 
 
-def _told(facts: _Facts) -> Answer | None:
+def _known_post(facts: _Facts) -> Answer | None:
     if facts.known is PageKind.POST:
         return PageKind.POST, "told by its source"
     return None
@@ -306,7 +306,7 @@ _RULES: tuple[_Rule, ...] = (
     _declared,
     _known,
     _dated,
-    _told,
+    _known_post,
     _bylined,
 )
 _GLANCES: tuple[_Rule, ...] = (_stub, _password, _platform_classes, _not_found, _paths, _led, _home, _known)

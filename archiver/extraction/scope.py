@@ -11,6 +11,7 @@ from typing import Any
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.headings import ALIKE, TITLE_PARTS, declared_titles, in_site_header, likest, opens
 from archiver.extraction.likeness import likeness
 from archiver.extraction.page import Page
 from archiver.extraction.text import folded, line
@@ -26,24 +27,16 @@ _NOISE = re.compile(
     r"site-?footer|colophon|wp-block-query|"
     r"site-?header|masthead|branding|cookie\w*|modal|popup|author-?(?:bio|box|info|description|card)|about-?author|"
     r"jp-relatedposts|prev(?:ious)?|next|"
-    r"toc|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|"
-    r"[\s_-])",
+    r"toc|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _NOISE_TAGS = frozenset({"aside", "nav"})
-_PARTS = re.compile(r"\s+[|·•»«›‹–—:/-]+\s+|\s*[｜|]\s*")
-_TITLE_NAME = re.compile(
-    r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.IGNORECASE
-)
+_TITLE_NAME = re.compile(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
-_HEADINGS, _UNLIKE, _ALIKE = 20, 0.4, 0.6
+_HEADINGS = 20
 _KEEP = frozenset({"html", "body", "main"})
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
 _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
-_SITE_HEADER = re.compile(
-    r"[\s_-](site-?(title|header|branding|logo|name)|branding|masthead|logo|navbar\S*|blog-?(title|name))[\s_-]",
-    re.IGNORECASE,
-)
 
 
 @lru_cache(maxsize=16_384)
@@ -137,9 +130,8 @@ class Post:
 
     def in_body(self, el: Element) -> bool:
         """Whether an element is part of the post's text."""
-        return (
-            self.body is not None and el is not self.body and self.body is not self.holder and is_below(el, self.body)
-        )
+        body = self.body
+        return body is not None and el is not body and body is not self.holder and is_below(el, body)
 
 
 def text_length(el: Element) -> int:
@@ -215,14 +207,14 @@ class _TitleSearch:
         self.post, self.index = post, post.page.index
         self.site = {folded(n) for n in post.page.data.names_of_site()}
         self.entry = _post_of(post.body) if post.body is not None else None
-        self.declared = _declared_titles(post.page)
+        self.declared = declared_titles(post.page)
         self.names = {folded(t) for t in self.declared}
 
     def take(self, headings: list[Element], rule: str) -> None:
-        self.post.title, self.post.title_rule = _likest(self.declared, headings), rule
+        self.post.title, self.post.title_rule = likest(self.declared, headings), rule
 
     def is_clear(self, el: Element) -> bool:
-        return not self.post.is_noise(el) and not _in_site_header(el)
+        return not self.post.is_noise(el) and not in_site_header(el)
 
     def settle_by_selectors(self, rules: Iterable[str]) -> bool:
         """Takes a heading of the first selector that has one; True where no other heading can be better.
@@ -252,7 +244,7 @@ class _TitleSearch:
         found = [e for e in self.index.select(rule) if self.is_clear(e)]
         if body is not None:
             found = [e for e in found if not is_below(e, body)] or [
-                e for e in found if e.tag == "h1" and _opens(body, e)
+                e for e in found if e.tag == "h1" and opens(body, e)
             ]
         if entry is not None:
             found = [e for e in found if is_below(e, entry)] or [
@@ -272,7 +264,7 @@ class _TitleSearch:
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
         """Takes an <h1>, else an <h2> that is like a declared title, else an element that is named a title."""
         # A large heading with a picture is called "masthead" too: it is the post's where it says its title.
-        if usable := clear or self._like_declared(headings) or [e for e in headings if not _in_site_header(e)]:
+        if usable := clear or self._like_declared(headings) or [e for e in headings if not in_site_header(e)]:
             self.take(usable, "h1")
         elif alike := self._like_declared(self._second_headings()):
             self.take(alike, "h2")
@@ -280,12 +272,12 @@ class _TitleSearch:
             self.post.title, self.post.title_rule = named, "title by name"
 
     def _like_declared(self, headings: list[Element]) -> list[Element]:
-        return [e for e in headings if any(likeness(line(e), t) >= _ALIKE for t in self.declared)]
+        return [e for e in headings if any(likeness(line(e), t) >= ALIKE for t in self.declared)]
 
     def _second_headings(self) -> list[Element]:
         body = self.post.body
         clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
-        return [e for e in clear if body is None or not is_below(e, body) or _opens(body, e)]
+        return [e for e in clear if body is None or not is_below(e, body) or opens(body, e)]
 
 
 def _named_title(post: Post) -> Element | None:
@@ -295,49 +287,12 @@ def _named_title(post: Post) -> Element | None:
     """
     page = post.page
     whole = [*page.data.meta("og:title")[:1], page.head_title]
-    begins = {folded(part) for t in whole if t for part in (t, _PARTS.split(t)[0], t.split("_")[0])} - {""}
+    begins = {folded(part) for t in whole if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
     named = (e for n in page.index.classes() if _TITLE_NAME.search(n) for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):
         if el.tag in _PLAIN and folded(line(el)[:300]) in begins and not post.is_noise(el):
             return el
     return None
-
-
-def _declared_titles(page: Page) -> list[str]:
-    """The titles that a page declares: of each the longest part, since the others name site and section."""
-    data = page.data
-    given = data.texts(data.article(page.addresses), "headline")[:1]
-    given += [*data.meta("og:title")[:1], *data.meta("twitter:title")[:1], page.head_title]
-    return [max(_PARTS.split(t), key=len) for t in given if t]
-
-
-def _likest(declared: list[str], headings: list[Element]) -> Element:
-    """The first heading, unless it is unlike every declared title and a later one is like one of them."""
-    if len(headings) == 1:
-        return headings[0]
-    alike = [max((likeness(line(el), t) for t in declared), default=0.0) for el in headings]
-    if alike[0] >= _UNLIKE or max(alike) < _ALIKE:
-        return headings[0]
-    return headings[alike.index(max(alike))]
-
-
-def _opens(body: Element, el: Element) -> bool:
-    """Whether hardly any text precedes an element in the body that contains it."""
-    before = 0
-    for at in body.iter("*"):
-        if at is el:
-            return before < 200
-        before += len((at.text or "").strip())
-    return False
-
-
-def _in_site_header(el: Element) -> bool:
-    at: Element | None = el
-    while at is not None and at.tag not in _KEEP:
-        if _SITE_HEADER.search(f" {at.get('class') or ''} {at.get('id') or ''}  "):
-            return True
-        at = at.getparent()
-    return any(a.get("rel") == "home" for a in el.iter("a"))
 
 
 def located(page: Page, title: Element | None, body: Element) -> Post:

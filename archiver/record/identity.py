@@ -18,7 +18,7 @@ from archiver.fields import ADDED, MEANING
 from archiver.items import Article, GeoTag
 from archiver.record.typography import lasting, plain
 
-# Two posts share a text only where there is a text to share: a "Hello!" or a lone picture proves nothing.
+# Fewer letters than this do not prove that two posts are the same: "Hello!", or a picture without text.
 _MIN_SHARED_LETTERS = 80
 # Below this share of the old text, a text with a wall's words is a stub and not an edit.
 _STUB_SHARE = 0.5

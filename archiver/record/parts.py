@@ -23,8 +23,8 @@ def belongs(first: Article, part: Article) -> bool:
         return False
     if first.published and part.published and abs((first.published.date() - part.published.date()).days) > 1:
         return False
-    told = {_unpaged(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
-    return folded(MARK.sub("", first.title)) in told or (not part.title and bool(part.body))
+    titles = {_unpaged(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
+    return folded(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
 
 
 def _unpaged(title: str) -> str:

@@ -33,11 +33,11 @@ def told_otherwise(name: str, then: Entries, now: Entries) -> bool:
 
 
 def lasting_fields(stored: Article, then: Entries, reading: Article, now: Entries, *, is_past: bool) -> frozenset[str]:
-    """The fields of which the stored value stays, since the capture alone cannot tell it.
+    """The fields that keep their stored value, since the capture alone cannot give it.
 
-    A body that a source told whole stays where the source's text is not kept any more. A source that has told
-    something else since then told it of the page as it is to become: that is for the next crawl to find. Of a version
-    that was superseded (`is_past`) nobody knows any more what the sources told.
+    A body that a source gave whole stays if the source's text is no longer stored. What a source has said differently
+    since then belongs to a later state of the page, which the next crawl will find. For a superseded version
+    (`is_past`) it is no longer known what the sources said.
     """
     kept = {name for name in told(now) if (is_past and not _same_words(name, then, now))
             or told_otherwise(name, then, now)}

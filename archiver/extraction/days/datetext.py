@@ -114,7 +114,7 @@ def _clock(text: str, start: int, end: int, language: str) -> re.Match[str] | No
 
 
 def span(text: str, language: str = "") -> tuple[str, str] | None:
-    """The text before its first date, and that after the date and its time of day; None where there is no date.
+    """The text before its first date, and that after the date and its time of day; None if there is no date.
 
     Both have European digits.
     """

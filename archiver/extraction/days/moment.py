@@ -32,7 +32,7 @@ class DateParts:
 
 @dataclass(frozen=True, slots=True)
 class AddressDate:
-    """The date in the path of an address; `day` is None where there is only a month."""
+    """The date in the path of an address; `day` is None if there is only a month."""
 
     year: int
     month: int
@@ -104,7 +104,7 @@ def _zone(text: str | None) -> timezone | None:
 
 
 def make(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
-    """A moment from its numbers; None where there is no such day, or its year is before `first`.
+    """A moment from its numbers; None if there is no such day or its year is before `first`.
 
     Buddhist and Persian solar years are converted.
     """

@@ -1,4 +1,4 @@
-"""Times told from now: "3 hours ago", "hace 2 días", "vor 3 Tagen", "2日前", set against the time of the capture."""
+"""Times relative to the capture: "3 hours ago", "hace 2 días", "vor 3 Tagen", "2日前"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from archiver.extraction.days.datetext import plain
 from archiver.extraction.days.moment import Moment
 
-# The stems of the words for each unit, all languages in one row; a longer word that begins so means the same.
+# The stems of the words for each unit, all languages in one row; longer words with such a beginning mean the same.
 _UNITS = {
     "minute": r"min\w*|λεπτ\w*|минут\w*|мин|хвилин\w*|phút|menit|dakika|dk|دقيق\w*|دقائق|دقیقه|דקות|דקה|perc\w*|"
               r"मिनट|นาที|分钟|分鐘|分|분",

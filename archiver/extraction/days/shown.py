@@ -16,6 +16,7 @@ from archiver.extraction.days.datetext import span
 from archiver.extraction.days.datewords import FIRST
 from archiver.extraction.days.moment import Moment, machine
 from archiver.extraction.page import Page
+from archiver.extraction.prose.noise import names_footer
 from archiver.extraction.scope import Post
 from archiver.extraction.text import line
 
@@ -30,13 +31,8 @@ _OTHER_TIME = re.compile(
 )
 _DIGIT = re.compile(r"[\d年]")
 _LOOKS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)|[〇一二三四五六七八九]年")
-_FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
-_SILENT = frozenset(
-    (
-        "script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code", "pre",
-        "button", "head", "html",
-    )
-)  # fmt: skip
+_SILENT = frozenset(("script", "style", "noscript", "template", "option", "select", "textarea", "title", "meta", "code",
+                     "pre", "button", "head", "html"))  # fmt: skip
 _ATTRIBUTES = ("datetime", "data-datetime", "data-date", "data-time", "data-timestamp", "data-published", "content")
 _LONGEST, _ALONE = 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
@@ -241,11 +237,11 @@ def _read(page: Page, holder: _Holder, language: str) -> list[Shown]:
     if published is not None:
         confidence = trust + (_SURER_IF_LABELLED if label == "published" else 0.0)
         confidence += _SURER_IF_FIRST if FIRST.search(f"{before} {text}") else 0.0
-        out.append(Shown(published, el, holder.where, "published", bool(label), _ASIDE if holder.aside else confidence))
+        out.append(Shown(published, el, holder.where, "published", bool(label), confidence))
     if modified is not None:
         confidence = trust + (_SURER_IF_LABELLED if label == "modified" else 0.0)
-        out.append(Shown(modified, el, holder.where, "modified", bool(label), _ASIDE if holder.aside else confidence))
-    return out
+        out.append(Shown(modified, el, holder.where, "modified", bool(label), confidence))
+    return [replace(one, confidence=_ASIDE) for one in out] if holder.aside else out
 
 
 def _by_attribute(el: Element, label: str) -> tuple[Moment | None, Moment | None]:
@@ -294,16 +290,11 @@ def _small_aside(el: Element) -> bool:
     return aside is not None and not aside.get("class") and len(_short(aside) or "x" * _TEXT) < 2 * _LONGEST
 
 
-@lru_cache(maxsize=8_192)
-def _names_a_footer(names: str) -> bool:
-    return bool(_FOOTER.search(names))
-
-
 def _in_footer(el: Element) -> bool:
     """Whether an element is in what is named a page's footer, where "last changed" is about the site."""
     at: Element | None = el
     while at is not None:
-        if _names_a_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
+        if names_footer(f"{at.get('class') or ''} {at.get('id') or ''}"):
             return True
         at = at.getparent()
     return False

@@ -11,41 +11,12 @@ from archiver.extraction.days.dateline import read_dates
 from archiver.extraction.days.moment import Moment
 from archiver.extraction.page import Page
 from archiver.extraction.people.byline_words import BY
+from archiver.extraction.people.heading_lines import Line, lines_after, lines_before
 from archiver.extraction.people.names import looks_personal, names
 from archiver.extraction.scope import Post
 from archiver.extraction.text import clean, line
 
 _DASH = re.compile(r"^\s*[-–—|·•,:]\s*|\s*[-–—|·•,:]\s*$")
-_BLANK_LINE = re.compile(r"\n\s*\n")
-_BLOCK = frozenset(
-    {
-        "p",
-        "div",
-        "ul",
-        "ol",
-        "li",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "pre",
-        "table",
-        "blockquote",
-        "section",
-        "header",
-        "figure",
-        "article",
-        "footer",
-        "aside",
-        "nav",
-        "hr",
-        "main",
-        "dl",
-        "address",
-    }
-)
 _DOTS = re.compile(r"\s*[·|•]\s*")
 _HANDLE = re.compile(r"[\(\[]?\s*@[\w.]+\s*[\)\]]?")
 _SENTENCE_END = re.compile(r"[.!?…।。][\"'”’»)]*\s*$")
@@ -53,8 +24,6 @@ _LABEL_LENGTH = 40  # "Last updated:" on a line of its own
 _DATELINE_WORDS = 2  # "NEW YORK, May 3, 2020 - ..." is the start of a text
 _LINES, _LONGEST, _LONGEST_DATED = 8, 240, 200
 _FAR, _LONGEST_OTHER = 3, 120  # after these a line without date and name is the start of the text
-_MOST_LINES, _ROOM = 10, 900  # lines and characters that are read after the heading
-_FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 _LABEL = re.compile(
     r"^(?:posted|published|written|date|last updated|updated|on|veröffentlicht|publié|publicado|pubblicato|"
     r"опубликовано|đăng|发布于|发表于|"
@@ -62,7 +31,6 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _BEFORE_BY = 3  # words before a "by" that do not make a sentence yet: "A guest post by"
-_SILENT = frozenset({"script", "style", "noscript", "svg", "button", "form", "nav", "aside"})
 _SEARCH_BY = re.compile(
     r"(?:^|[\s|·•,–—-])((?:by|por|par|von|da|di|door|przez|bởi|oleh|av|af|автор|作者|記者|记者|文|בקלם|מאת|بقلم)[:：]?\s+\S.*)$",
     re.IGNORECASE,
@@ -95,20 +63,13 @@ class Beside:
     elements: tuple[Element, ...] = ()
 
 
-@dataclass(slots=True)
-class _Line:
-    text: str
-    chunks: list[str]
-    elements: list[Element]
-
-
 def beside_heading(page: Page, post: Post) -> Beside:
     """Reads up to a dozen short lines after the title and, if they say nothing, the lines before it."""
     if post.title is None:
         return Beside()
-    above = _lines_before(post)
+    above = lines_before(post)
     meta = _MetaLines(page)
-    for number, one in enumerate(_lines_after(post)[: _LINES + len(above)]):
+    for number, one in enumerate(lines_after(post)[: _LINES + len(above)]):
         if len(one.text) > _LONGEST:
             break
         if not meta.read(one) and (number > _FAR or len(one.text) > _LONGEST_OTHER):
@@ -137,7 +98,7 @@ class _MetaLines:
         found = tuple(dict.fromkeys(self.names))
         return Beside(found, self.moment, self.modified, self.sure, tuple(self.texts), tuple(self.elements))
 
-    def read(self, one: _Line) -> bool:
+    def read(self, one: Line) -> bool:
         """Reads a line below the heading; whether it has a date or a name."""
         published, modified = self._dates(one, self._label)
         dated = bool(published or modified)
@@ -145,19 +106,19 @@ class _MetaLines:
         rest = _without_date(one.text) if dated else one.text
         return self._add(one, published, modified, _names_in(one, rest, dated))
 
-    def read_above(self, one: _Line) -> None:
+    def read_above(self, one: Line) -> None:
         """Reads a line above the heading, where a name counts only after "by"."""
         published, modified = self._dates(one, "")
         dated = bool(published or modified)
         rest = _without_date(one.text) if dated else one.text
         self._add(one, published, modified, _names_in(one, rest, dated) if BY.match(one.text) else [])
 
-    def _dates(self, one: _Line, label: str) -> tuple[Moment | None, Moment | None]:
+    def _dates(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
         if len(one.text) >= _LONGEST_DATED or _is_sentence(one.text):
             return None, None
         return read_dates(one.text, self.language, label, self.captured_at)
 
-    def _add(self, one: _Line, published: Moment | None, modified: Moment | None, found: list[str]) -> bool:
+    def _add(self, one: Line, published: Moment | None, modified: Moment | None, found: list[str]) -> bool:
         if published is None and modified is None and not found:
             return False
         self.moment, self.modified = self.moment or published, self.modified or modified
@@ -170,14 +131,14 @@ class _MetaLines:
 
 
 def _is_sentence(text: str) -> bool:
-    """Whether a line is a sentence, and its date is part of what it tells: "We opened the shop on 3 May 2010."."""
+    """Whether a line is a sentence with its date as a part: "We opened the shop on 3 May 2010."."""
     date = _DATE_PARTS.search(text)
     if date is None or BY.match(text) or _LABEL.match(text) or not _SENTENCE_END.search(text):
         return False
     return len(text[: date.start()].split()) > _DATELINE_WORDS
 
 
-def _is_sure(one: _Line, rest: str) -> bool:
+def _is_sure(one: Line, rest: str) -> bool:
     """Whether a line introduces its names as the author's: by a word, or by handles beside them."""
     return bool(
         BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
@@ -189,13 +150,13 @@ def names_of_line(el: Element) -> list[str]:
     text = line(el)
     if len(text) > _LONGEST:
         return []
-    parts = [p for t in el.itertext() for p in _BLANK_LINE.split(str(t))]
+    parts = [p for t in el.itertext() for p in re.split(r"\n\s*\n", str(t))]
     dated = bool(_DATE_PARTS.search(text))
-    one = _Line(text, [c for c in map(clean, parts) if c], [el])
+    one = Line(text, [c for c in map(clean, parts) if c], [el])
     return _names_in(one, _without_date(text) if dated else text, dated)
 
 
-def _names_in(one: _Line, rest: str, dated: bool) -> list[str]:
+def _names_in(one: Line, rest: str, dated: bool) -> list[str]:
     """The names in a meta line: after "by" or a label; beside a date, also chunks that have the form of names.
 
     `rest`: the line without its date.
@@ -220,7 +181,7 @@ def _names_after_by(rest: str, dated: bool) -> list[str]:
     return found if all(looks_personal(x) and (plain or not x[0].islower()) for x in found) else []
 
 
-def _names_beside_date(one: _Line) -> list[str]:
+def _names_beside_date(one: Line) -> list[str]:
     """The chunks of a dated line, if all of them but labels and numbers have the form of names."""
     out: list[str] = []
     pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
@@ -259,99 +220,3 @@ def _without_date(text: str) -> str:
     ).strip()
 
 
-def _lines_before(post: Post) -> list[_Line]:
-    """Short blocks right above the heading, nearest first; some themes put the date there."""
-    out: list[_Line] = []
-    at: Element | None = post.title
-    for _ in range(3):
-        if at is None or at.tag in ("body", "html", "main") or at is post.holder:
-            break
-        previous = at.getprevious()
-        while previous is not None and len(out) < 3:
-            text = line(previous)
-            if len(text) > 160:
-                return out
-            if text:
-                out.append(_Line(text, [text], [previous]))
-            previous = previous.getprevious()
-        at = at.getparent()
-    return out
-
-
-def _lines_after(post: Post) -> list[_Line]:
-    """The text after the heading, line by line: a line ends where a block element begins or ends."""
-    reader = _LineReader(post)
-    reader.read_after()
-    return reader.lines
-
-
-class _LineReader:
-    """Reads what follows the heading of a post, up to its body, into lines. `room`: the characters left to read."""
-
-    def __init__(self, post: Post) -> None:
-        self.post = post
-        self.lines: list[_Line] = []
-        self.room = _ROOM
-        self._chunks: list[str] = []
-        self._elements: list[Element] = []
-
-    @property
-    def is_full(self) -> bool:
-        return self.room <= 0 or len(self.lines) > _MOST_LINES
-
-    def read_after(self) -> None:
-        at = self.post.title
-        for _ in range(4):
-            if at is None or self.room <= 0 or at.tag in ("body", "html") or at is self.post.body:
-                break
-            self._take(at.tail)
-            is_at_body = self._read_siblings(at)
-            self._close()
-            at = at.getparent()
-            if is_at_body or at is self.post.holder:
-                break
-        self._close()
-
-    def _read_siblings(self, el: Element) -> bool:
-        """Reads the siblings after an element; whether the post's body is one of them."""
-        sibling = el.getnext()
-        while sibling is not None and not self.is_full:
-            if sibling is self.post.body:
-                return True
-            self._read(sibling, 0)
-            self._take(sibling.tail)
-            sibling = sibling.getnext()
-        return False
-
-    def _read(self, el: Element, depth: int) -> None:
-        if not isinstance(el.tag, str) or el.tag in _SILENT:
-            return
-        if _FOOTER.search(f"{el.get('class') or ''} {el.get('id') or ''}"):
-            return
-        is_block = el.tag in _BLOCK
-        if is_block:
-            self._close()
-        self._take(el.text)
-        if is_block:
-            self._elements.append(el)
-        for child in el:
-            if self.is_full:
-                return
-            if depth < 40:
-                self._read(child, depth + 1)
-            self._take(child.tail)
-        if is_block:
-            self._close()
-
-    def _take(self, text: str | None) -> None:
-        if text and text.strip():
-            self.room -= len(text.strip())
-            self._chunks.extend(part for part in _BLANK_LINE.split(text) if part.strip())
-
-    def _close(self) -> None:
-        """Ends the line that is being read."""
-        text = clean(" ".join(self._chunks))
-        if text:
-            self.lines.append(_Line(text, [c for c in map(clean, self._chunks) if c], list(self._elements)))
-        self._chunks.clear()
-        self._elements.clear()

@@ -64,7 +64,7 @@ def _addresses_of(page: Page, someone: Any) -> list[Any]:
 
 
 def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str]]]:
-    """The other nodes with a position, and their types; none where there are as many as in a directory."""
+    """The other nodes with a position, and their types; none if there are as many as in a directory."""
     found = [
         (other, kinds)
         for other in page.data.nodes[:_MOST_NODES]

@@ -63,6 +63,13 @@ LONG = frozenset(
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
 # "with-sidebar", "no-comments", "sidebar-layout": about what is beside the element, not the element itself.
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
+_FOOTER = re.compile(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=8_192)
+def names_footer(names: str) -> bool:
+    """Whether classes and ids name the footer of a page."""
+    return bool(_FOOTER.search(names))
 
 
 @lru_cache(maxsize=20_000)

@@ -62,7 +62,7 @@ def term_links(page: Page, post: Post) -> list[TermLink]:
 
 
 class _Links:
-    """Decides for one link after another whether it is a term, and of which kind.
+    """Decides for one link after another whether it is a term, and its kind.
 
     `strict`: an address alone does not make a term.
     """
