@@ -116,3 +116,31 @@ def test_nothing_speaks_of_a_machine_or_a_package_index() -> None:
         text = file.read_text(encoding="utf-8", errors="replace")
         found += [f"{name}: {m[0]}" for pattern in (machine, index) for m in pattern.finditer(text)]
     assert not found
+
+
+ABOVE_STORAGE = ("takedown", "health", "merging", "checks", "backup", "anew")
+"""Folders of the store that maintain or judge an archive: they use what stores it."""
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "store").glob("*.py")), ids=lambda p: p.name)
+def test_storage_imports_nothing_that_is_built_on_it(path: Path) -> None:
+    upwards = {name for name in imports(path) if re.match(rf"archiver\.store\.({'|'.join(ABOVE_STORAGE)})\b", name)}
+    # The steps of the schema make the tables of all.
+    assert path.name == "migrations.py" or not upwards
+
+
+@pytest.mark.parametrize("path", [
+    *(PACKAGE / "commands" / "crawls").glob("*.py"), *(PACKAGE / "commands" / "scheduling").glob("*.py"),
+    *(PACKAGE / "commands" / "health" / name for name in ("tell.py", "ways.py")),
+    *(PACKAGE / "commands" / name for name in ("process.py", "takedowns.py"))], ids=lambda p: p.name)
+def test_crawls_and_notifications_know_no_command_line(path: Path) -> None:
+    others = ("archiver.commands.crawls", "archiver.commands.scheduling", "archiver.commands.health.tell",
+              "archiver.commands.health.ways", "archiver.commands.process", "archiver.commands.takedowns")
+    assert not {name for name in imports(path) if name.split(".")[0] in ("click", "rich") or (
+        name.startswith("archiver.commands") and not name.startswith(others))}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "fleet").glob("*.py")), ids=lambda p: p.name)
+def test_the_fleet_uses_no_command(path: Path) -> None:
+    assert not {name for name in imports(path) if name.startswith("archiver.commands") and (
+        not name.startswith("archiver.commands.crawls."))}

@@ -11,7 +11,6 @@ import logging
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
 
 from archiver.commands.crawls.fork import let_through
 from archiver.commands.crawls.log import hear_notices
@@ -19,26 +18,19 @@ from archiver.commands.crawls.messages import Crawl, Free, FromWorker, Notice, S
 from archiver.commands.crawls.plan import Came, Host, Order
 from archiver.extensions.terminal import Leave, Line
 
-if TYPE_CHECKING:
-    from archiver.commands.crawls.here import Crawls
-
 _SEEN_EVERY = 1.0
 _log = logging.getLogger(__name__)
 
 
 def work(link: Connection, order: Order, every: float) -> None:
     """The life of a worker process. `every`: seconds between two lines of progress of a site."""
-    from archiver.commands.crawls.here import Crawls
-
     hear_notices(None if order.quiet else lambda sentence: send(link, Notice(sentence)))
     if order.progress:
         from archiver.extensions.progress import show_on
 
         show_on(_Far(link, every))
     with link:
-        worker = _Worker(link)
-        worker.crawls = Crawls(order, worker.told)
-        worker.crawls.run(worker.main())
+        _Worker(link, order).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +45,32 @@ class _Far:
 
 
 class _Worker:
-    crawls: Crawls
+    def __init__(self, link: Connection, order: Order) -> None:
+        from archiver.commands.crawls.here import Crawls
 
-    def __init__(self, link: Connection) -> None:
         self._link = link
         self._hosts: set[asyncio.Task[None]] = set()
+        self._crawls = Crawls(order, self._told)
 
-    def told(self, index: int, came: Came) -> None:
+    def run(self) -> None:
+        self._crawls.run(self._main())
+
+    def _told(self, index: int, came: Came) -> None:
         self._say(Told(index, came))
 
-    async def main(self) -> None:
+    async def _main(self) -> None:
         let_through()
         asyncio.get_running_loop().add_reader(self._link.fileno(), self._hear)
         while True:
             await asyncio.sleep(_SEEN_EVERY)
-            for index, counts in self.crawls.counts():
+            for index, counts in self._crawls.counts():
                 self._say(Seen(index, counts))
 
     def _say(self, message: FromWorker) -> None:
         send(self._link, message)
 
     def _hear(self) -> None:
-        process = self.crawls.process
+        process = self._crawls.process
         try:
             message: ToWorker = self._link.recv()
         except (EOFError, OSError):
@@ -92,5 +88,5 @@ class _Worker:
             process.end()
 
     async def _host(self, host: Host) -> None:
-        await self.crawls.host(host)
+        await self._crawls.host(host)
         self._say(Free(host[0][0]))
