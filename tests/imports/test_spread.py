@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.imports.files import Rec, http, listing, page, post, sha1, wacz, warc
 from tests.imports.importing import kinds, rows, run, state
 from tests.imports.test_resume import sound
 from tests.processes import Running
+from tests.waiting import until
 
 POSTS = 60
 dask: Any = pytest.importorskip("dask")
@@ -96,9 +96,7 @@ def test_an_import_that_was_killed_goes_on(folder: Path, scheduler: str, tmp_pat
     archive, alone = tmp_path / "a.db", tmp_path / "alone" / "a.db"
     words = ("import", str(folder), "--dask", scheduler, "--archive", str(archive), "--quiet")
     process = Running("archiver", *words)
-    end = time.monotonic() + 60
-    while process.lives and copied(archive) < 9_000 and time.monotonic() < end:
-        time.sleep(0.002)
+    until(lambda: not process.lives or copied(archive) >= 9_000, every=0.002)
     process.send(signal.SIGKILL)
     assert process.end().returncode == -signal.SIGKILL
     assert rows(archive, "select 1 from imports where outcome is null")
@@ -122,7 +120,7 @@ def test_a_worker_without_the_files_says_nothing_of_them(folder: Path, scheduler
     (tmp_path / lacks).unlink()
     with cluster(scheduler) as workers:
         workers.put(0, stretch.read_stretch, task)
-        with pytest.raises(stretch.NotSeen, match=rf"A worker of the cluster \(.*\) cannot read .*/{lacks}: give each"):
+        with pytest.raises(stretch.NotSeen, match=f"/{lacks}"):
             workers.take()
 
 
