@@ -55,7 +55,7 @@ class Running:
         """What it has said on stderr until now."""
         return self._err.read_text(encoding="utf-8")
 
-    def says(self, pattern: str, seconds: float = 20) -> re.Match[str] | None:
+    def says(self, pattern: str, seconds: float = 120) -> re.Match[str] | None:
         """Wait until it has said this on stdout; None where it ended or took longer."""
         until = time.monotonic() + seconds
         while not (found := re.search(pattern, self._out.read_text(encoding="utf-8"))):

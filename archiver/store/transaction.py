@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def hurry() -> None:
 
 
 @contextmanager
-def writing(db: Database, patience: float = PATIENCE) -> Iterator[None]:
+def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
     """A transaction, or a part of the one that is open. Raises ArchiveLocked where another program writes for too long.
 
     The lock is taken at the beginning (BEGIN IMMEDIATE): a transaction that reads first and then finds that another
@@ -46,7 +46,7 @@ def writing(db: Database, patience: float = PATIENCE) -> Iterator[None]:
             forget(db)
             raise
         return
-    _begin(db, patience)
+    _begin(db, patience, clock)
     try:
         yield
         db.execute("COMMIT")
@@ -56,8 +56,8 @@ def writing(db: Database, patience: float = PATIENCE) -> Iterator[None]:
         raise
 
 
-def _begin(db: Database, patience: float) -> None:
-    begun, said = time.monotonic(), False
+def _begin(db: Database, patience: float, clock: Callable[[], float]) -> None:
+    begun, said = clock(), False
     before = db.execute("PRAGMA busy_timeout").fetchone()[0]
     db.execute(f"PRAGMA busy_timeout = {int(_LOOK_EVERY * 1000)}")
     try:
@@ -66,7 +66,7 @@ def _begin(db: Database, patience: float) -> None:
                 db.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
-                waited = time.monotonic() - begun
+                waited = clock() - begun
                 locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
                 if not locked:
                     raise

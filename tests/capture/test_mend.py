@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_a_torn_end_is_cut_off_wherever_it_tore(tmp_path: Path, cut: int) -> Non
     mended = mend(file, lambda m: None)
     assert mended is not None
     assert mended.torn > 0
-    assert "to its last whole record" in mended.sentence
+    assert file.name in mended.sentence
     assert sound(file)
     left = [c for c in captures if (c.warc_offset, c.warc_length) in mended.records]
     assert left == captures[:len(left)]
@@ -86,7 +87,7 @@ def test_whole_records_behind_a_damaged_one_are_kept(tmp_path: Path) -> None:
     mended = mend(file, lambda m: None)
     assert mended is not None
     assert (mended.torn, mended.gap) == (0, at)
-    assert f"is damaged at byte {at:,}" in mended.sentence
+    assert f" {at:,}" in mended.sentence
     assert (captures[3].warc_offset, captures[3].warc_length) in mended.records
     assert (captures[1].warc_offset, captures[1].warc_length) not in mended.records
     assert bytes(data) == file.read_bytes()
@@ -97,7 +98,7 @@ def test_a_file_without_a_whole_record_is_taken_away(tmp_path: Path) -> None:
     os.truncate(file, 20)
     mended = mend(file, lambda m: None)
     assert mended is not None
-    assert "it held no whole record" in mended.sentence
+    assert file.name in mended.sentence
     assert list(file.parent.iterdir()) == []
 
 
@@ -134,7 +135,7 @@ def test_a_disk_that_refuses_leaves_no_half_record(tmp_path: Path) -> None:
     was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 700, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
             writer.write(exchange(1))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -12,6 +11,7 @@ from lxml import html
 
 from archiver.capture.rights import MOST, of_headers, of_page, parse_tdm_file, tdm_of
 from archiver.items import Right
+from tests.waiting import bounded_work
 
 URL = "https://e.test/a/post"
 Short = tuple[str, ...]
@@ -100,12 +100,11 @@ def test_any_file_is_read_without_an_error(told: object) -> None:
     parse_tdm_file(json.dumps([told]).encode(), URL).of(URL)
 
 
-@pytest.mark.parametrize("value", ["<" * 4000, "<a>" + " ;" * 2000, "<a>;" + " rel=" * 800, "a:" * 2000, "," * 4000,
-                                   "unavailable_after:" * 200])
+@pytest.mark.parametrize("value", ["<" * 40_000, "<a>" + " ;" * 20_000, "<a>;" + " rel=" * 8_000, "a:" * 20_000,
+                                   "," * 40_000, "unavailable_after:" * 2_000])
 def test_a_field_made_to_be_slow_is_not(value: str) -> None:
-    begun = time.process_time()
-    of_headers([("Link", value), ("X-Robots-Tag", value)], URL)
-    assert time.process_time() - begun < 0.5
+    with bounded_work():
+        of_headers([("Link", value), ("X-Robots-Tag", value)], URL)
 
 
 FILE = json.dumps([

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from archiver.commands.main import cli
 from tests.archive_fixture import make_archive
+from tests.runner import Runner
 
 Run = Callable[..., Result]
 
@@ -28,7 +29,7 @@ def own_archive(tmp_path: Path) -> Path:
 def run(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command against the shared archive, as a pipe sees it."""
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(archive))
-    runner = CliRunner()
+    runner = Runner()
 
     def call(*args: str, stdin: str | bytes | None = None) -> Result:
         return runner.invoke(cli, list(args), input=stdin)

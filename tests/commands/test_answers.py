@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,11 +18,13 @@ from rich.cells import cell_len
 
 from archiver.commands.concordance import set_line
 from archiver.commands.periods import draw_histogram, draw_trend, share_text
+from archiver.errors import BadQuery, ExtraMissing
 from archiver.search.chart import histogram_svg, trend_svg
 from archiver.search.concordance import Line
 from archiver.search.histogram import Histogram, Period
 from archiver.search.trend import Series, Trend
 from tests.commands.conftest import Run
+from tests.runner import failure
 
 SVG = "{http://www.w3.org/2000/svg}"
 FOUND = Histogram("month", (Period("2024-01", 4, 9, "matched"), Period("2024-02", 0, 3, "none"),
@@ -29,6 +32,10 @@ FOUND = Histogram("month", (Period("2024-01", 4, 9, "matched"), Period("2024-02"
                             Period("2024-05", 1, 1, "matched"), Period("2024-06", 0, 0, "ahead")), 7, 2, "2024-05-30")
 COMPARED = Trend("month", ("2024-01", "2024-02", "2024-03"), (4, 0, 8), (
     Series("flood", (4, 0, 1), (1.0, None, 0.125), 5), Series('"high water"', (0, 0, 4), (0.0, None, 0.5), 4)), 0)
+
+
+def numbers(line: str) -> list[str]:
+    return re.findall(r"\d+", line)
 
 
 # -- histogram --------------------------------------------------------------------------------
@@ -61,12 +68,13 @@ def test_a_unit_may_be_left_out_before_words(run: Run) -> None:
 def test_a_histogram_tells_none_from_nothing_archived(capsys: pytest.CaptureFixture[str]) -> None:
     draw_histogram(FOUND)
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == "7 articles, 2 without a date, by month"
+    assert numbers(lines[0]) == ["7", "2"]
     assert lines[2].split()[:2] == ["2024-01", "4"] and set(lines[2].split()[2]) == {"█"}
     assert lines[3].split() == ["2024-02", "0", "▏"]
-    assert lines[4].split(None, 3) == ["2024-03", "to", "2024-04", "░ nothing archived"]
+    assert re.findall(r"[0-9-]+|░", lines[4]) == ["2024-03", "2024-04", "░"]
     assert lines[5].count("█") == pytest.approx(lines[2].count("█") / 4, abs=1)
-    assert lines[6].split(None, 1) == ["2024-06", "░ not looked at yet"]
+    assert re.findall(r"[0-9-]+|░", lines[6]) == ["2024-06", "░"]
+    assert lines[6].partition("░")[2] != lines[4].partition("░")[2]
 
 
 # -- trends -----------------------------------------------------------------------------------
@@ -87,13 +95,15 @@ def test_a_trend_for_programs_says_the_same_in_every_form(run: Run) -> None:
 def test_the_axis_of_a_trend_is_broken_where_nothing_is_archived(capsys: pytest.CaptureFixture[str]) -> None:
     draw_trend(COMPARED)
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == "Share of 12 archived articles, by month"
-    assert lines[2] == "flood  5 articles" and lines[3] == "  100 % ████"
+    assert numbers(lines[0]) == ["12"]
+    assert lines[2].split()[:2] == ["flood", "5"]
+    assert lines[3] == "  100 % ████"
     assert lines[6] == "        ████    ▄▄▄▄"
     assert lines[7] == "    0 % ────    ────"
     assert lines[11] == "" and lines[12].endswith("████"), "both are on one scale"
     assert lines[14] == lines[7] and lines[15].split() == ["2024-01", "2024-03"]
-    assert lines[-1] == "Where the line is broken, nothing is archived."
+    assert lines[-1], "a note on the gap"
+    assert len(lines) > 16
 
 
 def test_many_periods_share_a_column_as_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +112,7 @@ def test_many_periods_share_a_column_as_one(capsys: pytest.CaptureFixture[str]) 
     articles = tuple(0 if n % 2 else min(archived[n], 1) for n in range(100))
     draw_trend(Trend("month", months, archived, (Series("x", articles, (), 50),), 0))
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == "Share of 196 archived articles, by month, 2 months to a column"
+    assert numbers(lines[0]) == ["196", "2"]
     assert lines[3] == " 25.0 % " + "█" * 10 + " " + "█" * 39, "one of four in each pair, and a pair with nothing"
     assert lines[7] == "    0 % " + "─" * 10 + " " + "─" * 39
 
@@ -145,9 +155,9 @@ def test_a_term_from_the_right_leaves_its_count_where_it_is(term: str) -> None:
 
 def test_a_picture_of_a_histogram_has_its_bars_and_its_gaps() -> None:
     root = ElementTree.fromstring(histogram_svg(FOUND))
-    said = [e.text for e in root.iter(f"{SVG}title")]
-    assert said == ["7 articles by month", "2024-03 to 2024-04: nothing archived", "2024-06: not looked at yet",
-                    "2024-01: 4 of 9", "2024-02: articles are archived, none matches", "2024-05: 1 of 1"]
+    titles = [re.findall(r"\d[\d-]*", e.text or "") for e in root.iter(f"{SVG}title")]
+    assert titles == [["7"], ["2024-03", "2024-04"], ["2024-06"], ["2024-01", "4", "9"], ["2024-02"],
+                      ["2024-05", "1", "1"]]
 
 
 def test_pictures_are_written_to_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +168,9 @@ def test_pictures_are_written_to_files(run: Run, tmp_path: Path, monkeypatch: py
     assert png.read_bytes().startswith(b"\x89PNG\r\n")
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     without = run("search", "--trend", "tide", "--plot", str(png))
-    assert without.exit_code != 0 and "pip install 'archiver[plot]'" in without.stderr
+    assert without.exit_code == 1
+    assert isinstance(failure(without), ExtraMissing)
+    assert "'archiver[plot]'" in without.stderr
 
 
 @pytest.mark.parametrize("args", [
@@ -167,10 +179,11 @@ def test_pictures_are_written_to_files(run: Run, tmp_path: Path, monkeypatch: py
     ("--trend", "a", "--plot", "a.pdf"), ("--concordance",), ("tide", "--recent", "--sort", "date"),
     ("tide", "--sort", "left"), ("--trend", ""),
 ], ids=str)
-def test_what_cannot_be_answered_is_told_in_a_sentence(run: Run, args: tuple[str, ...]) -> None:
+def test_options_that_do_not_go_together_are_refused(run: Run, args: tuple[str, ...]) -> None:
     result = run("search", *args)
-    assert result.exit_code == 2 and "Traceback" not in result.output
-    assert result.stderr.strip().endswith((".", "N", "DATE")) and not result.stdout
+    assert result.exit_code == 2
+    assert isinstance(failure(result), BadQuery | click.UsageError)
+    assert result.stdout == ""
 
 
 # -- concordance ------------------------------------------------------------------------------
@@ -188,12 +201,12 @@ def test_a_concordance_for_programs_says_the_same_in_every_form(run: Run) -> Non
 
 def test_keywords_stand_in_one_column(run: Run) -> None:
     lines = run("search", "tide OR 学习", "--concordance", "--width", "12").stdout.splitlines()
-    assert lines[0] == "6 lines from 3 articles"
+    assert numbers(lines[0]) == ["6", "3"]
     assert lines[2] == "    2  2024-04-11  e days. The  tide  came and we"
     assert lines[3] == "    1  2024-03-05               Tide  tables for"
     assert {cell_len(re.split("tide|Tide|学习", text)[0]) for text in lines[2:6]} == {32}
-    assert "(there are more) from" in run("search", "tide", "--concordance", "--limit", "1").stdout
-    assert run("search", "no-such-word", "--concordance").stderr == "Nothing found.\n"
+    nothing = run("search", "no-such-word", "--concordance")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
     assert run("search", "author:ada quay", "--concordance").exit_code == 0
 
 

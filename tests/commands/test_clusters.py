@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlite_utils import Database
 
 from archiver.commands.main import cli
 from archiver.items import Article
 from archiver.store.articles import Observation, store_article
 from archiver.store.connect import open_archive
+from tests.runner import Runner, fault
 
 AT = datetime(2024, 5, 1, 9, tzinfo=UTC)
 COLOURS = ("red", "white", "blue", "green", "yellow", "grey", "black", "brown", "silver", "golden")
@@ -41,39 +42,41 @@ def archive(tmp_path: Path) -> Path:
 
 
 def run(archive: Path, *args: str) -> Result:
-    return CliRunner().invoke(cli, [*args, "--archive", str(archive)])
+    return Runner().invoke(cli, [*args, "--archive", str(archive)])
 
 
 def test_the_list_and_one_cluster(archive: Path) -> None:
     shown = run(archive, "clusters")
-    assert shown.exit_code == 0 and "earliest published" in shown.stdout and "agency.example" in shown.stdout
+    assert shown.exit_code == 0
+    assert "agency.example" in shown.stdout
     [row] = json.loads(run(archive, "clusters", "--json").stdout)
     assert (row["id"], row["size"], row["source_id"], row["site"]) == (1, 2, 1, "agency.example")
     for what in ("1", "https://daily.example/boats"):
         found = json.loads(run(archive, "clusters", what, "--json").stdout)
         assert [member["id"] for member in found["members"]] == [1, 2]
-        assert found["members"][1]["how"] == "contained whole, with another intro"
+        assert (found["members"][1]["near"], found["members"][1]["similarity"] > 0.8) == (1, True)
     text = run(archive, "clusters", "1").stdout
-    assert "Source: 1 agency.example (earliest published)" in text and "% of 1: contained whole" in text
+    assert all(f"https://{name}.example/boats" in text for name in ("agency", "daily"))
     assert json.loads(run(archive, "clusters", "--site", "other.example", "--json").stdout) == []
     assert run(archive, "clusters", "--site", "other.example").stdout == ""
 
 
-@pytest.mark.parametrize(("args", "code", "says"), [
-    (("7",), 1, "no cluster 7"), (("https://other.example/boats",), 1, "No near copy of https://other.example/boats"),
-    (("https://nowhere.example/",), 1, "no article"), (("1", "--rebuild"), 2, "leave out --site and --rebuild"),
-    (("--site", "unknown.example"), 1, "no site"),
+@pytest.mark.parametrize(("args", "code", "error"), [
+    (("7",), 1, "ClusterNotFound 7"),
+    (("https://other.example/boats",), 1, "ClusterNotFound https://other.example/boats"),
+    (("https://nowhere.example/",), 1, "ArticleNotFound https://nowhere.example/"),
+    (("1", "--rebuild"), 2, "UsageError --rebuild --site"),
+    (("--site", "unknown.example"), 1, "SiteNotFound unknown.example"),
 ])
-def test_what_is_not_there(archive: Path, args: tuple[str, ...], code: int, says: str) -> None:
+def test_what_is_not_there(archive: Path, args: tuple[str, ...], code: int, error: str) -> None:
     shown = run(archive, "clusters", *args)
-    assert shown.exit_code == code and says in shown.stderr
+    assert (shown.exit_code, fault(shown)) == (code, error)
 
 
 def test_show_search_and_export_tell_of_it(archive: Path) -> None:
     copy, source, lone = (run(archive, "show", number).stdout for number in "213")
-    assert "near copy of  1 https://agency.example/boats (9" in copy and "another intro" in copy
-    assert "source        1 https://agency.example/boats: earliest published (cluster 1 of 2 articles)" in copy
-    assert "near copies  2 (daily.example, 9" in source and "this one is the source: earliest published" in source
+    assert copy.count("https://agency.example/boats") == 2, "what it is a copy of, and where that is from"
+    assert "2 (daily.example, 9" in source
     assert "cluster" not in lone
     assert [json.loads(line)["cluster_id"] for line in run(archive, "export").stdout.splitlines()] == [1, 1, None]
     assert {hit["id"]: hit["cluster_id"] for hit in json.loads(run(archive, "search", "boats", "--json").stdout)
@@ -87,6 +90,8 @@ def test_articles_that_were_never_compared(archive: Path) -> None:
     db.execute("update articles set cluster_id = null")
     db.close()
     told = run(archive, "clusters")
-    assert told.exit_code == 0 and "3 articles were never compared with the others" in told.stderr
+    assert told.exit_code == 0
+    assert "3 " in told.stderr
+    assert "archiver clusters --rebuild" in told.stderr
     shown = run(archive, "clusters", "--rebuild", "--json")
     assert [row["size"] for row in json.loads(shown.stdout)] == [2] and shown.stderr == ""

@@ -6,6 +6,7 @@ import csv
 import importlib
 import io
 import json
+import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from archiver.errors import ExtraMissing
 from archiver.fields import FIELDS
 from archiver.items import Evidence
 from archiver.publish.formats import FORMATS
 from archiver.store.connect import open_archive
 from archiver.store.evidence_form import packed
 from tests.commands.conftest import Run
+from tests.runner import failure, fault
 
 KEYS = [field.name for field in FIELDS]
 
@@ -32,7 +35,8 @@ def test_search_prints_for_people(run: Run) -> None:
     lines = result.stdout.splitlines()
     assert lines[0] == "1 article"
     assert lines[2].split() == ["1", "Tide", "tables", "for", "the", "café", "quay"]
-    assert "2024-03-05 09:30+01:00 · Zoë Krüger · harbour.example" in lines[3]
+    assert [part.strip() for part in lines[3].split(" · ")] == [
+        "2024-03-05 09:30+01:00", "Zoë Krüger", "harbour.example"]
     assert lines[5].strip() == "https://harbour.example/2024/03/tide-tables"
     assert "\x1b" not in result.stdout
 
@@ -40,7 +44,9 @@ def test_search_prints_for_people(run: Run) -> None:
 def test_search_shows_no_more_of_a_date_than_its_page_said(run: Run) -> None:
     assert "2024-04-11 · Ada Berg" in run("search", "fog").stdout
     assert "       2022 · 王小明" in run("search", "学习").stdout
-    assert "undated" in run("search", "untimely").stdout
+    [undated] = json.loads(run("search", "untimely", "--json").stdout)
+    assert undated["published"] is None
+    assert not re.search(r"\d{4}", run("search", "untimely").stdout.splitlines()[3])
 
 
 def test_control_sequences_of_the_web_do_not_reach_the_terminal(run: Run) -> None:
@@ -78,9 +84,11 @@ def test_search_options(run: Run, args: list[str], expected: list[int]) -> None:
 
 def test_search_finding_nothing_is_no_error(run: Run) -> None:
     result = run("search", "zebra")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "Nothing found.\n")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (0, "", 1)
     assert json.loads(run("search", "zebra", "--json").stdout) == []
-    assert "none after the first 9" in run("search", "tide", "--offset", "9").stderr
+    beyond = run("search", "tide", "--offset", "9")
+    assert (beyond.exit_code, beyond.stdout) == (0, "")
+    assert " 9" in beyond.stderr
 
 
 def test_search_facets(run: Run) -> None:
@@ -113,21 +121,22 @@ def test_show_tells_why_each_field_is_what_it_is(own_archive: Path, monkeypatch:
     db.close()
     assert views == (4, [(1, "authors", 2, "platform,byline")])
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(own_archive))
-    told = json.loads(run("show", "1", "--evidence", "--json").stdout)["evidence"]
-    assert (told["title"]["why"], told["authors"]["why"]) == (
-        "shown on the page and declared; none says otherwise", "a person, where platform names an account")
-    assert [c["won"] for c in told["authors"]["candidates"]] == [False, True]
+    evidence = json.loads(run("show", "1", "--evidence", "--json").stdout)["evidence"]
+    assert evidence["title"]["why"], "a reason that two declarations agree on"
+    assert evidence["authors"]["why"] not in ("", evidence["title"]["why"])
+    assert [c["won"] for c in evidence["authors"]["candidates"]] == [False, True]
     text = run("show", "1", "--evidence").stdout
-    assert "authors  Zoë Krüger\n  a person, where platform names an account\n" in text
-    assert "its candidates were not kept" in run("show", "2", "--evidence").stdout
+    assert f"authors  Zoë Krüger\n  {evidence['authors']['why']}\n" in text
+    unexplained = json.loads(run("show", "2", "--evidence", "--json").stdout)["evidence"]
+    assert all(not field["candidates"] for field in unexplained.values())
     assert "evidence" not in json.loads(run("show", "1", "--json").stdout)
 
 
 def test_show_prints_the_article(run: Run) -> None:
     shown = run("show", "1").stdout
     assert "The harbour master printed new tide tables.\n\nO'Brien of AT&T" in shown
-    assert "Paris, FR-75 (48.8566,2.3522)" in shown and "2 of 2 versions" in shown
-    assert "since 2024-06-01" in run("show", "3").stdout
+    assert "Paris, FR-75 (48.8566,2.3522)" in shown
+    assert "2024-06-01" in run("show", "3").stdout, "since when it is gone"
 
 
 def test_diff(run: Run) -> None:
@@ -137,8 +146,9 @@ def test_diff(run: Run) -> None:
     found = json.loads(run("diff", "1", "2", "1", "--json").stdout)
     assert (found["from"], found["to"]) == (2, 1)
     assert found["changed"]["title"] == {"before": "Tide tables for the café quay", "after": "Tide tables"}
-    assert "only version" in run("diff", "2").stderr and run("diff", "2").exit_code == 0
-    assert "version 1 twice" in run("diff", "1", "1", "1").stderr
+    for args in (("2",), ("1", "1", "1")):
+        same = run("diff", *args)
+        assert (same.exit_code, same.stdout, same.stderr.count("\n")) == (0, "", 1)
 
 
 def test_cite_bibtex_says_no_more_than_the_page(run: Run) -> None:
@@ -208,59 +218,65 @@ def test_parquet_without_its_library_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     result = run("export", "-f", "parquet", "-o", str(tmp_path / "x.parquet"))
-    assert result.exit_code == 1 and "pip install 'archiver[parquet]'" in result.stderr
+    assert result.exit_code == 1
+    assert isinstance(failure(result), ExtraMissing)
+    assert "'archiver[parquet]'" in result.stderr
     assert not list(tmp_path.iterdir())
 
 
 def test_export_to_a_file_leaves_nothing_half_done(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "out.jsonl"
     result = run("export", "-o", str(file))
-    assert result.exit_code == 0 and result.stdout == "" and "6 articles written" in result.stderr
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("6 ")
     assert len(lines(file.read_text(encoding="utf-8"))) == 6
     assert [f.name for f in tmp_path.iterdir()] == ["out.jsonl"]
     assert run("export", "()", "-o", str(tmp_path / "no.jsonl")).exit_code == 2
     assert not (tmp_path / "no.jsonl").exists()
     for bad in (tmp_path / "none" / "x.jsonl", tmp_path):
         result = run("export", "-o", str(bad))
-        assert result.exit_code == 1 and "cannot be written" in result.stderr
+        assert (result.exit_code, fault(result)) == (1, f"OutputNotWritable {bad}")
 
 
 # -- wrong input ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("args", "code", "says"), [
-    (["search", "()"], 2, "no word in it"), (["search", "--bogus", "x"], 2, "No such option"),
-    (["search", "--near", "here"], 2, "LAT,LON"), (["search", "--bbox", "1,2,3"], 2, "W,S,E,N"),
-    (["search", "--within", "5"], 2, "needs --near"), (["search", "--since", "soon"], 2, "a date is written"),
-    (["search", "--sort", "luck"], 2, "can be sorted by"), (["search", "--limit", "-1"], 2, "not in the range"),
-    (["search", "--limit", "x"], 2, "not a valid integer"),
-    (["search", "--site", "nowhere.example"], 1, "it has: harbour"),
-    (["show"], 2, "Missing argument"), (["show", "99"], 1, "no article '99'"),
-    (["show", "https://x.example/"], 1, "no article"),
-    (["show", "1", "--revision", "9"], 1, "revisions 1 to 2"),
-    (["show", "1", "--revision", "0"], 2, "not in the range"),
-    (["diff"], 2, "--titles"), (["diff", "1", "--html", "-", "--json"], 2, "not both"),
-    (["diff", "--titles", "nowhere.example"], 1, "it has: harbour"), (["diff", "--titles", "1", "2"], 2, "leave out"),
-    (["diff", "1", "--html", "none/x.html"], 1, "cannot be written"),
-    (["diff", "1", "1", "9"], 1, "no revision 9"), (["diff", "99"], 1, "no article"),
-    (["diff", "1", "x"], 2, "not a valid"),
-    (["cite", "99"], 1, "no article"), (["cite", "1", "--style", "mla"], 2, "is not one of"),
-    (["cite"], 2, "Give the numbers"),
-        (["cite", "1", "2", "--revision", "1"], 2, "is of one article"),
-        (["cite", "1", "--revision", "9"], 1, "1 to 2"),
-        (["cite", "--query", "()"], 2, "no word in it"), (["search", "--fold", "words"], 2, "is not one of"),
-        (["search", "--all", "--fold", "text"], 2, "leave out one"), (["search", "--like", "99"], 1, "no article"),
-        (["search", "x", "--save", "a/b"], 2, "a name has letters"), (["searches", "run", "x"], 1, "no saved search"),
-        (["searches", "remove", "x"], 1, "no saved search"), (["searches", "show", "x"], 1, "no saved search"),
-        (["searches", "run", "x", "--peek", "--again"], 2, "leave out"),
-        (["searches", "run", "x", "--json", "--atom", "-"], 2, "give --atom a file"),
-    (["export", "-f", "xml"], 2, "is not one of"), (["export", "--bogus"], 2, "No such option"),
-    (["export", "--site", "nowhere.example"], 1, "it has: harbour"),
+@pytest.mark.parametrize(("args", "code", "error"), [
+    (["search", "()"], 2, "BadQuery ()"), (["search", "--bogus", "x"], 2, "NoSuchOption --bogus"),
+    (["search", "--near", "here"], 2, "BadQuery here"), (["search", "--bbox", "1,2,3"], 2, "BadQuery 1,2,3"),
+    (["search", "--within", "5"], 2, "BadQuery"), (["search", "--since", "soon"], 2, "BadQuery soon"),
+    (["search", "--sort", "luck"], 2, "BadQuery"), (["search", "--limit", "-1"], 2, "BadParameter --limit"),
+    (["search", "--limit", "x"], 2, "BadParameter --limit"),
+    (["search", "--site", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
+    (["show"], 2, "MissingParameter ID|URL"), (["show", "99"], 1, "ArticleNotFound 99"),
+    (["show", "https://x.example/"], 1, "ArticleNotFound https://x.example/"),
+    (["show", "1", "--revision", "9"], 1, "RevisionNotFound 1"),
+    (["show", "1", "--revision", "0"], 2, "BadParameter --revision"),
+    (["diff"], 2, "UsageError --titles"), (["diff", "1", "--html", "-", "--json"], 2, "UsageError --html --json"),
+    (["diff", "--titles", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
+    (["diff", "--titles", "1", "2"], 2, "UsageError --html --titles"),
+    (["diff", "1", "--html", "none/x.html"], 1, "OutputNotWritable none/x.html"),
+    (["diff", "1", "1", "9"], 1, "RevisionNotFound 1"), (["diff", "99"], 1, "ArticleNotFound 99"),
+    (["diff", "1", "x"], 2, "BadParameter [A]"),
+    (["cite", "99"], 1, "ArticleNotFound 99"), (["cite", "1", "--style", "mla"], 2, "BadParameter --style"),
+    (["cite"], 2, "UsageError --query"),
+        (["cite", "1", "2", "--revision", "1"], 2, "UsageError --revision"),
+        (["cite", "1", "--revision", "9"], 1, "RevisionNotFound 1"),
+        (["cite", "--query", "()"], 2, "BadQuery ()"), (["search", "--fold", "words"], 2, "BadParameter --fold"),
+        (["search", "--all", "--fold", "text"], 2, "UsageError --all --fold"),
+        (["search", "--like", "99"], 1, "ArticleNotFound 99"),
+        (["search", "x", "--save", "a/b"], 2, "BadName a/b"), (["searches", "run", "x"], 1, "SearchNotFound x"),
+        (["searches", "remove", "x"], 1, "SearchNotFound x"), (["searches", "show", "x"], 1, "SearchNotFound x"),
+        (["searches", "run", "x", "--peek", "--again"], 2, "UsageError --again --peek"),
+        (["searches", "run", "x", "--json", "--atom", "-"], 2, "UsageError --atom"),
+    (["export", "-f", "xml"], 2, "BadParameter -f"), (["export", "--bogus"], 2, "NoSuchOption --bogus"),
+    (["export", "--site", "nowhere.example"], 1, "SiteNotFound nowhere.example"),
 ])
-def test_wrong_input(run: Run, args: list[str], code: int, says: str) -> None:
+def test_wrong_input(run: Run, args: list[str], code: int, error: str) -> None:
     result = run(*args)
     assert result.exit_code == code
-    assert says in result.stderr and result.stdout == "" and "Traceback" not in result.stderr
+    assert fault(result).startswith(error)
+    assert result.stdout == ""
     assert result.stderr.count("Error: ") == 1
 
 
@@ -271,8 +287,8 @@ def test_wrong_input(run: Run, args: list[str], code: int, says: str) -> None:
 def test_without_an_archive_each_command_says_where_it_looked(run: Run, tmp_path: Path, args: list[str]) -> None:
     missing = tmp_path / "none" / "archive.db"
     result = run(*args, "--archive", str(missing))
-    assert result.exit_code == 1 and f"There is no archive at {missing}" in result.stderr
+    assert (result.exit_code, fault(result)) == (1, f"ArchiveNotFound {missing}")
     assert not missing.parent.exists()
     (tmp_path / "text").write_text("hello")
     result = run(*args, "--archive", str(tmp_path / "text"))
-    assert result.exit_code == 1 and "not an archive" in result.stderr
+    assert (result.exit_code, fault(result)) == (1, f"NotAnArchive {tmp_path / 'text'}")

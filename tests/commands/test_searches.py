@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from archiver.search.atom import ATOM
 from archiver.store.connect import open_archive
 from tests.commands.conftest import Run
+from tests.runner import fault
 from tests.search.writing import beside, edit, write
 
 
@@ -33,10 +34,10 @@ def entries(feed: bytes) -> list[str]:
 
 def test_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run) -> None:
     saved = run("search", "tide", "--site", "harbour.example", "--save", "Tides 2024")
-    assert saved.exit_code == 0 and "2 articles" in saved.stdout
-    assert saved.stderr == "Saved as Tides 2024. What it finds anew: archiver searches run 'Tides 2024'\n"
+    assert saved.exit_code == 0
+    assert "archiver searches run 'Tides 2024'\n" in saved.stderr
     nothing = run("searches", "run", "tides 2024")
-    assert (nothing.exit_code, nothing.stdout) == (0, "") and "Nothing new since" in nothing.stderr
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
     write(db, 7, "Spring tide", "High.")
     edit(db, 2, title="Fog and tide")
     edit(db, 3, title="Low tide at the light")
@@ -45,12 +46,13 @@ def test_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run)
         ("Tides 2024", 4, 2, "tide --site harbour.example")]
     assert json.loads(run("searches", "list", "--json").stdout) == listed
     text = run("searches").stdout.splitlines()
-    assert text[0].split() == ["search", "articles", "new", "last", "run", "query"] and "tide --site" in text[1]
+    assert len(text) == 2
+    assert "tide --site" in text[1]
     peeked = run("searches", "run", "tides 2024", "--peek", "--json")
     assert peeked.exit_code == 1
     told = run("searches", "run", "tides 2024")
     assert told.exit_code == 1
-    assert "2 new articles since" in told.stdout and "edited: was here before; a version since" in told.stdout
+    assert all(title in told.stdout for title in ("Spring tide", "Low tide at the light"))
     assert [(one["id"], one["why"]) for one in json.loads(peeked.stdout)["new"]] == [(7, "new"), (3, "edited")]
     assert run("searches", "run", "tides 2024").exit_code == 0
     again = run("searches", "run", "tides 2024", "--again", "--json")
@@ -59,9 +61,9 @@ def test_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run)
     assert run("backup", str(copy)).exit_code == 0
     assert json.loads(run("searches", "--archive", str(copy), "--json").stdout)[0]["name"] == "Tides 2024"
     shown = run("searches", "show", "tides 2024").stdout
-    assert "tide --site harbour.example" in shown and "UTC" in shown
+    assert "tide --site harbour.example" in shown
     assert run("searches", "remove", "tides 2024").exit_code == 0
-    assert "There are no saved searches" in run("searches").stderr
+    assert json.loads(run("searches", "--json").stdout) == []
 
 
 def test_a_feed_has_what_earlier_runs_told_too(db: Database, run: Run, tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_a_feed_has_what_earlier_runs_told_too(db: Database, run: Run, tmp_path:
     assert entries(file.read_bytes()) == ["Neap tide", "Spring tide"]
     write(db, 9, "Ebb tide", "Low.")
     refused = run("searches", "run", "tides", "--atom", str(tmp_path / "none" / "feed.xml"))
-    assert refused.exit_code == 1 and "cannot be written" in refused.stderr
+    assert (refused.exit_code, fault(refused)) == (1, f"OutputNotWritable {tmp_path / 'none' / 'feed.xml'}")
     assert [one["id"] for one in json.loads(run("searches", "run", "tides", "--json").stdout)["new"]] == [9]
 
 
@@ -91,7 +93,8 @@ def test_near_copies_are_counted_and_named_beneath(db: Database, run: Run) -> No
         other.execute("insert into clusters (id, source_id, size, since) values (1, 7, 2, '')")
         other.execute("update articles set cluster_id = 1 where id in (7, 8)")
     shown = run("search", "ferry", "--fold", "cluster").stdout
-    assert shown.startswith("1 article\n") and "1 near copy: notes.example/blog (8)" in shown
+    assert shown.startswith("1 ")
+    assert "notes.example/blog (8)" in shown
     hit = json.loads(run("search", "ferry", "--fold", "cluster", "--json").stdout)[0]
     assert hit["folded"] == [{"id": 8, "site": "notes.example/blog", "title": "Ferry 8", "published": None}]
     assert len(json.loads(run("search", "ferry", "--json").stdout)) == 2
@@ -119,6 +122,6 @@ def test_a_citation_of_several_and_of_a_version(db: Database, run: Run) -> None:
     assert [one["id"] for one in found] == ["berg2024-2", "kruger2024-1"]
     first = run("cite", "1", "--revision", "1").stdout
     assert "@misc{kruger2024-1-r1," in first and "{{Tide tables}}" in first
-    assert "Archived 2024-05-01T12:00:00Z, revision 1, sha1:AAA" in first
+    assert all(part in first for part in ("2024-05-01T12:00:00Z", "sha1:AAA"))
     nothing = run("cite", "--query", "zebra", "--style", "csl-json")
-    assert (nothing.exit_code, nothing.stdout, nothing.stderr) == (0, "[]\n", "Nothing found.\n")
+    assert (nothing.exit_code, nothing.stdout) == (0, "[]\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -31,17 +32,20 @@ def change(archive: Path, statement: str) -> None:
 
 def test_a_sound_archive(archive: Path) -> None:
     done = verify(archive)
-    assert (done.exit_code, done.output) == (0, "9 articles, 61 records, 4 WARC files: all is sound\n")
+    assert (done.exit_code, re.findall(r"\d+", done.output)) == (0, ["9", "61", "4"])
+    found = json.loads(verify(archive, "--json").stdout)
+    assert (found["articles"], found["records"], found["files"], found["findings"]) == (9, 61, 4, [])
 
 
-def test_a_finding_is_a_sentence_and_what_to_do(archive: Path) -> None:
+def test_a_finding_is_printed_with_what_to_do(archive: Path) -> None:
     change(archive, "update articles set body = 'Other.' where id = 7")
     done = verify(archive)
     assert done.exit_code == 1
-    assert "Article 7 (https://quay.example/7) was changed by another program" in done.stdout
-    assert "Compare it with 'archiver show 7 --revision 1'" in done.stdout
-    found = json.loads(verify(archive, "--json").stdout)
-    assert [(f["kind"], f["subject"]) for f in found["findings"]] == [("article-altered", "article 7")]
+    [finding] = json.loads(verify(archive, "--json").stdout)["findings"]
+    assert (finding["kind"], finding["subject"]) == ("article-altered", "article 7")
+    assert "https://quay.example/7" in finding["sentence"]
+    assert "'archiver show 7 --revision 1'" in finding["remedy"]
+    assert all(" ".join(finding[part].split()) in " ".join(done.stdout.split()) for part in ("sentence", "remedy"))
 
 
 def test_of_some_articles_only_these_are_proved(archive: Path) -> None:
@@ -52,7 +56,7 @@ def test_of_some_articles_only_these_are_proved(archive: Path) -> None:
     found = json.loads(done.stdout)
     assert done.exit_code == 1
     assert [f["kind"] for f in found["findings"]] == ["file-missing"]
-    assert "article 5 rests on it" in found["findings"][0]["sentence"]
+    assert "article 5" in found["findings"][0]["sentence"]
     assert verify(archive, "nobody.example").exit_code == 1
 
 
@@ -62,22 +66,25 @@ def test_quick_opens_no_warc_file(archive: Path) -> None:
     assert verify(archive).exit_code == 1
 
 
-def test_what_was_mended_is_told(archive: Path) -> None:
+def test_what_was_repaired_is_listed(archive: Path) -> None:
     change(archive, "drop trigger articles_fts_au")
     assert verify(archive).exit_code == 1
-    done = verify(archive, "--repair")
+    done = verify(archive, "--repair", "--json")
     assert done.exit_code == 0, done.output
-    assert "Mended: the trigger articles_fts_au was made anew" in done.stdout
+    assert any("articles_fts_au" in repaired for repaired in json.loads(done.stdout)["repaired"])
     assert verify(archive, "--repair", "hill.example").exit_code == 2
 
 
-def test_a_reading_that_differs_is_told_on_wish(archive: Path) -> None:
+def test_a_capture_that_reads_otherwise_today_is_a_finding_where_requested(archive: Path) -> None:
     with closing(sqlite3.connect(archive)) as db:
         db.execute("update articles set capture_id = 9 where id = 7")
         db.commit()
-    done = verify(archive, "7", "--reread")
+    done = verify(archive, "7", "--reread", "--json")
     assert done.exit_code == 1
-    assert "Today's extraction reads another title and body in the capture of article 7" in done.stdout
+    [finding] = json.loads(done.stdout)["findings"]
+    assert finding["subject"] == "article 7"
+    assert "title" in finding["sentence"]
+    assert "body" in finding["sentence"]
 
 
 def test_what_is_no_archive_is_one_sentence(tmp_path: Path) -> None:

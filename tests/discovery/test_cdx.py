@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +16,7 @@ from archiver.discovery.cdx_query import CdxQuery, prefix_of, query_url, resumed
 from archiver.discovery.cdx_targets import is_spoilt, targets
 from archiver.items import Source
 from archiver.urls import Scope, normalize
+from tests.waiting import bounded_work
 
 WAYBACK = "https://web.archive.org/cdx/search/cdx"
 PYWB = "http://127.0.0.1:8080/old/cdx"
@@ -136,10 +136,9 @@ def test_every_form_tells_the_same(told: list[tuple[str, datetime, str, str]]) -
 ])
 def test_a_list_of_a_million_rows_is_cut(row: str) -> None:
     body = ("[" * row.startswith("[") + row.replace("%d", "7") * (min(40_000_000 // len(row), 1_000_000))).encode()
-    begun = time.monotonic()
-    page = parse(body)
+    with bounded_work():
+        page = parse(body)
     assert len(page.entries) + page.bad <= 100_000
-    assert time.monotonic() - begun < 20
 
 
 def test_pages_and_the_newest_capture_of_each() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import zlib
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from archiver.discovery.json_body import parse_json
 from archiver.discovery.when import parse_time
 from archiver.items import Lead, Target
 from archiver.urls import Scope, normalize
+from tests.waiting import bounded_work
 
 URL = "https://example.org/some/where.xml"
 SCOPE = Scope.of("https://example.org/")
@@ -217,9 +217,8 @@ def test_billion_laughs_are_not_told() -> None:
         f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY l0 "lol">{laughs}]><rss><channel><title a="&l11;">&l11;</title>'
         "<item><link>https://example.org/a</link><title>&l11;</title></item></channel></rss>"
     ).encode()
-    start = time.perf_counter()
-    feed = parse_feed(body, URL)
-    assert time.perf_counter() - start < 1
+    with bounded_work():
+        feed = parse_feed(body, URL)
     assert [t.url for t in feed.targets] == ["https://example.org/a"]
     assert len(feed.title) < 100
 

@@ -54,10 +54,10 @@ def test_any_text_is_rules_or_one_error(text: str) -> None:
     try:
         from_toml(text, "notes.toml")
     except BadRules as error:
-        assert str(error).startswith("The rules of notes.toml cannot be used: ")
+        assert error.subject == "notes.toml"
 
 
-@pytest.mark.parametrize(("text", "says"), [
+@pytest.mark.parametrize(("text", "place"), [
     ("[title\nselect = 'h1'", "line 1"),
     ("[title]\nselect = 'h1'\n[title]\nselect = 'h2'", "line 3"),
     ("[headline]\nselect = 'h1'", "no field [headline]"),
@@ -80,14 +80,14 @@ def test_any_text_is_rules_or_one_error(text: str) -> None:
     ("[body]\nselect = 'h1'\ncoverage = 'all'", "coverage is no number"),
     ("[site]\nplatform = 'myspace'", "'myspace' is not one of"),
     ("[site]\npost = ['body..x']", "[site] post"),
-    ("[site]\nlearned_from = 'many'", "[site] learned_from is no number"),
-    ("title = 'h1'", "[title] is no table"),
-    ("site = 3", "[site] is no table"),
+    ("[site]\nlearned_from = 'many'", "[site] learned_from"),
+    ("title = 'h1'", "[title]"),
+    ("site = 3", "[site]"),
 ])
-def test_what_is_wrong_is_said_with_its_place(text: str, says: str) -> None:
+def test_a_mistake_is_reported_with_its_place(text: str, place: str) -> None:
     with pytest.raises(BadRules) as caught:
         from_toml(text, "notes.toml")
-    assert says in str(caught.value)
+    assert place in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -7,12 +7,12 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from archiver.errors import ArchiveMoved
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
 from tests.faults.killing import begin, crawl
@@ -20,6 +20,7 @@ from tests.faults.server import serving
 from tests.faults.site import Blog
 from tests.faults.sound import flaws
 from tests.processes import Running
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -35,9 +36,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def await_said(process: Running, words: str) -> None:
-    while words not in process.err:
-        assert process.lives
-        time.sleep(0.02)
+    until(lambda: words in process.err or not process.lives)
+    assert words in process.err
 
 
 def resize(folder: Path, size: str) -> None:
@@ -51,8 +51,8 @@ def test_a_full_disk_ends_the_crawl_and_with_room_it_goes_on(reference: Referenc
         done = crawl(server.url, cramped, "--quiet")
         assert "Traceback" not in done.stderr
         assert done.returncode == 1, (size, done.stdout, done.stderr)
-        assert done.stderr.startswith("Error: The disk is full where"), (size, done.stderr)
-        assert "make room, then crawl again" in done.stderr
+        assert done.stderr.startswith("Error: "), (size, done.stderr)
+        assert str(small_disk) in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1, (size, done.stderr)
     resize(small_disk, "64m")
     last = crawl(server.url, cramped)
@@ -66,7 +66,7 @@ def test_a_crawl_waits_for_a_lock_and_says_so(reference: Reference, tmp_path: Pa
     other = sqlite3.connect(locked, isolation_level=None, check_same_thread=False)
     other.execute("begin immediate")
     process = begin(server.url, locked)
-    await_said(process, "is locked by another program; the crawl waits for up to 60 seconds")
+    await_said(process, "60 seconds")
     other.rollback()
     other.close()
     done = process.end()
@@ -80,11 +80,12 @@ def test_a_lock_that_stays_ends_the_crawl_with_a_sentence(tmp_path: Path) -> Non
     from archiver.store.transaction import writing
 
     first, second = (open_archive(tmp_path / "a.db", create=True) for _ in range(2))
+    clock = iter([100.0, 159.9, 160.0])  # begun, and after each look
     with writing(first):
-        begun = time.monotonic()
-        with pytest.raises(ArchiveLocked, match=r"has locked .*a\.db for 1 seconds"), writing(second, patience=1.0):
+        with pytest.raises(ArchiveLocked) as refused, writing(second, patience=60.0, clock=lambda: next(clock)):
             pass
-        assert 1.0 <= time.monotonic() - begun < 5
+        assert str(refused.value) == str(ArchiveLocked(str(tmp_path / "a.db"), 60.0))
+    assert list(clock) == []
     first.close()
     second.close()
 
@@ -96,13 +97,11 @@ def test_sigterm_ends_a_crawl_that_waits_for_a_lock(tmp_path: Path) -> None:
         other = sqlite3.connect(locked, isolation_level=None)
         other.execute("begin immediate")
         process = begin(server.url, locked)
-        await_said(process, "waits for up to")
-        begun = time.monotonic()
+        await_said(process, "60 seconds")
         process.send(signal.SIGTERM)
-        errors = process.end(timeout=30).stderr
+        errors = process.end(timeout=50).stderr  # less than it would wait without the signal
         other.close()
-    assert time.monotonic() - begun < 5
-    assert "has locked" in errors
+    assert str(locked) in errors
     assert "Traceback" not in errors
 
 
@@ -111,17 +110,16 @@ def test_an_archive_that_is_taken_away_under_a_crawl(tmp_path: Path, what: str) 
     archive = tmp_path / "kept" / "a.db"
     with serving(Blog(150)) as server:
         process = begin(server.url, archive, "--quiet")
-        while len(server.asked) < 60:
-            time.sleep(0.005)
+        until(lambda: len(server.asked) >= 60, every=0.005)
         if what == "folder":
             shutil.rmtree(archive.parent)
         else:
             archive.unlink()
             if what == "replaced":
                 archive.write_bytes(b"")
-        done = process.end(timeout=60)
+        done = process.end()
     assert done.returncode == 1
-    assert "was removed, moved or replaced while the crawl was writing it" in done.stderr
+    assert str(ArchiveMoved(str(archive))) in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
@@ -133,7 +131,7 @@ def test_a_read_only_disk(tmp_path: Path, small_disk: Path) -> None:
         subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
         done = crawl(server.url, small_disk / "a.db")
     assert done.returncode == 1
-    assert "cannot be written" in done.stderr
+    assert str(small_disk / "a.db") in done.stderr
     assert "Traceback" not in done.stderr
 
 

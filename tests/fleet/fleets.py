@@ -40,7 +40,7 @@ class Fleet:
             time.sleep(0.5)
         raise AssertionError(done.stderr)
 
-    def wait(self, seconds: float = 60.0) -> dict[str, Any]:
+    def wait(self, seconds: float = 180.0) -> dict[str, Any]:
         """Until no site is due or running; the state then."""
         from archiver.fleet.board import Board
         from archiver.fleet.refusals import QueueAway

@@ -85,7 +85,7 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def wait_until(true: object, seconds: float = 30.0, every: float = 0.1) -> None:
+def wait_until(true: object, seconds: float = 120.0, every: float = 0.1) -> None:
     """Wait for a function to say yes. Raises TimeoutError."""
     assert callable(true)
     end = time.monotonic() + seconds

@@ -74,18 +74,19 @@ def test_a_storage_that_is_none_or_anothers(jobs: str, tmp_path: Path) -> None:
     all_db = tmp_path / "all" / "archive.db"
     for place, why in (("ftp://127.0.0.1:1", "refused"), (str(tmp_path), "no fleet.json")):
         assert why in said(fleet, "collect", "--storage", place, "--archive", str(all_db))
-    assert "it is empty" in fleet.do("collect", "--storage", "", "--archive", str(all_db)).stderr
+    assert fleet.do("collect", "--storage", "", "--archive", str(all_db)).returncode == 2
     assert not all_db.parent.exists()
     (tmp_path / "file").touch()
-    assert "cannot be used" in said(fleet, "init", "--storage", str(tmp_path / "file" / "x"))
+    assert str(tmp_path / "file" / "x") in said(fleet, "init", "--storage", str(tmp_path / "file" / "x"))
     assert "archiver fleet init" in said(fleet, "worker"), "a fleet was made whose shards have no place"
     with pytest.raises(StorageRefused, match="Protocol not known"):
         Storage("floppy://a")
     assert fleet.do("init", "--storage", fleet.storage).returncode == 0
     with pytest.raises(OtherFleet):
         mark(Storage(fleet.storage), "another")
-    with pytest.raises(StorageRefused, match="it is no fleet's"):
+    with pytest.raises(StorageRefused) as refused:
         check(Storage(str(tmp_path / "empty")), "another")
+    assert refused.value.subject == str(tmp_path / "empty")
 
 
 def test_another_version(jobs: str, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_another_version(jobs: str, tmp_path: Path) -> None:
     try:
         board.make(fleet.storage, None, None)
         board.do("update fleet set version = '9.9'")
-        assert "is of archiver 9.9" in said(fleet, "worker")
+        assert " 9.9" in said(fleet, "worker")
         board.do("insert into fleet_workers (name, version, slots) values ('old', '9.9', 1)")
         with pytest.raises(WorkersRun, match="old"):
             board.make("", None, None)
@@ -104,7 +105,7 @@ def test_another_version(jobs: str, tmp_path: Path) -> None:
         board.do("update fleet set layout = layout + 1")
         with pytest.raises(OtherVersion):
             board.fleet()
-        assert "two versions do not work on one queue" in said(fleet, "status")
+        assert "archiver fleet drain --wait 600" in said(fleet, "status")
         assert fleet.do("drain").returncode == 0
     finally:
         board.close()
@@ -118,7 +119,7 @@ def test_tables_that_are_no_fleets(jobs: str, tmp_path: Path) -> None:
         board.do("drop table fleet_sites")
         board.make(fleet.storage, None, None)
         board.do("alter table fleet_sites drop column articles")
-        assert "are not those of a fleet (column s.articles does not exist): name a database" in said(fleet, "status")
+        assert "(column s.articles does not exist)" in said(fleet, "status")
     finally:
         board.close()
 

@@ -86,14 +86,16 @@ def test_what_robots_txt_asks_for_is_a_floor(asked: float, delay: float) -> None
     assert POLITE.at_least(asked).delay == delay
 
 
-@pytest.mark.parametrize(("settings", "used", "says"), [
+@pytest.mark.parametrize(("settings", "used", "reached"), [
     ({}, (10**9, 10**15, 1e9), ""),
     ({"max_pages": 10}, (9, 0, 0), ""),
-    ({"max_pages": 1000}, (1000, 0, 0), "the site's budget of 1,000 pages (max_pages)"),
+    ({"max_pages": 1000}, (1000, 0, 0), "max_pages"),
     ({"max_megabytes": 0.5}, (0, 499_999, 0), ""),
-    ({"max_megabytes": 0.5}, (0, 500_000, 0), "the site's budget of 0.5 MB (max_megabytes)"),
-    ({"max_minutes": 30}, (0, 0, 1800), "the site's budget of 30 minutes (max_minutes)"),
+    ({"max_megabytes": 0.5}, (0, 500_000, 0), "max_megabytes"),
+    ({"max_minutes": 30}, (0, 0, 1800), "max_minutes"),
 ])
 def test_a_budget_says_which_bound_is_reached(settings: dict[str, float], used: tuple[int, int, float],
-                                              says: str) -> None:
-    assert Budget.of(settings).spent(*used) == says
+                                              reached: str) -> None:
+    reason = Budget.of(settings).spent(*used)
+    assert bool(reason) == bool(reached)
+    assert reached in reason

@@ -105,9 +105,11 @@ def test_a_permission_holds_for_what_was_named(
 
 def test_the_sentence_says_what_to_do() -> None:
     given_to = permission("https://intranet.example/")
-    assert objection_to_address(ip_address("10.0.0.5"), "https://intranet.example/a", given_to) == (
-        "it leads to 10.0.0.5, a private address; 'archiver sites set intranet.example private=yes' allows that")
-    assert objection_to_url("http://0x7f.1/", given_to) == "it leads to 0x7f.1, a loopback address"
+    private = objection_to_address(ip_address("10.0.0.5"), "https://intranet.example/a", given_to)
+    assert all(part in private for part in ("10.0.0.5", "'archiver sites set intranet.example private=yes'"))
+    loopback = objection_to_url("http://0x7f.1/", given_to)
+    assert "0x7f.1" in loopback
+    assert "archiver sites set" not in loopback
     assert not objection_to_url("https://intranet.example/", given_to)
 
 

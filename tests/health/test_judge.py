@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,11 @@ def found(known: Known) -> list[Finding]:
     return list(judge(known, NOW).findings)
 
 
+def figures(finding: Finding) -> list[str]:
+    """The numbers, dates and times in its sentence."""
+    return re.findall(r"(?<![\w.])\d[\d:-]*%?", finding.sentence)
+
+
 def codes(known: Known) -> list[tuple[str, str, str]]:
     return [(one.code, one.about, one.level) for one in found(known)]
 
@@ -64,11 +70,11 @@ def test_a_site_as_it_ever_was_is_green_and_one_without_a_run_unknown() -> None:
 def test_a_field_that_is_gone_is_told_with_its_first_run() -> None:
     fall, = found(site(measured(5, published=0)))
     assert (fall.code, fall.about, fall.level, fall.since) == ("coverage", "published", "red", NOW)
-    assert fall.sentence.startswith("Date of publication: 0 of 5 articles read since the run of 2026-03-02 12:00 UTC "
-                                    "have it, before that 100%")
+    assert figures(fall) == ["0", "5", "2026-03-02", "12:00", "100%"]
     assert "archiver sites rules a.example --learn" in fall.sentence
     later, = found(site(measured(5, published=0), *[measured(2, published=0)] * 4))
-    assert later.since == NOW - 4 * DAY and "0 of 13 articles" in later.sentence
+    assert later.since == NOW - 4 * DAY
+    assert figures(later)[:2] == ["0", "13"]
 
 
 def test_one_new_post_a_run_is_enough_after_some_runs() -> None:
@@ -85,8 +91,7 @@ def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> No
     assert codes(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0))) == codes(site(asked(9, 9), asked(9, 0))) == []
     told, = found(site(*sound, asked(1, 0), asked(0, 0), asked(1, 0), asked(1, 0)))
     assert (told.code, told.about, told.level, told.since) == ("posts", "told", "red", NOW - 3 * DAY)
-    assert told.sentence.startswith("Of 3 new posts that its sources told of since the run of 2026-02-27 12:00 UTC 0 "
-                                    "could be stored, before that 100%: ")
+    assert sorted(figures(told)) == sorted(["3", "2026-02-27", "12:00", "0", "100%"])
     assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
     many = asked(500, 500)
     assert codes(site(many, asked(2, 0))) == [] and codes(site(many, asked(2, 0), asked(1, 0)))
@@ -112,7 +117,7 @@ def test_new_pages_that_are_no_posts_any_more_are_told() -> None:
 
     told, = found(site(met(24, 23), met(1, 1), met(2, 0), met(2, 0), past=1))
     assert (told.code, told.about, told.level, told.since) == ("posts", "pages", "amber", NOW - DAY)
-    assert told.sentence.startswith("Of 4 new pages since the run of 2026-03-01 12:00 UTC 0 are posts, before that 96%")
+    assert sorted(figures(told)) == sorted(["4", "2026-03-01", "12:00", "0", "96%"])
     assert codes(site(met(24, 23), met(2, 0), met(2, 2))) == codes(site(met(24, 12), met(4, 0))) == []
     begun = site(met(24, 24), met(9, 0), past=0)
     assert codes(begun) == [("posts", "pages", "amber")]
@@ -178,7 +183,7 @@ def test_what_was_accepted_is_not_told_again_by_the_next_run(bad: Measured) -> N
 def test_how_the_last_runs_ended() -> None:
     assert codes(site("failed")) == [("failed", "", "amber")]
     assert codes(site(*["failed"] * 2)) == [("failed", "", "red")]
-    assert "2 runs in a row, since 2026-03-01" in found(site(*["failed"] * 2))[0].sentence
+    assert figures(found(site(*["failed"] * 2))[0]) == ["2", "2026-03-01"]
     assert codes(site("failed", past=0)) == [("failed", "", "red")]
     reasons = {"https://a.example/ cannot be crawled: it redirects to https://b.example/.": "It has moved",
                "https://a.example/ cannot be crawled: there is no such host.": "Its domain has no address any more",
@@ -198,10 +203,11 @@ def test_more_pages_fail_than_ever() -> None:
     bad = replace(measured(10, outcomes={"archived": 10, "failed": 10}), statuses={"200": 10, "503": 9, "404": 1})
     told, = found(site(bad))
     assert (told.code, told.about) == ("statuses", "failed")
-    assert told.sentence.startswith("10 of 20 addresses failed in the run of 2026-03-02 12:00 UTC (answers: 503 9 "
-                                    "times, 404 1 times)")
+    assert figures(told)[:2] == ["10", "20"]
+    assert {"2026-03-02", "12:00", "503", "9", "404", "1"} <= set(figures(told))
     told, = found(site(replace(measured(outcomes={"archived": 9, "refused": 9}), statuses={"200": 9, "403": 9})))
-    assert (told.code, told.about) == ("statuses", "refused") and "(answers: 403 9 times)" in told.sentence
+    assert (told.code, told.about) == ("statuses", "refused")
+    assert {"403", "9"} <= set(figures(told))
     assert codes(site(measured(outcomes={"archived": 10, "failed": 1}))) == []
     assert codes(site(Measured(outcomes={"archived": 2, "failed again": 9}))) == []
     for outcome in ("gone", "duplicate"):
@@ -248,7 +254,7 @@ def test_dead_sources_and_robots() -> None:
     nothing = measured(0, outcomes={"not-article": 3})
     told, = found(site(nothing, dead=[dead, site_map]))
     assert (told.code, told.about, told.level) == ("source", "all", "red")
-    assert "(its feed https://a.example/feed: the server answers 404; its sitemap: it answers no more)" in told.sentence
+    assert all(part in told.sentence for part in ("https://a.example/feed", dead.why, site_map.why))
     assert [one.level for one in found(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
     both = judge(site(measured(length=300), closed="x", dead=[dead]), NOW)
     assert both.state == "red" and [one.level for one in both.findings] == ["red", "amber", "amber"]
@@ -267,7 +273,7 @@ def test_the_archive_itself() -> None:
     assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
     for span, told in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
         one, = judge_place("a.db", 10**11, 0.0, [replace(late, turn=Turn(NOW - span, DAY / 96, ""))], "7", NOW).findings
-        assert one.sentence.startswith(f"A site is late by up to {told}: ")
+        assert f" {told}" in one.sentence
     new = replace(late, site={"added_at": (NOW - 2 * DAY).isoformat()}, last=None, turn=Turn(NOW, DAY / 2, ""))
     assert state(10**11, 0.0, [new], "7") == [("late", "amber")]
     assert state(10**11, 0.0, [replace(new, site={"added_at": (NOW - DAY / 2).isoformat()})], "7") == []

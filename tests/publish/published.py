@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from archiver.commands.main import cli
 from archiver.items import Article, Capture, GeoTag, Outcome, PageKind, Right, Source, Target, Visit
@@ -22,6 +22,7 @@ from archiver.store.connect import open_archive
 from archiver.store.result_stages import StoringRun
 from archiver.store.runs import begin_run, ensure_site
 from archiver.store.writer import VisitWriter
+from tests.runner import Runner
 
 BEGAN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 _WORDS = [a + b + c for a in ("har", "kee", "la", "ti", "qua", "fer", "sto", "bri", "mar", "to") for b in (
@@ -122,7 +123,7 @@ FREE = '[[rule]]\nsite = "*"\ntier = "full"\n'
 def publish(archive: Path | Sequence[Path], *args: str) -> Result:
     """`archiver publish` in this process."""
     archives = [archive] if isinstance(archive, Path) else archive
-    return CliRunner().invoke(cli, ["publish", *args, *(w for one in archives for w in ("--archive", str(one)))])
+    return Runner().invoke(cli, ["publish", *args, *(w for one in archives for w in ("--archive", str(one)))])
 
 
 def rows(folder: Path, table: str) -> list[dict[str, Any]]:

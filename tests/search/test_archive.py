@@ -14,7 +14,7 @@ from archiver.fields import FIELDS
 
 def test_it_is_the_public_face() -> None:
     assert archiver.Archive is Archive
-    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+    with pytest.raises(AttributeError, match="'Nonsense'"):
         archiver.Nonsense  # noqa: B018
 
 
@@ -57,7 +57,7 @@ def test_articles_are_all_of_them_and_filters_narrow(archive: Archive) -> None:
     assert [record["id"] for record in archive.articles()] == [1, 2, 3, 4, 5, 6] and len(archive) == 6
     assert [record["id"] for record in archive.articles(site="notes.example/blog", limit=1)] == [5]
     assert [record["id"] for record in archive.articles("lamp", duplicates=False)] == [3]
-    with pytest.raises(TypeError, match="no filter 'auhtor'"):
+    with pytest.raises(TypeError, match="'auhtor'"):
         archive.articles(auhtor="x")
 
 

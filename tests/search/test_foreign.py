@@ -117,5 +117,5 @@ def test_a_phrase_with_more_endings_than_can_be_looked_up_is_a_mistake(tmp_path:
     db.close()
     with Archive(file) as archive:
         assert archive.results('"old w1"*').total == 1
-        with pytest.raises(BadQuery, match="too many words begin so"):
+        with pytest.raises(BadQuery):
             archive.results('"old w"*')

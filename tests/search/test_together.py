@@ -25,6 +25,7 @@ from archiver.store.connect import open_archive
 from archiver.store.transaction import writing
 from tests.imports.files import page, post, warc
 from tests.imports.importing import run as import_
+from tests.runner import fault, in_process
 
 WORDS = [f"word{n}" for n in range(60)]
 SHARED = "The harbour wall was mended by night, and in the morning nobody could say who had carried the stones. " * 3
@@ -117,7 +118,7 @@ def test_copies_in_other_archives(folder: Path) -> None:
 
 
 def test_what_cannot_be_asked_of_several(folder: Path) -> None:
-    with pytest.raises(BadQuery, match="names an article"), asked(folder, "", like=1):
+    with pytest.raises(BadQuery), asked(folder, "", like=1):
         pass
     with pytest.raises(SiteNotFound), asked(folder, "flood", site=("nowhere.example",)):
         pass
@@ -138,12 +139,14 @@ def test_on_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert hits == json.loads(said("flood", *named, *again, "--json"))
     assert said("flood", *named, "--csv").startswith("archive,id,url,")
     text = said("carried", *named)
-    assert "2 articles" in text and f"1 copy: {folder / 'b' / 'archive.db'} 12" in text
+    assert text.startswith("2 ")
+    assert f"{folder / 'b' / 'archive.db'} 12" in text
     assert "12" in said("flood", "--facets", *named) and "2012" in said("flood", "--histogram", "year", *named)
     monkeypatch.setenv("ARCHIVER_ARCHIVE", str(folder / "all.db"))
     assert len(json.loads(said("flood", "--json"))) == len(hits)
-    for words, why in ((("x", *named, "--concordance"), "--concordance is of one"), (
-            ("x", *named, "--shards", "y"), "leave out"), (("x", "--shards", f"{folder}/none*"), "names no archive"), (
-            ("x", *(f"--archive={number}.db" for number in range(251))), "--archive names 251 archives, and 250 can")):
-        done = CliRunner().invoke(cli, ["search", *words])
-        assert done.exit_code == 2 and why in done.output
+    for words, options in ((("x", *named, "--concordance"), "--concordance"),
+                           (("x", *named, "--shards", "y"), "--archive --shards"),
+                           (("x", "--shards", f"{folder}/none*"), "--shards"),
+                           (("x", *(f"--archive={number}.db" for number in range(251))), "--archive")):
+        done = in_process("search", *words)
+        assert (done.exit_code, fault(done)) == (2, f"UsageError {options}")

@@ -38,10 +38,15 @@ def test_a_blog_a_closed_one_and_one_that_is_not_there(tmp_path: Path, capsys: p
         assert sum(path.startswith("/post-") for path in open_.requests) == 10 and len(open_.requests) <= 60
         assert shut["robots"]["forbids_home"] == "Disallow: /" and shut["outcome"] == "failed" and not shut["sampled"]
         assert set(closed.requests) <= {"/robots.txt", "/.well-known/tdmrep.json"}
-        assert none["outcome"] == "failed" and "takes no connection" in none["reason"]
+        assert none["outcome"] == "failed"
+        assert none["reason"] not in ("", shut["reason"])
         assert good["posts"] > none["posts"] == shut["posts"] == 0
-        assert later["outcome"] == "waiting" and "robots.txt could not be read" in later["reason"]
+        assert later["outcome"] == "waiting"
+        assert "robots.txt" in later["reason"]
         assert not later["posts"]
-        for one, more in ((none, []), (later, []), (shut, ["  robots.txt forbids it (Disallow: /)"])):
+        for one, more in ((none, ""), (later, ""), (shut, "(Disallow: /)")):
             _print(one, first=True)
-            assert capsys.readouterr().out.splitlines()[1:] == [f"  {one['outcome']}: {one['reason']}", *more]
+            lines = capsys.readouterr().out.splitlines()
+            assert lines[1] == f"  {one['outcome']}: {one['reason']}"
+            assert "".join(lines[2:]).endswith(more)
+            assert len(lines[2:]) == bool(more)

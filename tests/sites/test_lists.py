@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import time
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.commands.main import cli
 from archiver.errors import UnreadableInput
 from archiver.sites.lists import Entry, Problem, read_list
+from tests.runner import Runner, fault
 from tests.spiders.crawling import rows
 
 OPML = b"""<?xml version="1.0"?>
@@ -39,8 +42,7 @@ def test_opml() -> None:
     assert [(e.line, e.url, e.feed, e.tags) for e in entries] == [
         (5, "https://a.example/", "https://a.example/feed.xml", ("news",)),
         (6, "https://b.example/", "https://b.example/blog/rss", ("far away", "news", "tech", "web", "old"))]
-    assert (problems[0].line, problems[0].why.split(" (")[0]) == (9, "it is no XML there")
-    assert [p.line for p in problems[1:]] == [8, 9] and "only http and https" in problems[2].why
+    assert [p.line for p in problems] == [9, 8, 9]
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
@@ -50,16 +52,16 @@ def test_csv(mark: str) -> None:
         f"news{mark}", "news,").encode())
     assert [(e.line, e.url, e.tags, e.settings) for e in entries] == [
         (3, "https://a.example/", ("news", "local"), {"delay": 2.0}), (5, "https://b.example/", (), {})]
-    assert [(p.line, p.why.split(":")[0]) for p in problems] == [
-        (1, "nothing is known of a column 'colour'"), (4, "it has no address"),
-        (5, "The setting 'delay=soon' cannot be made")]
+    assert [p.line for p in problems] == [1, 4, 5]
+    assert "'colour'" in problems[0].why
+    assert "'delay=soon'" in problems[2].why
 
 
 def test_a_table_of_one_column_or_without_a_head() -> None:
     assert [e.url for e in read(b"url\nhttps://a.example/\n")[0]] == ["https://a.example/"]
     entries, problems = read(b'"https://a.example/",news;old\nhttps://b.example/, https://c.example/\n')
     assert [(e.url, e.tags) for e in entries] == [("https://a.example/", ("news", "old")), ("https://b.example/", ())]
-    assert [(p.line, p.why) for p in problems] == [(2, "'https://c.example/' is a second address: write one a line")]
+    assert [(p.line, "'https://c.example/'" in p.why) for p in problems] == [(2, True)]
 
 
 def test_text() -> None:
@@ -76,17 +78,16 @@ def test_text() -> None:
 def test_a_feed_whose_address_is_none_costs_its_line_alone(data: bytes) -> None:
     entries, problems = read(data)
     assert [(e.url, e.feed) for e in entries] == [("https://a.example/", "https://a.example/feed")]
-    assert [p.why for p in problems] == ["'http://[::1' is not an address that can be crawled: write it like https://blog.example.org/"]
+    assert ["'http://[::1'" in p.why for p in problems] == [True]
 
 
-@pytest.mark.parametrize(("data", "says"), [
-    (b"<html><body>", "its first element is html"), (b"<rss></rss>", "its first element is rss"),
-    (b"<", "it is no OPML"), (b"a\xff.example", "line 1"), (b"a\0b", "no text"),
+@pytest.mark.parametrize(("data", "names"), [
+    (b"<html><body>", " html"), (b"<rss></rss>", " rss"), (b"<", "OPML"), (b"a\xff.example", "line 1"), (b"a\0b", ""),
 ])
-def test_what_is_no_list(data: bytes, says: str) -> None:
-    with pytest.raises(UnreadableInput, match="list cannot be read") as error:
+def test_what_is_no_list(data: bytes, names: str) -> None:
+    with pytest.raises(UnreadableInput) as error:
         read(data)
-    assert says in str(error.value)
+    assert names in str(error.value)
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode),
@@ -100,7 +101,7 @@ def test_any_bytes_are_a_list_or_none(data: bytes) -> None:
 
 
 def call(archive: Path, *words: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(cli, [*words, "--archive", str(archive)], input=stdin)
+    return Runner().invoke(cli, [*words, "--archive", str(archive)], input=stdin)
 
 
 def listed(archive: Path, *words: str) -> dict[str, dict[str, Any]]:
@@ -110,15 +111,15 @@ def listed(archive: Path, *words: str) -> dict[str, dict[str, Any]]:
 def test_thousands_are_entered_and_entered_again(tmp_path: Path) -> None:
     archive, many = tmp_path / "archive.db", tmp_path / "many.txt"
     many.write_text("".join(f"blog-{n}.example\n" for n in range(5_000)) + "ftp://no.example\n")
-    begun = time.monotonic()
     done = call(archive, "sites", "import", str(many), "--tag", "Many")
-    assert done.exit_code == 1 and done.stdout == "5,000 sites added; 1 problem\n" and time.monotonic() - begun < 30
-    assert "many.txt, line 5001: 'ftp://no.example' is not an address" in done.stderr
+    assert done.exit_code == 1
+    assert re.findall(r"[\d,]+", done.stdout) == ["5,000", "1"]
+    assert all(part in done.stderr for part in ("many.txt", " 5001", "'ftp://no.example'"))
     assert rows(archive, "select count(*), count(distinct tag) from site_tags") == [(5000, 1)]
     again = json.loads(call(archive, "sites", "import", str(many), "--json", "--set", "delay=3").stdout)
     assert (again["added"], again["known"], again["changed"]) == (0, 5000, 5000)
-    assert call(archive, "sites", "import", str(many), "--set", "delay=3").stdout.startswith(
-        "0 sites added, 5,000 were there (0 changed)")
+    third = json.loads(call(archive, "sites", "import", str(many), "--json", "--set", "delay=3").stdout)
+    assert (third["added"], third["known"], third["changed"]) == (0, 5000, 0)
 
 
 def test_what_is_entered_is_written_and_read_again(tmp_path: Path) -> None:
@@ -146,7 +147,8 @@ def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.Monk
         "[groups.slow]\ndelay = 9\ncadence = '9d'\n")
     for name in ("a.example", "b.example", "c.example"):
         call(archive, "sites", "add", name)
-    assert call(archive, "sites", "tag", "News", "a.example", "b.example").stdout == "news: 2 sites joined\n"
+    assert call(archive, "sites", "tag", "News", "a.example", "b.example").exit_code == 0
+    assert set(listed(archive, "--tag", "news")) == {"a.example", "b.example"}
     call(archive, "sites", "tag", "slow", "b.example")
     call(archive, "sites", "set", "a.example", "delay=4")
     due = {row["site"]: row["cadence"] for row in json.loads(call(archive, "schedule", "--list", "--json").stdout)}
@@ -154,11 +156,10 @@ def test_tags_make_groups_with_settings(tmp_path: Path, monkeypatch: pytest.Monk
     holds = {name: json.loads(call(archive, "sites", "show", name, "--json").stdout)["settings_in_force"]
              for name in due}
     assert [holds[name]["delay"] for name in sorted(holds)] == [4, 9, 1]
-    shown = call(archive, "sites", "show", "b.example").stdout
-    assert "tags: news, slow" in shown and "1h (archiver.toml)" in shown
+    assert "1h (archiver.toml)" in call(archive, "sites", "show", "b.example").stdout
     assert set(listed(archive, "--tag", "Slow ")) == {"b.example"}
-    assert call(archive, "sites", "tag", "news", "b.example", "c.example", "--remove").stdout == (
-        "news: 1 site left, 1 as before\n")
+    assert call(archive, "sites", "tag", "news", "b.example", "c.example", "--remove").exit_code == 0
+    assert set(listed(archive, "--tag", "news")) == {"a.example"}
     assert call(archive, "sites", "tag", "a,b", "a.example").exit_code == 2
     assert call(archive, "sites", "tag", "x", "nowhere.example").exit_code == 1
     assert call(archive, "crawl", "--tag", "none").exit_code == 2
@@ -172,11 +173,12 @@ def test_a_fault_of_the_archives_place_is_a_sentence_whatever_the_command_was_at
     call(archive, "sites", "add", "a.example")
     (tmp_path / ".archive.db.scheduler").mkdir()
     done = call(archive, "schedule", "--once")
-    assert done.exit_code == 1 and ".archive.db.scheduler cannot be written (Is a directory)" in done.stderr
+    assert done.exit_code == 1
+    assert all(part in done.stderr for part in (".archive.db.scheduler", os.strerror(errno.EISDIR)))
     (size, root), = rows(archive, "select page_size, rootpage from pragma_page_size, sqlite_master "
                                   "where name = 'site_tags'")
     with archive.open("r+b") as file:
         file.seek((root - 1) * size)
         file.write(b"\xff" * size)
     done = call(archive, "sites", "tag", "news", "a.example")
-    assert done.exit_code == 1 and f"{archive} is damaged (database disk image is malformed)" in done.stderr
+    assert (done.exit_code, fault(done)) == (1, f"ArchiveDamaged {archive}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from tests.hostile.world import two_hosts
 from tests.spiders.crawling import archiver, crawl, last_run, rows, scrapy, text
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
+from tests.waiting import PATIENCE, until
 from tests.webarchive.cdx_service import PATH, Captures
 from tests.webarchive.wayback import serving_warcs
 
@@ -58,10 +59,14 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         assert rows(archive, "select count(*) from article_urls where url like '%old-name/'") == [(1,)]
         status = archiver("status", site.url, archive=archive)
         assert status.returncode == 0
-        assert "CDX 11" in status.stdout and ": archived 9, gone 2, missing 0" in status.stdout
-        told = archiver("why", f"{site.url}orphan-1/", archive=archive).stdout
-        assert f"cdx {service.url}" in told
-        assert "first on 2010-01-02 03:04" in told and "last on 2015-06-07 08:09" in told and "by 127.0.0.1" in told
+        [state] = json.loads(archiver("status", site.url, "--json", archive=archive).stdout)
+        assert {row["source"]: row["found"] for row in state["sources"]}["cdx"] == 11
+        assert {key: state["posts"][key] for key in ("archived", "gone", "missing")} == {
+            "archived": 9, "gone": 2, "missing": 0}
+        why = json.loads(archiver("why", f"{site.url}orphan-1/", "--json", archive=archive).stdout)
+        assert [(s["source"], s["found_on"].startswith(service.url)) for s in why["sources"]] == [("cdx", True)]
+        shown = archiver("why", f"{site.url}orphan-1/", archive=archive).stdout
+        assert all(part in shown for part in ("2010-01-02 03:04", "2015-06-07 08:09", "127.0.0.1"))
         [source] = json.loads(archiver("why", f"{site.url}gone-1/", "--json", archive=archive).stdout)["sources"]
         assert (source["source"], source["first_capture"]) == ("cdx", "2010-01-02T03:04:05.000000+00:00")
 
@@ -89,7 +94,7 @@ def test_a_long_list_is_read_page_by_page_and_asked_for_again_when_it_is_due(tmp
         assert len(captures.asked) == 4 and [("resumeKey" in a) for a in captures.asked] == [False, True, True, True]
         assert rows(archive, "select count(*) from articles") == [(35,)]
         [(reason,)] = rows(archive, "select reason from pages where kind = 'cdx'")
-        assert reason == "a web archive's list of 35 captures"
+        assert " 35 " in reason
         db_due(archive)
         captures.add(f"{site.url}late/")
         site.pages["/late/"] = page("A late one")
@@ -106,15 +111,13 @@ def db_due(archive: Path) -> None:
     db.close()
 
 
-@pytest.mark.parametrize(("answer", "reason"), [
-    (Answer(b"", 500), "the server answers 500"), (Answer(drop=True), "the connection broke"),
-    (text("", 429, Retry_After="7200"), "127.0.0.1 is busy (it answers 429)"),
-    (Answer(b"<html><title>Maintenance</title><p>Back soon</p></html>"), "its answer is no list of captures: "),
-    (Answer(status=302, headers={"Location": "/elsewhere"}), "it redirects to "),
-    (Answer(b"blocked", 403), "the server refuses it (403)"),
+@pytest.mark.parametrize(("answer", "cause"), [
+    (Answer(b"", 500), "500"), (Answer(drop=True), ""), (text("", 429, Retry_After="7200"), "429"),
+    (Answer(b"<html><title>Maintenance</title><p>Back soon</p></html>"), "Maintenance"),
+    (Answer(status=302, headers={"Location": "/elsewhere"}), "/elsewhere"), (Answer(b"blocked", 403), "403"),
 ], ids=["error", "dropped", "busy", "no-list", "moved", "refused"])
 def test_a_service_that_does_not_answer_fails_alone_and_is_asked_again(
-    tmp_path: Path, answer: Answer, reason: str
+    tmp_path: Path, answer: Answer, cause: str
 ) -> None:
     archive, captures = tmp_path / "a.db", Captures(before=lambda asked: answer)
     with serving({"/": home("/one/"), "/one/": page("One"), "/two/": page("Two")}) as site, (
@@ -125,9 +128,9 @@ def test_a_service_that_does_not_answer_fails_alone_and_is_asked_again(
         refused = answer.status == 403
         assert done.returncode == (0 if refused else 1) and "Traceback" not in done.stderr
         assert last_run(archive) == ("finished", "")
-        [(outcome, told)] = rows(archive, "select outcome, reason from pages where kind = 'cdx'")
+        [(outcome, reason)] = rows(archive, "select outcome, reason from pages where kind = 'cdx'")
         assert outcome == ("refused" if refused else "failed")
-        assert told.startswith(reason.replace("127.0.0.1", "localhost")), told
+        assert cause in reason
         assert rows(archive, "select title from articles") == [("One",)]
         captures.before = lambda asked: None
         if refused:
@@ -138,11 +141,9 @@ def test_a_service_that_does_not_answer_fails_alone_and_is_asked_again(
 
 def test_a_list_that_has_no_end_is_cut_and_a_slow_service_keeps_no_post_waiting(tmp_path: Path) -> None:
     archive, captures = tmp_path / "a.db", Captures()
-    begun: list[float] = []
 
     def slow(asked: dict[str, list[str]]) -> Answer:
-        begun.append(time.monotonic())
-        time.sleep(2)
+        until(lambda: sum(path in names for path in site.requests) >= 6)
         row = '["a","20100101000000","http://elsewhere.example/%d/","text/html","200"],\n'
         head = '[["urlkey","timestamp","original","mimetype","statuscode"],\n'
         return Answer((head + "".join(row % n for n in range(101_000))).encode())
@@ -152,21 +153,22 @@ def test_a_list_that_has_no_end_is_cut_and_a_slow_service_keeps_no_post_waiting(
     with serving({"/": home(*names), **{n: page(f"Title {n}") for n in names}}) as site, serving(captures) as service:
         ask(site, service.url.rstrip("/") + PATH, archive)
         assert crawl(site.url, archive=archive).returncode == 0
-        posts = [at for at, asked in zip(site.times, site.requests, strict=True) if asked in names]
-    assert len(posts) == 20 and sorted(posts)[5] < begun[0] + 2
-    [(outcome, told)] = rows(archive, "select outcome, reason from pages where kind = 'cdx'")
-    assert outcome == "not-article" and told.endswith("it has more than is read of one document")
+        assert sum(path in names for path in site.requests) == 20
+    assert rows(archive, "select outcome from pages where kind = 'cdx'") == [("not-article",)]
 
 
 def test_a_service_that_says_nothing_is_given_up(tmp_path: Path) -> None:
+    over = threading.Event()
+
     def silent(asked: dict[str, list[str]]) -> Answer:
-        time.sleep(3)
+        over.wait(PATIENCE)
         return Answer(drop=True)
 
     archive, captures = tmp_path / "a.db", Captures(before=silent)
     with serving({"/": home("/one/"), "/one/": page("One")}) as site, serving(captures) as service:
         ask(site, service.url.rstrip("/") + PATH, archive)
-        scrapy(site.url, archive, DOWNLOAD_TIMEOUT=1, RETRY_TIMES=0)
+        scrapy(site.url, archive, DOWNLOAD_TIMEOUT=4, RETRY_TIMES=0)
+        over.set()
     assert last_run(archive) == ("finished", "")
     assert rows(archive, "select outcome, rule from pages where kind = 'cdx'") == [("failed", "timeout")]
 

@@ -31,12 +31,8 @@ def test_a_robots_txt_that_cannot_be_read_means_wait(tmp_path: Path, robots: Ans
         done = crawl(site.url, archive=archive)
         assert set(site.requests) == {"/robots.txt"}
         assert done.returncode == 1
-        assert done.stderr.splitlines()[-1].startswith(
-            f"Error: {site.url} is left alone for now: its robots.txt could not be read (")
-        assert "1 addresses are still due" in done.stdout
-        outcome, reason, rule = rows(archive, "select outcome, reason, rule from pages")[0]
-        assert (outcome, rule) == ("due", "waiting")
-        assert reason.endswith("nothing is fetched until it can")
+        assert all(part in done.stderr.splitlines()[-1] for part in (site.url, "robots.txt"))
+        assert rows(archive, "select outcome, rule from pages") == [("due", "waiting")]
         assert last_run(archive)[0] == "waiting"
         site.pages["/robots.txt"] = text("")
         assert crawl(site.url, archive=archive).returncode == 0
@@ -44,11 +40,11 @@ def test_a_robots_txt_that_cannot_be_read_means_wait(tmp_path: Path, robots: Ans
     assert rows(archive, "select title from articles") == [("Post /one/",)]
 
 
-def test_a_server_that_takes_no_connection_is_told_as_such(tmp_path: Path) -> None:
+def test_a_server_that_takes_no_connection_is_an_error_of_its_own(tmp_path: Path) -> None:
     with serving({}) as site:
         url = site.url
     done = crawl(url, archive=tmp_path / "a.db")
-    assert done.stderr.splitlines()[-1] == f"Error: {url} cannot be crawled: the server takes no connection."
+    assert url in done.stderr.splitlines()[-1]
     assert rows(tmp_path / "a.db", "select outcome, rule from pages") == [("failed", "no-connection")]
 
 
@@ -84,8 +80,9 @@ def test_it_is_asked_for_once_a_run_and_conditionally_in_the_next(tmp_path: Path
 def test_what_it_forbids_is_refused_by_the_rule_as_it_is_written(tmp_path: Path) -> None:
     with serving(site_of(text("User-agent: archiver\nDisallow: /no\n"), "/one/", "/no/")) as site:
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 0
-        found = rows(tmp_path / "a.db", "select outcome, rule, reason from pages where url like '%/no/'")
-    assert found == [("refused", "robots", "robots.txt forbids it (Disallow: /no)")]
+        found = rows(tmp_path / "a.db", "select outcome, rule, reason like '%(Disallow: /no)' from pages "
+                                        "where url like '%/no/'")
+    assert found == [("refused", "robots", 1)]
 
 
 @pytest.mark.parametrize(("status", "hops"), [(404, 0), (403, 0), (200, 5), (200, 40)])
@@ -116,8 +113,9 @@ def test_a_robots_txt_of_another_host_keeps_only_that_host_waiting(tmp_path: Pat
     with serving({"/robots.txt": text("", 500), "/feed": text("no")}) as other, serving(pages) as site:
         done = two_hosts(site, other).crawl(tmp_path, "http://site.example/")
     assert last_run(done.archive) == ("finished", "")
-    assert done.rows["http://other.example/feed"][::2] == (
-        "failed", "robots.txt could not be read (the server answers 500)")
+    outcome, _, reason = done.rows["http://other.example/feed"]
+    assert outcome == "failed"
+    assert all(part in reason for part in ("robots.txt", "500"))
     assert done.query("select count(*) from articles") == [(1,)]
 
 
@@ -143,8 +141,8 @@ def test_of_a_file_that_is_too_large_the_beginning_is_obeyed(tmp_path: Path, sen
         done = scrapy(site.url, archive, DOWNLOAD_MAXSIZE=4 * MB, DOWNLOAD_TIMEOUT=30)
         assert "/good-1/" in site.asked and "/good-2/" not in site.asked, done.stderr
     assert last_run(archive) == ("finished", "")
-    assert rows(archive, "select outcome, reason from pages where url like '%good-2/'") == [
-        ("refused", "robots.txt forbids it (Disallow: /good-2/)")]
+    assert rows(archive, "select outcome, rule, reason like '%(Disallow: /good-2/)' from pages "
+                         "where url like '%good-2/'") == [("refused", "robots", 1)]
     assert rows(archive, "select length(body) <= 1024 * 1024 from host_files where name = 'robots.txt'") == [(1,)]
     records = b"".join(gzip.decompress(file.read_bytes()) for file in tmp_path.glob("warc/*.gz"))
     assert (b"WARC-Truncated: length" in records) is cut

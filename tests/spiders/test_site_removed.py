@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from archiver.errors import SiteTakenOut
 from archiver.store.connect import open_archive
 from archiver.store.sites import remove_site
 from tests.spiders.crawling import archiver, crawl, rows
@@ -27,7 +28,7 @@ def test_its_run_ends_and_says_so(tmp_path: Path) -> None:
         name = site.url.removeprefix("http://").strip("/")
         done = crawl(site.url, archive=archive)
         assert done.returncode == 1 and "failed" not in done.stdout
-        assert f"Error: {name} was taken out of the archive while it was crawled: its crawl has ended" in done.stderr
+        assert f"Error: {SiteTakenOut(name)}" in done.stderr
         assert rows(archive, "select count(*) from pages") == rows(archive, "select count(*) from runs") == [(0,)]
         assert archiver("verify", archive=archive).returncode == 0
         assert crawl(site.url, archive=archive).returncode == 0

@@ -25,6 +25,7 @@ from tests.processes import Running
 from tests.small_sites import NEWSLETTER, PROMOTION, Theme, Told, classic, posts, promoting, silent
 from tests.spiders.site_server import Answer, home, serving
 from tests.spiders.test_faults import counts, rows
+from tests.waiting import until
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -253,10 +254,7 @@ def test_rules_outlive_a_kill(tmp_path: Path) -> None:
     with serving(pages) as server:
         process = Running("archiver", "crawl", server.url, "--archive", str(archive))
         try:
-            for _ in range(400):
-                time.sleep(0.1)
-                if archive.exists() and has_rules(archive):
-                    break
+            until(lambda: archive.exists() and has_rules(archive))
         finally:
             process.send(signal.SIGKILL)
             process.end()

@@ -147,7 +147,7 @@ def test_an_edit_joins_leaves_and_keeps_the_number(db: Database) -> None:
     assert state(db) == {1: [b, c]} and cluster(db, 1)["source_id"] == b
     add(db, 2, story(10))
     assert state(db) == {}
-    with pytest.raises(ClusterNotFound, match="no members any more"):
+    with pytest.raises(ClusterNotFound, match=f"^{ClusterNotFound('1', dissolved=True)}$"):
         cluster(db, 1)
     with pytest.raises(ClusterNotFound, match="no cluster 7"):
         cluster(db, 7)
@@ -201,14 +201,15 @@ def test_a_time_that_was_set_right_names_another_source(db: Database) -> None:
     add(db, 2, edited(text), days=2)
     assert cluster(db, 1)["source_id"] == b
     add(db, 2, edited(text), days=2, canonical_url="https://site1.example/1?utm_source=x", categories=("News",))
-    assert (cluster(db, 1)["source_id"], cluster(db, 1)["reason"]) == (a, "declared canonical by a copy")
+    assert cluster(db, 1)["source_id"] == a
+    assert "canonical" in cluster(db, 1)["reason"]
 
 
 def test_the_text_may_name_where_it_is_from(db: Database) -> None:
     text = prose().text(story(1))
     a, b = add(db, 1, text, days=5), add(db, 2, f"{text}\n\nFirst published at https://site1.example/1.", days=2)
     assert cluster(db, 1)["members"][0]["id"] == a and b
-    assert cluster(db, 1)["reason"] == "named by its address in a copy"
+    assert "address" in cluster(db, 1)["reason"]
 
 
 def test_a_series_is_no_cluster_once_it_is_known_for_one(db: Database) -> None:

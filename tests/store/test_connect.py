@@ -59,7 +59,7 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
     with pytest.raises(NotAnArchive):
         open_archive(tmp_path / "text.db")
     (tmp_path / "empty.db").touch()
-    with pytest.raises(NotAnArchive, match="it is empty"):
+    with pytest.raises(NotAnArchive):
         open_archive(tmp_path / "empty.db", read_only=True)
     open_archive(tmp_path / "empty.db", create=True).close()
     open_archive(tmp_path / "empty.db", read_only=True).close()

@@ -60,8 +60,9 @@ def test_a_crawl_counts_a_post_that_is_served_in_turns_as_no_edit(db: Database) 
                          status=200, article=(ONE, TWO)[day % 2], targets=(Target(POST.url, Source.FEED),)))
     writer.flush()
     assert (writer.counts.new, writer.counts.revised, writer.counts.unchanged) == (1, 2, 3)
-    assert db.execute("select outcome, reason from pages").fetchall() == [
-        ("archived", "says again what version 2 said")]
+    [(outcome, reason)] = db.execute("select outcome, reason from pages").fetchall()
+    assert outcome == "archived"
+    assert " 2 " in reason
 
 
 def test_a_copy_from_a_cache_that_alternates_with_an_edited_text(db: Database) -> None:

@@ -7,15 +7,16 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from archiver.commands.main import cli
+from tests.runner import Runner
 
 REASON = "its author asked for it"
 
 
 def command(archive: Path, *words: str) -> Result:
-    return CliRunner().invoke(cli, [*words, "--archive", str(archive)])
+    return Runner().invoke(cli, [*words, "--archive", str(archive)])
 
 
 def remove(archive: Path, *words: str) -> Result:

@@ -46,10 +46,10 @@ def test_what_was_set_aside_is_asked_for_on_wish(tmp_path: Path) -> None:
         first = counts(site.url, archive=archive)
         assert (first["new"], len([r for r in site.requests if r.startswith("/tag/")]), first["trapped"]) == (1, 20, 40)
         [state] = status(archive)
-        assert [(t["rule"], t["pages"], t["asked"]) for t in state["traps"]] == [("no end: terms", 40, False)]
-        told = run(archive, "", "why", f"{site.url}tag/word-50/").stdout
-        assert "set aside and not fetched: the last lists of tags, authors or searches like this one led to" in told
-        assert "--set-aside" in told
+        assert [(t["pages"], t["asked"]) for t in state["traps"]] == [(40, False)]
+        why = json.loads(run(archive, "", "why", f"{site.url}tag/word-50/", "--json").stdout)
+        assert (why["outcome"], why["rule"]) == ("trap", state["traps"][0]["rule"])
+        assert "--set-aside" in run(archive, "", "why", f"{site.url}tag/word-50/").stdout
         assert counts(site.url, "--missing", archive=archive)["requests"] == 0
         # Each wish takes it 20 further, until something new shows that the rest is worth it.
         assert sum(counts(site.url, "--set-aside", archive=archive)["new"] for _ in range(2)) == 1

@@ -43,7 +43,7 @@ class Served:
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Got:
         host, port = self.address.removeprefix("http://").split(":")
-        client = HTTPConnection(host, int(port), timeout=20)
+        client = HTTPConnection(host, int(port), timeout=120)
         try:
             client.request(method, path, headers=headers)
             answer = client.getresponse()

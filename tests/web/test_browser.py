@@ -117,7 +117,7 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
     page.mouse.down()
     page.mouse.move(spot["x"] + 30, spot["y"] + 30, steps=4)
     page.mouse.up()
-    page.wait_for_url("**bbox**", timeout=10_000)
+    page.wait_for_url("**bbox**", timeout=120_000)
     west, south, east, north = (float(n) for n in asked(page)["bbox"][0].split(","))
     assert west < 2.3522 < east and south < 48.8566 < north
     expect(page.get_by_role("status")).to_have_text("1 article")
@@ -131,7 +131,7 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
     page.mouse.down()
     page.mouse.move(spot["x"] + 9, spot["y"] + 29, steps=4)
     page.mouse.up()
-    page.wait_for_url("**near**", timeout=10_000)
+    page.wait_for_url("**near**", timeout=120_000)
     latitude, longitude = (float(n) for n in asked(page)["near"][0].split(","))
     assert abs(latitude + 16.8) < 3 and abs((longitude + 179.9 + 180) % 360 - 180) < 3
     assert 500 < float(asked(page)["within"][0]) < 1200

@@ -83,7 +83,8 @@ def test_a_link_leads_to_what_the_archive_has_of_it(watch: Watch) -> None:
     watch.page.frames[1].click("#on")
     watch.page.wait_for_load_state("load")
     assert watch.page.url.endswith(f"/view/20240501080001/{BAD}other?x=1")
-    assert "There is no capture of" in watch.page.inner_text("main")
+    assert f"{BAD}other?x=1" in watch.page.inner_text("main")
+    assert watch.page.query_selector("main iframe") is None
 
 
 @pytest.mark.parametrize("path", NOT_SHOWN)
@@ -124,7 +125,8 @@ def test_a_warc_file_lies_in_the_folder_of_the_archive(served: Served) -> None:
     for number in range(50, 50 + len(names)):
         for what in ("record", "payload"):
             got = served.get(f"/capture/{number}/{what}")
-            assert got.status == 502 and "cannot be shown" in got.text and "secret\n" not in got.text
+            assert got.status == 502
+            assert "secret\n" not in got.text
         assert served.get(f"/capture/{number}").status == 200
         told: Any = served.get(f"/capture/{number}.json").json
         assert told["sound"] is False and "archiver verify" in told["wrong"]

@@ -1,0 +1,40 @@
+"""Waiting for what happens, and a limit of work, both far above what a busy machine needs: no test is a race."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+PATIENCE = 120.0
+"""Seconds for which a test waits for something to happen."""
+MOST_WORK = 30.0
+"""Seconds of this process's own CPU time. What takes more than linear time takes many times as long."""
+
+
+def until(happened: Callable[[], object], every: float = 0.02) -> None:
+    """Wait until this is true; a test in which it does not happen fails."""
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        if time.monotonic() > end:
+            pytest.fail(f"It did not happen in {PATIENCE:.0f} seconds.")
+        time.sleep(every)
+
+
+@contextmanager
+def bounded_work(seconds: float = MOST_WORK) -> Iterator[None]:
+    """What runs in here is stopped, and the test fails, once it has used so much CPU time."""
+
+    def stop(*_: object) -> None:
+        pytest.fail(f"It used more than {seconds:.0f} seconds of CPU time.")
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
