@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +54,17 @@ ARTICLES: tuple[dict[str, Any], ...] = (
 
 def make_archive(path: Path) -> Path:
     """The archive: six articles on two sites, two revisions of the first, a ledger with every outcome."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_made(), path)
+    return path
+
+
+@cache
+def _made() -> Path:
+    """Made once in each process of the tests; every other one is a copy of it."""
+    folder = tempfile.TemporaryDirectory(prefix="archive-")
+    atexit.register(folder.cleanup)
+    path = Path(folder.name, "archive.db")
     db = open_archive(path, create=True)
     with db.atomic():
         _sites(db)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +107,20 @@ class Run:
 def make(folder: Path) -> Path:
     """Nine articles on two sites: 1 edited, 2 of two pages, 3 moved by a redirect, 4 gone, 5 unchanged (304), 6 sent
     once more as it was, 7 plain; 8 and 9 on the other site, 9 a copy of 7. Four WARC files."""
+    shutil.copytree(_made(), folder, dirs_exist_ok=True)
+    return folder / "archive.db"
+
+
+@cache
+def _made() -> Path:
+    """Made once in each process of the tests; every other one is a copy of it."""
+    kept = tempfile.TemporaryDirectory(prefix="archive-")
+    atexit.register(kept.cleanup)
+    return make_another(Path(kept.name)).parent
+
+
+def make_another(folder: Path) -> Path:
+    """With the same articles, and not a copy: an archive with an identity of its own."""
     archive = folder / "archive.db"
     with Run(archive, QUAY, START) as run:
         run.capture(f"{QUAY}robots.txt", b"User-agent: *\n")

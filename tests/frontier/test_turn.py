@@ -49,8 +49,9 @@ def test_a_cadence_is_read_and_written(text: str, cadence: Cadence, again: str) 
     ("adaptive:1h", ""), ("adaptive:2d..1h", ""), ("adaptive:x..1h", ""),
 ])
 def test_what_is_no_cadence_is_refused(text: str, names: str) -> None:
-    with pytest.raises(ValueError, match=names):
+    with pytest.raises(ValueError) as refused:
         read_cadence(text)
+    assert names in str(refused.value)
 
 
 def test_a_site_that_was_never_crawled_is_due_now() -> None:

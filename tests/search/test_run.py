@@ -105,8 +105,9 @@ def test_facets_count_what_matches(archive: Archive) -> None:
     ({"sort": "nonsense"}, "nonsense"), ({"sort": "distance"}, "--near"), ({"limit": -1}, "limit"),
 ])
 def test_a_bad_filter_is_named(archive: Archive, filters: dict[str, Any], names: str) -> None:
-    with pytest.raises(BadQuery, match=names):
+    with pytest.raises(BadQuery) as refused:
         archive.results(**filters)
+    assert names in str(refused.value)
 
 
 @pytest.mark.parametrize("filters", [{"until": ""}, {"since": "9999-12-31"}], ids=str)

@@ -23,7 +23,7 @@ from archiver.store.backup.captures import copy_captures
 from archiver.store.backup.database import copying
 from archiver.store.checks.captures import files_at
 from archiver.store.checks.run import verify
-from tests.proved_archive import QUAY, START, Run, make, page, text
+from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
 from tests.runner import Runner, fault
 from tests.waiting import until
 
@@ -149,7 +149,7 @@ def test_only_an_earlier_backup_is_written_over(archive: Path, tmp_path: Path) -
     target = tmp_path / "b.db"
     assert backup(archive, target).stdout.startswith(f"{target}: 9 articles")
     assert backup(archive, target).exit_code == 0
-    other = make(tmp_path / "other")
+    other = make_another(tmp_path / "other")
     notes = tmp_path / "notes.txt"
     notes.write_text("mine")
     with Run(archive, QUAY, START + timedelta(days=5)) as run:
