@@ -94,7 +94,8 @@ def test_an_archive_that_was_made_before_there_were_clusters(archive: Path) -> N
     assert "3 " in told.stderr
     assert "archiver clusters --rebuild" in told.stderr
     shown = run(archive, "clusters", "--rebuild", "--json")
-    assert [row["size"] for row in json.loads(shown.stdout)] == [2] and shown.stderr == ""
+    assert [row["size"] for row in json.loads(shown.stdout)] == [2]
+    assert shown.stderr == ""
 
 
 def test_an_archive_of_an_earlier_release_is_only_read(archive: Path) -> None:

@@ -49,7 +49,8 @@ def test_a_killed_worker_loses_nothing(archive: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
             found.update({o.article_id: o for o in some})
         assert number == 3  # a task for each WARC file
-    assert found == expected and len(found) == 40
+    assert found == expected
+    assert len(found) == 40
 
 
 def test_a_scheduler_that_is_away(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,8 @@ DRUPAL = """<div about="/a" typeof="sioc:Item foaf:Document"><span property="dc:
 def test_markup_is_read_in_the_words_of_json_ld(html: str, source: str) -> None:
     found = data(html)
     [(told, node, element)] = found.declared({URL})
-    assert told == source and element is not None
+    assert told == source
+    assert element is not None
     for name, text in (("headline", "A title"), ("author", "Jane Doe"), ("datePublished", "2024-01-02"),
                        ("articleSection", "News")):
         assert found.texts(node, name) == [text], name
@@ -139,4 +140,5 @@ def test_items_of_items_do_not_leak() -> None:
       <div itemprop="publisher" itemscope itemtype="http://schema.org/Organization"><b itemprop="name">Paper</b></div>
       <div itemscope itemtype="http://schema.org/Comment"><b itemprop="author">Eve</b></div></div>""")
     [(_, node, _)] = found.declared({URL})
-    assert found.texts(node, "publisher") == ["Paper"] and "author" not in node
+    assert found.texts(node, "publisher") == ["Paper"]
+    assert "author" not in node

@@ -74,7 +74,8 @@ def test_the_same_archive_and_the_same_words(folder: Path, scheduler: str, tmp_p
         found = run(spread, folder, cluster=workers)
         assert state(spread) == state(alone)
         sound(spread)
-        assert kinds(found) == kinds(expected) and len(kinds(found)) == 5
+        assert kinds(found) == kinds(expected)
+        assert len(kinds(found)) == 5
         assert [(r.name, r.outcome, r.tally.records, r.tally.posts, r.tally.damaged) for r in found if r.outcome != (
             "known")] == [(r.name, r.outcome, r.tally.records, r.tally.posts, r.tally.damaged) for r in expected if (
                 r.outcome != "known")]
@@ -101,7 +102,8 @@ def test_an_import_that_was_killed_goes_on(folder: Path, scheduler: str, tmp_pat
     assert process.end().returncode == -signal.SIGKILL
     assert rows(archive, "select 1 from imports where outcome is null")
     done = Running("archiver", *words).end()
-    assert done.returncode == 1 and done.stderr == ""  # damage was told, and is in the table
+    assert done.returncode == 1
+    assert done.stderr == ""  # damage was told, and is in the table
     run(alone, folder)
     assert state(archive) == state(alone)
     assert rows(archive, "select name, outcome from imports order by 1") == rows(
@@ -156,5 +158,6 @@ def test_a_file_that_ends_each_worker_is_read_by_processes_of_our_own(tmp_path: 
 def test_what_a_cluster_cannot_read(tmp_path: Path) -> None:
     for words, why in ((("-",), "standard input"), (("a.warc.gz", "--workers", "2"), "--workers")):
         done = CliRunner().invoke(cli, ["import", "--dask", *words, "--archive", str(tmp_path / "a.db")])
-        assert done.exit_code == 2 and why in done.output
+        assert done.exit_code == 2
+        assert why in done.output
     assert not (tmp_path / "a.db").exists()

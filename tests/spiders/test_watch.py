@@ -49,7 +49,8 @@ def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeyp
         run.done(visit(url, Outcome.DUPLICATE, to=url.partition("?")[0]))
     run.done(visit(twins[3], Outcome.OUT_OF_SCOPE))
     # One of those asked for is still to come: with one more it would be enough.
-    assert len(run.due(60)) == 1 and (run.counts.failed, run.counts.trapped) == (1, 0)
+    assert len(run.due(60)) == 1
+    assert (run.counts.failed, run.counts.trapped) == (1, 0)
     run.close(Ending("finished", ""))
 
 
@@ -66,5 +67,6 @@ def test_a_source_that_failed_worked_before_where_it_told_of_something(has_told:
     run.done(replace(visit(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
     run.writer.flush()
     row = ledger.page_row(run.db, urlkey(sitemap))
-    assert row is not None and row["attempts"] == 1
+    assert row is not None
+    assert row["attempts"] == 1
     assert job_of(row, "", full=False).worked is has_told

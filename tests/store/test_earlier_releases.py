@@ -70,7 +70,9 @@ def test_an_archive_of_an_earlier_release_says_what_it_said(archive: Path) -> No
     read(archive)
     before = said(archive)
     by_id = {record["id"]: record for record in before["records"]}
-    assert len(told) == len(by_id) > 20 and len(contents) > len(told) and before["edits"]
+    assert len(told) == len(by_id) > 20
+    assert len(contents) > len(told)
+    assert before["edits"]
     for record in told:
         now = by_id[record["id"]]
         places = [{name: place[name] for name in then} for place, then in
@@ -79,7 +81,8 @@ def test_an_archive_of_an_earlier_release_says_what_it_said(archive: Path) -> No
     for then, content in zip(before["texts"], contents, strict=True):
         for name in {"title", "body", "tags"} & set(content):  # what stands is in the records
             assert then[name] == content[name]
-    assert len(before["found"]["the"]) > 5 and all(before["evidence"])
+    assert len(before["found"]["the"]) > 5
+    assert all(before["evidence"])
 
     db = open_archive(archive)
     assert not migrations.pending(db)

@@ -29,7 +29,8 @@ def test_it_is_what_the_steps_make(tmp_path: Path) -> None:
     migrations.apply(stepped)
     made = open_archive(tmp_path / "made.db", create=True)
     assert held(made) == held(stepped)
-    assert migrations.pending(made) == [] and len(migrations.applied(made)) == len(migrations._migrations)
+    assert migrations.pending(made) == []
+    assert len(migrations.applied(made)) == len(migrations._migrations)
     assert made.execute("pragma integrity_check").fetchone() == ("ok",)
     made.close()
     stepped.close()
@@ -39,10 +40,12 @@ def test_what_holds_something_is_left_as_it_is(tmp_path: Path) -> None:
     db = Database(tmp_path / "a.db")
     migrations.apply(db, stop_before="m012_captures_elsewhere")
     before = held(db)
-    assert not make_schema(db) and held(db) == before
+    assert not make_schema(db)
+    assert held(db) == before
     db.close()
     db = open_archive(tmp_path / "a.db")
-    assert not migrations.pending(db) and not make_schema(db)
+    assert not migrations.pending(db)
+    assert not make_schema(db)
     db.close()
 
 

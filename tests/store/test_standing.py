@@ -107,7 +107,8 @@ def test_versions_say_what_was_read(readings: list[Article]) -> None:
             n: a for n, a in said.items() if n != now}
         said = found
         standing = db.execute("select content from revisions where revision = ?", [now]).fetchone()[0]
-        assert "body" not in standing and "title" not in standing
+        assert "body" not in standing
+        assert "title" not in standing
     rows = list(db.query(f"select revision, {', '.join(VERSION_FIELDS)} from versions"))
     assert all({**row, **{n: json.loads(row[n]) for n in LISTS}} == {
         "revision": row["revision"], **article_row(said[row["revision"]]),
@@ -151,7 +152,8 @@ connect.open_archive({str(file)!r})
     done = subprocess.run([sys.executable, "-c", killed], check=False, env=os.environ)
     assert done.returncode == -signal.SIGKILL
     db = open_archive(file, read_only=True)
-    assert migrations.pending(db) and db.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert migrations.pending(db)
+    assert db.execute("pragma integrity_check").fetchone() == ("ok",)
     db.close()
     assert _all(file) == before  # read as it is
     open_archive(file).close()
