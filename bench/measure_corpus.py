@@ -50,7 +50,8 @@ def files(shared: Path) -> list[Path]:
 def scorer(shared: Path) -> ModuleType:
     """The corpus's own scorer, from the folder it stands in."""
     spec = importlib.util.spec_from_file_location("evaluate", shared / "corpus" / "evaluate.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -55,5 +55,7 @@ def test_the_rules_shown_in_the_docs_are_rules_and_have_every_key() -> None:
     text = (ROOT / "docs" / "learning.md").read_text(encoding="utf-8")
     shown = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]
     rules = from_toml(shown, "docs/learning.md", by_hand=True)
-    assert set(rules.fields) == set(LEARNABLE) and rules.post and rules.places
+    assert set(rules.fields) == set(LEARNABLE)
+    assert rules.post
+    assert rules.places
     assert {f.name for f in fields(Rule)} - {"by_hand"} <= set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))

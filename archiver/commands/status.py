@@ -211,7 +211,7 @@ def _print_requisites(state: dict[str, Any]) -> None:
 
 _SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
     (_print_sources, "sources"), (_print_traps, "traps"), (_print_missing, "missing"), (_print_failures, "failures"),
-    (_print_requisites, "requisites"), (_print_distrusted, "distrusted"))
+    (_print_requisites, "requisites"), (_print_distrusted, "untrusted"))
 """The sections of a site in their order, each printed where the key of the state is not empty."""
 
 

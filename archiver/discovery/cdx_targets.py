@@ -92,6 +92,7 @@ def _target(entry: CdxEntry, scope: Scope, found_on: str, latest_year: int) -> T
 
 
 def _together(one: Target, other: Target) -> Target:
-    assert one.captured and other.captured
+    assert one.captured
+    assert other.captured
     times: list[datetime] = [at for pair in (one.captured, other.captured) for at in pair if at is not None]
     return replace(one, captured=(min(times), max(times)))

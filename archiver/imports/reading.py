@@ -100,7 +100,8 @@ class Reader:
         if found.is_revisit:
             kind = Kind.NOT_HTML if _is_no_page(found, answer) else Kind.REVISIT
             return Read(kind, _slim(found), found.digest)
-        assert answer is not None and found.exchange is not None
+        assert answer is not None
+        assert found.exchange is not None
         digest = found.exchange.digest
         copied = found.exchange if self.all_captures else None
         before = known(self.db, found.url, found.at, digest)

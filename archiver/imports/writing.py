@@ -120,7 +120,8 @@ class PastWriter:
 
     def _post(self, read: Read, capture_id: int | None, source: Source, tally: Tally) -> None:
         """Enter a post; `capture_id` is that of its capture where the archive has it."""
-        assert read.article is not None and read.exchange is not None
+        assert read.article is not None
+        assert read.exchange is not None
         site = self._site(read.found.url, tally)
         if site is None:
             tally.skipped += 1

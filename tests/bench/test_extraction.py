@@ -55,30 +55,37 @@ def report(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_missed_bar_and_a_broken_floor_are_told_apart(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(GOOD, pin=True) == 0
-    assert report(GOOD) == 0 and report(GOOD, check=True) == 0
+    assert report(GOOD) == 0
+    assert report(GOOD, check=True) == 0
     capsys.readouterr()
     worse = GOOD | {"title: normalised": 91.5}
-    assert report(worse) == 1 and report(worse, check=True) == 1
+    assert report(worse) == 1
+    assert report(worse, check=True) == 1
     shown = capsys.readouterr()
-    assert "Below its floor: corpus, archiver: title 91.5, floor 91.7" in shown.err and "Every bar is met." in shown.out
+    assert "Below its floor: corpus, archiver: title 91.5, floor 91.7" in shown.err
+    assert "Every bar is met." in shown.out
     low = GOOD | {"title: normalised": 80.0}
     assert report(low, pin=True) == 0
-    assert report(low, check=True) == 0 and report(low) == 1
+    assert report(low, check=True) == 0
+    assert report(low) == 1
     assert "80.0!" in capsys.readouterr().out
 
 
 def test_json_tells_all(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(GOOD | {"ratio": 1.5}, json=True) == 1
     told = json.loads(capsys.readouterr().out)
-    assert told["tables"]["corpus"]["archiver"]["ratio"] == 1.5 and told["below"] == []
+    assert told["tables"]["corpus"]["archiver"]["ratio"] == 1.5
+    assert told["below"] == []
     assert told["missed"] == ["corpus, archiver: of traf. 1.50, bar >=3"]
 
 
 def test_there_is_nothing_to_check_without_floors(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         report(GOOD, check=True)
-    assert stopped.value.code == 2 and "--pin" in capsys.readouterr().err
-    assert report(GOOD, limit=5) == 0 and not capsys.readouterr().err  # floors are of whole runs
+    assert stopped.value.code == 2
+    assert "--pin" in capsys.readouterr().err
+    assert report(GOOD, limit=5) == 0
+    assert not capsys.readouterr().err  # floors are of whole runs
 
 
 @pytest.mark.parametrize(("args", "says"), [
@@ -91,4 +98,6 @@ def test_wrong_usage(tmp_path: Path, args: list[str], says: str) -> None:
     (tmp_path / "corpus" / "evaluate.py").touch()
     given = args if "--shared" in args else ["--shared", str(tmp_path), *args]
     done = subprocess.run([sys.executable, str(SCRIPT), *given], capture_output=True, text=True)
-    assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

@@ -13,7 +13,9 @@ def test_every_way_to_search_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(search_peers, "environments", lambda peers, cache: {p.packages: "is left out" for p in peers})
     rows, making = measure_search.measure(300, 3, tmp_path, tmp_path / "cache")
     assert set(measure_search.QUERIES) | set(measure_search.ANSWERS) < set(rows)
-    assert rows["frequent word"]["hits"] > 10 and all(row["p95"] is None or row["p95"] > 0 for row in rows.values())
+    assert rows["frequent word"]["hits"] > 10
+    assert all(row["p95"] is None or row["p95"] > 0 for row in rows.values())
     assert {"Datasette's _search: phrase", "sqlite-utils search: phrase", "FTS5 by rank, snippet: two words",
             "tantivy alone: rare word", "DuckDB fts is left out: -"} < measure_search.beside(rows)
-    assert making["index"]["index_ms"] < 50 and making["index"]["bytes"] > 500
+    assert making["index"]["index_ms"] < 50
+    assert making["index"]["bytes"] > 500

@@ -62,8 +62,12 @@ def odd(block: bytes, **fields: str) -> list[str]:
 @pytest.mark.parametrize("coding", CODED)
 def test_content_codings_are_undone(coding: str) -> None:
     one = found(http(CODED[coding], headers=[("Content-Encoding", coding)]))
-    assert isinstance(one, Found) and one.answer is not None and one.exchange is not None
-    assert one.answer.body == PAGE and one.exchange.body == CODED[coding] and not one.odd
+    assert isinstance(one, Found)
+    assert one.answer is not None
+    assert one.exchange is not None
+    assert one.answer.body == PAGE
+    assert one.exchange.body == CODED[coding]
+    assert not one.odd
 
 
 @pytest.mark.parametrize(
@@ -98,13 +102,16 @@ def test_what_does_not_agree_is_named(block: bytes, names: list[str]) -> None:
     assert odd(block) == names
     one = found(block)
     if isinstance(one, Found) and "mislabelled" not in names:
-        assert one.answer is not None and one.answer.body == PAGE and one.answer.is_html
+        assert one.answer is not None
+        assert one.answer.body == PAGE
+        assert one.answer.is_html
 
 
 def test_a_copy_of_an_odd_record_can_be_read_by_its_own_header() -> None:
     for block in (http(PAGE, headers=[("Content-Encoding", "gzip")]), http(gzip.compress(PAGE))):
         one = found(block)
-        assert isinstance(one, Found) and one.exchange is not None
+        assert isinstance(one, Found)
+        assert one.exchange is not None
         again = http_answer(
             http(
                 one.exchange.body,
@@ -114,7 +121,9 @@ def test_a_copy_of_an_odd_record_can_be_read_by_its_own_header() -> None:
                 ],
             )
         )
-        assert again is not None and again.body == PAGE and not again.odd
+        assert again is not None
+        assert again.body == PAGE
+        assert not again.odd
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate"])
@@ -122,7 +131,8 @@ def test_a_body_that_unpacks_without_end_is_a_bomb(coding: str) -> None:
     empty = bytes(1 << 20)
     packed = {"gzip": gzip.compress, "br": brotli, "zstd": zstd.compress, "deflate": zlib.compress}[coding](empty)
     answer = http_answer(http(packed, headers=[("Content-Encoding", coding)]), limit=1 << 16)
-    assert answer is not None and [kind for kind, _ in answer.odd] == [Damage.BOMB]
+    assert answer is not None
+    assert [kind for kind, _ in answer.odd] == [Damage.BOMB]
 
 
 @pytest.mark.parametrize("name", ["sha1", "md5", "sha256", "sha512"])
@@ -191,12 +201,17 @@ def test_addresses_of_other_alphabets_and_odd_escapes() -> None:
         ("http://blog.example:80/a b?q=%zz#x", "http://blog.example/a%20b?q=%zz"),
     ):
         one = found(http(PAGE), warc_target_uri=url)
-        assert isinstance(one, Found) and (one.url, one.original_url) == (stored, url if url != stored else "")
+        assert isinstance(one, Found)
+        assert (one.url, one.original_url) == (stored, url if url != stored else "")
 
 
 def test_a_resource_record_has_its_own_type_for_a_header() -> None:
     one = found(PAGE, kind="resource", content_type="text/html")
-    assert isinstance(one, Found) and one.made and one.answer is not None and one.answer.is_html and one.status == 200
+    assert isinstance(one, Found)
+    assert one.made
+    assert one.answer is not None
+    assert one.answer.is_html
+    assert one.status == 200
 
 
 @settings(max_examples=200, deadline=None)

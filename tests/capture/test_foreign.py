@@ -95,7 +95,8 @@ def test_every_packing_is_read_and_can_be_taken_up_anywhere(data: bytes) -> None
     assert told(found) == ALL
     assert told(read(data, seeks=False)) == ALL
     for n, one in enumerate(found):
-        assert isinstance(one, Record) and one.block == RECORDS[n].block
+        assert isinstance(one, Record)
+        assert one.block == RECORDS[n].block
         assert told(read(data, one.place)) == ALL[n:]
         assert told(read(data, one.place, seeks=False)) == ALL[n:]
 
@@ -145,7 +146,8 @@ def test_a_record_of_another_length_than_it_says_costs_no_other(more: int, packe
 def test_many_records_that_claim_the_rest_of_the_file_do_not_make_reading_endless() -> None:
     data = b"".join(declares(p, 10**12) for p in itertools.islice(itertools.cycle(PLAIN), 3_000))
     found = read(data, holds=False)
-    assert 1 <= len(found) <= 3_000 and not any(isinstance(one, Record) for one in found[:-1])
+    assert 1 <= len(found) <= 3_000
+    assert not any(isinstance(one, Record) for one in found[:-1])
 
 
 def test_a_member_that_unpacks_without_end_is_left() -> None:
@@ -178,7 +180,9 @@ def test_arc_files(version: int, packed: bool) -> None:
         found = read(b"".join(gzip.compress(p) if packed else p for p in parts))
         assert told(found) == expected
         last = found[-1]
-        assert isinstance(last, Record) and last.is_arc and last.fields["warc-date"] == "2005-01-02T03:04:05Z"
+        assert isinstance(last, Record)
+        assert last.is_arc
+        assert last.fields["warc-date"] == "2005-01-02T03:04:05Z"
         assert last.fields["warc-ip-address"] == "192.0.2.1"
         assert told(read(b"".join(gzip.compress(p) if packed else p for p in parts), last.place)) == ["2"]
 

@@ -77,8 +77,11 @@ ORIGINAL = ("X-Archive-Orig-Content-Encoding", "gzip")
 def test_the_payload_is_what_was_captured(body: bytes, headers: list[tuple[str, str]], digest: str, payload: bytes,
                                           declared: str) -> None:
     found = read(answered(body, ("Content-Type", "text/html"), WHEN, *headers), digest)
-    assert found.exchange.body == payload and found.declared == declared and found.answer.body == PAGE
-    assert ("Content-Encoding" in fields(found)) is (payload == PACKED) and not found.odd
+    assert found.exchange.body == payload
+    assert found.declared == declared
+    assert found.answer.body == PAGE
+    assert ("Content-Encoding" in fields(found)) is (payload == PACKED)
+    assert not found.odd
 
 
 @pytest.mark.parametrize(("answer", "digest", "kind"), [
@@ -106,9 +109,11 @@ def test_a_digest_proves_what_speaks_of_archives_and_what_says_no_time() -> None
 def test_a_redirect_leads_where_it_led_then_and_to_another_time_for_us() -> None:
     led = ("Location", "/web/20090502100000id_/http://blog.example/new/?a=1")
     found = read(answered(b"", WHEN, led, status=301), "")
-    assert fields(found)["Location"] == "http://blog.example/new/?a=1" and found.status == 301
+    assert fields(found)["Location"] == "http://blog.example/new/?a=1"
+    assert found.status == 301
     told = record_of(answered(b"", WHEN, led, status=302), Asked(AT, URL, "", 308), SERVICE)
-    assert not isinstance(told, (Problem, Elsewhere)) and told.block is not None
+    assert not isinstance(told, (Problem, Elsewhere))
+    assert told.block is not None
     assert told.block.startswith(b"HTTP/1.1 308 Permanent Redirect")
     own = answered(b"", WHEN, ("Location", f"/web/20090502100000id_/{URL.replace('http:', 'https:')}"), status=302)
     assert record_of(own, Asked(AT, URL, DIGEST, 200), SERVICE) == Elsewhere(AT, URL.replace("http:", "https:"))

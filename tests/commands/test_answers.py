@@ -59,7 +59,8 @@ def test_a_unit_may_be_left_out_before_words(run: Run) -> None:
     before, behind = (run("search", *args, "--json") for args in (("--histogram", "tide"), ("tide", "--histogram")))
     assert before.stdout == behind.stdout
     by_year = json.loads(run("search", "--histogram", "year", "tide", "--json").stdout)
-    assert by_year["unit"] == "year" and by_year["total"] == 2
+    assert by_year["unit"] == "year"
+    assert by_year["total"] == 2
     firsts = [json.loads(run("search", "--json", "--recent", *days, "tide").stdout)[0]["id"]
               for days in ((), ("365",), ("5",))]
     assert firsts == [1, 1, 2]
@@ -69,7 +70,8 @@ def test_a_histogram_tells_none_from_nothing_archived(capsys: pytest.CaptureFixt
     draw_histogram(FOUND)
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert numbers(lines[0]) == ["7", "2"]
-    assert lines[2].split()[:2] == ["2024-01", "4"] and set(lines[2].split()[2]) == {"█"}
+    assert lines[2].split()[:2] == ["2024-01", "4"]
+    assert set(lines[2].split()[2]) == {"█"}
     assert lines[3].split() == ["2024-02", "0", "▏"]
     assert re.findall(r"[0-9-]+|░", lines[4]) == ["2024-03", "2024-04", "░"]
     assert lines[5].count("█") == pytest.approx(lines[2].count("█") / 4, abs=1)
@@ -83,7 +85,8 @@ def test_a_histogram_tells_none_from_nothing_archived(capsys: pytest.CaptureFixt
 def test_a_trend_for_programs_says_the_same_in_every_form(run: Run) -> None:
     asked = ("search", "--trend", "tide", "--trend", '"the lamp"', "--by", "year")
     as_json = json.loads(run(*asked, "--json").stdout)
-    assert as_json["periods"] == ["2022", "2023", "2024"] and as_json["archived"] == [1, 1, 3]
+    assert as_json["periods"] == ["2022", "2023", "2024"]
+    assert as_json["archived"] == [1, 1, 3]
     assert [one["shares"] for one in as_json["series"]] == [[0.0, 0.0, 2 / 3], [0.0, 1.0, 1 / 3]]
     rows = [json.loads(row) for row in run(*asked, "--jsonl").stdout.splitlines()]
     assert rows[2] == {"period": "2024", "term": "tide", "articles": 2, "archived": 3, "share": 2 / 3}
@@ -100,8 +103,10 @@ def test_the_axis_of_a_trend_is_broken_where_nothing_is_archived(capsys: pytest.
     assert lines[3] == "  100 % ████"
     assert lines[6] == "        ████    ▄▄▄▄"
     assert lines[7] == "    0 % ────    ────"
-    assert lines[11] == "" and lines[12].endswith("████"), "both are on one scale"
-    assert lines[14] == lines[7] and lines[15].split() == ["2024-01", "2024-03"]
+    assert lines[11] == "", "both are on one scale"
+    assert lines[12].endswith("████"), "both are on one scale"
+    assert lines[14] == lines[7]
+    assert lines[15].split() == ["2024-01", "2024-03"]
     assert lines[-1], "a note on the gap"
     assert len(lines) > 16
 
@@ -133,7 +138,8 @@ def test_a_picture_is_well_formed_whatever_a_term_is(term: str, shares: list[flo
     archived = tuple(0 if share is None else 1 for share in shares)
     series = (Series(term, ones, tuple(shares), 1),)
     root = ElementTree.fromstring(trend_svg(Trend("year", periods, archived, series, 0)))
-    assert root.find(f"{SVG}script") is None and len([e for e in root.iter() if e.tag == f"{SVG}text"]) >= 5
+    assert root.find(f"{SVG}script") is None
+    assert len([e for e in root.iter() if e.tag == f"{SVG}text"]) >= 5
     gaps = sum(1 for n, one in enumerate(shares) if one is None and (n == 0 or shares[n - 1] is not None))
     assert len([e for e in root if e.get("fill") == "url(#nothing)"]) == gaps
 
@@ -150,7 +156,8 @@ def test_a_term_from_the_right_leaves_its_count_where_it_is(term: str) -> None:
     root = ElementTree.fromstring(trend_svg(Trend("year", ("2024",), (1,), (Series(term, (1,), (1.0,), 12),), 0)))
     letters = term.translate(dict.fromkeys(map(ord, "\u202e\x00\u2069")))
     said = [e.text or "" for e in root.iter(f"{SVG}text")]
-    assert said[-1] == f"\u2068{letters}\u2069 (12)" and said[0].endswith(f" by year: \u2068{letters}\u2069")
+    assert said[-1] == f"\u2068{letters}\u2069 (12)"
+    assert said[0].endswith(f" by year: \u2068{letters}\u2069")
 
 
 def test_a_picture_of_a_histogram_has_its_bars_and_its_gaps() -> None:

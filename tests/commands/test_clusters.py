@@ -94,4 +94,5 @@ def test_articles_that_were_never_compared(archive: Path) -> None:
     assert "3 " in told.stderr
     assert "archiver clusters --rebuild" in told.stderr
     shown = run(archive, "clusters", "--rebuild", "--json")
-    assert [row["size"] for row in json.loads(shown.stdout)] == [2] and shown.stderr == ""
+    assert [row["size"] for row in json.loads(shown.stdout)] == [2]
+    assert shown.stderr == ""

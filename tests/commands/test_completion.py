@@ -49,7 +49,8 @@ def test_bash_completes(line: str, offered: set[str], never: set[str], path: str
         _archiver_completion archiver
         [ -z "$files" ] || COMPREPLY+=($(compgen -f -- '{last}'))
         printf '%s\\n' "${{COMPREPLY[@]}}" """, path=path, folder=tmp_path)
-    assert offered <= set(told.split()) and not never & set(told.split())
+    assert offered <= set(told.split())
+    assert not never & set(told.split())
 
 
 @pytest.mark.parametrize("name", ["bash", pytest.param("zsh", marks=pytest.mark.needs("zsh")),

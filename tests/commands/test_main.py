@@ -40,7 +40,8 @@ def every_command(command: click.Command = cli, name: str = "archiver") -> Itera
 def test_every_command_helps_with_an_example(name: str, command: click.Command) -> None:
     result = CliRunner().invoke(cli, [*name.split()[1:], "--help"], terminal_width=80)
     assert result.exit_code == 0
-    assert "Example" in result.stdout and "  archiver " in result.stdout
+    assert "Example" in result.stdout
+    assert "  archiver " in result.stdout
     options = [p for p in command.params if isinstance(p, click.Option)]
     assert all(option.help for option in options)
 
@@ -74,7 +75,9 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch, error: BaseException, code:
 
     monkeypatch.setattr(type(cli), "get_command", lambda self, ctx, name: broken)
     result = CliRunner().invoke(cli, ["broken"])
-    assert result.exit_code == code and result.stderr.startswith(says) and result.stdout == ""
+    assert result.exit_code == code
+    assert result.stderr.startswith(says)
+    assert result.stdout == ""
 
 
 def test_an_unknown_command() -> None:
@@ -112,7 +115,8 @@ def test_signs_that_the_encoding_of_a_terminal_does_not_have(archive: Path, monk
         patch.setattr(sys, "stdout", out)
         with pytest.raises(SystemExit) as ended:
             cli(["search", "tide", "--archive", str(archive)])
-    assert ended.value.code == 0 and rb"Tide tables for the caf\xe9 quay" in out.buffer.getvalue()  # type: ignore[attr-defined]
+    assert ended.value.code == 0
+    assert rb"Tide tables for the caf\xe9 quay" in out.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 def on_terminal(*args: str, **environment: str) -> str:
@@ -138,9 +142,12 @@ def on_terminal(*args: str, **environment: str) -> str:
 
 def test_a_terminal_gets_bold_and_colour_unless_told_not_to(archive: Path) -> None:
     shown = on_terminal("search", "tide", "--archive", str(archive))
-    assert "\x1b[1mTide tables for the café quay" in shown and "\x1b[1;33mtide" in shown
+    assert "\x1b[1mTide tables for the café quay" in shown
+    assert "\x1b[1;33mtide" in shown
     plain = on_terminal("search", "tide", "--archive", str(archive), NO_COLOR="1")
-    assert "\x1b[33m" not in plain and "\x1b[1;33m" not in plain and "\x1b[34m" not in plain
+    assert "\x1b[33m" not in plain
+    assert "\x1b[1;33m" not in plain
+    assert "\x1b[34m" not in plain
     assert "{+maths+}" in on_terminal("diff", "1", "--archive", str(archive), TERM="dumb")
     for line in on_terminal("status", "--archive", str(archive), NO_COLOR="1", TERM="dumb").splitlines():
         assert len(line) <= 80

@@ -35,7 +35,9 @@ def taught(own_archive: Path) -> Path:
 
 def test_a_site_that_taught_nothing_yet(own_archive: Path) -> None:
     result = on(own_archive)
-    assert result.exit_code == 0 and result.stdout == "" and "25 posts" in result.stderr
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "25 posts" in result.stderr
     assert json.loads(on(own_archive, "--json").stdout) == {"site": SITE, "rules": None, "versions": []}
 
 
@@ -58,7 +60,8 @@ def test_rules_by_hand_from_a_pipe(taught: Path) -> None:
     result = on(taught, "--set", "-", "--json", stdin=HAND)
     assert result.exit_code == 0
     told = json.loads(result.stdout)
-    assert "h1.mine" in told["rules"] and "div.entry-content" in told["rules"]
+    assert "h1.mine" in told["rules"]
+    assert "div.entry-content" in told["rules"]
     assert [v["by_hand"] for v in told["versions"]] == [1, 0]
 
 
@@ -70,7 +73,9 @@ def test_bad_rules_are_one_sentence_and_change_nothing(taught: Path, text: str, 
     assert on(taught, "--set", "-", stdin=HAND).exit_code == 0
     result = on(taught, "--set", "-", stdin=text)
     assert result.exit_code == 2
-    assert says in result.stderr and "Traceback" not in result.stderr and result.stderr.count("\n") == 1
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("\n") == 1
     assert "h1.mine" in on(taught).stdout
 
 
@@ -88,7 +93,9 @@ def test_wrong_use(taught: Path) -> None:
     assert on(taught, "--forget", "--learn").exit_code == 2
     assert on(taught, "--set", "nowhere.toml").exit_code in (1, 2)
     learned = on(taught, "--learn")  # the fixture's captures have no files
-    assert learned.exit_code == 1 and SITE in learned.stderr and learned.stderr.count("\n") == 1
+    assert learned.exit_code == 1
+    assert SITE in learned.stderr
+    assert learned.stderr.count("\n") == 1
 
 
 def test_a_site_goes_with_its_rules(taught: Path) -> None:

@@ -68,7 +68,8 @@ def test_once_crawls_what_is_due_and_of_a_host_one_after_the_other(tmp_path: Pat
         for url in (f"{server.url}a/", f"{server.url}b/", other.url, "http://127.0.0.1:9/"):
             on(archive, "sites", "add", url)
         on(archive, "sites", "set", "127.0.0.1:9", "crawl=no")
-        assert {row["why"] for row in listed(archive).values()} == {"never crawled"} and len(listed(archive)) == 3
+        assert {row["why"] for row in listed(archive).values()} == {"never crawled"}
+        assert len(listed(archive)) == 3
         done = run("archiver", "schedule", "--once", "--json", "--archive", str(archive))
         assert done.returncode == 0, done.stderr
         told = [json.loads(line) for line in done.stdout.splitlines()]
@@ -79,7 +80,8 @@ def test_once_crawls_what_is_due_and_of_a_host_one_after_the_other(tmp_path: Pat
                               f"where s.host = '{server.url[7:-1]}' order by 1")
         assert spans[0][1] <= spans[1][0]
         again = run("archiver", "schedule", "--once", "--archive", str(archive))
-        assert (again.returncode, again.stdout) == (0, "") and not any(row["due"] for row in listed(archive).values())
+        assert (again.returncode, again.stdout) == (0, "")
+        assert not any(row["due"] for row in listed(archive).values())
 
 
 def test_a_daemon_is_alone_survives_a_kill_and_ends_in_time(tmp_path: Path) -> None:
@@ -92,10 +94,12 @@ def test_a_daemon_is_alone_survives_a_kill_and_ends_in_time(tmp_path: Path) -> N
 
         until(lambda: posts() > 3)
         second = run("archiver", "schedule", "--archive", str(archive))
-        assert second.returncode == 1 and f"process {first.pid}" in second.stderr
+        assert second.returncode == 1
+        assert f"process {first.pid}" in second.stderr
         assert scheduler(archive) == str(first.pid)
         beside = run("archiver", "schedule", "--once", "--archive", str(archive))
-        assert beside.returncode == 0 and "Another" in beside.stderr
+        assert beside.returncode == 0
+        assert "Another" in beside.stderr
         first.send(signal.SIGKILL)
         first.end()
         # Its crawl ends by itself, and leaves the site to the next one.
@@ -166,7 +170,8 @@ def test_a_crawl_that_dies_before_it_is_entered_is_tried_again_later_and_told_on
     orders = daemon.Orders(Order(archive, quiet=True), 1, False, None, None, lambda _, came: told.append(came), print)
     assert daemon.Daemon(orders).run() == signal.SIGTERM
     waits = [later - earlier for earlier, later in pairwise(begun)]
-    assert waits[0] >= 0.6 and waits[1] >= 1.2
+    assert waits[0] >= 0.6
+    assert waits[1] >= 1.2
     result, = told
     assert isinstance(result, Result)
     assert (result.outcome, "signal 9" in result.reason) == ("failed", True)
@@ -194,7 +199,8 @@ def test_a_full_disk_and_a_broken_config_hold_crawls_back(tmp_path: Path, monkey
     assert rows(archive, "select count(*) from runs") == [(0,)]
     config.write_text("delay = 3\n")
     broken = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
-    assert broken.exit_code == 2 and "line 1, column 1" in broken.stderr
+    assert broken.exit_code == 2
+    assert "line 1, column 1" in broken.stderr
 
 
 def test_a_clock_that_was_years_ahead_keeps_no_page_from_being_looked_at(tmp_path: Path) -> None:
@@ -254,9 +260,12 @@ def test_a_scheduler_that_looks_again_sees_what_has_changed(tmp_path: Path) -> N
            "'failed')")
     assert due(0.02) == ["b.example"]
     change("""update sites set settings = '{"crawl": false}' where id = 2""")
-    assert due(0.03) == [] and due(200) == ["a.example"] and due(-10) == ["a.example"]
+    assert due(0.03) == []
+    assert due(200) == ["a.example"]
+    assert due(-10) == ["a.example"]
     change("update runs set outcome = 'interrupted'")
-    assert due(0.2) == ["a.example"] and due(0.05) == []
+    assert due(0.2) == ["a.example"]
+    assert due(0.05) == []
 
 
 def test_what_a_feed_lists_counts(tmp_path: Path) -> None:
@@ -305,10 +314,13 @@ def test_a_crontab_and_a_compose_file_run_the_scheduler(tmp_path: Path) -> None:
 
     root = Path(__file__).parents[2]
     line = on(tmp_path / "a % b.db", "schedule", "--cron").splitlines()[-1]
-    assert line.startswith("*/10 * * * * cd ") and " schedule --once --quiet --archive " in line
+    assert line.startswith("*/10 * * * * cd ")
+    assert " schedule --once --quiet --archive " in line
     assert line.endswith(r"a \% b.db'")
     service = yaml.safe_load(on(tmp_path / "a.db", "schedule", "--docker"))["services"]["archiver"]
-    assert service["command"] == ["schedule"] and service["stop_grace_period"] == "30s"
+    assert service["command"] == ["schedule"]
+    assert service["stop_grace_period"] == "30s"
     copied = [word for line in (root / "Dockerfile").read_text().splitlines()
               if line.startswith("COPY ") and "--" not in line for word in line.split()[1:-1]]
-    assert copied and all((root / word).exists() for word in copied)
+    assert copied
+    assert all((root / word).exists() for word in copied)

@@ -93,7 +93,8 @@ def test_the_seed_article_stands_in_both_themes(theme: Theme) -> None:
     [post] = [p for p in blog.posts if p.byline]
     page = blog.get(post.path()).body.decode()
     text = html.fromstring(page).text_content()
-    assert SEED_BEGINS in text and SEED_ENDS in text
+    assert SEED_BEGINS in text
+    assert SEED_ENDS in text
     assert "Huyền Lê (The information in this article is based on reports sourced from Reuters and CNN.)" in text
     assert "This page contains geo-tags" in text
     assert '<meta name="geo.position" content="39.9042;116.4074">' in page

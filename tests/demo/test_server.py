@@ -36,4 +36,5 @@ def test_a_taken_port_is_an_error_that_names_it() -> None:
 
 def test_the_command_has_help_with_an_example() -> None:
     done = subprocess.run([sys.executable, "-m", "archiver.demo", "--help"], capture_output=True, text=True, check=True)
-    assert "Example:" in done.stdout and "--edition" in done.stdout
+    assert "Example:" in done.stdout
+    assert "--edition" in done.stdout

@@ -30,9 +30,13 @@ def asked(url: str) -> dict[str, list[str]]:
 
 def test_the_internet_archive_is_asked_for_each_page_once_and_by_and_by() -> None:
     words = asked(query_url(WAYBACK, prefix_of(SCOPE), CdxQuery(since=datetime(2009, 1, 2, tzinfo=UTC))))
-    assert words["url"] == ["blog.example.org/*"] and words["output"] == ["json"] and words["collapse"] == ["urlkey"]
+    assert words["url"] == ["blog.example.org/*"]
+    assert words["output"] == ["json"]
+    assert words["collapse"] == ["urlkey"]
     assert words["filter"] == ["statuscode:200", "mimetype:(text/html|application/xhtml.xml)"]
-    assert words["showResumeKey"] == ["true"] and words["limit"] == ["5000"] and words["from"] == ["20090102000000"]
+    assert words["showResumeKey"] == ["true"]
+    assert words["limit"] == ["5000"]
+    assert words["from"] == ["20090102000000"]
     assert words["fl"][0].startswith("urlkey,timestamp,original,mimetype,statuscode,digest,length,endtimestamp")
 
 
@@ -40,13 +44,17 @@ def test_all_captures_of_all_kinds_can_be_asked_for() -> None:
     query = CdxQuery(pages_only=False, collapse=False, limit=7, fields=("timestamp", "original"),
                      until=datetime(2010, 1, 2, tzinfo=UTC))
     words = asked(query_url(WAYBACK, "example.org/blog/", query))
-    assert words["url"] == ["example.org/blog/*"] and words["fl"] == ["timestamp,original"] and words["limit"] == ["7"]
-    assert words["to"] == ["20100102000000"] and not {"filter", "collapse"} & set(words)
+    assert words["url"] == ["example.org/blog/*"]
+    assert words["fl"] == ["timestamp,original"]
+    assert words["limit"] == ["7"]
+    assert words["to"] == ["20100102000000"]
+    assert not {"filter", "collapse"} & set(words)
 
 
 def test_pywb_is_asked_in_its_own_words() -> None:
     words = asked(query_url(PYWB, prefix_of(Scope.of("http://127.0.0.1:8000/blog/"))))
-    assert words["url"] == ["http://127.0.0.1:8000/blog/*"] and words["output"] == ["json"]
+    assert words["url"] == ["http://127.0.0.1:8000/blog/*"]
+    assert words["output"] == ["json"]
     assert words["filter"] == ["=status:200", "~mime:(text/html|application/xhtml.xml)"]
     assert not {"collapse", "showResumeKey", "fl"} & set(words)
 
@@ -101,13 +109,18 @@ quick = settings(max_examples=300, deadline=None, suppress_health_check=[HealthC
 @given(BODIES, st.sampled_from([(), ("timestamp", "original"), ("x",)]), st.integers(1, 5))
 def test_no_answer_raises_and_all_is_bounded(body: bytes, fields: tuple[str, ...], limit: int) -> None:
     page = parse(body, fields, limit)
-    assert len(page.entries) <= limit and not (page.entries and page.error)
+    assert len(page.entries) <= limit
+    assert not (page.entries and page.error)
     assert all(e.timestamp.tzinfo is UTC and e.url and (e.last is None or e.last.tzinfo) for e in page.entries)
     found = targets(page.entries, SCOPE, WAYBACK)
     assert len({t.url for t in found.targets}) == len(found.targets) <= len(page.entries)
     for target in found.targets:
-        assert normalize(target.url) == target.url and SCOPE.contains(target.url) and not is_spoilt(target.url)
-        assert target.source is Source.CDX and target.captured and target.lead is None
+        assert normalize(target.url) == target.url
+        assert SCOPE.contains(target.url)
+        assert not is_spoilt(target.url)
+        assert target.source is Source.CDX
+        assert target.captured
+        assert target.lead is None
 
 
 ENTRIES = st.lists(st.tuples(
@@ -125,7 +138,8 @@ def test_every_form_tells_the_same(told: list[tuple[str, datetime, str, str]]) -
     forms = [json.dumps([names, *plain]), "\n".join(map(json.dumps, objects)), "\n".join(" ".join(r) for r in plain),
              "\n".join(f"{o.pop('urlkey')} {o.pop('timestamp')} {json.dumps(o)}" for o in map(dict, objects))]
     pages = [parse(form.encode()) for form in forms]
-    assert all(page == pages[0] for page in pages) and not pages[0].bad
+    assert all(page == pages[0] for page in pages)
+    assert not pages[0].bad
     assert [(e.url, e.timestamp.replace(tzinfo=None), e.media_type, e.length) for e in pages[0].entries] == [
         (url, at, mime, 7) for url, at, mime, _ in told]
 

@@ -51,7 +51,8 @@ def test_what_is_no_place(inside: str) -> None:
     feed = (f'<rss version="2.0" {SPACES}><channel><title>T</title><item><title>A</title>'
             f"<link>https://here.example/a</link>{inside}</item></channel></rss>")
     (target,) = parse_feed(feed.encode(), "https://here.example/feed").targets
-    assert target.lead is not None and target.lead.geotags == ()
+    assert target.lead is not None
+    assert target.lead.geotags == ()
 
 
 def test_json() -> None:

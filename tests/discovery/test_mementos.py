@@ -29,7 +29,8 @@ AT = datetime(2009, 5, 2, 10, 0, 0, tzinfo=UTC)
 ])
 def test_where_captures_lie_follows_from_the_list(text: str, replay: str) -> None:
     service = service_of(text)
-    assert service.replay == replay and service.is_timemap is ("timemap" in text)
+    assert service.replay == replay
+    assert service.is_timemap is ("timemap" in text)
     assert service.memento(AT, "http://blog.example/a/?b=1") == f"{replay}20090502100000id_/http://blog.example/a/?b=1"
 
 
@@ -66,7 +67,8 @@ def test_a_timemap_is_read_whole_or_in_parts() -> None:
     page, more = parse_timemap(body, "http://a.example/")
     assert [(e.timestamp.year, e.url, e.digest, e.status) for e in page.entries] == [
         (2009, "http://a.example/", "", None), (2010, "http://a.example/", "", None)]
-    assert more == ("https://t.example/timemap/2/http://a.example/",) and not page.error
+    assert more == ("https://t.example/timemap/2/http://a.example/",)
+    assert not page.error
     assert "Sorry" in parse_timemap(b"<html><p>Sorry</p>", "http://a.example/")[0].error
     assert not parse_timemap(b"", "http://a.example/")[0].error
     assert original_of('<http://a.example/>; rel="original", <http://b.example/>; rel="timegate"') == "http://a.example/"
@@ -80,12 +82,16 @@ def test_no_timemap_breaks_it(body: bytes) -> None:
 
 def test_the_whole_list_is_asked_for_in_each_ones_words() -> None:
     words = parse_qs(urlsplit(captures_url("https://web.archive.org/cdx/search/cdx", "blog.example/*", AT)).query)
-    assert words["url"] == ["blog.example/*"] and words["from"] == ["20090502100000"] and "collapse" not in words
+    assert words["url"] == ["blog.example/*"]
+    assert words["from"] == ["20090502100000"]
+    assert "collapse" not in words
     assert words["filter"] == ["statuscode:(200|30[12378]|404|410|-)",
                                "mimetype:(text/html|application/xhtml.xml|warc/revisit|unk|-)"]
     words = parse_qs(urlsplit(captures_url("http://127.0.0.1:8080/old/cdx", "blog.example/a", None, AT)).query)
-    assert words["url"] == ["http://blog.example/a"] and words["to"] == ["20090502100000"]
-    assert words["filter"][0] == "~status:(200|30[12378]|404|410|-)?$" and "showResumeKey" not in words
+    assert words["url"] == ["http://blog.example/a"]
+    assert words["to"] == ["20090502100000"]
+    assert words["filter"][0] == "~status:(200|30[12378]|404|410|-)?$"
+    assert "showResumeKey" not in words
 
 
 def entry(status: int | None, mime: str = "text/html") -> CdxEntry:
@@ -131,12 +137,14 @@ def test_every_payload_and_its_first_and_last_time_is_told(words: list[tuple[int
     found = list(choose(captures))
     pages = [c for c in captures if c.is_page and c.digest]
     fetched = [c.digest for c, do in found if do is Do.FETCH and c.is_page and c.digest]
-    assert len(fetched) == len(set(fetched)) and set(fetched) == {c.digest for c in pages}
+    assert len(fetched) == len(set(fetched))
+    assert set(fetched) == {c.digest for c in pages}
     chosen = [c for c, _ in found]
     assert len(chosen) == len(set(chosen))
     for digest in fetched:
         own = [c for c in pages if c.digest == digest]
-        assert own[0] in chosen and own[-1] in chosen
+        assert own[0] in chosen
+        assert own[-1] in chosen
     kept = [c.kind for c in chosen if c.is_page]
     runs = [c.kind for n, c in enumerate(captures) if c.is_page and (not n or captures[n - 1].kind != c.kind)]
     assert [k for n, k in enumerate(kept) if not n or kept[n - 1] != k] == [

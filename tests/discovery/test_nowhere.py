@@ -38,10 +38,14 @@ def test_a_shell_that_a_script_fills_says_nothing() -> None:
 def test_it_is_kept_as_json() -> None:
     assert from_json(to_json(NOTHING)) == NOTHING
     moved = Nowhere("https://example.org/x/", 302, "org,example)/")
-    assert from_json(to_json(moved)) == moved and moved.leads_to("https://www.example.org/")
-    assert from_json(None) is None and from_json("{") is None
+    assert from_json(to_json(moved)) == moved
+    assert moved.leads_to("https://www.example.org/")
+    assert from_json(None) is None
+    assert from_json("{") is None
     plain = Nowhere("https://example.org/x/", 404)
-    assert not plain.location and moved.location and plain.look is moved.look is None
+    assert not plain.location
+    assert moved.location
+    assert plain.look is moved.look is None
 
 
 def test_the_address_lies_in_the_folder() -> None:

@@ -58,7 +58,8 @@ def test_the_shell_s_selectors_are_the_rules_word_for_word() -> None:
 def test_the_rules_read_what_the_shell_showed(html: bytes) -> None:
     article = extract_page(parse(html, URL), rules=from_toml(block("toml"), "x", by_hand=True, version="harbour.toml"))
     assert article.title == "Winter timetable of the ferry"
-    assert article.published is not None and article.published.isoformat() == "2022-10-29T09:00:00+02:00"
+    assert article.published is not None
+    assert article.published.isoformat() == "2022-10-29T09:00:00+02:00"
     assert article.authors == ("Marta Oliveira",)
     assert article.tags == ("ferry",)
     assert article.body.count("\n\n") == 1
@@ -109,7 +110,8 @@ def test_a_platform_is_one_file() -> None:
     assert article.kind is PageKind.POST
     assert article.title == "A calm night"
     assert article.authors == ("Tom Ashdown",)
-    assert article.published is not None and article.published.date().isoformat() == "2024-05-06"
+    assert article.published is not None
+    assert article.published.date().isoformat() == "2024-05-06"
     assert article.tags == ("night",)
     assert article.body == "Nothing moved on the water until the first boat came in at five."
 

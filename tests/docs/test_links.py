@@ -51,7 +51,8 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.exists(), f"{page.name} links to {link}, which is not there"
         assert target.is_relative_to(ROOT), f"{page.name} links to {link}, which is no part of the project"
         if anchor:
-            assert target.suffix == ".md" and anchor in anchors(target), f"{page.name}: {link} has no such heading"
+            assert target.suffix == ".md", f"{page.name}: {link} has no such heading"
+            assert anchor in anchors(target), f"{page.name}: {link} has no such heading"
 
 
 def test_every_page_is_linked_from_the_readme() -> None:

@@ -11,7 +11,9 @@ from archiver.extensions.turns import Turns
 def test_crawls_of_one_folder_take_turns_at_a_host(tmp_path: Path) -> None:
     one, other = Turns(tmp_path), Turns(tmp_path)
     waits = [one.take("web.archive.org", 2.5), other.take("web.archive.org", 2.5), one.take("web.archive.org", 2.5)]
-    assert waits[0] == 0 and 2.0 < waits[1] <= 2.5 and 4.5 < waits[2] <= 5
+    assert waits[0] == 0
+    assert 2.0 < waits[1] <= 2.5
+    assert 4.5 < waits[2] <= 5
     assert other.take("arquivo.pt", 2.5) == 0
 
 

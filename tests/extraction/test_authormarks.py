@@ -37,7 +37,8 @@ def test_addresses() -> None:
     assert leads_to_person("/?author=4")
     assert not leads_to_person("/2024/05/post/")
     assert not leads_to_person("http://[broken")
-    assert leads_to_term("/category/food/") and not leads_to_term("http://[broken")
+    assert leads_to_term("/category/food/")
+    assert not leads_to_term("http://[broken")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,8 @@ def test_sentences_are_no_notices(text: str) -> None:
 
 
 def test_what_points_elsewhere_and_what_ends_a_post() -> None:
-    assert points_elsewhere("Read also: Swifts in the bell tower") and points_elsewhere("Читайте также: Стрижи")
+    assert points_elsewhere("Read also: Swifts in the bell tower")
+    assert points_elsewhere("Читайте также: Стрижи")
     assert not points_elsewhere("Read also the small print, he said.")
     ends = ("Related posts", "You may also like", "Leave a comment", "关于作者", "相关阅读", "関連記事",
             "Похожие записи", "مقالات ذات صلة", "תגובות", "Über den Autor", "À lire aussi",

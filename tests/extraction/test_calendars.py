@@ -35,7 +35,9 @@ def test_there_is_no_such_day() -> None:
 def test_years_follow_one_another_without_a_gap(year: int) -> None:
     first, following = from_solar(year, 1, 1), from_solar(year + 1, 1, 1)
     last = from_solar(year, 12, 30) or from_solar(year, 12, 29)
-    assert first is not None and following is not None and last is not None
+    assert first is not None
+    assert following is not None
+    assert last is not None
     assert following - last == timedelta(days=1)
     assert (first.month, first.day) in ((3, 20), (3, 21), (3, 22))
 

@@ -233,7 +233,8 @@ def test_a_class_without_tags_says_that_there_are_none() -> None:
         holder='article class="post-7 post type-post hentry category-harbour"',
     )
     article = extract_page(parse(html, "https://here.example/late-ferry/"))
-    assert article.categories == ("harbour",) and article.tags == ()
+    assert article.categories == ("harbour",)
+    assert article.tags == ()
 
 
 @pytest.mark.parametrize(
@@ -258,8 +259,10 @@ def test_term(text: str, expected: str) -> None:
 def test_unique_and_listed() -> None:
     assert unique(["Food", "food", "FOOD ", "Drink"]) == ("Food", "Drink")
     assert listed(["a, b;c、d", "contentId: 7"]) == ["a", "b", "c", "d"]
-    assert not is_term("Read more") and not is_term("May 18, 2023")
-    assert is_term("Blog", sure=True) and not is_term("Blog")
+    assert not is_term("Read more")
+    assert not is_term("May 18, 2023")
+    assert is_term("Blog", sure=True)
+    assert not is_term("Blog")
 
 
 @pytest.mark.parametrize(

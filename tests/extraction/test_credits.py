@@ -134,8 +134,10 @@ def test_meta_lines_captions_and_the_page_s_own_declarations() -> None:
 
 
 def test_agencies_only_where_nothing_else_stands() -> None:
-    assert agencies("dpa/AFP") == ["dpa", "AFP"] and agencies("AP and friends") == []
-    assert agencies("AP", sure=False) == [] and agencies("Reuters", sure=False) == ["Reuters"]
+    assert agencies("dpa/AFP") == ["dpa", "AFP"]
+    assert agencies("AP and friends") == []
+    assert agencies("AP", sure=False) == []
+    assert agencies("Reuters", sure=False) == ["Reuters"]
 
 
 def test_every_language_has_a_label() -> None:
@@ -146,4 +148,5 @@ def test_every_language_has_a_label() -> None:
 @given(st.text(max_size=300))
 def test_names_are_short_and_nothing_raises(text: str) -> None:
     for one in (*of_line(text), *outlets(text), *credits(text, read_tail(text)), *dateline(text)[1]):
-        assert 2 <= len(one) <= 60 and "\n" not in one
+        assert 2 <= len(one) <= 60
+        assert "\n" not in one

@@ -75,7 +75,8 @@ def test_what_decides(body: bytes, header: str, encoding: str, how: str) -> None
 def test_an_undeclared_old_encoding_is_guessed(language: str, encoding: str, times: int) -> None:
     text = TEXTS[language] * times
     page = decode(html(text).encode(encoding))
-    assert text in page.text and page.how == "detected"
+    assert text in page.text
+    assert page.how == "detected"
 
 
 @pytest.mark.parametrize(("language", "encoding"), [row for row in LEGACY if row[0] in ("ru", "zh", "ja", "el", "ar")])
@@ -110,7 +111,9 @@ def test_labels_mean_what_browsers_take_them_for(label: str, name: str) -> None:
 
 def test_a_few_broken_bytes_do_not_change_the_encoding() -> None:
     page = decode(("<p>" + WORD * 200).encode() + b"\xff\xfe<p>end")
-    assert page.encoding == "utf-8" and WORD in page.text and page.text.endswith("end")
+    assert page.encoding == "utf-8"
+    assert WORD in page.text
+    assert page.text.endswith("end")
 
 
 def test_a_character_that_the_end_cuts_is_left_out() -> None:
@@ -209,7 +212,8 @@ def test_a_page_keeps_its_good_runs_whatever_else_is_repaired(good: str, languag
     """A run with a letter that was not misread is left as it is, also in a page that is repaired elsewhere."""
     bad = misread(TEXTS["fr"] * 4, "cp1252")
     text, count = repaired(f"<p>{bad}</p><p>é {good} é</p><p>{TEXTS[language]}</p>")
-    assert text == f"<p>{TEXTS['fr'] * 4}</p><p>é {good} é</p><p>{TEXTS[language]}</p>" and count == 1
+    assert text == f"<p>{TEXTS['fr'] * 4}</p><p>é {good} é</p><p>{TEXTS[language]}</p>"
+    assert count == 1
 
 
 def test_the_encoding_is_evidence() -> None:
@@ -218,4 +222,5 @@ def test_the_encoding_is_evidence() -> None:
     assert (evidence.value, evidence.source) == ("cp1251", "detected")
     body = html(misread(TEXTS["en"], "cp1252")).encode()
     evidence = next(e for e in archiver.extract(body, "https://example.org/a").evidence if e.field == "encoding")
-    assert (evidence.value, evidence.source) == ("utf-8", "utf-8") and evidence.locator.startswith("1 run")
+    assert (evidence.value, evidence.source) == ("utf-8", "utf-8")
+    assert evidence.locator.startswith("1 run")

@@ -54,7 +54,8 @@ def test_position(text: str, expected: tuple[float, float, float] | None) -> Non
 
 def test_the_language_tells_what_o_means() -> None:
     german, french = position("48° 12′ N, 16° 22′ O", "de-AT"), position("48° 12′ N, 16° 22′ O", "fr")
-    assert german is not None and french is not None
+    assert german is not None
+    assert french is not None
     assert german.longitude == pytest.approx(-french.longitude) == pytest.approx(16.3666667)
 
 
@@ -107,14 +108,16 @@ def test_map_links(href: str, expected: tuple[float, float] | None) -> None:
 def test_what_is_in_range_stays_where_it_is(lat: float, lon: float) -> None:
     found = checked(lat, lon)
     assert found is not None
-    assert abs(found.latitude - lat) < 1e-6 and abs(found.longitude - lon) < 1e-6
+    assert abs(found.latitude - lat) < 1e-6
+    assert abs(found.longitude - lon) < 1e-6
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180))
 def test_degrees_minutes_seconds_are_read_as_they_are_written(lat: float, lon: float) -> None:
     found = position(f"{as_dms(lat, 'NS')} {as_dms(lon, 'EW')}")
     assert found is not None
-    assert abs(found.latitude - lat) < 1e-5 and abs(found.longitude - lon) < 1e-5
+    assert abs(found.latitude - lat) < 1e-5
+    assert abs(found.longitude - lon) < 1e-5
     assert found.precision == pytest.approx(0.01 / 3600)
 
 

@@ -37,7 +37,9 @@ def test_a_table_for_the_layout_is_no_table() -> None:
 def test_links_and_wide_letters_are_measured() -> None:
     (block,) = read('<p>one <a href="/x">two</a> three</p>').blocks
     assert (block.size, block.linked) == (13.0, 3.0)
-    assert width("ab") == 2.0 and width("渡口") == 5.0 and width("кот") == 3.0
+    assert width("ab") == 2.0
+    assert width("渡口") == 5.0
+    assert width("кот") == 3.0
 
 
 def test_what_is_skipped_keeps_the_text_after_it() -> None:
@@ -75,7 +77,8 @@ def test_spans_nest_and_no_figure_is_out_of_range(pieces: list[str]) -> None:
             parent = parent.getparent()
         if el is not top and parent is not None:
             outer = plan.spans[parent]
-            assert outer[0] <= lo and hi <= outer[1]
+            assert outer[0] <= lo
+            assert hi <= outer[1]
     assert all(0.0 <= b.linked <= b.size and b.text.strip() for b in plan.blocks)
 
 

@@ -82,7 +82,8 @@ def test_what_repeats_from_post_to_post_is_no_text_but_headings_are() -> None:
     rules = learned(promoting, told[:25])
     assert set(rules.fields["body"].lines) == {PROMOTION, NEWSLETTER}
     body = read(promoting, told[30], rules).body
-    assert PROMOTION not in body and NEWSLETTER not in body
+    assert PROMOTION not in body
+    assert NEWSLETTER not in body
     for heading in ("Introduction and summary of this", "What we found on the way there",
                     "More to look up in the library", "References"):
         assert heading in body.split("\n\n")
@@ -106,10 +107,12 @@ def test_the_source_wins_over_general_reading_where_they_differ() -> None:
     leads = [Lead(title=t.title, published=t.at - timedelta(days=2), authors=("Vera Holm",), from_api=True,
                   post_id=str(t.number)) for t in told]
     rules = learn(samples(classic, told, leads))
-    assert rules is not None and rules.teacher == "api"
+    assert rules is not None
+    assert rules.teacher == "api"
     # The date stands nowhere on these pages as the API tells it: no rule is better than a wrong one. Of the author the
     # byline is believed before the API, which tells whose account it was.
-    assert rules.rule("published") is None and rules.rule("authors") is not None
+    assert rules.rule("published") is None
+    assert rules.rule("authors") is not None
     page = pages(classic, told)[3]
     rules = replace(rules, version="rules-1")
     as_any, article = (extract_page(page, leads[3], PageKind.POST, rules=r) for r in (None, rules))
@@ -127,7 +130,8 @@ def test_a_full_text_feed_is_a_teacher_of_its_own_name() -> None:
     told = posts(30)
     leads = [Lead(title=t.title, body_html="".join(f"<p>{p}</p>" for p in t.paragraphs), published=t.at) for t in told]
     rules = learn(samples(classic, told, leads))
-    assert rules is not None and rules.teacher == "feed"
+    assert rules is not None
+    assert rules.teacher == "feed"
     assert rules.fields["title"].agreement == 1.0
 
 
@@ -144,7 +148,8 @@ def test_a_byline_in_the_texts_own_element_is_no_text() -> None:
     rules = learned(signed_inside, told[:25])
     for post in told[25:]:
         article = read(signed_inside, post, rules)
-        assert article.read_by == "rules-1" and article.body == post.body
+        assert article.read_by == "rules-1"
+        assert article.body == post.body
     dated = f"{told[30].day} was the day on which the ferry to the island did not come back at all."
     kept = replace(told[30], paragraphs=(dated, *told[30].paragraphs))
     assert read(classic, kept, learned(classic, told[:25])).body == kept.body
@@ -162,7 +167,8 @@ def test_pages_that_are_no_posts_tell_by_what_a_post_is_known() -> None:
     listing = parse("<html><head><title>Low Water</title></head><body class='home blog'><article><h1>Low Water</h1>"
                     "</article></body></html>", "https://low.example/")
     rules = learn(samples(classic, told), [listing])
-    assert rules is not None and rules.post
+    assert rules is not None
+    assert rules.post
     assert listing.index.first(rules.post[0]) is None
     assert all(p.index.first(rules.post[0]) is not None for p in pages(classic, told))
 
@@ -206,7 +212,8 @@ def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
     said = {subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
                            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}).stdout
             for seed in ("1", "4711")}
-    assert len(said) == 1 and "[body]" in said.pop()
+    assert len(said) == 1
+    assert "[body]" in said.pop()
 
 
 def test_learning_never_raises_for_what_pages_hold() -> None:

@@ -68,7 +68,8 @@ def test_tags_by_either_language(selector: str, tags: tuple[str, ...]) -> None:
 ])
 def test_an_attribute_in_the_selector_or_beside_it(rule: str) -> None:
     published = read(f"[published]\n{rule}\n").published
-    assert published is not None and published.isoformat() == "2024-05-06T07:08:09+02:00"
+    assert published is not None
+    assert published.isoformat() == "2024-05-06T07:08:09+02:00"
 
 
 def test_blocks_to_drop_by_either_language() -> None:

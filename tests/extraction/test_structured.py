@@ -120,7 +120,8 @@ DRUPAL = """<div about="/a" typeof="sioc:Item foaf:Document"><span property="dc:
 def test_markup_is_read_in_the_words_of_json_ld(html: str, source: str) -> None:
     found = data(html)
     [declared] = found.declared({URL})
-    assert declared.source == source and declared.element is not None
+    assert declared.source == source
+    assert declared.element is not None
     for name, text in (("headline", "A title"), ("author", "Jane Doe"), ("datePublished", "2024-01-02"),
                        ("articleSection", "News")):
         assert found.texts(declared.node, name) == [text], name
@@ -139,4 +140,5 @@ def test_items_of_items_do_not_leak() -> None:
       <div itemprop="publisher" itemscope itemtype="http://schema.org/Organization"><b itemprop="name">Paper</b></div>
       <div itemscope itemtype="http://schema.org/Comment"><b itemprop="author">Eve</b></div></div>""")
     [declared] = found.declared({URL})
-    assert found.texts(declared.node, "publisher") == ["Paper"] and "author" not in declared.node
+    assert found.texts(declared.node, "publisher") == ["Paper"]
+    assert "author" not in declared.node

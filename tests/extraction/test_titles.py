@@ -112,7 +112,8 @@ def test_without_a_heading_the_headline_of_the_article_is_believed() -> None:
 def test_a_post_may_have_no_title() -> None:
     found = [shown("", "platform"), declared("A weblog")]
     chosen = choose.title(found, set(), "/1")
-    assert chosen is not None and chosen.value == ""
+    assert chosen is not None
+    assert chosen.value == ""
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

@@ -95,5 +95,6 @@ def state(fleet: Fleet) -> tuple[object, ...]:
         row = board.one("select token, manifest, articles, outcome from fleet_sites")
     finally:
         board.close()
-    assert row and row["articles"] == 40
+    assert row
+    assert row["articles"] == 40
     return tuple(row.values())

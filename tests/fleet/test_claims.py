@@ -74,7 +74,8 @@ def test_a_host_is_one_workers_whatever_its_sites(board: Board) -> None:
     held = taken(board, "w1")
     for site in (SITE, f"{SITE}/notes"):
         other = claim(board, site, "w2", 0.5)
-        assert isinstance(other, Wait) and 0 < other.seconds <= 32.5
+        assert isinstance(other, Wait)
+        assert 0 < other.seconds <= 32.5
     assert renew(board, held, 0.5)
 
 
@@ -90,7 +91,8 @@ def test_a_write_with_an_older_token_is_refused(board: Board, storage: Storage, 
     assert set(storage.keys("shards")) == new.keys
     assert list(shards(storage)) == [new]
     row = board.one("select manifest from fleet_sites where name = %s", [SITE])
-    assert row and row["manifest"] == new.key
+    assert row
+    assert row["manifest"] == new.key
 
 
 def test_a_write_whose_answer_is_lost_stays(board: Board, storage: Storage, tmp_path: Path) -> None:
@@ -152,7 +154,8 @@ def round_trip(storage: Storage, tmp_path: Path) -> None:
     assert {f.name for f in one.files} < {f.name for f in two.files}
     assert {p.key for f in three.files if not f.packed for p in f.parts} <= two.keys
     restore(storage, there, three)
-    assert contents(there) == contents(here) and contents(here)
+    assert contents(there) == contents(here)
+    assert contents(here)
     db = open_archive(there / ARCHIVE, read_only=True)
     assert db.table("articles").count == 8 == three.articles
     db.close()
@@ -178,7 +181,9 @@ def test_a_storage_that_is_not_there_any_more_is_not_made_anew(board: Board, sto
     place = Place(board, storage, tmp_path / "work", "w", "w@example.org")
     assert crawl_site(place, SITE, {}, f"https://{SITE}/") == 0.0
     row = board.one("select outcome, reason from fleet_sites where name = %s", [SITE])
-    assert row and row["outcome"] == "failed" and "fleet.json" in row["reason"]
+    assert row
+    assert row["outcome"] == "failed"
+    assert "fleet.json" in row["reason"]
     assert not list((tmp_path / "storage").iterdir())
 
 

@@ -27,14 +27,17 @@ pytestmark = pytest.mark.needs(PACKAGE)
 
 def said(fleet: Fleet, *words: str) -> str:
     done = fleet.do(*words)
-    assert done.returncode in (1, 2) and done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1, done.stderr
+    assert done.returncode in (1, 2), done.stderr
+    assert done.stderr.startswith("Error: "), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
     assert "s3cret" not in done.stderr
     return done.stderr
 
 
 def test_a_database_that_cannot_be_reached(postgres: Postgres, tmp_path: Path) -> None:
     away = Fleet("postgresql://archiver:s3cret@127.0.0.1:1/queue", tmp_path)
-    assert "127.0.0.1:1/queue" in (text := said(away, "status")) and "refused" in text
+    assert "127.0.0.1:1/queue" in (text := said(away, "status"))
+    assert "refused" in text
     for address, why in ((postgres.url("postgres", "wrong"), "password authentication failed"),
                          (postgres.url("nowhere"), '"nowhere" does not exist')):
         with pytest.raises(QueueAway, match=why):
@@ -53,7 +56,8 @@ def test_no_message_repeats_a_password(address: str, tmp_path: Path) -> None:
 def test_a_storage_with_a_password(tmp_path: Path) -> None:
     with pytest.raises(StorageRefused, match=r"s3://key:\*\*\*@news") as refused:
         Storage("s3://key:s3c/r@et@news/x")
-    assert "s3c" not in str(refused.value) and "r@et" not in str(refused.value)
+    assert "s3c" not in str(refused.value)
+    assert "r@et" not in str(refused.value)
 
 
 def test_a_user_that_may_not_make_tables(postgres: Postgres, jobs: str, tmp_path: Path) -> None:

@@ -323,7 +323,9 @@ def test_the_result_of_a_stale_worker_is_not_accepted(board: Board) -> None:
     slow = claim(board, SITES[1], "w1", 0.0, number)
     board.do("update fleet_hosts set lease_until = now()")
     quick = claim(board, SITES[1], "w2", 0.0, number)
-    assert isinstance(task, Task) and isinstance(slow, Claim) and isinstance(quick, Claim)
+    assert isinstance(task, Task)
+    assert isinstance(slow, Claim)
+    assert isinstance(quick, Claim)
     assert not end_run(board, slow, task, TaskEnd(FINISHED, result={"articles": 1}))
     assert task_of(board, REEXTRACT)["ended_at"] is None
     assert end_run(board, quick, task, TaskEnd(FINISHED, result={"articles": 2}))

@@ -35,12 +35,14 @@ def test_a_shape_that_held_a_post_is_never_ended() -> None:
     budget = Allowances(lambda: 0)
     budget.note(MONTHS, is_post=True, has_news=False)
     idle(budget, MONTHS, 500)
-    assert budget.left(MONTHS) > 1_000 and budget.left(NONE) > 1_000
+    assert budget.left(MONTHS) > 1_000
+    assert budget.left(NONE) > 1_000
 
 
 def test_what_is_promised() -> None:
     elsewhere = Shape("", "")
-    assert is_promised(MONTHS, [(Source.LINK, elsewhere)]) and not is_promised(MONTHS, [(Source.LINK, MONTHS)])
+    assert is_promised(MONTHS, [(Source.LINK, elsewhere)])
+    assert not is_promised(MONTHS, [(Source.LINK, MONTHS)])
     assert is_promised(MONTHS, [(Source.LINK, MONTHS), (Source.SITEMAP, elsewhere)])
     assert not is_promised(TAGS, [(Source.SITEMAP, elsewhere), (Source.LINK, elsewhere)])
 
@@ -62,7 +64,8 @@ def test_a_way_is_believed_when_enough_posts_bear_it_out_and_none_speaks_against
         twins.same(f"org,example)/post-{n}?lang=de", [f"org,example)/post-{n}"])
     assert twins.plainer("org,example)/post-9?lang=fr") == [("?lang=", "org,example)/post-9")]
     twins.another("org,example)/post-8?lang=de", {"?lang="})
-    assert not twins.believed and not twins.open("org,example)/post-9?lang=fr")
+    assert not twins.believed
+    assert not twins.open("org,example)/post-9?lang=fr")
 
 
 def test_a_session_is_known_by_two_addresses_that_differ_in_it() -> None:

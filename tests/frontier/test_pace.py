@@ -78,7 +78,8 @@ def test_answers_to_what_was_asked_at_the_same_time_are_one_strike() -> None:
 def test_a_host_with_several_lanes_is_slowed_by_its_word_alone() -> None:
     pace = Pace(0.125, lanes=8)
     assert pace.answered(200, 5.0, 100.0).delay == 0.125
-    assert pace.answered(429, 5.0, 100.0).delay == 1.0 and pace.answered(429, 0.5, 100.0, 30.0).pause(110.0) == 20.0
+    assert pace.answered(429, 5.0, 100.0).delay == 1.0
+    assert pace.answered(429, 0.5, 100.0, 30.0).pause(110.0) == 20.0
 
 
 @pytest.mark.parametrize(("asked", "delay"), [(0.1, 0.5), (10.0, 10.0), (3600.0, LONGEST_DELAY)])

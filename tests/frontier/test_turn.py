@@ -40,7 +40,9 @@ def lived(cadence: Cadence, news: list[int], name: str = "a.example", listed: in
     ("adaptive:30m..2d", Adaptive(HOUR / 2, 48 * HOUR), "adaptive:30m..2d"),
 ])
 def test_a_cadence_is_read_and_written(text: str, cadence: Cadence, again: str) -> None:
-    assert read_cadence(text) == cadence and str(cadence) == again and read_cadence(again) == cadence
+    assert read_cadence(text) == cadence
+    assert str(cadence) == again
+    assert read_cadence(again) == cadence
 
 
 @pytest.mark.parametrize(("text", "names"), [
@@ -92,8 +94,9 @@ def test_an_adaptive_site_comes_to_its_bounds_and_stays() -> None:
     busy = lived(Adaptive(), [8] * 8)
     assert [turn.period / HOUR for turn in busy] == [12, 6, 3, 1.5, 1, 1, 1, 1]
     asleep = lived(Adaptive(), [0] * 12)
-    assert asleep[-1].period == timedelta(days=7) and all(
-        a.period <= b.period for a, b in pairwise(asleep))
+    assert asleep[-1].period == timedelta(days=7)
+    assert all(
+a.period <= b.period for a, b in pairwise(asleep))
     steady = lived(Adaptive(), [1] * 10)
     assert {turn.period for turn in steady} == {12 * HOUR}
 
@@ -140,4 +143,5 @@ def test_a_share_is_of_one(name: str) -> None:
 
 
 def test_starts_are_spread_and_a_long_list_is_got_through() -> None:
-    assert pause(3) == 0.5 and pause(100_000) * 100_000 == pytest.approx(1800)
+    assert pause(3) == 0.5
+    assert pause(100_000) * 100_000 == pytest.approx(1800)

@@ -63,7 +63,8 @@ def codes(known: Known) -> list[tuple[str, str, str]]:
 
 
 def test_a_site_as_it_ever_was_is_green_and_one_without_a_run_unknown() -> None:
-    assert judge(site(), NOW).state == "green" and judge(site(measured(9), measured(1)), NOW).state == "green"
+    assert judge(site(), NOW).state == "green"
+    assert judge(site(measured(9), measured(1)), NOW).state == "green"
     assert judge(Known("a.example"), NOW).state == judge(site(past=0), NOW).state == "unknown"
 
 
@@ -94,7 +95,8 @@ def test_posts_that_come_to_nothing_are_told_one_by_one_until_one_is_got() -> No
     assert sorted(figures(told)) == sorted(["3", "2026-02-27", "12:00", "0", "100%"])
     assert codes(site(*sound, *[asked(1, 0)] * 5, asked(5, 5))) == []
     many = asked(500, 500)
-    assert codes(site(many, asked(2, 0))) == [] and codes(site(many, asked(2, 0), asked(1, 0)))
+    assert codes(site(many, asked(2, 0))) == []
+    assert codes(site(many, asked(2, 0), asked(1, 0)))
 
 
 def test_a_first_crawl_in_pieces_is_one() -> None:
@@ -246,7 +248,8 @@ def test_silence_is_judged_by_the_sites_own_rhythm(silent: int, told: bool) -> N
 def test_dead_sources_and_robots() -> None:
     dead = Source("feed", "https://a.example/feed", "the server answers 404", NOW)
     told, = found(site(dead=[dead]))
-    assert (told.code, told.about, told.level) == ("source", "feed", "amber") and dead.url in told.sentence
+    assert (told.code, told.about, told.level) == ("source", "feed", "amber")
+    assert dead.url in told.sentence
     assert codes(site(forbids=3, forbidden="https://a.example/x")) == [("robots", "posts", "amber")]
     assert codes(site(closed="robots.txt forbids it (/)", forbids=9)) == [("robots", "home", "red")]
     assert codes(site("failed", closed="x", dead=[dead])) == [("robots", "home", "red")]
@@ -257,7 +260,8 @@ def test_dead_sources_and_robots() -> None:
     assert all(part in told.sentence for part in ("https://a.example/feed", dead.why, site_map.why))
     assert [one.level for one in found(site(nothing, dead=[dead, site_map], alive=True))] == ["amber"] * 2
     both = judge(site(measured(length=300), closed="x", dead=[dead]), NOW)
-    assert both.state == "red" and [one.level for one in both.findings] == ["red", "amber", "amber"]
+    assert both.state == "red"
+    assert [one.level for one in both.findings] == ["red", "amber", "amber"]
 
 
 def test_the_archive_itself() -> None:
@@ -268,7 +272,8 @@ def test_the_archive_itself() -> None:
         return [(one.code, one.level) for one in health.findings]
 
     assert state(10**11, 10**8, [], None) == state(10**11, 0.0, [late], None) == []
-    assert state(10**9, 10**8, [], "") == [("disk", "amber")] and state(10**8, 0.0, [], "") == [("disk", "red")]
+    assert state(10**9, 10**8, [], "") == [("disk", "amber")]
+    assert state(10**8, 0.0, [], "") == [("disk", "red")]
     assert state(10**11, 0.0, [late], "") == [("late", "red")]
     assert state(10**11, 0.0, [late], "7") == [("late", "amber")]
     for span, told in ((DAY / 16, "2 hours"), (DAY, "24 hours"), (7 * DAY, "7 days")):
@@ -304,12 +309,16 @@ def test_the_past_that_a_first_crawl_brings_is_no_growth(tmp_path: Path) -> None
 def test_chances_are_chances(hits: int, more: int, past_hits: int, past_more: int) -> None:
     trials, past = hits + more, past_hits + past_more
     few, many = (chance(hits, trials, past_hits, past) for chance in (chance_of_so_few, chance_of_so_many))
-    assert 0 < few <= 1 + 1e-9 and 0 < many <= 1 + 1e-9 and few + many >= 1 - 1e-9
+    assert 0 < few <= 1 + 1e-9
+    assert 0 < many <= 1 + 1e-9
+    assert few + many >= 1 - 1e-9
 
 
 def test_what_is_told_of_many_is_told_of_very_many() -> None:
-    assert chance_of_so_few(0, 100_000, 99_000, 100_000) < 1e-6 and chance_of_so_few(99_000, 100_000, 99, 100) > 0.1
-    assert is_far(10.0, [1.0, 1.1, 0.9], 3.0) and not is_far(10.0, [1.0, 9.0, 30.0, 4.0, 0.3], 3.0)
+    assert chance_of_so_few(0, 100_000, 99_000, 100_000) < 1e-6
+    assert chance_of_so_few(99_000, 100_000, 99, 100) > 0.1
+    assert is_far(10.0, [1.0, 1.1, 0.9], 3.0)
+    assert not is_far(10.0, [1.0, 9.0, 30.0, 4.0, 0.3], 3.0)
 
 
 @given(st.lists(st.builds(measured, st.integers(0, 3), published=st.integers(0, 3)), max_size=40))

@@ -82,9 +82,12 @@ def test_pages_that_fail_at_each_run_are_no_news(tmp_path: Path) -> None:
 
 def test_the_run_measures_its_site(blog: Blog) -> None:
     measures = json.loads(archiver("status", "--json", archive=blog.archive).stdout)[0]["runs"][0]["statistics"]
-    assert measures["articles"] == 24 and measures["fields"]["published"] == measures["fields"]["authors"] == 24
-    assert measures["outcomes"]["archived"] == 24 and measures["statuses"]["200"] >= 26
-    assert 0 < measures["latency"] <= measures["latency_95"] and measures["listed"] == 1
+    assert measures["articles"] == 24
+    assert measures["fields"]["published"] == measures["fields"]["authors"] == 24
+    assert measures["outcomes"]["archived"] == 24
+    assert measures["statuses"]["200"] >= 26
+    assert 0 < measures["latency"] <= measures["latency_95"]
+    assert measures["listed"] == 1
     assert blog.status() == {}
 
 
@@ -100,13 +103,16 @@ def test_the_next_run_says_that_dates_are_missing_since_when_and_what_to_do(blog
     assert " 8 " in found["posts pages"]["sentence"]
     assert f"{blog.server.url}feed.xml" in found["source feed"]["sentence"]
     told = found["coverage published"]
-    assert told["level"] == "red" and told["since"][:19] == blog.last_run()[:19]
+    assert told["level"] == "red"
+    assert told["since"][:19] == blog.last_run()[:19]
     assert "archiver sites rules" in told["sentence"]
     assert told["sentence"].partition(". ")[0] in done.stdout, "the crawl prints the finding, too"
     monitor = archiver("status", "--health", archive=blog.archive)
-    assert monitor.returncode == 2 and monitor.stdout.splitlines()[0] == "red: 1 red"
+    assert monitor.returncode == 2
+    assert monitor.stdout.splitlines()[0] == "red: 1 red"
     assert archiver("status", blog.site, "--accept", archive=blog.archive).returncode == 0
-    assert blog.status() == {} and archiver("status", "--health", archive=blog.archive).returncode == 0
+    assert blog.status() == {}
+    assert archiver("status", "--health", archive=blog.archive).returncode == 0
 
 
 def test_a_feed_that_died_and_a_robots_txt_that_closed_are_told(blog: Blog) -> None:

@@ -157,12 +157,15 @@ port = {post.server_address[1]}
         assert call("status", "--notify").stdout == first.stdout
         assert (len(hook.posted), len(post.letters)) == (1, 1)
         told, token = hook.posted[0]
-        assert token == "Bearer s3cret" and told["state"] == "amber" and "It fell over." in told["text"]
+        assert token == "Bearer s3cret"
+        assert told["state"] == "amber"
+        assert "It fell over." in told["text"]
         change, = told["changes"]
         assert (change["site"], change["before"], change["state"]) == ("notes.example/blog", "green", "amber")
         assert json.loads(heard.read_text().removeprefix("amber")) == told
         letter = message_from_string(post.letters[0])
-        assert letter["Subject"] == "archiver: amber: notes.example/blog" and letter["To"] == "ann@example.org"
+        assert letter["Subject"] == "archiver: amber: notes.example/blog"
+        assert letter["To"] == "ann@example.org"
         assert "It fell over." in letter.get_payload()
         rows_ = rows(archive, "select state, json_extract(findings, '$[0].code') from site_health where site_id = 2")
         assert rows_ == [("amber", "failed")]
@@ -170,8 +173,10 @@ port = {post.server_address[1]}
         db.execute("update runs set outcome = 'finished', reason = '' where outcome = 'failed'")
         db.close()
         call("status", "--notify")
-        assert hook.posted[1][0]["changes"][0]["state"] == "green" and len(post.letters) == 2
-        assert call("status", "--try-notify").exit_code == 0 and "trial" in post.letters[2]
+        assert hook.posted[1][0]["changes"][0]["state"] == "green"
+        assert len(post.letters) == 2
+        assert call("status", "--try-notify").exit_code == 0
+        assert "trial" in post.letters[2]
 
 
 def test_a_way_says_what_came_of_it() -> None:
@@ -255,7 +260,8 @@ def test_turns_that_an_outage_has_missed_are_not_told_at_once_by_the_scheduler(a
 
 
 def test_nobody_is_told_where_nobody_is_named(archive: Path, call: Call) -> None:
-    assert call("status", "--notify").exit_code == 1 and rows(archive, "select count(*) from notifications") == [(0,)]
+    assert call("status", "--notify").exit_code == 1
+    assert rows(archive, "select count(*) from notifications") == [(0,)]
 
 
 def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> None:
@@ -272,7 +278,8 @@ def test_numbers_for_prometheus(archive: Path, call: Call, tmp_path: Path) -> No
     values = {(sample.name, tuple(sorted(sample.labels.items()))): sample.value
               for family in text_string_to_metric_families(file.read_text()) for sample in family.samples}
     site = ("site", "notes.example/blog")
-    assert values["archiver_site_articles", (site,)] == 2 and values["archiver_requests_total", ()] == 27
+    assert values["archiver_site_articles", (site,)] == 2
+    assert values["archiver_requests_total", ()] == 27
     assert values["archiver_site_health", (site,)] == 1
     assert values["archiver_site_health", (("site", 'odd "\\ name'),)] == 3
     assert values["archiver_finding", (("about", ""), ("code", "failed"), site)] == 1

@@ -127,7 +127,8 @@ def test_every_version_is_kept_and_no_other(lived: Lived, which: int) -> None:
                           found[post.path]["id"])
         assert len(kept) == len(post.shown), post.path
         for version, row in zip(post.shown, kept, strict=True):
-            assert row["title"] == version.title and row["body"] == version.body, post.path
+            assert row["title"] == version.title, post.path
+            assert row["body"] == version.body, post.path
             for name in ("authors", "categories", "tags"):
                 assert set(json.loads(row[name])) == set(getattr(version, name)), (post.path, name)
 
@@ -172,7 +173,8 @@ def test_posts_that_another_blog_retold_stand_together_and_no_others(lived: Live
 def test_every_version_is_proved_by_a_capture_of_its_time(lived: Lived) -> None:
     rows = lived.rows("select r.article_id, r.revision, r.observed_at, c.captured_at, c.status from revisions r "
                       "left join captures c on c.id = r.capture_id")
-    assert rows and all(row["captured_at"] and row["captured_at"] <= row["observed_at"] for row in rows)
+    assert rows
+    assert all(row["captured_at"] and row["captured_at"] <= row["observed_at"] for row in rows)
     assert {row["status"] for row in rows} == {200}
 
 
@@ -188,7 +190,9 @@ def test_the_archive_proves_itself_after_ten_crawls_and_reads_the_same_again(liv
     """Every article against its capture, the search index against every article, and today's reading against both."""
     verified = archiver("verify", "--reread", "--json", archive=lived.archive)
     told = json.loads(verified.stdout)
-    assert verified.returncode == 0 and told["findings"] == [] and told["articles"] == len(lived.rows(
-        "select id from articles")), verified.stdout
+    assert verified.returncode == 0, verified.stdout
+    assert told["findings"] == [], verified.stdout
+    assert told["articles"] == len(lived.rows(
+"select id from articles")), verified.stdout
     again = archiver("reextract", "--dry-run", "--json", archive=lived.archive)
     assert json.loads(again.stdout)["changed"] == 0, again.stdout

@@ -70,7 +70,8 @@ def test_a_public_site_reaches_nothing_private(tmp_path: Path) -> None:
     assert "127.0.0.1" in done.rows[named[0]][2]
     assert done.rows["http://news.example/away/"][0] == "out-of-scope"
     assert "http://127.0.0.1/secret/" not in done.rows
-    assert "http://far.example/feed.xml" in done.rows and "/feed.xml" in far.requests
+    assert "http://far.example/feed.xml" in done.rows
+    assert "/feed.xml" in far.requests
 
 
 def test_a_name_that_turns_private_is_refused_when_it_is_connected_to(tmp_path: Path) -> None:
@@ -115,13 +116,15 @@ def test_loopback_of_ipv6_is_crawled_where_a_person_named_it_so(tmp_path: Path) 
     with serving({"/": home("/one/"), "/one/": page("The first")}) as site:
         world = World(names={"six.example": [["::1"]]}, routes={f"::1:{port}": _port(site.url) for port in (80, 8000)})
         refused = world.crawl(tmp_path, "http://six.example/")
-        assert site.requests == [] and refused.connections == ()
+        assert site.requests == []
+        assert refused.connections == ()
         assert " ::1" in refused.err
         assert world.run(tmp_path, "sites", "set", "six.example", "private=yes").code == 0
         done = world.crawl(tmp_path, "http://six.example/")
         assert (done.code, done.titles) == (0, ["The first"])
         typed = world.crawl(tmp_path, "http://[::1]:8000/")
-    assert typed.code == 0 and typed.rows["http://[::1]:8000/one/"][0] == "archived"
+    assert typed.code == 0
+    assert typed.rows["http://[::1]:8000/one/"][0] == "archived"
     assert set(done.connections) | set(typed.connections) == {"::1:80", "::1:8000"}
 
 
@@ -146,7 +149,8 @@ def test_no_name_leads_to_a_private_address_of_ipv6(tmp_path: Path) -> None:
         done = world.crawl(tmp_path, NEWS)
         assert "/feed.xml" not in [a["path"] for a in news.asked if a["host"] != "news.example"]
         assert {a["host"] for a in news.asked if a["path"] == "/robots.txt"} == {"news.example", *later}
-    assert set(done.connections) == {f"{SIX}:80"} and done.titles == ["The first"]
+    assert set(done.connections) == {f"{SIX}:80"}
+    assert done.titles == ["The first"]
     for name, address in (at_once | later).items():
         outcome, rule, reason = done.rows[f"http://{name}/feed.xml"]
         assert (outcome, rule) == ("refused", "private-address"), name
@@ -165,10 +169,12 @@ def test_a_site_that_was_added_as_private_is_crawled_at_its_own_host_alone(tmp_p
             assert world.run(tmp_path, "sites", "set", "intranet.example", "private=yes").code == 0
             done = world.crawl(tmp_path, "http://intranet.example/")
         assert other.requests == []
-    assert refused.code == 1 and refused.connections == ()
+    assert refused.code == 1
+    assert refused.connections == ()
     assert all(part in refused.err.strip().splitlines()[-1] for part in (
         "http://intranet.example/", " 10.0.0.5", "'archiver sites set intranet.example private=yes'"))
-    assert done.titles == ["The first"] and set(done.connections) == {"10.0.0.5:80"}
+    assert done.titles == ["The first"]
+    assert set(done.connections) == {"10.0.0.5:80"}
     assert done.rows[f"{other.url}feed.xml"][:2] == ("refused", "private-address")
 
 

@@ -28,7 +28,8 @@ def test_sources_without_end_leave_room_for_posts(tmp_path: Path, monkeypatch: p
     asked: list[PageRequest] = []
     while len([job for job in asked if job.kind is PageKind.POST]) < 30:
         jobs = queue.take(8)
-        assert jobs and len(asked) < 200
+        assert jobs
+        assert len(asked) < 200
         asked += jobs
         for job in jobs:
             visit = Visit(job.url, job.url, datetime.now(UTC), Outcome.GONE, job.kind, status=404,

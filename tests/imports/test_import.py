@@ -79,7 +79,8 @@ def test_an_old_and_a_new_capture_are_one_article_with_two_versions_in_either_or
     run(archive, old)
     assert versions(archive) == [(1, "2009", "Boats at dawn", "[]"), (2, "2019", "Boats at dawn", '["body"]')]
     [(revision, first, last, body)] = rows(archive, "select revision, first_seen, last_seen, body from articles")
-    assert (revision, first[:4], last[:4]) == (2, "2009", "2019") and body.endswith("It was found again in 2019.")
+    assert (revision, first[:4], last[:4]) == (2, "2009", "2019")
+    assert body.endswith("It was found again in 2019.")
     captures = rows(
         archive, "select r.revision, c.captured_at from revisions r join captures c on c.id = r.capture_id order by 1"
     )
@@ -107,7 +108,8 @@ def test_what_a_crawl_captured_is_not_there_twice_and_is_the_past_of_another_arc
         assert crawl(site.url, archive=archive).returncode == 0
         before = state(archive)
         found = summary(archive, archive.parent / "warc")
-        assert (found["new"], found["revised"], found["captures"]) == (0, 0, 0) and found["known"] == 2
+        assert (found["new"], found["revised"], found["captures"]) == (0, 0, 0)
+        assert found["known"] == 2
         assert state(archive) == before
         assert summary(other, archive.parent / "warc")["new"] == 2
         assert crawl(site.url, archive=other).returncode == 0
@@ -133,7 +135,8 @@ def test_all_captures_can_be_read_again_and_are_true(archive: Path, tmp_path: Pa
     assert [f[3] for f in found] == ["response", "response", "response", "revisit", "revisit"]
     for file, offset, length, kind, url in found:
         stored = read_record(archive.parent / file, offset, length)
-        assert verify(stored) and stored.url == url
+        assert verify(stored)
+        assert stored.url == url
         assert kind == "revisit" or b"Boats" in stored.body or b"Chunked" in stored.body or b"Packed" in stored.body
     assert rows(archive, "select title from articles order by title") == [
         ("Boats at dawn",),
@@ -146,7 +149,8 @@ def test_requests_and_origin_are_copied_without_secrets(archive: Path, tmp_path:
     asked = Rec(b"GET /2009/boats/ HTTP/1.1\r\nHost: blog.example\r\nCookie: secret=1\r\n\r\n", at=OLD, kind="request")
     run(archive, warc(tmp_path / "a.warc.gz", post(at=OLD), asked))
     data = b"".join(gzip.decompress(f.read_bytes()) for f in (archive.parent / "warc").glob("*.warc.gz"))
-    assert b"Host: blog.example" in data and b"secret" not in data
+    assert b"Host: blog.example" in data
+    assert b"secret" not in data
     assert b"source: a.warc.gz\r\nsource-place: 0\r\n" in data
     assert data.count(b"WARC-Date: 2009-05-02T10:00:00.000000Z") == 3
 
@@ -354,7 +358,8 @@ def test_files_that_cannot_be_read_are_named_and_the_others_are_read(archive: Pa
     found = summary(
         archive, tmp_path / "no.warc", tmp_path / "folder", tmp_path / "text.warc", tmp_path / "empty.warc.gz", good
     )
-    assert found["problems"] == {"not-an-archive": 3, "unreadable": 1} and found["new"] == 1
+    assert found["problems"] == {"not-an-archive": 3, "unreadable": 1}
+    assert found["new"] == 1
     assert [f["outcome"] for f in found["files"]] == ["unreadable"] * 4 + ["finished"]
 
 
@@ -423,7 +428,8 @@ def test_an_import_while_another_runs_is_refused(archive: Path, tmp_path: Path) 
     run(archive, warc(tmp_path / "a.warc.gz", post()))
     with lock_site(archive, "import"):
         result = call(archive, tmp_path / "a.warc.gz")
-    assert result.exit_code == 1 and "Another" in result.output
+    assert result.exit_code == 1
+    assert "Another" in result.output
 
 
 def test_a_record_that_nobody_foresaw_keeps_no_other_out(

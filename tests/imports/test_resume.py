@@ -116,7 +116,8 @@ def test_several_processes_make_what_one_makes(
     monkeypatch.setattr(runs, "_SMALL", 0)
     archive = tmp_path / "a.db"
     found = run(archive, files[0], workers=2)
-    assert state(archive) == undisturbed[0] and counts(archive) == undisturbed[1]
+    assert state(archive) == undisturbed[0]
+    assert counts(archive) == undisturbed[1]
     assert kinds(found) == {"cut-off": POSTS // 10}
     sound(archive)
 
@@ -161,7 +162,8 @@ def test_a_record_that_ends_the_process_that_reads_it_is_named(tmp_path: Path) -
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     found = json.loads(done.stdout)
-    assert found["problems"] == {"reader": 1} and found["new"] == 2
+    assert found["problems"] == {"reader": 1}
+    assert found["new"] == 2
     assert found["files"][0]["listed"][0]["url"] == "http://blog.example/deadly/"
 
 

@@ -47,7 +47,8 @@ def test_halves_of_the_time_tell_everything_once(seconds: list[int], limit: int)
         lists = Lists(PLAN, listing)
         ask(lists, times, limit)
         listing.settle()
-        assert listing.total == len(times) and not lists.problems
+        assert listing.total == len(times)
+        assert not lists.problems
         assert sorted(row.listed.url for row in listing.rows(Do.FETCH)) == sorted(
             f"http://blog.example/post-{n}" for n in range(len(times)))
         listing.close()

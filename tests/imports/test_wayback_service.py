@@ -82,10 +82,12 @@ def test_captures_come_as_they_were_taken(tmp_path: Path) -> None:
             f"/web/{at(2009)}id_/{BLOG}/2009/boats/", f"/web/{at(2009)}id_/{BLOG}/list-of-all/",
             f"/web/{at(2010)}id_/{BLOG}/packed/", f"/web/{at(2011)}id_/{BLOG}/old-boats/",
             f"/web/{at(2014)}id_/{BLOG}/tracked/?utm_source=feed", f"/web/{at(2015)}id_/{BLOG}/2009/boats/"]
-        assert len(archive.listed) > 2 and all("collapse" not in asked for asked in archive.listed)
+        assert len(archive.listed) > 2
+        assert all("collapse" not in asked for asked in archive.listed)
         assert [found[k] for k in ("fetched", "failed", "new", "tombstones", "aliases")] == [6, 0, 3, 1, 1]
         again = run()
-        assert (again["to_fetch"], again["fetched"], again["new"]) == (0, 0, 0) and len(archive.fetched) == 6
+        assert (again["to_fetch"], again["fetched"], again["new"]) == (0, 0, 0)
+        assert len(archive.fetched) == 6
         assert all("archiver/" in asked["user-agent"] for asked in server.asked)
     sound(tmp_path / "a.db")
     told = rows(tmp_path / "a.db", "select url, first_seen, last_seen, gone_at from articles order by url")
@@ -96,13 +98,16 @@ def test_captures_come_as_they_were_taken(tmp_path: Path) -> None:
     [(file, offset, length)] = rows(tmp_path / "a.db", "select warc_file, warc_offset, warc_length from captures where "
                                                       "url like '%/packed/'")
     stored = read_record(tmp_path / file, offset, length)
-    assert stored.payload == packed and dict(stored.headers) == {
-        "Content-Type": "text/html", "Content-Encoding": "gzip", "Etag": '"1"', "Set-Cookie": "theirs=1",
-        "Content-Length": str(len(packed))}
+    assert stored.payload == packed
+    assert dict(stored.headers) == {
+"Content-Type": "text/html", "Content-Encoding": "gzip", "Etag": '"1"', "Set-Cookie": "theirs=1",
+"Content-Length": str(len(packed))}
     data = b"".join(gzip.decompress(f.read_bytes()) for f in (tmp_path / "warc").glob("wayback-*.warc.gz"))
     source = f"{server.url}web/{at(2010)}id_/{BLOG}/packed/".encode()
-    assert b"WARC-Source-URI: " + source in data and b"source-place: " + source in data
-    assert b"source-record: memento\r\nfetched: 20" in data and b"the archive's" not in data
+    assert b"WARC-Source-URI: " + source in data
+    assert b"source-place: " + source in data
+    assert b"source-record: memento\r\nfetched: 20" in data
+    assert b"the archive's" not in data
     assert archiver("verify", archive=tmp_path / "a.db").returncode == 0
     [source] = json.loads(archiver("why", BOATS, "--json", archive=tmp_path / "a.db").stdout)["sources"]
     assert (source["source"], source["found_on"]) == ("import", f"{server.url}web/")
@@ -181,7 +186,8 @@ def test_a_busy_service_is_left_alone_for_as_long_as_it_says(tmp_path: Path) -> 
     with importing(archive, tmp_path) as (run, _):
         begun = time.monotonic()
         found = run()
-        assert time.monotonic() - begun > 1 and (found["fetched"], found["failed"], found["requests"]) == (2, 0, 4)
+        assert time.monotonic() - begun > 1
+        assert (found["fetched"], found["failed"], found["requests"]) == (2, 0, 4)
         archive.kept += [Kept(at(2011), f"{BLOG}/new/", page(title="New"))]
         archive.before = lambda path: text("", 503, Retry_After="7200") if path.startswith("/web") else None
         found = run(expect=1)
@@ -200,7 +206,8 @@ def test_what_breaks_is_asked_for_again_and_a_service_that_is_away_ends_it(tmp_p
         words = ("import", "--wayback", f"{BLOG}/", "--service", server.url.rstrip("/") + LIST, "--json")
         done = world.run(tmp_path, *words, "--limit", "10")
         found = json.loads(done.out)
-        assert done.code == 0 and (found["outcome"], found["new"], found["failed"]) == ("limited", 10, 0), done.err
+        assert done.code == 0, done.err
+        assert (found["outcome"], found["new"], found["failed"]) == ("limited", 10, 0), done.err
         assert len(archive.fetched) == 13  # the three that broke were asked for once more
         archive.before = lambda path: Answer(drop=True) if path.startswith("/web") else None
         archive.fetched.clear()
@@ -224,7 +231,9 @@ def test_a_service_without_a_list_fails(tmp_path: Path, answer: Answer, reason: 
     archive.before = lambda path: answer
     with importing(archive, tmp_path) as (run, _):
         found = run(expect=1)
-    assert found["outcome"] == "failed" and reason in found["reason"] and found["problems"] == {"no-list": 1}
+    assert found["outcome"] == "failed"
+    assert reason in found["reason"]
+    assert found["problems"] == {"no-list": 1}
 
 
 def test_a_foreign_service_is_asked_at_its_pace_by_someone_who_says_who_he_is(tmp_path: Path) -> None:
@@ -242,7 +251,8 @@ def test_a_foreign_service_is_asked_at_its_pace_by_someone_who_says_who_he_is(tm
         times = dict.fromkeys(server.requests)
         when = {what: [t for path, t in zip(server.requests, server.times, strict=True) if path.startswith(what)]
                 for what in (LIST, "/web/")}
-        assert len(times) == 21 and "/robots.txt" in times
+        assert len(times) == 21
+        assert "/robots.txt" in times
         assert all(b - a >= 2.45 for a, b in pairwise(when[LIST]))
         assert all(b - a >= 0.95 for a, b in zip(when["/web/"], when["/web/"][8:], strict=False))
         assert when["/web/"][-1] - when["/web/"][0] < 4
@@ -285,7 +295,8 @@ def test_kills_leave_no_trace_and_nothing_is_fetched_twice_that_was_written(tmp_
             kills += process.end().returncode == -signal.SIGKILL
         done = archiver(*words[:-2], archive=tmp_path / "a.db")
         assert done.returncode == 0, done.stderr
-    assert kills == 3 and len(archive.fetched) < 180 + 3 * 40
+    assert kills == 3
+    assert len(archive.fetched) < 180 + 3 * 40
     sound(tmp_path / "a.db")
     assert rows(tmp_path / "a.db", "select count(*), sum(revision) from articles") == [(120, 180)]
     assert rows(tmp_path / "a.db", "select count(*), count(distinct url || captured_at) from captures") == [(180, 180)]
@@ -316,7 +327,9 @@ def test_a_dry_run_says_how_much_there_is_and_makes_nothing(tmp_path: Path) -> N
         found = run("--dry-run", "--from", "2010", "--to", "2016-01", "--delay", "60")
         assert (found["to_fetch"], found["needs_seconds"], found["from"], found["to"]) == (
             1, 60.0, "2010-01-01", "2016-01-31")
-        assert not archive.fetched and not (tmp_path / "a.db").exists() and not list(tmp_path.iterdir())
+        assert not archive.fetched
+        assert not (tmp_path / "a.db").exists()
+        assert not list(tmp_path.iterdir())
         done = archiver("import", "--wayback", BOATS, "--exact", "--dry-run", "--service",
                         server.url.rstrip("/") + LIST, archive=tmp_path / "a.db")
         assert re.findall(r"\b3\b", done.stdout)[:2] == ["3", "3"], "listed, and to be fetched"
@@ -357,5 +370,6 @@ def test_captures_of_a_removed_post_are_not_asked_for(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         before = len(archive.fetched)
         again = run("--again")
-        assert again["removed"] == 2 and not [url for url in archive.fetched[before:] if "boats" in url]
+        assert again["removed"] == 2
+        assert not [url for url in archive.fetched[before:] if "boats" in url]
     assert rows(tmp_path / "a.db", "select title from articles") == [("Other",)]

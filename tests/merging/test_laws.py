@@ -51,8 +51,10 @@ def test_merging_is_a_union(left: list[Seen], right: list[Seen]) -> None:
         once, back = state(ab), state(ba)
         assert records(ab) == records(ba)
         assert once == back or in_turns(a) or in_turns(b)
-        assert meanings(ab) >= said and meanings(ba) >= said
-        assert not verify(ab).findings and not verify(ba).findings
+        assert meanings(ab) >= said
+        assert meanings(ba) >= said
+        assert not verify(ab).findings
+        assert not verify(ba).findings
         merge(ab, b)
         assert state(ab) == once
         merge(ab, a)

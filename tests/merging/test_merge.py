@@ -37,7 +37,8 @@ def test_all_of_an_archive_comes_into_an_empty_one(tmp_path: Path) -> None:
     done = command(into, "merge", str(whole), "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.output)[0]["articles"] == 9
-    assert state(into) == state(whole) and not verify(into, reread=True).findings
+    assert state(into) == state(whole)
+    assert not verify(into, reread=True).findings
     for table in ("article_parts", "runs", "site_rules", "usage_statements", "page_sources", "geotags"):
         assert len(rows(into, f"select * from {table}")) == len(rows(whole, f"select * from {table}")), table
     duplicate = "select o.url from articles a join articles o on o.id = a.duplicate_of"
@@ -66,13 +67,16 @@ def test_what_one_removed_is_removed_in_the_other(tmp_path: Path) -> None:
         assert remove(a, f"{QUAY}1").exit_code == 0
         merge(*((a, b) if mine else (b, a)))
         into = a if mine else b
-        assert not holds(into, "Entry 1.1") and not holds(into, "of the keeper. 1")
+        assert not holds(into, "Entry 1.1")
+        assert not holds(into, "of the keeper. 1")
         assert not rows(into, "select 1 from articles where url like '%/1'")
-        assert len(rows(into, "select 1 from articles")) == 2 and not verify(into).findings
+        assert len(rows(into, "select 1 from articles")) == 2
+        assert not verify(into).findings
         assert command(into, "show", f"{QUAY}1").exit_code == 1
         once = state(into)
         merge(*((a, b) if mine else (b, a)))
-        assert state(into) == once and not holds(into, "Entry 1.1")
+        assert state(into) == once
+        assert not holds(into, "Entry 1.1")
 
 
 def test_an_archive_of_an_earlier_release_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +91,8 @@ def test_an_archive_of_an_earlier_release_is_not_changed(tmp_path: Path, monkeyp
     into = make(tmp_path / "a", A)
     merge(into, old)
     assert rows(into, "select name from sites order by id") == [("quay.example",), ("old.example",)]
-    assert old.read_bytes() == before and [f.name for f in old.parent.iterdir()] == ["archive.db"]
+    assert old.read_bytes() == before
+    assert [f.name for f in old.parent.iterdir()] == ["archive.db"]
     assert not list(into.parent.glob(".merging-*"))
 
 
@@ -130,7 +135,8 @@ def test_what_a_crawl_left_unfinished_comes_to_its_last_whole_record(tmp_path: P
         handle.write(b"\x1f\x8b\x08half a record")
     size = file.stat().st_size
     merge(into, other)
-    assert not verify(into).findings and file.stat().st_size == size
+    assert not verify(into).findings
+    assert file.stat().st_size == size
 
 
 def test_merged_imports_are_as_imported_together(tmp_path: Path) -> None:
@@ -159,12 +165,14 @@ def test_a_blog_that_two_machines_crawled_is_crawled_on(demo: Demo, tmp_path: Pa
     assert not verify(a).findings
     said = "select url, title, body from articles order by url"  # which one is gone, the second never knew
     versions = "select a.url, r.meaning_digest from revisions r join articles a on a.id = r.article_id order by 1, 2"
-    assert rows(a, said) == rows(both, said) and rows(a, versions) == rows(both, versions)
+    assert rows(a, said) == rows(both, said)
+    assert rows(a, versions) == rows(both, versions)
     aliases = "select urlkey from article_urls order by 1"
     assert rows(a, aliases) == rows(both, aliases)
     del demo.requests[:]
     again = json.loads(archiver("crawl", demo.url, "--json", archive=a).stdout)[0]
-    assert (again["new"], again["revised"], again["failed"]) == (0, 0, 0) and len(demo.requests) < 30
+    assert (again["new"], again["revised"], again["failed"]) == (0, 0, 0)
+    assert len(demo.requests) < 30
 
 
 MOMENTS = [("files", "bring", 1, True), ("files", "bring", 2, False), ("run", "take_over", 1, True),
@@ -199,5 +207,6 @@ def test_killed_it_goes_on(tmp_path: Path, moment: tuple[str, str, int, bool]) -
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     merge(into, other)
-    assert state(into) == state(whole) and not verify(into).findings
+    assert state(into) == state(whole)
+    assert not verify(into).findings
     assert len(list((into.parent / "warc").iterdir())) == len(list((whole.parent / "warc").iterdir()))

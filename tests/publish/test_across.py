@@ -108,4 +108,5 @@ def test_a_post_that_two_archives_have_as_another_sites_is_refused(archives: lis
     db.conn.commit()
     db.close()
     done = publish([other, again], str(tmp_path / "d"), "--version", "1.0.0")
-    assert done.exit_code == 1 and "https://harbour.example/blog/1 is in several of the archives" in done.output
+    assert done.exit_code == 1
+    assert "https://harbour.example/blog/1 is in several of the archives" in done.output

@@ -71,13 +71,18 @@ def test_only_what_repeats_a_passage_is_left_out(folder: Path) -> None:
     assert [number for number, row in found.items() if row["title"] is None and row["tier"] == "features"] == [
         1, 5, 7, 8, 9]
     assert found[2]["title"] == POSTS[1].title
-    assert found[3]["tags"] == ["tides"] and found[3]["authors"] == ["Ada Berg"]
+    assert found[3]["tags"] == ["tides"]
+    assert found[3]["authors"] == ["Ada Berg"]
     [place] = rows(folder, "places")
     assert (place["latitude"], place["placename"], place["region"]) == (50.0, None, None)
-    assert found[11]["tier"] == "excerpt" and found[11]["excerpt"] is None and found[11]["description"] is None
-    assert found[12]["title"] == POSTS[-1].title and found[12]["body"] == POSTS[-1].text
+    assert found[11]["tier"] == "excerpt"
+    assert found[11]["excerpt"] is None
+    assert found[11]["description"] is None
+    assert found[12]["title"] == POSTS[-1].title
+    assert found[12]["body"] == POSTS[-1].text
     versions = {(row["id"], row["revision"]): row["title"] for row in rows(folder, "revisions")}
-    assert versions[found[4]["id"], 1] is None and versions[found[4]["id"], 2] == "Day 4"
+    assert versions[found[4]["id"], 1] is None
+    assert versions[found[4]["id"], 2] == "Day 4"
 
 
 @pytest.mark.parametrize("batch", [1 << 8, 1 << 17])
@@ -98,7 +103,8 @@ def test_passages_are_found_however_many_are_looked_for_at_a_time(monkeypatch: p
         monkeypatch.setattr(passages, "_HELD", held)
         shown = passages.shown(iter(asked), lambda: iter(texts))
         found.append([shown.repeats(one) for one in asked])
-        assert not passages.shown(iter(asked), lambda: iter([])) and not passages.shown(iter([]), lambda: iter(texts))
+        assert not passages.shown(iter(asked), lambda: iter([]))
+        assert not passages.shown(iter([]), lambda: iter(texts))
     assert found[0] == found[1] == found[2] == [n < 30 for n in range(0, 60, 2)]
 
 

@@ -45,7 +45,8 @@ def test_where_a_link_leads_is_replaced_and_not_the_link(archive: Path, copy: Pa
     assert publish(archive, str(tmp_path / "next"), *FIRST).exit_code == 0
     assert contents(tmp_path / "e") == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d", "e", "latest", "next"]
-    assert (tmp_path / "latest").is_symlink() and (tmp_path / "next").is_symlink()
+    assert (tmp_path / "latest").is_symlink()
+    assert (tmp_path / "next").is_symlink()
 
 
 def test_what_can_not_be_put_in_place_is_told_before_it_is_built(archive: Path, copy: Path,
@@ -59,7 +60,8 @@ def test_what_can_not_be_put_in_place_is_told_before_it_is_built(archive: Path, 
     mounted = publish(archive, "/proc", *FIRST)
     assert mounted.exit_code == 1
     assert isinstance(failure(mounted), SnapshotRefused)
-    assert contents(copy) == before and [p.name for p in copy.parent.iterdir()] == ["d"]
+    assert contents(copy) == before
+    assert [p.name for p in copy.parent.iterdir()] == ["d"]
 
 
 def test_what_a_build_that_was_killed_had_put_aside_goes_back(archive: Path, copy: Path) -> None:
@@ -79,7 +81,8 @@ def test_a_build_that_is_told_to_end_leaves_nothing(archive: Path, tmp_path: Pat
                                                     ) -> None:
     monkeypatch.setattr("archiver.publish.snapshot.build.describe", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     done = publish(archive, str(tmp_path / "d"), *FIRST)
-    assert done.exit_code == 143 and list(tmp_path.iterdir()) == []
+    assert done.exit_code == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("told", [None, [1], {"articles": "x"}])

@@ -37,7 +37,9 @@ def test_what_a_dataset_is_called_is_told_as_catalogues_take_it() -> None:
         keywords = ["tides", " tides ", ""]
         creators = [{ name = "Ada", orcid = "https://orcid.org/0000-0002-1694-233x/" }, { name = "B" }, { name = "B" }]
         """, "r.toml").dataset
-    assert told["doi"] == "10.1234/Harbour" and told["keywords"] == ["tides"] and told["title"] == "Harbour"
+    assert told["doi"] == "10.1234/Harbour"
+    assert told["keywords"] == ["tides"]
+    assert told["title"] == "Harbour"
     assert told["creators"] == [{"name": "Ada", "orcid": "0000-0002-1694-233X"}, {"name": "B"}]
     assert parse("[dataset]\ndoi = 'doi:10.1234/x'", "r.toml").dataset["doi"] == "10.1234/x"
 

@@ -72,7 +72,8 @@ def test_two_builds_are_the_same_bytes_whatever_the_process_the_order_of_storing
 def test_a_snapshot_says_what_was_found(built: Path) -> None:
     articles = {row["url"]: row for row in rows(built, "articles")}
     first, gone = articles["https://harbour.example/1"], articles["https://harbour.example/2"]
-    assert first["title"] == "Day 1, corrected" and first["revision"] == 2
+    assert first["title"] == "Day 1, corrected"
+    assert first["revision"] == 2
     assert first["body"].endswith("Corrected since.")
     assert gone["gone_at"].startswith("2024-05-07")
     assert [row["site"] for row in rows(built, "articles")] == sorted(row["site"] for row in articles.values())
@@ -85,7 +86,8 @@ def test_a_snapshot_says_what_was_found(built: Path) -> None:
     assert [row["url"] for row in rows(built, "missing")] == sorted(MISSING)
     assert [(row["id"], row["placename"]) for row in rows(built, "places")] == [(first["id"], "Lighthouse")]
     [feature] = json.loads((built / "data" / "places.geojson").read_text())["features"]
-    assert feature["id"] == first["id"] and feature["geometry"]["coordinates"] == [-5.5, 50.1]
+    assert feature["id"] == first["id"]
+    assert feature["geometry"]["coordinates"] == [-5.5, 50.1]
 
 
 def test_an_earlier_cut_off_is_as_the_archive_was_then(archive: Path, free: str, tmp_path: Path) -> None:
@@ -196,7 +198,8 @@ def test_a_folder_of_another_version_or_other_content_is_left_as_it_is(archive: 
     assert less.exit_code == 1
     assert isinstance(failure(less), SnapshotRefused)
     assert publish(archive, str(built), "--version", "1.0.0", "--rules", free, *ALL).exit_code == 0
-    assert contents(built) == before and [p.name for p in built.parent.iterdir()] == [built.name]
+    assert contents(built) == before
+    assert [p.name for p in built.parent.iterdir()] == [built.name]
 
 
 def test_what_a_killed_build_left_is_taken_away(archive: Path, tmp_path: Path) -> None:
@@ -265,6 +268,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(free: str, tmp_path: Path) -
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     done = subprocess.run([sys.executable, "-c", code, "publish", str(tmp_path / "d"), "--version", "1.0.0",
                            "--rules", free, "--archive", str(large)], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     assert str(tmp_path / "d") in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["archive"]

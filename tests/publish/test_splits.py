@@ -19,7 +19,8 @@ SPLITS = "train=80,validation=10,test=10"
 
 def test_the_shares_are_those_that_were_asked_for() -> None:
     found = Counter(split_of(f"{n:020x}", parse_splits(SPLITS)) for n in range(20_000))
-    assert abs(found["train"] - 16_000) < 300 and abs(found["test"] - 2_000) < 200
+    assert abs(found["train"] - 16_000) < 300
+    assert abs(found["test"] - 2_000) < 200
 
 
 @given(st.text(max_size=30), st.integers(1, 99))
@@ -50,7 +51,8 @@ def test_a_cluster_is_never_divided_and_what_is_added_moves_nothing(tmp_path: Pa
     before = splits(make(tmp_path / "1" / "archive.db", first), tmp_path / "a")
     grown = make(tmp_path / "2" / "archive.db", [*first, *copies])
     after = splits(grown, tmp_path / "b")
-    assert len(set(before.values())) > 1 and len(after) == 60
+    assert len(set(before.values())) > 1
+    assert len(after) == 60
     assert {url: after[url] for url in before} == before
     assert {url: after[f"{other}{100 + int(url.rsplit('/', 1)[1])}"] for url in before} == before
     done = publish(grown, str(tmp_path / "c"), "--site", "notes.example/blog", "--version", "1.0.0", "--splits", SPLITS)
@@ -69,7 +71,8 @@ def test_where_two_clusters_prove_to_be_one_only_the_later_moves(tmp_path: Path)
     clusters = {row["url"]: row["cluster_id"] for row in rows(tmp_path / "b", "articles")}
     for n in range(1, 12, 2):
         one, two, both = (f"https://harbour.example/{m}" for m in (n, n + 1, 50 + n))
-        assert clusters[one] is not None and clusters[one] == clusters[two] == clusters[both]
+        assert clusters[one] is not None
+        assert clusters[one] == clusters[two] == clusters[both]
         assert after[two] == after[both] == after[one] == before[one]
     moved = sorted(url for url in before if before[url] != after[url])
     done = publish(joined, str(tmp_path / "c"), "--version", "1.1.0", "--splits", SPLITS, "--previous",
@@ -93,4 +96,5 @@ def test_what_joins_two_clusters_later_moves_nothing_in_a_version_of_before(tmp_
         found.append(contents(tmp_path / name / "d"))
     assert [name for name in found[0] if found[0][name] != found[1].get(name)] == []
     clusters = [row["cluster_id"] for row in rows(tmp_path / "now" / "d", "articles") if row["cluster_id"]]
-    assert len(clusters) == 2 and len(set(clusters)) == 1
+    assert len(clusters) == 2
+    assert len(set(clusters)) == 1

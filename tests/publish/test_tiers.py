@@ -108,11 +108,19 @@ def test_each_record_has_what_its_tier_gives(folder: Path) -> None:
     assert {name: row["tier"] for name, row in found.items()} == {
         "1": "excerpt", "2": "excerpt", "3": "features", "4": "reference", "5": "features", "6": "excerpt",
         "7": "excerpt", "8": "excerpt", "9": "full", "20": "features"}
-    assert found["9"]["body"] == text(9) and found["9"]["licence"] == CC_BY.value and found["9"]["sketch"] is None
-    assert found["1"]["body"] is None and text(1).startswith(found["1"]["excerpt"].rstrip(" …"))
-    assert found["3"]["title"] == "Day 3" and found["3"]["description"] is None and found["3"]["tags"] == ["tides"]
-    assert found["4"]["title"] is None and found["4"]["authors"] == [] and found["4"]["published"]
-    assert found["4"]["payload_digest"].startswith("sha1:") and found["4"]["sketch"]
+    assert found["9"]["body"] == text(9)
+    assert found["9"]["licence"] == CC_BY.value
+    assert found["9"]["sketch"] is None
+    assert found["1"]["body"] is None
+    assert text(1).startswith(found["1"]["excerpt"].rstrip(" …"))
+    assert found["3"]["title"] == "Day 3"
+    assert found["3"]["description"] is None
+    assert found["3"]["tags"] == ["tides"]
+    assert found["4"]["title"] is None
+    assert found["4"]["authors"] == []
+    assert found["4"]["published"]
+    assert found["4"]["payload_digest"].startswith("sha1:")
+    assert found["4"]["sketch"]
     assert {row["placename"] for row in rows(folder, "places")} == {"Lighthouse"}  # neither of 4 nor of 20
 
 
@@ -137,7 +145,8 @@ def test_a_script_without_spaces_is_withheld_sign_by_sign(tmp_path: Path) -> Non
     archive = make(tmp_path / "a" / "archive.db", [post for post in POSTS if post.number == 8])
     assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
     [row] = rows(tmp_path / "d", "articles")
-    assert row["title"] is None and row["words"] > 80
+    assert row["title"] is None
+    assert row["words"] > 80
     assert leaked(POSTS[7].body, told(tmp_path / "d")) == []
 
 
@@ -171,7 +180,8 @@ def test_the_sites_definition_has_a_say(archive: Path, tmp_path: Path) -> None:
                                     "--archive", str(own)])
     assert done.exit_code == 0, done.output
     said = json.loads(publish(own, "--explain", "1", "--json").stdout)
-    assert said["tier"] == "excerpt" and said["licence"] == "CC-BY-4.0"
+    assert said["tier"] == "excerpt"
+    assert said["licence"] == "CC-BY-4.0"
     assert any("harbour.example" in one["why"] and "excerpt" in one["why"] for one in said["reasons"])
 
 
@@ -190,10 +200,14 @@ def test_ngrams_are_counted_exactly_whatever_is_held_in_memory_and_rare_ones_are
         for tokens in texts:
             counting.add("2024", "en", tokens)
         found.append(list(counting.rows()))
-    assert found[0] == found[1] == found[2] and list(tmp_path.iterdir()) == []
+    assert found[0] == found[1] == found[2]
+    assert list(tmp_path.iterdir()) == []
     counts = {row["ngram"]: (row["articles"], row["occurrences"]) for row in found[0]}
-    assert counts["the"] == (12, 30) and counts["of the tower"] == (12, 12) and counts["and the quay"] == (6, 6)
-    assert "7" not in counts and "the tower 2" not in counts
+    assert counts["the"] == (12, 30)
+    assert counts["of the tower"] == (12, 12)
+    assert counts["and the quay"] == (6, 6)
+    assert "7" not in counts
+    assert "the tower 2" not in counts
 
 
 @pytest.mark.parametrize(("said", "first"), [

@@ -82,7 +82,8 @@ def test_every_validator_finds_it_valid(said: dict[str, dict[str, Any]], name: s
     told = said[name]
     assert told["frictionless"]["valid"], told["frictionless"]
     assert told["frictionless"]["tasks"] > 5
-    assert told["croissant"]["errors"] == [] and told["croissant"]["warnings"] == []
+    assert told["croissant"]["errors"] == []
+    assert told["croissant"]["warnings"] == []
     assert "croissant/1.1" in told["croissant"]["conforms"]
     if name == "whole":
         assert told["crate"] == {"passed": True, "issues": []}
@@ -97,7 +98,8 @@ def test_every_reader_reads_all_rows(said: dict[str, dict[str, Any]], folders: t
     assert {table: count for table, count in said[name]["croissant"]["records"].items() if count} == counts
     assert ("places" in counts) is (name == "whole"), "one of the tables has no rows"
     assert said[name]["datasets"] == counts
-    assert set(said[name]["readers"].values()) == {counts["articles"]} and len(said[name]["readers"]) == 3
+    assert set(said[name]["readers"].values()) == {counts["articles"]}
+    assert len(said[name]["readers"]) == 3
 
 
 def test_it_is_cited_as_the_operator_said(said: dict[str, dict[str, Any]], folders: tuple[Path, Path]) -> None:
@@ -146,8 +148,10 @@ def test_the_card_tells_every_field_table_and_gap(folders: tuple[Path, Path]) ->
 
 def test_a_validator_notices_what_is_wrong(said: dict[str, dict[str, Any]]) -> None:
     told = said["broken"]
-    assert not told["frictionless"]["valid"] and not told["crate"]["passed"]
-    assert "raised" in told["citation"] and told["datacite"]
+    assert not told["frictionless"]["valid"]
+    assert not told["crate"]["passed"]
+    assert "raised" in told["citation"]
+    assert told["datacite"]
 
 
 def test_changes_names_what_was_added_changed_and_lost(tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def test_the_reason_says_what_was_done() -> None:
     assert len({equal, *whole}) == 4, "each way to contain a text has its own reason"
     changed = EDITS[0](language, rng, story, 0.1)
     share = near_copies(wording(language.text(story)), wording(language.text(changed)))
-    assert share and 0.7 < share.similarity < 0.95
+    assert share
+    assert 0.7 < share.similarity < 0.95
     assert f" {int(share.similarity * 100)} %" in share.reason
 
 
@@ -63,7 +64,8 @@ def test_the_order_of_two_texts_makes_no_difference(seed: int, edit: int, share:
     assert near_copies(*texts) == near_copies(*texts[::-1])
     if not texts[0].is_short:
         same = near_copies(texts[0], texts[0])
-        assert same is not None and same.similarity == 1
+        assert same is not None
+        assert same.similarity == 1
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
@@ -104,7 +106,8 @@ def test_posts_of_one_site_must_share_more() -> None:
     language, rng = languages()["50,000 words"], random.Random(15)
     story = paragraphs(language, rng, 400, 400)
     pair = wording(language.text(story)), wording(language.text(EDITS[0](language, rng, story, 0.3)))
-    assert near_copies(*pair) and not near_copies(*pair, one_site=True)
+    assert near_copies(*pair)
+    assert not near_copies(*pair, one_site=True)
     pair = pair[0], wording(language.text(EDITS[0](language, rng, story, 0.2)))
     assert near_copies(*pair) == near_copies(*pair, one_site=True) is not None
 
@@ -126,7 +129,8 @@ def test_posts_of_one_template_are_a_series_and_copies_of_a_story_are_none() -> 
     language, rng = languages()["50,000 words"], random.Random(13)
     for _ in range(10):
         a, b, c = map(wording, _series(rng, 3))
-        assert are_series(a, b, c, one_site=True) and are_series(a, b, c, one_site=False)
+        assert are_series(a, b, c, one_site=True)
+        assert are_series(a, b, c, one_site=False)
         story = paragraphs(language, rng, 150, 400)
         for share in (0.05, 0.1, 0.2):
             copies = [wording(language.text(EDITS[0](language, rng, story, share))) for _ in range(3)]
@@ -138,7 +142,8 @@ def test_one_boilerplate_is_a_series_on_one_site_and_a_story_with_other_intros_o
     language, rng = languages()["50,000 words"], random.Random(14)
     shared = language.some(rng, 100)
     texts = [wording(language.text([language.some(rng, 40), shared])) for _ in range(3)]
-    assert are_series(*texts, one_site=True) and not are_series(*texts, one_site=False)
+    assert are_series(*texts, one_site=True)
+    assert not are_series(*texts, one_site=False)
 
 
 @pytest.mark.parametrize(("text", "script", "words"), [
@@ -152,7 +157,8 @@ def test_one_boilerplate_is_a_series_on_one_site_and_a_story_with_other_intros_o
 ])
 def test_words_of_scripts_with_and_without_spaces(text: str, script: object, words: str) -> None:
     found = wording(text)
-    assert found.script is script and " ".join(found.words) == words
+    assert found.script is script
+    assert " ".join(found.words) == words
 
 
 def test_a_sketch_is_the_same_in_every_release() -> None:
@@ -160,7 +166,8 @@ def test_a_sketch_is_the_same_in_every_release() -> None:
     from rensa import RMinHash
 
     keys = sketch(wording(SENTENCE.format("Monday") * 3))
-    assert RMinHash.ALGORITHM_VERSION == ALGORITHM == 2 and SKETCH_VERSION == 1
+    assert RMinHash.ALGORITHM_VERSION == ALGORITHM == 2
+    assert SKETCH_VERSION == 1
     assert keys[:3] == PINNED
     assert sketch(wording(SENTENCE)) == ()
     assert all(-2**31 <= key < 2**31 for key in keys)

@@ -82,7 +82,8 @@ def test_the_source_archive_holds_all_that_the_checks_need(release: Path) -> Non
     [archive] = release.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         members = tar.getmembers()
-    assert {(m.uid, m.uname) for m in members} == {(0, "")} and len({m.mtime for m in members}) == 1
+    assert {(m.uid, m.uname) for m in members} == {(0, "")}
+    assert len({m.mtime for m in members}) == 1
     held = {m.name.partition("/")[2] for m in members if m.isfile()}
     left_out = {name for name in known_files() - held if not name.startswith((".", "output/"))}
     assert left_out == set()
@@ -103,7 +104,8 @@ def test_the_bill_of_materials_names_what_is_pinned(release: Path) -> None:
              for d in bill["dependencies"]}
     assert needs["archiver"] == {re.split(r"[<>=; ]", d)[0] for d in PROJECT["dependencies"]
                                  if sys.version_info < (3, 14) or not d.startswith("backports-zstd")}
-    assert {"twisted", "lxml", "parsel", "w3lib"} <= needs["scrapy"] and "scrapy" not in needs["parsel"]
+    assert {"twisted", "lxml", "parsel", "w3lib"} <= needs["scrapy"]
+    assert "scrapy" not in needs["parsel"]
     licences = {c["name"]: c.get("licenses") for c in bill["components"]}
     assert licences["scrapy"] == [{"license": {"id": "BSD-3-Clause"}}]
     # Those without are for other platforms, and not installed here.
@@ -159,7 +161,8 @@ def test_what_is_not_ready_is_not_released(tmp_path: Path) -> None:
                            "try: write_release(Path(sys.argv[1]), Path(sys.argv[1], 'dist'))\n"
                            "except NotReleasable as error: print(error)", tmp_path], cwd=ROOT, capture_output=True,
                           text=True, check=True).stdout
-    assert "1 files are changed" in told and "new.txt" in told
+    assert "1 files are changed" in told
+    assert "new.txt" in told
     assert not (tmp_path / "dist").exists()
 
 

@@ -21,7 +21,9 @@ def test_it_is_the_public_face() -> None:
 def test_a_record_has_the_fields_in_order(archive: Archive) -> None:
     record = archive.article(1)
     assert list(record) == [field.name for field in FIELDS]
-    assert record["authors"] == ["Zoë Krüger"] and record["tags"] == ["tides", "maths"] and record["credits"] == []
+    assert record["authors"] == ["Zoë Krüger"]
+    assert record["tags"] == ["tides", "maths"]
+    assert record["credits"] == []
     assert record["aliases"] == ["https://harbour.example/2024/03/tides", "https://harbour.example/?p=7"]
     assert record["geotags"] == [{"latitude": 48.8566, "longitude": 2.3522, "placename": "Paris", "region": "FR-75",
                                   "role": "content", "source": "geo.position", "precision": None}]
@@ -54,7 +56,8 @@ def test_revisions(archive: Archive) -> None:
 
 
 def test_articles_are_all_of_them_and_filters_narrow(archive: Archive) -> None:
-    assert [record["id"] for record in archive.articles()] == [1, 2, 3, 4, 5, 6] and len(archive) == 6
+    assert [record["id"] for record in archive.articles()] == [1, 2, 3, 4, 5, 6]
+    assert len(archive) == 6
     assert [record["id"] for record in archive.articles(site="notes.example/blog", limit=1)] == [5]
     assert [record["id"] for record in archive.articles("lamp", duplicates=False)] == [3]
     with pytest.raises(TypeError, match="'auhtor'"):
@@ -63,7 +66,9 @@ def test_articles_are_all_of_them_and_filters_narrow(archive: Archive) -> None:
 
 def test_search_gives_records_with_score_and_snippet(archive: Archive) -> None:
     found = archive.search("tide", limit=1)
-    assert found[0]["body"].startswith("The harbour") and found[0]["score"] > 0 and "tide" in found[0]["snippet"]
+    assert found[0]["body"].startswith("The harbour")
+    assert found[0]["score"] > 0
+    assert "tide" in found[0]["snippet"]
 
 
 def test_records_are_read_in_batches(archive: Archive) -> None:

@@ -136,7 +136,8 @@ def test_authors(authors: list[str]) -> None:
         if name in apart:
             assert person.last_names == apart[name]
         else:
-            assert not person.first_names and len(person.last_names) == 1, "an organisation has no first name"
+            assert not person.first_names, "an organisation has no first name"
+            assert len(person.last_names) == 1, "an organisation has no first name"
     for name in authors:
         assert plain(name) in printed(one)
 
@@ -157,10 +158,12 @@ def test_what_was_read_is_told_in_every_form() -> None:
     assert entry.fields["url"] == item["URL"] == found["urls"][0] == "https://blog.example.org/2024/05/a-post"
     assert (entry.fields["urldate"], entry.fields["version"]) == ("2024-05-31", "2")
     assert tex(entry, "note") == found["notes"][0] == item["note"] == NOTE
-    assert item["accessed"] == {"date-parts": [[2024, 5, 31]]} and found["access_date"] == "2024/05/31/"
+    assert item["accessed"] == {"date-parts": [[2024, 5, 31]]}
+    assert found["access_date"] == "2024/05/31/"
     assert item["custom"] == {"captured_at": "2024-05-31T23:30:00Z", "digest": "sha1:ABC_D", "revision": 2,
                               "captured_from": "https://blog.example.org/2024/05/a-post?x=1"}
-    assert "2024" in printed(one) and "https://blog.example.org/2024/05/a-post" in printed(one)
+    assert "2024" in printed(one)
+    assert "https://blog.example.org/2024/05/a-post" in printed(one)
 
 
 @pytest.mark.parametrize(("published", "precision", "parts"), [
@@ -176,7 +179,8 @@ def test_dates_are_as_exact_as_the_page(published: str | None, precision: str | 
     month = entry.fields.get("month", "")
     assert [entry.fields.get("year"), entry.fields.get("day")] == [parts[0] if parts else None,
                                                                   str(int(parts[2])) if len(parts) > 2 else None]
-    assert bool(month) == (len(parts) > 1) and (not month or month[:3].lower() in months)
+    assert bool(month) == (len(parts) > 1)
+    assert not month or month[:3].lower() in months
     assert found.get("year") == (parts[0] if parts else None)
     assert item.get("issued", {}).get("date-parts") == ([[int(part) for part in parts]] if parts else None)
 
@@ -200,7 +204,8 @@ def test_versions_have_keys_of_their_own_and_their_own_words(archive: Archive) -
     now, first = cited(archive.article(1)), cited(archive.article(1, 1), version=True)
     assert (now.key, first.key) == ("kruger2024-1", "kruger2024-1-r1")
     assert (now.title, first.title) == ("Tide tables for the café quay", "Tide tables")
-    assert (now.version, first.version) == (2, 1) and "revision 1, sha1:" in first.note
+    assert (now.version, first.version) == (2, 1)
+    assert "revision 1, sha1:" in first.note
 
 
 @pytest.mark.parametrize("name", STYLES)

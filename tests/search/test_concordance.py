@@ -57,14 +57,16 @@ def test_limit_and_offset_are_of_lines(archive: Archive) -> None:
     for sort in ("", "left"):
         all_of = archive.concordance("lamp OR tide", sort=sort).lines
         found = archive.concordance("lamp OR tide", sort=sort, limit=2, offset=2)
-        assert found.lines == all_of[2:4] and found.more
+        assert found.lines == all_of[2:4]
+        assert found.more
         assert not archive.concordance("lamp OR tide", sort=sort, limit=2, offset=3).more
 
 
 def test_of_too_many_articles_the_newest_are_sorted(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_READ", 1)
     found = archive.concordance("tide", sort="left")
-    assert {line.id for line in found.lines} == {2} and (found.read, found.articles) == (1, 2)
+    assert {line.id for line in found.lines} == {2}
+    assert (found.read, found.articles) == (1, 2)
 
 
 def test_fields_are_the_querys(archive: Archive) -> None:

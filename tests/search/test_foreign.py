@@ -64,7 +64,8 @@ def test_a_value_of_another_kind_is_none(file: Path) -> None:
     write(file, "update articles set revision = 'x', duplicate_of = 'x', cluster_id = 'x' where id = 2")
     write(file, "update revisions set changed = '[' where article_id = 1")
     write(file, "update revisions set changed = '[null, 3, [1], \"title\"]' where article_id = 1 and revision = 2")
-    assert ids(file, "tide") == [1, 2] and ids(file, "changed:title") == [1]
+    assert ids(file, "tide") == [1, 2]
+    assert ids(file, "changed:title") == [1]
     db = open_archive(file, read_only=True)
     assert list(checked(db, file)) == []
     db.close()
@@ -78,7 +79,8 @@ def test_a_half_deleted_index_is_made_anew(file: Path) -> None:
         for part in gone:
             part.unlink()
         write(file, "update articles set title = ? where id = 3", f"Zeppelin {ending}")
-        assert ids(file, "tide") == [1, 2] and ids(file, "zeppelin") == [3]
+        assert ids(file, "tide") == [1, 2]
+        assert ids(file, "zeppelin") == [3]
         db = open_archive(file)
         assert not refresh(db, file).anew
         db.close()
@@ -89,18 +91,22 @@ def test_what_somebody_else_put_into_the_folder_stays(file: Path) -> None:
     (folder / "mine").mkdir(parents=True)
     (folder / "mine" / "thesis.txt").write_text("x")
     (folder / "notes.txt").write_text("x")
-    assert ids(file, "tide") == [1, 2] and (folder / "meta.json").exists()
+    assert ids(file, "tide") == [1, 2]
+    assert (folder / "meta.json").exists()
     db = open_archive(file)
     assert refresh(db, file, anew=True).anew
     db.close()
-    assert (folder / "mine" / "thesis.txt").exists() and (folder / "notes.txt").exists() and ids(file, "tide") == [1, 2]
+    assert (folder / "mine" / "thesis.txt").exists()
+    assert (folder / "notes.txt").exists()
+    assert ids(file, "tide") == [1, 2]
 
 
 def test_a_phrase_with_a_beginning_has_no_bound(file: Path) -> None:
     """More than fifty words that begin so."""
     write(file, "update articles set body = ? where id = 2", " ".join(f"old word{n:02}" for n in range(99)))
     write(file, "update articles set body = 'old word98x' where id = 3")
-    assert ids(file, '"old word"*') == [2, 3] and ids(file, "学 NEAR 模") == [5]
+    assert ids(file, '"old word"*') == [2, 3]
+    assert ids(file, "学 NEAR 模") == [5]
 
 
 def test_what_is_no_unicode_is_searched_for_and_not_found(tmp_path: Path) -> None:

@@ -102,7 +102,8 @@ def test_a_deleted_article_is_found_no_more(file: Path) -> None:
     with db.atomic():
         db.execute("delete from articles where id = 2")
     db.close()
-    assert ids(file, "tide") == [1] and findings(file) == []
+    assert ids(file, "tide") == [1]
+    assert findings(file) == []
 
 
 def test_any_way_to_a_state_makes_the_same_answers_as_making_the_index_anew(tmp_path: Path) -> None:
@@ -135,7 +136,9 @@ def test_a_database_put_back_from_a_backup_gets_its_index_anew(file: Path, tmp_p
     for log in ("-wal", "-shm"):
         file.with_name(file.name + log).unlink(missing_ok=True)
     shutil.copy(backup, file)
-    assert ids(file, "balloon") == [] and ids(file, "title:fog") == [2] and findings(file) == []
+    assert ids(file, "balloon") == []
+    assert ids(file, "title:fog") == [2]
+    assert findings(file) == []
 
 
 @pytest.mark.parametrize("moment", ["begin", "fill", "written", "finish"])
@@ -164,7 +167,9 @@ refresh.refresh(open_archive(file), file, anew={anew})
 """
         done = subprocess.run([sys.executable, "-c", code, str(file)], check=False, capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, done.stderr
-        assert ids(file, "zeppelin") == [2] and ids(file, "tide") == [1, 2] and findings(file) == []
+        assert ids(file, "zeppelin") == [2]
+        assert ids(file, "tide") == [1, 2]
+        assert findings(file) == []
 
 
 def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +184,8 @@ def test_what_changes_while_the_index_is_refreshed_is_not_lost(file: Path, monke
     with monkeypatch.context() as patched:
         patched.setattr(refresh, "fill", changing)
         ids(file, "first")
-    assert ids(file, "second") == [2] and ids(file, "first") == []
+    assert ids(file, "second") == [2]
+    assert ids(file, "first") == []
 
 
 def test_two_at_once(file: Path) -> None:
@@ -193,13 +199,15 @@ def test_two_at_once(file: Path) -> None:
         time.sleep(0.02)
     for process in started:
         assert process.communicate(timeout=120)[0].split() == ["2"] * 5
-    assert ids(file, "zeppelin 19") == [3] and findings(file) == []
+    assert ids(file, "zeppelin 19") == [3]
+    assert findings(file) == []
 
 
 def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
-    assert ids(file, "tide") == [1, 2] and not folder_of(file).exists()
+    assert ids(file, "tide") == [1, 2]
+    assert not folder_of(file).exists()
     monkeypatch.setattr(opened, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match="'archiver index --archive"):
         ids(file, "tide")
@@ -209,7 +217,8 @@ def test_a_read_only_folder_is_searched_by_its_index(file: Path, monkeypatch: py
     assert ids(file, "title:fog") == [2]
     with without_write_access(file.parent), monkeypatch.context() as patched:
         patched.setattr(opened, "IN_MEMORY", 0)
-        assert findings(file) == [] and ids(file, "title:fog") == [2]
+        assert findings(file) == []
+        assert ids(file, "title:fog") == [2]
         done = Runner().invoke(cli, ["search", "fog", "--save", "fog", "--archive", str(file)])
     assert (done.exit_code, fault(done)) == (1, f"ArchiveNotWritable {file}")
     write(file, "update articles set title = 'Zeppelin' where id = 2")
@@ -243,7 +252,8 @@ def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:
     told = json.loads(run.invoke(cli, ["verify", "--quick", "--json", "--archive", str(file)]).stdout)
     assert not any(f["kind"].startswith("search-index") for f in told["findings"])
     run.invoke(cli, ["verify", "--repair", "--archive", str(file)])
-    assert ids(file, "zeppelin") == [2] and findings(file) == []
+    assert ids(file, "zeppelin") == [2]
+    assert findings(file) == []
 
 
 def test_verify_names_articles_that_no_search_finds(file: Path) -> None:
@@ -257,7 +267,8 @@ def test_verify_names_articles_that_no_search_finds(file: Path) -> None:
     assert findings(file) == ["search-index-strange article 99", "search-index-lacks article 2"]
     assert Runner().invoke(cli, ["verify", "--archive", str(file)]).exit_code == 1
     Runner().invoke(cli, ["verify", "--repair", "--archive", str(file)])
-    assert ids(file, "tide") == [1, 2] and findings(file) == []
+    assert ids(file, "tide") == [1, 2]
+    assert findings(file) == []
 
 
 def damage(file: Path, how: str) -> None:
@@ -279,8 +290,10 @@ def test_a_damaged_index_is_told_of_and_made_anew(file: Path, how: str, caplog: 
     assert ids(file, "tide") == [1, 2]
     damage(file, how)
     assert findings(file) == ["search-index-damaged archive.db-search"]
-    assert ids(file, "tide") == [1, 2] and findings(file) == []
-    assert "was damaged (" in caplog.text and "made anew" in caplog.text
+    assert ids(file, "tide") == [1, 2]
+    assert findings(file) == []
+    assert "was damaged (" in caplog.text
+    assert "made anew" in caplog.text
     damage(file, how)
     done = Runner().invoke(cli, ["search", "tide", "--archive", str(file)])
     assert done.exit_code == 0, done.output
@@ -294,7 +307,8 @@ def test_damage_that_shows_in_the_midst_of_a_search_is_one_sentence(file: Path) 
     damage(file, "still")
     done = Runner().invoke(cli, ["search", "tide", "--archive", str(file)])
     assert (done.exit_code, fault(done)) == (1, f"IndexDamaged {folder_of(file)}")
-    assert ids(file, "tide") == [1, 2] and findings(file) == []
+    assert ids(file, "tide") == [1, 2]
+    assert findings(file) == []
 
 
 def test_a_copied_index_is_whole(file: Path) -> None:
@@ -304,7 +318,8 @@ def test_a_copied_index_is_whole(file: Path) -> None:
         os.utime(part, (5, 5))
     db = open_archive(file)
     assert refresh.refresh(db, file) == refresh.Refreshed(0, anew=False)
-    assert state.known(folder_of(file)) and all(time == 5 * 10**9 for _, time in state.known(folder_of(file)).values())
+    assert state.known(folder_of(file))
+    assert all(time == 5 * 10**9 for _, time in state.known(folder_of(file)).values())
     db.close()
 
 
@@ -334,4 +349,5 @@ def test_a_removed_post_leaves_nothing_in_the_index(file: Path) -> None:
     ids(file, "tide")
     done = Runner().invoke(cli, ["remove", "2", "--reason", "asked for", "--yes", "--archive", str(file)])
     assert [part.name for part in folder_of(file).iterdir()] == ["archiver.lock"], (done.output, done.exception)
-    assert ids(file, "tide") == [1] and findings(file) == []
+    assert ids(file, "tide") == [1]
+    assert findings(file) == []

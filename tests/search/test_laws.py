@@ -32,8 +32,10 @@ QUERIES = st.lists(PARTS | st.text(max_size=6), max_size=5).map(" ".join)
 @pytest.mark.parametrize("text", EDGES, ids=lambda text: repr(text)[:20])
 def test_an_edge_is_a_query_or_one_sentence(archive_file: Path, text: str) -> None:
     done = CliRunner().invoke(cli, ["search", "--archive", str(archive_file), "--", text])
-    assert done.exit_code in (0, 1, 2) and (done.exception is None or isinstance(done.exception, SystemExit)), done
-    assert "Traceback" not in done.output and "sqlite" not in done.output.lower()
+    assert done.exit_code in (0, 1, 2), done
+    assert done.exception is None or isinstance(done.exception, SystemExit), done
+    assert "Traceback" not in done.output
+    assert "sqlite" not in done.output.lower()
     if done.exit_code:
         assert len(done.stderr.strip().splitlines()) <= 3, done.stderr
 
@@ -45,7 +47,8 @@ def test_any_text_is_answered_or_told_wrong_with_its_place(archive: Archive, tex
     try:
         found = archive.results(text, limit=None)
     except BadQuery as error:
-        assert len(str(error).splitlines()) == 1 and str(error).endswith(".")
+        assert len(str(error).splitlines()) == 1
+        assert str(error).endswith(".")
         return
     assert found.total == len(found.hits) == len({hit.id for hit in found.hits})
 

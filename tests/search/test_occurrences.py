@@ -45,7 +45,8 @@ def test_what_is_found_is_what_cutting_finds(text: str, asked: list[tuple[str, i
 def test_an_evened_text_has_the_words_in_their_places(text: str) -> None:
     even = evened(text)
     if even is not None:
-        assert len(even) == len(text) and [word[:MAX_WORD] for word in even.split()] == words(text)
+        assert len(even) == len(text)
+        assert [word[:MAX_WORD] for word in even.split()] == words(text)
 
 
 def test_most_texts_in_letters_with_accents_are_evened() -> None:

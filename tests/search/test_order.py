@@ -69,4 +69,5 @@ def test_no_page_repeats_another_where_most_have_one_rank(many: tuple[Searcher, 
     searcher, rows = many
     pages = [entry.id for first in range(0, COUNT, 20)
              for entry in in_order(searcher, WORD, Sort("", down=True), first=first, last=first + 20)]
-    assert len(pages) == len(set(pages)) == COUNT and set(pages) == {row["id"] for row in rows}
+    assert len(pages) == len(set(pages)) == COUNT
+    assert set(pages) == {row["id"] for row in rows}

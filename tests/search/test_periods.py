@@ -67,7 +67,8 @@ def test_what_not_all_results_share_narrows_no_archive(read: Archive, text: str)
 
 def test_a_site_that_was_never_crawled_was_never_looked_at(read: Archive) -> None:
     found = read.histogram(site="quiet.example", since="2020", until="2020", unit="year")
-    assert shown(found) == [("2020", 0, "ahead")] and found.looked_until is None
+    assert shown(found) == [("2020", 0, "ahead")]
+    assert found.looked_until is None
     assert read.histogram(site="quiet.example").periods == ()
 
 
@@ -163,7 +164,8 @@ def test_what_narrows_a_trend_narrows_both_sides(read: Archive) -> None:
     assert read.trend("tide", unit="year").series[0].shares == (0.0, 0.0, 2 / 3)
     assert read.trend("tide", unit="year", author="ada berg").series[0].shares == (1.0,)
     assert read.trend("tide", within="quay", unit="year").archived == (2,)
-    assert read.trend("untimely").undated == 1 and read.trend("untimely").series[0].total == 1
+    assert read.trend("untimely").undated == 1
+    assert read.trend("untimely").series[0].total == 1
 
 
 @given(text=st.sampled_from(SOME[1:]), within=st.sampled_from(SOME), unit=EVERY_UNIT)

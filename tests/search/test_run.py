@@ -59,7 +59,9 @@ def test_order(archive: Archive, sort: str, expected: list[int]) -> None:
 def test_the_best_hit_is_first_and_its_score_greatest(archive: Archive) -> None:
     hits = archive.results("tide").hits
     assert [hit.id for hit in hits] == [1, 2]
-    assert hits[0].score is not None and hits[1].score is not None and hits[0].score > hits[1].score > 0
+    assert hits[0].score is not None
+    assert hits[1].score is not None
+    assert hits[0].score > hits[1].score > 0
 
 
 def test_distance_is_told_and_sorts(archive: Archive) -> None:
@@ -70,7 +72,8 @@ def test_distance_is_told_and_sorts(archive: Archive) -> None:
 
 def test_duplicates_are_folded_and_named(archive: Archive) -> None:
     found = archive.results("lamp")
-    assert [(hit.id, hit.copies) for hit in found.hits] == [(3, (4,))] and found.total == 1
+    assert [(hit.id, hit.copies) for hit in found.hits] == [(3, (4,))]
+    assert found.total == 1
     assert [hit.id for hit in archive.results("lamp once").hits] == [4]  # where only the copy matches it is shown
     assert {hit.id for hit in archive.results("lamp", duplicates=True).hits} == {3, 4}
 
@@ -79,13 +82,15 @@ def test_pages_of_hits_meet(archive: Archive) -> None:
     first, second = (archive.results(limit=3, offset=offset, duplicates=True) for offset in (0, 3))
     assert [h.id for h in (*first.hits, *second.hits)] == [4, 2, 1, 3, 5, 6]
     assert first.total == second.total == 6
-    assert archive.results(limit=0).hits == () and archive.results(offset=99).total == 5
+    assert archive.results(limit=0).hits == ()
+    assert archive.results(offset=99).total == 5
 
 
 def test_snippets_mark_what_was_searched_for(archive: Archive) -> None:
     for text, marked in (("tide", "tide"), ("学习", "学习"), ("obrien OR O'Brien", "O'Brien")):
         hit = archive.results(text).hits[0]
-        assert hit.marks and hit.snippet[slice(*hit.marks[0])] == marked
+        assert hit.marks
+        assert hit.snippet[slice(*hit.marks[0])] == marked
         assert not set(hit.snippet) & {"\x02", "\x03", "\n"}
     assert archive.results("title:café").hits[0].marks == ()
 
@@ -139,7 +144,8 @@ def test_periods() -> None:
 @given(st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180), st.floats(0.01, 20_000))
 def test_the_box_around_a_circle_holds_it(lat: float, lon: float, lat2: float, lon2: float, km: float) -> None:
     distance = distance_km(lat2, lon2, lat, lon)
-    assert distance is not None and 0 <= distance <= 20_016
+    assert distance is not None
+    assert 0 <= distance <= 20_016
     if distance > km * 0.999999:
         return
     west, south, east, north = around(lat, lon, km)

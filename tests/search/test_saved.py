@@ -55,7 +55,8 @@ def test_an_article_is_told_once_and_why(db: Database) -> None:
         other.execute("update articles set description = 'The tide, unseen' where id = 6")
     assert told(saved.peek(db, "TIDES")) == told(saved.peek(db, "tides"))
     news = saved.report(db, "tides")
-    assert sorted(told(news)) == [(3, "edited"), (6, "changed"), (7, "new")] and news.total == 5
+    assert sorted(told(news)) == [(3, "edited"), (6, "changed"), (7, "new")]
+    assert news.total == 5
     assert told(saved.report(db, "tides")) == []
     edit(db, 7, title="A spring tide, measured")
     edit(db, 3, title="The lighthouse is dark")
@@ -120,7 +121,8 @@ def test_exactly_once_whatever_comes_between(tmp_path_factory: pytest.TempPathFa
                 ever |= {row[0] for row in db.execute("select id from articles where title like '%tide%'")}
             else:
                 saved.peek(db, "tides")
-        assert sorted(seen) == sorted(ever - {1, 2}) and len(seen) == len(set(seen))
+        assert sorted(seen) == sorted(ever - {1, 2})
+        assert len(seen) == len(set(seen))
 
 
 def test_runs_beside_a_writer_and_each_other_tell_all_and_each_once(db: Database, tmp_path: Path) -> None:
@@ -213,7 +215,8 @@ def test_names(db: Database, name: str) -> None:
     saved.remove(db, name)
     with pytest.raises(SearchNotFound, match="'archiver searches'"):
         saved.find(db, name)
-    assert saved.standings(db) == [] and not db.execute("select count(*) from saved_search_hits").fetchone()[0]
+    assert saved.standings(db) == []
+    assert not db.execute("select count(*) from saved_search_hits").fetchone()[0]
 
 
 @pytest.mark.parametrize("name", ["", " ", "a ", " a", "-a", "../a", "a/b", "a\nb", "a\x1b[31m", "\ud800", "🎉",
@@ -264,7 +267,8 @@ def parsed(db: Database, **more: Any) -> etree._Element:
 def test_the_feed_is_valid_and_its_ids_stay(db: Database) -> None:
     saved.save(db, "tides", Query("tide OR fog OR 学习", fold="none"))
     empty = parsed(db)
-    assert empty.findtext(f"{{{ATOM}}}updated") and not empty.findall(f"{{{ATOM}}}entry")
+    assert empty.findtext(f"{{{ATOM}}}updated")
+    assert not empty.findall(f"{{{ATOM}}}entry")
     write(db, 7, "Tide <b>\x1b&amp; \x00 \uffff 潮", "Water & \x0b<script>tide</script>", authors=[], language="x<y")
     write(db, 8, "", "Tide of nobody", authors=["Zoë"], language="ar", published="2024-03-05T09:30:00+01:00",
           published_precision="minute")
@@ -289,7 +293,8 @@ def _checked(root: etree._Element) -> list[str]:
             assert len(element.findall(f"{{{ATOM}}}{name}")) == 1, name
         for name in ("updated", "published"):
             for when in element.findall(f"{{{ATOM}}}{name}"):
-                assert RFC_3339.fullmatch(when.text or "") and (when.text or "").endswith("Z")
+                assert RFC_3339.fullmatch(when.text or "")
+                assert (when.text or "").endswith("Z")
         assert all(author.findtext(f"{{{ATOM}}}name") for author in element.findall(f"{{{ATOM}}}author"))
         assert element.findall(f"{{{ATOM}}}author")
         assert (element.findtext(f"{{{ATOM}}}id") or "").startswith("urn:uuid:")

@@ -69,7 +69,8 @@ def test_a_segment_that_is_taken_away_in_the_midst_of_a_look_is_no_damage(folder
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "_parts", slow)
-        assert files.damaged(folder) == "" and len(looks) == 2
+        assert files.damaged(folder) == ""
+        assert len(looks) == 2
 
 
 def test_an_index_without_a_list_that_can_be_read_is_damaged(folder: Path) -> None:
@@ -91,7 +92,8 @@ def test_a_query_that_is_too_wide_is_told_as_what_it_is(tmp_path: Path) -> None:
         (tmp_path / "bad").replace(folder_of(file) / min(files.stamps(folder_of(file))))
         with pytest.raises(BadQuery):
             archive.results('"old w"*')
-    assert files.damaged(folder_of(file)) and state.told(folder_of(file))
+    assert files.damaged(folder_of(file))
+    assert state.told(folder_of(file))
 
 
 def test_what_is_told_of_common_words_counts_articles_as_it_is_asked_later(tmp_path: Path) -> None:

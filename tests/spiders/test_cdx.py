@@ -50,7 +50,8 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         assert sum(r.startswith("/cdx") for r in service.requests) == 1
         assert captures.asked[0]["url"] == [site.url.removeprefix("http://") + "*"]
         asked = [r for r in site.requests if r not in pages]
-        assert {"/gone-1/", "/gone-2/"} <= set(asked) and not [r for r in asked if "%0A" in r or "?" in r or "tag" in r]
+        assert {"/gone-1/", "/gone-2/"} <= set(asked)
+        assert not [r for r in asked if "%0A" in r or "?" in r or "tag" in r]
         found = outcomes(archive, site)
         assert (found["orphan-1/"], found["orphan-2/"]) == ("archived", "archived")
         assert (found["gone-1/"], found["gone-2/"], found["old-name/"]) == ("gone", "gone", "duplicate")
@@ -73,14 +74,18 @@ def test_a_post_that_only_a_web_archive_knows_is_found_and_one_that_is_gone_is_g
         service.requests.clear()
         site.requests.clear()
         again = crawl(site.url, archive=archive)
-        assert again.returncode == 0 and not service.requests and len(site.requests) <= 10
+        assert again.returncode == 0
+        assert not service.requests
+        assert len(site.requests) <= 10
     # What was never here is looked for in a year, what is here within the month.
     due = dict(rows(archive, "select outcome, max(julianday(due_at) - julianday(fetched_at)) from pages "
                              "where outcome in ('gone', 'archived') group by 1"))
-    assert due["gone"] > 360 and due["archived"] < 31
+    assert due["gone"] > 360
+    assert due["archived"] < 31
     [(outcome, days)] = rows(archive, "select outcome, julianday(due_at) - julianday(fetched_at) from pages "
                                       "where kind = 'cdx'")
-    assert outcome == "not-article" and 29 < days < 31
+    assert outcome == "not-article"
+    assert 29 < days < 31
 
 
 def test_a_long_list_is_read_page_by_page_and_asked_for_again_when_it_is_due(tmp_path: Path) -> None:
@@ -91,7 +96,8 @@ def test_a_long_list_is_read_page_by_page_and_asked_for_again_when_it_is_due(tmp
         captures.add(*(site.url.rstrip("/") + n for n in names))
         ask(site, service.url.rstrip("/") + PATH, archive)
         crawl(site.url, archive=archive)
-        assert len(captures.asked) == 4 and [("resumeKey" in a) for a in captures.asked] == [False, True, True, True]
+        assert len(captures.asked) == 4
+        assert [("resumeKey" in a) for a in captures.asked] == [False, True, True, True]
         assert rows(archive, "select count(*) from articles") == [(35,)]
         [(reason,)] = rows(archive, "select reason from pages where kind = 'cdx'")
         assert " 35 " in reason
@@ -126,7 +132,8 @@ def test_a_service_that_does_not_answer_fails_alone_and_is_asked_again(
         ask(site, service.url.replace("127.0.0.1", "localhost").rstrip("/") + PATH, archive)
         done = crawl(site.url, archive=archive)
         refused = answer.status == 403
-        assert done.returncode == (0 if refused else 1) and "Traceback" not in done.stderr
+        assert done.returncode == (0 if refused else 1)
+        assert "Traceback" not in done.stderr
         assert last_run(archive) == ("finished", "")
         [(outcome, reason)] = rows(archive, "select outcome, reason from pages where kind = 'cdx'")
         assert outcome == ("refused" if refused else "failed")
@@ -188,7 +195,8 @@ def test_traps_stay_traps_and_spam_that_is_gone_has_an_end(tmp_path: Path) -> No
     assert found["orders/?sort=1"] == found["orders/?sort=2"] == "trap"
     assert asked < 360
     rules = dict(rows(archive, "select rule, count(*) from pages where outcome = 'trap' group by 1"))
-    assert rules["no end: captures"] == 300 and rules["no end: numbers"] == 80
+    assert rules["no end: captures"] == 300
+    assert rules["no end: numbers"] == 80
 
 
 def test_a_list_is_not_asked_for_any_more_when_the_settings_say_so(tmp_path: Path) -> None:
@@ -217,7 +225,8 @@ def test_a_foreign_service_is_asked_slowly_and_obeyed_whatever_delay_is_set(tmp_
         world.run(tmp_path, "sites", "set", "site.example", f"cdx=http://other.example{PATH}")
         done = world.crawl(tmp_path, "http://site.example/")
         assert done.code == 0, done.err
-        assert service.requests[0] == "/robots.txt" and len(service.requests) == 3
+        assert service.requests[0] == "/robots.txt"
+        assert len(service.requests) == 3
         assert min(b - a for a, b in pairwise(service.times)) >= 2.4
         assert done.rows["http://site.example/two/"][0] == "gone"
 
@@ -235,7 +244,8 @@ def test_a_foreign_service_is_not_asked_by_a_crawl_that_names_nobody(tmp_path: P
         ask(site, f"https://archive.example{PATH}", archive)
         crawl(site.url, archive=archive)
     [(outcome, rule, reason)] = rows(archive, "select outcome, rule, reason from pages where kind = 'cdx'")
-    assert (outcome, rule) == ("failed", "contact") and "name a contact" in reason
+    assert (outcome, rule) == ("failed", "contact")
+    assert "name a contact" in reason
     assert rows(archive, "select title from articles") == [("One",)]
 
 
@@ -259,4 +269,5 @@ def test_a_real_web_archive_over_what_was_written_here(tmp_path: Path) -> None:
     assert {n: found[f"{n}/"] for n in ("kept", "unlinked", "taken-down")} == {
         "kept": "archived", "unlinked": "archived", "taken-down": "gone"}
     told = rows(second / "a.db", "select first_capture from page_sources where source = 'cdx'")
-    assert len(told) == 4 and all(first > "2024" for first, in told)
+    assert len(told) == 4
+    assert all(first > "2024" for first, in told)

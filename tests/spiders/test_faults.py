@@ -205,7 +205,8 @@ def test_a_name_that_is_lost_in_the_midst_of_a_crawl_ends_it_and_the_next_goes_o
         world = World(names={"news.example": [[address]] * 35 + [[]]}, settings={"DNSCACHE_ENABLED": False},
                       routes={f"{address}:80": int(site.url.rstrip("/").rpartition(":")[2])})
         cut_off = world.crawl(tmp_path, "http://news.example/")
-        assert cut_off.code == 1 and "Traceback" not in cut_off.err
+        assert cut_off.code == 1
+        assert "Traceback" not in cut_off.err
         told = ("news.example does not answer any more (there is no such host), neither does its home page: the crawl "
                 "was ended; the next one goes on where it stopped.")
         assert cut_off.err.splitlines()[-1] == f"Error: {told}"
@@ -219,4 +220,5 @@ def test_a_name_that_is_lost_in_the_midst_of_a_crawl_ends_it_and_the_next_goes_o
         world.names = {"news.example": [[address]]}
         again = world.crawl(tmp_path, "http://news.example/")
     assert again.code == 0, again.err
-    assert len(again.titles) == 60 and again.query("select outcome from runs where id = 2") == [("finished",)]
+    assert len(again.titles) == 60
+    assert again.query("select outcome from runs where id = 2") == [("finished",)]

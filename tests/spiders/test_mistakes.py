@@ -69,6 +69,7 @@ def test_a_run_that_cannot_be_closed_as_it_should_has_failed(tmp_path: Path, mon
     opened = CrawlRun(archive, CrawlOrder("http://127.0.0.1:9/"))
     monkeypatch.setattr(opened.teacher, "finish", burst)
     opened.close(Ending("finished", ""))
-    assert opened.result is not None and opened.result.outcome == "failed"
+    assert opened.result is not None
+    assert opened.result.outcome == "failed"
     assert "RuntimeError: it burst" in opened.result.reason
     lock_site(archive, "127.0.0.1:9").close()

@@ -75,7 +75,9 @@ def test_without_retry_after_the_delay_doubles_and_a_page_is_given_three_tries(t
         assert crawl(site.url, archive=tmp_path / "a.db").returncode == 1
         tries = asked_at(site, "/two/")
     gaps = [b - a for a, b in pairwise(tries)]
-    assert len(gaps) == 2 and gaps[0] >= 0.9 and gaps[1] >= 1.9
+    assert len(gaps) == 2
+    assert gaps[0] >= 0.9
+    assert gaps[1] >= 1.9
     assert rows(tmp_path / "a.db", "select outcome, status, due_at > fetched_at from pages where url like '%two/'") == [
         ("failed", 503, 1)]
 
@@ -102,7 +104,8 @@ def test_a_pause_longer_than_a_run_is_kept_by_the_next_run_too(tmp_path: Path) -
     pages: dict[str, Any] = {"/": home("/one/"), "/one/": text("", 503, Retry_After="7200")}
     with serving(pages) as site:
         done = crawl(site.url, archive=archive)
-        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
         assert all(part in done.stderr for part in ("127.0.0.1", "503"))
         until = datetime.fromisoformat(rows(archive, "select quiet_until from sites")[0][0])
         assert timedelta(minutes=115) < until - datetime.now(UTC) < timedelta(minutes=121)
@@ -143,7 +146,8 @@ def test_ctrl_c_does_not_sit_out_a_pause(tmp_path: Path) -> None:
         time.sleep(0.5)
         process.send(signal.SIGINT)
         done = process.end()
-    assert done.returncode == 130 and "Traceback" not in done.stderr
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
     assert rows(tmp_path / "a.db", "select outcome from pages where url like '%/one/'") == [("due",)]
 
 
@@ -175,7 +179,8 @@ def test_no_more_connections_at_once_than_are_promised(tmp_path: Path, words: tu
     names = [f"/{n}/" for n in range(20)]
     with serving({"/": home(*names), **{n: slow(f"Post {n}") for n in names}}) as site:
         crawl(site.url, *words, archive=tmp_path / "a.db")
-    assert len(seen) == 20 and max(seen) == most
+    assert len(seen) == 20
+    assert max(seen) == most
 
 
 def test_another_host_that_is_busy_fails_alone(tmp_path: Path) -> None:
@@ -197,7 +202,8 @@ def test_every_request_says_who_asks(tmp_path: Path) -> None:
         assert {"/robots.txt", "/.well-known/tdmrep.json", "/", "/one/"} <= set(site.requests)
         agents = {asked["user-agent"] for asked in site.asked}
     assert len(agents) == 1
-    assert agents.pop().startswith("archiver/") and "(+me@example.org)" in site.asked[0]["user-agent"]
+    assert agents.pop().startswith("archiver/")
+    assert "(+me@example.org)" in site.asked[0]["user-agent"]
 
 
 def test_scrapy_crawl_asks_for_a_contact_too(tmp_path: Path) -> None:

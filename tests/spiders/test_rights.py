@@ -42,7 +42,8 @@ def test_headers_page_and_file_are_kept_with_the_capture(tmp_path: Path) -> None
         crawl(site.url, "--full", archive=archive)
         assert "noarchive" in archiver(*command, archive=archive).stdout
         asked = [a for a in site.asked if a["path"] == "/.well-known/tdmrep.json"]
-        assert len(asked) == 2 and asked[1]["if-none-match"] == '"t"'
+        assert len(asked) == 2
+        assert asked[1]["if-none-match"] == '"t"'
         assert rights(archive, "/two/") == [("file", "", "tdm-reservation", "1")] * 2
 
 

@@ -27,7 +27,8 @@ def test_its_run_ends_and_says_so(tmp_path: Path) -> None:
     with serving(pages) as site:
         name = site.url.removeprefix("http://").strip("/")
         done = crawl(site.url, archive=archive)
-        assert done.returncode == 1 and "failed" not in done.stdout
+        assert done.returncode == 1
+        assert "failed" not in done.stdout
         assert f"Error: {SiteTakenOut(name)}" in done.stderr
         assert rows(archive, "select count(*) from pages") == rows(archive, "select count(*) from runs") == [(0,)]
         assert archiver("verify", archive=archive).returncode == 0

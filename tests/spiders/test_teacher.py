@@ -157,11 +157,15 @@ def test_a_redesign_between_two_crawls_keeps_every_field_and_the_old_rules(tmp_p
     assert not empties(archive)
     versions = rows(archive, "select id, pages, since, until from site_rules order by id")
     assert [v[1] for v in versions] == [ENOUGH, ENOUGH]
-    assert versions[0][2] is None and versions[0][3] == versions[1][2] and versions[1][3] is None
+    assert versions[0][2] is None
+    assert versions[0][3] == versions[1][2]
+    assert versions[1][3] is None
     db = open_archive(archive, read_only=True)
     try:
         then, now = rules_at(db, 1, between), rules_at(db, 1)
-        assert then is not None and now is not None and (then.version, now.version) == ("rules-1", "rules-2")
+        assert then is not None
+        assert now is not None
+        assert (then.version, now.version) == ("rules-1", "rules-2")
         assert then.fields["title"].select == ("h1.entry-title",)
         row = next(iter(db.query("select a.*, min(c.id) as first from articles a join captures c on c.url = a.url "
                                  "group by a.id order by a.id limit 1")))
@@ -222,7 +226,8 @@ def test_a_post_of_several_pages_is_read_alike_before_and_after_learning(tmp_pat
         body = rows(archive, f"select body from articles where url like '%{whole.path}'")[0][0]
         two = counts(server.url, "--full", archive=archive)
     assert (one["new"], two["new"], two["revised"]) == (16, 0, 0)
-    assert whole.paragraphs[-1] in body and further[-1] in body
+    assert whole.paragraphs[-1] in body
+    assert further[-1] in body
     assert rows(archive, f"select body from articles where url like '%{whole.path}'") == [(body,)]
     assert rows(archive, "select count(*) from site_rules") == [(1,)]
 
@@ -264,7 +269,8 @@ def test_rules_outlive_a_kill(tmp_path: Path) -> None:
             pages[t.path] = Answer(classic(t, []).encode())
         second = counts(server.url, archive=archive)
     assert rows(archive, "select count(*) from articles") == [(60,)]
-    assert second["outcome"] == "finished" and second["revised"] == 0
+    assert second["outcome"] == "finished"
+    assert second["revised"] == 0
     assert rows(archive, "select count(*) from site_rules") == [(1,)]
     assert not empties(archive)
 

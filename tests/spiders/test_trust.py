@@ -48,7 +48,8 @@ def test_dates_that_call_everything_changed_at_each_run_are_believed_once(tmp_pa
             asked.append(len(asked_for(site)))
         pages[paths[0]] = page("Title post-0", "An edit that no word but the date tells of. " * 9)
         assert counts(site.url, "--full", archive=archive)["revised"] == 1
-    assert asked[0] == len(names) and asked[1] >= FEWEST
+    assert asked[0] == len(names)
+    assert asked[1] >= FEWEST
     assert asked[2:] == [0, 0]
     assert untrusted(archive) == ["sitemap dates"]
 
@@ -87,7 +88,8 @@ def test_a_validator_that_outlives_an_edit_is_not_sent_again(tmp_path: Path, val
         site.asked.clear()
         assert counts(site.url, "--full", archive=archive)["revised"] == 1
         sent = {k for asked in site.asked for k in asked if k.startswith("if-")}
-    assert untrusted(archive) == ["validators"] and sent == set()
+    assert untrusted(archive) == ["validators"]
+    assert sent == set()
 
 
 def test_of_many_sitemaps_without_dates_a_few_are_asked_in_each_run_and_all_in_turn(tmp_path: Path) -> None:
@@ -121,7 +123,9 @@ def test_a_source_is_doubted_only_when_it_called_many_changed_and_hardly_any_was
 
 
 def test_a_claim_that_proved_false_is_believed_again_after_some_time() -> None:
-    assert believed(None, NOW) and not believed(NOW, NOW) and believed(NOW, NOW + AGAIN + timedelta(days=1))
+    assert believed(None, NOW)
+    assert not believed(NOW, NOW)
+    assert believed(NOW, NOW + AGAIN + timedelta(days=1))
     assert claimant("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap"
     assert claimant("sitemap lists it no more") == claimant("") == ""
 
@@ -130,7 +134,8 @@ def test_a_post_that_was_edited_is_looked_at_sooner() -> None:
     old = datetime(2016, 5, 1, tzinfo=UTC)
     plain = next_visit(Outcome.UNCHANGED, PageKind.POST, NOW, old)
     edited = next_visit(Outcome.UNCHANGED, PageKind.POST, NOW, old, edited=NOW - timedelta(days=20))
-    assert plain == NOW + timedelta(days=30) and edited == NOW + timedelta(days=2)
+    assert plain == NOW + timedelta(days=30)
+    assert edited == NOW + timedelta(days=2)
 
 
 def test_what_was_found_out_in_a_batch_that_is_undone_was_not_found_out(tmp_path: Path) -> None:
@@ -145,5 +150,6 @@ def test_what_was_found_out_in_a_batch_that_is_undone_was_not_found_out(tmp_path
     assert trust.in_dates(Source.SITEMAP)
     with trust.kept(), writing(db):
         trust.hold(reason, changed=False)
-    assert not trust.in_dates(Source.SITEMAP) and untrusted(tmp_path / "a.db") == ["sitemap dates"]
+    assert not trust.in_dates(Source.SITEMAP)
+    assert untrusted(tmp_path / "a.db") == ["sitemap dates"]
     db.close()

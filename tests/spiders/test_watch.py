@@ -63,7 +63,8 @@ def test_what_a_batch_taught_that_was_undone_counts_once(tmp_path: Path, monkeyp
         crawl.done(visit(url, Outcome.DUPLICATE, to=url.partition("?")[0]))
     crawl.done(visit(twins[3], Outcome.OUT_OF_SCOPE))
     # One of those asked for is still to come: with one more it would be enough.
-    assert len(crawl.due(60)) == 1 and (crawl.run.counts.failed, crawl.run.counts.trapped) == (1, 0)
+    assert len(crawl.due(60)) == 1
+    assert (crawl.run.counts.failed, crawl.run.counts.trapped) == (1, 0)
     crawl.run.close(Ending("finished", ""))
 
 
@@ -80,5 +81,6 @@ def test_a_source_that_failed_worked_before_where_it_told_of_something(has_told:
     crawl.done(replace(visit(job.url, Outcome.FAILED), kind=PageKind.SITEMAP, status=503, targets=posts))
     crawl.run.writer.flush()
     row = ledger.page_row(crawl.run.db, urlkey(sitemap))
-    assert row is not None and row["attempts"] == 1
+    assert row is not None
+    assert row["attempts"] == 1
     assert page_request(row, "", full=False).worked is has_told

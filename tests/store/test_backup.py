@@ -77,7 +77,8 @@ def writing(archive: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that writes posts and their captures, each in a transaction, until it is killed."""
     child = subprocess.Popen([sys.executable, "-c", _WRITER, str(archive)], stdout=subprocess.PIPE, text=True)
     try:
-        assert child.stdout is not None and child.stdout.readline()
+        assert child.stdout is not None
+        assert child.stdout.readline()
         yield child
     finally:
         child.kill()
@@ -109,7 +110,8 @@ def test_while_a_process_writes_the_copy_is_of_one_moment_and_nobody_waits(archi
         with copying(archive, target, progress) as db:
             copied = db.execute("select count(*) from articles").fetchone()[0]
             out = copy_captures(db, archive, target, finished, progress)
-    assert len(steps) > 3 and steps == sorted(set(steps))
+    assert len(steps) > 3
+    assert steps == sorted(set(steps))
     assert begun <= copied <= number(archive, "select count(*) from articles") - len(steps)
     for table in ("revisions", "captures", "article_urls"):
         assert number(target, f"select count(distinct article_id) from {table}" if table != "captures" else
@@ -162,7 +164,8 @@ def test_only_an_earlier_backup_is_written_over(archive: Path, tmp_path: Path) -
     swapped = backup(target, archive)
     assert (swapped.exit_code, fault(swapped)) == (1, f"BackupRefused {archive}")
     assert backup(archive, target).exit_code == 0
-    assert backup(archive, notes, "--force").exit_code == 0 and number(notes, "select count(*) from articles") == 10
+    assert backup(archive, notes, "--force").exit_code == 0
+    assert number(notes, "select count(*) from articles") == 10
     assert backup(archive, archive, "--force").exit_code == 1
 
 
@@ -172,8 +175,10 @@ def test_a_file_of_another_archive_is_left_alone(archive: Path, tmp_path: Path) 
     strange.parent.mkdir(parents=True)
     strange.write_bytes(b"of somebody else")
     refused = backup(archive, tmp_path / "copies" / "a.db", "--captures")
-    assert refused.exit_code == 1 and name in refused.output
-    assert strange.read_bytes() == b"of somebody else" and not (tmp_path / "copies" / "a.db").exists()
+    assert refused.exit_code == 1
+    assert name in refused.output
+    assert strange.read_bytes() == b"of somebody else"
+    assert not (tmp_path / "copies" / "a.db").exists()
 
 
 def test_a_missing_warc_file_is_named(archive: Path, tmp_path: Path) -> None:
@@ -211,7 +216,9 @@ def test_one_that_is_ended_leaves_the_last_as_it_was(how: signal.Signals, archiv
     swell(archive)
     child = subprocess.Popen([sys.executable, "-c", _ENDED, str(target), str(archive)], stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, text=True)
-    assert child.stdout is not None and child.stdout.readline() and child.stdout.readline()
+    assert child.stdout is not None
+    assert child.stdout.readline()
+    assert child.stdout.readline()
     busy = backup(archive, target)
     assert (busy.exit_code, fault(busy)) == (1, f"BackupRefused {target}")
     os.kill(child.pid, how)
@@ -219,7 +226,8 @@ def test_one_that_is_ended_leaves_the_last_as_it_was(how: signal.Signals, archiv
     assert target.read_bytes() == before
     assert how is signal.SIGKILL or names(target.parent) == ["a.db"]
     assert backup(archive, target).exit_code == 0
-    assert names(target.parent) == ["a.db"] and target.stat().st_size > _BALLAST
+    assert names(target.parent) == ["a.db"]
+    assert target.stat().st_size > _BALLAST
     sound(target, quick=True)
 
 
@@ -241,7 +249,8 @@ def test_the_log_of_an_earlier_backup_is_not_taken_for_one_of_the_new(archive: P
 
 def test_a_disk_without_room_is_a_sentence(archive: Path) -> None:
     refused = backup(archive, Path("/proc/nowhere/a.db"))
-    assert refused.exit_code == 1 and isinstance(refused.exception, SystemExit), refused.output
+    assert refused.exit_code == 1, refused.output
+    assert isinstance(refused.exception, SystemExit), refused.output
 
 
 def test_json_of_a_plain_backup(archive: Path, tmp_path: Path) -> None:

@@ -97,10 +97,13 @@ def test_a_copy_elsewhere_joins_and_the_earlier_one_is_the_source(db: Database) 
     assert (found["source_id"], found["reason"], found["size"]) == (b, "earliest published", 2)
     first, second = found["members"]
     assert (first["id"], second["id"], second["near"]) == (b, a, b)
-    assert 0.6 < second["similarity"] < 1 and second["how"].startswith("shares ")
-    assert cluster_of(db, lone) is None and find_cluster(db, "https://site3.example/3") == found
+    assert 0.6 < second["similarity"] < 1
+    assert second["how"].startswith("shares ")
+    assert cluster_of(db, lone) is None
+    assert find_cluster(db, "https://site3.example/3") == found
     c = add(db, 4, edited(text, 4), days=1)
-    assert state(db) == {1: [a, b, c]} and cluster(db, 1)["source_id"] == c
+    assert state(db) == {1: [a, b, c]}
+    assert cluster(db, 1)["source_id"] == c
     rows = db.execute("select article_id, is_source, similarity > 0.5 from cluster_members order by 1").fetchall()
     assert rows == [(a, 0, 1), (b, 0, 1), (c, 1, 1)]
 
@@ -110,7 +113,8 @@ def test_equal_texts_are_a_cluster_and_short_ones_are_none(db: Database) -> None
     short = "A notice of some words: the municipal office stays closed on Mondays, and on all the holidays of the town."
     c, d = add(db, 3, short), add(db, 4, short)
     assert state(db) == {1: [a, b]}
-    assert [row[0] for row in db.execute("select duplicate_of from articles order by id")] == [None, a, None, c] and d
+    assert [row[0] for row in db.execute("select duplicate_of from articles order by id")] == [None, a, None, c]
+    assert d
     assert cluster(db, 1)["members"][1]["similarity"] == 1
 
 
@@ -144,7 +148,8 @@ def test_an_edit_joins_leaves_and_keeps_the_number(db: Database) -> None:
     add(db, 3, edited(text, 3))
     assert state(db) == {1: [a, b, c]}
     add(db, 1, story(9))
-    assert state(db) == {1: [b, c]} and cluster(db, 1)["source_id"] == b
+    assert state(db) == {1: [b, c]}
+    assert cluster(db, 1)["source_id"] == b
     add(db, 2, story(10))
     assert state(db) == {}
     with pytest.raises(ClusterNotFound, match=f"^{ClusterNotFound('1', dissolved=True)}$"):
@@ -160,7 +165,8 @@ def test_a_cluster_falls_apart_where_what_linked_it_goes(db: Database) -> None:
     one, two = story(1), story(2)
     a, b, c, d = (add(db, 1, one), add(db, 2, two), add(db, 3, edited(two)), add(db, 4, edited(one)))
     link = add(db, 5, [*one, *two], days=0.5)
-    assert state(db) == {1: [a, b, c, d, link]} and cluster(db, 1)["source_id"] == link
+    assert state(db) == {1: [a, b, c, d, link]}
+    assert cluster(db, 1)["source_id"] == link
     add(db, 5, story(5))
     assert state(db) == {1: [a, d], 3: [b, c]}
 
@@ -173,7 +179,8 @@ def test_a_removed_site_leaves_and_the_rest_stays_together(db: Database) -> None
     others = [add(db, n, edited(text, n, 0.15)) for n in range(2, 7)] + [add(db, 7, text), add(db, 8, text)]
     assert state(db) == {1: [hub, *others]}
     remove_site(db, "one.example", with_articles=True)
-    assert state(db) == {1: others} and cluster(db, 1)["source_id"] == others[0]
+    assert state(db) == {1: others}
+    assert cluster(db, 1)["source_id"] == others[0]
     assert db.execute("select count(*) from lsh_bands where article_id = ?", [hub]).fetchone() == (0,)
     db.table("runs").insert({"id": 1, "site_id": 2, "mode": "full", "started_at": AT.isoformat()})
     late = add(db, 20, edited(text, 20))
@@ -208,7 +215,8 @@ def test_a_time_that_was_set_right_names_another_source(db: Database) -> None:
 def test_the_text_may_name_where_it_is_from(db: Database) -> None:
     text = prose().text(story(1))
     a, b = add(db, 1, text, days=5), add(db, 2, f"{text}\n\nFirst published at https://site1.example/1.", days=2)
-    assert cluster(db, 1)["members"][0]["id"] == a and b
+    assert cluster(db, 1)["members"][0]["id"] == a
+    assert b
     assert "address" in cluster(db, 1)["reason"]
 
 
@@ -216,7 +224,8 @@ def test_a_series_is_no_cluster_once_it_is_known_for_one(db: Database) -> None:
     rng = random.Random(5)
     frame = [word if rng.random() < 0.7 else "" for word in prose().some(rng, 150)]
     ids = [add(db, n, [[word or prose().some(rng, 1)[0] for word in frame]], site="one.example") for n in range(1, 12)]
-    assert state(db) == {} and len(ids) == 11
+    assert state(db) == {}
+    assert len(ids) == 11
 
 
 def test_what_many_have_is_no_evidence_and_the_index_stays_small(db: Database) -> None:
@@ -242,7 +251,8 @@ def test_a_story_with_many_copies_and_a_notice_repeated_often_stay_one_cluster(d
     # All of an equal text are linked with the first, however many there are.
     assert db.execute("select count(*) from near_duplicates where article_id >= "
                       "?", [notices[0]]).fetchone()[0] <= 4 * 120
-    assert [row["size"] for row in listed(db)] == [120, 60] and listed(db, "site3.example")[0]["id"] == 1
+    assert [row["size"] for row in listed(db)] == [120, 60]
+    assert listed(db, "site3.example")[0]["id"] == 1
 
 
 @cache
@@ -291,16 +301,20 @@ def test_a_rebuild_keeps_numbers_and_makes_what_is_lacking(db: Database) -> None
     for number, text in enumerate(texts, 1):
         add(db, number, edited(text, number))
     before, done = state(db), []
-    assert before == {1: [2, 3], 2: [1, 4]} and sketches.missing(db) == 0
+    assert before == {1: [2, 3], 2: [1, 4]}
+    assert sketches.missing(db) == 0
     rebuild(db, done.append)
-    assert state(db) == before and done == [4]
+    assert state(db) == before
+    assert done == [4]
     with db.atomic():
         for table in ("near_duplicates", "lsh_bands", "minhash_signatures", "clusters"):
             db.execute(f"delete from {table}")
         db.execute("update articles set cluster_id = null")
-    assert sketches.missing(db) == 4 and listed(db) == []
+    assert sketches.missing(db) == 4
+    assert listed(db) == []
     rebuild(db)
-    assert groups(db) == {frozenset({2, 3}), frozenset({1, 4})} and sketches.missing(db) == 0
+    assert groups(db) == {frozenset({2, 3}), frozenset({1, 4})}
+    assert sketches.missing(db) == 0
 
 
 def test_sketches_of_another_version_are_made_anew(db: Database) -> None:
@@ -309,7 +323,8 @@ def test_sketches_of_another_version_are_made_anew(db: Database) -> None:
     assert sketches.missing(db) == 1
     add(db, 2, edited(story(1)))
     rebuild(db)
-    assert sketches.missing(db) == 0 and state(db) == {1: [1, 2]}
+    assert sketches.missing(db) == 0
+    assert state(db) == {1: [1, 2]}
 
 
 def test_a_rebuild_that_was_interrupted_loses_no_cluster(db: Database) -> None:

@@ -80,9 +80,11 @@ def test_one_that_fails_within_a_batch_leaves_nothing(db: Database) -> None:
     with pytest.raises(ZeroDivisionError), writing(db), entered_together(db):
         enter(db, 4, "a derrick")
         raise ZeroDivisionError
-    assert found(db, "derrick") == [] and is_sound(db)
+    assert found(db, "derrick") == []
+    assert is_sound(db)
     enter(db, 5, "an eddy")
-    assert found(db, "eddy") == [5] and is_sound(db)
+    assert found(db, "eddy") == [5]
+    assert is_sound(db)
 
 
 def test_another_program_writes_plain_sql_and_finds_it(db: Database, tmp_path: Path) -> None:

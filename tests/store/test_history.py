@@ -99,11 +99,13 @@ def test_each_field_keeps_who_read_it(db: Database) -> None:
     later = replace(ONE, modified=changed, evidence=(Evidence("modified", changed.isoformat(), "meta", "name", 0.9),))
     assert store(db, later, "0.2.0", days=3).change is Change.UNCHANGED
     who = {row["field"]: (row["source"], row["extractor"]) for row in db.query("select * from provenance")}
-    assert who["title"] == ("heading", "0.1.0") and who["modified"] == ("meta", "0.2.0")
+    assert who["title"] == ("heading", "0.1.0")
+    assert who["modified"] == ("meta", "0.2.0")
     assert who["authors"] == (None, "0.1.0")  # its candidates were not kept
     store(db, TWO, "0.3.0", days=5)
     past = {row["field"]: (row["value"], row["extractor"]) for row in db.query("select * from revision_provenance")}
-    assert past["title"] == ("Ferry sinks", "0.1.0") and past["modified"][1] == "0.2.0"
+    assert past["title"] == ("Ferry sinks", "0.1.0")
+    assert past["modified"][1] == "0.2.0"
     assert {row["extractor"] for row in db.query("select * from provenance")} == {"0.3.0"}
 
 
@@ -119,4 +121,5 @@ def test_headlines_that_were_changed(db: Database, tmp_path: Path) -> None:
         assert [{k: one[k] for k in by_view[0]} for one in archive.headlines("low.example")] == by_view
         assert [one["revision"] for one in archive.headlines(changed=True)] == [2, 4]
         assert [v["same_as"] for v in archive.revisions(1)] == [None] * 4
-        assert archive.explain(1, 1)[0].chosen == "Ferry sinks" and archive.explain(1, 1)[0].candidates
+        assert archive.explain(1, 1)[0].chosen == "Ferry sinks"
+        assert archive.explain(1, 1)[0].candidates

@@ -64,6 +64,7 @@ def test_a_site_is_told_of_without_reading_its_rows(db: Database) -> None:
     assert [step for step in steps if "INDEX idx_pages_site_id_rule" in step]
     assert not [step for step in steps if step.startswith(("SCAN pages", "SCAN articles", "SCAN page_"))]
     lacking = [step for step in plans(db, of=lambda: missing.count(db, site["id"])) if " pages " in step]
-    assert len(lacking) == 3 and all("INDEX idx_pages_site_id_outcome (site_id=? AND outcome=?" in step
-                                     for step in lacking)
+    assert len(lacking) == 3
+    assert all("INDEX idx_pages_site_id_outcome (site_id=? AND outcome=?" in step
+               for step in lacking)
     assert sum("COVERING" in step for step in lacking) == 2  # of lists alone the row says when they are due

@@ -159,9 +159,13 @@ def test_a_dry_run_tells_all_and_writes_nothing(archive: Path) -> None:
     before = state(archive)
     seen = archive.read_bytes()
     found = told(archive, "--dry-run")
-    assert state(archive) == before and archive.read_bytes() == seen
-    assert found["dry_run"] and found["articles"] == 15 and found["changed"] == 15
-    assert found["fields"]["authors"] == 15 and found["fields"]["body"] == found["fields"]["tags"] + 1 == 16
+    assert state(archive) == before
+    assert archive.read_bytes() == seen
+    assert found["dry_run"]
+    assert found["articles"] == 15
+    assert found["changed"] == 15
+    assert found["fields"]["authors"] == 15
+    assert found["fields"]["body"] == found["fields"]["tags"] + 1 == 16
     changes = {(c["id"], c["revision"]): c["fields"] for c in found["changes"]}
     number = rows(archive, f"select id from articles where url like '%{EDITED.path}'")[0][0]
     assert changes[number, 2]["tags"] == {"before": [], "after": list(EDITED.tags)}
@@ -178,11 +182,13 @@ def test_one_field_alone_keeps_who_read_the_others(archive: Path) -> None:
     assert len(rows(archive, "select 1 from articles where tags = '[]' and language is null")) == 15
     number = rows(archive, f"select id from articles where url like '%{POSTS[0].path}'")[0][0]
     who = dict(rows(archive, f"select field, extractor from provenance where article_id = {number}"))
-    assert who["authors"] == f"{__version__} rules-1" and who["title"] == who["body"] == "0.0.9"
+    assert who["authors"] == f"{__version__} rules-1"
+    assert who["title"] == who["body"] == "0.0.9"
     assert rows(archive, f"select extractor from articles where id = {number}") == [("0.0.9",)]
     shown = json.loads(CliRunner().invoke(cli, ["show", str(number), "--evidence", "--json", "--archive", str(archive)]
                                           ).stdout)["evidence"]
-    assert shown["authors"]["extractor"] == f"{__version__} rules-1" and shown["title"]["extractor"] == "0.0.9"
+    assert shown["authors"]["extractor"] == f"{__version__} rules-1"
+    assert shown["title"]["extractor"] == "0.0.9"
     assert reextract(archive).exit_code == 0
     assert {row[0] for row in rows(archive, f"select extractor from provenance where article_id = {number}")} == {
         f"{__version__} rules-1"}
@@ -207,7 +213,8 @@ def test_a_stamp_that_a_later_capture_told_is_read_from_that_one(archive: Path) 
     told = f"select p.capture_id > a.capture_id, p.value from provenance p join (select * from {of}) a " \
            "on a.id = p.article_id where p.field = 'modified'"
     late = "2024-04-04T04:04:00+00:00"
-    assert rows(archive, told) == [(1, late)] and rows(archive, f"select revision from {of}") == [(1,)]
+    assert rows(archive, told) == [(1, late)]
+    assert rows(archive, f"select revision from {of}") == [(1,)]
     for statement in ("update articles set modified = '2024-01-01T00:00:00+00:00'", "select 1"):
         db = sqlite3.connect(archive)
         db.execute(statement)
@@ -240,12 +247,15 @@ def test_captures_that_cannot_be_read_are_named_and_the_rest_is_done(archive: Pa
         handle.write(b"\0" * 60)
     before = rows(archive, f"select body, extractor from articles where id = {number}")
     result = reextract(archive)
-    assert result.exit_code == 1 and f"article {number}, version 1:" in result.stderr and file in result.stderr
+    assert result.exit_code == 1
+    assert f"article {number}, version 1:" in result.stderr
+    assert file in result.stderr
     assert "14 changed" in result.stdout
     assert rows(archive, f"select body, extractor from articles where id = {number}") == before
     shutil.rmtree(archive.parent / "warc")
     found = told(archive, "--dry-run")
-    assert len(found["unreadable"]) >= 15 and found["changed"] == 0
+    assert len(found["unreadable"]) >= 15
+    assert found["changed"] == 0
 
 
 def test_a_capture_that_is_not_what_its_digest_says_is_not_read(archive: Path) -> None:
@@ -323,7 +333,8 @@ def test_no_process_outlives_a_killed_one(archive: Path, tmp_path: Path) -> None
     ran.kill()
     ran.wait()
     until(lambda: not any(map(lives, left)))
-    assert left and not [pid for pid in left if lives(pid)]
+    assert left
+    assert not [pid for pid in left if lives(pid)]
 
 
 def test_rules_of_the_day_are_used(archive: Path) -> None:

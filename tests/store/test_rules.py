@@ -63,8 +63,10 @@ def test_rules_by_hand_win_for_every_capture_until_they_are_forgotten(db: Databa
         store_learned(db, 1, rules("h1.first"), days(0))
     store_by_hand(db, 1, HAND, "mine.toml", days(1))
     for found in (rules_at(db, 1), rules_at(db, 1, days(-9))):
-        assert title(found) == "h1.mine" and found is not None
-        assert found.fields["title"].by_hand and not found.fields["body"].by_hand
+        assert title(found) == "h1.mine"
+        assert found is not None
+        assert found.fields["title"].by_hand
+        assert not found.fields["body"].by_hand
         assert found.version == "rules-1+rules-2"
     store_by_hand(db, 1, HAND.replace("mine", "other"), "mine.toml", days(2))
     assert title(rules_at(db, 1)) == "h1.other"
@@ -79,7 +81,8 @@ def test_rules_by_hand_win_for_every_capture_until_they_are_forgotten(db: Databa
 def test_rules_by_hand_hold_without_any_that_were_learned(db: Database) -> None:
     store_by_hand(db, 1, HAND, "mine.toml", AT)
     found = rules_at(db, 1)
-    assert found is not None and (found.pages, found.version) == (0, "rules-1")
+    assert found is not None
+    assert (found.pages, found.version) == (0, "rules-1")
 
 
 def test_bad_rules_leave_those_before_them(db: Database) -> None:

@@ -103,7 +103,8 @@ def test_versions_say_what_was_read(readings: list[Article]) -> None:
             n: a for n, a in said.items() if n != now}
         said = found
         standing = db.execute("select content from revisions where revision = ?", [now]).fetchone()[0]
-        assert "body" not in standing and "title" not in standing
+        assert "body" not in standing
+        assert "title" not in standing
     rows = list(db.query(f"select revision, {', '.join(PAGE_FIELDS)} from article_revisions"))
     assert all({**row, **{n: json.loads(row[n]) for n in LISTS}} == {
         "revision": row["revision"], **article_row(said[row["revision"]]),

@@ -59,7 +59,9 @@ def test_not_while_a_crawl_writes(archive: Path) -> None:
     other.execute("begin immediate")
     vacuuming.PATIENCE_MS = 50
     refused = vacuum(archive)
-    assert refused.exit_code == 1 and "Another program" in refused.output and archive.stat().st_size == size
+    assert refused.exit_code == 1
+    assert "Another program" in refused.output
+    assert archive.stat().st_size == size
     other.rollback()
     other.close()
     assert vacuum(archive).exit_code == 0

@@ -46,7 +46,8 @@ def state(db: Database) -> dict[str, Any]:
     row = next(iter(db.query("select * from articles")))
     last = next(iter(db.query("select r.*, v.body, v.is_current from revisions r join article_revisions v using (id) "
                               "order by r.revision desc limit 1")))
-    assert last["body"] == row["body"] and last["meaning_digest"] == row["meaning_digest"]
+    assert last["body"] == row["body"]
+    assert last["meaning_digest"] == row["meaning_digest"]
     assert row["body"] not in last["content"] or not last["is_current"]
     names = [r[0] for r in db.execute("select name from authors join article_authors on author_id = id")]
     assert names == json.loads(row["authors"])

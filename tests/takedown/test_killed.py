@@ -55,7 +55,8 @@ def test_killed_at_any_moment_it_is_finished(tmp_path: Path, moment: tuple[str, 
     kinds = {finding.kind for finding in verify(archive).findings}
     assert kinds <= {"removal-unfinished", "file-unknown", "index-alone"}, verify(archive).findings
     assert command(archive, "remove", "--finish").exit_code == 0
-    assert not holds(archive, "Entry 1.1.") and not verify(archive).findings
+    assert not holds(archive, "Entry 1.1.")
+    assert not verify(archive).findings
     assert rows(archive, "select id, title, body from articles order by id") == others
     assert not rows(archive, "select 1 from warc_rewrites")
 
@@ -68,6 +69,8 @@ def test_the_next_crawl_finishes_it(demo: Demo, tmp_path: Path) -> None:
     process = SERVER.Process(target=die, args=(archive, "warcs", "_move_rows", 1, True))
     process.start()
     process.join(60)
-    assert process.exitcode == -signal.SIGKILL and holds(archive, sentence)
+    assert process.exitcode == -signal.SIGKILL
+    assert holds(archive, sentence)
     assert archiver("crawl", demo.url, archive=archive).returncode == 0
-    assert not holds(archive, sentence) and not verify(archive).findings
+    assert not holds(archive, sentence)
+    assert not verify(archive).findings

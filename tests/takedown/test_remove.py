@@ -32,7 +32,8 @@ def test_nothing_of_a_removed_post_is_left_and_all_else_is_proved(archive: Path,
     assert holds(archive, sentence)
     done = remove(archive, str(number))
     assert done.exit_code == 0, done.output
-    assert not holds(archive, sentence) and not holds(archive, f"Day {number}")
+    assert not holds(archive, sentence)
+    assert not holds(archive, f"Day {number}")
     assert not verify(archive).findings
     assert rows(archive, others, number) == before
     assert rows(archive, "select article_id, reason, erased_at > removed_at, allowed_at from tombstones") == [
@@ -95,7 +96,8 @@ def test_lists_leave_a_removed_post_out_and_count_it(archive: Path) -> None:
     assert remove(archive, "1", "2", "--by", "a letter").exit_code == 0
     assert "Entry 1." not in command(archive, "export").output
     state = json.loads(command(archive, "status", "quay.example", "--json").output)[0]
-    assert state["removed"] == 2 and state["posts"]["refused"] == 3  # the page 2/2 with them
+    assert state["removed"] == 2
+    assert state["posts"]["refused"] == 3  # the page 2/2 with them
     assert "2 removed" in command(archive, "status", "quay.example").output
     listed = json.loads(command(archive, "remove", "--list", "--json").output)
     assert [(one["article_id"], one["requested_by"]) for one in listed] == [(1, "a letter"), (2, "a letter")]
@@ -115,9 +117,11 @@ def test_it_is_refused_while_a_crawl_runs_and_without_a_reason(archive: Path) ->
         assert (told.exit_code, fault(told)) == (1, f"ArchiveInUse {archive}")
     assert rows(archive, "select count(*) from articles") == [(9,)]
     told = command(archive, "remove", "1", "--yes")
-    assert told.exit_code == 2 and "--reason" in told.output
+    assert told.exit_code == 2
+    assert "--reason" in told.output
     told = command(archive, "remove", "1", "--reason", "x")
-    assert told.exit_code == 2 and "--yes" in told.output
+    assert told.exit_code == 2
+    assert "--yes" in told.output
     assert command(archive, "remove", "77", "--reason", "x", "--yes").exit_code == 1
     assert command(archive, "remove", "--list").exit_code == 0
 
@@ -138,8 +142,10 @@ def test_its_own_images_go_and_those_that_others_need_stay(archive: Path) -> Non
     into = archive.parent.parent / "merged" / "archive.db"
     assert command(into, "merge", str(archive)).exit_code == 0
     for one in (archive, into):
-        assert holds(one, "picture https://quay.example/own") and not verify(one).findings
+        assert holds(one, "picture https://quay.example/own")
+        assert not verify(one).findings
         assert remove(one, f"{QUAY}1").exit_code == 0
-        assert not holds(one, "picture https://quay.example/own") and not verify(one).findings
+        assert not holds(one, "picture https://quay.example/own")
+        assert not verify(one).findings
         assert holds(one, "picture https://quay.example/both")
         assert rows(one, "select url, outcome from requisites") == [(f"{QUAY}both.png", "archived")]

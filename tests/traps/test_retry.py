@@ -32,7 +32,9 @@ def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
         assert asked == ["/deep/", "/tag/sea/", "/two/"]
     assert (again["new"], again["failed"], again["outcome"]) == (2, 0, "finished")
     [state] = status(archive)
-    assert state["complete"] and state["posts"]["archived"] == 3 and not state["missing"]
+    assert state["complete"]
+    assert state["posts"]["archived"] == 3
+    assert not state["missing"]
     assert rows(archive, "select mode from runs order by id") == [("incremental",), ("missing",)]
     assert status(archive, "--missing")[0]["missing"] == []
 
@@ -57,7 +59,8 @@ def test_what_was_set_aside_is_asked_for_on_wish(tmp_path: Path) -> None:
 
 def test_missing_and_full_exclude_each_other(tmp_path: Path) -> None:
     done = crawl("http://127.0.0.1:1/", "--full", "--missing", archive=tmp_path / "a.db")
-    assert done.returncode == 2 and "use one" in done.stderr
+    assert done.returncode == 2
+    assert "use one" in done.stderr
 
 
 def test_since_leaves_old_posts_alone_and_finds_the_new_ones_behind_them(tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
     page.mouse.up()
     page.wait_for_url("**bbox**", timeout=120_000)
     west, south, east, north = (float(n) for n in asked(page)["bbox"][0].split(","))
-    assert west < 2.3522 < east and south < 48.8566 < north
+    assert west < 2.3522 < east
+    assert south < 48.8566 < north
     expect(page.get_by_role("status")).to_have_text("1 article")
     page.goto("/search")
     page.get_by_role("link", name="1 article: Taveuni").click()
@@ -133,7 +134,8 @@ def test_to_draw_a_box_on_the_map_and_to_take_a_spot(page: Any) -> None:
     page.mouse.up()
     page.wait_for_url("**near**", timeout=120_000)
     latitude, longitude = (float(n) for n in asked(page)["near"][0].split(","))
-    assert abs(latitude + 16.8) < 3 and abs((longitude + 179.9 + 180) % 360 - 180) < 3
+    assert abs(latitude + 16.8) < 3
+    assert abs((longitude + 179.9 + 180) % 360 - 180) < 3
     assert 500 < float(asked(page)["within"][0]) < 1200
     expect(page.get_by_role("status")).to_have_text("1 article")
     page.goto("/search?near=48.85,2.35&within=100&sort=distance")
@@ -227,7 +229,8 @@ def test_without_scripts_hits_come_before_what_narrows_them_on_a_phone(chromium:
         with watching(chromium, served.address, viewport=PHONE, java_script_enabled=javascript) as watched:
             watched.open("/search?q=tide")
             hit, aside = (watched.page.locator(one).first.bounding_box() for one in (".hits li", "aside"))
-            assert (hit["y"] < aside["y"]) == (not javascript) and hit["y"] < PHONE["height"] * 1.2
+            assert (hit["y"] < aside["y"]) == (not javascript)
+            assert hit["y"] < PHONE["height"] * 1.2
 
 
 def test_text_from_right_to_left_is_set_so(watch: Watch, page: Any) -> None:
@@ -279,7 +282,8 @@ def test_nothing_keeps_people_out(window: Watch, name: str, size: dict[str, int]
     page.remove_listener("response", weigh)
     window.shot(f"{name}-{'phone' if size == PHONE else 'desktop'}-{'dark' if dark else 'light'}")
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-    assert 3_000 < sum(weights) < 150_000 and not window.acted
+    assert 3_000 < sum(weights) < 150_000
+    assert not window.acted
     if size == PHONE and name not in ("search", "trends"):
         return  # what axe looks at is the same as on a desktop
     page.evaluate(axe)

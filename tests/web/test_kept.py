@@ -21,11 +21,14 @@ def test_an_answer_is_kept_until_somebody_writes(tmp_path: Path) -> None:
         asked.append(1)
         return int(reading.execute("select count(*) from articles where gone_at is null").fetchone()[0])
 
-    assert [kept(reading, "articles", None, count) for _ in range(3)] == [5, 5, 5] and len(asked) == 1
+    assert [kept(reading, "articles", None, count) for _ in range(3)] == [5, 5, 5]
+    assert len(asked) == 1
     with writing.atomic():
         writing.execute("update articles set gone_at = '2025-01-01' where id = 6")
-    assert [kept(reading, "articles", None, count) for _ in range(3)] == [4, 4, 4] and len(asked) == 2
-    assert kept(reading, "articles", "else", count) == 4 and len(asked) == 3
+    assert [kept(reading, "articles", None, count) for _ in range(3)] == [4, 4, 4]
+    assert len(asked) == 2
+    assert kept(reading, "articles", "else", count) == 4
+    assert len(asked) == 3
     reading.close()
     writing.close()
 

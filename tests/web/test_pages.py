@@ -58,7 +58,8 @@ def test_a_search_counts_as_the_command_does(served: Served, query: str, options
     assert int(shown[0]) == found["total"] == found["histogram"]["total"]
     assert [int(box.get("value")) for box in page.xpath("//input[@name='id']")] == [hit["id"] for hit in found["hits"]]
     rows = list(csv.DictReader(io.StringIO(served.get(f"/news/export?as=csv&{args}").text)))
-    assert {int(row["id"]) for row in rows} == {hit["id"] for hit in found["hits"]} and len(rows) == found["total"]
+    assert {int(row["id"]) for row in rows} == {hit["id"] for hit in found["hits"]}
+    assert len(rows) == found["total"]
 
 
 def test_every_facet_bar_and_spot_leads_to_as_many_articles_as_it_says(served: Served) -> None:
@@ -66,7 +67,9 @@ def test_every_facet_bar_and_spot_leads_to_as_many_articles_as_it_says(served: S
     facets = [(a.get("href"), int(a.xpath("string(following-sibling::*)"))) for a in page.cssselect(".facets a")]
     bars = [(a.get("href"), int(a.get("aria-label").split()[1])) for a in page.cssselect(".chart svg a")]
     spots = [(a.get("href"), int(a.get("aria-label").split()[0])) for a in page.cssselect(".map svg a")]
-    assert len(facets) > 15 and len(bars) == 5 and len(spots) == 2
+    assert len(facets) > 15
+    assert len(bars) == 5
+    assert len(spots) == 2
     for href, articles in (*facets, *bars, *spots):
         assert href.startswith("/news/search?")
         if "language=en" not in href:  # en includes en-GB, which has a count of its own
@@ -77,7 +80,9 @@ def test_what_narrows_can_be_taken_away(served: Served) -> None:
     page = tree(served, "/search?q=tide&author=Ada+Berg&since=2024&near=0,0&within=20000&sort=distance")
     links = {one.xpath("string(*[@class='kind'])"): one.get("href") for one in page.cssselect(".narrowings a")}
     assert set(links) == {"Author", "Since", "Near"}
-    assert "author" not in links["Author"] and "since=2024" in links["Author"] and "sort=distance" in links["Author"]
+    assert "author" not in links["Author"]
+    assert "since=2024" in links["Author"]
+    assert "sort=distance" in links["Author"]
     assert all(name not in links["Near"] for name in ("near", "within", "sort"))
     active = tree(served, "/search?tag=fog").cssselect(".facets a.active")
     assert [one.get("href") for one in active] == ["/news/search"]
@@ -109,7 +114,8 @@ def test_trends_and_their_table(served: Served) -> None:
                                     "--json"))
     page = tree(served, "/trends?term=tide&term=lamp&by=month")
     rows = {row.xpath("string(th)"): [cell.text for cell in row.findall("td")] for row in page.cssselect("tbody tr")}
-    assert rows["2024-03"] == ["1", "1", "100 %", "0", "0 %"] and rows["2022-02"] == ["nothing archived"]
+    assert rows["2024-03"] == ["1", "1", "100 %", "0", "0 %"]
+    assert rows["2022-02"] == ["nothing archived"]
     assert page.cssselect(".plot svg polyline, .plot svg circle")
     for link, one in zip(page.cssselect(".take a"), found["series"], strict=True):
         assert served.get(f"{link.get('href')}&_format=json").json["total"] == one["total"]
@@ -126,7 +132,8 @@ def test_words_in_context(served: Served) -> None:
 
 def test_saved_searches_are_looked_at_and_not_run(served: Served) -> None:
     listed = served.get("/news/searches.json").json
-    assert listed == json.loads(told(served.archive, "searches", "--json")) and listed[0]["name"] == "tides"
+    assert listed == json.loads(told(served.archive, "searches", "--json"))
+    assert listed[0]["name"] == "tides"
     link = tree(served, "/searches").xpath("//td[@class='n']/a/@href")[0]
     assert served.get(f"{link}&_format=json").json["total"] == listed[0]["total"] == 2
     one = served.get("/news/searches/tides.json").json
@@ -148,7 +155,8 @@ def test_a_saved_search_may_be_named_as_a_twin_is(served: Served) -> None:
 def test_a_collection_is_an_address(served: Served) -> None:
     address = "/news/collection?name=Quay&id=2&id=https://harbour.example/%3Fp%3D7&id=2&id=99"
     whole = served.get(f"{address}&_format=json").json
-    assert [one["id"] for one in whole["articles"]] == [2, 1] and "no article '99'" in whole["missing"][0]
+    assert [one["id"] for one in whole["articles"]] == [2, 1]
+    assert "no article '99'" in whole["missing"][0]
     page = html.document_fromstring(served.get(address).text)
     (taking,) = page.xpath("//form[@id='taking']")
     assert [(one.get("form"), one.get("name"), one.get("value")) for one in page.xpath("//button[@class='away']")] == [
@@ -158,7 +166,8 @@ def test_a_collection_is_an_address(served: Served) -> None:
     lists = "//a[contains(@href, 'id=2,1')]"
     assert 0 < len(page.xpath(lists)) == len(tree(served, "/collection?id=2&id=1&id=3&id=4&id=5&id=6").xpath(lists))
     cited = page.xpath("string(//pre[contains(@class, 'whole')])")
-    assert "https://archive.example.org/news/collection?name=Quay&id=2&id=1" in cited and whole["fingerprint"] in cited
+    assert "https://archive.example.org/news/collection?name=Quay&id=2&id=1" in cited
+    assert whole["fingerprint"] in cited
     assert served.get("/news/collection.json?id=1&id=2").json["fingerprint"] == whole["fingerprint"]
     assert served.get("/news/collection.json?id=1").json["fingerprint"] != whole["fingerprint"]
     for style in ("bibtex", "ris", "csl-json"):
@@ -171,8 +180,9 @@ def test_a_collection_is_an_address(served: Served) -> None:
     ("csv", "export"), ("jsonl", "export"), ("geojson", "export"), ("bibtex", "cite"), ("csl-json", "cite")])
 def test_what_is_on_the_screen_is_exported_as_by_the_command(served: Served, name: str, command: str) -> None:
     answer = served.get(f"/news/export?as={name}&q=tide+OR+lamp")
-    assert answer.headers["content-disposition"].startswith("attachment; ") and "sandbox" in \
-        answer.headers["content-security-policy"]
+    assert answer.headers["content-disposition"].startswith("attachment; ")
+    assert "sandbox" in \
+answer.headers["content-security-policy"]
     if command == "export":
         printed = told(served.archive, "export", "tide OR lamp", "--fold", "text", "--sort", "relevance", "-f", name)
         assert answer.body.decode() == printed
@@ -183,7 +193,8 @@ def test_what_is_on_the_screen_is_exported_as_by_the_command(served: Served, nam
 def test_pages_behind_a_proxy_have_its_path_and_answer_to_its_name(served: Served) -> None:
     page = tree(served, "/search?q=tide")
     own = [url for url in page.xpath("//@href | //@src | //@action") if not url.startswith(("https://", "#"))]
-    assert len(own) > 20 and all(url.startswith("/news/") for url in own)
+    assert len(own) > 20
+    assert all(url.startswith("/news/") for url in own)
     assert served.get("/news/", Host="archive.example.org").status == 200
     assert served.get("/news/archive/articles").text.count("/news/") > 5
 

@@ -59,7 +59,9 @@ def test_rules_and_settings_are_shown(served: Served) -> None:
     db["site_rules"].insert({"site_id": 1, "toml": toml, "by_hand": 1, "pages": 0, "learned_at": "2024-06-02T00:00:00"})
     db.close()
     page = served.get("/site/harbour.example").text
-    assert "by hand" in page and "h1.entry-title &gt; b" in page and "<td>2.0</td>" in page
+    assert "by hand" in page
+    assert "h1.entry-title &gt; b" in page
+    assert "<td>2.0</td>" in page
     assert served.get("/site/harbour.example.json").json["rules"] == command(
         served, "sites", "rules", "harbour.example")["rules"]
 
@@ -68,4 +70,5 @@ def test_rules_and_settings_are_shown(served: Served) -> None:
 def test_what_leads_past_a_picture_leads_somewhere(served: Served, path: str) -> None:
     page = html.document_fromstring(served.get(path).text)
     leads = page.xpath("//a[@class='skip']/@href")
-    assert len(leads) > 1 and all(page.xpath(f"//*[@id='{lead[1:]}']") for lead in leads)
+    assert len(leads) > 1
+    assert all(page.xpath(f"//*[@id='{lead[1:]}']") for lead in leads)

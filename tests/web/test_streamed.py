@@ -47,7 +47,8 @@ def test_a_reader_who_goes_away_ends_the_request_and_the_writing(read: int) -> N
         return sent
 
     sent = asyncio.run(asked())
-    assert broken.is_set() and not any(message.get("body") == b"" for message in sent)
+    assert broken.is_set()
+    assert not any(message.get("body") == b"" for message in sent)
 
 
 def test_what_fails_before_a_word_is_written_sends_nothing() -> None:
