@@ -220,7 +220,7 @@ def test_extract_by_rules(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("rules", "kind", "names"), [
-    ("[title]\nselect = [\"h1:nth-child(2)\"]", "BadRules", "[title] select"),
+    ("[title]\nselect = [\"h1:nth-child(x)\"]", "BadRules", "[title] select"),
     ("[headline]\nselect = \"h1\"", "BadRules", "[headline]"),
     ("title = ", "BadRules", ""), ("[title]", "BadRules", "[title]"), (None, "UnreadableInput", ""),
     ("", "UnreadableInput", ""),
