@@ -22,7 +22,7 @@ from archiver.extraction.template.learn_body import learn_body
 from archiver.extraction.template.naming import attribute_of, clarity, names_for, with_attribute
 from archiver.extraction.template.ruled import READERS, Value, by_index, read_element, read_field
 from archiver.extraction.text import folded, line
-from archiver.items import Article
+from archiver.items import Article, Lead
 
 FEWEST = 8
 """Posts that make a template: fewer tell what these posts have in common, not what the site's posts have."""
@@ -41,6 +41,7 @@ _MISNAMED = {
 }
 _MOST_TRIED = 40
 _MOST_SELECTORS = 3
+_TAUGHT = 400  # characters of HTML in a feed that are a whole post and no summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,3 +252,8 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
     everywhere = [o for o in dict.fromkeys(options) if all(by_index(s.page, o) for s in samples)]
     apart = [o for o in everywhere if not any(by_index(p, o) for p in others)]
     return tuple(apart[:1]) if others else ()
+
+
+def is_taught(lead: Lead | None) -> bool:
+    """True where the source reported the post itself: a platform's API, or a feed with whole texts."""
+    return lead is not None and (lead.from_api or len(lead.body_html) >= _TAUGHT)

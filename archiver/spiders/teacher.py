@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.learn import FEWEST, Sample, learn
+from archiver.extraction.learn import FEWEST, Sample, is_taught, learn
 from archiver.extraction.page import Page, parse
 from archiver.extraction.rules import SiteRules
 from archiver.extraction.source.decode import Decoded
 from archiver.extraction.template.learn_body import alike
 from archiver.items import Article, Lead, PageKind
-from archiver.store.captured import is_taught
 
 ENOUGH = 25
 """Posts after which a site's template is learned; a run that ends with fewer learns from `FEWEST` or more."""

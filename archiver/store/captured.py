@@ -13,7 +13,7 @@ from archiver.capture.exchange import payload_digest
 from archiver.capture.read import StoredResponse, read_record
 from archiver.errors import UnreadableInput
 from archiver.extraction.article import extract_page
-from archiver.extraction.learn import Sample, learn
+from archiver.extraction.learn import Sample, is_taught, learn
 from archiver.extraction.page import Page, parse
 from archiver.extraction.rules import SiteRules
 from archiver.items import Article, Lead, PageKind
@@ -23,7 +23,6 @@ from archiver.store.parts import parts_of
 from archiver.store.rules import rules_at
 from archiver.urls import urlkey
 
-_TAUGHT = 400  # characters of HTML in a feed that are a whole post and no summary
 _OTHERS = 15
 
 
@@ -99,11 +98,6 @@ def readings(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> l
         article = extract_page(page, lead, PageKind.POST, rules=one)
         out.append(replace(article, body=row["body"]) if in_parts else article)
     return out
-
-
-def is_taught(lead: Lead | None) -> bool:
-    """Whether the source told the post itself: a platform's API, or a feed with whole texts."""
-    return lead is not None and (lead.from_api or len(lead.body_html) >= _TAUGHT)
 
 
 def learn_again(db: Database, folder: Path, site: dict[str, Any], most: int) -> SiteRules | None:
