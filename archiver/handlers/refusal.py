@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
+from scrapy.http import Request
 from scrapy.utils.spider import DefaultSpider
 
 from archiver.frontier.reach import Permission, permission
